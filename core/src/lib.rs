@@ -1,0 +1,11 @@
+//! The pure half of bpctl.
+//!
+//! Everything that decides lives here: reading blueprints, comparing desired with observed state, judging actions,
+//! building plans, editing manifests, verifying outcomes. Nothing in this crate does IO: no files, no network, no
+//! environment, no clock, no child processes. The time is an argument, and so is every fact. The interface through
+//! which bpctl changes the world is not visible from here, so a stage cannot write, by compilation (B4).
+
+#![forbid(unsafe_code)]
+
+pub mod model;
+pub mod yaml;

@@ -1,0 +1,140 @@
+//! Paths inside a repository, checked once (T19).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A relative path inside a repository: `/` between parts, no `.`/`..`, nothing that a file system could take for `.git`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct RepoPath(String);
+
+/// A path that is refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("path {path:?} is refused: {why}")]
+pub struct RepoPathError {
+    path: String,
+    why: &'static str,
+}
+
+impl RepoPath {
+    /// Checks and makes a path. A trailing `/` is dropped.
+    pub fn new(path: impl Into<String>) -> Result<Self, RepoPathError> {
+        let mut path = path.into();
+        while path.len() > 1 && path.ends_with('/') {
+            path.pop();
+        }
+        match refusal(&path) {
+            None => Ok(Self(path)),
+            Some(why) => Err(RepoPathError { path, why }),
+        }
+    }
+
+    /// The path's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last part.
+    pub fn file_name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// Whether this path is `folder` or lies below it.
+    pub fn is_within(&self, folder: &RepoPath) -> bool {
+        self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// This path with one or more parts appended.
+    pub fn join(&self, rest: &str) -> Result<Self, RepoPathError> {
+        Self::new(format!("{}/{rest}", self.0))
+    }
+}
+
+fn refusal(path: &str) -> Option<&'static str> {
+    if path.is_empty() || path.len() > 4096 {
+        return Some("it is empty or over 4096 bytes");
+    }
+    if path.starts_with('/') {
+        return Some("it is absolute");
+    }
+    if path.contains(|c: char| c.is_control() || c == '\\') {
+        return Some("it holds a backslash or a control character");
+    }
+    for part in path.split('/') {
+        if part.is_empty() || part == "." || part == ".." {
+            return Some("a part of it is empty, `.` or `..`");
+        }
+        // Case-insensitive file systems, NTFS short names and streams, and HFS+'s ignored characters all lead to .git.
+        let visible: String = part.chars().filter(|c| !is_ignorable(*c)).collect::<String>().to_ascii_lowercase();
+        let stem = visible.split(':').next().unwrap_or("").trim_end_matches([' ', '.']);
+        if stem == ".git" || stem.starts_with("git~") {
+            return Some("a part of it can mean .git");
+        }
+    }
+    None
+}
+
+/// Characters that some file systems drop from names.
+fn is_ignorable(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+impl std::fmt::Display for RepoPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for RepoPath {
+    type Err = RepoPathError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::new(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for RepoPath {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::new(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T19
+    #[test]
+    fn t19_paths_that_leave_the_repository_or_reach_git_are_refused() {
+        for path in [
+            "../x",
+            "a/../b",
+            "/etc/passwd",
+            ".git/config",
+            ".GIT/config",
+            "a/.Git",
+            "git~1/x",
+            "GIT~2",
+            ".git /x",
+            ".git./x",
+            ".git::$INDEX_ALLOCATION/x",
+            ".g\u{200c}it/config",
+            "a\\b",
+            "a//b",
+            "./a",
+            "",
+            "a\nb",
+        ] {
+            assert!(RepoPath::new(path).is_err(), "{path:?}");
+        }
+        for path in ["a", "a/b.yaml", ".github/workflows/x.yaml", ".gitignore", "digit~1", "deploy/"] {
+            assert!(RepoPath::new(path).is_ok(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn within_compares_whole_parts() {
+        let folder = RepoPath::new("deploy/web").expect("path");
+        assert!(RepoPath::new("deploy/web/a.yaml").expect("path").is_within(&folder));
+        assert!(!RepoPath::new("deploy/web2").expect("path").is_within(&folder));
+    }
+}

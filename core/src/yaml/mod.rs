@@ -1,0 +1,9 @@
+//! One reader for everything bpctl reads as YAML: parser events with positions become [`Node`]s (value and span).
+//!
+//! Scalars resolve as Kubernetes resolves them (`sigs.k8s.io/yaml`: YAML 1.1 booleans and octals), so a manifest means here what
+//! it means in the cluster. Alias bombs, deep nesting, oversize, bad UTF-8 and NUL are refused with a position everywhere
+//! (T15, T17); duplicate keys, merge keys and tags are refused in bpctl's own files (T16).
+
+mod node;
+
+pub use node::{Document, Entry, Node, Value};

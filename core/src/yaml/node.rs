@@ -1,0 +1,176 @@
+//! YAML values with the place they were written at.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::model::{Source, SourceSpan};
+
+/// A value and the bytes that wrote it. The span covers the scalar with its quotes, or the collection from its first to its last byte;
+/// a value that came through an alias has the span of the alias.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// The value.
+    pub value: Value,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// What a node holds, resolved as Kubernetes resolves it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `null`, `~` or nothing.
+    Null,
+    /// `true`, `false`, and YAML 1.1's `yes`, `no`, `on`, `off`.
+    Bool(bool),
+    /// A whole number.
+    Int(i128),
+    /// Any other number: the text a JSON number would have.
+    Float(String),
+    /// Text.
+    String(String),
+    /// A list.
+    Sequence(Vec<Node>),
+    /// A mapping, in the order written.
+    Mapping(Vec<Entry>),
+}
+
+/// One key of a mapping.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// The key's text. Kubernetes knows only text keys; other scalars are written as JSON would.
+    pub key: String,
+    /// First byte of the key.
+    pub key_start: u32,
+    /// One past the key's last byte.
+    pub key_end: u32,
+    /// The value.
+    pub value: Node,
+}
+
+impl Node {
+    /// The byte range.
+    pub fn range(&self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+
+    /// The value under a key of a mapping; of a key given twice the last one, as Kubernetes has it.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        self.entry(key).map(|entry| &entry.value)
+    }
+
+    /// The entry of a key of a mapping.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        match &self.value {
+            Value::Mapping(entries) => entries.iter().rev().find(|entry| entry.key == key),
+            _ => None,
+        }
+    }
+
+    /// The value at a path of keys.
+    pub fn at(&self, keys: &[&str]) -> Option<&Node> {
+        keys.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The text, where this is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The whole number, where this is one.
+    pub fn as_int(&self) -> Option<i128> {
+        match self.value {
+            Value::Int(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The items, where this is a list.
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::Sequence(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The entries, where this is a mapping.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Mapping(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// What kind of value this is, for messages.
+    pub fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "nothing",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) | Value::Float(_) => "a number",
+            Value::String(_) => "text",
+            Value::Sequence(_) => "a list",
+            Value::Mapping(_) => "a mapping",
+        }
+    }
+
+    /// The value as JSON, for server-side apply and hashing.
+    pub fn to_json(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(flag) => Json::Bool(*flag),
+            Value::Int(number) => match (i64::try_from(*number), u64::try_from(*number)) {
+                (Ok(number), _) => Json::from(number),
+                (_, Ok(number)) => Json::from(number),
+                _ => Json::String(number.to_string()),
+            },
+            Value::Float(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
+            Value::String(text) => Json::String(text.clone()),
+            Value::Sequence(items) => Json::Array(items.iter().map(Node::to_json).collect()),
+            Value::Mapping(entries) => {
+                Json::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
+            }
+        }
+    }
+}
+
+/// One document of a file: its root and all that is needed to point into the text.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The whole file's text and name.
+    pub source: Source,
+    /// The root value.
+    pub root: Node,
+    /// Which document of the file, from 0.
+    pub index: usize,
+    /// First byte of each line.
+    pub(super) lines: Arc<[u32]>,
+}
+
+impl Document {
+    /// Line and column (from 1, in characters) of a byte.
+    pub fn position(&self, byte: usize) -> (usize, usize) {
+        let line = self.lines.partition_point(|start| (*start as usize) <= byte).max(1);
+        let start = self.lines.get(line - 1).map_or(0, |start| *start as usize);
+        let text = &self.source.text;
+        let column =
+            text.get(start..byte.min(text.len())).map_or(0, |part| part.chars().filter(|c| *c != '\u{feff}').count())
+                + 1;
+        (line, column)
+    }
+
+    /// The place of a byte range in this document's file.
+    pub fn span(&self, range: Range<usize>) -> SourceSpan {
+        let (line, column) = self.position(range.start);
+        SourceSpan { file: self.source.name.to_string(), line, column, start: range.start, end: range.end }
+    }
+
+    /// The place of a node.
+    pub fn span_of(&self, node: &Node) -> SourceSpan {
+        self.span(node.range())
+    }
+}
