@@ -9,3 +9,6 @@
 
 pub mod model;
 pub mod yaml;
+
+pub mod observe;
+pub mod govern;

@@ -1,0 +1,5 @@
+//! The one judge.
+
+mod permit;
+
+pub use permit::{ApplyPermit, MergePermit};

@@ -1,0 +1,100 @@
+//! Permits: the proof that a merge or an effect may happen now. Only the judge makes them.
+
+use serde::Serialize;
+
+use crate::model::{Digest, ObjectRef, Timestamp};
+
+/// The proof that one pull request may be merged: which head, onto which base, by which rules, with whose approvals.
+///
+/// It cannot be cloned, and it has no public constructor: a merge without a judgement does not compile.
+/// ```compile_fail
+/// let permit = bpctl_core::govern::MergePermit { pull: 1 };
+/// ```
+/// ```compile_fail
+/// fn twice(permit: bpctl_core::govern::MergePermit) { let _ = permit.clone(); }
+/// ```
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MergePermit {
+    pub(super) pull: u64,
+    pub(super) head: String,
+    pub(super) base: String,
+    pub(super) base_branch: String,
+    pub(super) tree: String,
+    pub(super) rules: Digest,
+    pub(super) changes: Digest,
+    pub(super) approvals: Vec<String>,
+    pub(super) checks: Vec<String>,
+    pub(super) at: Timestamp,
+}
+
+impl MergePermit {
+    /// The pull request's number.
+    pub fn pull(&self) -> u64 {
+        self.pull
+    }
+    /// The only head that may be merged.
+    pub fn head(&self) -> &str {
+        &self.head
+    }
+    /// The base commit that was judged against.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+    /// The branch that is merged into.
+    pub fn base_branch(&self) -> &str {
+        &self.base_branch
+    }
+    /// The tree that must land.
+    pub fn tree(&self) -> &str {
+        &self.tree
+    }
+    /// Hash of the trusted rules that judged.
+    pub fn rules(&self) -> &Digest {
+        &self.rules
+    }
+    /// Hash of the changes that were judged.
+    pub fn changes(&self) -> &Digest {
+        &self.changes
+    }
+    /// Ids of the reviewers whose approvals counted.
+    pub fn approvals(&self) -> &[String] {
+        &self.approvals
+    }
+}
+
+/// The proof that one object may be applied to the cluster now: its content stands on the protected base branch and no rule forbids
+/// bringing the cluster back to it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplyPermit {
+    pub(super) object: ObjectRef,
+    pub(super) uid: Option<String>,
+    pub(super) manifest: serde_json::Value,
+    pub(super) base: String,
+    pub(super) action: Digest,
+    pub(super) at: Timestamp,
+}
+
+impl ApplyPermit {
+    /// The object that may be applied.
+    pub fn object(&self) -> &ObjectRef {
+        &self.object
+    }
+    /// The live object's uid that was judged; another object of the same name is not applied to (T44). `None`: it did not exist.
+    pub fn uid(&self) -> Option<&str> {
+        self.uid.as_deref()
+    }
+    /// What is applied: the manifest on base, as JSON.
+    pub fn manifest(&self) -> &serde_json::Value {
+        &self.manifest
+    }
+    /// The base commit that holds the manifest.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+    /// The action's id.
+    pub fn action(&self) -> &Digest {
+        &self.action
+    }
+}

@@ -1,0 +1,172 @@
+//! What a forge records about pull requests: server records only, never trailers, comments or labels (DESIGN: facts).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Known;
+use crate::model::{Digest, Timestamp, Untrusted};
+
+/// A person or a machine, by the forge's own numeric id (T6). On the local forge the id is the allowed signer's principal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// The forge's id, as text; two identities are the same person only if these are equal.
+    pub id: String,
+    /// The name to show.
+    pub login: Untrusted,
+    /// The forge says that this is a machine account.
+    pub bot: bool,
+}
+
+/// Whether a pull request is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum PullState {
+    /// Open.
+    Open,
+    /// Closed without a merge.
+    Closed {
+        /// When, by the forge's clock.
+        at: Timestamp,
+        /// Who closed it, where the forge tells.
+        by: Option<Identity>,
+    },
+    /// Merged.
+    Merged {
+        /// When, by the forge's clock.
+        at: Timestamp,
+        /// The commit that landed on the base branch.
+        commit: String,
+    },
+}
+
+/// What a reviewer may do in the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rights {
+    /// May not push.
+    Read,
+    /// May push.
+    Write,
+}
+
+/// What a review says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewState {
+    /// Yes.
+    Approved,
+    /// No.
+    ChangesRequested,
+    /// Only words.
+    Commented,
+    /// Withdrawn by somebody with the right to.
+    Dismissed,
+}
+
+/// One review, as the forge records it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Review {
+    /// Who.
+    pub reviewer: Identity,
+    /// What it says.
+    pub state: ReviewState,
+    /// The commit that was looked at.
+    pub commit: String,
+    /// When, by the forge's clock.
+    pub at: Timestamp,
+    /// The forge itself no longer counts it (stale after a push, where the forge is set up so).
+    pub stale: bool,
+    /// What the reviewer may do.
+    pub rights: Known<Rights>,
+    /// On the local forge: the signature was made by an allowed signer's key over this very commit. `None`: the forge vouches.
+    pub signed: Option<bool>,
+    /// The justification, in the reviewer's words (B10).
+    pub body: Untrusted,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckConclusion {
+    /// Not finished.
+    Pending,
+    /// Good.
+    Success,
+    /// Bad.
+    Failure,
+    /// Neither: skipped, cancelled, neutral.
+    Neutral,
+}
+
+/// One check or commit status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckRun {
+    /// Its name or context: `bpctl/verdict`.
+    pub name: String,
+    /// The commit it stands on.
+    pub commit: String,
+    /// How it ended.
+    pub conclusion: CheckConclusion,
+    /// Who wrote it.
+    pub by: Identity,
+    /// When, by the forge's clock.
+    pub at: Timestamp,
+    /// The line beside it.
+    pub summary: Untrusted,
+}
+
+/// Everything that a judgement needs to know of one pull request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PullFacts {
+    /// Its number.
+    pub number: u64,
+    /// Title.
+    pub title: Untrusted,
+    /// Who opened it.
+    pub author: Identity,
+    /// The branch it comes from; `None` when it comes from another repository (a fork).
+    pub head_branch: Option<String>,
+    /// The commit it proposes.
+    pub head: String,
+    /// The branch it goes to.
+    pub base_branch: String,
+    /// Open, closed or merged.
+    pub state: PullState,
+    /// When it was opened, by the forge's clock.
+    pub opened_at: Timestamp,
+    /// A draft is never merged.
+    pub draft: bool,
+    /// Who pushed the head last.
+    pub last_pusher: Known<Identity>,
+    /// Ids of everyone who wrote or co-wrote a commit of it, where the forge knows them by id.
+    pub co_authors: Known<Vec<Identity>>,
+    /// All reviews, oldest first.
+    pub reviews: Known<Vec<Review>>,
+    /// All checks on the head.
+    pub checks: Known<Vec<CheckRun>>,
+    /// What the forge's protection of the base branch requires by name, besides `bpctl/verdict`.
+    pub required_checks: Known<Vec<String>>,
+    /// For each reviewed commit: the hash of the changes it proposes against today's base, and whether no other path changed.
+    #[serde(default)]
+    pub changes_at: std::collections::BTreeMap<String, Known<Digest>>,
+}
+
+/// One operation of the past, from merged pull requests and the checks on their merge commits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PastOperation {
+    /// The pull request's number.
+    pub pull: u64,
+    /// What was done: `scale`.
+    pub operation: String,
+    /// When it was merged, by the forge's clock.
+    pub merged_at: Timestamp,
+    /// The commit that landed.
+    pub commit: String,
+    /// How its verification ended; `None` while that is open.
+    pub outcome: Option<CheckConclusion>,
+}

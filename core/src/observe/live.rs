@@ -1,0 +1,187 @@
+//! Objects and pods of a cluster, and what pods use.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::model::{ObjectRef, Period, Quantity, Timestamp, Untrusted};
+
+/// One object as the API server gave it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveObject {
+    /// Which object.
+    pub reference: ObjectRef,
+    /// The server's identity for it; another object of the same name has another one (T44).
+    pub uid: String,
+    /// The version that was seen.
+    pub resource_version: String,
+    /// The whole object, `managedFields` and `status` included.
+    pub body: Json,
+}
+
+impl LiveObject {
+    /// Reads an object from the API server's JSON; `None` where it lacks a name or a uid. Items of lists carry no `kind`, so the
+    /// list's is given.
+    pub fn from_json(api_version: &str, kind: &str, body: Json) -> Option<Self> {
+        let metadata = body.get("metadata")?;
+        let text = |key: &str| metadata.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let (name, uid) = (text("name"), text("uid"));
+        if name.is_empty() {
+            return None;
+        }
+        let reference =
+            ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: text("namespace"), name };
+        Some(Self { reference, uid, resource_version: text("resourceVersion"), body })
+    }
+}
+
+/// A compute resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Resource {
+    /// CPU, in cores.
+    Cpu,
+    /// Memory, in bytes.
+    Memory,
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "cpu",
+            Self::Memory => "memory",
+        })
+    }
+}
+
+/// One pod, with what decisions need of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pod {
+    /// Name; it joins usage samples to pods.
+    pub name: Untrusted,
+    /// The server's identity.
+    pub uid: String,
+    /// `Running`, `Pending`, …
+    pub phase: Untrusted,
+    /// The Ready condition is true and the pod is not being deleted.
+    pub ready: bool,
+    /// The pod is being deleted.
+    pub terminating: bool,
+    /// Sum of its containers' restart counts.
+    pub restarts: u32,
+    /// When it was created.
+    pub created_at: Option<Timestamp>,
+    /// When the Ready condition last changed.
+    pub ready_since: Option<Timestamp>,
+    /// Sum of the CPU requests; `None` where some container has none.
+    pub cpu_request: Option<Quantity>,
+    /// Sum of the memory requests; `None` where some container has none.
+    pub memory_request: Option<Quantity>,
+    /// Reasons of containers that wait or ended: `CrashLoopBackOff`, `OOMKilled`.
+    pub reasons: Vec<Untrusted>,
+}
+
+/// Reads a pod from the API server's JSON; `None` where it has no name.
+pub fn pod_from_json(body: &Json) -> Option<Pod> {
+    let metadata = body.get("metadata")?;
+    let name = metadata.get("name")?.as_str()?;
+    let status = body.get("status").unwrap_or(&Json::Null);
+    let terminating = metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null());
+    let time = |value: Option<&Json>| value.and_then(Json::as_str).and_then(|text| text.parse().ok());
+    let items = |value: Option<&Json>| value.and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice).to_vec();
+    let ready_condition = items(status.get("conditions"))
+        .into_iter()
+        .find(|condition| condition.get("type").and_then(Json::as_str) == Some("Ready"));
+    let ready = ready_condition.as_ref().and_then(|c| c.get("status")).and_then(Json::as_str) == Some("True");
+    let mut restarts: u32 = 0;
+    let mut reasons = Vec::new();
+    for container in items(status.get("containerStatuses")) {
+        let count = container.get("restartCount").and_then(Json::as_u64).unwrap_or(0);
+        restarts = restarts.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+        for pointer in ["/state/waiting/reason", "/state/terminated/reason", "/lastState/terminated/reason"] {
+            if let Some(reason) = container.pointer(pointer).and_then(Json::as_str) {
+                reasons.push(Untrusted::new(reason));
+            }
+        }
+    }
+    Some(Pod {
+        name: Untrusted::new(name),
+        uid: metadata.get("uid").and_then(Json::as_str).unwrap_or_default().into(),
+        phase: Untrusted::new(status.get("phase").and_then(Json::as_str).unwrap_or_default()),
+        ready: ready && !terminating,
+        terminating,
+        restarts,
+        created_at: time(metadata.get("creationTimestamp")),
+        ready_since: time(ready_condition.as_ref().and_then(|c| c.get("lastTransitionTime"))),
+        cpu_request: request_sum(body, "cpu"),
+        memory_request: request_sum(body, "memory"),
+        reasons,
+    })
+}
+
+fn request_sum(body: &Json, resource: &str) -> Option<Quantity> {
+    let containers = body.pointer("/spec/containers")?.as_array()?;
+    let mut nanos: i128 = 0;
+    for container in containers {
+        let request = container.pointer("/resources/requests")?.get(resource)?;
+        let request: Quantity = match request {
+            Json::String(text) => text.parse().ok()?,
+            other => other.to_string().parse().ok()?,
+        };
+        nanos = nanos.checked_add(request.nanos())?;
+    }
+    Some(Quantity::from_nanos(nanos))
+}
+
+/// Groups a namespace's pods by the Deployment that owns them, in one pass: a Deployment's `ReplicaSet` is named after it and the
+/// pod-template hash, which its pods carry as a label, so no list of `ReplicaSets` is needed.
+pub fn group_pods(pods: &[Json]) -> BTreeMap<String, Vec<Pod>> {
+    let mut groups: BTreeMap<String, Vec<Pod>> = BTreeMap::new();
+    for body in pods {
+        let Some(owner) = deployment_of(body) else { continue };
+        if let Some(pod) = pod_from_json(body) {
+            groups.entry(owner).or_default().push(pod);
+        }
+    }
+    groups
+}
+
+fn deployment_of(body: &Json) -> Option<String> {
+    let metadata = body.get("metadata")?;
+    let hash = metadata.get("labels")?.get("pod-template-hash")?.as_str()?;
+    let owners = metadata.get("ownerReferences")?.as_array()?;
+    let controller = owners.iter().find(|owner| owner.get("controller").and_then(Json::as_bool) == Some(true))?;
+    if controller.get("kind").and_then(Json::as_str) != Some("ReplicaSet") {
+        return None;
+    }
+    let name = controller.get("name")?.as_str()?.strip_suffix(hash)?.strip_suffix('-')?;
+    Some(name.to_owned())
+}
+
+/// What one pod used over the window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodUsage {
+    /// The pod's name.
+    pub pod: Untrusted,
+    /// Mean over the window: cores for CPU, bytes for memory.
+    pub mean: Quantity,
+    /// How many samples the mean rests on.
+    pub samples: u32,
+}
+
+/// What a workload's pods used over a window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Length of the window, ending when the observation began.
+    pub window: Period,
+    /// Samples that a pod would have that ran for the whole window.
+    pub expected_samples: u32,
+    /// Each pod that had any sample.
+    pub pods: Vec<PodUsage>,
+}

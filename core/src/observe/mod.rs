@@ -1,0 +1,18 @@
+//! What bpctl knows about the world: facts with a source and a time, complete or unknown.
+//!
+//! A list that did not arrive whole is [`Known::Unknown`], never short. Stages read facts only through a [`Recorder`], so the set of
+//! facts read *is* the evidence in a plan, the input of a replay and the record in the ledger (X3).
+
+mod fact;
+mod forge;
+mod live;
+mod recorder;
+mod schema;
+
+pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
+pub use forge::{
+    CheckConclusion, CheckRun, Identity, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
+};
+pub use live::{LiveObject, Pod, PodUsage, Resource, Usage, group_pods, pod_from_json};
+pub use recorder::Recorder;
+pub use schema::{ListType, ScalarType, TypeSchema};

@@ -1,0 +1,97 @@
+//! The recorder: the only way for a stage to read facts.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::{
+    FactKey, FactValue, Known, LiveObject, Observation, PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode,
+    Usage,
+};
+use crate::model::{Name, ObjectRef, Timestamp};
+
+/// Hands out facts of an observation and remembers which were asked for, found or not.
+#[derive(Debug)]
+pub struct Recorder<'o> {
+    observation: &'o Observation,
+    read: RefCell<BTreeSet<FactKey>>,
+}
+
+impl<'o> Recorder<'o> {
+    /// Starts a recording.
+    pub fn new(observation: &'o Observation) -> Self {
+        Self { observation, read: RefCell::default() }
+    }
+
+    /// The moment of the observation: `now` of every decision that rests on it.
+    pub fn now(&self) -> Timestamp {
+        self.observation.observed_at
+    }
+
+    /// The keys read so far, as the observation that holds just them.
+    pub fn evidence(&self) -> Observation {
+        self.observation.only(self.read.borrow().iter())
+    }
+
+    /// The keys read so far.
+    pub fn keys(&self) -> BTreeSet<FactKey> {
+        self.read.borrow().clone()
+    }
+
+    /// The live object; `None`: it does not exist.
+    pub fn object(&self, object: &ObjectRef) -> Known<Option<&'o LiveObject>> {
+        match self.read(FactKey::Object(object.clone())) {
+            Ok(FactValue::Object(known)) => known.as_ref().map(Option::as_ref),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// The workload's pods.
+    pub fn pods(&self, workload: &ObjectRef) -> Known<&'o Vec<Pod>> {
+        match self.read(FactKey::Pods(workload.clone())) {
+            Ok(FactValue::Pods(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// What the workload's pods use.
+    pub fn usage(&self, workload: &ObjectRef, resource: Resource) -> Known<&'o Usage> {
+        match self.read(FactKey::Usage(workload.clone(), resource)) {
+            Ok(FactValue::Usage(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// The shape of a kind.
+    pub fn schema(&self, api_version: &str, kind: &str) -> Known<&'o TypeSchema> {
+        match self.read(FactKey::Schema(api_version.into(), kind.into())) {
+            Ok(FactValue::Schema(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// What was done before to the blueprint's workload.
+    pub fn history(&self, blueprint: &Name) -> Known<&'o Vec<PastOperation>> {
+        match self.read(FactKey::History(blueprint.clone())) {
+            Ok(FactValue::History(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    fn read(&self, key: FactKey) -> Result<&'o FactValue, Unknown> {
+        let fact = self.observation.facts.get(&key).map(|fact| &fact.value);
+        let missing =
+            || Unknown { code: UnknownCode::NotObserved, message: format!("{key} was not observed"), detail: None };
+        let answer = fact.ok_or_else(missing);
+        self.read.borrow_mut().insert(key);
+        answer
+    }
+}
+
+fn mismatch<T>() -> Known<T> {
+    Known::unknown(UnknownCode::Malformed, "the observation holds another kind of fact under this key")
+}

@@ -1,0 +1,44 @@
+//! Names of branches, checked once (T22, T46).
+
+use bpctl_core::model::Name;
+
+/// A branch name that Git takes and no command line can mistake for an option.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BranchName(String);
+
+impl BranchName {
+    /// Checks a name by `git check-ref-format`'s rules, and refuses a leading `-`.
+    pub fn new(name: impl Into<String>) -> Option<Self> {
+        let name = name.into();
+        let good = !name.starts_with('-')
+            && !name.contains(|c: char| c.is_control() || c.is_whitespace())
+            && git2::Reference::is_valid_name(&format!("refs/heads/{name}"));
+        good.then_some(Self(name))
+    }
+
+    /// The one branch of a proposal: `bpctl/ENV/BLUEPRINT/OPERATION`. Names hold no `/`, so no two workloads share one.
+    pub fn proposal(environment: &Name, blueprint: &Name, operation: &str) -> Self {
+        Self(format!("bpctl/{environment}/{blueprint}/{operation}"))
+    }
+
+    /// The ledger's branch of an environment.
+    pub fn ledger(environment: &Name) -> Self {
+        Self(format!("bpctl-ledger/{environment}"))
+    }
+
+    /// The short name, without `refs/heads/`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The full ref.
+    pub fn full(&self) -> String {
+        format!("refs/heads/{}", self.0)
+    }
+}
+
+impl std::fmt::Display for BranchName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,158 @@
+//! Forges: where pull requests live. One concept, two halves: [`Forge`] reads, [`ForgeWrite`] writes.
+//!
+//! A planner is handed a `&dyn Forge` and so cannot write (B4). Every list arrives whole or is an error: a short list never
+//! passes for a complete one (Z9). No write is repeated blindly: after an answer that was lost, the state is read first (Z3, Z8).
+
+mod branch;
+mod error;
+pub mod gitea;
+pub mod local;
+
+use async_trait::async_trait;
+use bpctl_core::govern::MergePermit;
+use bpctl_core::model::{BaseTip, Timestamp, Untrusted};
+use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, PullFacts, PullState};
+
+pub use branch::BranchName;
+pub use error::ForgeError;
+
+/// The forge's clock (its Date header), or the local one where a forge has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// Now.
+    pub now: Timestamp,
+    /// Whether a server said so. A local clock never permits anything in production.
+    pub from_server: bool,
+}
+
+/// One pull request in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullSummary {
+    /// Its number.
+    pub number: u64,
+    /// Title.
+    pub title: Untrusted,
+    /// Who opened it.
+    pub author: Identity,
+    /// The branch it comes from, in this repository; `None` for a fork's.
+    pub head_branch: Option<String>,
+    /// The commit it proposes.
+    pub head: String,
+    /// Open, closed or merged.
+    pub state: PullState,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+}
+
+/// Which pull requests to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullFilter {
+    /// Those that are open.
+    Open,
+    /// All, newest first, back to this moment of their last update.
+    UpdatedSince(Timestamp),
+}
+
+/// What a new pull request says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPull {
+    /// The branch that holds the change; it exists already.
+    pub branch: BranchName,
+    /// Title, escaped for Markdown.
+    pub title: String,
+    /// Body, Markdown.
+    pub body: String,
+    /// Logins of people or teams to ask; an unknown one is skipped and said.
+    pub reviewers: Vec<String>,
+}
+
+/// What became of creating a branch. Creating the ref is the lock: exactly one of several runs gets `Created`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// This run made it.
+    Created,
+    /// It exists and points to this commit.
+    Exists(String),
+}
+
+/// What became of a compare-and-swap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Swapped {
+    /// It points to the new commit.
+    Swapped,
+    /// It points elsewhere (`None`: it is gone); nothing was changed.
+    Moved(Option<String>),
+}
+
+/// What became of a merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Landed {
+    /// It is merged, by this run or an earlier one.
+    Merged {
+        /// The commit on the base branch.
+        commit: String,
+        /// When, by the forge's clock.
+        at: Timestamp,
+        /// Whether the tree that landed is the permitted one (Z20).
+        tree_as_permitted: bool,
+    },
+    /// The head or the base is no longer what the permit names: judge again (T23, T24).
+    Moved,
+    /// The forge's own protection refuses; its words.
+    Held(Untrusted),
+}
+
+/// What `approve` and `reject` say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes.
+    Approve,
+    /// No: the pull request is closed.
+    Reject,
+}
+
+/// The reading half. Objects that answers name (base tip, heads) are in the local repository when the call returns.
+#[async_trait]
+pub trait Forge: Send + Sync {
+    /// `local`, `gitea`: for messages.
+    fn kind(&self) -> &'static str;
+    /// A page for people about this pull request, or a short name where there is no page.
+    fn pull_url(&self, number: u64) -> String;
+    /// The clock that verdicts go by.
+    async fn clock(&self) -> Result<Clock, ForgeError>;
+    /// Who bpctl is there.
+    async fn identity(&self) -> Result<Identity, ForgeError>;
+    /// The tip of the protected base branch, fetched.
+    async fn base_tip(&self) -> Result<BaseTip, ForgeError>;
+    /// The commit of a branch, fetched; `None`: no such branch.
+    async fn branch(&self, branch: &BranchName) -> Result<Option<String>, ForgeError>;
+    /// Pull requests, whole.
+    async fn pulls(&self, filter: PullFilter) -> Result<Vec<PullSummary>, ForgeError>;
+    /// All about one pull request, its head fetched; parts that did not arrive whole are unknown in it.
+    async fn pull(&self, number: u64) -> Result<PullFacts, ForgeError>;
+    /// All checks on a commit.
+    async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError>;
+}
+
+/// The writing half. Only the effects interface calls it.
+#[async_trait]
+pub trait ForgeWrite: Forge {
+    /// Makes a branch at a commit of the local repository, unless it exists.
+    async fn create_branch(&self, branch: &BranchName, commit: &str) -> Result<Created, ForgeError>;
+    /// Moves a branch from one commit to another, unless it moved meanwhile.
+    async fn update_branch(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError>;
+    /// Deletes a branch that points to this commit.
+    async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError>;
+    /// Opens a pull request; where one is open for the branch already, answers that one's number.
+    async fn open_pull(&self, pull: &NewPull) -> Result<u64, ForgeError>;
+    /// Replaces title and body.
+    async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), ForgeError>;
+    /// Closes without merging.
+    async fn close_pull(&self, number: u64) -> Result<(), ForgeError>;
+    /// Writes a check (commit status) on a commit.
+    async fn set_check(&self, commit: &str, name: &str, conclusion: CheckConclusion, summary: &str) -> Result<(), ForgeError>;
+    /// Merges exactly what the permit names.
+    async fn merge(&self, permit: MergePermit, message: &str) -> Result<Landed, ForgeError>;
+    /// Records a person's answer, signed (local forge). Other forges refuse: there the review is made on the forge's own page.
+    async fn answer(&self, number: u64, head: &str, answer: Answer, justification: &str) -> Result<(), ForgeError>;
+}

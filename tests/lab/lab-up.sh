@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# lab-up.sh: builds what is missing, starts Kubernetes, Prometheus and Gitea together, and leaves one file to source:
+# $BPCTL_LAB_STATE/env, with all that the three say and a PATH with a kubectl of the cluster's version and promtool.
+# Prometheus scrapes the kubelets' metrics from the start. Run again it starts what does not run. down.sh stops it all.
+# shellcheck source=tests/lab/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+bash "$LAB_DIR/build.sh"
+parts=(kube prometheus forge)
+declare -A job
+for part in "${parts[@]}"; do
+  bash "$LAB_DIR/$part-up.sh" >"$STATE/$part-up.log" 2>&1 &
+  job[$part]=$!
+done
+failed=()
+for part in "${parts[@]}"; do
+  wait "${job[$part]}" || failed+=("$part")
+done
+for part in "${failed[@]}"; do
+  echo "--- $part-up.sh" >&2
+  cat "$STATE/$part-up.log" >&2
+done
+[ ${#failed[@]} = 0 ] || die "did not start: ${failed[*]}"
+
+# shellcheck source=/dev/null
+LAB_NODE_METRICS=$(. "$STATE/kube/env" && echo "$LAB_NODE_METRICS")
+separator='['
+for endpoint in $LAB_NODE_METRICS; do
+  address=${endpoint#https://}
+  printf '%s{"targets": ["%s"], "labels": {"job": "kubelet", "__scheme__": "https", "__metrics_path__": "/%s"}}' \
+    "$separator" "${address%%/*}" "${address#*/}"
+  separator=$',\n '
+done >"$STATE/prometheus/nodes.tmp"
+echo ']' >>"$STATE/prometheus/nodes.tmp"
+mv "$STATE/prometheus/nodes.tmp" "$STATE/prometheus/targets/nodes.json"
+
+{
+  cat "$STATE"/{kube,prometheus,forge}/env
+  printf 'export PATH=%q:$PATH\n' "$CACHE/bin"
+} >"$STATE/env.tmp"
+mv "$STATE/env.tmp" "$STATE/env"
+echo "$STATE/env"
