@@ -1,1 +1,7 @@
-fn main() {}
+//! The `bpctl` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bpctl::cli::main()
+}

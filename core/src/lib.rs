@@ -12,3 +12,12 @@ pub mod yaml;
 
 pub mod observe;
 pub mod govern;
+pub mod action;
+pub mod blueprint;
+pub mod decide;
+pub mod execute;
+pub mod plan;
+pub mod propose;
+pub mod ledger;
+pub mod render;
+pub mod verify;

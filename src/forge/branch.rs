@@ -21,6 +21,12 @@ impl BranchName {
         Self(format!("bpctl/{environment}/{blueprint}/{operation}"))
     }
 
+    /// Blueprint and operation of a proposal's branch of this environment.
+    pub fn parse_proposal(environment: &Name, branch: &str) -> Option<(Name, String)> {
+        let mut parts = branch.strip_prefix("bpctl/")?.strip_prefix(environment.as_str())?.strip_prefix('/')?.splitn(2, '/');
+        Some((Name::new(parts.next()?).ok()?, parts.next()?.to_owned()))
+    }
+
     /// The ledger's branch of an environment.
     pub fn ledger(environment: &Name) -> Self {
         Self(format!("bpctl-ledger/{environment}"))

@@ -7,6 +7,7 @@ mod branch;
 mod error;
 pub mod gitea;
 pub mod local;
+pub mod offline;
 
 use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;

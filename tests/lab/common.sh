@@ -44,7 +44,7 @@ start_time() {
 # alive NAME: whether the server that the current folder's NAME.pid describes still runs.
 alive() {
   local pid started
-  [ -s "$1.pid" ] && read -r pid started <"$1.pid" && [ "$(start_time "$pid")" = "$started" ]
+  [ -s "$1.pid" ] && read -r pid started <"$1.pid" && [ -n "$started" ] && [ "$(start_time "$pid")" = "$started" ]
 }
 
 # spawn NAME COMMAND…: starts a server in the current folder unless it runs already.
@@ -77,15 +77,23 @@ wait_for() {
   shift 2
   for _ in $(seq "$tries"); do
     if "$@" >/dev/null 2>&1; then return 0; fi
-    if ! alive "$name"; then
-      # It may have become ready and been looked at before its pid file was.
-      break
-    fi
+    alive "$name" || break
     sleep 0.1
   done
   echo "--- the end of $PWD/$name.log" >&2
   tail -n 25 "$name.log" >&2 || true
   if alive "$name"; then die "$name did not become ready"; else die "$name ended by itself"; fi
+}
+
+# listening PORT: whether somebody answers there.
+listening() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# spawn_on PORT NAME COMMAND…: spawn, for a server whose port must be nobody else's: or readiness would be another's.
+spawn_on() {
+  local port=$1
+  shift
+  if ! alive "$1" && listening "$port"; then die "port $port, wanted for $1, is taken"; fi
+  spawn "$@"
 }
 
 # free_ports COUNT: the first of so many neighbouring loopback ports that nobody listens on. They lie under the range
@@ -95,7 +103,7 @@ free_ports() {
   for _ in $(seq 200); do
     first=$((20000 + RANDOM % 9000 + RANDOM % 900))
     for port in $(seq "$first" $((first + $1 - 1))); do
-      if (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then continue 2; fi
+      if listening "$port"; then continue 2; fi
     done
     echo "$first"
     return 0

@@ -65,7 +65,7 @@ ENABLED = false
 INI
   mv "$INI.tmp" "$INI"
 fi
-spawn gitea "$BIN" web --config "$INI"
+spawn_on "$PORT" gitea "$BIN" web --config "$INI"
 wait_for gitea 60 curl -fsS "$URL/api/healthz"
 
 if [ ! -s env ]; then

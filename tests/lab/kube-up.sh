@@ -21,7 +21,7 @@ mkdir -p "$HOME_DIR/pod-logs"
 cd "$HOME_DIR"
 PORT=$(keep_port port "${BPCTL_LAB_KUBE_PORT-}" 4)
 ETCD=$((PORT + 1)) PEER=$((PORT + 2)) KUBELET=$((PORT + 3))
-NODES=$(seq 0 $((${BPCTL_LAB_KUBE_NODES:-2} - 1)))
+NODES=${BPCTL_LAB_KUBE_NODES:-2}
 
 [ -s sa.key ] || openssl genrsa -out sa.key 2048 2>/dev/null
 # The control plane's own parts have users of their own, so that the audit log can leave them out.
@@ -62,11 +62,11 @@ spec: {logs: [{logsFile: "$HOME_DIR/pod-logs/all.log"}]}
 YAML
 [ -s pod-logs/all.log ] || printf '2026-01-01T00:00:00.000000000Z stdout F started\n' >pod-logs/all.log
 
-spawn etcd "$CP" etcd --data-dir "$HOME_DIR/etcd" --unsafe-no-fsync --log-level warn \
+spawn_on "$ETCD" etcd "$CP" etcd --data-dir "$HOME_DIR/etcd" --unsafe-no-fsync --log-level warn \
   --listen-client-urls "http://127.0.0.1:$ETCD" --advertise-client-urls "http://127.0.0.1:$ETCD" \
   --listen-peer-urls "http://127.0.0.1:$PEER" --initial-advertise-peer-urls "http://127.0.0.1:$PEER" \
   --initial-cluster "default=http://127.0.0.1:$PEER"
-spawn apiserver "$CP" kube-apiserver --etcd-servers "http://127.0.0.1:$ETCD" --bind-address 127.0.0.1 --secure-port "$PORT" \
+spawn_on "$PORT" apiserver "$CP" kube-apiserver --etcd-servers "http://127.0.0.1:$ETCD" --bind-address 127.0.0.1 --secure-port "$PORT" \
   --cert-dir "$HOME_DIR/certs" --token-auth-file tokens.csv --authorization-mode RBAC \
   --service-account-key-file sa.key --service-account-signing-key-file sa.key \
   --service-account-issuer https://kubernetes.default.svc --service-cluster-ip-range 10.96.0.0/16 \
@@ -84,7 +84,9 @@ spawn controller-manager "$CP" kube-controller-manager --kubeconfig controller-m
   --kube-api-qps 400 --kube-api-burst 800 --concurrent-deployment-syncs 20 --concurrent-replicaset-syncs 20
 spawn scheduler "$CP" kube-scheduler --kubeconfig scheduler.kubeconfig --leader-elect=false --secure-port 0 \
   --kube-api-qps 400 --kube-api-burst 800
-for i in $NODES; do
+endpoints=()
+for i in $(seq 0 $((NODES - 1))); do
+  endpoints+=("https://127.0.0.1:$KUBELET/metrics/nodes/node-$i/metrics/resource")
   cat >"node-$i.json" <<JSON
 {"apiVersion": "v1", "kind": "Node",
  "metadata": {"name": "node-$i", "labels": {"kubernetes.io/hostname": "node-$i"},
@@ -94,7 +96,7 @@ JSON
   code=$(api /api/v1/nodes -o "node-$i.out" -w '%{http_code}' -H 'Content-Type: application/json' --data-binary "@node-$i.json")
   case $code in 201 | 409) ;; *) die "the node node-$i was not created: $(cat "node-$i.out")" ;; esac
 done
-spawn kwok "$CACHE/bin/kwok-$KWOK" --kubeconfig kwok.kubeconfig --manage-all-nodes=true --node-ip 127.0.0.1 --node-port "$KUBELET" \
+spawn_on "$KUBELET" kwok "$CACHE/bin/kwok-$KWOK" --kubeconfig kwok.kubeconfig --manage-all-nodes=true --node-ip 127.0.0.1 --node-port "$KUBELET" \
   --config "$SHARE/node-initialize.yaml" --config "$SHARE/node-heartbeat.yaml" --config "$SHARE/metrics-resource.yaml" \
   --config "$SHARE/usage-from-annotation.yaml" --config "$LAB_DIR/stages.yaml" --config "$HOME_DIR/logs.yaml"
 nodes_ready() { KUBECONFIG=kubeconfig kubectl wait --for=condition=Ready nodes --all --timeout=10s; }
@@ -105,7 +107,6 @@ for part in etcd apiserver controller-manager scheduler kwok; do alive "$part" |
   printf 'export KUBECONFIG=%q\n' "$HOME_DIR/kubeconfig"
   printf 'export LAB_AUDIT_LOG=%q\n' "$HOME_DIR/audit.log"
   printf 'export LAB_POD_LOGS=%q\n' "$HOME_DIR/pod-logs/all.log"
-  # shellcheck disable=SC2046 # one word a node
-  printf 'export LAB_NODE_METRICS=%q\n' "$(echo $(printf "https://127.0.0.1:$KUBELET/metrics/nodes/node-%s/metrics/resource\n" $NODES))"
+  printf 'export LAB_NODE_METRICS=%q\n' "${endpoints[*]}"
 } >env.tmp
 mv env.tmp env

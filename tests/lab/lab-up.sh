@@ -7,6 +7,8 @@
 bash "$LAB_DIR/build.sh"
 parts=(kube prometheus forge)
 declare -A job
+# Jobs of a script do not hear Ctrl-C by themselves.
+trap 'kill "${job[@]}" 2>/dev/null; wait; exit 130' INT TERM
 for part in "${parts[@]}"; do
   bash "$LAB_DIR/$part-up.sh" >"$STATE/$part-up.log" 2>&1 &
   job[$part]=$!
@@ -26,8 +28,9 @@ LAB_NODE_METRICS=$(. "$STATE/kube/env" && echo "$LAB_NODE_METRICS")
 separator='['
 for endpoint in $LAB_NODE_METRICS; do
   address=${endpoint#https://}
-  printf '%s{"targets": ["%s"], "labels": {"job": "kubelet", "__scheme__": "https", "__metrics_path__": "/%s"}}' \
-    "$separator" "${address%%/*}" "${address#*/}"
+  node=${address#*/nodes/}
+  printf '%s{"targets": ["%s"], "labels": {"job": "kubelet", "node": "%s", "__scheme__": "https", "__metrics_path__": "/%s"}}' \
+    "$separator" "${address%%/*}" "${node%%/*}" "${address#*/}"
   separator=$',\n '
 done >"$STATE/prometheus/nodes.tmp"
 echo ']' >>"$STATE/prometheus/nodes.tmp"
@@ -35,7 +38,8 @@ mv "$STATE/prometheus/nodes.tmp" "$STATE/prometheus/targets/nodes.json"
 
 {
   cat "$STATE"/{kube,prometheus,forge}/env
-  printf 'export PATH=%q:$PATH\n' "$CACHE/bin"
+  # shellcheck disable=SC2016 # PATH is expanded where the file is sourced
+  printf 'export PATH=%q:"$PATH"\n' "$CACHE/bin"
 } >"$STATE/env.tmp"
 mv "$STATE/env.tmp" "$STATE/env"
 echo "$STATE/env"

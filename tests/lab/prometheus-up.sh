@@ -28,7 +28,7 @@ scrape_configs:
   tls_config: {insecure_skip_verify: true}
   file_sd_configs: [{files: ["$HOME_DIR/targets/*.json"], refresh_interval: 1s}]
 YAML
-spawn prometheus "$CACHE/bin/prometheus-$PROMETHEUS" --config.file prometheus.yml --storage.tsdb.path "$HOME_DIR/data" \
+spawn_on "$PORT" prometheus "$CACHE/bin/prometheus-$PROMETHEUS" --config.file prometheus.yml --storage.tsdb.path "$HOME_DIR/data" \
   --web.listen-address "127.0.0.1:$PORT" --query.lookback-delta 15s
 wait_for prometheus 60 curl -fsS "$URL/-/ready"
 {

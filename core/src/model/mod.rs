@@ -5,6 +5,7 @@
 mod diagnostic;
 mod digest;
 mod field_path;
+mod files;
 mod object;
 mod percent;
 mod period;
@@ -16,6 +17,7 @@ mod untrusted;
 pub use diagnostic::{Diagnostic, Label, Severity, Source, SourceSpan};
 pub use digest::{Digest, canonical_json};
 pub use field_path::{FieldPath, Segment};
+pub use files::{Blob, File, Files};
 pub use jiff::Timestamp;
 pub use object::{Name, NameError, ObjectRef};
 pub use percent::Percent;

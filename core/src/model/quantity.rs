@@ -150,6 +150,9 @@ impl<'de> Deserialize<'de> for Quantity {
             fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Quantity, E> {
                 self.visit_str(&number.to_string())
             }
+            fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Quantity, E> {
+                self.visit_str(&number.to_string()) // the shortest text that reads back: what was written
+            }
             fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Quantity, E> {
                 self.visit_str(&number.to_string())
             }

@@ -4,6 +4,18 @@
 //! it means in the cluster. Alias bombs, deep nesting, oversize, bad UTF-8 and NUL are refused with a position everywhere
 //! (T15, T17); duplicate keys, merge keys and tags are refused in bpctl's own files (T16).
 
+mod build;
+mod edit;
 mod node;
+mod reader;
+mod scalar;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod typed;
+mod write;
 
+pub use edit::{Edit, EditRefused, Scalar, apply};
 pub use node::{Document, Entry, Node, Value};
+pub use reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse};
+pub use typed::from_node;

@@ -154,23 +154,35 @@ pub struct Document {
 impl Document {
     /// Line and column (from 1, in characters) of a byte.
     pub fn position(&self, byte: usize) -> (usize, usize) {
-        let line = self.lines.partition_point(|start| (*start as usize) <= byte).max(1);
-        let start = self.lines.get(line - 1).map_or(0, |start| *start as usize);
-        let text = &self.source.text;
-        let column =
-            text.get(start..byte.min(text.len())).map_or(0, |part| part.chars().filter(|c| *c != '\u{feff}').count())
-                + 1;
-        (line, column)
+        position_in(&self.source.text, &self.lines, byte)
     }
 
     /// The place of a byte range in this document's file.
     pub fn span(&self, range: Range<usize>) -> SourceSpan {
-        let (line, column) = self.position(range.start);
-        SourceSpan { file: self.source.name.to_string(), line, column, start: range.start, end: range.end }
+        span_in(&self.source, &self.lines, range)
     }
 
     /// The place of a node.
     pub fn span_of(&self, node: &Node) -> SourceSpan {
         self.span(node.range())
     }
+}
+
+/// First byte of each line.
+pub(super) fn line_starts(bytes: &[u8]) -> Vec<u32> {
+    let breaks = bytes.iter().zip(1_u32..).filter(|(byte, _)| **byte == b'\n').map(|(_, next)| next);
+    std::iter::once(0).chain(breaks).collect()
+}
+
+fn position_in(text: &str, lines: &[u32], byte: usize) -> (usize, usize) {
+    let line = lines.partition_point(|start| (*start as usize) <= byte).max(1);
+    let start = lines.get(line - 1).map_or(0, |start| *start as usize);
+    let before = text.get(start..byte.min(text.len())).unwrap_or_default();
+    (line, before.chars().filter(|c| *c != '\u{feff}').count() + 1)
+}
+
+/// The place of a byte range in a text whose line starts are known.
+pub(super) fn span_in(source: &Source, lines: &[u32], range: Range<usize>) -> SourceSpan {
+    let (line, column) = position_in(&source.text, lines, range.start);
+    SourceSpan { file: source.name.to_string(), line, column, start: range.start, end: range.end }
 }

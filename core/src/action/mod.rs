@@ -1,0 +1,102 @@
+//! The closed vocabulary of actions: typed, versioned, absolute (replicas = 3, never +1), each with its precondition (was 2).
+//!
+//! A new action is one folder here and one line in each of the two lists below. Its parameters, what it lowers to, its doc and its
+//! tests live in the folder; schema, docs and command line come from there.
+
+mod reconcile;
+mod scale;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use reconcile::{Reconcile, RevertedField};
+pub use scale::{LimitChange, Scale};
+
+use crate::blueprint::{Catalog, Operation};
+use crate::execute::Effect;
+use crate::model::{Digest, Name, ObjectRef};
+
+/// One action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "action")]
+pub enum Action {
+    /// Set a workload's replicas, in Git.
+    Scale(Scale),
+    /// Bring drifted fields of the cluster back to what Git declares.
+    Reconcile(Reconcile),
+}
+
+/// What every action can say of itself.
+pub trait ActionType {
+    /// Name in files, branches and commands.
+    const NAME: &'static str;
+    /// One line for `bpctl actions` and the docs.
+    const ABOUT: &'static str;
+    /// The operation that rules judge when nothing about the parameters says otherwise.
+    const OPERATION: Operation;
+
+    /// The blueprint it serves.
+    fn blueprint(&self) -> &Name;
+    /// The workload it changes.
+    fn workload(&self) -> &ObjectRef;
+    /// The effects that carry it out, given where things stand in the tree. `Err`: why it cannot be done, in one sentence.
+    fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String>;
+}
+
+/// What is known of one action type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionInfo {
+    /// Name.
+    pub name: &'static str,
+    /// One line.
+    pub about: &'static str,
+    /// Operation that rules judge.
+    pub operation: Operation,
+}
+
+const fn info<A: ActionType>() -> ActionInfo {
+    ActionInfo { name: A::NAME, about: A::ABOUT, operation: A::OPERATION }
+}
+
+/// All actions.
+pub const ALL: [ActionInfo; 2] = [info::<Scale>(), info::<Reconcile>()];
+
+/// Calls the same method whichever action it is: the list that a new action adds one line to.
+macro_rules! each {
+    ($action:expr, $inner:ident => $body:expr) => {
+        match $action {
+            Action::Scale($inner) => $body,
+            Action::Reconcile($inner) => $body,
+        }
+    };
+}
+
+impl Action {
+    /// The identity of the action: the hash of its canonical JSON. No text, no commit and no clock goes in (X2).
+    pub fn id(&self) -> Digest {
+        Digest::of(self)
+    }
+
+    /// Name in files, branches and commands.
+    pub fn name(&self) -> &'static str {
+        fn name<A: ActionType>(_: &A) -> &'static str {
+            A::NAME
+        }
+        each!(self, inner => name(inner))
+    }
+
+    /// The blueprint it serves.
+    pub fn blueprint(&self) -> &Name {
+        each!(self, inner => inner.blueprint())
+    }
+
+    /// The workload it changes.
+    pub fn workload(&self) -> &ObjectRef {
+        each!(self, inner => inner.workload())
+    }
+
+    /// The effects that carry it out.
+    pub fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
+        each!(self, inner => inner.lower(tree))
+    }
+}

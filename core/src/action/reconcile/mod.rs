@@ -1,0 +1,74 @@
+//! `reconcile`: bring drifted fields of the cluster back to what Git declares. Under `direct` delivery it is carried out by
+//! server-side apply; under `gitops` it is what the controller will do, and bpctl only says so.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::ActionType;
+use crate::blueprint::{Catalog, Operation};
+use crate::execute::{ApplyObject, Effect};
+use crate::model::{FieldPath, Name, ObjectRef};
+
+/// Bring drifted fields back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reconcile {
+    /// Parameter version: 1.
+    pub version: u32,
+    /// The blueprint.
+    pub blueprint: Name,
+    /// The workload.
+    pub workload: ObjectRef,
+    /// The live object that was looked at; `None`: it does not exist and will be created.
+    pub uid: Option<String>,
+    /// The fields, in the manifest's order.
+    pub fields: Vec<RevertedField>,
+}
+
+/// One field that goes back to what Git declares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RevertedField {
+    /// Which field.
+    pub field: FieldPath,
+    /// What the cluster has; `None`: nothing.
+    pub from: Option<Json>,
+    /// What Git declares; `None`: nothing any more.
+    pub to: Option<Json>,
+}
+
+impl Reconcile {
+    /// The replicas that the cluster would get, where they are among the fields.
+    pub fn replicas(&self) -> Option<u32> {
+        let field = self.fields.iter().find(|field| field.field.is_keys(&["spec", "replicas"]))?;
+        u32::try_from(field.to.as_ref()?.as_u64()?).ok()
+    }
+}
+
+impl ActionType for Reconcile {
+    const NAME: &'static str = "reconcile";
+    const ABOUT: &'static str = "Bring drifted fields of the cluster back to what Git declares";
+    const OPERATION: Operation = Operation::Reconcile;
+
+    fn blueprint(&self) -> &Name {
+        &self.blueprint
+    }
+
+    fn workload(&self) -> &ObjectRef {
+        &self.workload
+    }
+
+    fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
+        let blueprint = tree.blueprints.get(&self.blueprint).ok_or_else(|| format!("there is no blueprint {}", self.blueprint))?;
+        let source = &blueprint.value.spec.target.source;
+        let manifest = tree
+            .manifest(source, &self.workload)
+            .ok_or_else(|| format!("no manifest below {source} declares {}", self.workload))?;
+        Ok(vec![Effect::ApplyObject(ApplyObject {
+            object: self.workload.clone(),
+            uid: self.uid.clone(),
+            path: manifest.path.clone(),
+            document: manifest.document.index,
+        })])
+    }
+}

@@ -1,0 +1,89 @@
+//! `scale`: set a workload's replicas, in Git (B6). Beyond the maximum it raises the limit and the value together, so that a person
+//! approves both.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::ActionType;
+use crate::blueprint::{Catalog, Operation};
+use crate::execute::{Effect, Place, SetField};
+use crate::model::{FieldPath, Name, ObjectRef};
+
+/// Set a workload's replicas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Scale {
+    /// Parameter version: 1.
+    pub version: u32,
+    /// The blueprint.
+    pub blueprint: Name,
+    /// The workload.
+    pub workload: ObjectRef,
+    /// What Git declares today; `None`: the manifest leaves it out, which means 1.
+    pub from: Option<u32>,
+    /// What it will declare.
+    pub to: u32,
+    /// The maximum that has to be raised with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitChange>,
+}
+
+/// A change of `spec.scaling.max_replicas`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LimitChange {
+    /// Today's maximum.
+    pub from: u32,
+    /// The new one.
+    pub to: u32,
+}
+
+impl ActionType for Scale {
+    const NAME: &'static str = "scale";
+    const ABOUT: &'static str = "Set a workload's replicas, in its manifest, by pull request";
+    const OPERATION: Operation = Operation::Scale;
+
+    fn blueprint(&self) -> &Name {
+        &self.blueprint
+    }
+
+    fn workload(&self) -> &ObjectRef {
+        &self.workload
+    }
+
+    fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
+        let blueprint = tree.blueprints.get(&self.blueprint).ok_or_else(|| format!("there is no blueprint {}", self.blueprint))?;
+        let source = &blueprint.value.spec.target.source;
+        let manifest = tree
+            .manifest(source, &self.workload)
+            .ok_or_else(|| format!("no manifest below {source} declares {}", self.workload))?;
+        let document = &manifest.document;
+        let node = document.root.at(&["spec", "replicas"]);
+        let at = node.or_else(|| document.root.get("spec")).map(|node| Place::from(&document.span_of(node)));
+        let mut effects = vec![Effect::SetField(SetField {
+            path: manifest.path.clone(),
+            document: document.index,
+            field: FieldPath::keys(["spec", "replicas"]),
+            from: self.from.map(Json::from),
+            to: Json::from(self.to),
+            at,
+        })];
+        if let Some(limit) = &self.limit {
+            let field = ["spec", "scaling", "max_replicas"];
+            let node = blueprint.document.root.at(&field);
+            // An override per environment stands elsewhere; only the line that says today's maximum may be edited.
+            if node.and_then(crate::yaml::Node::as_int) != Some(i128::from(limit.from)) {
+                return Err(format!("{} does not say max_replicas: {} outside its overrides", blueprint.path, limit.from));
+            }
+            effects.push(Effect::SetField(SetField {
+                path: blueprint.path.clone(),
+                document: blueprint.document.index,
+                field: FieldPath::keys(field),
+                from: Some(Json::from(limit.from)),
+                to: Json::from(limit.to),
+                at: node.map(|node| Place::from(&blueprint.document.span_of(node))),
+            }));
+        }
+        Ok(effects)
+    }
+}

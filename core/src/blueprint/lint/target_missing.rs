@@ -1,0 +1,63 @@
+//! `target-missing`: a target that no manifest declares.
+
+use super::{Page, Rule};
+use crate::blueprint::Catalog;
+use crate::model::Diagnostic;
+
+/// `spec.target` names a workload that its source does not declare.
+pub(super) struct TargetMissing;
+
+impl Rule for TargetMissing {
+    fn page(&self) -> Page {
+        Page {
+            code: "target-missing",
+            about: "No manifest declares the target",
+            explain: "A blueprint governs one workload, and bpctl has to find the manifest that declares it: at or below spec.target.source, of the\n\
+                kind and name of spec.target.workload, in spec.target.namespace or without a namespace.\n\n\
+                \x20 target:\n    workload: Deployment/frontend\n    namespace: shop\n    source: deploy/fronted.yaml   # no such file\n\n\
+                Correct the name or the path.",
+        }
+    }
+
+    fn check(&self, catalog: &Catalog) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for blueprint in catalog.blueprints.values() {
+            let target = &blueprint.value.spec.target;
+            let object = target.object();
+            if catalog.manifest(&target.source, &object).is_some() {
+                continue;
+            }
+            let below: Vec<_> = catalog.manifests.iter().filter(|(path, _)| path.is_within(&target.source)).collect();
+            // A file that could not be read has its own diagnostic; what it declares is not known.
+            let unread = catalog.diagnostics.iter().flat_map(|d| &d.labels).any(|label| {
+                label.span.file == target.source.as_str() || label.span.file.starts_with(&format!("{}/", target.source))
+            });
+            if unread {
+                continue;
+            }
+            let diagnostic = if below.is_empty() {
+                Diagnostic::error("target-missing", format!("there are no manifests at {}", target.source))
+                    .label(blueprint.span(&["spec", "target", "source"]), "no YAML file here")
+                    .help("write the path of the file or folder that declares the workload, from the repository's root")
+            } else {
+                let near = below.iter().flat_map(|(_, manifests)| manifests.iter()).filter(|m| m.object.kind == object.kind);
+                let names: Vec<String> = near.take(5).map(|m| format!("{} in {}", m.object, place(&m.object.namespace))).collect();
+                let help = if names.is_empty() {
+                    format!("nothing there is a {}", object.kind)
+                } else {
+                    format!("what is there: {}", names.join(", "))
+                };
+                let message = format!("no manifest declares {object} in namespace {}", object.namespace);
+                Diagnostic::error("target-missing", message)
+                    .label(blueprint.span(&["spec", "target", "workload"]), format!("not found below {}", target.source))
+                    .help(help)
+            };
+            found.push(diagnostic.source(blueprint.source()));
+        }
+        found
+    }
+}
+
+fn place(namespace: &str) -> String {
+    if namespace.is_empty() { "no namespace".into() } else { format!("namespace {namespace}") }
+}

@@ -1,0 +1,340 @@
+//! Reads a tree's files into a catalog: workspace, blueprints, policies, manifests, and what is wrong with them.
+
+use std::collections::BTreeMap;
+
+use super::{Blueprint, Policy, Workspace};
+use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan};
+use crate::yaml::{self, Document, Entry, Kind, Node, Value};
+
+/// The workspace's file.
+pub const WORKSPACE_FILE: &str = "bpctl.yaml";
+
+/// A value and the document it was read from.
+#[derive(Debug, Clone)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// The file.
+    pub path: RepoPath,
+    /// Where each field stands.
+    pub document: Document,
+}
+
+impl<T> Located<T> {
+    /// The place of a field; of its nearest parent where it was left out.
+    pub fn span(&self, keys: &[&str]) -> SourceSpan {
+        let mut node = &self.document.root;
+        for key in keys {
+            match node.get(key) {
+                Some(child) => node = child,
+                None => break,
+            }
+        }
+        match &node.value {
+            // A whole mapping is too much to mark: its first key says where it is.
+            Value::Mapping(entries) if !entries.is_empty() => {
+                let first = &entries[0];
+                self.document.span(first.key_start as usize..first.key_end as usize)
+            }
+            _ => self.document.span_of(node),
+        }
+    }
+
+    /// The place of a field, if it is there.
+    pub fn span_if(&self, keys: &[&str]) -> Option<SourceSpan> {
+        self.document.root.at(keys).map(|node| self.document.span_of(node))
+    }
+
+    /// The text, for excerpts.
+    pub fn source(&self) -> Source {
+        self.document.source.clone()
+    }
+}
+
+/// One object of a manifest file.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// The file.
+    pub path: RepoPath,
+    /// The object; its namespace is empty where the manifest leaves it out.
+    pub object: ObjectRef,
+    /// The document.
+    pub document: Document,
+}
+
+/// Everything that a tree says, read.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// The workspace.
+    pub workspace: Located<Workspace>,
+    /// Blueprints, by name.
+    pub blueprints: BTreeMap<Name, Located<Blueprint>>,
+    /// Policies, by name.
+    pub policies: BTreeMap<Name, Located<Policy>>,
+    /// Objects by the file that declares them.
+    pub manifests: BTreeMap<RepoPath, Vec<Manifest>>,
+    /// Which object stands where: path and position in its list.
+    by_object: BTreeMap<(String, String, String), Vec<(RepoPath, usize)>>,
+    /// What could not be read. Not empty: parts of the catalog are missing.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the workspace.
+pub fn load_workspace(files: &Files) -> Result<Located<Workspace>, Box<Diagnostic>> {
+    let missing = || {
+        Box::new(
+            Diagnostic::error("workspace-missing", format!("there is no {WORKSPACE_FILE} at the repository's root"))
+                .help("write one, or go to the repository that has it; `bpctl tour` shows a whole example"),
+        )
+    };
+    let path = RepoPath::new(WORKSPACE_FILE).map_err(|_| missing())?;
+    let documents = match files.get(&path) {
+        None => return Err(missing()),
+        Some(File::Refused(why)) => return Err(Box::new(refused(&path, why))),
+        Some(File::Blob(blob)) => yaml::parse(path.as_str(), &blob.bytes, Kind::Own)?,
+    };
+    let Some(document) = documents.into_iter().next() else {
+        return Err(Box::new(Diagnostic::error("workspace-missing", format!("{WORKSPACE_FILE} is empty"))));
+    };
+    let value: Workspace = yaml::from_node(&document, &document.root)?;
+    let workspace = Located { value, path, document };
+    for name in workspace.value.environments.keys() {
+        check_cluster(&workspace, name)?;
+    }
+    Ok(workspace)
+}
+
+fn check_cluster(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
+    let cluster = &workspace.value.environments[name].cluster;
+    let given = usize::from(cluster.context.is_some())
+        + usize::from(cluster.in_cluster == Some(true))
+        + usize::from(cluster.snapshot.is_some());
+    if given == 1 {
+        return Ok(());
+    }
+    let span = workspace.span(&["environments", name.as_str(), "cluster"]);
+    Err(Box::new(
+        Diagnostic::error("bad-value", format!("environment {name} names {given} clusters; it needs exactly one"))
+            .label(span, "here")
+            .source(workspace.source())
+            .help("write one of {context: NAME}, {in_cluster: true} or {snapshot: FOLDER}"),
+    ))
+}
+
+fn refused(path: &RepoPath, why: &str) -> Diagnostic {
+    Diagnostic::error("file-refused", format!("{path} is not read: {why}"))
+        .help("put a regular file there; bpctl follows no links and no submodules")
+}
+
+/// The files and folders that the blueprints of these files name as sources.
+pub fn wanted_sources(files: &Files, workspace: &Workspace) -> Vec<RepoPath> {
+    let mut sources: Vec<RepoPath> = Vec::new();
+    for (path, file) in files.below(&workspace.blueprints) {
+        let File::Blob(blob) = file else { continue };
+        if !is_yaml(path) {
+            continue;
+        }
+        // Lenient on purpose: whatever is wrong with the file is said when it is loaded.
+        let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Own) else { continue };
+        for document in documents {
+            let source = document.root.at(&["spec", "target", "source"]).and_then(Node::as_str);
+            if let Some(Ok(source)) = source.map(RepoPath::new) {
+                sources.push(source);
+            }
+        }
+    }
+    sources.sort();
+    sources.dedup();
+    sources
+}
+
+/// Whether a file's name says YAML.
+pub fn is_yaml(path: &RepoPath) -> bool {
+    std::path::Path::new(path.as_str()).extension().is_some_and(|e| e == "yaml" || e == "yml")
+}
+
+impl Catalog {
+    /// Reads everything in `files`: the workspace, its blueprints' folder, and the sources that blueprints name. What cannot be read
+    /// becomes a diagnostic; only a workspace that cannot be read is an error.
+    pub fn load(files: &Files) -> Result<Self, Box<Diagnostic>> {
+        let workspace = load_workspace(files)?;
+        let mut catalog = Self {
+            workspace,
+            blueprints: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            by_object: BTreeMap::new(),
+            diagnostics: Vec::new(),
+        };
+        let folder = catalog.workspace.value.blueprints.clone();
+        for (path, file) in files.below(&folder) {
+            if is_yaml(path) {
+                catalog.read_own(path, file);
+            }
+        }
+        let sources: Vec<RepoPath> = catalog.blueprints.values().map(|b| b.value.spec.target.source.clone()).collect();
+        for source in sources {
+            for (path, file) in files.below(&source) {
+                if is_yaml(path) && !path.is_within(&folder) {
+                    catalog.read_manifests(path, file);
+                }
+            }
+        }
+        Ok(catalog)
+    }
+
+    fn read_own(&mut self, path: &RepoPath, file: &File) {
+        let blob = match file {
+            File::Blob(blob) => blob,
+            File::Refused(why) => return self.diagnostics.push(refused(path, why)),
+        };
+        let documents = match yaml::parse(path.as_str(), &blob.bytes, Kind::Own) {
+            Ok(documents) => documents,
+            Err(diagnostic) => return self.diagnostics.push(*diagnostic),
+        };
+        for document in documents {
+            let outcome = match document.root.get("kind").and_then(Node::as_str) {
+                Some("Blueprint") => self.add_blueprint(path, document),
+                Some("Policy") => self.add_policy(path, document),
+                other => Err(Box::new(unknown_kind(&document, other))),
+            };
+            if let Err(diagnostic) = outcome {
+                self.diagnostics.push(*diagnostic);
+            }
+        }
+    }
+
+    fn add_blueprint(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
+        let value: Blueprint = yaml::from_node(&document, &document.root)?;
+        let located = Located { value, path: path.clone(), document };
+        // Every environment's overrides must give a blueprint too, so that no run meets a surprise.
+        for environment in located.value.environments.keys() {
+            effective(&located, environment)?;
+        }
+        let name = located.value.metadata.name.clone();
+        if let Some(first) = self.blueprints.get(&name) {
+            return Err(Box::new(twice("blueprint", &name, first, &located)));
+        }
+        self.blueprints.insert(name, located);
+        Ok(())
+    }
+
+    fn add_policy(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
+        let value: Policy = yaml::from_node(&document, &document.root)?;
+        let located = Located { value, path: path.clone(), document };
+        let name = located.value.metadata.name.clone();
+        if let Some(first) = self.policies.get(&name) {
+            return Err(Box::new(twice("policy", &name, first, &located)));
+        }
+        self.policies.insert(name, located);
+        Ok(())
+    }
+
+    fn read_manifests(&mut self, path: &RepoPath, file: &File) {
+        if self.manifests.contains_key(path) {
+            return;
+        }
+        let documents = match file {
+            File::Refused(why) => {
+                self.diagnostics.push(refused(path, why));
+                return;
+            }
+            File::Blob(blob) => match yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) {
+                Ok(documents) => documents,
+                Err(diagnostic) => {
+                    self.diagnostics.push(*diagnostic);
+                    return;
+                }
+            },
+        };
+        let manifests: Vec<Manifest> = documents.into_iter().filter_map(|document| manifest(path, document)).collect();
+        for (position, manifest) in manifests.iter().enumerate() {
+            let o = &manifest.object;
+            let key = (o.api_version.clone(), o.kind.clone(), o.name.clone());
+            self.by_object.entry(key).or_default().push((path.clone(), position));
+        }
+        self.manifests.insert(path.clone(), manifests);
+    }
+
+    /// The manifest of an object at or below a source. A manifest without a namespace goes to the blueprint's.
+    pub fn manifest(&self, source: &RepoPath, object: &ObjectRef) -> Option<&Manifest> {
+        let key = (object.api_version.clone(), object.kind.clone(), object.name.clone());
+        self.by_object.get(&key)?.iter().filter(|(path, _)| path.is_within(source)).find_map(|(path, position)| {
+            let manifest = self.manifests.get(path)?.get(*position)?;
+            let namespace = &manifest.object.namespace;
+            (namespace.is_empty() || *namespace == object.namespace).then_some(manifest)
+        })
+    }
+
+    /// The blueprint as it holds in one environment.
+    pub fn blueprint(&self, name: &Name, environment: &Name) -> Option<Located<Blueprint>> {
+        effective(self.blueprints.get(name)?, environment).ok()
+    }
+}
+
+/// The blueprint with one environment's overrides laid over it, field by field. Spans lead to the override where there is one.
+fn effective(located: &Located<Blueprint>, environment: &Name) -> Result<Located<Blueprint>, Box<Diagnostic>> {
+    let over = located.document.root.at(&["environments", environment.as_str()]);
+    let Some(over) = over else { return Ok(located.clone()) };
+    let mut document = located.document.clone();
+    for part in ["spec", "governance"] {
+        if let Some(fields) = over.get(part) {
+            lay_over(&mut document.root, part, fields);
+        }
+    }
+    let value: Blueprint = yaml::from_node(&document, &document.root)?;
+    Ok(Located { value, path: located.path.clone(), document })
+}
+
+fn lay_over(node: &mut Node, key: &str, over: &Node) {
+    let Value::Mapping(entries) = &mut node.value else { return };
+    match entries.iter_mut().find(|entry| entry.key == key) {
+        Some(entry) => match (&entry.value.value, &over.value) {
+            (Value::Mapping(_), Value::Mapping(fields)) => {
+                for field in fields {
+                    lay_over(&mut entry.value, &field.key, &field.value);
+                }
+            }
+            _ => entry.value = over.clone(),
+        },
+        None => entries.push(Entry { key: key.into(), key_start: over.start, key_end: over.end, value: over.clone() }),
+    }
+}
+
+fn manifest(path: &RepoPath, document: Document) -> Option<Manifest> {
+    let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str).unwrap_or_default().to_owned();
+    let object = ObjectRef {
+        api_version: text(&["apiVersion"]),
+        kind: text(&["kind"]),
+        namespace: text(&["metadata", "namespace"]),
+        name: text(&["metadata", "name"]),
+    };
+    (!object.kind.is_empty()).then(|| Manifest { path: path.clone(), object, document })
+}
+
+fn unknown_kind(document: &Document, kind: Option<&str>) -> Diagnostic {
+    let node = document.root.get("kind").unwrap_or(&document.root);
+    let span = match &node.value {
+        Value::Mapping(entries) if !entries.is_empty() => {
+            document.span(entries[0].key_start as usize..entries[0].key_end as usize)
+        }
+        _ => document.span_of(node),
+    };
+    let message = match kind {
+        Some(kind) => format!("`{kind}` is not a kind that bpctl knows"),
+        None => "this document has no `kind`".to_owned(),
+    };
+    Diagnostic::error("unknown-kind", message)
+        .label(span, "here")
+        .source(document.source.clone())
+        .help("files under the blueprints folder are `kind: Blueprint` or `kind: Policy`; move manifests elsewhere")
+}
+
+fn twice<T>(what: &str, name: &Name, first: &Located<T>, second: &Located<T>) -> Diagnostic {
+    Diagnostic::error("duplicate-name", format!("two {what} files are named {name}"))
+        .label(second.span(&["metadata", "name"]), "the second")
+        .label(first.span(&["metadata", "name"]), "the first")
+        .source(second.source())
+        .source(first.source())
+        .help("rename one of them, or delete it")
+}

@@ -1,0 +1,22 @@
+//! What people write: blueprints, policies, the workspace (B1, B2), and how they are read and checked.
+
+mod document;
+pub mod lint;
+mod load;
+mod operation;
+mod policy;
+mod spec;
+mod workspace;
+
+pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
+pub use load::{Catalog, Located, Manifest, WORKSPACE_FILE, is_yaml, load_workspace, wanted_sources};
+pub use operation::{Operation, Tier};
+pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
+pub use spec::{
+    AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Performance, Probe,
+    Notification, Reliability, ResourceBounds, Resources, RollbackSpec, Scaling, Spec, Target, WorkloadRef,
+};
+pub use workspace::{
+    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals, TierName,
+    Verification, Workspace, WorkspaceKind,
+};

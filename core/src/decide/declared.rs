@@ -1,0 +1,75 @@
+//! Drift: what Git declares against what the cluster shows.
+
+use super::drift::{DeliveryManagers, DriftKind, compare};
+use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact};
+use crate::action::{Action, Reconcile, RevertedField};
+use crate::observe::{Known, Unknown, UnknownCode};
+
+/// Compares the manifest with the live object, by containment.
+#[derive(Debug)]
+pub struct DriftDetector;
+
+impl Detector for DriftDetector {
+    fn ident(&self) -> &'static str {
+        "drift"
+    }
+
+    fn about(&self) -> &'static str {
+        "Every field that the manifest declares equals the cluster's; who wrote it otherwise, and when"
+    }
+
+    fn detect(&self, input: &DetectInput<'_>) -> Detected {
+        let mut detected = Detected::default();
+        let target = input.blueprint.value.spec.target.object();
+        let mut unknown = |what: &str, why: Unknown| detected.unknown.push(UnknownFact { what: what.into(), why });
+        let Some(manifest) = input.manifest else {
+            let source = &input.blueprint.value.spec.target.source;
+            let message = format!("no manifest below {source} declares {target}");
+            unknown("the manifest", Unknown { code: UnknownCode::NotObserved, message, detail: None });
+            return detected;
+        };
+        let live = match input.facts.object(&target) {
+            Known::Known(live) => live,
+            Known::Unknown(why) => {
+                unknown("the cluster's object", why);
+                return detected;
+            }
+        };
+        let Some(live) = live else {
+            let action = Action::Reconcile(Reconcile {
+                version: 1,
+                blueprint: input.blueprint.value.metadata.name.clone(),
+                workload: target.clone(),
+                uid: None,
+                fields: Vec::new(),
+            });
+            detected.findings.push((Finding::Absent { object: target }, Some(action)));
+            return detected;
+        };
+        let schema = match input.facts.schema(&target.api_version, &target.kind) {
+            Known::Known(schema) => schema,
+            Known::Unknown(why) => {
+                unknown("the types of its fields", why);
+                return detected;
+            }
+        };
+        let fields = compare(&manifest.document, live, schema, &DeliveryManagers::default());
+        if fields.is_empty() {
+            return detected;
+        }
+        let reverted = fields.iter().map(|drift| RevertedField {
+            field: drift.path.clone(),
+            from: drift.live.clone(),
+            to: if drift.kind == DriftKind::PendingRemoval { None } else { drift.declared.clone() },
+        });
+        let action = Action::Reconcile(Reconcile {
+            version: 1,
+            blueprint: input.blueprint.value.metadata.name.clone(),
+            workload: target.clone(),
+            uid: Some(live.uid.clone()),
+            fields: reverted.collect(),
+        });
+        detected.findings.push((Finding::Drift(DriftFinding { object: target, fields }), Some(action)));
+        detected
+    }
+}

@@ -1,0 +1,251 @@
+//! The walk over what the manifest declares.
+
+use serde_json::{Map, Value as Json};
+
+use super::way::{MergeKeys, Step, Way};
+use super::{DriftKind, FieldDrift, quirks, scalar};
+use crate::observe::{ListType, LiveObject, TypeSchema};
+use crate::yaml::{Document, Entry, Node, Value};
+
+/// Everything that the manifest declares and the live object does not have so, in the manifest's order.
+pub(super) fn differences(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<FieldDrift> {
+    let mut walk = Walk {
+        document,
+        native: quirks::is_native(&live.reference.api_version),
+        withhold: false,
+        way: Way::new(schema),
+        found: Vec::new(),
+    };
+    let secret = quirks::is_secret(&live.reference.api_version, &live.reference.kind);
+    for entry in effective(document.root.entries()) {
+        let below = live.body.get(&entry.key);
+        match entry.key.as_str() {
+            "apiVersion" | "kind" | "status" => {}
+            "metadata" => walk.metadata(&entry.value, below),
+            "data" | "stringData" if secret => {
+                walk.withhold = true;
+                walk.secret(entry, &document.root, live.body.get("data"));
+                walk.withhold = false;
+            }
+            key => {
+                let mark = walk.way.down(Step::Key(key));
+                walk.value(key, &entry.value, below);
+                walk.way.up(mark);
+            }
+        }
+    }
+    walk.found
+}
+
+/// The entries that count: of a key given twice the last.
+fn effective(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
+    entries.iter().enumerate().filter_map(|(position, entry)| {
+        let later = entries.get(position + 1..).unwrap_or_default();
+        (!later.iter().any(|other| other.key == entry.key)).then_some(entry)
+    })
+}
+
+struct Walk<'a> {
+    document: &'a Document,
+    /// The kind is one of Kubernetes' own.
+    native: bool,
+    /// Values are credentials.
+    withhold: bool,
+    way: Way<'a>,
+    found: Vec<FieldDrift>,
+}
+
+impl<'a> Walk<'a> {
+    fn report(&mut self, kind: DriftKind, declared: &Node, live: Option<&Json>) {
+        self.found.push(FieldDrift {
+            path: self.way.path(),
+            kind,
+            span: Some(self.document.span_of(declared)),
+            declared: (!self.withhold).then(|| declared.to_json()),
+            live: live.filter(|_| !self.withhold).cloned(),
+            by: None,
+        });
+    }
+
+    /// Of the object's own metadata only labels and annotations are the manifest's.
+    fn metadata(&mut self, metadata: &'a Node, live: Option<&Json>) {
+        let outer = self.way.down(Step::Key("metadata"));
+        for field in effective(metadata.entries()).filter(|e| matches!(e.key.as_str(), "labels" | "annotations")) {
+            let live = live.and_then(|live| live.get(&field.key));
+            let inner = self.way.down(Step::Key(&field.key));
+            for entry in effective(field.value.entries()) {
+                let ignored = field.key == "annotations" && quirks::is_ignored_annotation(&entry.key);
+                if ignored || entry.value.value == Value::Null {
+                    continue;
+                }
+                let mark = self.way.down(Step::Key(&entry.key));
+                match live.and_then(|live| live.get(&entry.key)) {
+                    None => self.report(DriftKind::Missing, &entry.value, None),
+                    Some(live) => self.value(&entry.key, &entry.value, Some(live)),
+                }
+                self.way.up(mark);
+            }
+            self.way.up(inner);
+        }
+        self.way.up(outer);
+    }
+
+    /// `stringData` is written only: the server keeps it as base64 in `data`, over what `data` declares. A live object
+    /// without data was not read whole, so nothing is said about it.
+    fn secret(&mut self, field: &'a Entry, root: &'a Node, live: Option<&Json>) {
+        let Some(live) = live.and_then(Json::as_object) else { return };
+        let plain = field.key == "stringData";
+        let outer = self.way.down(Step::Key(&field.key));
+        for entry in effective(field.value.entries()) {
+            let overridden = !plain && root.at(&["stringData", &entry.key]).is_some();
+            if overridden || entry.value.value == Value::Null {
+                continue;
+            }
+            let mark = self.way.down(Step::Key(&entry.key));
+            let declared = entry.value.as_str();
+            match (live.get(&entry.key), declared) {
+                (None, _) => self.report(DriftKind::Missing, &entry.value, None),
+                (Some(Json::String(live)), Some(text)) if plain && *live == quirks::base64(text.as_bytes()) => {}
+                (Some(Json::String(live)), Some(text)) if !plain && same_base64(text, live) => {}
+                (Some(live), _) => self.report(DriftKind::Changed, &entry.value, Some(live)),
+            }
+            self.way.up(mark);
+        }
+        self.way.up(outer);
+    }
+
+    fn value(&mut self, key: &str, declared: &'a Node, live: Option<&Json>) {
+        let Some(live) = live.filter(|live| !live.is_null()) else {
+            if quirks::counts(self.native, key, declared) {
+                self.report(DriftKind::Missing, declared, None);
+            }
+            return;
+        };
+        match (&declared.value, live) {
+            (Value::Null, _) => {}
+            (Value::Mapping(entries), Json::Object(map)) => self.mapping(key, declared, entries, live, map),
+            (Value::Sequence(items), Json::Array(list)) => self.sequence(declared, items, live, list),
+            (Value::Mapping(_) | Value::Sequence(_), _) => {
+                if quirks::counts(self.native, key, declared) || !quirks::is_empty(live) {
+                    self.report(DriftKind::Changed, declared, Some(live));
+                }
+            }
+            _ => {
+                if !self.same_scalar(key, declared, live) {
+                    self.report(DriftKind::Changed, declared, Some(live));
+                }
+            }
+        }
+    }
+
+    fn same_scalar(&self, key: &str, declared: &Node, live: &Json) -> bool {
+        scalar::plainly_equal(declared, live)
+            || self.way.scalar().is_some_and(|scalar| scalar::equal_as(scalar, declared, live))
+            || quirks::is_filled_in(self.native, key, declared, live)
+    }
+
+    fn mapping(&mut self, key: &str, node: &'a Node, entries: &'a [Entry], live: &Json, map: &Map<String, Json>) {
+        let before = self.found.len();
+        for entry in effective(entries) {
+            let below = map.get(&entry.key).filter(|live| !live.is_null());
+            let mark = self.way.down(Step::Key(&entry.key));
+            let empty_text = matches!(&entry.value.value, Value::String(text) if text.is_empty());
+            if below.is_none() && empty_text && (quirks::is_free_map(key) || took_another_form(&entry.key, node, map)) {
+                self.report(DriftKind::Missing, &entry.value, None);
+            } else {
+                self.value(&entry.key, &entry.value, below);
+            }
+            self.way.up(mark);
+        }
+        // A mapping that is replaced as a whole is all the manifest's: a key that it does not declare is a difference.
+        if self.found.len() == before && map.len() > entries.len() && self.way.is_atomic_map() {
+            let added = map.iter().any(|(key, live)| {
+                node.get(key).is_none_or(|node| node.value == Value::Null)
+                    && !quirks::is_atomic_default(key, live)
+                    && self.way.default(key) != Some(live)
+            });
+            if added {
+                self.report(DriftKind::Changed, node, Some(live));
+            }
+        }
+    }
+
+    fn sequence(&mut self, node: &'a Node, items: &'a [Node], live: &Json, list: &[Json]) {
+        if items.is_empty() && list.is_empty() {
+            return;
+        }
+        match self.way.list() {
+            ListType::Map(keys) => self.keyed(keys, items, list),
+            ListType::Set => self.set(items, list),
+            ListType::Atomic => self.atomic(node, items, live, list),
+        }
+    }
+
+    fn keyed(&mut self, keys: &'a MergeKeys, items: &'a [Node], list: &[Json]) {
+        for (position, item) in items.iter().enumerate() {
+            if item.value == Value::Null {
+                continue;
+            }
+            let is_twin = |other: &&Node| scalar::twins(keys, item, other);
+            let earlier = items.get(..position).unwrap_or_default().iter().filter(is_twin).count();
+            let later = items.get(position + 1..).unwrap_or_default().iter().filter(is_twin).count();
+            let matching = || list.iter().filter(|live| live.is_object() && scalar::same_item(keys, item, live));
+            // Some writes keep two items of one key, others merge them; the last one counts either way.
+            let live = if earlier + later > 0 && matching().count() == earlier + later + 1 {
+                matching().nth(earlier)
+            } else if later > 0 {
+                continue;
+            } else {
+                matching().next_back()
+            };
+            let mark = self.way.down(Step::Declared(keys, item));
+            match live {
+                Some(live) => self.value("", item, Some(live)),
+                None => self.report(DriftKind::Missing, item, None),
+            }
+            self.way.up(mark);
+        }
+    }
+
+    fn set(&mut self, items: &'a [Node], list: &[Json]) {
+        for item in items.iter().filter(|item| item.value != Value::Null) {
+            let mark = self.way.down(Step::Member(scalar::node_text(item).unwrap_or_default()));
+            if !list.iter().any(|live| self.same_member(item, live)) {
+                self.report(DriftKind::Missing, item, None);
+            }
+            self.way.up(mark);
+        }
+    }
+
+    fn same_member(&self, item: &Node, live: &Json) -> bool {
+        self.same_scalar("", item, live) || (scalar::node_text(item).is_none() && item.to_json() == *live)
+    }
+
+    /// One leaf, in order; but items that are mappings get defaults from the server, so those are contained one by one.
+    fn atomic(&mut self, node: &'a Node, items: &'a [Node], live: &Json, list: &[Json]) {
+        if items.len() != list.len() {
+            self.report(DriftKind::Changed, node, Some(live));
+            return;
+        }
+        let before = self.found.len();
+        for (position, (item, live)) in items.iter().zip(list).enumerate() {
+            let mark = self.way.down(Step::Index(position));
+            self.value("", item, Some(live));
+            self.way.up(mark);
+        }
+        if self.found.len() > before && !items.iter().all(|item| matches!(item.value, Value::Mapping(_))) {
+            self.found.truncate(before);
+            self.report(DriftKind::Changed, node, Some(live));
+        }
+    }
+}
+
+/// An environment variable with empty text now comes from somewhere else.
+fn took_another_form(key: &str, node: &Node, live: &Map<String, Json>) -> bool {
+    key == "value" && live.contains_key("valueFrom") && node.get("valueFrom").is_none()
+}
+
+/// Line breaks inside base64 mean nothing.
+fn same_base64(declared: &str, live: &str) -> bool {
+    declared.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).eq(live.bytes())
+}

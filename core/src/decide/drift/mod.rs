@@ -1,0 +1,143 @@
+//! Drift: what one manifest document declares and the cluster does not have, or still has and the manifest dropped.
+//!
+//! Containment, not equality: every leaf that the manifest declares equals the live one; what defaults, `status` and
+//! other managers add is not drift. A field that a delivery manager owns and the manifest no longer declares is a
+//! pending removal. Types and merge keys come from the kind's [`TypeSchema`]; nothing here knows Deployments. Never
+//! decides what to do about it.
+//!
+//! Not seen by containment: a key that somebody added inside an item of an atomic list, and a value that a webhook
+//! would change on the way in. A server-side dry-run (`--exact`) sees both.
+
+mod attribution;
+mod compare;
+mod ownership;
+mod quirks;
+mod removal;
+mod scalar;
+mod way;
+
+#[cfg(test)]
+mod tests;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value as Json;
+
+use crate::model::{FieldPath, SourceSpan, Timestamp, Untrusted};
+use crate::observe::{LiveObject, TypeSchema};
+use crate::yaml::Document;
+
+/// One field in which manifest and cluster differ.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldDrift {
+    /// Where: the topmost path that is wholly missing or pending, else the leaf.
+    pub path: FieldPath,
+    /// How it differs.
+    pub kind: DriftKind,
+    /// The manifest's value; for a pending removal the nearest parent that the manifest still declares.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "span")]
+    pub span: Option<SourceSpan>,
+    /// What the manifest declares; withheld for a Secret's data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Json>,
+    /// What the cluster has (text from outside); withheld for a Secret's data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Json>,
+    /// Who wrote the live value, where `managedFields` tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Attribution>,
+}
+
+/// How a field differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DriftKind {
+    /// Declared with another value than the cluster's.
+    Changed,
+    /// Declared, not in the cluster.
+    Missing,
+    /// In the cluster, owned by a delivery manager, no longer declared.
+    PendingRemoval,
+}
+
+/// Who wrote a field, as `managedFields` name them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attribution {
+    /// The manager's name.
+    pub manager: Untrusted,
+    /// `Apply` or `Update`.
+    pub operation: Untrusted,
+    /// The subresource it wrote through: `scale`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subresource: Option<Untrusted>,
+    /// When it last wrote any field of the object, not always this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// False where several could have written it, or where it only wrote next to it.
+    pub exact: bool,
+}
+
+/// The field managers that deliver from Git.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryManagers {
+    /// Their names. A write through a subresource is never a delivery.
+    pub names: Vec<String>,
+}
+
+impl Default for DeliveryManagers {
+    fn default() -> Self {
+        let names = [
+            "bpctl",
+            "argocd-controller",
+            "kustomize-controller",
+            "helm-controller",
+            removal::CLIENT_SIDE_APPLY,
+            "kubectl",
+        ];
+        Self { names: names.map(str::to_owned).into() }
+    }
+}
+
+impl DeliveryManagers {
+    fn contains(&self, manager: &str) -> bool {
+        self.names.iter().any(|name| name == manager)
+    }
+}
+
+/// Compares one manifest document with the live object: differences in the manifest's order, then pending removals by
+/// path.
+pub fn compare(
+    document: &Document,
+    live: &LiveObject,
+    schema: &TypeSchema,
+    managers: &DeliveryManagers,
+) -> Vec<FieldDrift> {
+    let mut found = compare::differences(document, live, schema);
+    let removals = removal::pending(document, live, schema, managers);
+    if found.is_empty() && removals.is_empty() {
+        return found;
+    }
+    let entries = ownership::entries(&live.body, managers);
+    for drift in &mut found {
+        drift.by = attribution::of(drift, &entries);
+    }
+    found.extend(removals);
+    found
+}
+
+/// Reads a [`SourceSpan`], which by itself is only written.
+fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SourceSpan>, D::Error> {
+    #[derive(Deserialize)]
+    struct Span {
+        file: String,
+        line: usize,
+        column: usize,
+        start: usize,
+        end: usize,
+    }
+    let span = Option::<Span>::deserialize(deserializer)?;
+    Ok(span.map(|Span { file, line, column, start, end }| SourceSpan { file, line, column, start, end }))
+}

@@ -1,0 +1,181 @@
+//! What Kubernetes' own types do to values on the way in, which no published schema says. Read from the field
+//! declarations of `k8s.io/api` 0.36 (core, apps, batch, autoscaling, policy, networking). Custom resources keep what
+//! they were given.
+
+use serde_json::Value as Json;
+
+use crate::yaml::{Node, Value};
+
+/// Whole numbers and booleans that are not pointers: the server drops a zero, so it equals an absent field.
+const ZERO_IS_ABSENT: &[&str] = &[
+    "chapAuthDiscovery",
+    "chapAuthSession",
+    "failureThreshold",
+    "healthCheckNodePort",
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostPort",
+    "initialDelaySeconds",
+    "minReadySeconds",
+    "nodePort",
+    "paused",
+    "periodSeconds",
+    "publishNotReadyAddresses",
+    "readOnly",
+    "sslEnabled",
+    "stdin",
+    "stdinOnce",
+    "successThreshold",
+    "timeoutSeconds",
+    "tty",
+    "unschedulable",
+];
+
+/// Fields in which an empty or zero value asks for the server's choice, and what it chooses; an empty list: anything.
+const FILLED_IN: &[(&str, &[&str])] = &[
+    ("caBundle", &[]),
+    ("clusterIP", &[]),
+    ("dnsPolicy", &["ClusterFirst"]),
+    ("failureThreshold", &["3"]),
+    ("healthCheckNodePort", &[]),
+    ("imagePullPolicy", &["Always", "IfNotPresent"]),
+    ("nodePort", &[]),
+    ("periodSeconds", &["10"]),
+    ("podManagementPolicy", &["OrderedReady"]),
+    ("protocol", &["TCP"]),
+    ("restartPolicy", &["Always"]),
+    ("schedulerName", &["default-scheduler"]),
+    ("scheme", &["HTTP"]),
+    ("sessionAffinity", &["None"]),
+    ("successThreshold", &["1"]),
+    ("terminationMessagePath", &["/dev/termination-log"]),
+    ("terminationMessagePolicy", &["File"]),
+    ("timeoutSeconds", &["1"]),
+    ("type", &["ClusterIP", "OnDelete", "RollingUpdate"]),
+];
+
+/// Objects whose presence says something while they are empty.
+const PRESENCE_COUNTS: &[&str] =
+    &["emptyDir", "labelSelector", "namespaceSelector", "objectSelector", "podSelector", "selector"];
+
+/// Maps with keys that people choose: a key with empty text is still a key.
+const FREE_MAPS: &[&str] =
+    &["annotations", "binaryData", "data", "labels", "matchLabels", "nodeSelector", "selector", "stringData"];
+
+/// What the server adds to mappings that are otherwise replaced as a whole (`fieldRef`, `resourceFieldRef`).
+const ATOMIC_DEFAULTS: &[(&str, &str)] = &[("apiVersion", "v1"), ("divisor", "0")];
+
+/// Whether the API group is one of Kubernetes' own.
+pub(super) fn is_native(api_version: &str) -> bool {
+    api_version.split_once('/').is_none_or(|(group, _)| !group.contains('.') || group.ends_with(".k8s.io"))
+}
+
+pub(super) fn is_free_map(key: &str) -> bool {
+    FREE_MAPS.contains(&key)
+}
+
+/// Whether the lack of this declared value means anything.
+pub(super) fn counts(native: bool, key: &str, declared: &Node) -> bool {
+    match &declared.value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+            !(native && is_zero(declared) && ZERO_IS_ABSENT.contains(&key))
+        }
+        Value::Sequence(items) => !items.is_empty(),
+        Value::Mapping(entries) => {
+            PRESENCE_COUNTS.contains(&key)
+                || entries.iter().any(|entry| {
+                    let empty_text = matches!(&entry.value.value, Value::String(text) if text.is_empty());
+                    (empty_text && is_free_map(key)) || counts(native, &entry.key, &entry.value)
+                })
+        }
+    }
+}
+
+fn is_zero(node: &Node) -> bool {
+    match &node.value {
+        Value::Bool(flag) => !flag,
+        Value::Int(number) => *number == 0,
+        Value::Float(text) => text.bytes().all(|byte| matches!(byte, b'0' | b'.')),
+        _ => false,
+    }
+}
+
+/// Whether the manifest left the choice to the server and this is what it chose.
+pub(super) fn is_filled_in(native: bool, key: &str, declared: &Node, live: &Json) -> bool {
+    let open = match &declared.value {
+        Value::String(text) => text.is_empty(),
+        _ => is_zero(declared) && ZERO_IS_ABSENT.contains(&key),
+    };
+    native
+        && open
+        && FILLED_IN.iter().any(|(field, chosen)| {
+            *field == key
+                && (chosen.is_empty()
+                    || super::scalar::json_text(live).is_some_and(|live| chosen.contains(&live.as_str())))
+        })
+}
+
+/// Whether the server adds this to a mapping that is otherwise replaced as a whole.
+pub(super) fn is_atomic_default(key: &str, live: &Json) -> bool {
+    is_empty(live) || ATOMIC_DEFAULTS.iter().any(|(field, default)| *field == key && live.as_str() == Some(default))
+}
+
+/// Null and the three empties.
+pub(super) fn is_empty(json: &Json) -> bool {
+    match json {
+        Json::Null => true,
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(map) => map.is_empty(),
+        Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+/// Annotations that others than the manifest's author keep.
+pub(super) fn is_ignored_annotation(key: &str) -> bool {
+    matches!(key, super::removal::LAST_APPLIED | "deployment.kubernetes.io/revision")
+}
+
+/// Whether the object holds credentials, so that values are withheld.
+pub(super) fn is_secret(api_version: &str, kind: &str) -> bool {
+    api_version == "v1" && kind == "Secret"
+}
+
+/// Standard base64, as Secrets hold their data.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for (position, shift) in [18, 12, 6, 0].into_iter().enumerate() {
+            let digit = ALPHABET.get((bits >> shift & 63) as usize).copied().unwrap_or(b'=');
+            text.push(char::from(if position <= chunk.len() { digit } else { b'=' }));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_the_standard_one() {
+        for (plain, encoded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob\u{ff}", "Zm9vYsO/")] {
+            assert_eq!(base64(plain.as_bytes()), encoded);
+        }
+    }
+
+    #[test]
+    fn native_groups() {
+        for (api_version, native) in
+            [("v1", true), ("apps/v1", true), ("networking.k8s.io/v1", true), ("argoproj.io/v1alpha1", false)]
+        {
+            assert_eq!(is_native(api_version), native, "{api_version}");
+        }
+    }
+}

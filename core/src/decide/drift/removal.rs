@@ -1,0 +1,285 @@
+//! Fields that a delivery manager owns, the manifest no longer declares, and the cluster still has.
+
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use serde_json::Value as Json;
+
+use super::ownership::{self, Entry, Owned};
+use super::way::{Step, Way};
+use super::{Attribution, DeliveryManagers, DriftKind, FieldDrift, attribution, quirks, scalar};
+use crate::model::FieldPath;
+use crate::observe::{ListType, LiveObject, TypeSchema};
+use crate::yaml::{Document, Node, Value};
+
+/// The manager of `kubectl apply` without `--server-side`.
+pub(super) const CLIENT_SIDE_APPLY: &str = "kubectl-client-side-apply";
+/// Where it keeps what it applied.
+pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// All pending removals, by path. Server-side apply says by ownership what a manager declared before, client-side apply
+/// by its annotation; ownership by updates includes the server's defaults and says nothing.
+pub(super) fn pending(
+    document: &Document,
+    live: &LiveObject,
+    schema: &TypeSchema,
+    managers: &DeliveryManagers,
+) -> Vec<FieldDrift> {
+    let applied = last_applied(&live.body, managers);
+    let mut walk = Walk {
+        document,
+        live,
+        managers,
+        others: OnceCell::new(),
+        secret: quirks::is_secret(&live.reference.api_version, &live.reference.kind),
+        by: None,
+        way: Way::new(schema),
+        found: Vec::new(),
+    };
+    let root = Place { node: Some(&document.root), range: document.root.range() };
+    for entry in ownership::deliveries(&live.body, managers) {
+        if entry.operation == "Apply" && entry.api_version == live.reference.api_version {
+            walk.by = Some(entry.attribution(true));
+            walk.owned(entry.fields, &root, &live.body);
+        }
+    }
+    walk.by = None;
+    if let Some(applied) = &applied {
+        walk.applied(applied, &root, &live.body);
+    }
+    sorted(walk.found)
+}
+
+/// What client-side apply applied last. The annotation outlives a move to server-side apply, so it counts only while a
+/// manager that delivers still owns by update, or where the recording left `managedFields` out.
+fn last_applied(body: &Json, managers: &DeliveryManagers) -> Option<Json> {
+    let text = body.get("metadata")?.get("annotations")?.get(LAST_APPLIED)?.as_str()?;
+    let counts = if ownership::is_recorded(body) {
+        ownership::deliveries(body, managers).any(|entry| entry.operation == "Update")
+    } else {
+        managers.contains(CLIENT_SIDE_APPLY)
+    };
+    if counts { serde_json::from_str(text).ok() } else { None }
+}
+
+/// By path, each once, and nothing below something that is reported.
+fn sorted(mut found: Vec<FieldDrift>) -> Vec<FieldDrift> {
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut kept: Vec<FieldDrift> = Vec::with_capacity(found.len());
+    for drift in found {
+        // A path sorts right before what lies below it.
+        if !kept.last().is_some_and(|above| drift.path.0.starts_with(&above.path.0)) {
+            kept.push(drift);
+        }
+    }
+    kept
+}
+
+/// Where the walk stands in the manifest: the node, `None` below what it declares, and the text nearest to it.
+struct Place<'a> {
+    node: Option<&'a Node>,
+    range: Range<usize>,
+}
+
+impl<'a> Place<'a> {
+    fn key(&self, key: &str) -> Place<'a> {
+        let entry = self.node.and_then(|node| node.entry(key)).filter(|entry| entry.value.value != Value::Null);
+        match entry {
+            Some(entry) => Place { node: Some(&entry.value), range: entry.key_start as usize..entry.key_end as usize },
+            None => self.undeclared(),
+        }
+    }
+
+    fn item(&self, is: impl Fn(&Node) -> bool) -> Place<'a> {
+        match self.node.and_then(|node| node.items().iter().rev().find(|item| is(item))) {
+            Some(item) => Place { node: Some(item), range: item.range() },
+            None => self.undeclared(),
+        }
+    }
+
+    fn undeclared(&self) -> Place<'a> {
+        Place { node: None, range: self.range.clone() }
+    }
+}
+
+struct Walk<'a> {
+    document: &'a Document,
+    live: &'a LiveObject,
+    managers: &'a DeliveryManagers,
+    /// Entries of managers that do not deliver; read when first needed.
+    others: OnceCell<Vec<Entry<'a>>>,
+    secret: bool,
+    /// Whose ownership is being walked.
+    by: Option<Attribution>,
+    way: Way<'a>,
+    found: Vec<FieldDrift>,
+}
+
+impl<'a> Walk<'a> {
+    fn report(&mut self, path: FieldPath, range: Range<usize>, live: &Json) {
+        let by = self
+            .by
+            .clone()
+            .or_else(|| attribution::delivered(&path, &ownership::entries(&self.live.body, self.managers)));
+        let withhold = self.secret && (path.has_key("data") || path.has_key("stringData"));
+        self.found.push(FieldDrift {
+            path,
+            kind: DriftKind::PendingRemoval,
+            span: Some(self.document.span(range)),
+            declared: None,
+            live: (!withhold).then(|| live.clone()),
+            by,
+        });
+    }
+
+    fn others(&self) -> &[Entry<'a>] {
+        self.others.get_or_init(|| {
+            ownership::entries(&self.live.body, self.managers).into_iter().filter(|entry| !entry.delivers).collect()
+        })
+    }
+
+    /// Whether the walk goes here at all: of the object's own metadata only labels and annotations, key by key.
+    fn is_ours(&self, key: &str) -> bool {
+        match self.way.steps() {
+            [] => !matches!(key, "apiVersion" | "kind" | "status"),
+            [Step::Key("metadata")] => matches!(key, "labels" | "annotations"),
+            [Step::Key("metadata"), Step::Key("annotations")] => !quirks::is_ignored_annotation(key),
+            _ => true,
+        }
+    }
+
+    /// The object's own metadata, its labels and its annotations go key by key.
+    fn is_reportable(&self) -> bool {
+        !matches!(self.way.steps(), [] | [Step::Key("metadata")] | [Step::Key("metadata"), Step::Key(_)])
+    }
+
+    /// Walks a `fieldsV1` tree beside the manifest and the live object.
+    fn owned(&mut self, fields: &'a Json, place: &Place<'a>, live: &'a Json) {
+        let Some(fields) = fields.as_object() else { return };
+        for (step, below) in fields {
+            let Some(owned) = Owned::read(step) else { continue };
+            let Some((step, place, live)) = self.step(owned, place, live) else { continue };
+            let mark = self.way.down(step);
+            if place.node.is_none() && self.is_reportable() {
+                self.undeclared(below, &place, live);
+            } else if !ownership::is_leaf(below) {
+                self.owned(below, &place, live);
+            }
+            self.way.up(mark);
+        }
+    }
+
+    /// One step down all three; `None` where the live object has nothing there.
+    fn step(&self, owned: Owned<'a>, place: &Place<'a>, live: &'a Json) -> Option<(Step<'a>, Place<'a>, &'a Json)> {
+        match owned {
+            Owned::Field(key) => {
+                let live = live.get(key).filter(|live| !live.is_null() && self.is_ours(key))?;
+                Some((Step::Key(key), place.key(key), live))
+            }
+            Owned::Item(keys) => {
+                let live = live
+                    .as_array()?
+                    .iter()
+                    .find(|item| keys.iter().all(|(key, value)| item.get(key) == Some(value)))?;
+                if let ListType::Map(names) = self.way.list() {
+                    let place = place.item(|item| scalar::same_item(names, item, live));
+                    return Some((Step::Json(names, live), place, live));
+                }
+                let place = place.item(|item| {
+                    let same = |(key, value): (&String, &Json)| {
+                        item.get(key).is_some_and(|node| scalar::plainly_equal(node, value))
+                    };
+                    keys.iter().all(same)
+                });
+                let text = |value: &Json| scalar::json_text(value).unwrap_or_default();
+                let names = keys.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+                Some((Step::Named(names), place, live))
+            }
+            Owned::Member(value) => {
+                let live = live.as_array()?.iter().find(|item| **item == value)?;
+                let place = place.item(|item| scalar::plainly_equal(item, live));
+                Some((Step::Member(scalar::json_text(live)?), place, live))
+            }
+            Owned::Index(index) => {
+                let live = live.get(index)?;
+                let node = place.node.and_then(|node| node.items().get(index));
+                let place =
+                    node.map_or_else(|| place.undeclared(), |node| Place { node: Some(node), range: node.range() });
+                Some((Step::Index(index), place, live))
+            }
+        }
+    }
+
+    /// Reports an undeclared field where the next apply removes it whole, else the parts that it removes. Tried on a
+    /// server: leaves and list items stay only for another that applies them; a mapping also for what others updated.
+    fn undeclared(&mut self, fields: &'a Json, place: &Place<'a>, live: &'a Json) {
+        let path = self.way.path();
+        let whole = ownership::is_leaf(fields) || !matches!(self.way.steps().last(), Some(Step::Key(_)));
+        let held = self.others().iter().any(|entry| (!whole || entry.operation == "Apply") && entry.owns(&path));
+        if !held {
+            self.report(path, place.range.clone(), live);
+        } else if !ownership::is_leaf(fields) {
+            let Some(map) = fields.as_object() else { return };
+            for (step, below) in map {
+                let Some(owned) = Owned::read(step) else { continue };
+                // What names an item stays as long as the item does.
+                if matches!(owned, Owned::Field(key) if self.way.is_merge_key(key)) {
+                    continue;
+                }
+                let Some((step, place, live)) = self.step(owned, place, live) else { continue };
+                let mark = self.way.down(step);
+                self.undeclared(below, &place, live);
+                self.way.up(mark);
+            }
+        }
+    }
+
+    /// Walks what client-side apply applied last. It removes what it applied, whoever else wrote it since.
+    fn applied(&mut self, applied: &'a Json, place: &Place<'a>, live: &'a Json) {
+        match (applied, live) {
+            (Json::Object(applied), Json::Object(live)) => {
+                for (key, value) in applied.iter().filter(|(_, value)| !quirks::is_empty(value)) {
+                    let Some(live) = live.get(key).filter(|live| !quirks::is_empty(live) && self.is_ours(key)) else {
+                        continue;
+                    };
+                    self.applied_step(Step::Key(key), value, &place.key(key), live);
+                }
+            }
+            (Json::Array(applied), Json::Array(live)) => match self.way.list() {
+                ListType::Map(names) => {
+                    for value in applied.iter().filter(|value| value.is_object()) {
+                        let same = |item: &&Json| scalar::same_json_item(names, value, item);
+                        let Some(live) = live.iter().rev().find(same) else { continue };
+                        let place = place.item(|item| scalar::same_item(names, item, live));
+                        self.applied_step(Step::Json(names, live), value, &place, live);
+                    }
+                }
+                ListType::Set => {
+                    for value in applied {
+                        let Some(live) = live.iter().find(|item| *item == value) else { continue };
+                        let Some(text) = scalar::json_text(value) else { continue };
+                        self.applied_step(
+                            Step::Member(text),
+                            value,
+                            &place.item(|item| scalar::plainly_equal(item, value)),
+                            live,
+                        );
+                    }
+                }
+                ListType::Atomic => {}
+            },
+            _ => {}
+        }
+    }
+
+    fn applied_step(&mut self, step: Step<'a>, value: &'a Json, place: &Place<'a>, live: &'a Json) {
+        let mark = self.way.down(step);
+        if place.node.is_none() && self.is_reportable() {
+            let path = self.way.path();
+            self.report(path, place.range.clone(), live);
+        } else if value.is_array() || (value.is_object() && !self.way.is_atomic_map()) {
+            self.applied(value, place, live);
+        }
+        self.way.up(mark);
+    }
+}

@@ -1,0 +1,524 @@
+use serde_json::Value as Json;
+
+use super::{DeliveryManagers, DriftKind, FieldDrift, compare};
+use crate::observe::{LiveObject, TypeSchema};
+use crate::yaml::{Document, Kind, parse};
+
+const WEB: &str = include_str!("fixtures/web.yaml");
+const DROPPED: &str = include_str!("fixtures/dropped.yaml");
+const CLIENT_APPLIED: &str = include_str!("fixtures/client-applied.json");
+const CLIENT_EDITED: &str = include_str!("fixtures/client-edited.json");
+const SERVER_APPLIED: &str = include_str!("fixtures/server-applied.json");
+const SERVER_EDITED: &str = include_str!("fixtures/server-edited.json");
+const HPA_SCALED: &str = include_str!("fixtures/hpa-scaled.json");
+
+fn deployment_schema() -> TypeSchema {
+    serde_json::from_str(include_str!("fixtures/deployment.schema.json")).expect("schema")
+}
+
+fn document(text: &str) -> Document {
+    parse("web.yaml", text.as_bytes(), Kind::Manifest).expect("yaml").remove(0)
+}
+
+fn live(api_version: &str, kind: &str, body: Json) -> LiveObject {
+    LiveObject::from_json(api_version, kind, body).expect("named")
+}
+
+fn recorded(manifest: &str, recording: &str) -> Vec<FieldDrift> {
+    let live = live("apps/v1", "Deployment", serde_json::from_str(recording).expect("json"));
+    compare(&document(manifest), &live, &deployment_schema(), &DeliveryManagers::default())
+}
+
+fn line(drift: &FieldDrift) -> String {
+    let value = |value: &Option<Json>| value.as_ref().map_or("-".to_owned(), Json::to_string);
+    format!("{:?} {} {} → {}", drift.kind, drift.path, value(&drift.declared), value(&drift.live))
+}
+
+fn lines(found: &[FieldDrift]) -> Vec<String> {
+    found.iter().map(line).collect()
+}
+
+fn who(drift: &FieldDrift) -> String {
+    drift.by.as_ref().map_or("nobody".to_owned(), |by| {
+        let through = by.subresource.as_ref().map(|name| format!("/{}", name.raw())).unwrap_or_default();
+        let sure = if by.exact { "" } else { "?" };
+        format!("{}{through} {}{sure}", by.manager.raw(), by.operation.raw())
+    })
+}
+
+/// Compares two objects written as YAML; the live one is named `x`.
+fn objects(api_version: &str, kind: &str, manifest: &str, body: &str) -> Vec<String> {
+    let mut body = document(body).root.to_json();
+    body["metadata"]["name"] = "x".into();
+    let live = live(api_version, kind, body);
+    lines(&compare(&document(manifest), &live, &deployment_schema(), &DeliveryManagers::default()))
+}
+
+fn deployments(manifest: &str, body: &str) -> Vec<String> {
+    objects("apps/v1", "Deployment", manifest, body)
+}
+
+/// Compares two pod specs.
+fn pods(manifest: &str, body: &str) -> Vec<String> {
+    let within = |spec: &str| format!("spec: {{template: {{spec: {spec}}}}}");
+    deployments(&within(manifest), &within(body))
+        .into_iter()
+        .map(|line| line.replace("spec.template.spec.", "").replace("containers[name=c]", "c"))
+        .collect()
+}
+
+/// Compares two containers named `c`.
+fn containers(manifest: &str, body: &str) -> Vec<String> {
+    let within = |fields: &str| format!("{{containers: [{{name: c, {fields}}}]}}");
+    pods(&within(manifest), &within(body))
+}
+
+const NONE: [&str; 0] = [];
+
+#[test]
+fn nothing_differs_right_after_an_apply() {
+    for recording in [CLIENT_APPLIED, SERVER_APPLIED] {
+        assert_eq!(lines(&recorded(WEB, recording)), NONE);
+    }
+}
+
+/// Both objects were edited by `kubectl label`, `annotate`, `scale`, `set env`, `set image`, `edit` and `patch`.
+#[test]
+fn every_edit_of_a_live_object_is_found_in_the_manifests_order_with_who_did_it() {
+    for recording in [CLIENT_EDITED, SERVER_EDITED] {
+        let found = recorded(WEB, recording);
+        let found: Vec<_> = found.iter().map(|drift| format!("{} | {}", line(drift), who(drift))).collect();
+        let proxy = r#"{"image":"registry.example.com/proxy:1","name":"proxy","resources":{"requests":{"cpu":1}}}"#;
+        assert_eq!(
+            found,
+            [
+                r#"Missing metadata.labels.team "shop" → - | kubectl-label Update?"#.to_owned(),
+                r#"Changed metadata.annotations["example.com/owner"] "team-shop" → "mallory" | kubectl-annotate Update"#.into(),
+                "Changed spec.replicas 2 → 5 | kubectl/scale Update".into(),
+                concat!(
+                    r#"Changed spec.template.spec.nodeSelector {"kubernetes.io/os":"linux"} → "#,
+                    r#"{"disk":"ssd","kubernetes.io/os":"linux"} | kubectl-patch Update"#
+                )
+                .into(),
+                r#"Changed spec.template.spec.tolerations[0].value "shop" → "other" | kubectl-patch Update"#.into(),
+                concat!(
+                    r#"Changed spec.template.spec.containers[name=web].image "registry.example.com/web:1.2.3" → "#,
+                    r#""registry.example.com/web:9" | kubectl-set Update"#
+                )
+                .into(),
+                concat!(
+                    r#"Changed spec.template.spec.containers[name=web].args ["--port","8080"] → "#,
+                    r#"["--port","9090"] | kubectl-patch Update"#
+                )
+                .into(),
+                concat!(
+                    r#"Changed spec.template.spec.containers[name=web].env[name=MODE].value "fast" → "slow" | "#,
+                    "kubectl-set Update"
+                )
+                .into(),
+                concat!(
+                    "Missing spec.template.spec.containers[name=web].env[name=POD].valueFrom ",
+                    r#"{"fieldRef":{"fieldPath":"metadata.name"}} → - | kubectl-set Update?"#
+                )
+                .into(),
+                concat!(
+                    r#"Changed spec.template.spec.containers[name=web].readinessProbe.httpGet.path "/healthz" → "#,
+                    r#""/live" | kubectl-edit Update"#
+                )
+                .into(),
+                "Changed spec.template.spec.containers[name=web].readinessProbe.periodSeconds 5 → 30 | kubectl-patch Update"
+                    .into(),
+                format!("Missing spec.template.spec.containers[name=proxy] {proxy} → - | kubectl-patch Update?"),
+                "Missing spec.template.spec.volumes[name=cache].emptyDir {} → - | kubectl-patch Update?".into(),
+            ]
+        );
+    }
+}
+
+#[test]
+fn replicas_that_an_autoscaler_owns_are_drift_with_its_name() {
+    let found = recorded(WEB, HPA_SCALED);
+    assert_eq!(lines(&found), ["Changed spec.replicas 2 → 4"]);
+    assert_eq!(who(&found[0]), "kube-controller-manager/scale Update");
+}
+
+#[test]
+fn what_the_manifest_dropped_is_pending_once_and_at_its_top() {
+    for (recording, by) in [(CLIENT_APPLIED, "kubectl-client-side-apply Update"), (SERVER_APPLIED, "bpctl Apply")] {
+        let found = recorded(DROPPED, recording);
+        assert!(found.iter().all(|drift| drift.kind == DriftKind::PendingRemoval && who(drift) == by), "{found:?}");
+        let paths: Vec<_> = found
+            .iter()
+            .map(|drift| {
+                drift.path.to_string().replace("spec.template.spec.", "").replace("containers[name=web]", "web")
+            })
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                r#"metadata.annotations["example.com/owner"]"#,
+                "metadata.labels.team",
+                "spec.replicas",
+                "containers[name=proxy]",
+                "web.env[name=MODE]",
+                "web.ports[containerPort=5353,protocol=UDP]",
+                "web.readinessProbe",
+                "web.resources.limits.memory",
+                "tolerations",
+                "volumes[name=settings]",
+            ]
+        );
+        let line = |at: usize| found[at].span.as_ref().map(|span| span.line);
+        assert_eq!((line(1), line(7)), (Some(5), Some(36)), "the nearest parent that is still declared");
+    }
+}
+
+/// Tried on a server: list items go although others updated them, of a probe goes only what is still owned.
+#[test]
+fn a_removal_stops_at_what_the_server_would_leave() {
+    let manifest = "spec: {template: {spec: {containers: [{name: web}]}}}";
+    let object = |operation: &str| {
+        let mine = serde_json::json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+            "k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:readinessProbe": {"f:httpGet": {"f:path": {}}}},
+            "k:{\"name\":\"proxy\"}": {".": {}, "f:name": {}, "f:tty": {}},
+        }}}}});
+        let theirs = serde_json::json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+            "k:{\"name\":\"web\"}": {"f:readinessProbe": {"f:periodSeconds": {}}},
+            "k:{\"name\":\"proxy\"}": {"f:image": {}},
+        }}}}});
+        serde_json::json!({
+            "metadata": {"name": "x", "managedFields": [
+                {"manager": "bpctl", "operation": "Apply", "apiVersion": "apps/v1", "fieldsV1": mine},
+                {"manager": "other", "operation": operation, "apiVersion": "apps/v1", "fieldsV1": theirs},
+            ]},
+            "spec": {"template": {"spec": {"containers": [
+                {"name": "web", "readinessProbe": {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 9}},
+                {"name": "proxy", "image": "p", "tty": true},
+            ]}}},
+        })
+    };
+    let pending = |operation: &str| -> Vec<String> {
+        let live = live("apps/v1", "Deployment", object(operation));
+        let found = compare(&document(manifest), &live, &deployment_schema(), &DeliveryManagers::default());
+        found.iter().map(|drift| drift.path.to_string().replace("spec.template.spec.containers", "")).collect()
+    };
+    assert_eq!(pending("Update"), ["[name=proxy]", "[name=web].readinessProbe.httpGet"]);
+    assert_eq!(pending("Apply"), ["[name=proxy].tty", "[name=web].readinessProbe.httpGet"]);
+}
+
+#[test]
+fn ownership_by_update_infers_no_removal_and_only_named_managers_deliver() {
+    let mut body: Json = serde_json::from_str(SERVER_APPLIED).expect("json");
+    body["metadata"]["managedFields"][0]["operation"] = "Update".into();
+    let found = |body: Json, names: &[&str]| {
+        let managers = DeliveryManagers { names: names.iter().map(|name| (*name).to_owned()).collect() };
+        compare(&document(DROPPED), &live("apps/v1", "Deployment", body), &deployment_schema(), &managers).len()
+    };
+    assert_eq!(found(body, &["bpctl"]), 0);
+    let recording = |text: &str| serde_json::from_str::<Json>(text).expect("json");
+    assert_eq!(found(recording(SERVER_APPLIED), &["argocd-controller"]), 0);
+    assert_eq!(found(recording(CLIENT_APPLIED), &["bpctl"]), 0);
+}
+
+#[test]
+fn a_last_applied_annotation_counts_until_its_manager_is_gone() {
+    let found = |change: &dyn Fn(&mut Json)| {
+        let mut body: Json = serde_json::from_str(CLIENT_APPLIED).expect("json");
+        change(&mut body["metadata"]["managedFields"]);
+        let live = live("apps/v1", "Deployment", body);
+        compare(&document(DROPPED), &live, &deployment_schema(), &DeliveryManagers::default()).len()
+    };
+    assert_eq!(found(&|_| {}), 10);
+    assert_eq!(found(&|fields| *fields = Json::Null), 10, "left out of the recording");
+    let migrated = |fields: &mut Json| {
+        fields.as_array_mut().expect("entries").retain(|entry| entry["manager"] != "kubectl-client-side-apply");
+    };
+    assert_eq!(found(&migrated), 0);
+}
+
+#[test]
+fn malformed_managed_fields_own_nothing() {
+    let broken = [
+        "7",
+        "[]",
+        "[7, null, {}]",
+        "[{manager: bpctl, operation: Apply, apiVersion: apps/v1, fieldsV1: 7}]",
+        "[{manager: bpctl, operation: Apply, apiVersion: apps/v1, time: x, fieldsV1: {'': 1, '€:x': {}, 'f:spec': 3}}]",
+        "[{manager: bpctl, operation: Apply, apiVersion: apps/v1, fieldsV1: {'f:spec': {'k:{': {}, 'v:': {}}}}]",
+        "[{manager: bpctl, operation: Apply, apiVersion: apps/v1, fieldsV1: {'f:spec': {'f:replicas': {'k:{}': {}}}}}]",
+        "[{manager: bpctl, operation: Apply, apiVersion: apps/v1, fieldsV1: {'f:spec': {'f:replicas': {'i:-1': {}}}}}]",
+    ];
+    for fields in broken {
+        let body = format!("{{metadata: {{managedFields: {fields}}}, spec: {{replicas: 3}}}}");
+        let found = deployments("spec: {replicas: 2}", &body);
+        assert_eq!(found, ["Changed spec.replicas 2 → 3"], "{fields}");
+    }
+    for text in ["'{'", "'7'", "'[]'", "7"] {
+        let annotations = format!("{{{}: {text}}}", super::removal::LAST_APPLIED);
+        let body = format!("{{metadata: {{annotations: {annotations}}}, spec: {{replicas: 2}}}}");
+        assert_eq!(deployments("spec: {replicas: 2}", &body), NONE, "{text}");
+    }
+}
+
+#[test]
+fn of_several_owners_the_latest_that_does_not_deliver_is_named_and_not_as_sure() {
+    let entry = |manager: &str, time: &str| {
+        let fields = serde_json::json!({"f:spec": {"f:paused": {}}});
+        serde_json::json!({"manager": manager, "operation": "Update", "time": time, "fieldsV1": fields})
+    };
+    let by = |entries: Vec<Json>| {
+        let body = serde_json::json!({"metadata": {"name": "x", "managedFields": entries}, "spec": {"paused": true}});
+        let live = live("apps/v1", "Deployment", body);
+        let found =
+            compare(&document("spec: {paused: false}"), &live, &deployment_schema(), &DeliveryManagers::default());
+        who(&found[0])
+    };
+    let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+    assert_eq!(by(vec![entry("a", late), entry("b", early), entry("bpctl", late)]), "a Update?");
+    assert_eq!(by(vec![entry("bpctl", late), entry("b", early)]), "b Update");
+    assert_eq!(by(vec![entry("bpctl", late)]), "bpctl Update");
+    assert_eq!(by(vec![]), "nobody");
+}
+
+#[test]
+fn only_labels_and_annotations_of_the_metadata_are_compared() {
+    let manifest = "
+apiVersion: apps/v1beta2
+kind: Deployment
+metadata:
+  name: y
+  namespace: z
+  creationTimestamp: null
+  finalizers: [a]
+  labels: {a: b, empty: '', nothing: null}
+  annotations: {kubectl.kubernetes.io/last-applied-configuration: x, deployment.kubernetes.io/revision: '7', c: d}
+status: {replicas: 9}
+";
+    assert_eq!(
+        deployments(manifest, "{metadata: {labels: {a: x}}}"),
+        [
+            r#"Changed metadata.labels.a "b" → "x""#,
+            r#"Missing metadata.labels.empty "" → -"#,
+            r#"Missing metadata.annotations.c "d" → -"#
+        ]
+    );
+}
+
+#[test]
+fn empties_equal_what_is_absent() {
+    for empty in ["null", "{}", "[]", "''", "{requests: {}, limits: null}"] {
+        assert_eq!(containers(&format!("resources: {empty}"), ""), NONE, "{empty}");
+    }
+    assert_eq!(containers("command: []", "command: [a]"), [r#"Changed c.command [] → ["a"]"#]);
+}
+
+/// The server drops zeros of fields that are not pointers; a pointer's zero says something.
+#[test]
+fn zeros_equal_what_is_absent_where_the_server_drops_them() {
+    assert_eq!(pods("{hostNetwork: false, hostPID: false}", "{}"), NONE);
+    assert_eq!(deployments("spec: {minReadySeconds: 0, paused: false}", "spec: {}"), NONE);
+    assert_eq!(containers("livenessProbe: {periodSeconds: 0}", "livenessProbe: {periodSeconds: 10}"), NONE);
+    assert_eq!(
+        containers("livenessProbe: {periodSeconds: 0}", "livenessProbe: {periodSeconds: 20}"),
+        ["Changed c.livenessProbe.periodSeconds 0 → 20"]
+    );
+    assert_eq!(pods("{automountServiceAccountToken: false}", "{}"), ["Missing automountServiceAccountToken false → -"]);
+    assert_eq!(
+        objects("example.com/v1", "Thing", "spec: {paused: false}", "spec: {}"),
+        ["Missing spec.paused false → -"]
+    );
+}
+
+#[test]
+fn quantities_compare_by_value() {
+    let declared = "resources: {limits: {cpu: 1, memory: 1024Mi}, requests: {cpu: 0.5, memory: 1e3}}";
+    assert_eq!(
+        containers(declared, "resources: {limits: {cpu: '1', memory: 1Gi}, requests: {cpu: 500m, memory: 1k}}"),
+        NONE
+    );
+    assert_eq!(
+        containers("resources: {limits: {cpu: 1}}", "resources: {limits: {cpu: 1001m}}"),
+        [r#"Changed c.resources.limits.cpu 1 → "1001m""#]
+    );
+}
+
+#[test]
+fn requests_that_the_server_took_from_the_limits_are_not_drift() {
+    assert_eq!(
+        containers("resources: {limits: {cpu: 1}}", "resources: {limits: {cpu: '1'}, requests: {cpu: '1'}}"),
+        NONE
+    );
+}
+
+#[test]
+fn an_int_or_string_takes_both_spellings() {
+    let declared = "readinessProbe: {httpGet: {port: '80'}}";
+    assert_eq!(containers(declared, "readinessProbe: {httpGet: {port: 80, scheme: HTTP}}"), NONE);
+    assert_eq!(
+        containers(declared, "readinessProbe: {httpGet: {port: http}}"),
+        [r#"Changed c.readinessProbe.httpGet.port "80" → "http""#]
+    );
+}
+
+#[test]
+fn a_float_without_a_fraction_is_a_whole_number() {
+    assert_eq!(deployments("spec: {replicas: 2.0}", "spec: {replicas: 2}"), NONE);
+}
+
+#[test]
+fn text_is_not_a_number() {
+    assert_eq!(
+        containers("env: [{name: A, value: 8080}]", "env: [{name: A, value: '8080'}]"),
+        [r#"Changed c.env[name=A].value 8080 → "8080""#]
+    );
+    assert_eq!(
+        deployments("metadata: {labels: {v: 1}}", "metadata: {labels: {v: '1'}}"),
+        [r#"Changed metadata.labels.v 1 → "1""#]
+    );
+}
+
+#[test]
+fn of_a_variable_given_twice_the_last_counts() {
+    let declared = "env: [{name: A, value: one}, {name: B, value: b}, {name: A, value: two}]";
+    assert_eq!(containers(declared, "env: [{name: A, value: two}, {name: B, value: b}]"), NONE);
+    assert_eq!(containers(declared, "env: [{name: A, value: one}, {name: B, value: b}, {name: A, value: two}]"), NONE);
+    assert_eq!(
+        containers(declared, "env: [{name: B, value: b}, {name: A, value: one}]"),
+        [r#"Changed c.env[name=A].value "two" → "one""#]
+    );
+    assert_eq!(
+        containers("env: [{name: A, value: x}]", "env: [{name: A, value: x}, {name: A, value: z}]"),
+        [r#"Changed c.env[name=A].value "x" → "z""#]
+    );
+}
+
+#[test]
+fn a_variable_that_now_comes_from_elsewhere_is_drift_both_ways() {
+    let from = "valueFrom: {fieldRef: {fieldPath: metadata.name, apiVersion: v1}}";
+    for (value, shown) in [("x", r#""x""#), ("''", r#""""#)] {
+        let found = containers(&format!("env: [{{name: A, value: {value}}}]"), &format!("env: [{{name: A, {from}}}]"));
+        assert_eq!(found, [format!("Missing c.env[name=A].value {shown} → -")]);
+    }
+    let declared = "env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]";
+    assert_eq!(containers(declared, &format!("env: [{{name: A, {from}}}]")), NONE, "the server adds the version");
+    assert_eq!(
+        containers(declared, "env: [{name: A, value: x}]"),
+        [r#"Missing c.env[name=A].valueFrom {"fieldRef":{"fieldPath":"metadata.name"}} → -"#]
+    );
+}
+
+#[test]
+fn ports_match_by_number_and_protocol() {
+    let declared = "ports: [{containerPort: 53, name: tcp}, {containerPort: 53, protocol: UDP, name: udp}]";
+    let live = "ports: [{containerPort: 53, protocol: UDP, name: udp}, {containerPort: 53, protocol: TCP, name: tcp}]";
+    assert_eq!(containers(declared, live), NONE);
+    assert_eq!(
+        containers(declared, "ports: [{containerPort: 53, protocol: UDP, name: udp}]"),
+        [r#"Missing c.ports[containerPort=53,protocol=TCP] {"containerPort":53,"name":"tcp"} → -"#]
+    );
+}
+
+#[test]
+fn containers_that_others_add_are_not_drift_and_those_that_go_are() {
+    assert_eq!(pods("{containers: [{name: a}]}", "{containers: [{name: istio}, {name: a}]}"), NONE);
+    assert_eq!(
+        pods("{containers: [{name: a}, {name: b, image: i}]}", "{containers: [{name: a}]}"),
+        [r#"Missing containers[name=b] {"image":"i","name":"b"} → -"#]
+    );
+}
+
+#[test]
+fn lists_without_keys_are_one_value_in_order() {
+    assert_eq!(
+        containers("{command: [a, b], args: [x]}".trim_matches(['{', '}']), "command: [b, a], args: [x, z]"),
+        [r#"Changed c.command ["a","b"] → ["b","a"]"#, r#"Changed c.args ["x"] → ["x","z"]"#]
+    );
+    assert_eq!(
+        pods("{tolerations: [{key: a}, {key: b}]}", "{tolerations: [{key: a, operator: Exists}, {key: c}]}"),
+        [r#"Changed tolerations[1].key "b" → "c""#]
+    );
+    assert_eq!(pods("{tolerations: [{key: a}]}", "{tolerations: []}"), [r#"Changed tolerations [{"key":"a"}] → []"#]);
+}
+
+#[test]
+fn a_key_added_to_a_mapping_that_is_replaced_whole_is_drift() {
+    assert_eq!(
+        pods("{nodeSelector: {a: b}}", "{nodeSelector: {a: b, c: d}}"),
+        [r#"Changed nodeSelector {"a":"b"} → {"a":"b","c":"d"}"#]
+    );
+    assert_eq!(
+        pods("{nodeSelector: {a: b}}", "{nodeSelector: {a: x, c: d}}"),
+        [r#"Changed nodeSelector.a "b" → "x""#],
+        "once, and where it is"
+    );
+}
+
+#[test]
+fn a_volume_of_another_kind_is_drift() {
+    assert_eq!(
+        pods("{volumes: [{name: v, emptyDir: {}}]}", "{volumes: [{name: v, hostPath: {path: /}}]}"),
+        ["Missing volumes[name=v].emptyDir {} → -"]
+    );
+    assert_eq!(
+        pods("{volumes: [{name: v, configMap: {name: c}}]}", "{volumes: [{name: v, secret: {secretName: c}}]}"),
+        [r#"Missing volumes[name=v].configMap {"name":"c"} → -"#]
+    );
+}
+
+#[test]
+fn sets_match_in_any_order() {
+    let mut schema = TypeSchema::default();
+    schema.lists.insert("spec.modes".into(), crate::observe::ListType::Set);
+    let body = serde_json::json!({"metadata": {"name": "x"}, "spec": {"modes": ["c", "a"]}});
+    let live = live("example.com/v1", "Thing", body);
+    let found = compare(&document("spec: {modes: [a, b]}"), &live, &schema, &DeliveryManagers::default());
+    assert_eq!(lines(&found), [r#"Missing spec.modes[=b] "b" → -"#]);
+}
+
+#[test]
+fn lists_and_scalars_below_free_keys_have_their_types() {
+    let mut schema = TypeSchema::default();
+    let keys = vec![("name".to_owned(), None)];
+    schema.lists.insert("spec.zones{}.pools".into(), crate::observe::ListType::Map(keys));
+    schema.scalars.insert("spec.zones{}.pools[].cpu".into(), crate::observe::ScalarType::Quantity);
+    let body = serde_json::json!({"metadata": {"name": "x"}, "spec": {"zones": {"a.b": {"pools": [
+        {"name": "other"}, {"name": "p", "cpu": "500m"},
+    ]}}}});
+    let live = live("example.com/v1", "Thing", body);
+    let manifest = document("spec: {zones: {a.b: {pools: [{name: p, cpu: 0.5}]}}}");
+    assert_eq!(compare(&manifest, &live, &schema, &DeliveryManagers::default()), []);
+}
+
+#[test]
+fn string_data_is_compared_with_what_the_server_keeps_and_never_shown() {
+    let secrets = |manifest: &str, body: &str| objects("v1", "Secret", manifest, body);
+    let manifest = "{data: {b: eg==, a: b2xk}, stringData: {a: new}}";
+    assert_eq!(secrets(manifest, "data: {a: bmV3, b: eg==}"), NONE);
+    assert_eq!(secrets(manifest, "data: {a: b2xk, b: eHg=}"), ["Changed data.b - → -", "Changed stringData.a - → -"]);
+    assert_eq!(secrets(manifest, "data: {b: eg==}"), ["Missing stringData.a - → -"]);
+    assert_eq!(secrets(manifest, "type: Opaque"), NONE, "data was not read");
+}
+
+#[test]
+fn a_key_given_twice_counts_once_and_a_value_of_another_shape_is_changed() {
+    assert_eq!(deployments("spec: {replicas: 1, replicas: 2}", "spec: {replicas: 2}"), NONE);
+    assert_eq!(
+        deployments("spec: {strategy: {type: Recreate}}", "spec: {strategy: Recreate}"),
+        [r#"Changed spec.strategy {"type":"Recreate"} → "Recreate""#]
+    );
+    assert_eq!(
+        deployments("spec: {paused: true}", "spec: {paused: {a: b}}"),
+        [r#"Changed spec.paused true → {"a":"b"}"#]
+    );
+}
+
+#[test]
+fn drift_points_into_the_manifest_and_survives_storage() {
+    let found = recorded(WEB, SERVER_EDITED);
+    let span = found[2].span.as_ref().expect("span");
+    assert_eq!((span.line, span.column, &WEB[span.range()]), (11, 13, "2"));
+    for drift in found {
+        let text = serde_json::to_string(&drift).expect("json");
+        assert_eq!(serde_json::from_str::<FieldDrift>(&text).expect("read"), drift);
+    }
+}

@@ -1,0 +1,143 @@
+//! Decides what should be done: facts in, findings and actions out, with every why and why-not.
+//!
+//! A detector is one file here, registered once in [`DETECTORS`]. Detectors read facts only through the recorder and never see the
+//! effects interface: a stage cannot write, by compilation (B4). A stage that opens a file does not build here:
+//! ```compile_fail
+//! #![deny(clippy::disallowed_methods)]
+//! use bpctl_core::pipeline; // there is none: the interface that writes is not visible from the core
+//! ```
+
+mod declared;
+pub mod drift;
+mod saturation;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use declared::DriftDetector;
+pub use saturation::{SaturationDetector, Utilization, utilization};
+
+use crate::action::Action;
+use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
+use crate::model::{Name, ObjectRef, Percent, Period, Quantity};
+use crate::observe::{Recorder, Unknown};
+
+/// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
+pub const LOGIC: u32 = 1;
+
+/// What a detector looks at.
+#[derive(Debug)]
+pub struct DetectInput<'a> {
+    /// The tree's catalog.
+    pub catalog: &'a Catalog,
+    /// The blueprint as it holds in the environment.
+    pub blueprint: &'a Located<Blueprint>,
+    /// The target's manifest, where the tree has it.
+    pub manifest: Option<&'a Manifest>,
+    /// Facts.
+    pub facts: &'a Recorder<'a>,
+}
+
+/// What a detector found.
+#[derive(Debug, Default)]
+pub struct Detected {
+    /// Findings, each with the action that answers it.
+    pub findings: Vec<(Finding, Option<Action>)>,
+    /// What was not proposed, and why.
+    pub why_not: Vec<WhyNot>,
+    /// What could not be seen.
+    pub unknown: Vec<UnknownFact>,
+}
+
+/// A detector.
+pub trait Detector: Sync {
+    /// Identifier, `kebab-case`.
+    fn ident(&self) -> &'static str;
+    /// One line for the docs.
+    fn about(&self) -> &'static str;
+    /// Looks at one blueprint.
+    fn detect(&self, input: &DetectInput<'_>) -> Detected;
+}
+
+/// All detectors, in the order in which a plan shows their findings.
+pub const DETECTORS: [&dyn Detector; 2] = [&SaturationDetector, &DriftDetector];
+
+/// A difference that matters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "finding")]
+pub enum Finding {
+    /// CPU utilization is above or below its threshold.
+    Saturation(Saturation),
+    /// Fields of the cluster differ from what Git declares.
+    Drift(DriftFinding),
+    /// Git declares an object that the cluster does not have.
+    Absent {
+        /// Which.
+        object: ObjectRef,
+    },
+}
+
+/// CPU utilization is above or below its threshold (B6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Saturation {
+    /// Σ usage ÷ Σ request over ready pods, rounded down to 1/100 of a percent.
+    pub utilization: Percent,
+    /// The threshold that is passed.
+    pub threshold: Percent,
+    /// Above it (scale up) or below it (scale down).
+    pub above: bool,
+    /// The time that usage is the mean of.
+    pub window: Period,
+    /// Sum of the ready pods' usage, in cores.
+    pub usage: Quantity,
+    /// Sum of the ready pods' requests, in cores.
+    pub request: Quantity,
+    /// Ready pods.
+    pub ready_pods: u32,
+    /// Replicas that Git declares.
+    pub replicas: u32,
+}
+
+/// Fields of the cluster differ from what Git declares.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DriftFinding {
+    /// The object.
+    pub object: ObjectRef,
+    /// The fields.
+    pub fields: Vec<drift::FieldDrift>,
+}
+
+/// Something that was not proposed (X10).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WhyNot {
+    /// What it is about: `scale`, `cpu`.
+    pub what: String,
+    /// Why not, and until when.
+    pub because: String,
+}
+
+/// Something that could not be seen. No decision rests on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UnknownFact {
+    /// What: `CPU usage`.
+    pub what: String,
+    /// Why.
+    pub why: Unknown,
+}
+
+/// Runs every detector on one blueprint.
+pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Recorder<'_>) -> Detected {
+    let mut all = Detected::default();
+    let Some(blueprint) = catalog.blueprint(name, environment) else { return all };
+    let target = &blueprint.value.spec.target;
+    let manifest = catalog.manifest(&target.source, &target.object());
+    let input = DetectInput { catalog, blueprint: &blueprint, manifest, facts };
+    for detector in DETECTORS {
+        let found = detector.detect(&input);
+        all.findings.extend(found.findings);
+        all.why_not.extend(found.why_not);
+        all.unknown.extend(found.unknown);
+    }
+    all
+}

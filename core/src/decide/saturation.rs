@@ -1,0 +1,179 @@
+//! Saturation: CPU utilization against the blueprint's thresholds (B6), in whole numbers.
+//!
+//! The formula, published in `docs/FORMULAS.md`: `utilization = Σ usage × 10,000 ÷ Σ request`, rounded down, over pods that are ready, in
+//! basis points; usage is the mean over the window. Under 80 % of the samples it is unknown.
+
+use super::{DetectInput, Detected, Detector, Finding, Saturation, UnknownFact, WhyNot};
+use crate::action::{Action, LimitChange, Scale};
+use crate::blueprint::{Blueprint, Scaling};
+use crate::model::{Percent, Quantity};
+use crate::observe::{Known, LiveObject, Pod, Resource, Unknown, UnknownCode, Usage};
+
+/// Least share of expected samples that a decision rests on.
+const COVERAGE: Percent = Percent::whole(80);
+
+/// Scale up above the threshold, down below it, one replica at a time.
+#[derive(Debug)]
+pub struct SaturationDetector;
+
+/// CPU utilization of a workload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Utilization {
+    /// Σ usage ÷ Σ request.
+    pub percent: Percent,
+    /// Σ usage of ready pods.
+    pub usage: Quantity,
+    /// Σ request of ready pods.
+    pub request: Quantity,
+    /// Ready pods.
+    pub ready_pods: u32,
+}
+
+/// Utilization over the ready pods, or why it is not known.
+pub fn utilization(pods: &[Pod], usage: &Usage, resource: Resource) -> Result<Utilization, Unknown> {
+    let unknown = |code, message: String| Unknown { code, message, detail: None };
+    let ready: Vec<&Pod> = pods.iter().filter(|pod| pod.ready).collect();
+    if ready.is_empty() {
+        return Err(unknown(UnknownCode::TooFewSamples, "no pod is ready".into()));
+    }
+    let mut used: i128 = 0;
+    let mut requested: i128 = 0;
+    let mut samples: u64 = 0;
+    for pod in &ready {
+        let request = match resource {
+            Resource::Cpu => &pod.cpu_request,
+            Resource::Memory => &pod.memory_request,
+        };
+        let Some(request) = request else {
+            let message = format!("a container has no {resource} request, so there is nothing to measure usage against");
+            return Err(unknown(UnknownCode::NotObserved, message));
+        };
+        requested = requested.saturating_add(request.nanos());
+        if let Some(sample) = usage.pods.iter().find(|sample| sample.pod == pod.name) {
+            used = used.saturating_add(sample.mean.nanos());
+            samples += u64::from(sample.samples.min(usage.expected_samples));
+        }
+    }
+    let expected = u64::from(usage.expected_samples) * ready.len() as u64;
+    let coverage = Percent::ratio(i128::from(samples), i128::from(expected)).unwrap_or(Percent::whole(0));
+    if coverage < COVERAGE {
+        let message = format!("{samples} of {expected} samples over {} arrived, fewer than {COVERAGE}", usage.window);
+        return Err(unknown(UnknownCode::TooFewSamples, message));
+    }
+    let percent = Percent::ratio(used, requested);
+    let percent = percent.ok_or_else(|| unknown(UnknownCode::Malformed, format!("the {resource} requests add up to nothing")))?;
+    Ok(Utilization {
+        percent,
+        usage: Quantity::from_nanos(used),
+        request: Quantity::from_nanos(requested),
+        ready_pods: u32::try_from(ready.len()).unwrap_or(u32::MAX),
+    })
+}
+
+impl Detector for SaturationDetector {
+    fn ident(&self) -> &'static str {
+        "saturation"
+    }
+
+    fn about(&self) -> &'static str {
+        "CPU utilization above scale_up_threshold adds one replica, below scale_down_threshold removes one"
+    }
+
+    fn detect(&self, input: &DetectInput<'_>) -> Detected {
+        let mut detected = Detected::default();
+        let blueprint = &input.blueprint.value;
+        let Some(scaling) = &blueprint.spec.scaling else { return detected };
+        let target = blueprint.spec.target.object();
+        let (Some(manifest), Known::Known(Some(live))) = (input.manifest, input.facts.object(&target)) else {
+            return detected; // the drift detector says what is missing
+        };
+        // The manifest may leave replicas out; Kubernetes reads that as 1.
+        let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(crate::yaml::Node::as_int);
+        let Ok(replicas) = u32::try_from(declared.unwrap_or(1)) else { return detected };
+        let why_not = |because: String| WhyNot { what: "scale".into(), because };
+        if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
+            let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+            let because = format!("the cluster has {has} replicas, Git says {replicas}: that is settled first");
+            detected.why_not.push(why_not(because));
+            return detected;
+        }
+        let measured = measure(input, &target);
+        let measured = match measured {
+            Ok(measured) => measured,
+            Err(why) => {
+                detected.unknown.push(UnknownFact { what: "CPU utilization".into(), why });
+                return detected;
+            }
+        };
+        if measured.ready_pods != replicas {
+            let because = format!("{} of {replicas} replicas are ready; it waits for the others", measured.ready_pods);
+            detected.why_not.push(why_not(because));
+            return detected;
+        }
+        match step(blueprint, scaling, replicas, declared.is_some(), &measured, live) {
+            Ok((finding, action)) => detected.findings.push((finding, Some(action))),
+            Err(because) => detected.why_not.push(why_not(because)),
+        }
+        detected
+    }
+}
+
+fn measure(input: &DetectInput<'_>, target: &crate::model::ObjectRef) -> Result<Utilization, Unknown> {
+    let pods = input.facts.pods(target).ok()?;
+    let usage = input.facts.usage(target, Resource::Cpu).ok()?;
+    utilization(pods, usage, Resource::Cpu)
+}
+
+/// One step up or down, or why none.
+fn step(
+    blueprint: &Blueprint,
+    scaling: &Scaling,
+    replicas: u32,
+    declared: bool,
+    measured: &Utilization,
+    live: &LiveObject,
+) -> Result<(Finding, Action), String> {
+    let percent = measured.percent;
+    let finding = |threshold, above| {
+        Finding::Saturation(Saturation {
+            utilization: percent,
+            threshold,
+            above,
+            window: scaling.window,
+            usage: measured.usage.clone(),
+            request: measured.request.clone(),
+            ready_pods: measured.ready_pods,
+            replicas,
+        })
+    };
+    let action = |to: u32, limit| {
+        Action::Scale(Scale {
+            version: 1,
+            blueprint: blueprint.metadata.name.clone(),
+            workload: live.reference.clone(),
+            from: declared.then_some(replicas),
+            to,
+            limit,
+        })
+    };
+    if percent > scaling.scale_up_threshold {
+        let to = replicas.saturating_add(1);
+        let limit = (to > scaling.max_replicas).then_some(LimitChange { from: scaling.max_replicas, to });
+        return Ok((finding(scaling.scale_up_threshold, true), action(to, limit)));
+    }
+    let Some(low) = scaling.scale_down_threshold.filter(|low| percent < *low) else {
+        let low = scaling.scale_down_threshold.map_or_else(String::new, |low| format!("{low} to "));
+        return Err(format!("CPU {percent} of request over {}: within {low}{}", scaling.window, scaling.scale_up_threshold));
+    };
+    if replicas <= scaling.min_replicas {
+        return Err(format!("CPU {percent} of request is below {low}, and {replicas} is the minimum"));
+    }
+    // What the remaining pods would carry: a step down that calls for a step up at once is none.
+    let after = percent.basis_points().saturating_mul(u64::from(replicas)) / u64::from(replicas - 1);
+    let after = Percent::from_basis_points(after);
+    if after > scaling.scale_up_threshold {
+        let up = scaling.scale_up_threshold;
+        return Err(format!("CPU {percent} is below {low}, but {} replicas would carry {after}, above {up}", replicas - 1));
+    }
+    Ok((finding(low, false), action(replicas - 1, None)))
+}

@@ -1,0 +1,122 @@
+//! The judge.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::rules::{RULES, RuleInput};
+use super::{Outcome, Subject};
+use crate::blueprint::{Catalog, Operation, Tier};
+use crate::model::{Name, SourceSpan, Timestamp, Trusted};
+use crate::observe::Recorder;
+
+/// A rule that spoke.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleRef {
+    /// The rule's identifier.
+    pub ident: String,
+    /// As people know it: `scaling.max_replicas = 3`.
+    pub cite: String,
+    /// Why.
+    pub because: String,
+    /// The line of the base branch that says so; `None`: built in.
+    pub source: Option<SourceSpan>,
+}
+
+/// Something that delays an action which is otherwise fine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// The rule.
+    pub rule: RuleRef,
+    /// When it ends; `None`: not known.
+    pub until: Option<Timestamp>,
+}
+
+/// The judge's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// Who may do it.
+    pub tier: Tier,
+    /// What the subject amounts to.
+    pub operations: Vec<Operation>,
+    /// The rules that demand this tier, the most telling first.
+    pub rules: Vec<RuleRef>,
+    /// The nearest allowed thing.
+    pub alternative: Option<String>,
+    /// What delays it.
+    pub holds: Vec<Hold>,
+    /// Who may approve; empty: anybody with write access.
+    pub approvers: Vec<String>,
+}
+
+impl Verdict {
+    /// The rule to show first.
+    pub fn principal(&self) -> Option<&RuleRef> {
+        self.rules.first()
+    }
+}
+
+/// Judges a subject by the rules of the base branch and by facts. Pure: the same inputs give the same verdict, today and in a replay.
+pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, facts: &Recorder<'_>) -> Verdict {
+    let catalog = rules.get();
+    let Some(place) = catalog.workspace.value.environments.get(environment) else {
+        return lone(Tier::Forbidden, "environment", format!("environment {environment} is not on {}", rules.tip().branch()));
+    };
+    let Some(blueprint) = catalog.blueprint(&subject.blueprint, environment) else {
+        let because = format!("blueprint {} is not on {} yet: a person merges it first", subject.blueprint, rules.tip().branch());
+        return lone(Tier::RequiresApproval, "unknown-blueprint", because);
+    };
+    let operations = subject.operations(blueprint.value.spec.scaling.as_ref());
+    let mut tiers: Vec<(Tier, RuleRef, Option<String>)> = Vec::new();
+    let mut holds = Vec::new();
+    for operation in &operations {
+        for rule in RULES {
+            let input = RuleInput {
+                catalog,
+                environment,
+                tier: place.tier,
+                blueprint: &blueprint,
+                subject,
+                operation: *operation,
+                facts,
+            };
+            for outcome in rule.check(&input) {
+                let reference = cite(rule.ident(), &outcome);
+                if let Some(tier) = outcome.tier {
+                    tiers.push((tier, reference, outcome.alternative));
+                } else {
+                    holds.push(Hold { rule: reference, until: outcome.hold_until });
+                }
+            }
+        }
+    }
+    let tier = tiers.iter().map(|(tier, ..)| *tier).max().unwrap_or(Tier::Forbidden);
+    // People's own lines tell more than the built-in table; within one rule the order stays.
+    tiers.sort_by_key(|(_, rule, _)| rule.source.is_none());
+    let alternative = tiers.iter().filter(|(t, ..)| *t == tier).find_map(|(.., alternative)| alternative.clone());
+    let rules = tiers.into_iter().filter(|(t, ..)| *t == tier).map(|(_, rule, _)| rule).collect();
+    holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
+    let approvers = blueprint.value.governance.approval_workflow.approvers;
+    Verdict { tier, operations, rules, alternative, holds, approvers }
+}
+
+fn cite(ident: &str, outcome: &Outcome) -> RuleRef {
+    let because = match &outcome.unknown {
+        Some(why) => format!("{}: {why}", outcome.because),
+        None => outcome.because.clone(),
+    };
+    RuleRef { ident: ident.into(), cite: outcome.cite.clone(), because, source: outcome.source.clone() }
+}
+
+fn lone(tier: Tier, ident: &str, because: String) -> Verdict {
+    Verdict {
+        tier,
+        operations: Vec::new(),
+        rules: vec![RuleRef { ident: ident.into(), cite: ident.into(), because, source: None }],
+        alternative: None,
+        holds: Vec::new(),
+        approvers: Vec::new(),
+    }
+}

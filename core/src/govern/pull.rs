@@ -1,0 +1,341 @@
+//! Judging a pull request: every change by the rules of the base branch, every review by who made it; and the permit, if all holds.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::permit::{ApplyPermit, MergePermit};
+use super::{ReviewJudgement, Subject, Verdict, count_reviews, judge};
+use crate::action::Action;
+use crate::blueprint::{Catalog, Tier, TierName};
+use crate::execute::ApplyObject;
+use crate::model::{Digest, Name, Proposed, Trusted};
+use crate::observe::{CheckConclusion, Identity, Known, PullFacts, PullState, Recorder, ReviewState};
+use crate::propose::{Change, ChangeSet};
+
+/// The name of the one check that stands on every pull request that touches governed files.
+pub const VERDICT_CHECK: &str = "bpctl/verdict";
+
+/// Everything that a judgement of a pull request rests on.
+#[derive(Debug)]
+pub struct PullInput<'a> {
+    /// The rules, from the protected base branch.
+    pub rules: &'a Trusted<Catalog>,
+    /// What the head changes against base, with the blueprints that each change belongs to.
+    pub changes: &'a Proposed<ChangeSet>,
+    /// Server records.
+    pub pull: &'a PullFacts,
+    /// Who bpctl is on this forge; only its own pull requests are merged by it.
+    pub me: &'a Identity,
+    /// Whether `now` is a server's time.
+    pub server_clock: bool,
+    /// The tree that a merge would give, or why there is none.
+    pub merged_tree: Known<String>,
+    /// Facts of each environment that was looked at, through recorders; `now` is theirs.
+    pub facts: &'a BTreeMap<Name, Recorder<'a>>,
+}
+
+/// The environments of the workspace that were not looked at. What a change may do there is judged all the same, because they read
+/// the same files; only the pauses that rest on their own past are not.
+fn elsewhere<'r>(rules: &'r Trusted<Catalog>, facts: &BTreeMap<Name, Recorder<'_>>) -> Vec<&'r Name> {
+    rules.get().workspace.value.environments.keys().filter(|name| !facts.contains_key(*name)).collect()
+}
+
+/// One change and its verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeVerdict {
+    /// The environment that it is judged for.
+    pub environment: Name,
+    /// The blueprint that governs it.
+    pub blueprint: Name,
+    /// The change.
+    pub change: Change,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// Something that keeps a pull request from being merged by bpctl.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Blocker {
+    /// Stable identifier.
+    pub code: String,
+    /// One sentence.
+    pub because: String,
+}
+
+/// The judgement of one pull request.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PullJudgement {
+    /// Its number.
+    pub pull: u64,
+    /// The head that was judged.
+    pub head: String,
+    /// The base commit whose rules judged.
+    pub judged_by: String,
+    /// The strictest tier of its changes.
+    pub tier: Tier,
+    /// Hash of the changes: what an approval is bound to (X2).
+    pub changes: Digest,
+    /// Every change.
+    pub verdicts: Vec<ChangeVerdict>,
+    /// Every reviewer's last word.
+    pub reviews: Vec<ReviewJudgement>,
+    /// How the check `bpctl/verdict` reads.
+    pub conclusion: CheckConclusion,
+    /// The line beside the check.
+    pub summary: String,
+    /// What keeps bpctl from merging it; empty only with a permit.
+    pub blockers: Vec<Blocker>,
+    /// The permit.
+    #[serde(skip)]
+    pub permit: Option<MergePermit>,
+}
+
+/// Judges a pull request by the rules of its base.
+pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
+    let PullInput { rules, changes, pull, me, server_clock, merged_tree, facts } = input;
+    let set = changes.get();
+    let hash = set.hash();
+    let mut verdicts = Vec::new();
+    let mut blockers = Vec::new();
+    let mut block = |code: &str, because: String| blockers.push(Blocker { code: code.into(), because });
+    for (environment, recorder) in facts {
+        for governed in &set.governed {
+            let subject = Subject::of_change(&governed.blueprint, &governed.change);
+            let verdict = judge(rules, environment, &subject, recorder);
+            verdicts.push(ChangeVerdict {
+                environment: environment.clone(),
+                blueprint: governed.blueprint.clone(),
+                change: governed.change.clone(),
+                verdict,
+            });
+        }
+    }
+    if let Some(recorder) = facts.values().next() {
+        for environment in elsewhere(rules, facts) {
+            for governed in &set.governed {
+                let subject = Subject::of_change(&governed.blueprint, &governed.change);
+                let mut verdict = judge(rules, environment, &subject, recorder);
+                verdict.holds.retain(|hold| hold.rule.ident != "cooldown");
+                verdicts.push(ChangeVerdict {
+                    environment: environment.clone(),
+                    blueprint: governed.blueprint.clone(),
+                    change: governed.change.clone(),
+                    verdict,
+                });
+            }
+        }
+    } else {
+        block("no-facts", "no environment was looked at".into());
+    }
+    let tier = verdicts.iter().map(|v| v.verdict.tier).max().unwrap_or(Tier::Allowed);
+    let dearest = rules.get().workspace.value.environments.values().map(|e| e.tier).max();
+    let dearest = dearest.unwrap_or(TierName::Prod);
+
+    let mut approvers: Vec<String> = Vec::new();
+    for verdict in verdicts.iter().filter(|v| v.verdict.tier == Tier::RequiresApproval) {
+        approvers.extend(verdict.verdict.approvers.iter().cloned());
+    }
+    approvers.sort();
+    approvers.dedup();
+    let reviews = count_reviews(pull, &hash, &approvers, dearest);
+    let approvals: Vec<String> = match &reviews {
+        Ok(reviews) => reviews.iter().filter(|r| r.approves()).map(|r| r.reviewer.id.clone()).collect(),
+        Err(why) => {
+            block("reviews-unknown", why.clone());
+            Vec::new()
+        }
+    };
+    let reviews = reviews.unwrap_or_default();
+    let objection = reviews.iter().find(|r| r.state == ReviewState::ChangesRequested && r.refused.is_none());
+
+    // Is the change itself fine? This is what the check says, on everybody's pull requests.
+    let mut fine = true;
+    if tier == Tier::Forbidden {
+        fine = false;
+        let because = forbidden(&verdicts);
+        block("forbidden", because);
+    }
+    let given: Vec<&str> = reviews.iter().filter(|r| r.approves()).map(|r| r.reviewer.login.raw()).collect();
+    let lacking = verdicts.iter().filter(|v| v.verdict.tier == Tier::RequiresApproval).find(|v| {
+        // Each blueprint's own approvers, so that nobody approves for another team.
+        let named = &v.verdict.approvers;
+        given.is_empty() || !(named.is_empty() || given.iter().any(|login| named.iter().any(|name| name == login)))
+    });
+    if let Some(lacking) = lacking {
+        fine = false;
+        let named = &lacking.verdict.approvers;
+        let whom = if named.is_empty() { "a person with write access".into() } else { named.join(" or ") };
+        block("needs-approval", format!("no approval counts yet; it needs one by {whom}"));
+    }
+    if objection.is_some() {
+        fine = false;
+        block("changes-requested", "a reviewer asked for changes".into());
+    }
+
+    // May bpctl merge it now?
+    if pull.state != PullState::Open {
+        block("not-open", "it is not open".into());
+    }
+    if pull.draft {
+        block("draft", "it is a draft".into());
+    }
+    if pull.author.id != me.id || !pull.head_branch.as_deref().is_some_and(|branch| branch.starts_with("bpctl/")) {
+        block("not-ours", "bpctl merges only pull requests that it opened itself".into());
+    }
+    if pull.base_branch != rules.tip().branch() {
+        block("other-base", format!("it goes to another branch than {}", rules.tip().branch()));
+    }
+    if !set.ungoverned.is_empty() {
+        block("other-paths", format!("it changes {} that no blueprint governs", count(set.ungoverned.len(), "file")));
+    }
+    if set.governed.is_empty() {
+        block("no-changes", "it changes nothing that a blueprint governs".into());
+    }
+    if changes.commit() != Some(pull.head.as_str()) {
+        block("head-moved", "the changes were read from another commit than its head".into());
+    }
+    if !server_clock && dearest == TierName::Prod {
+        block("local-clock", "a local clock permits nothing in production".into());
+    }
+    for hold in verdicts.iter().flat_map(|v| &v.verdict.holds).take(1) {
+        let until = hold.until.map_or_else(String::new, |until| format!(" until {until:.0}"));
+        block("held", format!("{}{until}: {}", hold.rule.cite, hold.rule.because));
+    }
+    let checks = required_checks(pull);
+    if let Err(why) = &checks {
+        block("checks", why.clone());
+    }
+    let tree = match merged_tree {
+        Known::Known(tree) => Some(tree),
+        Known::Unknown(unknown) => {
+            block("no-merge", unknown.message);
+            None
+        }
+    };
+
+    let now = facts.values().map(Recorder::now).max();
+    let permit = match (blockers.is_empty(), tree, now) {
+        (true, Some(tree), Some(at)) => Some(MergePermit {
+            pull: pull.number,
+            head: pull.head.clone(),
+            base: rules.tip().commit().into(),
+            base_branch: rules.tip().branch().into(),
+            tree,
+            rules: rules_hash(rules),
+            changes: hash.clone(),
+            approvals: approvals.clone(),
+            checks: checks.unwrap_or_default(),
+            at,
+        }),
+        _ => None,
+    };
+    let (conclusion, summary) = check_line(fine, tier, &approvals, &blockers, &reviews);
+    PullJudgement {
+        pull: pull.number,
+        head: pull.head.clone(),
+        judged_by: rules.tip().commit().into(),
+        tier,
+        changes: hash,
+        verdicts,
+        reviews,
+        conclusion,
+        summary,
+        blockers,
+        permit,
+    }
+}
+
+/// The permit to bring one object back to what stands on base. `None`: the action is not allowed, or held.
+pub fn permit_apply(
+    rules: &Trusted<Catalog>,
+    environment: &Name,
+    action: &Action,
+    effect: &ApplyObject,
+    facts: &Recorder<'_>,
+) -> Option<ApplyPermit> {
+    let verdict = judge(rules, environment, &Subject::of_action(action), facts);
+    if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
+        return None;
+    }
+    let manifests = rules.get().manifests.get(&effect.path)?;
+    let manifest = manifests.iter().find(|manifest| manifest.document.index == effect.document)?;
+    Some(ApplyPermit {
+        object: effect.object.clone(),
+        uid: effect.uid.clone(),
+        manifest: manifest.document.root.to_json(),
+        base: rules.tip().commit().into(),
+        action: action.id(),
+        at: facts.now(),
+    })
+}
+
+/// The rules' identity: the text of workspace, policies and blueprints on base.
+pub fn rules_hash(rules: &Trusted<Catalog>) -> Digest {
+    let catalog = rules.get();
+    let mut texts: Vec<(&str, &str)> = vec![(catalog.workspace.path.as_str(), &catalog.workspace.document.source.text)];
+    texts.extend(catalog.policies.values().map(|p| (p.path.as_str(), &*p.document.source.text)));
+    texts.extend(catalog.blueprints.values().map(|b| (b.path.as_str(), &*b.document.source.text)));
+    texts.sort_unstable();
+    Digest::of(&texts)
+}
+
+fn required_checks(pull: &PullFacts) -> Result<Vec<String>, String> {
+    let required = match &pull.required_checks {
+        Known::Known(required) => required,
+        Known::Unknown(unknown) => return Err(format!("which checks are required is not known: {}", unknown.message)),
+    };
+    let required: Vec<&String> = required.iter().filter(|name| *name != VERDICT_CHECK).collect();
+    if required.is_empty() {
+        return Ok(Vec::new());
+    }
+    let checks = match &pull.checks {
+        Known::Known(checks) => checks,
+        Known::Unknown(unknown) => return Err(format!("the checks are not known: {}", unknown.message)),
+    };
+    for name in &required {
+        let found = checks.iter().rfind(|check| check.name == **name && check.commit == pull.head);
+        match found.map(|check| check.conclusion) {
+            Some(CheckConclusion::Success) => {}
+            Some(_) => return Err(format!("the required check {name} is not green")),
+            None => return Err(format!("the required check {name} has not run on the head")),
+        }
+    }
+    Ok(required.into_iter().cloned().collect())
+}
+
+fn forbidden(verdicts: &[ChangeVerdict]) -> String {
+    let first = verdicts.iter().find(|v| v.verdict.tier == Tier::Forbidden).and_then(|v| v.verdict.principal());
+    first.map_or_else(|| "a change is forbidden".into(), |rule| format!("forbidden by {}: {}", rule.cite, rule.because))
+}
+
+fn check_line(
+    fine: bool,
+    tier: Tier,
+    approvals: &[String],
+    blockers: &[Blocker],
+    reviews: &[ReviewJudgement],
+) -> (CheckConclusion, String) {
+    if fine {
+        let text = if approvals.is_empty() { format!("{tier}") } else { format!("{tier}, given by {}", count(approvals.len(), "person")) };
+        return (CheckConclusion::Success, text);
+    }
+    let first = blockers.first().map_or_else(String::new, |blocker| format!(": {}", blocker.because));
+    let refused = reviews.iter().filter(|r| r.refused.is_some()).count();
+    let refused = if refused > 0 { format!(" ({} not counted)", count(refused, "review")) } else { String::new() };
+    let conclusion = if tier == Tier::Forbidden { CheckConclusion::Failure } else { CheckConclusion::Pending };
+    (conclusion, format!("{tier}{first}{refused}"))
+}
+
+fn count(number: usize, what: &str) -> String {
+    match (number, what) {
+        (1, what) => format!("1 {what}"),
+        (number, "person") => format!("{number} people"),
+        (number, what) => format!("{number} {what}s"),
+    }
+}
+

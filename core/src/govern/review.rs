@@ -1,0 +1,117 @@
+//! Whose reviews count: a person with write access, named by the approvers where the blueprint names any, who is neither author, last
+//! pusher, co-author nor bot, who looked at these very changes, and whose review is not dismissed (T5, T6, T25, T26, T27).
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::blueprint::TierName;
+use crate::model::Digest;
+use crate::observe::{Identity, Known, PullFacts, Review, ReviewState, Rights};
+
+/// One reviewer's last word, and whether it counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReviewJudgement {
+    /// Who.
+    pub reviewer: Identity,
+    /// What the review says.
+    pub state: ReviewState,
+    /// Why it does not count; `None`: it does.
+    pub refused: Option<String>,
+}
+
+impl ReviewJudgement {
+    /// An approval that counts.
+    pub fn approves(&self) -> bool {
+        self.state == ReviewState::Approved && self.refused.is_none()
+    }
+}
+
+/// Judges every reviewer's last word. `changes` is the hash of what the pull request proposes today; `approvers` are the blueprint's,
+/// read from base.
+pub fn count_reviews(
+    pull: &PullFacts,
+    changes: &Digest,
+    approvers: &[String],
+    tier: TierName,
+) -> Result<Vec<ReviewJudgement>, String> {
+    let reviews = match &pull.reviews {
+        Known::Known(reviews) => reviews,
+        Known::Unknown(unknown) => return Err(format!("the reviews are not known: {}", unknown.message)),
+    };
+    // A comment is not a word on the matter. A dismissed review is: it does not revive an older one (T26).
+    let mut last: BTreeMap<&str, &Review> = BTreeMap::new();
+    for review in reviews.iter().filter(|review| review.state != ReviewState::Commented) {
+        last.insert(&review.reviewer.id, review);
+    }
+    Ok(last
+        .into_values()
+        .map(|review| ReviewJudgement {
+            reviewer: review.reviewer.clone(),
+            state: review.state,
+            refused: refusal(pull, review, changes, approvers, tier),
+        })
+        .collect())
+}
+
+/// An unsigned answer on the local forge claims to be somebody; a claim is enough to count as that person's own, never for them.
+fn same_person(one: &str, other: &str) -> bool {
+    let claimed = |id: &str| id.strip_prefix("unsigned:").unwrap_or(id).to_lowercase();
+    claimed(one) == claimed(other)
+}
+
+fn refusal(
+    pull: &PullFacts,
+    review: &Review,
+    changes: &Digest,
+    approvers: &[String],
+    tier: TierName,
+) -> Option<String> {
+    let who = &review.reviewer;
+    if review.state == ReviewState::Dismissed {
+        return Some("it was dismissed".into());
+    }
+    if review.stale {
+        return Some("the forge says that it is stale".into());
+    }
+    if who.bot {
+        return Some("a machine account approves nothing".into());
+    }
+    if same_person(&who.id, &pull.author.id) {
+        return Some("the author cannot approve".into());
+    }
+    match &pull.last_pusher {
+        Known::Unknown(unknown) => return Some(format!("who pushed last is not known: {}", unknown.message)),
+        Known::Known(pusher) if same_person(&pusher.id, &who.id) => return Some("who pushed last cannot approve".into()),
+        Known::Known(_) => {}
+    }
+    match &pull.co_authors {
+        Known::Unknown(unknown) => return Some(format!("who wrote the commits is not known: {}", unknown.message)),
+        Known::Known(authors) if authors.iter().any(|author| same_person(&author.id, &who.id)) => {
+            return Some("who wrote a commit of it cannot approve".into());
+        }
+        Known::Known(_) => {}
+    }
+    match &review.rights {
+        Known::Unknown(unknown) => return Some(format!("the reviewer's rights are not known: {}", unknown.message)),
+        Known::Known(Rights::Read) => return Some("the reviewer has no write access".into()),
+        Known::Known(Rights::Write) => {}
+    }
+    if review.signed == Some(false) && tier != TierName::Dev {
+        return Some(format!("it is not signed by an allowed signer, and the environment's tier is {tier}"));
+    }
+    if !approvers.is_empty() && !approvers.iter().any(|name| name == who.login.raw()) {
+        return Some(format!("the blueprint names other approvers: {}", approvers.join(", ")));
+    }
+    if review.commit == pull.head {
+        return None;
+    }
+    match pull.changes_at.get(&review.commit) {
+        Some(Known::Known(then)) if then == changes => None,
+        Some(Known::Known(_)) => Some("the changes are no longer those that were looked at".into()),
+        Some(Known::Unknown(unknown)) => Some(format!("what was looked at is not known: {}", unknown.message)),
+        None => Some("what was looked at is not known".into()),
+    }
+}

@@ -1,0 +1,43 @@
+//! Freeze windows: times in which nothing is changed (X11).
+
+use super::{Outcome, Rule, RuleInput};
+
+/// `kind: Policy`, `freezes`.
+pub struct Freezes;
+
+impl Rule for Freezes {
+    fn ident(&self) -> &'static str {
+        "freeze"
+    }
+
+    fn about(&self) -> &'static str {
+        "Within a policy's freeze window only the excepted operations go on"
+    }
+
+    fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
+        let metadata = &input.blueprint.value.metadata;
+        let now = input.facts.now();
+        let mut outcomes = Vec::new();
+        for policy in input.catalog.policies.values() {
+            if !policy.value.applies_to.matches(input.tier, &metadata.owner, &metadata.name) {
+                continue;
+            }
+            for (position, freeze) in policy.value.freezes.iter().enumerate() {
+                if now < freeze.from || now >= freeze.to || freeze.except.contains(&input.operation) {
+                    continue;
+                }
+                let node = policy.document.root.get("freezes").and_then(|node| node.items().get(position));
+                outcomes.push(Outcome {
+                    tier: None,
+                    hold_until: Some(freeze.to),
+                    unknown: None,
+                    cite: format!("freeze {}", freeze.name),
+                    because: format!("policy {} freezes until {:.0}", policy.value.metadata.name, freeze.to),
+                    alternative: None,
+                    source: node.map(|node| policy.document.span_of(node)),
+                });
+            }
+        }
+        outcomes
+    }
+}

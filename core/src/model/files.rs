@@ -1,0 +1,51 @@
+//! Files of a tree, as data: what an edge read and the core looks at.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::RepoPath;
+
+/// Files of one commit or work tree, by path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files(pub BTreeMap<RepoPath, File>);
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum File {
+    /// A regular file.
+    Blob(Blob),
+    /// Something that is not read, and why: a symbolic link, a submodule, an oversized file (T18, T20).
+    Refused(String),
+}
+
+/// A regular file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    /// Git's id of the content.
+    pub id: String,
+    /// The content.
+    pub bytes: Arc<[u8]>,
+}
+
+impl Files {
+    /// What stands at this path.
+    pub fn get(&self, path: &RepoPath) -> Option<&File> {
+        self.0.get(path)
+    }
+
+    /// The regular file at this path.
+    pub fn blob(&self, path: &RepoPath) -> Option<&Blob> {
+        match self.0.get(path) {
+            Some(File::Blob(blob)) => Some(blob),
+            _ => None,
+        }
+    }
+
+    /// Everything at or below this path, in order.
+    pub fn below<'a>(&'a self, folder: &'a RepoPath) -> impl Iterator<Item = (&'a RepoPath, &'a File)> {
+        // The folder itself sorts first; what lies below starts with `folder/`, but names such as `folder-x` sort between.
+        self.0.range(folder.clone()..).take_while(move |(path, _)| path.as_str().starts_with(folder.as_str())).filter(
+            move |(path, _)| path.is_within(folder),
+        )
+    }
+}

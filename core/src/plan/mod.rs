@@ -1,0 +1,137 @@
+//! The plan: an immutable list of actions, each with finding, evidence, verdict and the lines it changes; and what was not proposed.
+
+mod build;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use build::{PlanInput, build};
+
+use crate::action::Action;
+use crate::blueprint::{Delivery, Tier, TierName};
+use crate::decide::{Finding, UnknownFact, WhyNot};
+use crate::execute::Effect;
+use crate::govern::{Hold, Verdict};
+use crate::model::{Digest, Name, Timestamp};
+use crate::observe::{FactKey, ObservedFrom};
+
+/// Where the desired state was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Desired {
+    /// The branch whose rules judged, `main`.
+    pub base_branch: String,
+    /// Its commit.
+    pub base_commit: String,
+    /// The commit that was planned; `None`: the work tree, with changes that no commit holds.
+    pub commit: Option<String>,
+}
+
+/// A plan (schema version 1).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Always 1; grows by adding.
+    pub schema_version: u32,
+    /// Hash of the canonical actions: no text, no commit, no clock.
+    pub hash: Digest,
+    /// Version of the decision logic.
+    pub logic: u32,
+    /// The environment.
+    pub environment: Name,
+    /// Its tier.
+    pub tier: TierName,
+    /// How changes reach the cluster.
+    pub delivery: Delivery,
+    /// Where the desired state was read.
+    pub desired: Desired,
+    /// Where the cluster was looked at.
+    pub from: ObservedFrom,
+    /// When.
+    pub observed_at: Timestamp,
+    /// Each blueprint, in the order of names.
+    pub blueprints: Vec<BlueprintPlan>,
+}
+
+/// The part of one blueprint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BlueprintPlan {
+    /// Its name.
+    pub name: Name,
+    /// Its version.
+    pub version: String,
+    /// The manifest's file, or the source where it was not found.
+    pub manifest: String,
+    /// Actions.
+    pub items: Vec<PlanItem>,
+    /// What was not proposed.
+    pub not_proposed: Vec<WhyNot>,
+    /// What could not be seen.
+    pub unknown: Vec<UnknownFact>,
+    /// The facts that all this rests on.
+    pub evidence: Vec<FactKey>,
+}
+
+/// One action of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanItem {
+    /// The action's id.
+    pub id: Digest,
+    /// Why.
+    pub finding: Finding,
+    /// What.
+    pub action: Action,
+    /// Who may.
+    pub verdict: Verdict,
+    /// What it lowers to.
+    pub effects: Vec<Effect>,
+}
+
+impl PlanItem {
+    /// What delays it, longest first.
+    pub fn hold(&self) -> Option<&Hold> {
+        self.verdict.holds.first()
+    }
+}
+
+/// How many actions of each tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Allowed.
+    pub allowed: usize,
+    /// Needs approval.
+    pub needs_approval: usize,
+    /// Forbidden.
+    pub forbidden: usize,
+    /// Held: fine, but not now.
+    pub held: usize,
+}
+
+impl Plan {
+    /// All actions.
+    pub fn items(&self) -> impl Iterator<Item = &PlanItem> {
+        self.blueprints.iter().flat_map(|blueprint| &blueprint.items)
+    }
+
+    /// Counts by tier; a held action counts as held.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for item in self.items() {
+            match item.verdict.tier {
+                _ if item.hold().is_some() => counts.held += 1,
+                Tier::Allowed => counts.allowed += 1,
+                Tier::RequiresApproval => counts.needs_approval += 1,
+                Tier::Forbidden => counts.forbidden += 1,
+            }
+        }
+        counts
+    }
+
+    /// Whether something could not be seen.
+    pub fn has_unknown(&self) -> bool {
+        self.blueprints.iter().any(|blueprint| !blueprint.unknown.is_empty())
+    }
+}

@@ -1,0 +1,291 @@
+//! What a head tree changes against a base tree: fields of governed objects, and an opaque change for every other byte.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::differences;
+use super::edits::edit;
+use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, is_yaml};
+use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
+use crate::yaml::{self, Document, Edit, Kind, Node};
+
+/// A path whose content differs between two trees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedPath {
+    /// The path; text where [`RepoPath`] refuses it.
+    pub path: Result<RepoPath, Untrusted>,
+    /// Git's id of the content (and mode, where it is no plain file) in base; `None`: not there.
+    pub before: Option<String>,
+    /// The same in head.
+    pub after: Option<String>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// A field of an object.
+    Field(FieldChange),
+    /// A whole object came or went.
+    Object(ObjectChange),
+    /// Bytes that bpctl has no meaning for: comments, formatting, a file it cannot read.
+    Opaque(OpaqueChange),
+}
+
+/// A field of an object changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldChange {
+    /// The file.
+    pub path: RepoPath,
+    /// The object.
+    pub object: ObjectRef,
+    /// The field.
+    pub field: FieldPath,
+    /// Before.
+    pub from: Option<Json>,
+    /// After.
+    pub to: Option<Json>,
+}
+
+/// A whole object came or went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ObjectChange {
+    /// The file.
+    pub path: RepoPath,
+    /// The object.
+    pub object: ObjectRef,
+    /// It came.
+    pub added: bool,
+    /// Hash of what came or went.
+    pub content: Digest,
+}
+
+/// Bytes that bpctl has no meaning for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OpaqueChange {
+    /// The path.
+    pub path: Untrusted,
+    /// Git's id before.
+    pub from: Option<String>,
+    /// Git's id after.
+    pub to: Option<String>,
+    /// It belongs to the rules themselves.
+    pub governance: bool,
+    /// Why it has no meaning.
+    pub because: String,
+}
+
+/// A change and whose rules judge it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Governed {
+    /// The blueprint.
+    pub blueprint: Name,
+    /// The change.
+    pub change: Change,
+}
+
+/// All that differs between two trees.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ChangeSet {
+    /// Changes that blueprints govern, in the order of their paths.
+    pub governed: Vec<Governed>,
+    /// Other paths, with Git's id after.
+    pub ungoverned: BTreeMap<String, Option<String>>,
+}
+
+impl ChangeSet {
+    /// What an approval is bound to: the typed changes and every other path's content. No commit and no clock goes in (X2).
+    pub fn hash(&self) -> Digest {
+        Digest::of(self)
+    }
+}
+
+/// Compares two trees. Which blueprint governs a path is read from base: a head cannot take a file out of its rules.
+pub fn change_set(rules: &Trusted<Catalog>, base: &Files, head: &Files, paths: &[ChangedPath]) -> ChangeSet {
+    let catalog = rules.get();
+    let mut set = ChangeSet::default();
+    for changed in paths {
+        let path = match &changed.path {
+            Ok(path) => path,
+            // A path that no tree of ours can hold is never harmless.
+            Err(raw) => {
+                let change = opaque(raw.clone(), changed, true, "its path is refused");
+                add_to_all(catalog, &mut set, &change);
+                continue;
+            }
+        };
+        let own = path.is_within(&catalog.workspace.value.blueprints)
+            || path.as_str() == WORKSPACE_FILE
+            || catalog.workspace.value.local.allowed_signers.as_ref() == Some(path);
+        let owners: Vec<&Located<Blueprint>> =
+            catalog.blueprints.values().filter(|b| path.is_within(&b.value.spec.target.source)).collect();
+        if !own && owners.is_empty() {
+            set.ungoverned.insert(path.as_str().into(), changed.after.clone());
+            continue;
+        }
+        for change in changes_of(path, changed, base, head, own) {
+            if own {
+                match own_blueprint(catalog, &change) {
+                    Some(blueprint) => set.governed.push(Governed { blueprint, change }),
+                    None => add_to_all(catalog, &mut set, &change),
+                }
+            } else {
+                let exact: Vec<_> = owners.iter().filter(|b| is_target(b, &change)).collect();
+                let judged_by = if exact.is_empty() { owners.iter().collect() } else { exact };
+                for owner in judged_by {
+                    let blueprint = owner.value.metadata.name.clone();
+                    set.governed.push(Governed { blueprint, change: change.clone() });
+                }
+            }
+        }
+    }
+    set
+}
+
+/// A change that touches rules shared by all is judged for every blueprint.
+fn add_to_all(catalog: &Catalog, set: &mut ChangeSet, change: &Change) {
+    for blueprint in catalog.blueprints.keys() {
+        set.governed.push(Governed { blueprint: blueprint.clone(), change: change.clone() });
+    }
+    if catalog.blueprints.is_empty()
+        && let Change::Opaque(OpaqueChange { path, to, .. }) = change
+    {
+        set.ungoverned.insert(path.raw().into(), to.clone());
+    }
+}
+
+fn own_blueprint(catalog: &Catalog, change: &Change) -> Option<Name> {
+    let path = match change {
+        Change::Field(change) if change.object.kind == "Blueprint" => {
+            return Name::new(change.object.name.clone()).ok();
+        }
+        Change::Object(change) if change.object.kind == "Blueprint" => {
+            return Name::new(change.object.name.clone()).ok();
+        }
+        Change::Field(_) | Change::Object(_) => return None,
+        Change::Opaque(change) => change.path.raw(),
+    };
+    catalog.blueprints.values().find(|b| b.path.as_str() == path).map(|b| b.value.metadata.name.clone())
+}
+
+fn is_target(blueprint: &Located<Blueprint>, change: &Change) -> bool {
+    let object = match change {
+        Change::Field(change) => &change.object,
+        Change::Object(change) => &change.object,
+        Change::Opaque(_) => return false,
+    };
+    let target = blueprint.value.spec.target.object();
+    object.kind == target.kind
+        && object.name == target.name
+        && (object.namespace.is_empty() || object.namespace == target.namespace)
+}
+
+fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files, own: bool) -> Vec<Change> {
+    let unread = |because: &str| vec![opaque(Untrusted::new(path.as_str()), changed, own, because)];
+    if !is_yaml(path) {
+        return unread("it is not YAML");
+    }
+    let kind = if own { Kind::Own } else { Kind::Manifest };
+    let read = |files: &Files, there: bool| -> Option<Vec<Document>> {
+        if !there {
+            return Some(Vec::new());
+        }
+        yaml::parse(path.as_str(), &files.blob(path)?.bytes, kind).ok()
+    };
+    let (Some(before), Some(after)) = (read(base, changed.before.is_some()), read(head, changed.after.is_some())) else {
+        return unread("it cannot be read");
+    };
+    let (Some(old), Some(new)) = (by_identity(path, &before), by_identity(path, &after)) else {
+        return unread("two documents of it declare the same object");
+    };
+    let mut changes = Vec::new();
+    for (object, document) in &old {
+        match new.get(object) {
+            None => changes.push(whole(path, object, document, false)),
+            Some(other) => changes.extend(differences(&document.root, &other.root).into_iter().map(|difference| {
+                Change::Field(FieldChange {
+                    path: path.clone(),
+                    object: object.clone(),
+                    field: difference.field,
+                    from: difference.from,
+                    to: difference.to,
+                })
+            })),
+        }
+    }
+    changes.extend(new.iter().filter(|(object, _)| !old.contains_key(*object)).map(|(object, d)| whole(path, object, d, true)));
+    if changes.is_empty() && changed.before.is_some() && base.blob(path).map(|b| &b.id) == head.blob(path).map(|b| &b.id) {
+        changes.push(opaque(Untrusted::new(path.as_str()), changed, own, "its mode differs"));
+    } else if !explained(path, &changes, &old, base, head) {
+        changes.push(opaque(Untrusted::new(path.as_str()), changed, own, "bytes differ besides the fields: comments or formatting"));
+    }
+    changes
+}
+
+/// Whether setting just the changed fields in base's bytes gives head's bytes.
+fn explained(path: &RepoPath, changes: &[Change], old: &BTreeMap<ObjectRef, &Document>, base: &Files, head: &Files) -> bool {
+    let (Some(before), Some(after)) = (base.blob(path), head.blob(path)) else { return true };
+    if changes.iter().any(|change| !matches!(change, Change::Field(_))) {
+        return true; // a whole object that came or went needs a person anyway
+    }
+    let edits: Option<Vec<Edit>> = changes
+        .iter()
+        .map(|change| match change {
+            Change::Field(change) => edit(
+                old.get(&change.object)?.index,
+                change.field.clone(),
+                change.from.as_ref(),
+                change.to.as_ref()?,
+            ),
+            _ => None,
+        })
+        .collect();
+    let Some(edits) = edits else { return false };
+    yaml::apply(path.as_str(), &before.bytes, &edits).is_ok_and(|bytes| bytes.as_slice() == &*after.bytes)
+}
+
+fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMap<ObjectRef, &'d Document>> {
+    let mut map = BTreeMap::new();
+    for document in documents {
+        let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str).unwrap_or_default().to_owned();
+        let mut object = ObjectRef {
+            api_version: text(&["apiVersion"]),
+            kind: text(&["kind"]),
+            namespace: text(&["metadata", "namespace"]),
+            name: text(&["metadata", "name"]),
+        };
+        if object.name.is_empty() {
+            object.name = path.as_str().into(); // the workspace has no name
+        }
+        if map.insert(object, document).is_some() {
+            return None;
+        }
+    }
+    Some(map)
+}
+
+fn whole(path: &RepoPath, object: &ObjectRef, document: &Document, added: bool) -> Change {
+    let content = Digest::of(&document.root.to_json());
+    Change::Object(ObjectChange { path: path.clone(), object: object.clone(), added, content })
+}
+
+fn opaque(path: Untrusted, changed: &ChangedPath, governance: bool, because: &str) -> Change {
+    let (from, to) = (changed.before.clone(), changed.after.clone());
+    Change::Opaque(OpaqueChange { path, from, to, governance, because: because.into() })
+}
+
+impl Change {
+    /// The last key of the field, for short texts.
+    pub fn short_field(&self) -> Option<&str> {
+        match self {
+            Self::Field(change) => match change.field.0.last() {
+                Some(Segment::Key(key)) => Some(key),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Fields as edits of bytes.
+
+use serde_json::Value as Json;
+
+use crate::model::FieldPath;
+use crate::yaml::{Edit, Scalar};
+
+/// The edit that sets one field; `None`: a value is no scalar that can be written in place.
+pub(super) fn edit(document: usize, path: FieldPath, from: Option<&Json>, to: &Json) -> Option<Edit> {
+    let from = match from {
+        Some(value) => Some(scalar(value)?),
+        None => None,
+    };
+    Some(Edit { document, path, from, to: scalar(to)? })
+}
+
+fn scalar(value: &Json) -> Option<Scalar> {
+    match value {
+        Json::Number(number) => number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)).map(Scalar::Int),
+        Json::Bool(flag) => Some(Scalar::Bool(*flag)),
+        Json::String(text) => Some(Scalar::String(text.clone())),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    }
+}

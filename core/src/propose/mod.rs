@@ -1,0 +1,10 @@
+//! Proposals: what differs between two trees, in the field's words, and the pull request that carries a plan's changes.
+
+mod changes;
+mod diff;
+mod edits;
+mod proposal;
+
+pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
+pub use diff::{FieldDifference, differences};
+pub use proposal::{Proposal, ProposalError, propose};

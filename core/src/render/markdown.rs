@@ -1,0 +1,140 @@
+//! A plan as Markdown for a pull request's comment or a job's summary: verdict, counts, table, details, hash.
+
+use std::fmt::Write as _;
+
+use super::{because, change, sink, symbol, value, words};
+use crate::blueprint::Tier;
+use crate::decide::Finding;
+use crate::model::Untrusted;
+use crate::plan::{Plan, PlanItem};
+
+/// GitHub refuses comments over 65,536 characters; the rest is for markers and later growth.
+const BUDGET: usize = 60_000;
+
+/// Renders a plan. Never over the budget: what does not fit is counted, and the full plan is said to be in `-o json`.
+pub fn plan(plan: &Plan) -> String {
+    let counts = plan.counts();
+    let verdict = if counts.forbidden > 0 {
+        "forbidden"
+    } else if counts.needs_approval > 0 {
+        "needs approval"
+    } else if counts.allowed + counts.held > 0 {
+        "allowed"
+    } else {
+        "nothing to do"
+    };
+    let mut out = format!("### bpctl · {} — {verdict}\n", plan.environment);
+    let plural = |n: usize| if n == 1 { "" } else { "s" };
+    let _ = writeln!(
+        out,
+        "**{} allowed · {} need{} approval · {} forbidden**{}\n",
+        counts.allowed,
+        counts.needs_approval,
+        if counts.needs_approval == 1 { "s" } else { "" },
+        counts.forbidden,
+        if counts.held > 0 { format!(" · {} held for now", counts.held) } else { String::new() }
+    );
+    if plan.items().next().is_some() {
+        out.push_str("| | workload | change | verdict | because |\n|---|---|---|---|---|\n");
+    }
+    let mut left = 0;
+    for part in &plan.blueprints {
+        for item in &part.items {
+            let row = row(part.name.as_str(), item);
+            if out.len() + row.len() < BUDGET / 2 {
+                out.push_str(&row);
+            } else {
+                left += 1;
+            }
+        }
+    }
+    if left > 0 {
+        let _ = writeln!(out, "\n… and {left} more action{}; the full plan is `bpctl plan -o json`.", plural(left));
+    }
+    details(&mut out, "Drifted fields", drift_lines(plan));
+    details(&mut out, "Not proposed, and until when", not_proposed(plan));
+    details(&mut out, "Unknown", unknown(plan));
+    let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
+    let _ = writeln!(
+        out,
+        "\n<sub>judged by {}@{short} · plan {} · observed {:.0}</sub>",
+        plan.desired.base_branch,
+        plan.hash.short(),
+        plan.observed_at
+    );
+    out
+}
+
+fn row(name: &str, item: &PlanItem) -> String {
+    let verdict = match (item.hold(), item.verdict.tier) {
+        (Some(hold), _) => format!("held: {}", sink::markdown(&Untrusted::new(&hold.rule.cite))),
+        (None, Tier::Allowed) => "allowed".into(),
+        (None, tier) => format!("**{tier}**"),
+    };
+    let rule = item.verdict.principal().map_or_else(String::new, |rule| {
+        let place = rule.source.as_ref().map_or_else(String::new, |span| format!(" ({}:{})", span.file, span.line));
+        format!(" · {}", sink::markdown(&Untrusted::new(format!("{}{place}", rule.cite))))
+    });
+    format!("| {} | `{name}` | {} {} | {verdict} | {}{rule} |\n", symbol(item), item.action.name(), change(item), because(item))
+}
+
+fn drift_lines(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for part in &plan.blueprints {
+        for item in &part.items {
+            let Finding::Drift(drift) = &item.finding else { continue };
+            for field in &drift.fields {
+                let by = field.by.as_ref().map_or_else(String::new, |by| format!(", written by {}", sink::markdown(&by.manager)));
+                lines.push(format!(
+                    "- `{}` {}: {} in the cluster, Git says {}{by}",
+                    part.name,
+                    sink::markdown(&Untrusted::new(field.path.to_string())),
+                    sink::markdown(&value(field.live.as_ref())),
+                    sink::markdown(&value(field.declared.as_ref()))
+                ));
+            }
+        }
+    }
+    lines
+}
+
+fn not_proposed(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for part in &plan.blueprints {
+        for item in &part.items {
+            if let Some(hold) = item.hold() {
+                let until = hold.until.map_or_else(|| "unknown".into(), |until| format!("{until:.0}"));
+                lines.push(format!("- `{}` {} until {until}: {}", part.name, item.action.name(), hold.rule.because));
+            }
+        }
+        lines.extend(part.not_proposed.iter().map(|why| format!("- `{}` {}: {}", part.name, why.what, why.because)));
+    }
+    lines
+}
+
+fn unknown(plan: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    for part in &plan.blueprints {
+        for unknown in &part.unknown {
+            let said = unknown.why.detail.as_ref().map_or_else(String::new, |d| format!(" — {}", sink::markdown(d)));
+            lines.push(format!("- `{}` {}: {}{said}", words::heading(part), unknown.what, unknown.why.message));
+        }
+    }
+    lines
+}
+
+fn details(out: &mut String, title: &str, lines: Vec<String>) {
+    if lines.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n<details><summary>{title}</summary>\n\n");
+    let total = lines.len();
+    for (shown, line) in lines.into_iter().enumerate() {
+        if out.len() + line.len() + 200 > BUDGET {
+            let _ = writeln!(out, "- … and {} more", total - shown);
+            break;
+        }
+        let _ = writeln!(out, "{line}");
+    }
+    out.push_str("\n</details>\n");
+}

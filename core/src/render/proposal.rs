@@ -1,0 +1,72 @@
+//! Title, body and commit message of a proposal.
+
+use std::fmt::Write as _;
+
+use super::{because, change, provenance, sink};
+use crate::blueprint::Tier;
+use crate::model::Untrusted;
+use crate::plan::{Plan, PlanItem};
+
+/// `scale frontend: replicas 2 → 3 (staging)`.
+pub fn title(plan: &Plan, item: &PlanItem) -> String {
+    format!("{} {}: {} ({})", item.action.name(), item.action.blueprint(), change(item), plan.environment)
+}
+
+/// The pull request's body: what, why, who may, what happens next; then the evidence.
+pub fn body(plan: &Plan, item: &PlanItem) -> String {
+    let mut out = format!("**{}** — {}\n\n", change(item), because(item));
+    let tier = item.verdict.tier;
+    let approvers = &item.verdict.approvers;
+    let next = match tier {
+        Tier::Allowed => "Within the blueprint's rules: bpctl merges it and verifies what lands. Close it to say no.".to_owned(),
+        Tier::RequiresApproval if approvers.is_empty() => {
+            "It needs an approving review by a person with write access; then bpctl merges and verifies it. Close it to say no.".into()
+        }
+        Tier::RequiresApproval => format!(
+            "It needs an approving review by {}; then bpctl merges and verifies it. Close it to say no.",
+            sink::markdown(&Untrusted::new(approvers.join(", ")))
+        ),
+        Tier::Forbidden => "It is forbidden and is not merged.".into(),
+    };
+    let _ = writeln!(out, "**{tier}.** {next}\n");
+    out.push_str("| | |\n|---|---|\n");
+    let mut row = |what: &str, text: String| {
+        let _ = writeln!(out, "| {what} | {text} |");
+    };
+    row("environment", format!("`{}` ({})", plan.environment, plan.tier));
+    row("blueprint", format!("`{}`", item.action.blueprint()));
+    row("workload", sink::markdown(&Untrusted::new(format!("{} in {}", item.action.workload(), item.action.workload().namespace))));
+    for place in provenance(item) {
+        row("changes", sink::markdown(&Untrusted::new(place)));
+    }
+    for rule in &item.verdict.rules {
+        let place = rule.source.as_ref().map_or_else(String::new, |span| format!(" at {span}"));
+        row("rule", format!("{} — {}", sink::markdown(&Untrusted::new(format!("{}{place}", rule.cite))), rule.because));
+    }
+    if let Some(alternative) = &item.verdict.alternative {
+        row("nearest allowed", alternative.clone());
+    }
+    row("observed", format!("{:.0}", plan.observed_at));
+    let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
+    let _ = write!(
+        out,
+        "\n<sub>judged by {}@{short} · action {} · decision logic {}</sub>\n",
+        plan.desired.base_branch,
+        item.id.short(),
+        plan.logic
+    );
+    out
+}
+
+/// The commit's message. Trailers are for people; no verdict rests on them.
+pub fn commit_message(plan: &Plan, item: &PlanItem, title: &str) -> String {
+    let rule = item.verdict.principal().map_or_else(String::new, |rule| rule.cite.clone());
+    format!(
+        "{}\n\n{}.\n\nBpctl-Action: {}\nBpctl-Environment: {}\nBpctl-Rule: {}\n",
+        sink::commit(&Untrusted::new(title)).replace("\\u{28}", "(").replace("\\u{29}", ")"),
+        because(item),
+        item.id,
+        plan.environment,
+        sink::commit(&Untrusted::new(rule))
+    )
+}

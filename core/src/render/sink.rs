@@ -1,0 +1,108 @@
+//! One sink per medium: the only ways for outside text to be shown (T7, T8, T10, T11).
+
+use crate::model::Untrusted;
+
+/// Longest outside text that is shown; the rest is cut and said.
+const LONGEST: usize = 300;
+
+/// For a terminal: control characters, escape sequences, bidirectional and invisible marks are written as `\u{…}`; one line.
+pub fn terminal(text: &Untrusted) -> String {
+    escape(text.raw(), |_| false)
+}
+
+/// For Markdown on a forge: a code span, in which no HTML, link, image, mention or reference is live; `|` is safe in tables.
+pub fn markdown(text: &Untrusted) -> String {
+    let inner = escape(text.raw(), |_| false);
+    // A code span ends at a run of as many backticks as began it: use one more than the longest run inside.
+    let mut longest = 0;
+    let mut run = 0;
+    for c in inner.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    // Forges' table parsers split at a bar even inside a code span; the HTML-free way that all of them read is a look-alike escape.
+    let inner = inner.replace('|', "\\u{7c}");
+    let pad = if inner.starts_with('`') || inner.ends_with('`') || inner.is_empty() { " " } else { "" };
+    format!("{fence}{pad}{inner}{pad}{fence}")
+}
+
+/// For a commit message or another plain text that a forge turns into a page: one line, no mention, no reference, no trailer.
+pub fn commit(text: &Untrusted) -> String {
+    escape(text.raw(), |c| matches!(c, '@' | '#' | '!' | '<' | '>' | '[' | ']' | '(' | ')' | '`'))
+}
+
+/// For a line of a CI log: as for a terminal, and never a workflow command.
+pub fn workflow(text: &Untrusted) -> String {
+    escape(text.raw(), |c| matches!(c, ':' | '#' | '%'))
+}
+
+fn escape(text: &str, also: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len().min(LONGEST));
+    for (position, c) in text.chars().enumerate() {
+        if position == LONGEST {
+            shown.push_str("… (cut)");
+            break;
+        }
+        if hidden(c) || also(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Characters that a reader does not see, or that change what is seen around them.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "<img src=x onerror=alert(1)>[a](http://evil.test)![b](http://evil.test) @team #12 `x` ``y`` a|b\n::add-mask::x\u{1b}[31m\u{202e}";
+
+    /// T7: what stands in a code span is not live; the span cannot be left from inside.
+    #[test]
+    fn t07_markdown_from_outside_stays_inside_its_code_span() {
+        let shown = markdown(&Untrusted::new(HOSTILE));
+        let fence: String = shown.chars().take_while(|c| *c == '`').collect();
+        let inner = shown.strip_prefix(&fence).and_then(|rest| rest.strip_suffix(&fence)).expect("one span");
+        assert!(!inner.contains(&fence), "{shown}");
+        assert!(!inner.contains(['\n', '|']), "{shown}");
+    }
+
+    /// T8
+    #[test]
+    fn t08_no_mention_and_no_reference_is_live_in_a_commit_message() {
+        let shown = commit(&Untrusted::new("ping @team, fixes #12, see !3\n\nApproved-by: root"));
+        assert!(!shown.contains(['@', '#', '!', '\n']), "{shown}");
+    }
+
+    /// T10
+    #[test]
+    fn t10_no_escape_sequence_and_no_bidi_mark_reaches_the_terminal() {
+        let shown = terminal(&Untrusted::new("a\u{1b}]8;;http://evil.test\u{7}b\r\u{202e}c\u{200b}d\u{9b}31m"));
+        assert!(shown.chars().all(|c| !hidden(c)), "{shown:?}");
+        assert!(shown.contains("\\u{1b}") && shown.contains("\\u{202e}"), "{shown}");
+    }
+
+    /// T11
+    #[test]
+    fn t11_no_workflow_command_survives() {
+        let shown = workflow(&Untrusted::new("\n::stop-commands::x ##[error]y %0A"));
+        assert!(!shown.contains("::") && !shown.contains("##") && !shown.contains('\n') && !shown.contains('%'), "{shown}");
+    }
+
+    #[test]
+    fn long_text_is_cut_and_says_so() {
+        let shown = terminal(&Untrusted::new("x".repeat(1000)));
+        assert!(shown.ends_with("… (cut)") && shown.len() < 400);
+    }
+}

@@ -1,0 +1,183 @@
+//! A plan as text for a terminal. One screen for the usual case; colour only repeats what words say, so there is none here.
+
+use std::fmt::Write as _;
+
+use super::{because, change, provenance, sink, symbol, value, words};
+use crate::blueprint::{Delivery, Tier};
+use crate::decide::Finding;
+use crate::decide::drift::{DriftKind, FieldDrift};
+use crate::model::Untrusted;
+use crate::observe::ObservedFrom;
+use crate::plan::{BlueprintPlan, Plan, PlanItem};
+
+/// Most lines of one kind before the rest is only counted; `-o json` has all.
+const MOST: usize = 20;
+
+/// Renders a plan. `next` is the command to type next, where there is one.
+pub fn plan(plan: &Plan, next: Option<&str>) -> String {
+    let mut out = String::new();
+    let place = match &plan.from {
+        ObservedFrom::Live { context, version } => format!("cluster {} ({version})", sink::terminal(&Untrusted::new(context))),
+        ObservedFrom::Snapshot { folder, version } => format!("recorded cluster {folder} ({version})"),
+    };
+    let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
+    let desired = match &plan.desired.commit {
+        None => " · planned: the work tree, with uncommitted changes".to_owned(),
+        Some(commit) if *commit != plan.desired.base_commit => format!(" · planned: {}", commit.get(..7).unwrap_or(commit)),
+        Some(_) => String::new(),
+    };
+    let blueprints = plan.blueprints.len();
+    let plural = if blueprints == 1 { "" } else { "s" };
+    let _ = writeln!(
+        out,
+        "{} · {blueprints} blueprint{plural} · {place} · observed {:.0} · base {}@{short}{desired}",
+        plan.environment, plan.observed_at, plan.desired.base_branch
+    );
+    for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
+        blueprint(&mut out, plan, part);
+    }
+    list(&mut out, "not proposed", plan, |part| {
+        let why_not = part.not_proposed.iter().map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
+        let held = part.items.iter().filter_map(|item| {
+            let hold = item.hold()?;
+            let until = hold.until.map_or_else(|| "until that is known".into(), |until| format!("until {until:.0}"));
+            Some(format!("{} ({}): {} {until} — {}", item.action.name(), change(item), hold.rule.cite, hold.rule.because))
+        });
+        held.chain(why_not).collect()
+    });
+    list(&mut out, "unknown", plan, |part| {
+        let line = |unknown: &crate::decide::UnknownFact| {
+            let said = unknown.why.detail.as_ref().map_or_else(String::new, |d| format!(" ({})", sink::terminal(d)));
+            format!("{}: {}{said}. No decision rests on it.", unknown.what, unknown.why.message)
+        };
+        part.unknown.iter().map(line).collect()
+    });
+    summary(&mut out, plan, next);
+    out
+}
+
+fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
+    let _ = writeln!(out, "\n{:<58} {}", words::heading(part), part.manifest);
+    for item in &part.items {
+        let verdict = match item.hold() {
+            Some(_) => "held".into(),
+            None => item.verdict.tier.to_string(),
+        };
+        let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
+        let head = format!("{} {:<9} {}", symbol(item), item.action.name(), change(item));
+        let _ = writeln!(out, "  {head:<55} {verdict:<14} {rule}");
+        if !matches!(item.finding, Finding::Drift(_)) {
+            line(out, &because(item));
+        }
+        if let Finding::Drift(drift) = &item.finding {
+            for field in drift.fields.iter().take(MOST) {
+                drifted(out, field);
+            }
+            if drift.fields.len() > MOST {
+                line(out, &format!("… and {} more fields (-o json has all)", drift.fields.len() - MOST));
+            }
+        }
+        for place in provenance(item) {
+            line(out, &format!("changes {place}"));
+        }
+        consequence(out, plan, item);
+    }
+}
+
+fn drifted(out: &mut String, field: &FieldDrift) {
+    let path = sink::terminal(&Untrusted::new(field.path.to_string()));
+    let (declared, live) = (sink::terminal(&value(field.declared.as_ref())), sink::terminal(&value(field.live.as_ref())));
+    let told = match field.kind {
+        DriftKind::Changed => format!("{path}: {live} in the cluster, Git says {declared}"),
+        DriftKind::Missing => format!("{path}: not in the cluster, Git says {declared}"),
+        DriftKind::PendingRemoval => format!("{path}: {live} in the cluster, no longer in Git"),
+    };
+    line(out, &told);
+    let at = field.span.as_ref().map(|span| format!("declared at {span}"));
+    let by = field.by.as_ref().map(|by| {
+        let when = by.at.map_or_else(String::new, |at| format!(" at {at:.0}"));
+        let how = by.subresource.as_ref().map_or_else(String::new, |s| format!(" ({} subresource)", sink::terminal(s)));
+        let sure = if by.exact { "" } else { " (or another manager)" };
+        format!("written by {}{how}{when}{sure}", sink::terminal(&by.manager))
+    });
+    let told: Vec<String> = by.into_iter().chain(at).collect();
+    if !told.is_empty() {
+        line(out, &format!("  {}", told.join(" · ")));
+    }
+}
+
+fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
+    let rule = item.verdict.principal();
+    match item.verdict.tier {
+        Tier::Allowed => {
+            if matches!(item.action, crate::action::Action::Reconcile(_)) && plan.delivery == Delivery::Gitops {
+                line(out, "delivery is gitops: the controller brings it back, bpctl writes nothing");
+            }
+        }
+        Tier::RequiresApproval => {
+            if let Some(rule) = rule {
+                line(out, &rule_line(rule));
+            }
+            if let Some(alternative) = &item.verdict.alternative {
+                line(out, &format!("nearest allowed: {alternative}"));
+            }
+            let approvers = &item.verdict.approvers;
+            let who = if approvers.is_empty() { "anybody with write access".into() } else { approvers.join(", ") };
+            line(out, &format!("approvers: {}", sink::terminal(&Untrusted::new(who))));
+        }
+        Tier::Forbidden => {
+            if let Some(rule) = rule {
+                line(out, &rule_line(rule));
+            }
+            if let Some(alternative) = &item.verdict.alternative {
+                line(out, &format!("instead: {alternative}"));
+            }
+        }
+    }
+}
+
+fn rule_line(rule: &crate::govern::RuleRef) -> String {
+    match &rule.source {
+        Some(span) => format!("{} ({span})", rule.because),
+        None => rule.because.clone(),
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    let _ = writeln!(out, "              {text}");
+}
+
+fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPlan) -> Vec<String>) {
+    let all: Vec<(String, String)> =
+        plan.blueprints.iter().flat_map(|part| lines(part).into_iter().map(|l| (part.name.to_string(), l))).collect();
+    if all.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\n{title}");
+    let width = all.iter().take(MOST).map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, told) in all.iter().take(MOST) {
+        let _ = writeln!(out, "  {name:<width$}  {told}");
+    }
+    if all.len() > MOST {
+        let _ = writeln!(out, "  … and {} more (-o json has all)", all.len() - MOST);
+    }
+}
+
+fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
+    let counts = plan.counts();
+    let parts = [
+        (counts.allowed, "allowed"),
+        (counts.needs_approval, "needs approval"),
+        (counts.forbidden, "forbidden"),
+        (counts.held, "held"),
+    ];
+    let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let _ = writeln!(out);
+    if told.is_empty() {
+        let caveat = if plan.has_unknown() { ", as far as could be seen" } else { "" };
+        let _ = writeln!(out, "nothing to do{caveat}        plan {}", plan.hash.short());
+        return;
+    }
+    let next = next.map_or_else(String::new, |next| format!("   next: {next}"));
+    let _ = writeln!(out, "{}        plan {}{next}", told.join(" · "), plan.hash.short());
+}

@@ -1,0 +1,86 @@
+//! The sentences that every medium shares.
+
+use serde_json::Value as Json;
+
+use crate::action::Action;
+use crate::blueprint::Tier;
+use crate::decide::Finding;
+use crate::execute::Effect;
+use crate::model::Untrusted;
+use crate::plan::{BlueprintPlan, PlanItem};
+
+/// The sign beside an action; a word always stands with it.
+pub fn symbol(item: &PlanItem) -> &'static str {
+    match (&item.action, item.verdict.tier) {
+        (_, Tier::Forbidden) => "✗",
+        (Action::Scale(scale), _) if scale.to < scale.from.unwrap_or(1) => "▼",
+        (Action::Scale(_), _) => "▲",
+        (Action::Reconcile(_), _) => match item.finding {
+            Finding::Absent { .. } => "+",
+            _ => "~",
+        },
+    }
+}
+
+/// What changes, in short: `replicas 2 → 3`.
+pub fn change(item: &PlanItem) -> String {
+    match &item.action {
+        Action::Scale(scale) => {
+            let from = scale.from.map_or_else(|| "1 (default)".into(), |from| from.to_string());
+            match &scale.limit {
+                None => format!("replicas {from} → {}", scale.to),
+                Some(limit) => format!("replicas {from} → {}, max_replicas {} → {}", scale.to, limit.from, limit.to),
+            }
+        }
+        Action::Reconcile(reconcile) => match (&item.finding, reconcile.fields.len()) {
+            (Finding::Absent { object }, _) => format!("create {object}"),
+            (_, 1) => "1 field".into(),
+            (_, fields) => format!("{fields} fields"),
+        },
+    }
+}
+
+/// Why, with its numbers.
+pub fn because(item: &PlanItem) -> String {
+    match &item.finding {
+        Finding::Saturation(s) => {
+            let side = if s.above { "above" } else { "below" };
+            let pods = if s.ready_pods == 1 { "1 ready pod".into() } else { format!("{} ready pods", s.ready_pods) };
+            format!(
+                "CPU {} of request over {}, {side} {} ({} of {} used by {pods})",
+                s.utilization, s.window, s.threshold, s.usage, s.request
+            )
+        }
+        Finding::Drift(_) => "the cluster differs from what Git declares".into(),
+        Finding::Absent { .. } => "Git declares it, and the cluster does not have it".into(),
+    }
+}
+
+/// The lines that the action changes: `deploy/frontend.yaml:9:13`.
+pub fn provenance(item: &PlanItem) -> Vec<String> {
+    let places = item.effects.iter().filter_map(|effect| match effect {
+        Effect::SetField(set) => Some(match set.at {
+            Some(at) => format!("{}:{}:{}", set.path, at.line, at.column),
+            None => set.path.to_string(),
+        }),
+        Effect::ApplyObject(_) => None,
+    });
+    places.collect()
+}
+
+/// A field's value, as outside text: short, one line, JSON as people write it.
+pub fn value(value: Option<&Json>) -> Untrusted {
+    Untrusted::new(match value {
+        None => "nothing".into(),
+        Some(Json::String(text)) => format!("{text:?}"),
+        Some(other) => {
+            let text = other.to_string();
+            if text.chars().count() > 80 { format!("{}…", text.chars().take(79).collect::<String>()) } else { text }
+        }
+    })
+}
+
+/// The blueprint's own line, for headings.
+pub fn heading(part: &BlueprintPlan) -> String {
+    format!("{} {}", part.name, part.version)
+}

@@ -1,0 +1,161 @@
+//! Verifies what landed (B13, B16): a pure question to one observation and a few times, so a late run gives the same answer.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::blueprint::{Delivery, Verification};
+use crate::model::{ObjectRef, Period, Timestamp};
+use crate::observe::{CheckConclusion, Known, ObservedFrom, Recorder};
+
+/// What is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyInput<'a> {
+    /// The workload.
+    pub workload: &'a ObjectRef,
+    /// The replicas that were merged.
+    pub replicas: u32,
+    /// When they were merged, by the forge's clock.
+    pub merged_at: Timestamp,
+    /// How they reach the cluster.
+    pub delivery: Delivery,
+    /// The windows.
+    pub windows: &'a Verification,
+    /// Where the facts come from.
+    pub from: &'a ObservedFrom,
+}
+
+/// How a verification stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All checks hold.
+    Success,
+    /// A check failed.
+    Failure,
+    /// Its time is not over.
+    Pending,
+    /// It cannot be seen.
+    Unknown,
+}
+
+impl Outcome {
+    /// How the check on the merge commit reads.
+    pub fn conclusion(self) -> CheckConclusion {
+        match self {
+            Self::Success => CheckConclusion::Success,
+            Self::Failure => CheckConclusion::Failure,
+            Self::Pending => CheckConclusion::Pending,
+            Self::Unknown => CheckConclusion::Neutral,
+        }
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// One check of one window.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WindowCheck {
+    /// The window: `applied`, `ready`.
+    pub window: String,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// A verification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyReport {
+    /// The whole.
+    pub outcome: Outcome,
+    /// Its checks.
+    pub checks: Vec<WindowCheck>,
+    /// When a pending one can be judged at the latest.
+    pub due: Option<Timestamp>,
+}
+
+/// The time that a controller gets to bring a merged change, in multiples of the `applied` window.
+const CONTROLLER_FACTOR: u64 = 30;
+
+/// Verifies a change of replicas: in the cluster within the first window, all pods running and ready within the second.
+pub fn verify_scale(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyReport {
+    let now = facts.now();
+    if let ObservedFrom::Snapshot { .. } = input.from {
+        let told = "a recorded cluster shows nothing that happens after the recording";
+        return report(vec![check("applied", Outcome::Unknown, told)], None);
+    }
+    // The windows begin when the cluster got the value; a controller may take its time before.
+    let patience = match input.delivery {
+        Delivery::Direct => input.windows.applied,
+        Delivery::Gitops => Period::from_millis(input.windows.applied.as_millis().saturating_mul(CONTROLLER_FACTOR)),
+    };
+    let applied_by = patience.after(input.merged_at);
+    let live = match facts.object(input.workload) {
+        Known::Known(Some(live)) => live,
+        Known::Known(None) if now >= applied_by => {
+            return report(vec![check("applied", Outcome::Failure, "the workload is not in the cluster")], None);
+        }
+        Known::Known(None) => {
+            return report(vec![check("applied", Outcome::Pending, "not in the cluster yet")], Some(applied_by));
+        }
+        Known::Unknown(unknown) => return report(vec![check("applied", Outcome::Unknown, unknown.message)], None),
+    };
+    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
+    let has = number("/spec/replicas").unwrap_or(1);
+    if has != u64::from(input.replicas) {
+        let evidence = format!("spec.replicas is {has}, merged were {}", input.replicas);
+        let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
+        return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
+    }
+    let applied = check("applied", Outcome::Success, format!("spec.replicas is {has}"));
+
+    let pods = match facts.pods(input.workload) {
+        Known::Known(pods) => pods,
+        Known::Unknown(unknown) => return report(vec![applied, check("ready", Outcome::Unknown, unknown.message)], None),
+    };
+    let mine: Vec<_> = pods.iter().filter(|pod| !pod.terminating).collect();
+    let ready = mine.iter().filter(|pod| pod.ready && pod.phase.raw() == "Running").count();
+    let crashed = mine.iter().any(|pod| {
+        pod.reasons.iter().any(|reason| matches!(reason.raw(), "CrashLoopBackOff" | "OOMKilled" | "ImagePullBackOff" | "ErrImagePull"))
+    });
+    // Pods that became ready later than the window did not become ready in it, however late this run looks.
+    let ready_by = input.windows.ready.after(patience.after(input.merged_at));
+    let in_time = mine.iter().filter(|pod| pod.ready && pod.ready_since.is_none_or(|since| since <= ready_by)).count();
+    let evidence = format!("{ready} of {} pods running and ready", input.replicas);
+    let whole = ready == input.replicas as usize && mine.len() == ready && !crashed;
+    let outcome = match (whole, now >= ready_by) {
+        (true, _) if in_time == ready => Outcome::Success,
+        (true, _) | (false, true) => Outcome::Failure,
+        (false, false) => Outcome::Pending,
+    };
+    let due = (outcome == Outcome::Pending).then_some(ready_by);
+    report(vec![applied, check("ready", outcome, evidence)], due)
+}
+
+fn check(window: &str, outcome: Outcome, evidence: impl Into<String>) -> WindowCheck {
+    WindowCheck { window: window.into(), outcome, evidence: evidence.into() }
+}
+
+fn report(checks: Vec<WindowCheck>, due: Option<Timestamp>) -> VerifyReport {
+    let has = |outcome| checks.iter().any(|check| check.outcome == outcome);
+    let outcome = if has(Outcome::Failure) {
+        Outcome::Failure
+    } else if has(Outcome::Unknown) {
+        Outcome::Unknown
+    } else if has(Outcome::Pending) {
+        Outcome::Pending
+    } else {
+        Outcome::Success
+    };
+    VerifyReport { outcome, checks, due }
+}

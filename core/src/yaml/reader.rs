@@ -1,0 +1,148 @@
+//! From bytes to [`Document`]s: what may be read at all, and the limits within which it is.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use granit_parser::{Event, Options, Parser};
+
+use super::build::{Builder, Property};
+use super::node::{Document, line_starts, span_in};
+use super::syntax;
+use crate::model::{Diagnostic, Source, SourceSpan};
+
+/// The largest file that is read, in bytes.
+pub const MAX_BYTES: usize = 4 << 20;
+/// How deep lists and mappings may nest, aliases followed.
+pub const MAX_DEPTH: usize = 100;
+/// How many values one file may hold, aliases followed.
+pub const MAX_NODES: usize = 500_000;
+/// How many values the aliases of one file may stand for.
+pub const MAX_ALIASED_NODES: usize = 100_000;
+/// How many bytes of text the aliases of one file may stand for.
+pub const MAX_ALIASED_BYTES: usize = 16 << 20;
+
+/// Whose file it is, and so how strictly it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Blueprints, policies, workspace: a duplicate key, a merge key or a tag is an error (T16).
+    Own,
+    /// Manifests, as Kubernetes reads them: the last of two equal keys counts (both entries are kept), merge keys are applied, core
+    /// tags are honoured.
+    Manifest,
+}
+
+/// A file's text and its lines, to point into.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub source: Source,
+    pub lines: Arc<[u32]>,
+}
+
+impl Place {
+    pub(super) fn span(&self, range: std::ops::Range<usize>) -> SourceSpan {
+        span_in(&self.source, &self.lines, range)
+    }
+
+    /// An error that points at a byte range.
+    pub(super) fn error(
+        &self,
+        code: &str,
+        message: impl Into<String>,
+        range: std::ops::Range<usize>,
+        label: impl Into<String>,
+    ) -> Diagnostic {
+        Diagnostic::error(code, message).label(self.span(range), label).source(self.source.clone())
+    }
+}
+
+/// Reads all documents of a file. A document of comments only is none.
+///
+/// # Errors
+/// The first thing that keeps the file from being read, with its place: `yaml-encoding`, `yaml-too-large`, `yaml-too-deep`,
+/// `yaml-alias-bomb`, `yaml-alias-cycle`, `yaml-syntax`, `yaml-key`, `yaml-number`, `yaml-tag`, `duplicate-key`, `merge-key`.
+pub fn parse(name: &str, bytes: &[u8], kind: Kind) -> Result<Vec<Document>, Box<Diagnostic>> {
+    read(name, bytes, kind).map(|(documents, _)| documents)
+}
+
+/// Reads a file, and which of its nodes carry anchors or tags.
+pub(super) fn read(name: &str, bytes: &[u8], kind: Kind) -> Result<(Vec<Document>, Vec<Property>), Box<Diagnostic>> {
+    if bytes.len() > MAX_BYTES {
+        let span = SourceSpan { file: name.into(), line: 1, column: 1, start: 0, end: 0 };
+        return Err(Box::new(
+            Diagnostic::error(
+                "yaml-too-large",
+                format!("{name} has {} bytes; a file may have {} MiB", bytes.len(), MAX_BYTES >> 20),
+            )
+            .label(span, "this file")
+            .help("split it into several files"),
+        ));
+    }
+    let text = check_encoding(name, bytes)?;
+    let place =
+        Place { source: Source { name: name.into(), text: text.into() }, lines: line_starts(text.as_bytes()).into() };
+    let aliased = if text.contains('&') && text.contains('*') { aliased_anchors(text) } else { HashSet::new() };
+
+    let mut builder = Builder::new(text, &place, kind, &aliased);
+    for event in Parser::new_from_str_with_options(text, options()) {
+        match event {
+            Ok((event, span)) => builder.event(event, &span)?,
+            Err(error) => return Err(syntax::explain(&error, &place, builder.next_token()).into()),
+        }
+    }
+    Ok(builder.finish())
+}
+
+fn options() -> Options {
+    // Deeper than `MAX_DEPTH`, which the builder counts: these only keep the parser's own state small.
+    granit_parser::options! { flow_nesting_limit: MAX_DEPTH + 20, block_nesting_limit: MAX_DEPTH + 20, emit_comments: false }
+}
+
+/// Which anchors some alias refers to: only their values are worth a copy.
+fn aliased_anchors(text: &str) -> HashSet<usize> {
+    Parser::new_from_str_with_options(text, options())
+        .map_while(Result::ok)
+        .filter_map(|(event, _)| match event {
+            Event::Alias(id) => Some(id),
+            _ => None,
+        })
+        .collect()
+}
+
+fn check_encoding<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Diagnostic>> {
+    let refuse = |at: usize, what: &str, help: &str| {
+        // The text up to the bad byte is sound; what follows is shown as well as can be.
+        let source = Source { name: name.into(), text: String::from_utf8_lossy(bytes).into() };
+        let span = span_in(&source, &line_starts(bytes), at..at);
+        Err(Box::new(
+            Diagnostic::error("yaml-encoding", format!("{name} {what} at byte {at}"))
+                .label(span, "here")
+                .help(help)
+                .source(source),
+        ))
+    };
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] = bytes {
+        let source = Source { name: name.into(), text: "".into() };
+        return Err(Box::new(
+            Diagnostic::error("yaml-encoding", format!("{name} is UTF-16 or UTF-32, as its first bytes (byte 0) show"))
+                .label(span_in(&source, &[0], 0..0), "the first bytes")
+                .help("save the file as UTF-8"),
+        ));
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => return refuse(error.valid_up_to(), "is not UTF-8", "save the file as UTF-8"),
+    };
+    let control = |byte: &u8| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || *byte == 0x7f;
+    if let Some(at) = bytes.iter().position(control) {
+        let what = match bytes[at] {
+            0 => "has a NUL character".to_owned(),
+            byte => format!("has the control character 0x{byte:02x}"),
+        };
+        return refuse(at, &what, "remove it; in a double-quoted text it can be written \\x00 and so on");
+    }
+    // U+0080 to U+009F, without U+0085 (a line break).
+    if let Some(at) = bytes.windows(2).position(|pair| pair[0] == 0xc2 && pair[1] < 0xa0 && pair[1] != 0x85) {
+        return refuse(at, "has a control character", "remove it");
+    }
+    Ok(text)
+}

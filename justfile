@@ -1,0 +1,39 @@
+# The commands of daily work; `just` alone lists them. Each is one line, so none of them needs just.
+
+# How the lab of `lab-up` is reached and stopped by later commands.
+lab_state := env("BPCTL_LAB_STATE", env("BPCTL_LAB_CACHE", home_directory() / ".cache/bpctl-kit") / "run/lab")
+
+_list:
+    @just --list --unsorted
+
+# Everything CI does: formatting, lints, licences, all tests against the lab
+test:
+    bash tests/run.sh
+
+# Clippy over all targets, with warnings as errors
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Format all Rust code
+fmt:
+    cargo fmt --all
+
+# bpctl beside its peers, in one run
+bench *ARGS:
+    bash benches/bench.sh {{ ARGS }}
+
+# Start Kubernetes, Prometheus and Gitea on loopback; prints the file to source
+lab-up:
+    BPCTL_LAB_STATE={{ quote(lab_state) }} bash tests/lab/lab-up.sh
+
+# Stop them and drop their state
+lab-down:
+    BPCTL_LAB_STATE={{ quote(lab_state) }} bash tests/lab/down.sh --wipe
+
+# The whole story on the shipped example
+tour:
+    cargo run --quiet -- tour
+
+# Write schemas/ anew from the types; a test compares them
+schemas:
+    BPCTL_UPDATE=1 cargo test --test it schemas

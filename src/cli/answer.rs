@@ -1,0 +1,48 @@
+//! `bpctl approve` and `bpctl reject`, on the local forge.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CommandError, Global, Output, session_with};
+use crate::forge::Answer;
+use crate::pipeline::{Effects, PipelineError, SessionOptions};
+use crate::runtime::Exit;
+
+/// Arguments of `approve` and `reject`.
+#[derive(Debug, Args)]
+pub struct AnswerArgs {
+    /// The pull request's number
+    number: u64,
+    /// Why, for the audit trail
+    #[arg(short, long, default_value = "", env = "BPCTL_MESSAGE")]
+    message: String,
+    /// The SSH private key (ed25519, OpenSSH format) that signs the answer
+    #[arg(long, value_name = "FILE", env = "BPCTL_SIGNING_KEY")]
+    signing_key: Option<PathBuf>,
+    /// Who you are, where nothing is signed (counts in dev only)
+    #[arg(long = "as", value_name = "NAME", env = "BPCTL_IDENTITY")]
+    identity: Option<String>,
+}
+
+/// Runs the command.
+pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: Answer) -> Result<Exit, CommandError> {
+    let identity = args.identity.clone().or_else(|| Some("me".into()));
+    let options = SessionOptions { signing_key: args.signing_key.clone(), identity, token: None };
+    let session = session_with(global, options).await?;
+    let forge = session.forge.reading();
+    let pull = forge.pull(args.number).await.map_err(PipelineError::from)?;
+    let effects = Effects::new(session.forge.writing()?, None, false);
+    effects.answer(args.number, &pull.head, answer, &args.message).await?;
+    let url = forge.pull_url(args.number);
+    let signed = if args.signing_key.is_some() { ", signed" } else { ", not signed (that counts in dev only)" };
+    match answer {
+        Answer::Approve => {
+            let short = pull.head.get(..7).unwrap_or_default();
+            output.data(&format!("approved {url} at {short}{signed}"));
+            output.talk("next: bpctl apply");
+        }
+        Answer::Reject => output.data(&format!("rejected {url}{signed}: it is closed, and not proposed again until it would change something else")),
+    }
+    Ok(Exit::Fine)
+}

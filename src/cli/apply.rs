@@ -1,0 +1,145 @@
+//! `bpctl apply`.
+
+use bpctl_core::model::Period;
+use bpctl_core::render;
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
+use crate::pipeline::apply::{ApplyOptions, ApplyReport, apply};
+use crate::pipeline::{Effects, connect_cluster, plan, work_tree};
+use crate::runtime::Exit;
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+    /// Text for people, or JSON
+    #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
+    output: Format,
+    /// Longest time to wait for what landed to be verified; the next run goes on where this one stopped
+    #[arg(long, default_value = "0s", value_name = "TIME", env = "BPCTL_WAIT")]
+    wait: Period,
+    /// Only say what would be done
+    #[arg(long, env = "BPCTL_DRY_RUN")]
+    dry_run: bool,
+}
+
+/// `bpctl apply -o json`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApplyOutput {
+    /// Always 1; grows by adding.
+    pub schema_version: u32,
+    /// The environment.
+    pub environment: String,
+    /// Hash of the plan that the pass began with.
+    pub plan: String,
+    /// What was done or left, in order.
+    pub steps: Vec<StepOutput>,
+    /// Verifications.
+    pub verified: Vec<VerifiedOutput>,
+    /// New entries of the ledger.
+    pub recorded: usize,
+}
+
+/// One step.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct StepOutput {
+    /// The blueprint.
+    pub blueprint: String,
+    /// What was done or left.
+    pub told: String,
+    /// What a person does next.
+    pub next: Option<String>,
+}
+
+/// One verification.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct VerifiedOutput {
+    /// The blueprint.
+    pub blueprint: String,
+    /// The pull request.
+    pub pull: u64,
+    /// The report.
+    pub report: bpctl_core::verify::VerifyReport,
+}
+
+/// Runs the command.
+pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
+    let session = session(global).await?;
+    let catalog = work_tree(&session.repository)?.catalog;
+    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let tip = session.forge.reading().base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
+    // The cluster is the base's: `apply` reads commits only.
+    let (_, rules) = crate::pipeline::base_tree(&session.repository, &tip)?;
+    let place = plan::place(rules.get(), &environment)?;
+    let cluster = connect_cluster(place, session.repository.work_tree()).await?;
+    let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), args.dry_run);
+    let report = apply(&session, &effects, &cluster, &environment, ApplyOptions { wait: args.wait }).await?;
+    let failed = report.failed;
+    match args.output {
+        Format::Json => output.json(&data(report)),
+        Format::Text => output.data(&text(&report, args.dry_run, rules.get().workspace.value.base.as_str())),
+    }
+    Ok(if failed { Exit::Error } else { Exit::Fine })
+}
+
+fn data(report: ApplyReport) -> ApplyOutput {
+    ApplyOutput {
+        schema_version: 1,
+        environment: report.environment.to_string(),
+        plan: report.plan.hash.to_string(),
+        steps: report
+            .steps
+            .into_iter()
+            .map(|step| StepOutput { blueprint: step.blueprint.to_string(), told: step.told, next: step.next })
+            .collect(),
+        verified: report
+            .verified
+            .into_iter()
+            .map(|v| VerifiedOutput { blueprint: v.blueprint.to_string(), pull: v.operation.pull, report: v.report })
+            .collect(),
+        recorded: report.recorded,
+    }
+}
+
+fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    let dry = if dry_run { " · dry run: nothing was changed" } else { "" };
+    let short = report.plan.desired.base_commit.get(..7).unwrap_or_default();
+    let _ = writeln!(out, "{} · base {base}@{short} · plan {}{dry}\n", report.environment, report.plan.hash.short());
+    let width = report.steps.iter().map(|step| step.blueprint.as_str().len()).max().unwrap_or(0);
+    for step in &report.steps {
+        let _ = writeln!(out, "  {:<width$}  {}", step.blueprint, step.told);
+        if let Some(next) = &step.next {
+            let _ = writeln!(out, "  {:<width$}    next: {next}", "");
+        }
+    }
+    let mut left = false;
+    for item in report.plan.items() {
+        let name = item.action.blueprint();
+        if let Some(hold) = item.hold() {
+            let until = hold.until.map_or_else(String::new, |until| format!(" until {until:.0}"));
+            let _ = writeln!(out, "  {name:<width$}  left: {} held by {}{until}", item.action.name(), hold.rule.cite);
+            left = true;
+        } else if item.verdict.tier == bpctl_core::blueprint::Tier::Forbidden {
+            let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
+            let instead = item.verdict.alternative.as_ref().map_or_else(String::new, |a| format!("; instead: {a}"));
+            let _ = writeln!(out, "  {name:<width$}  left: {} is forbidden by {rule}{instead}", render::change(item));
+            left = true;
+        }
+    }
+    if report.steps.is_empty() && !left {
+        let seen = if report.plan.has_unknown() { ", as far as could be seen (bpctl plan says what could not)" } else { "" };
+        let _ = writeln!(out, "  nothing to do{seen}");
+    }
+    if report.recorded > 0 {
+        let plural = if report.recorded == 1 { "entry" } else { "entries" };
+        let _ = writeln!(out, "\n{} {plural} in the ledger   next: bpctl audit --env {}", report.recorded, report.environment);
+    }
+    out
+}

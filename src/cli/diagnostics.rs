@@ -1,0 +1,134 @@
+//! Diagnostics with excerpts of the text they are about.
+
+use bpctl_core::model::{Diagnostic, Label, Severity, Source, Untrusted};
+use bpctl_core::render::sink;
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+
+/// One excerpt of a diagnostic: miette shows one file at a time, the others follow as related.
+#[derive(Debug)]
+struct Shown {
+    code: String,
+    message: String,
+    severity: miette::Severity,
+    help: Option<String>,
+    source: Option<NamedSource<String>>,
+    labels: Vec<LabeledSpan>,
+    related: Vec<Shown>,
+}
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl miette::Diagnostic for Shown {
+    fn code<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        (!self.code.is_empty()).then(|| Box::new(&self.code) as Box<dyn std::fmt::Display>)
+    }
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(self.severity)
+    }
+    fn help<'a>(&'a self) -> Option<Box<dyn std::fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn std::fmt::Display>)
+    }
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+    }
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
+    }
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
+        (!self.related.is_empty())
+            .then(|| Box::new(self.related.iter().map(|r| r as &dyn miette::Diagnostic)) as Box<dyn Iterator<Item = _>>)
+    }
+}
+
+/// Renders diagnostics one after another.
+pub fn render(found: &[Diagnostic], color: bool, width: usize) -> String {
+    let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(1);
+    let mut out = String::new();
+    for diagnostic in found {
+        let shown = shown(diagnostic);
+        if handler.render_report(&mut out, &shown).is_err() {
+            out.push_str(&diagnostic.message);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn shown(diagnostic: &Diagnostic) -> Shown {
+    let severity = match diagnostic.severity {
+        Severity::Error => miette::Severity::Error,
+        Severity::Warning => miette::Severity::Warning,
+        Severity::Info => miette::Severity::Advice,
+    };
+    let word = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    };
+    let mut files: Vec<&str> = Vec::new();
+    for label in &diagnostic.labels {
+        if !files.contains(&label.span.file.as_str()) {
+            files.push(&label.span.file);
+        }
+    }
+    let of_file = |file: &str| diagnostic.labels.iter().filter(|l| l.span.file == file).collect::<Vec<_>>();
+    let mut parts = files.iter().map(|file| excerpt(diagnostic, file, &of_file(file)));
+    let (source, labels) = parts.next().unwrap_or((None, Vec::new()));
+    let related = parts
+        .map(|(source, labels)| Shown {
+            code: String::new(),
+            message: "also here".into(),
+            severity,
+            help: None,
+            source,
+            labels,
+            related: Vec::new(),
+        })
+        .collect();
+    Shown {
+        code: format!("{word}[{}]", diagnostic.code),
+        message: sink::terminal(&Untrusted::new(diagnostic.message.as_str())),
+        severity,
+        help: diagnostic.help.clone(),
+        source,
+        labels,
+        related,
+    }
+}
+
+fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> (Option<NamedSource<String>>, Vec<LabeledSpan>) {
+    let Some(Source { text, .. }) = diagnostic.sources.iter().find(|source| &*source.name == file) else {
+        return (None, Vec::new());
+    };
+    let text = tame(text);
+    let spans = labels.iter().map(|label| {
+        let start = label.span.start.min(text.len());
+        let length = label.span.end.min(text.len()).saturating_sub(start);
+        LabeledSpan::new(Some(label.text.clone()), start, length)
+    });
+    let spans = spans.collect();
+    (Some(NamedSource::new(file, text)), spans)
+}
+
+/// A text whose excerpts can be shown: what a terminal would obey becomes `?`, byte for byte, so that every span still fits (T10).
+fn tame(text: &str) -> String {
+    let mut tamed = String::with_capacity(text.len());
+    for c in text.chars() {
+        let shown = c == '\n' || c == '\t' || sink::terminal(&Untrusted::new(c.to_string())).chars().eq([c]);
+        if shown {
+            tamed.push(c);
+        } else if c == '\r' {
+            tamed.push(' ');
+        } else {
+            tamed.extend(std::iter::repeat_n('?', c.len_utf8()));
+        }
+    }
+    tamed
+}

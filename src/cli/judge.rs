@@ -1,0 +1,118 @@
+//! `bpctl judge`.
+
+use std::collections::BTreeMap;
+
+use bpctl_core::govern::{PullJudgement, VERDICT_CHECK};
+use bpctl_core::model::Untrusted;
+use bpctl_core::observe::CheckConclusion;
+use bpctl_core::propose::Change;
+use bpctl_core::render::{self, sink};
+use clap::Args;
+
+use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
+use crate::pipeline::{Effects, PipelineError, base_tree, connect_cluster, observe, plan, pulls, work_tree};
+use crate::runtime::Exit;
+
+/// Arguments of `judge`.
+#[derive(Debug, Args)]
+pub struct JudgeArgs {
+    /// The pull request's number
+    number: u64,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+    /// Text for people, or JSON
+    #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
+    output: Format,
+    /// Write the verdict as the check `bpctl/verdict` on the pull request
+    #[arg(long, env = "BPCTL_POST")]
+    post: bool,
+}
+
+/// Runs the command.
+pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<Exit, CommandError> {
+    let session = session(global).await?;
+    let catalog = work_tree(&session.repository)?.catalog;
+    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let forge = session.forge.reading();
+    let failed = PipelineError::from;
+    let tip = forge.base_tip().await.map_err(failed)?;
+    let (files, rules) = base_tree(&session.repository, &tip)?;
+    plan::whole(rules.get())?;
+    let place = plan::place(rules.get(), &environment)?;
+    let cluster = connect_cluster(place, session.repository.work_tree()).await?;
+    let observed = observe(&environment, place, &[rules.get()], &cluster, forge).await?;
+    let facts = forge.pull(args.number).await.map_err(failed)?;
+    let observations = BTreeMap::from([(environment, observed.observation)]);
+    let judged = pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await?;
+    if args.post {
+        let effects = Effects::new(session.forge.writing()?, None, false);
+        effects.set_check(&judged.head, VERDICT_CHECK, judged.conclusion, &judged.summary).await?;
+    }
+    match args.output {
+        Format::Json => output.json(&judged),
+        Format::Text => output.data(&text(&forge.pull_url(args.number), &judged)),
+    }
+    Ok(if judged.conclusion == CheckConclusion::Success { Exit::Fine } else { Exit::Found })
+}
+
+fn text(url: &str, judged: &PullJudgement) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    let short = judged.judged_by.get(..7).unwrap_or_default();
+    let _ = writeln!(out, "{url} · {} · judged by {short} · changes {}\n", judged.tier, judged.changes.short());
+    for verdict in &judged.verdicts {
+        let rule = verdict.verdict.principal();
+        let cite = rule.map_or("", |rule| rule.cite.as_str());
+        let _ = writeln!(
+            out,
+            "  {:<14} {:<12} {}  [{cite}]",
+            verdict.verdict.tier.to_string(),
+            verdict.blueprint,
+            change(&verdict.change)
+        );
+        if let Some(alternative) = &verdict.verdict.alternative {
+            let _ = writeln!(out, "  {:<14} instead: {alternative}", "");
+        }
+    }
+    if !judged.reviews.is_empty() {
+        let _ = writeln!(out, "\nreviews");
+    }
+    for review in &judged.reviews {
+        let state = match review.state {
+            bpctl_core::observe::ReviewState::Approved => "approved",
+            bpctl_core::observe::ReviewState::ChangesRequested => "asks for changes",
+            bpctl_core::observe::ReviewState::Commented => "commented",
+            bpctl_core::observe::ReviewState::Dismissed => "dismissed",
+        };
+        let counts = review.refused.as_ref().map_or_else(|| "counts".into(), |why| format!("does not count: {why}"));
+        let _ = writeln!(out, "  {:<14} {state}, {counts}", sink::terminal(&review.reviewer.login));
+    }
+    let _ = match judged.blockers.as_slice() {
+        [] => writeln!(out, "\nbpctl may merge it"),
+        blockers => {
+            let _ = writeln!(out, "\nbpctl does not merge it");
+            for blocker in blockers {
+                let _ = writeln!(out, "  {}", blocker.because);
+            }
+            Ok(())
+        }
+    };
+    out
+}
+
+fn change(change: &Change) -> String {
+    let shown = |text: String| sink::terminal(&Untrusted::new(text));
+    match change {
+        Change::Field(change) => format!(
+            "{} {}: {} → {}",
+            shown(change.object.to_string()),
+            shown(change.field.to_string()),
+            sink::terminal(&render::value(change.from.as_ref())),
+            sink::terminal(&render::value(change.to.as_ref()))
+        ),
+        Change::Object(change) => {
+            format!("{} {}", shown(change.object.to_string()), if change.added { "is added" } else { "is removed" })
+        }
+        Change::Opaque(change) => format!("{}: {}", sink::terminal(&change.path), change.because),
+    }
+}

@@ -1,0 +1,176 @@
+//! The command line: one file per command. Parses, calls the pipeline, shows.
+
+mod actions;
+mod answer;
+mod apply;
+mod audit;
+mod completions;
+mod diagnostics;
+mod error;
+mod explain;
+mod judge;
+mod lint;
+mod output;
+mod plan;
+pub mod schema;
+mod snapshot;
+mod tour;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use bpctl_core::blueprint::Workspace;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use error::CommandError;
+pub use output::Output;
+
+use crate::git::Repository;
+use crate::pipeline::{Session, SessionOptions, work_tree};
+use crate::runtime::{self, Exit};
+
+/// Plan, judge and propose Kubernetes changes from versioned blueprints.
+///
+/// Git history is the audit trail, pull-request review is the approval. stdout is data, stderr is talk.
+#[derive(Debug, Parser)]
+#[command(name = "bpctl", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// Run as if started in this folder
+    #[arg(short = 'C', long = "directory", value_name = "FOLDER", global = true, env = "BPCTL_DIRECTORY")]
+    pub directory: Option<PathBuf>,
+    /// Say less: no progress, no hints
+    #[arg(short, long, global = true, env = "BPCTL_QUIET")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "BPCTL_VERBOSE")]
+    pub verbose: u8,
+    /// No colour (so does `NO_COLOR`)
+    #[arg(long, global = true, env = "BPCTL_NO_COLOR")]
+    pub no_color: bool,
+}
+
+/// Which environment of bpctl.yaml.
+#[derive(Debug, Clone, Args)]
+pub struct EnvironmentArgs {
+    /// The environment; may be left out where bpctl.yaml has only one
+    #[arg(short, long = "env", value_name = "NAME", env = "BPCTL_ENV")]
+    pub environment: Option<String>,
+}
+
+/// Text for people or data for machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For machines; its schema is under schemas/.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Tell the whole story on a shipped example; needs nothing but git
+    Tour(tour::TourArgs),
+    /// Check blueprints, policies and bpctl.yaml of the work tree
+    Lint(lint::LintArgs),
+    /// Show what differs, what would be done, who may do it, and why not the rest; changes nothing
+    Plan(plan::PlanArgs),
+    /// One pass: settle open pull requests, propose, merge what is allowed, deliver, verify, write it down
+    Apply(apply::ApplyArgs),
+    /// Judge a pull request by the rules of its base branch
+    Judge(judge::JudgeArgs),
+    /// Approve a pull request of the local forge, signed with your SSH key
+    Approve(answer::AnswerArgs),
+    /// Reject a pull request of the local forge: it is closed
+    Reject(answer::AnswerArgs),
+    /// Check whether what was merged reached the cluster
+    Verify(verify::VerifyArgs),
+    /// Show what happened, and why
+    Audit(audit::AuditArgs),
+    /// Record a cluster into a folder that plans can be made from
+    Snapshot(snapshot::SnapshotArgs),
+    /// List the actions that bpctl knows
+    Actions(actions::ActionsArgs),
+    /// Explain a lint code or a governance rule
+    Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of a file or an output
+    Schema(schema::SchemaArgs),
+    /// Print the completion script of a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    // The only provider; without it two crates would each choose their own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Fine };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let output = Output::new(&cli.global);
+    match run(cli, &output) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output.error(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Tour(args) => tour::run(&global, &args, output),
+        Command::Lint(args) => lint::run(&global, &args, output),
+        Command::Plan(args) => block_on(plan::run(&global, &args, output)),
+        Command::Apply(args) => block_on(apply::run(&global, &args, output)),
+        Command::Judge(args) => block_on(judge::run(&global, &args, output)),
+        Command::Approve(args) => block_on(answer::run(&global, &args, output, crate::forge::Answer::Approve)),
+        Command::Reject(args) => block_on(answer::run(&global, &args, output, crate::forge::Answer::Reject)),
+        Command::Verify(args) => block_on(verify::run(&global, &args, output)),
+        Command::Audit(args) => block_on(audit::run(&global, &args, output)),
+        Command::Snapshot(args) => block_on(snapshot::run(&global, &args, output)),
+        Command::Actions(args) => Ok(actions::run(&args, output)),
+        Command::Explain(args) => explain::run(&args, output),
+        Command::Schema(args) => schema::run(&args, output),
+        Command::Completions(args) => Ok(completions::run(&args, output)),
+    }
+}
+
+/// Runs a command that waits for others.
+fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|source| CommandError::io("start", source))?.block_on(work)
+}
+
+/// The repository that the command is about.
+fn repository(global: &Global) -> Result<Repository, CommandError> {
+    let folder = runtime::start_folder(global.directory.as_deref()).map_err(|source| CommandError::io("find the folder", source))?;
+    Ok(Repository::discover(&folder).map_err(crate::pipeline::PipelineError::from)?)
+}
+
+/// The repository and its forge.
+async fn session(global: &Global) -> Result<Session, CommandError> {
+    session_with(global, SessionOptions::default()).await
+}
+
+async fn session_with(global: &Global, options: SessionOptions) -> Result<Session, CommandError> {
+    let repository = repository(global)?;
+    let workspace: Workspace = work_tree(&repository)?.catalog.workspace.value;
+    let folder = repository.work_tree().unwrap_or(repository.path()).to_owned();
+    let options = SessionOptions { token: options.token.or_else(|| runtime::secret(&["BPCTL_TOKEN", "GITEA_TOKEN"])), ..options };
+    Ok(Session::open(&folder, &workspace, options).await?)
+}

@@ -1,0 +1,92 @@
+//! `bpctl plan`.
+
+use std::path::PathBuf;
+
+use bpctl_core::model::{Diagnostic, Severity};
+use bpctl_core::plan::Plan;
+use bpctl_core::render;
+use clap::{Args, ValueEnum};
+
+use super::{CommandError, EnvironmentArgs, Global, Output, session};
+use crate::pipeline::plan;
+use crate::runtime::{self, Exit};
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+    /// Text for people, Markdown for comments and summaries, JSON or YAML for machines
+    #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
+    output: PlanFormat,
+    /// Exit with 3 when changes are planned, 4 when something needs approval, 5 when something is forbidden
+    #[arg(long, env = "BPCTL_DETAILED_EXITCODE")]
+    detailed_exitcode: bool,
+    /// Also write the plan, as JSON, to this file
+    #[arg(long, value_name = "FILE", env = "BPCTL_PLAN_OUT")]
+    out: Option<PathBuf>,
+}
+
+/// Formats of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PlanFormat {
+    Text,
+    Markdown,
+    Json,
+    Yaml,
+}
+
+/// Runs the command.
+pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
+    let session = session(global).await?;
+    let planned = plan::plan(&session, args.environment.environment.as_deref()).await?;
+    let plan = &planned.plan;
+    warn_of_lint(&planned.tree.catalog, output);
+    let next = next(plan);
+    match args.output {
+        PlanFormat::Text => output.data(&render::text::plan(plan, next.as_deref())),
+        PlanFormat::Markdown => output.data(&render::markdown::plan(plan)),
+        PlanFormat::Json => output.json(plan),
+        PlanFormat::Yaml => output.data(&yaml(plan)?),
+    }
+    if let Some(file) = &args.out {
+        let text = serde_json::to_vec_pretty(plan).map_err(|error| CommandError::told(error.to_string(), "this is a bug"))?;
+        runtime::write_file(file, &text).map_err(|source| CommandError::io(&format!("write {}", file.display()), source))?;
+        output.talk(&format!("wrote {}", file.display()));
+    }
+    Ok(if args.detailed_exitcode { exit(plan) } else { Exit::Fine })
+}
+
+fn yaml(plan: &Plan) -> Result<String, CommandError> {
+    // Through JSON, so that both formats say the same.
+    let value = serde_json::to_value(plan).map_err(|error| CommandError::told(error.to_string(), "this is a bug"))?;
+    serde_yaml::to_string(&value).map_err(|error| CommandError::told(error.to_string(), "this is a bug"))
+}
+
+fn next(plan: &Plan) -> Option<String> {
+    let counts = plan.counts();
+    (counts.allowed + counts.needs_approval > 0).then(|| format!("bpctl apply --env {}", plan.environment))
+}
+
+fn exit(plan: &Plan) -> Exit {
+    let counts = plan.counts();
+    if counts.forbidden > 0 {
+        Exit::Forbidden
+    } else if counts.needs_approval > 0 {
+        Exit::NeedsApproval
+    } else if counts.allowed > 0 {
+        Exit::Changes
+    } else {
+        Exit::Fine
+    }
+}
+
+/// A plan goes on over what lint finds wrong, but not silently.
+fn warn_of_lint(catalog: &bpctl_core::blueprint::Catalog, output: &Output) {
+    let found = bpctl_core::blueprint::lint::lint(catalog);
+    let errors: Vec<&Diagnostic> = found.iter().filter(|d| d.severity == Severity::Error).collect();
+    if let Some(first) = errors.first() {
+        let more = if errors.len() > 1 { format!(" and {} more", errors.len() - 1) } else { String::new() };
+        output.talk(&format!("warning: lint finds {}{more}; see `bpctl lint`", first.code));
+    }
+}

@@ -1,0 +1,40 @@
+//! `bpctl snapshot`.
+
+use std::path::PathBuf;
+
+use bpctl_core::blueprint::ClusterSource;
+use clap::Args;
+
+use super::{CommandError, EnvironmentArgs, Global, Output, repository};
+use crate::pipeline::{connect_cluster, plan, snapshot, work_tree};
+use crate::runtime::{self, Exit};
+
+/// Arguments of `snapshot`.
+#[derive(Debug, Args)]
+pub struct SnapshotArgs {
+    /// The folder to write
+    folder: PathBuf,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+    /// Record this kubeconfig context instead of the environment's cluster
+    #[arg(long, value_name = "NAME", env = "BPCTL_CONTEXT")]
+    context: Option<String>,
+}
+
+/// Runs the command.
+pub async fn run(global: &Global, args: &SnapshotArgs, output: &Output) -> Result<Exit, CommandError> {
+    let repository = repository(global)?;
+    let catalog = work_tree(&repository)?.catalog;
+    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let mut place = plan::place(&catalog, &environment)?.clone();
+    if let Some(context) = &args.context {
+        place.cluster = ClusterSource { context: Some(context.clone()), ..ClusterSource::default() };
+    }
+    let cluster = connect_cluster(&place, repository.work_tree()).await?;
+    let recorded = snapshot::take(&catalog, &environment, &place, &cluster, &args.folder, runtime::now()).await?;
+    output.data(&format!("recorded {} into {}", recorded.namespaces.join(", "), args.folder.display()));
+    for missing in &recorded.missing {
+        output.talk(&format!("warning: not recorded, and unknown to whoever plans on it: {missing}"));
+    }
+    Ok(Exit::Fine)
+}

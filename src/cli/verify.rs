@@ -1,0 +1,67 @@
+//! `bpctl verify`.
+
+use bpctl_core::model::Period;
+use bpctl_core::verify::Outcome;
+use clap::Args;
+
+use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
+use crate::pipeline::{base_tree, connect_cluster, observe, plan, verify, work_tree};
+use crate::runtime::{self, Exit};
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+    /// Text for people, or JSON
+    #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
+    output: Format,
+    /// Longest time to wait for what is pending
+    #[arg(long, default_value = "0s", value_name = "TIME", env = "BPCTL_WAIT")]
+    wait: Period,
+}
+
+/// Runs the command: it looks and says; `apply` writes the outcome down.
+pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<Exit, CommandError> {
+    let session = session(global).await?;
+    let catalog = work_tree(&session.repository)?.catalog;
+    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let forge = session.forge.reading();
+    let tip = forge.base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
+    let (_, rules) = base_tree(&session.repository, &tip)?;
+    let place = plan::place(rules.get(), &environment)?;
+    let cluster = connect_cluster(place, session.repository.work_tree()).await?;
+    let deadline = args.wait.after(runtime::now());
+    let reports = loop {
+        let observation = observe(&environment, place, &[rules.get()], &cluster, forge).await?.observation;
+        let open = verify::open(&session, &environment, &rules, &observation).await?;
+        let reports: Vec<_> = open
+            .into_iter()
+            .filter_map(|(blueprint, operation)| {
+                let report = verify::look(place, &rules, &environment, &blueprint, &operation, &observation)?;
+                Some(verify::Verified { blueprint, operation, report })
+            })
+            .collect();
+        let pending = reports.iter().any(|verified| verified.report.outcome == Outcome::Pending);
+        if !pending || runtime::now() >= deadline {
+            break reports;
+        }
+        runtime::sleep(Period::from_millis(500)).await;
+    };
+    let failed = reports.iter().any(|verified| verified.report.outcome == Outcome::Failure);
+    match args.output {
+        Format::Json => output.json(&serde_json::json!({
+            "schemaVersion": 1,
+            "environment": environment,
+            "verified": reports.iter().map(|v| serde_json::json!({"blueprint": v.blueprint, "pull": v.operation.pull, "report": v.report})).collect::<Vec<_>>(),
+        })),
+        Format::Text if reports.is_empty() => output.data("nothing to verify: no merged change of the last day is open"),
+        Format::Text => {
+            for verified in &reports {
+                let url = forge.pull_url(verified.operation.pull);
+                output.data(&format!("{}  {url}  {}: {}", verified.blueprint, verified.report.outcome, verify::summary(&verified.report)));
+            }
+        }
+    }
+    Ok(if failed { Exit::Found } else { Exit::Fine })
+}

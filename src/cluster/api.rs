@@ -1,0 +1,128 @@
+//! Requests to one API server: bytes in, bytes out, errors by cause.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use bpctl_core::model::Untrusted;
+use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
+use http::{Method, Request, StatusCode};
+use kube::Client;
+use kube::client::Body;
+
+use super::ClusterError;
+
+/// How long one answer may take. The server itself ends a request after 60 s.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// What is kept of a server's message, in bytes.
+const SAID_LIMIT: usize = 2000;
+
+/// An API server.
+#[derive(Clone)]
+pub(super) struct Api {
+    client: Client,
+}
+
+/// An attempt that failed, and whether to try again.
+struct Fault {
+    error: ClusterError,
+    again: bool,
+    after: Option<Duration>,
+}
+
+impl Api {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Reads. What may pass by itself (broken connections, 429, 5xx) is tried up to three times in all (Z8).
+    pub(super) async fn get(&self, path: &str, attempt: &str) -> Result<Vec<u8>, ClusterError> {
+        let pauses = ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)).with_max_times(2);
+        (|| async { self.once(Method::GET, path, None, attempt).await })
+            .retry(pauses.with_jitter())
+            .when(|fault| fault.again)
+            .adjust(|fault, pause| pause.map(|pause| fault.after.map_or(pause, |after| after.max(pause))))
+            .await
+            .map_err(|fault| fault.error)
+    }
+
+    /// Applies, once: whoever gets no answer reads before trying again (Z3, Z8).
+    pub(super) async fn apply(&self, path: &str, body: Vec<u8>, attempt: &str) -> Result<Vec<u8>, ClusterError> {
+        self.once(Method::PATCH, path, Some(body), attempt).await.map_err(|fault| fault.error)
+    }
+
+    async fn once(&self, method: Method, path: &str, body: Option<Vec<u8>>, attempt: &str) -> Result<Vec<u8>, Fault> {
+        let final_error = |error| Fault { error, again: false, after: None };
+        let mut request = Request::builder().method(method).uri(path).header(ACCEPT, "application/json");
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/apply-patch+yaml");
+        }
+        let request = request.body(body.map_or_else(Body::empty, Body::from)).map_err(|source| {
+            final_error(ClusterError::Malformed { attempt: attempt.into(), why: source.to_string() })
+        })?;
+        let exchange = async {
+            let response = self.client.send(request).await?;
+            let status = response.status();
+            let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+            let body = Vec::from(response.into_body().collect_bytes().await?);
+            Ok::<_, kube::Error>((status, after, body))
+        };
+        match tokio::time::timeout(PATIENCE, exchange).await {
+            Err(_) => Err(final_error(ClusterError::Slow { attempt: attempt.into(), seconds: PATIENCE.as_secs() })),
+            Ok(Err(error)) => Err(failed(error, attempt)),
+            Ok(Ok((status, _, body))) if status.is_success() => Ok(body),
+            Ok(Ok((status, after, body))) => {
+                let after = after.map(|seconds| Duration::from_secs(seconds.min(10)));
+                let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+                Err(Fault { error: refused(status, &body, attempt), again, after })
+            }
+        }
+    }
+}
+
+fn failed(error: kube::Error, attempt: &str) -> Fault {
+    let attempt = attempt.to_owned();
+    match error {
+        kube::Error::Auth(source) => {
+            Fault { error: ClusterError::Credentials { attempt, source: source.into() }, again: false, after: None }
+        }
+        error => {
+            // A certificate that is not trusted now will not be trusted in 100 ms.
+            let again = !causes(&error).any(<dyn StdError>::is::<rustls::Error>);
+            let source: Box<dyn StdError + Send + Sync> = match error {
+                kube::Error::Service(source) => source,
+                other => other.into(),
+            };
+            Fault { error: ClusterError::Unreachable { attempt, source }, again, after: None }
+        }
+    }
+}
+
+/// An error and what it rests on; `io::Error` hides from `source` what it wraps.
+fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    fn next<'e>(cause: &&'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+        let cause: &'e (dyn StdError + 'static) = *cause;
+        match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => cause.source(),
+        }
+    }
+    std::iter::successors(Some(error), next)
+}
+
+fn refused(status: StatusCode, body: &[u8], attempt: &str) -> ClusterError {
+    #[derive(serde::Deserialize)]
+    struct Status {
+        message: String,
+    }
+    let text = serde_json::from_slice::<Status>(body)
+        .map_or_else(|_| String::from_utf8_lossy(body.get(..SAID_LIMIT).unwrap_or(body)).into_owned(), |s| s.message);
+    let said = Untrusted::new(text.get(..text.floor_char_boundary(SAID_LIMIT)).unwrap_or_default());
+    let attempt = attempt.to_owned();
+    match status.as_u16() {
+        401 | 403 => ClusterError::Forbidden { attempt, said },
+        409 => ClusterError::Conflict { attempt, said },
+        400 | 422 => ClusterError::Invalid { attempt, said },
+        status => ClusterError::Refused { attempt, status, said },
+    }
+}

@@ -1,0 +1,308 @@
+//! Pages of lists: read whole, thinned while they are read.
+
+use std::fmt;
+
+use bpctl_core::model::Name;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value as Json};
+
+/// Which list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    Deployments,
+    Pods,
+}
+
+impl Listed {
+    /// The plural, as in URLs and file names.
+    pub(super) fn plural(self) -> &'static str {
+        match self {
+            Self::Deployments => "deployments",
+            Self::Pods => "pods",
+        }
+    }
+
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Self::Deployments => "/apis/apps/v1",
+            Self::Pods => "/api/v1",
+        }
+    }
+
+    fn type_of(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Deployments => ("apps/v1", "Deployment"),
+            Self::Pods => ("v1", "Pod"),
+        }
+    }
+
+    fn keep(self) -> &'static Keep {
+        match self {
+            Self::Deployments => &Keep::All,
+            Self::Pods => &POD,
+        }
+    }
+}
+
+/// Whether a text can be a namespace, and so part of a URL or a file's path.
+pub(super) fn is_namespace(text: &str) -> bool {
+    Name::new(text).is_ok()
+}
+
+/// What stands at the top of a page.
+#[derive(Deserialize, Default)]
+pub(super) struct Head {
+    #[serde(default)]
+    pub(super) metadata: HeadMetadata,
+    #[allow(dead_code)] // Only its presence counts: an object without items is no list.
+    items: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct HeadMetadata {
+    pub(super) r#continue: Option<String>,
+    pub(super) resource_version: Option<String>,
+}
+
+/// Reads a page's head without building its items: the next page can be on its way while this one is decoded.
+pub(super) fn head(page: &[u8]) -> Result<HeadMetadata, String> {
+    let head: Head = serde_json::from_slice(page).map_err(|error| format!("it is not JSON: {error}"))?;
+    if head.items.is_none() {
+        return Err("it is not a list".into());
+    }
+    Ok(head.metadata)
+}
+
+/// The items of one page, each checked.
+pub(super) fn items(page: &[u8], listed: Listed, namespace: &str) -> Result<Vec<Json>, String> {
+    let keep = Keep::Map(LIST_OF[listed as usize]);
+    let mut reader = serde_json::Deserializer::from_slice(page);
+    let list = keep.deserialize(&mut reader).and_then(|list| reader.end().map(|()| list));
+    let list = list.map_err(|error| format!("it is not JSON: {error}"))?;
+    checked(list, listed, namespace)
+}
+
+/// The items of a list that was read already, each checked: of the right type, in the namespace, with a name.
+pub(super) fn checked(mut list: Json, listed: Listed, namespace: &str) -> Result<Vec<Json>, String> {
+    let Some(Json::Array(mut items)) = list.get_mut("items").map(Json::take) else {
+        return Err("it is not a list".into());
+    };
+    let (api_version, kind) = listed.type_of();
+    for (position, item) in items.iter_mut().enumerate() {
+        let wrong = |what: &str| format!("item {position} {what}");
+        let Json::Object(map) = item else { return Err(wrong("is not an object")) };
+        // Items of a server's list do not name their type; those of `kubectl get` do.
+        for (key, expected) in [("apiVersion", api_version), ("kind", kind)] {
+            if map.entry(key).or_insert_with(|| expected.into()).as_str() != Some(expected) {
+                return Err(wrong(&format!("is no {kind} of {api_version}")));
+            }
+        }
+        let metadata = |key: &str| map.get("metadata").and_then(|metadata| metadata.get(key)).and_then(Json::as_str);
+        if metadata("name").unwrap_or_default().is_empty() || metadata("uid").unwrap_or_default().is_empty() {
+            return Err(wrong("has no name or no uid"));
+        }
+        if metadata("namespace") != Some(namespace) {
+            return Err(wrong("is of another namespace"));
+        }
+    }
+    Ok(items)
+}
+
+/// Thins the items of a list that was read in another way than by [`items`].
+pub(super) fn thin(item: &Json, listed: Listed) -> Json {
+    listed.keep().deserialize(item).unwrap_or(Json::Null)
+}
+
+/// Which parts of a value are kept; the rest is skipped unread.
+enum Keep {
+    All,
+    Map(&'static [(&'static str, Keep)]),
+    Each(&'static Keep),
+}
+
+const LIST_OF: [&[(&str, Keep)]; 2] = [&[("items", Keep::Each(&Keep::All))], &[("items", Keep::Each(&POD))]];
+
+/// All that `bpctl_core::observe::pod_from_json` and `group_pods` look at. Environment variables, annotations and the rest of
+/// a pod are never kept.
+static POD: Keep = Keep::Map(&[
+    ("apiVersion", Keep::All),
+    ("kind", Keep::All),
+    (
+        "metadata",
+        Keep::Map(&[
+            ("creationTimestamp", Keep::All),
+            ("deletionTimestamp", Keep::All),
+            ("labels", Keep::Map(&[("pod-template-hash", Keep::All)])),
+            ("name", Keep::All),
+            ("namespace", Keep::All),
+            ("ownerReferences", Keep::All),
+            ("uid", Keep::All),
+        ]),
+    ),
+    ("spec", Keep::Map(&[("containers", CONTAINERS), ("initContainers", CONTAINERS), ("overhead", Keep::All)])),
+    (
+        "status",
+        Keep::Map(&[
+            ("conditions", Keep::All),
+            ("containerStatuses", STATUSES),
+            ("initContainerStatuses", STATUSES),
+            ("phase", Keep::All),
+            ("reason", Keep::All),
+        ]),
+    ),
+]);
+const CONTAINERS: Keep = Keep::Each(&Keep::Map(&[
+    ("name", Keep::All),
+    ("resources", Keep::Map(&[("requests", Keep::All)])),
+    ("restartPolicy", Keep::All),
+]));
+const STATUSES: Keep = Keep::Each(&Keep::Map(&[
+    ("lastState", Keep::All),
+    ("name", Keep::All),
+    ("restartCount", Keep::All),
+    ("state", Keep::All),
+]));
+
+impl<'de> DeserializeSeed<'de> for &Keep {
+    type Value = Json;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        match self {
+            Keep::All => Json::deserialize(deserializer),
+            _ => deserializer.deserialize_any(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for &Keep {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(value.into())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(value.into())
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(value.into())
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+        Ok(value.into())
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(value.into())
+    }
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Json, A::Error> {
+        let each = match self {
+            Keep::Each(each) => each,
+            // A list where a mapping belongs: kept, for whoever reads it to refuse.
+            _ => &Keep::All,
+        };
+        let mut items = Vec::new();
+        while let Some(item) = sequence.next_element_seed(each)? {
+            items.push(item);
+        }
+        Ok(Json::Array(items))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+        let Keep::Map(kept) = self else {
+            return Json::deserialize(serde::de::value::MapAccessDeserializer::new(map));
+        };
+        let mut object = Map::new();
+        while let Some(key) = map.next_key_seed(KeyAmong(kept))? {
+            match key {
+                Some((name, keep)) => {
+                    let value = map.next_value_seed(keep)?;
+                    object.insert((*name).to_owned(), value);
+                }
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+/// Finds a key among those kept, without an allocation.
+struct KeyAmong(&'static [(&'static str, Keep)]);
+
+impl<'de> DeserializeSeed<'de> for KeyAmong {
+    type Value = Option<&'static (&'static str, Keep)>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeyAmong {
+    type Value = Option<&'static (&'static str, Keep)>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().find(|(name, _)| *name == key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bpctl_core::observe::pod_from_json;
+
+    fn pod() -> Json {
+        serde_json::json!({
+            "metadata": {"name": "web-7d-x", "namespace": "shop", "uid": "u1", "creationTimestamp": "2026-01-01T00:00:00Z",
+                "annotations": {"huge": "x".repeat(1000)}, "managedFields": [{"manager": "k"}],
+                "labels": {"pod-template-hash": "7d", "app": "web"},
+                "ownerReferences": [{"kind": "ReplicaSet", "name": "web-7d", "controller": true}]},
+            "spec": {"containers": [{"name": "web", "env": [{"name": "TOKEN", "value": "hunter2"}],
+                "resources": {"requests": {"cpu": "100m", "memory": "1Gi"}, "limits": {"cpu": "1"}}}]},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:05Z"}],
+                "containerStatuses": [{"name": "web", "image": "i", "restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}]},
+        })
+    }
+
+    #[test]
+    fn a_thinned_pod_says_the_same_and_holds_no_environment() {
+        let page = serde_json::json!({"kind": "PodList", "metadata": {}, "items": [pod()]}).to_string();
+        let thinned = items(page.as_bytes(), Listed::Pods, "shop").expect("a page");
+        assert_eq!(pod_from_json(&thinned[0]), pod_from_json(&pod()));
+        assert!(pod_from_json(&thinned[0]).is_some());
+        assert!(!thinned[0].to_string().contains("hunter2"), "{}", thinned[0]);
+        assert_eq!(group(&thinned), ["web"]);
+        let mut whole = pod();
+        whole["apiVersion"] = "v1".into();
+        whole["kind"] = "Pod".into();
+        assert_eq!(thin(&whole, Listed::Pods), thinned[0]);
+    }
+
+    fn group(items: &[Json]) -> Vec<String> {
+        bpctl_core::observe::group_pods(items).into_keys().collect()
+    }
+
+    #[test]
+    fn what_is_no_whole_list_of_the_namespace_is_refused() {
+        for (page, why) in [
+            ("{\"items\": [", "not JSON"),
+            ("{}", "not a list"),
+            ("{\"items\": null}", "not a list"),
+            ("{\"items\": [3]}", "not an object"),
+            ("{\"items\": [{\"metadata\": {\"namespace\": \"shop\", \"uid\": \"u\"}}]}", "no name"),
+            (
+                "{\"items\": [{\"metadata\": {\"name\": \"a\", \"uid\": \"u\", \"namespace\": \"other\"}}]}",
+                "another namespace",
+            ),
+            ("{\"items\": [{\"kind\": \"Secret\", \"metadata\": {\"name\": \"a\"}}]}", "is no Deployment"),
+            ("{\"items\": []} x", "not JSON"),
+        ] {
+            let error = items(page.as_bytes(), Listed::Deployments, "shop").expect_err(page);
+            assert!(error.contains(why), "{page}: {error}");
+        }
+        assert!(head(b"{\"kind\": \"Status\"}").is_err());
+    }
+}

@@ -1,0 +1,414 @@
+//! The live API.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bpctl_core::govern::ApplyPermit;
+use bpctl_core::model::{Digest, ObjectRef};
+use bpctl_core::observe::{Known, LiveObject, ObservedFrom, TypeSchema, Unknown};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::Value as Json;
+use tokio::task::JoinSet;
+
+use super::api::Api;
+use super::list::{self, Listed};
+use super::openapi::{self, SchemaFile};
+use super::{Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, NamespaceListing, RawListing};
+
+/// Objects per page, as `kubectl` asks.
+const PAGE: usize = 500;
+/// No namespace has so many pages; a server that says so goes in circles.
+const MAX_PAGES: usize = 1000;
+/// How often a list that expires under way is begun anew (Z10).
+const MAX_LISTS: usize = 3;
+/// Namespaces looked at side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// How to get to a cluster.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectOptions {
+    /// The kubeconfig; `None`: what `KUBECONFIG` names, else `~/.kube/config`.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context; `None`: the current one.
+    pub context: Option<String>,
+    /// Use the pod's service account; the others are not looked at.
+    pub in_cluster: bool,
+    /// Where derived schemas are kept between runs; deleting the folder costs time only.
+    pub schema_cache: Option<PathBuf>,
+}
+
+/// A cluster behind its API.
+#[derive(Clone)]
+pub struct LiveCluster {
+    api: Api,
+    context: String,
+    schema_cache: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for LiveCluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LiveCluster").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+impl LiveCluster {
+    /// Reads the configuration and prepares a client; nothing is asked yet.
+    pub async fn connect(options: ConnectOptions) -> Result<Self, ClusterError> {
+        let failed = |attempt: String, source: Box<dyn std::error::Error + Send + Sync>| ClusterError::Config {
+            attempt,
+            source,
+        };
+        let (mut config, context) = if options.in_cluster {
+            let config = kube::Config::incluster()
+                .map_err(|error| failed("use the pod's service account".into(), error.into()))?;
+            (config, "in-cluster".to_owned())
+        } else {
+            let (kubeconfig, file) = match &options.kubeconfig {
+                Some(file) => (Kubeconfig::read_from(file), format!("the kubeconfig {}", file.display())),
+                None => (Kubeconfig::read(), "the kubeconfig".into()),
+            };
+            let kubeconfig = kubeconfig.map_err(|error| failed(format!("read {file}"), error.into()))?;
+            let context = options.context.or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
+            let attempt = format!("use context {context} of {file}");
+            let choice = KubeConfigOptions { context: Some(context.clone()), cluster: None, user: None };
+            let config = kube::Config::from_custom_kubeconfig(kubeconfig, &choice).await;
+            (config.map_err(|error| failed(attempt, error.into()))?, context)
+        };
+        // Retries are ours: reads only, bounded (Z8).
+        config.default_retry = false;
+        config.connect_timeout = Some(std::time::Duration::from_secs(5));
+        let agent = concat!("bpctl/", env!("CARGO_PKG_VERSION"));
+        config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
+        let client = kube::Client::try_from(config)
+            .map_err(|error| failed(format!("prepare a client for context {context}"), error.into()))?;
+        Ok(Self { api: Api::new(client), context, schema_cache: options.schema_cache })
+    }
+
+    /// The kubeconfig's context, or `in-cluster`.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The server's version, `1.36`.
+    pub async fn version(&self) -> Result<String, ClusterError> {
+        #[derive(serde::Deserialize)]
+        struct Version {
+            major: String,
+            minor: String,
+        }
+        let attempt = format!("read the version of context {}", self.context);
+        let body = self.api.get("/version", &attempt).await?;
+        let version: Version = parse(&body, &attempt)?;
+        // Some providers write `27+`.
+        let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+        Ok(format!("{}.{}", digits(&version.major), digits(&version.minor)))
+    }
+
+    /// The namespace as a snapshot records it.
+    pub async fn raw_namespace(&self, namespace: &str) -> RawListing {
+        if !list::is_namespace(namespace) {
+            let why = "that is no name of a namespace".into();
+            let attempt = format!("list a namespace of context {}", self.context);
+            return RawListing::unknown(ClusterError::Malformed { attempt, why }.into_unknown());
+        }
+        let (deployments, pods) =
+            tokio::join!(self.list(Listed::Deployments, namespace), self.list(Listed::Pods, namespace));
+        RawListing { deployments, pods }
+    }
+
+    /// What the server would store if this were applied: a dry run, for `--exact`. It needs the right to PATCH.
+    pub async fn dry_run(
+        &self,
+        object: &ObjectRef,
+        uid: Option<&str>,
+        manifest: &Json,
+    ) -> Result<LiveObject, ClusterError> {
+        let attempt = format!("try {object} in namespace {} of context {}", object.namespace, self.context);
+        let path = object_path(object)?;
+        self.patch(object, &path, uid, manifest, true, &attempt).await
+    }
+
+    async fn list(&self, listed: Listed, namespace: &str) -> Known<Vec<Json>> {
+        let attempt = format!("list {} in namespace {namespace} of context {}", listed.plural(), self.context);
+        for _ in 0..MAX_LISTS {
+            match self.list_once(listed, namespace, &attempt).await {
+                Ok(items) => return Known::Known(items),
+                Err(ClusterError::Refused { status: 410, .. }) => {}
+                Err(error) => return Known::Unknown(error.into_unknown()),
+            }
+        }
+        let why = format!("it expired while it was read, {MAX_LISTS} times");
+        Known::Unknown(ClusterError::Incomplete { attempt, why }.into_unknown())
+    }
+
+    async fn list_once(&self, listed: Listed, namespace: &str, attempt: &str) -> Result<Vec<Json>, ClusterError> {
+        let malformed = |why: String| ClusterError::Malformed { attempt: attempt.into(), why };
+        let first = format!("{}/namespaces/{namespace}/{}?limit={PAGE}", listed.prefix(), listed.plural());
+        let mut path = first.clone();
+        let mut version = None;
+        // A page is decoded while the next one is on its way.
+        let mut pages = Vec::new();
+        loop {
+            let page = self.api.get(&path, attempt).await?;
+            let head = list::head(&page).map_err(malformed)?;
+            if *version.get_or_insert_with(|| head.resource_version.clone()) != head.resource_version {
+                let why = "its pages are not of one version".into();
+                return Err(ClusterError::Incomplete { attempt: attempt.into(), why });
+            }
+            let namespace = namespace.to_owned();
+            pages.push(tokio::task::spawn_blocking(move || list::items(&page, listed, &namespace)));
+            let Some(token) = head.r#continue.filter(|token| !token.is_empty()) else { break };
+            if pages.len() >= MAX_PAGES {
+                let why = format!("it has more than {MAX_PAGES} pages");
+                return Err(ClusterError::Incomplete { attempt: attempt.into(), why });
+            }
+            let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+            path = format!("{first}&continue={token}");
+        }
+        let mut items = Vec::new();
+        for page in pages {
+            items.append(&mut page.await.map_err(|error| malformed(error.to_string()))?.map_err(malformed)?);
+        }
+        Ok(items)
+    }
+
+    async fn schema(&self, api_version: &str, kind: &str) -> Result<TypeSchema, ClusterError> {
+        let attempt = format!("read the types of {kind} ({api_version}) of context {}", self.context);
+        let index: Json = parse(&self.api.get("/openapi/v3", &attempt).await?, &attempt)?;
+        let unsupported =
+            || ClusterError::Unsupported(format!("couldn't {attempt}: the API server does not describe it"));
+        let path = openapi::document_path(&index, api_version).ok_or_else(unsupported)?;
+        // The path holds the hash of the document, so that a cached schema is never older than the server's.
+        let cached = self.schema_cache.as_ref().filter(|_| path.contains("?hash=")).map(|folder| {
+            let name = Digest::of_bytes(format!("1 {path} {api_version} {kind}").as_bytes());
+            (folder.clone(), folder.join(format!("{name}.json")))
+        });
+        if let Some(schema) = cached.as_ref().and_then(|(_, file)| read_cached(file)) {
+            return Ok(schema);
+        }
+        let document = self.api.get(&path, &attempt).await?;
+        let (group, version) = openapi::split(api_version);
+        let document: Json = parse(&document, &attempt)?;
+        let schema = openapi::derive(&document, group, version, kind).ok_or_else(unsupported)?;
+        if let Some((folder, file)) = cached {
+            // A cache that cannot be written costs time only.
+            let _ = write_cached(&folder, &file, &schema);
+        }
+        Ok(schema)
+    }
+
+    /// The live object; `None`: there is none.
+    async fn get(&self, object: &ObjectRef, path: &str, attempt: &str) -> Result<Option<LiveObject>, ClusterError> {
+        match self.api.get(path, attempt).await {
+            Ok(body) => live_object(object, &body, attempt).map(Some),
+            Err(ClusterError::Refused { status: 404, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn patch(
+        &self,
+        object: &ObjectRef,
+        path: &str,
+        uid: Option<&str>,
+        manifest: &Json,
+        dry_run: bool,
+        attempt: &str,
+    ) -> Result<LiveObject, ClusterError> {
+        let body = apply_body(object, uid, manifest, attempt)?;
+        // Fields are taken over only from the object that was judged: where there was none, whoever made one meanwhile keeps
+        // what is theirs and the server answers a conflict.
+        let force = uid.is_some();
+        let dry_run = if dry_run { "&dryRun=All" } else { "" };
+        let path = format!("{path}?fieldManager={FIELD_MANAGER}&force={force}&fieldValidation=Strict{dry_run}");
+        let answer = self.api.apply(&path, body, attempt).await?;
+        live_object(object, &answer, attempt)
+    }
+
+    /// What a permit carries out; not visible outside this folder, so that nothing is applied without one.
+    pub(super) async fn apply_object(
+        &self,
+        object: &ObjectRef,
+        uid: Option<&str>,
+        manifest: &Json,
+        dry_run: bool,
+    ) -> Result<Applied, ClusterError> {
+        let attempt = format!("apply {object} in namespace {} of context {}", object.namespace, self.context);
+        let path = object_path(object)?;
+        let before = self.get(object, &path, &attempt).await?;
+        same_object(uid, before.as_ref().map(|live| live.uid.as_str()), &attempt)?;
+        let after = self.patch(object, &path, uid, manifest, dry_run, &attempt).await?;
+        same_object(uid.or(Some(&after.uid)), Some(&after.uid), &attempt)?;
+        let changed = before.is_none_or(|before| substance(&before.body) != substance(&after.body));
+        Ok(Applied {
+            generation: after.body.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or(0),
+            uid: after.uid,
+            resource_version: after.resource_version,
+            changed,
+        })
+    }
+}
+
+#[async_trait]
+impl Cluster for LiveCluster {
+    async fn origin(&self) -> Result<ObservedFrom, ClusterError> {
+        Ok(ObservedFrom::Live { context: self.context.clone(), version: self.version().await? })
+    }
+
+    async fn list_namespace(&self, namespace: &str) -> NamespaceListing {
+        self.raw_namespace(namespace).await.into()
+    }
+
+    async fn list_namespaces(&self, namespaces: &[String]) -> BTreeMap<String, NamespaceListing> {
+        let mut waiting = namespaces.iter().cloned();
+        let mut running = JoinSet::new();
+        let mut listings = BTreeMap::new();
+        loop {
+            while running.len() < SIDE_BY_SIDE {
+                let Some(namespace) = waiting.next() else { break };
+                let cluster = self.clone();
+                running.spawn(async move { (cluster.list_namespace(&namespace).await, namespace) });
+            }
+            match running.join_next().await {
+                Some(Ok((listing, namespace))) => drop(listings.insert(namespace, listing)),
+                Some(Err(_)) => {}
+                None => break,
+            }
+        }
+        for namespace in namespaces {
+            // A task that broke down has left no answer.
+            listings.entry(namespace.clone()).or_insert_with(|| {
+                let attempt = format!("list namespace {namespace} of context {}", self.context);
+                let why = "bpctl's own reader broke down".into();
+                RawListing::unknown(ClusterError::Malformed { attempt, why }.into_unknown()).into()
+            });
+        }
+        listings
+    }
+
+    async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema> {
+        match self.schema(api_version, kind).await {
+            Ok(schema) => Known::Known(schema),
+            Err(error) => Known::Unknown(Unknown::from(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl ClusterWrite for LiveCluster {
+    async fn apply(&self, permit: ApplyPermit, dry_run: bool) -> Result<Applied, ClusterError> {
+        self.apply_object(permit.object(), permit.uid(), permit.manifest(), dry_run).await
+    }
+}
+
+/// The object that was judged is the one that is there (T44).
+pub(super) fn same_object(judged: Option<&str>, found: Option<&str>, attempt: &str) -> Result<(), ClusterError> {
+    let why = match (judged, found) {
+        (judged, found) if judged == found => return Ok(()),
+        (None, _) => "it did not exist when this was judged, and does now",
+        (_, None) => "it is gone",
+        _ => "another object has its name now",
+    };
+    Err(ClusterError::Replaced { attempt: attempt.into(), why: why.into() })
+}
+
+/// The manifest as it is applied: for this object alone, without what only the server writes.
+pub(super) fn desired(object: &ObjectRef, manifest: &Json, attempt: &str) -> Result<Json, ClusterError> {
+    let malformed = |why: &str| ClusterError::Malformed { attempt: attempt.into(), why: why.into() };
+    let mut body = manifest.clone();
+    let is = |key: &str, expected: &str| manifest.get(key).and_then(Json::as_str) == Some(expected);
+    if !is("apiVersion", &object.api_version) || !is("kind", &object.kind) {
+        return Err(malformed("the permit's manifest is of another kind than its object"));
+    }
+    let map = body.as_object_mut().ok_or_else(|| malformed("the permit's manifest is not an object"))?;
+    map.remove("status");
+    let metadata = map.get_mut("metadata").and_then(Json::as_object_mut);
+    let metadata = metadata.ok_or_else(|| malformed("the permit's manifest has no metadata"))?;
+    for key in ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"] {
+        metadata.remove(key);
+    }
+    let namespace = metadata.entry("namespace").or_insert_with(|| object.namespace.clone().into());
+    if namespace.as_str() != Some(&object.namespace) {
+        return Err(malformed("the permit's manifest is of another namespace than its object"));
+    }
+    if metadata.get("name").and_then(Json::as_str) != Some(&object.name) {
+        return Err(malformed("the permit's manifest has another name than its object"));
+    }
+    Ok(body)
+}
+
+fn apply_body(object: &ObjectRef, uid: Option<&str>, manifest: &Json, attempt: &str) -> Result<Vec<u8>, ClusterError> {
+    let mut body = desired(object, manifest, attempt)?;
+    if let Some(uid) = uid {
+        // The server refuses the apply where the object has another one.
+        body["metadata"]["uid"] = uid.into();
+    }
+    Ok(body.to_string().into_bytes())
+}
+
+/// What an object says, without bookkeeping and status.
+pub(super) fn substance(body: &Json) -> Json {
+    let mut body = body.clone();
+    if let Some(map) = body.as_object_mut() {
+        map.remove("status");
+        if let Some(metadata) = map.get_mut("metadata").and_then(Json::as_object_mut) {
+            for key in ["generation", "managedFields", "resourceVersion"] {
+                metadata.remove(key);
+            }
+            // Written by the Deployment controller, not by whoever applies.
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Json::as_object_mut) {
+                annotations.remove("deployment.kubernetes.io/revision");
+            }
+            if metadata.get("annotations").and_then(Json::as_object).is_some_and(serde_json::Map::is_empty) {
+                metadata.remove("annotations");
+            }
+        }
+    }
+    body
+}
+
+fn object_path(object: &ObjectRef) -> Result<String, ClusterError> {
+    if (object.api_version.as_str(), object.kind.as_str()) != ("apps/v1", "Deployment") {
+        return Err(ClusterError::Unsupported(format!("bpctl applies Deployments of apps/v1 only, not {object}")));
+    }
+    let name_is_good = !object.name.is_empty()
+        && object.name.len() <= 253
+        && object.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+        && object.name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !name_is_good || !list::is_namespace(&object.namespace) {
+        return Err(ClusterError::Unsupported(format!("{object} has no name that Kubernetes takes")));
+    }
+    Ok(format!("/apis/apps/v1/namespaces/{}/deployments/{}", object.namespace, object.name))
+}
+
+fn live_object(object: &ObjectRef, body: &[u8], attempt: &str) -> Result<LiveObject, ClusterError> {
+    let body: Json = parse(body, attempt)?;
+    let live = LiveObject::from_json(&object.api_version, &object.kind, body);
+    live.filter(|live| live.reference == *object && !live.uid.is_empty())
+        .ok_or_else(|| ClusterError::Malformed { attempt: attempt.into(), why: "the answer is another object".into() })
+}
+
+fn parse<T: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<T, ClusterError> {
+    serde_json::from_slice(body).map_err(|error| ClusterError::Malformed {
+        attempt: attempt.into(),
+        why: format!("the answer is no JSON: {error}"),
+    })
+}
+
+fn read_cached(file: &Path) -> Option<TypeSchema> {
+    let file: SchemaFile = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    (file.schema_version == 1).then_some(file.schema)
+}
+
+fn write_cached(folder: &Path, file: &Path, schema: &TypeSchema) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let text = serde_json::to_vec(&SchemaFile { schema_version: 1, schema: schema.clone() })?;
+    super::record::write_whole(file, &text)
+}
+
+impl From<ClusterError> for Unknown {
+    fn from(error: ClusterError) -> Self {
+        error.into_unknown()
+    }
+}

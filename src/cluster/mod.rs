@@ -1,0 +1,105 @@
+//! Clusters: where workloads run. One concept, two sources, the live API and a snapshot folder, with the same answers.
+//!
+//! A planner is handed a `&dyn Cluster` and so cannot write (B4). A list arrives whole or is unknown: a short one never passes
+//! for a complete one (Z9, T42). Calls are constant per kind, namespace and page. Secrets are never fetched.
+
+mod api;
+mod error;
+mod list;
+#[expect(clippy::disallowed_methods, reason = "the folder of cached schemas")]
+mod live;
+mod openapi;
+#[expect(clippy::disallowed_methods, reason = "writes snapshot folders")]
+mod record;
+mod server_side;
+#[expect(clippy::disallowed_methods, reason = "reads snapshot folders")]
+mod snapshot;
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make folders, servers and processes")]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bpctl_core::govern::ApplyPermit;
+use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, group_pods};
+use serde_json::Value as Json;
+
+pub use error::ClusterError;
+pub use live::{ConnectOptions, LiveCluster};
+pub use openapi::derive;
+pub use record::{RecordedUsage, SnapshotHeader, record};
+pub use snapshot::SnapshotCluster;
+
+/// The field manager of bpctl's own applies.
+pub const FIELD_MANAGER: &str = "bpctl";
+
+/// One namespace's workloads and their pods.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamespaceListing {
+    /// All Deployments.
+    pub deployments: Known<Vec<LiveObject>>,
+    /// All pods that a Deployment owns, by its name; a Deployment without pods has no entry.
+    pub pods: Known<BTreeMap<String, Vec<Pod>>>,
+}
+
+/// One namespace as a snapshot holds it: the API server's own JSON. Deployments are whole; pods keep only what decisions
+/// need of them, so their environment is not in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawListing {
+    /// All Deployments.
+    pub deployments: Known<Vec<Json>>,
+    /// All pods.
+    pub pods: Known<Vec<Json>>,
+}
+
+impl RawListing {
+    /// Neither is known, for the same reason.
+    fn unknown(reason: bpctl_core::observe::Unknown) -> Self {
+        Self { deployments: Known::Unknown(reason.clone()), pods: Known::Unknown(reason) }
+    }
+}
+
+impl From<RawListing> for NamespaceListing {
+    fn from(raw: RawListing) -> Self {
+        // Each has a name: the readers of lists have refused those that lack one.
+        let objects = |items: Vec<Json>| {
+            items.into_iter().filter_map(|body| LiveObject::from_json("apps/v1", "Deployment", body)).collect()
+        };
+        Self { deployments: raw.deployments.map(objects), pods: raw.pods.map(|items| group_pods(&items)) }
+    }
+}
+
+/// What an apply did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The object's identity.
+    pub uid: String,
+    /// The version that it has now.
+    pub resource_version: String,
+    /// The generation that it has now; its rollout is done when the status has observed that one.
+    pub generation: i64,
+    /// Whether anything but bookkeeping and status changed.
+    pub changed: bool,
+}
+
+/// The reading half. What cannot be seen whole is unknown in the answer, never an error.
+#[async_trait]
+pub trait Cluster: Send + Sync {
+    /// Where this is, for the observation: context or folder, and the server's version.
+    async fn origin(&self) -> Result<ObservedFrom, ClusterError>;
+    /// The namespace's Deployments and pods.
+    async fn list_namespace(&self, namespace: &str) -> NamespaceListing;
+    /// The same of several namespaces, looked at side by side.
+    async fn list_namespaces(&self, namespaces: &[String]) -> BTreeMap<String, NamespaceListing>;
+    /// Merge keys and types of one kind: `apps/v1`, `Deployment`.
+    async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema>;
+}
+
+/// The writing half. Only the effects interface calls it.
+#[async_trait]
+pub trait ClusterWrite: Cluster {
+    /// Brings one object to what the permit holds, by server-side apply under the manager `bpctl`. Nothing is applied to
+    /// another object of the same name than the one that was judged (T44). `dry_run`: only asks what would happen.
+    async fn apply(&self, permit: ApplyPermit, dry_run: bool) -> Result<Applied, ClusterError>;
+}

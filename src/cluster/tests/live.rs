@@ -1,0 +1,223 @@
+//! Faults of the live API.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bpctl_core::model::ObjectRef;
+use bpctl_core::observe::{Known, Unknown, UnknownCode};
+use serde_json::{Value as Json, json};
+
+use super::fake::Fake;
+use super::{deployment, pod};
+use crate::cluster::{Cluster as _, ClusterError, NamespaceListing};
+
+#[allow(clippy::unnecessary_wraps)] // what a script answers
+fn page(items: &[Json], next: &str) -> Option<(u16, String)> {
+    Some((
+        200,
+        json!({"kind": "L", "metadata": {"continue": next, "resourceVersion": "9"}, "items": items}).to_string(),
+    ))
+}
+
+#[allow(clippy::unnecessary_wraps)] // what a script answers
+fn status(code: u16, message: &str) -> Option<(u16, String)> {
+    Some((code, json!({"kind": "Status", "status": "Failure", "message": message, "code": code}).to_string()))
+}
+
+fn reason<T>(known: &Known<T>) -> &Unknown {
+    match known {
+        Known::Known(_) => panic!("known"),
+        Known::Unknown(unknown) => unknown,
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_and_named_to_the_server() {
+    let fake = Fake::start(|line, _| match line {
+        line if line.contains("/pods?") => page(&[pod("web-7d-x", "web")], ""),
+        line if line.contains("continue=a%2Fb%3D") => page(&[deployment("b", "2", 1)], ""),
+        _ => page(&[deployment("a", "1", 1)], "a/b="),
+    })
+    .await;
+    let NamespaceListing { deployments, pods } = fake.cluster.list_namespace("shop").await;
+    let names: Vec<_> = deployments.known().expect("whole").iter().map(|d| d.reference.name.clone()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert_eq!(pods.known().expect("whole")["web"].len(), 1);
+    assert_eq!(fake.count("GET "), 3, "one call a kind, namespace and page");
+    assert_eq!(fake.count("limit=500"), 3);
+    assert_eq!(fake.count(concat!("user-agent: bpctl/", env!("CARGO_PKG_VERSION"))), 3);
+}
+
+/// Z9
+#[tokio::test]
+async fn z9_a_list_whose_second_page_fails_is_unknown() {
+    let fake = Fake::start(|line, _| match line {
+        line if line.contains("/pods?") => page(&[], ""),
+        line if line.contains("continue=") => status(500, "etcd <b>down</b>"),
+        _ => page(&[deployment("a", "1", 1)], "t"),
+    })
+    .await;
+    let listing = fake.cluster.list_namespace("shop").await;
+    let unknown = reason(&listing.deployments);
+    assert_eq!(unknown.code, UnknownCode::Unreachable);
+    assert_eq!(
+        unknown.message,
+        "couldn't list deployments in namespace shop of context prod: the API server answered 500"
+    );
+    assert_eq!(unknown.detail.as_ref().expect("said").raw(), "etcd <b>down</b>");
+    assert!(listing.pods.known().is_some(), "the other list is whole");
+    assert_eq!(fake.count("continue="), 3, "tried again, and not for ever");
+}
+
+/// Z10
+#[tokio::test]
+async fn z10_a_list_that_expires_under_way_is_begun_anew() {
+    let expired = AtomicUsize::new(0);
+    let fake = Fake::start(move |line, _| match line {
+        line if line.contains("/pods?") && line.contains("continue=") => status(410, "expired"),
+        line if line.contains("/pods?") => page(&[pod("x", "web")], "t"),
+        line if line.contains("continue=") && expired.fetch_add(1, Ordering::SeqCst) == 0 => status(410, "expired"),
+        line if line.contains("continue=") => page(&[deployment("b", "2", 1)], ""),
+        _ => page(&[deployment("a", "1", 1)], "t"),
+    })
+    .await;
+    let listing = fake.cluster.list_namespace("shop").await;
+    assert_eq!(listing.deployments.known().expect("whole").len(), 2, "nothing twice");
+    assert_eq!(reason(&listing.pods).code, UnknownCode::Incomplete);
+    assert_eq!(fake.count("/pods?"), 6, "three lists of two pages");
+}
+
+#[tokio::test]
+async fn each_cause_has_its_code() {
+    for (answer, code) in [
+        (status(403, "no"), UnknownCode::Forbidden),
+        (status(401, "who"), UnknownCode::Forbidden),
+        (status(404, "what"), UnknownCode::Malformed),
+        (Some((200, "<html>".into())), UnknownCode::Malformed),
+        (Some((200, "{\"kind\": \"Status\"}".into())), UnknownCode::Malformed),
+        (page(&[json!({"metadata": {}})], ""), UnknownCode::Malformed),
+        (Some((302, String::new())), UnknownCode::Malformed),
+        (None, UnknownCode::Unreachable),
+    ] {
+        let shown = format!("{answer:?}");
+        let fake = Fake::start(move |_, _| answer.clone()).await;
+        let listing = fake.cluster.list_namespace("shop").await;
+        assert_eq!(reason(&listing.deployments).code, code, "{shown}");
+        assert_eq!(reason(&listing.pods).code, code, "{shown}");
+        assert!(!format!("{listing:?}").contains("hunter2"), "T38");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_two_versions_are_no_list() {
+    let fake = Fake::start(|line, _| {
+        let version = if line.contains("continue=") { "10" } else { "9" };
+        let next = if line.contains("continue=") { "" } else { "t" };
+        Some((200, json!({"metadata": {"continue": next, "resourceVersion": version}, "items": []}).to_string()))
+    })
+    .await;
+    assert_eq!(reason(&fake.cluster.list_namespace("shop").await.pods).code, UnknownCode::Incomplete);
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_namespace_asks_nothing() {
+    let fake = Fake::start(|_, _| page(&[], "")).await;
+    for name in ["", "../kube-system", "a/b", "a?b", "A"] {
+        assert!(fake.cluster.list_namespace(name).await.pods.known().is_none(), "{name}");
+    }
+    assert_eq!(fake.count(""), 0);
+}
+
+#[tokio::test]
+async fn several_namespaces_each_have_their_own_answer() {
+    let fake = Fake::start(|line, _| match line {
+        line if line.contains("/namespaces/shut/") => status(403, "no"),
+        _ => page(&[], ""),
+    })
+    .await;
+    let names: Vec<String> = (0..20).map(|n| format!("n{n}")).chain(["shut".into()]).collect();
+    let listings = fake.cluster.list_namespaces(&names).await;
+    assert_eq!(listings.len(), 21);
+    assert_eq!(listings.values().filter(|listing| listing.pods.known().is_some()).count(), 20);
+    assert!(listings["shut"].pods.known().is_none());
+}
+
+#[tokio::test]
+async fn what_may_pass_by_itself_is_asked_again_when_reading_and_never_when_writing() {
+    let calls = AtomicUsize::new(0);
+    let fake = Fake::start(move |line, _| match line {
+        line if line.starts_with("PATCH") => None,
+        line if line.contains("/deployments/web") => Some((200, deployment("web", "u", 1).to_string())),
+        _ if calls.fetch_add(1, Ordering::SeqCst) == 0 => status(429, "slow down"),
+        _ => Some((200, json!({"major": "1", "minor": "36+"}).to_string())),
+    })
+    .await;
+    assert_eq!(fake.cluster.version().await.expect("a version"), "1.36");
+    let web = ObjectRef::deployment("shop", "web");
+    let error = fake.cluster.apply_object(&web, Some("u"), &deployment("web", "u", 2), false).await.expect_err("lost");
+    assert!(error.outcome_is_open(), "{error}");
+    assert_eq!(fake.count("PATCH "), 1);
+}
+
+/// T44
+#[tokio::test]
+async fn t44_nothing_is_applied_to_another_object_of_the_same_name() {
+    let fake = Fake::start(|_, _| Some((200, deployment("web", "new", 1).to_string()))).await;
+    let web = ObjectRef::deployment("shop", "web");
+    for uid in [Some("old"), None] {
+        let error = fake.cluster.apply_object(&web, uid, &deployment("web", "x", 2), false).await.expect_err("another");
+        assert!(matches!(error, ClusterError::Replaced { .. }), "{error}");
+    }
+    assert_eq!(fake.count("PATCH "), 0);
+}
+
+#[tokio::test]
+async fn an_apply_names_the_object_and_leaves_out_what_the_server_writes() {
+    let fake = Fake::start(|line, body| match line {
+        line if line.starts_with("GET") => Some((200, deployment("web", "u", 1).to_string())),
+        _ if body.contains("\"replicas\":3") => Some((200, deployment("web", "u", 3).to_string())),
+        _ => status(422, "no"),
+    })
+    .await;
+    let web = ObjectRef::deployment("shop", "web");
+    let mut manifest = deployment("web", "elsewhere", 3);
+    manifest["status"] = json!({"replicas": 9});
+    manifest["metadata"]["managedFields"] = json!([]);
+    let applied = fake.cluster.apply_object(&web, Some("u"), &manifest, true).await.expect("applied");
+    assert!(applied.changed);
+    let request = fake.requests.lock().expect("requests").pop().expect("a request");
+    assert!(request.contains("/deployments/web?fieldManager=bpctl&force=true&fieldValidation=Strict&dryRun=All"));
+    assert!(request.contains("\"uid\":\"u\""), "{request}");
+    for part in ["managedFields", "status", "resourceVersion", "generation"] {
+        assert!(!request.contains(part), "{part}: {request}");
+    }
+    manifest["spec"]["replicas"] = json!(4);
+    let error = fake.cluster.apply_object(&web, Some("u"), &manifest, false).await.expect_err("refused");
+    assert!(matches!(&error, ClusterError::Invalid { said, .. } if said.raw() == "no"), "{error}");
+    let other = ObjectRef::deployment("shop", "other");
+    assert!(fake.cluster.apply_object(&other, Some("u"), &manifest, false).await.is_err(), "another name");
+}
+
+#[tokio::test]
+async fn a_schema_is_kept_by_the_hash_of_its_document() {
+    let hash = AtomicUsize::new(0);
+    let fake = Fake::start(move |line, _| match line {
+        line if line.ends_with("/openapi/v3") => {
+            let hash = hash.fetch_add(1, Ordering::SeqCst) / 2;
+            let url = format!("/openapi/v3/apis/apps/v1?hash={hash}");
+            Some((200, json!({"paths": {"apis/apps/v1": {"serverRelativeURL": url}}}).to_string()))
+        }
+        _ => {
+            let kind = json!([{"group": "apps", "version": "v1", "kind": "Deployment"}]);
+            let schema = json!({"x-kubernetes-group-version-kind": kind, "properties": {"spec": {"items": {}}}});
+            Some((200, json!({"components": {"schemas": {"d": schema}}}).to_string()))
+        }
+    })
+    .await;
+    for documents in [1, 1, 2] {
+        let schema = fake.cluster.type_schema("apps/v1", "Deployment").await;
+        assert!(schema.known().is_some_and(|schema| schema.lists.contains_key("spec")));
+        assert_eq!(fake.count("?hash="), documents);
+    }
+    let none = fake.cluster.type_schema("g.io/v1", "Thing").await;
+    assert_eq!(reason(&none).code, UnknownCode::Unsupported);
+}

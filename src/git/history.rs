@@ -1,0 +1,197 @@
+//! Commits and how they descend from each other.
+
+use std::collections::{HashSet, VecDeque};
+
+use bpctl_core::model::{Timestamp, Untrusted};
+
+use super::repository::{commit, oid};
+use super::{GitError, Repository};
+
+/// Who a commit names, and when. Anybody can write anything there: it decides nothing on a forge that has records of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Name.
+    pub name: Untrusted,
+    /// E-mail address, as written.
+    pub email: String,
+    /// The time that the commit claims.
+    pub at: Timestamp,
+}
+
+/// What a commit says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitInfo {
+    /// Its id.
+    pub id: String,
+    /// Its tree's id.
+    pub tree: String,
+    /// Its parents' ids; the first is the branch that was merged into.
+    pub parents: Vec<String>,
+    /// Who wrote the change.
+    pub author: Person,
+    /// Who made the commit.
+    pub committer: Person,
+    /// The whole message.
+    pub message: Untrusted,
+    /// E-mail addresses of `Co-authored-by:` lines, wherever in the message they stand.
+    pub co_authors: Vec<String>,
+}
+
+impl Repository {
+    /// What a commit says.
+    pub fn commit_info(&self, id: &str) -> Result<CommitInfo, GitError> {
+        info(&commit(&self.raw(), id)?)
+    }
+
+    /// The last `limit` commits of a branch's own line, newest first: only first parents are followed.
+    pub fn first_parent_log(&self, from: &str, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
+        let raw = self.raw();
+        let mut log = Vec::new();
+        let mut next = Some(commit(&raw, from)?);
+        while let Some(commit) = next.filter(|_| log.len() < limit) {
+            log.push(info(&commit)?);
+            next = first_parent(&commit)?;
+        }
+        Ok(log)
+    }
+
+    /// Whether a commit lies on the own line of a branch with this tip: only first parents are followed (T32).
+    pub fn first_parent_contains(&self, tip: &str, wanted: &str) -> Result<bool, GitError> {
+        let raw = self.raw();
+        let wanted = oid(wanted)?;
+        let mut next = Some(commit(&raw, tip)?);
+        while let Some(commit) = next {
+            if commit.id() == wanted {
+                return Ok(true);
+            }
+            next = first_parent(&commit)?;
+        }
+        Ok(false)
+    }
+
+    /// Whether `ancestor` is `descendant` or one of its ancestors.
+    pub fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {
+        let attempt = || format!("compare the history of {ancestor} and {descendant}");
+        let raw = self.raw();
+        let (old, new) = (commit(&raw, ancestor)?.id(), commit(&raw, descendant)?.id());
+        Ok(old == new || raw.graph_descendant_of(new, old).map_err(GitError::library(attempt()))?)
+    }
+
+    /// A best common ancestor of two commits; `None`: they share no history.
+    pub fn merge_base(&self, a: &str, b: &str) -> Result<Option<String>, GitError> {
+        match self.raw().merge_base(oid(a)?, oid(b)?) {
+            Ok(base) => Ok(Some(base.to_string())),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(GitError::library(format!("find the merge base of {a} and {b}"))(error)),
+        }
+    }
+
+    /// The commits that `head` has and `base` has not, at most `limit`, nearest to `head` first. Commit times have no say: libgit2's
+    /// own walk takes commits for new whose descendants are dated earlier.
+    pub fn commits_between(&self, base: &str, head: &str, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
+        let attempt = || format!("list the commits between {base} and {head}");
+        let raw = self.raw();
+        let base = commit(&raw, base)?.id();
+        let mut queue = VecDeque::from([oid(head)?]);
+        let (mut seen, mut commits) = (HashSet::new(), Vec::new());
+        while let Some(id) = queue.pop_front().filter(|_| commits.len() < limit) {
+            if !seen.insert(id)
+                || id == base
+                || raw.graph_descendant_of(base, id).map_err(GitError::library(attempt()))?
+            {
+                continue;
+            }
+            let found = raw.find_commit(id).map_err(GitError::library(attempt()))?;
+            queue.extend(found.parent_ids());
+            commits.push(info(&found)?);
+        }
+        Ok(commits)
+    }
+
+    /// The commit of the branch line ending in `tip` that brought `head` in: the merge with `head` as its second parent, else
+    /// the oldest commit of the line that has `head` in its history. `None`: `head` is not in `tip`'s history.
+    pub fn landed_by(&self, tip: &str, head: &str) -> Result<Option<String>, GitError> {
+        if !self.is_ancestor(head, tip)? {
+            return Ok(None);
+        }
+        let raw = self.raw();
+        let attempt = || format!("find what brought {head} into {tip}");
+        let head = oid(head)?;
+        let holds = |id| -> Result<bool, GitError> {
+            Ok(id == head || raw.graph_descendant_of(id, head).map_err(GitError::library(attempt()))?)
+        };
+        let mut line = Vec::new();
+        let mut next = Some(commit(&raw, tip)?);
+        while let Some(commit) = next {
+            let found = commit.id() == head || commit.parent_ids().nth(1) == Some(head);
+            line.push(commit.id());
+            if found {
+                return Ok(Some(commit.id().to_string()));
+            }
+            next = first_parent(&commit)?;
+            // Most heads are found at once; for the others, stop as soon as the line can no longer hold them.
+            if line.len().is_multiple_of(64) && !next.as_ref().map_or(Ok(false), |c| holds(c.id()))? {
+                break;
+            }
+        }
+        // Newer commits hold what older ones hold: the boundary can be searched by halves.
+        let (mut low, mut high) = (0, line.len());
+        while high - low > 1 {
+            let middle = usize::midpoint(low, high);
+            if holds(line[middle])? { low = middle } else { high = middle }
+        }
+        Ok(line.get(low).map(ToString::to_string))
+    }
+}
+
+fn first_parent<'r>(commit: &git2::Commit<'r>) -> Result<Option<git2::Commit<'r>>, GitError> {
+    match commit.parent_count() {
+        0 => Ok(None),
+        _ => {
+            commit.parent(0).map(Some).map_err(GitError::library(format!("read the parent of commit {}", commit.id())))
+        }
+    }
+}
+
+fn info(commit: &git2::Commit<'_>) -> Result<CommitInfo, GitError> {
+    let message = String::from_utf8_lossy(commit.message_raw_bytes()).into_owned();
+    Ok(CommitInfo {
+        id: commit.id().to_string(),
+        tree: commit.tree_id().to_string(),
+        parents: commit.parent_ids().map(|id| id.to_string()).collect(),
+        author: person(&commit.author())?,
+        committer: person(&commit.committer())?,
+        co_authors: co_authors(&message),
+        message: Untrusted::new(message),
+    })
+}
+
+fn person(signature: &git2::Signature<'_>) -> Result<Person, GitError> {
+    let at = Timestamp::from_second(signature.when().seconds())
+        .map_err(|_| GitError::refused("read a commit", "its time is out of range"))?;
+    Ok(Person {
+        name: Untrusted::new(String::from_utf8_lossy(signature.name_bytes())),
+        email: String::from_utf8_lossy(signature.email_bytes()).into_owned(),
+        at,
+    })
+}
+
+/// Every address that could be meant: who is named as co-author must not approve, so a line too many is better than one too few.
+fn co_authors(message: &str) -> Vec<String> {
+    const KEY: &str = "co-authored-by:";
+    let mut found: Vec<String> = Vec::new();
+    for line in message.lines().map(str::trim) {
+        let Some(value) = line.get(..KEY.len()).filter(|k| k.eq_ignore_ascii_case(KEY)).and(line.get(KEY.len()..))
+        else {
+            continue;
+        };
+        let email = match value.rsplit_once('<') {
+            Some((_, rest)) => rest.split('>').next().unwrap_or(rest).trim(),
+            None => value.trim(),
+        };
+        if !email.is_empty() && !found.iter().any(|known| known == email) {
+            found.push(email.to_owned());
+        }
+    }
+    found
+}

@@ -1,0 +1,427 @@
+//! Reading files: from a commit's tree by object id, and from the work tree. Links and submodules are reported, never followed.
+
+#![expect(clippy::disallowed_methods, reason = "an edge: reads the work tree")]
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use bpctl_core::model::{Blob, File, Files, RepoPath};
+use git2::{ObjectType, Oid};
+
+use super::repository::tree_of;
+use super::{GitError, Repository};
+
+/// Larger files are refused.
+pub const MAX_FILE_BYTES: usize = 4 << 20;
+/// Deeper folders are refused.
+const MAX_DEPTH: usize = 256;
+
+const LINK: &str = "it is a symbolic link; bpctl follows none";
+const SUBMODULE: &str = "it is a submodule; bpctl enters none";
+const LARGE: &str = "it is larger than 4 MiB";
+const DEEP: &str = "it lies more than 256 folders deep";
+
+/// One side of a changed path: the object's id and its mode (`0o100644`, `0o100755`, `0o120000` link, `0o160000` submodule).
+pub type Entry = (String, u32);
+
+/// A path at which two trees differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangedPath {
+    /// The path; `Err`: its text, when [`RepoPath`] refuses it.
+    pub path: Result<RepoPath, String>,
+    /// What stood there; `None`: nothing.
+    pub before: Option<Entry>,
+    /// What stands there; `None`: nothing.
+    pub after: Option<Entry>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Folder,
+    File,
+    Link,
+    Submodule,
+    Other,
+}
+
+fn kind(mode: i32) -> Kind {
+    match mode & 0o170_000 {
+        0o040_000 => Kind::Folder,
+        0o100_000 => Kind::File,
+        0o120_000 => Kind::Link,
+        0o160_000 => Kind::Submodule,
+        _ => Kind::Other,
+    }
+}
+
+impl Repository {
+    /// All files at or below the wanted paths in a commit's tree. A wanted path that does not exist is simply absent. A path with
+    /// a link on its way is refused at the link; an entry whose name [`RepoPath`] refuses is reported at its folder.
+    pub fn read_tree(&self, commit: &str, wanted: &[RepoPath]) -> Result<Files, GitError> {
+        let raw = self.raw();
+        let odb = raw.odb().map_err(GitError::library("read objects"))?;
+        let mut files = BTreeMap::new();
+        walk_wanted(&raw, commit, wanted, &mut |path, id, found| {
+            let file = if let Err(why) = found {
+                File::Refused(why.to_owned())
+            } else {
+                let attempt = || format!("read {path} in commit {commit}");
+                let (size, kind) = odb.read_header(id).map_err(GitError::library(attempt()))?;
+                if kind != ObjectType::Blob {
+                    File::Refused("it is not a file".to_owned())
+                } else if size > MAX_FILE_BYTES {
+                    File::Refused(LARGE.to_owned())
+                } else {
+                    let object = odb.read(id).map_err(GitError::library(attempt()))?;
+                    File::Blob(Blob { id: id.to_string(), bytes: Arc::from(object.data()) })
+                }
+            };
+            files.insert(path, file);
+            Ok(())
+        })?;
+        Ok(Files(files))
+    }
+
+    /// The bytes of one blob, by full id; refused over 4 MiB.
+    pub fn read_blob(&self, id: &str) -> Result<Arc<[u8]>, GitError> {
+        let attempt = || format!("read blob {id}");
+        let raw = self.raw();
+        let odb = raw.odb().map_err(GitError::library(attempt()))?;
+        let oid = super::repository::oid(id)?;
+        let (size, kind) = odb.read_header(oid).map_err(GitError::library(attempt()))?;
+        if kind != ObjectType::Blob || size > MAX_FILE_BYTES {
+            return Err(GitError::refused(attempt(), "it is not a file of at most 4 MiB"));
+        }
+        Ok(Arc::from(odb.read(oid).map_err(GitError::library(attempt()))?.data()))
+    }
+
+    /// All files at or below the wanted paths on disk, as [`Repository::read_tree`] gives them for a commit. Contents are taken as
+    /// they are: no filter turns line ends or fetches large files.
+    pub fn read_work_tree(&self, wanted: &[RepoPath]) -> Result<Files, GitError> {
+        let Some(root) = self.work_tree() else {
+            return Err(GitError::refused("read the work tree", "the repository is bare"));
+        };
+        let mut found = Vec::new();
+        for path in outermost(wanted) {
+            look(root, path, &mut found)?;
+        }
+        // Opening and hashing thousands of small files is mostly waiting on system calls: a few threads halve it.
+        let threads = match found.len() {
+            0..256 => 1,
+            _ => std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8),
+        };
+        let chunk = found.len().div_ceil(threads).max(1);
+        let read: Vec<Result<Vec<(RepoPath, File)>, GitError>> = std::thread::scope(|scope| {
+            let running: Vec<_> = found
+                .chunks(chunk)
+                .map(|part| scope.spawn(move || part.iter().filter_map(|item| load(root, item).transpose()).collect()))
+                .collect();
+            running
+                .into_iter()
+                .map(|thread| {
+                    thread.join().unwrap_or_else(|_| Err(GitError::refused("read the work tree", "a reader broke")))
+                })
+                .collect()
+        });
+        let mut files = BTreeMap::new();
+        for part in read {
+            files.extend(part?);
+        }
+        Ok(Files(files))
+    }
+
+    /// The paths, at or below the wanted ones, at which these files are not what the commit has: "uncommitted". Modes do not count.
+    pub fn uncommitted_in(&self, files: &Files, commit: &str, wanted: &[RepoPath]) -> Result<Vec<RepoPath>, GitError> {
+        let mut committed: BTreeMap<RepoPath, Option<String>> = BTreeMap::new();
+        walk_wanted(&self.raw(), commit, wanted, &mut |path, id, found| {
+            committed.insert(path, found.ok().map(|()| id.to_string()));
+            Ok(())
+        })?;
+        let mut changed = Vec::new();
+        for (path, file) in &files.0 {
+            let same = match (committed.remove(path), file) {
+                (Some(Some(id)), File::Blob(blob)) => id == blob.id,
+                // Refused on both sides: whatever it is, nothing is read from it.
+                (Some(None), File::Refused(_)) => true,
+                // An oversized file has an id in the tree; on disk it is not hashed.
+                (Some(Some(_)), File::Refused(why)) => why == LARGE,
+                _ => false,
+            };
+            if !same {
+                changed.push(path.clone());
+            }
+        }
+        changed.extend(committed.into_keys());
+        changed.sort();
+        Ok(changed)
+    }
+
+    /// The paths, at or below the wanted ones, at which the work tree is not what the commit has.
+    pub fn uncommitted(&self, commit: &str, wanted: &[RepoPath]) -> Result<Vec<RepoPath>, GitError> {
+        self.uncommitted_in(&self.read_work_tree(wanted)?, commit, wanted)
+    }
+
+    /// Every path at which the trees of two commits differ in content or mode, in order of bytes. Nothing is taken for a rename.
+    pub fn diff_paths(&self, before: &str, after: &str) -> Result<Vec<ChangedPath>, GitError> {
+        let raw = self.raw();
+        let (before, after) = (tree_of(&raw, before)?.id(), tree_of(&raw, after)?.id());
+        diff_trees(&raw, before, after)
+    }
+}
+
+/// As [`Repository::diff_paths`], for trees.
+pub(super) fn diff_trees(raw: &git2::Repository, before: Oid, after: Oid) -> Result<Vec<ChangedPath>, GitError> {
+    let mut changed = Vec::new();
+    diff_folder(raw, &mut Vec::new(), Some(before), Some(after), &mut changed, 0)?;
+    Ok(changed)
+}
+
+type Slot = Option<(Oid, i32)>;
+type Listing = BTreeMap<Vec<u8>, (Oid, i32)>;
+/// Is told each file's path and id; `Err(why)` in place of those that are not read.
+type Each<'a> = dyn FnMut(RepoPath, Oid, Result<(), &str>) -> Result<(), GitError> + 'a;
+
+fn listing(raw: &git2::Repository, tree: Option<Oid>) -> Result<Listing, GitError> {
+    let Some(id) = tree else { return Ok(Listing::new()) };
+    let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
+    Ok(tree.iter().map(|e| (e.name_bytes().to_vec(), (e.id(), e.filemode_raw()))).collect())
+}
+
+fn diff_folder(
+    raw: &git2::Repository,
+    path: &mut Vec<u8>,
+    before: Option<Oid>,
+    after: Option<Oid>,
+    changed: &mut Vec<ChangedPath>,
+    depth: usize,
+) -> Result<(), GitError> {
+    if before == after {
+        return Ok(());
+    }
+    if depth > MAX_DEPTH {
+        return Err(GitError::refused("compare two trees", DEEP));
+    }
+    let (old, mut new) = (listing(raw, before)?, listing(raw, after)?);
+    let mut pairs: BTreeMap<Vec<u8>, (Slot, Slot)> = BTreeMap::new();
+    for (name, entry) in old {
+        let other = new.remove(&name);
+        pairs.insert(name, (Some(entry), other));
+    }
+    pairs.extend(new.into_iter().map(|(name, entry)| (name, (None, Some(entry)))));
+    for (name, (old, new)) in pairs {
+        if old == new {
+            continue;
+        }
+        let length = path.len();
+        if length > 0 {
+            path.push(b'/');
+        }
+        path.extend_from_slice(&name);
+        let folder = |entry: Slot| entry.filter(|(_, mode)| kind(*mode) == Kind::Folder).map(|(id, _)| id);
+        let leaf = |entry: Slot| {
+            let (id, mode) = entry.filter(|(_, mode)| kind(*mode) != Kind::Folder)?;
+            Some((id.to_string(), mode.cast_unsigned()))
+        };
+        let (before, after) = (leaf(old), leaf(new));
+        if before.is_some() || after.is_some() {
+            changed.push(ChangedPath { path: checked(path), before, after });
+        }
+        diff_folder(raw, path, folder(old), folder(new), changed, depth + 1)?;
+        path.truncate(length);
+    }
+    Ok(())
+}
+
+/// A path from bytes; `Err`: its text where it is refused.
+fn checked(path: &[u8]) -> Result<RepoPath, String> {
+    let shown = || String::from_utf8_lossy(path).into_owned();
+    std::str::from_utf8(path)
+        .ok()
+        .and_then(|text| RepoPath::new(text).ok().filter(|p| p.as_str() == text))
+        .ok_or_else(shown)
+}
+
+/// The wanted paths without those that lie below others.
+fn outermost(wanted: &[RepoPath]) -> Vec<&RepoPath> {
+    let mut sorted: Vec<&RepoPath> = wanted.iter().collect();
+    sorted.sort_by_key(|path| (path.as_str().len(), *path));
+    let mut kept: Vec<&RepoPath> = Vec::new();
+    for path in sorted {
+        // Few in practice: folders of blueprints and manifests.
+        if !kept.iter().any(|above| path.is_within(above)) {
+            kept.push(path);
+        }
+    }
+    kept
+}
+
+/// Calls `each` for every file at or below the wanted paths; `Err(why)` in place of those that are not read.
+fn walk_wanted(raw: &git2::Repository, commit: &str, wanted: &[RepoPath], each: &mut Each<'_>) -> Result<(), GitError> {
+    let root = tree_of(raw, commit)?.id();
+    'wanted: for path in outermost(wanted) {
+        let (mut id, mut entry_kind) = (root, Kind::Folder);
+        let mut end = 0;
+        for part in path.as_str().split('/') {
+            let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
+            let Some(entry) = tree.get_name(part) else { continue 'wanted };
+            end += part.len() + usize::from(end > 0);
+            (id, entry_kind) = (entry.id(), kind(entry.filemode_raw()));
+            if end < path.as_str().len() && entry_kind != Kind::Folder {
+                break;
+            }
+        }
+        let Ok(reached) = RepoPath::new(path.as_str().get(..end).unwrap_or_default()) else { continue };
+        match entry_kind {
+            Kind::Folder => walk_folder(raw, &reached, id, each, 0)?,
+            Kind::File if reached == *path => each(reached, id, Ok(()))?,
+            // A file where a folder was expected: nothing stands at the wanted path.
+            Kind::File => {}
+            other => each(reached, id, Err(refusal(other)))?,
+        }
+    }
+    Ok(())
+}
+
+fn refusal(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Link => LINK,
+        Kind::Submodule => SUBMODULE,
+        _ => "it is neither a file nor a folder",
+    }
+}
+
+fn walk_folder(
+    raw: &git2::Repository,
+    folder: &RepoPath,
+    id: Oid,
+    each: &mut Each<'_>,
+    depth: usize,
+) -> Result<(), GitError> {
+    if depth > MAX_DEPTH {
+        return each(folder.clone(), id, Err(DEEP));
+    }
+    let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
+    for entry in &tree {
+        let path = entry.name().ok().and_then(|name| folder.join(name).ok());
+        match (path, kind(entry.filemode_raw())) {
+            (None, _) => each(folder.clone(), id, Err(&odd_name(entry.name_bytes())))?,
+            (Some(path), Kind::Folder) => walk_folder(raw, &path, entry.id(), each, depth + 1)?,
+            (Some(path), Kind::File) => each(path, entry.id(), Ok(()))?,
+            (Some(path), other) => each(path, entry.id(), Err(refusal(other)))?,
+        }
+    }
+    Ok(())
+}
+
+fn odd_name(name: &[u8]) -> String {
+    format!("it holds a name that is refused: {}", name.escape_ascii())
+}
+
+/// Something on disk: a file to read, or a refusal.
+type Found = (RepoPath, Option<String>);
+
+/// Lists what stands at one wanted path on disk.
+fn look(root: &Path, wanted: &RepoPath, found: &mut Vec<Found>) -> Result<(), GitError> {
+    let mut end = 0;
+    for part in wanted.as_str().split('/') {
+        end += part.len() + usize::from(end > 0);
+        let Ok(reached) = RepoPath::new(wanted.as_str().get(..end).unwrap_or_default()) else { return Ok(()) };
+        let on_disk = root.join(reached.as_str());
+        let metadata = match on_disk.symlink_metadata() {
+            Ok(metadata) => metadata,
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(GitError::io(format!("read {reached}"))(error)),
+        };
+        let last = reached == *wanted;
+        if metadata.is_symlink() {
+            found.push((reached, Some(LINK.to_owned())));
+            return Ok(());
+        }
+        if metadata.is_dir() && is_submodule(&on_disk) {
+            found.push((reached, Some(SUBMODULE.to_owned())));
+            return Ok(());
+        }
+        match (metadata.is_dir(), metadata.is_file()) {
+            (true, _) if last => return list(root, &reached, found, 0),
+            (true, _) => {}
+            (_, true) if last => found.push((reached, None)),
+            (_, true) => return Ok(()),
+            _ => {
+                found.push((reached, Some(refusal(Kind::Other).to_owned())));
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_submodule(folder: &Path) -> bool {
+    folder.join(".git").symlink_metadata().is_ok()
+}
+
+fn list(root: &Path, folder: &RepoPath, found: &mut Vec<Found>, depth: usize) -> Result<(), GitError> {
+    let attempt = || format!("list {folder}");
+    if depth > MAX_DEPTH {
+        found.push((folder.clone(), Some(DEEP.to_owned())));
+        return Ok(());
+    }
+    for entry in root.join(folder.as_str()).read_dir().map_err(GitError::io(attempt()))? {
+        let entry = entry.map_err(GitError::io(attempt()))?;
+        let name = entry.file_name();
+        let Some(path) = name.to_str().and_then(|name| folder.join(name).ok()) else {
+            found.push((folder.clone(), Some(odd_name(name.as_encoded_bytes()))));
+            continue;
+        };
+        let file_type = entry.file_type().map_err(GitError::io(attempt()))?;
+        if file_type.is_symlink() {
+            found.push((path, Some(LINK.to_owned())));
+        } else if file_type.is_dir() {
+            if is_submodule(&entry.path()) {
+                found.push((path, Some(SUBMODULE.to_owned())));
+            } else {
+                list(root, &path, found, depth + 1)?;
+            }
+        } else if file_type.is_file() {
+            found.push((path, None));
+        } else {
+            found.push((path, Some(refusal(Kind::Other).to_owned())));
+        }
+    }
+    Ok(())
+}
+
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+/// Reads one file; `None`: it is gone meanwhile.
+fn load(root: &Path, (path, refused): &Found) -> Result<Option<(RepoPath, File)>, GitError> {
+    let file = match refused {
+        Some(why) => File::Refused(why.clone()),
+        None => match read_regular(&root.join(path.as_str())) {
+            Ok(Some(bytes)) => {
+                let id =
+                    Oid::hash_object(ObjectType::Blob, &bytes).map_err(GitError::library(format!("hash {path}")))?;
+                File::Blob(Blob { id: id.to_string(), bytes: Arc::from(bytes) })
+            }
+            Ok(None) => File::Refused(LARGE.to_owned()),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(GitError::io(format!("read {path}"))(error)),
+        },
+    };
+    Ok(Some((path.clone(), file)))
+}
+
+/// The content of a regular file; `None`: too large.
+fn read_regular(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    if length > MAX_FILE_BYTES as u64 {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+    file.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() <= MAX_FILE_BYTES).then_some(bytes))
+}

@@ -1,0 +1,14 @@
+//! bpctl: a stateless GitOps command-line program and CI action.
+//!
+//! It reads versioned blueprints from a Git repository, compares what is desired with what a Kubernetes cluster shows, plans typed
+//! actions, judges each, and opens or merges pull requests. What decides is in `bpctl-core`, which can do no IO; this crate holds the
+//! edges ([`git`], [`forge`], [`cluster`], [`metrics`], [`runtime`]), the [`pipeline`] that brings stages and edges together, and the
+//! doors ([`cli`]).
+
+pub mod cli;
+pub mod cluster;
+pub mod forge;
+pub mod git;
+pub mod metrics;
+pub mod pipeline;
+pub mod runtime;

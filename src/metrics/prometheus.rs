@@ -1,0 +1,392 @@
+//! Prometheus, and what speaks its API (Thanos, Mimir, `VictoriaMetrics`).
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::Duration;
+
+use bpctl_core::model::{Period, Quantity, Timestamp, Untrusted};
+use bpctl_core::observe::{Known, PodUsage, Resource, Unknown, UnknownCode};
+use reqwest::{StatusCode, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::Measured;
+use super::decimal::nanos;
+
+/// How long one answer may take; the server is told to give up a little earlier.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Larger than the answer for 100,000 pods.
+const MAX_BODY: usize = 64 << 20;
+/// Samples that a mean over a window rests on.
+const SAMPLES: u64 = 20;
+/// What is kept of a server's message, in bytes.
+const SAID_LIMIT: usize = 2000;
+
+// Several endpoints may export one container's series (cAdvisor and the kubelet's resource metrics, replicas of Prometheus):
+// the largest of them counts, once. `last_over_time` bounds the age of a sample where the server's own look-back does not.
+const CPU: &str = r#"sum by (namespace, pod) (max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{container!="",container!="POD",namespace=~"$namespaces"}[$rate])))"#;
+const MEMORY: &str = r#"sum by (namespace, pod) (max by (namespace, pod, container) (last_over_time(container_memory_working_set_bytes{container!="",container!="POD",namespace=~"$namespaces"}[$rate])))"#;
+
+/// Where Prometheus is and what to ask it.
+#[derive(Debug, Clone)]
+pub struct PrometheusOptions {
+    /// Its address, with a path prefix where it has one.
+    pub url: String,
+    /// A bearer token.
+    pub bearer: Option<SecretString>,
+    /// PromQL that gives cores by `namespace` and `pod`. `$namespaces` stands for a regular expression, to be used as
+    /// `namespace=~"$namespaces"`, and `$rate` for the rate interval.
+    pub cpu_query: Option<String>,
+    /// The same for bytes of memory.
+    pub memory_query: Option<String>,
+    /// The interval of rates: at least two, better four times the scrape interval. A sample is not used for longer than that.
+    pub rate_interval: Period,
+}
+
+/// A Prometheus that cannot be used, or did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// The address or token cannot be used.
+    #[error("couldn't use Prometheus at {url}: {why}")]
+    Options {
+        /// The address, without credentials.
+        url: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// No answer.
+    #[error("couldn't {attempt}: Prometheus did not answer")]
+    Unreachable {
+        /// What was attempted.
+        attempt: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// Another answer than was asked for.
+    #[error("couldn't {attempt}: Prometheus answered {status}")]
+    Refused {
+        /// What was attempted.
+        attempt: String,
+        /// HTTP status.
+        status: u16,
+        /// What it said.
+        said: Untrusted,
+    },
+    /// An answer that is not whole, by its own account.
+    #[error("couldn't {attempt}: the answer is partial")]
+    Partial {
+        /// What was attempted.
+        attempt: String,
+        /// What it said.
+        said: Untrusted,
+    },
+    /// An answer that cannot be read, or is not a number.
+    #[error("couldn't {attempt}: {why}")]
+    Malformed {
+        /// What was attempted.
+        attempt: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// An answer without a single sample.
+    #[error("couldn't {attempt}: Prometheus has no samples ({query})")]
+    Empty {
+        /// What was attempted.
+        attempt: String,
+        /// What was asked.
+        query: String,
+    },
+}
+
+impl MetricsError {
+    /// The same as a reason for not knowing.
+    pub fn into_unknown(self) -> Unknown {
+        let (code, detail) = match &self {
+            Self::Options { .. } => (UnknownCode::Unsupported, None),
+            Self::Unreachable { source, .. } => (UnknownCode::Unreachable, Some(Untrusted::new(chain(source)))),
+            Self::Refused { status: 401 | 403, said, .. } => (UnknownCode::Forbidden, Some(said.clone())),
+            Self::Refused { status, said, .. } if *status == 429 || *status >= 500 => {
+                (UnknownCode::Unreachable, Some(said.clone()))
+            }
+            Self::Refused { said, .. } => (UnknownCode::Malformed, Some(said.clone())),
+            Self::Partial { said, .. } => (UnknownCode::Incomplete, Some(said.clone())),
+            Self::Malformed { .. } => (UnknownCode::Malformed, None),
+            Self::Empty { .. } => (UnknownCode::NotObserved, None),
+        };
+        Unknown { code, message: self.to_string(), detail }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// A Prometheus server.
+#[derive(Debug, Clone)]
+pub struct Prometheus {
+    client: reqwest::Client,
+    query_url: Url,
+    options: PrometheusOptions,
+}
+
+impl Prometheus {
+    /// Checks the options and prepares a client; nothing is asked yet.
+    pub fn connect(options: PrometheusOptions) -> Result<Self, MetricsError> {
+        Self::with_patience(options, PATIENCE)
+    }
+
+    pub(super) fn with_patience(options: PrometheusOptions, patience: Duration) -> Result<Self, MetricsError> {
+        let mut shown = options.url.clone();
+        let refuse = |url: &str, why: &str| MetricsError::Options { url: url.into(), why: why.into() };
+        let mut url = Url::parse(&options.url).map_err(|error| refuse("the given address", &error.to_string()))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            let _ = (url.set_username(""), url.set_password(None));
+            return Err(refuse(url.as_str(), "it holds credentials; give a bearer token instead"));
+        }
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() || url.query().is_some() {
+            return Err(refuse(&shown, "it is no plain http or https address"));
+        }
+        url.set_path(&format!("{}/api/v1/query", url.path().trim_end_matches('/')));
+        url.set_fragment(None);
+        shown.truncate(SAID_LIMIT);
+        let mut headers = reqwest::header::HeaderMap::new();
+        if let Some(bearer) = &options.bearer {
+            let value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()));
+            let mut value = value.map_err(|_| refuse(&shown, "its token is not one line of text"))?;
+            value.set_sensitive(true);
+            headers.insert(reqwest::header::AUTHORIZATION, value);
+        }
+        // The token goes to this host alone: redirects are answers that are not understood (T36, T37).
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("bpctl/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(5))
+            .timeout(patience)
+            .build()
+            .map_err(|error| refuse(&shown, &chain(&error)))?;
+        Ok(Self { client, query_url: url, options })
+    }
+
+    /// The server's own clock.
+    pub async fn now(&self) -> Result<Timestamp, MetricsError> {
+        let attempt = "read Prometheus' clock";
+        let malformed = |why: &str| MetricsError::Malformed { attempt: attempt.into(), why: why.into() };
+        let body = self.ask("time()", None, attempt).await?;
+        let answer: Answer<(serde::de::IgnoredAny, String)> = whole(&body, attempt)?;
+        let (_, text) = answer.result;
+        let nanos = nanos(&text).ok_or_else(|| malformed("it is no number"))?;
+        Timestamp::from_nanosecond(nanos).map_err(|_| malformed("it is no time"))
+    }
+
+    /// The mean use of each pod of some namespaces over a window that ends at a moment.
+    pub async fn usage(&self, namespaces: &[String], resource: Resource, window: Period, at: Timestamp) -> Measured {
+        let step = (window.as_millis() / SAMPLES).max(1000);
+        let expected_samples = u32::try_from(window.as_millis() / step).unwrap_or(u32::MAX);
+        let pods = match self.pods(namespaces, resource, window, step, at).await {
+            Ok(pods) => Known::Known(pods),
+            Err(error) => Known::Unknown(error.into_unknown()),
+        };
+        Measured { window, expected_samples, pods }
+    }
+
+    async fn pods(
+        &self,
+        namespaces: &[String],
+        resource: Resource,
+        window: Period,
+        step: u64,
+        at: Timestamp,
+    ) -> Result<BTreeMap<String, Vec<PodUsage>>, MetricsError> {
+        let attempt = format!("read the {resource} use of the last {window} at {at}");
+        if namespaces.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let expression = self.expression(namespaces, resource);
+        // The line feeds end a comment of a query of one's own.
+        let step = Period::from_millis(step);
+        let sub = |function: &str| format!("{function}((\n{expression}\n)[{window}:{step}])");
+        let (mean, count) = (sub("avg_over_time"), sub("count_over_time"));
+        let (means, counts) = tokio::try_join!(self.vector(&mean, at, &attempt), self.vector(&count, at, &attempt))?;
+        if means.is_empty() {
+            return Err(MetricsError::Empty { attempt, query: mean.replace('\n', "") });
+        }
+        let malformed = |why: &str| MetricsError::Malformed { attempt: attempt.clone(), why: why.into() };
+        let (means, mut counts) = (by_pod(means, &attempt)?, by_pod(counts, &attempt)?);
+        let mut pods: BTreeMap<String, Vec<PodUsage>> = BTreeMap::new();
+        for ((namespace, pod), mean) in means {
+            if !namespaces.contains(&namespace) {
+                return Err(malformed(
+                    "the query answers for namespaces that were not asked for: use $namespaces in it",
+                ));
+            }
+            let mean = nanos(&mean).ok_or_else(|| malformed("a value is not a number, or negative"))?;
+            let count = counts.remove(&(namespace.clone(), pod.clone()));
+            let samples = count.and_then(|count| u32::try_from(nanos(&count)? / 1_000_000_000).ok());
+            let samples = samples.ok_or_else(|| malformed("a pod has a mean and no count"))?;
+            let usage = PodUsage { pod: Untrusted::new(pod), mean: Quantity::from_nanos(mean), samples };
+            pods.entry(namespace).or_default().push(usage);
+        }
+        Ok(pods)
+    }
+
+    fn expression(&self, namespaces: &[String], resource: Resource) -> String {
+        let query = match resource {
+            Resource::Cpu => self.options.cpu_query.as_deref().unwrap_or(CPU),
+            Resource::Memory => self.options.memory_query.as_deref().unwrap_or(MEMORY),
+        };
+        // PromQL anchors the expression at both ends.
+        let namespaces: Vec<String> = namespaces.iter().map(|namespace| escaped(namespace)).collect();
+        query.replace("$rate", &self.options.rate_interval.to_string()).replace("$namespaces", &namespaces.join("|"))
+    }
+
+    async fn vector(&self, query: &str, at: Timestamp, attempt: &str) -> Result<Vec<Series>, MetricsError> {
+        let body = self.ask(query, Some(at), attempt).await?;
+        let answer: Answer<Vec<Series>> = whole(&body, attempt)?;
+        if answer.result_type != "vector" {
+            let why = "the query does not give one value for each pod".into();
+            return Err(MetricsError::Malformed { attempt: attempt.into(), why });
+        }
+        Ok(answer.result)
+    }
+
+    /// Asks by POST, as the query may be long; by GET where a proxy lets nothing else through.
+    async fn ask(&self, query: &str, at: Option<Timestamp>, attempt: &str) -> Result<Vec<u8>, MetricsError> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.append_pair("query", query);
+        form.append_pair("timeout", &format!("{}s", PATIENCE.as_secs() - 5));
+        // Thanos: an error and not half an answer.
+        form.append_pair("partial_response", "false");
+        if let Some(at) = at {
+            form.append_pair("time", &at.to_string());
+        }
+        let form = form.finish();
+        let unreachable = |source: reqwest::Error| MetricsError::Unreachable {
+            attempt: attempt.into(),
+            source: source.without_url(),
+        };
+        let post = self.client.post(self.query_url.clone()).body(form.clone());
+        let post = post.header(reqwest::header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut response = post.send().await.map_err(unreachable)?;
+        if matches!(response.status(), StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED) {
+            let mut url = self.query_url.clone();
+            url.set_query(Some(&form));
+            response = self.client.get(url).send().await.map_err(unreachable)?;
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > MAX_BODY {
+                let why = format!("the answer is larger than {} MiB", MAX_BODY >> 20);
+                return Err(MetricsError::Malformed { attempt: attempt.into(), why });
+            }
+        }
+        let status = response.status();
+        if status.is_success() { Ok(body) } else { Err(refused(status, &body, attempt)) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<R> {
+    status: String,
+    data: Option<Answer<R>>,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    warnings: Option<Vec<String>>,
+    /// `VictoriaMetrics`: some storage node did not answer.
+    #[serde(default)]
+    is_partial: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<R> {
+    result_type: String,
+    result: R,
+}
+
+#[derive(Deserialize)]
+struct Series {
+    metric: Labels,
+    value: (serde::de::IgnoredAny, String),
+}
+
+#[derive(Deserialize)]
+struct Labels {
+    namespace: Option<String>,
+    pod: Option<String>,
+}
+
+fn whole<R: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<Answer<R>, MetricsError> {
+    let attempt = attempt.to_owned();
+    let envelope: Envelope<R> = match serde_json::from_slice(body) {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            let why = format!("the answer is no answer of Prometheus: {}", error_kind(&error));
+            return Err(MetricsError::Malformed { attempt, why });
+        }
+    };
+    let warnings = envelope.warnings.unwrap_or_default();
+    if envelope.is_partial || !warnings.is_empty() {
+        return Err(MetricsError::Partial { attempt, said: said(&warnings.join("; ")) });
+    }
+    match envelope.data {
+        Some(data) if envelope.status == "success" => Ok(data),
+        _ => Err(MetricsError::Refused { attempt, status: 200, said: said(&envelope.error) }),
+    }
+}
+
+/// Where reading broke off; serde quotes the text, which is outside text.
+fn error_kind(error: &serde_json::Error) -> String {
+    format!("line {}, column {}", error.line(), error.column())
+}
+
+fn said(text: &str) -> Untrusted {
+    Untrusted::new(text.get(..text.floor_char_boundary(SAID_LIMIT)).unwrap_or_default())
+}
+
+fn refused(status: StatusCode, body: &[u8], attempt: &str) -> MetricsError {
+    let error = serde_json::from_slice::<Envelope<serde::de::IgnoredAny>>(body).map(|envelope| envelope.error);
+    let error = error.unwrap_or_else(|_| String::from_utf8_lossy(body.get(..SAID_LIMIT).unwrap_or(body)).into_owned());
+    MetricsError::Refused { attempt: attempt.into(), status: status.as_u16(), said: said(&error) }
+}
+
+fn by_pod(series: Vec<Series>, attempt: &str) -> Result<BTreeMap<(String, String), String>, MetricsError> {
+    let malformed = |why: &str| MetricsError::Malformed { attempt: attempt.into(), why: why.into() };
+    let mut pods = BTreeMap::new();
+    for Series { metric, value: (_, value) } in series {
+        let (Some(namespace), Some(pod)) = (metric.namespace, metric.pod) else {
+            return Err(malformed("a series has no namespace or no pod: the query must keep both labels"));
+        };
+        match pods.entry((namespace, pod)) {
+            Entry::Vacant(entry) => drop(entry.insert(value)),
+            Entry::Occupied(_) => {
+                return Err(malformed("a pod has several series: the query must sum by namespace and pod"));
+            }
+        }
+    }
+    Ok(pods)
+}
+
+/// Text as a regular expression that matches just that, inside a PromQL string.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '"' => escaped.push_str("\\\""),
+            '\n' => escaped.push_str("\\n"),
+            // In the string, `\\` is one backslash of the expression.
+            '\\' => escaped.push_str("\\\\\\\\"),
+            c if ".+*?()|[]{}^$".contains(c) => {
+                escaped.push_str("\\\\");
+                escaped.push(c);
+            }
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

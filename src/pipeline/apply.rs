@@ -1,0 +1,513 @@
+//! `apply`: one level-triggered pass, safe to run again and at the same time as another.
+//!
+//! Settle what is open, propose what the plan adds, merge what is permitted, deliver what stands on base, verify what landed, write it
+//! down. Each step looks at the world, never at a log: a pass that was killed anywhere is finished by the next one (Z1).
+
+use std::collections::BTreeMap;
+
+use bpctl_core::action::Action;
+use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
+use bpctl_core::execute::Effect;
+use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
+use bpctl_core::ledger::{Entry, Event};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
+use bpctl_core::observe::{Known, Observation, PullState, Recorder};
+use bpctl_core::plan::{Plan, PlanInput, PlanItem, build};
+use bpctl_core::propose::propose;
+use bpctl_core::verify::Outcome;
+
+use super::verify::Verified;
+use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, tree, verify};
+use crate::forge::{BranchName, Created, Landed, NewPull, PullFilter, PullSummary, Swapped};
+use crate::runtime;
+
+/// What a pass may do.
+#[derive(Debug, Clone, Copy)]
+pub struct ApplyOptions {
+    /// Longest time to wait for verifications.
+    pub wait: Period,
+}
+
+/// One thing that a pass did or left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The blueprint.
+    pub blueprint: Name,
+    /// One line.
+    pub told: String,
+    /// What a person has to do next, as a command or a page.
+    pub next: Option<String>,
+}
+
+/// What a pass did.
+#[derive(Debug)]
+pub struct ApplyReport {
+    /// The environment.
+    pub environment: Name,
+    /// The plan that the pass began with.
+    pub plan: Plan,
+    /// What it did, in order.
+    pub steps: Vec<Step>,
+    /// Verifications.
+    pub verified: Vec<Verified>,
+    /// Entries that were written to the ledger.
+    pub recorded: usize,
+    /// The worst that happened: a verification that failed.
+    pub failed: bool,
+}
+
+/// The base as a pass sees it.
+struct Base {
+    tip: BaseTip,
+    files: Files,
+    rules: Trusted<Catalog>,
+}
+
+struct Pass<'a> {
+    session: &'a Session,
+    effects: &'a Effects<'a>,
+    cluster: &'a ClusterEdge,
+    environment: Name,
+    place: Environment,
+    steps: Vec<Step>,
+    entries: Vec<Entry>,
+}
+
+/// Runs one pass.
+pub async fn apply(
+    session: &Session,
+    effects: &Effects<'_>,
+    cluster: &ClusterEdge,
+    environment: &Name,
+    options: ApplyOptions,
+) -> Result<ApplyReport, PipelineError> {
+    let base = read_base(session).await?;
+    let place = plan::place(base.rules.get(), environment)?.clone();
+    let mut pass = Pass {
+        session,
+        effects,
+        cluster,
+        environment: environment.clone(),
+        place,
+        steps: Vec::new(),
+        entries: Vec::new(),
+    };
+    let outcome = pass.run(base, options).await;
+    // Whatever happened is written down, also when a later step failed.
+    let at = session.forge.reading().clock().await?.now;
+    let recorded = ledger::record(session, effects, environment, &pass.entries, at).await;
+    let (plan, verified) = outcome?;
+    let failed = verified.iter().any(|verified| verified.report.outcome == Outcome::Failure);
+    Ok(ApplyReport { environment: environment.clone(), plan, steps: pass.steps, verified, recorded: recorded?, failed })
+}
+
+async fn read_base(session: &Session) -> Result<Base, PipelineError> {
+    let tip = session.forge.reading().base_tip().await?;
+    let (files, rules) = tree::base_tree(&session.repository, &tip)?;
+    plan::whole(rules.get())?;
+    Ok(Base { tip, files, rules })
+}
+
+impl Pass<'_> {
+    async fn run(&mut self, mut base: Base, options: ApplyOptions) -> Result<(Plan, Vec<Verified>), PipelineError> {
+        let mut observation = self.observe(&base).await?;
+        self.remember_landed(&observation);
+
+        // 1. Settle what is open.
+        let open = self.open_pulls().await?;
+        let mut landed = false;
+        for (_, summary) in &open {
+            landed |= self.settle(&base, summary.number, &observation).await?;
+        }
+        if landed {
+            base = read_base(self.session).await?;
+            observation = self.observe(&base).await?;
+        }
+
+        // 2. Plan, propose what is new, merge what is allowed.
+        let first = self.plan(&base, &observation);
+        self.decided(&first, &observation);
+        let mut merged = false;
+        for item in first.items() {
+            if matches!(item.action, Action::Scale(_)) {
+                merged |= self.propose(&first, item, &base, &observation).await?;
+            }
+        }
+
+        // 3. Deliver what stands on base.
+        if merged {
+            base = read_base(self.session).await?;
+            observation = self.observe(&base).await?;
+        }
+        if self.place.delivery == Delivery::Direct && self.deliver(&base, &observation).await? {
+            observation = self.observe(&base).await?;
+        }
+
+        // 4. Verify what landed.
+        let verified = self.verify(&base, observation, options.wait).await?;
+        Ok((first, verified))
+    }
+
+    async fn observe(&self, base: &Base) -> Result<Observation, PipelineError> {
+        let forge = self.session.forge.reading();
+        Ok(observe(&self.environment, &self.place, &[base.rules.get()], self.cluster, forge).await?.observation)
+    }
+
+    fn plan(&self, base: &Base, observation: &Observation) -> Plan {
+        let desired = Proposed::from_head(Some(base.tip.commit().into()), base.rules.get().clone());
+        build(&PlanInput { rules: &base.rules, desired: &desired, environment: &self.environment, observation })
+    }
+
+    async fn open_pulls(&self) -> Result<Vec<(Name, PullSummary)>, PipelineError> {
+        let pulls = self.session.forge.reading().pulls(PullFilter::Open).await?;
+        let mine = pulls.into_iter().filter_map(|pull| {
+            let (blueprint, _) = BranchName::parse_proposal(&self.environment, pull.head_branch.as_deref()?)?;
+            Some((blueprint, pull))
+        });
+        let mut mine: Vec<_> = mine.collect();
+        mine.sort_by_key(|(_, pull)| pull.number);
+        Ok(mine)
+    }
+
+    /// Judges an open pull request, says so on its check, and merges it where it may. Answers whether it landed.
+    async fn settle(&mut self, base: &Base, number: u64, observation: &Observation) -> Result<bool, PipelineError> {
+        let forge = self.session.forge.reading();
+        // The base may have moved since: by a merge of this very pass, or by a person.
+        let current = forge.base_tip().await?;
+        let fresh;
+        let base = if current.commit() == base.tip.commit() {
+            base
+        } else {
+            fresh = read_base(self.session).await?;
+            &fresh
+        };
+        let facts = forge.pull(number).await?;
+        let head = facts.head.clone();
+        let branch = facts.head_branch.clone();
+        let title = facts.title.clone();
+        let Some(blueprint) = branch.as_deref().and_then(|b| BranchName::parse_proposal(&self.environment, b)).map(|(b, _)| b)
+        else {
+            return Ok(false);
+        };
+        let observations = BTreeMap::from([(self.environment.clone(), observation.clone())]);
+        let mut judged = pulls::judge_one(self.session, &base.tip, &base.files, &base.rules, facts, &observations).await?;
+        self.say_verdict(&head, &judged).await?;
+        let correlation = judged.changes.clone();
+        let Some(permit) = judged.permit.take() else {
+            self.waiting(&blueprint, number, &judged);
+            return Ok(false);
+        };
+        let message = bpctl_core::render::sink::commit(&title).replace("\\u{28}", "(").replace("\\u{29}", ")");
+        match self.effects.merge(permit, &format!("{message}\n\nPull request {number}, permitted by bpctl.\n")).await? {
+            Landed::Merged { commit, at, tree_as_permitted } => {
+                let event = Event::Merged { pull: number, commit: commit.clone(), reviews: judged.reviews, changes: judged.changes };
+                self.note(&blueprint, &correlation, at, (number, "merged"), event);
+                let short = commit.get(..7).unwrap_or(&commit).to_owned();
+                self.step(&blueprint, format!("merged {} as {short}: {}", forge.pull_url(number), judged.summary), None);
+                if let Some(branch) = branch.and_then(BranchName::new) {
+                    self.effects.delete_branch(&branch, &head).await?;
+                }
+                if !tree_as_permitted {
+                    return Err(PipelineError::told(
+                        format!("{} landed another tree than the one that was permitted", forge.pull_url(number)),
+                        "look at the merge before anything else is merged; bpctl delivers nothing in this run",
+                    ));
+                }
+                Ok(true)
+            }
+            Landed::Moved => {
+                if !self.effects.is_dry_run() {
+                    self.step(&blueprint, format!("{} moved while it was judged; the next run judges it again", forge.pull_url(number)), None);
+                }
+                Ok(false)
+            }
+            Landed::Held(said) => {
+                let said = bpctl_core::render::sink::terminal(&said);
+                self.step(&blueprint, format!("{} is allowed, held by the forge: {said}", forge.pull_url(number)), None);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Writes the check, unless it stands already.
+    async fn say_verdict(&self, head: &str, judged: &PullJudgement) -> Result<(), PipelineError> {
+        let forge = self.session.forge.reading();
+        let me = forge.identity().await?;
+        let checks = forge.checks(head).await?;
+        let last = checks.iter().rfind(|check| check.name == VERDICT_CHECK && check.by.id == me.id);
+        if last.is_some_and(|check| check.conclusion == judged.conclusion && check.summary.raw() == judged.summary) {
+            return Ok(());
+        }
+        self.effects.set_check(head, VERDICT_CHECK, judged.conclusion, &judged.summary).await
+    }
+
+    fn waiting(&mut self, blueprint: &Name, number: u64, judged: &PullJudgement) {
+        let forge = self.session.forge.reading();
+        let because: Vec<&str> = judged.blockers.iter().map(|blocker| blocker.because.as_str()).collect();
+        let approval = judged.blockers.iter().any(|blocker| blocker.code == "needs-approval");
+        let next = (approval && forge.kind() == "local").then(|| format!("bpctl approve {number}"));
+        self.step(blueprint, format!("{} waits: {}", forge.pull_url(number), because.join("; ")), next);
+    }
+
+    /// Proposes one action, and merges it where it may be. Answers whether it landed.
+    async fn propose(
+        &mut self,
+        plan: &Plan,
+        item: &PlanItem,
+        base: &Base,
+        observation: &Observation,
+    ) -> Result<bool, PipelineError> {
+        let blueprint = item.action.blueprint().clone();
+        if item.verdict.tier == Tier::Forbidden || item.hold().is_some() {
+            return Ok(false);
+        }
+        let proposal = match propose(plan, item, &base.files) {
+            Ok(proposal) => proposal,
+            Err(error) => {
+                let source = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+                self.step(&blueprint, format!("not proposed: {error}{source}"), None);
+                return Ok(false);
+            }
+        };
+        let forge = self.session.forge.reading();
+        let branch = BranchName::proposal(&self.environment, &blueprint, proposal.operation);
+        let repository = &self.session.repository;
+        let files = proposal.files.iter().map(|(path, bytes)| (path.clone(), Some(bytes.clone()))).collect();
+        // The same change on the same base gives the same commit, whichever run makes it.
+        let at = repository.commit_info(base.tip.commit())?.committer.at;
+        let author = ledger::signature(at);
+        let commit = repository.commit_files(base.tip.commit(), &files, &author, &proposal.message)?;
+        let wanted = pulls::changes_at(repository, &base.tip, &base.files, &base.rules, &commit)?.hash();
+        if self.declined(&branch, &wanted, base).await? {
+            self.step(&blueprint, format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation), None);
+            return Ok(false);
+        }
+        match self.effects.create_branch(&branch, &commit).await? {
+            Created::Created => {}
+            Created::Exists(other) if other == commit => {}
+            Created::Exists(other) => {
+                if !self.adopt(&branch, &other, &commit, &wanted, base).await? {
+                    return Ok(false);
+                }
+            }
+        }
+        let number = self
+            .effects
+            .open_pull(&NewPull { branch: branch.clone(), title: proposal.title, body: proposal.body, reviewers: proposal.reviewers })
+            .await?;
+        if self.effects.is_dry_run() {
+            self.step(&blueprint, format!("would open a pull request from {branch} ({})", item.verdict.tier), None);
+            return Ok(false);
+        }
+        let now = forge.clock().await?.now;
+        self.note(&blueprint, &item.id, now, (number, "proposed"), Event::Proposed { pull: number, head: commit });
+        self.step(&blueprint, format!("opened {}: {}", forge.pull_url(number), bpctl_core::render::change(item)), None);
+        self.settle(base, number, observation).await
+    }
+
+    /// The branch exists at another commit: another run's, an earlier proposal's, or a person's work on it. Answers whether to go on.
+    async fn adopt(
+        &mut self,
+        branch: &BranchName,
+        other: &str,
+        commit: &str,
+        wanted: &Digest,
+        base: &Base,
+    ) -> Result<bool, PipelineError> {
+        let forge = self.session.forge.reading();
+        let open = forge.pulls(PullFilter::Open).await?.into_iter().find(|p| p.head_branch.as_deref() == Some(branch.as_str()));
+        let theirs = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, other).ok().map(|set| set.hash());
+        if theirs.as_ref() == Some(wanted) {
+            // The same change on another base: the open pull request stands; one that was never opened is opened now.
+            return Ok(open.is_none());
+        }
+        if let Some(open) = open {
+            let facts = forge.pull(open.number).await?;
+            let me = forge.identity().await?;
+            let untouched = matches!(&facts.last_pusher, Known::Known(pusher) if pusher.id == me.id)
+                && matches!(&facts.reviews, Known::Known(reviews) if reviews.is_empty());
+            if !untouched {
+                return Ok(false); // a person's push or review: the machine stops changing it
+            }
+        }
+        Ok(self.effects.update_branch(branch, other, commit).await? == Swapped::Swapped)
+    }
+
+    /// Whether a person closed the same change before.
+    async fn declined(&self, branch: &BranchName, wanted: &Digest, base: &Base) -> Result<bool, PipelineError> {
+        let forge = self.session.forge.reading();
+        let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
+        let pulls = forge.pulls(PullFilter::UpdatedSince(since)).await?;
+        let mine = pulls.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
+        let Some(last) = mine.max_by_key(|pull| pull.number) else { return Ok(false) };
+        let me = forge.identity().await?;
+        match &last.state {
+            // What bpctl closed itself (a twin that another run opened) is nobody's no.
+            PullState::Closed { by: Some(by), .. } if by.id == me.id => return Ok(false),
+            PullState::Closed { .. } => {}
+            PullState::Open | PullState::Merged { .. } => return Ok(false),
+        }
+        let then = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, &last.head);
+        Ok(then.is_ok_and(|set| set.hash() == *wanted))
+    }
+
+    /// Applies what stands on base where the cluster differs. Answers whether anything was applied.
+    async fn deliver(&mut self, base: &Base, observation: &Observation) -> Result<bool, PipelineError> {
+        let plan = self.plan(base, observation);
+        let mut applied_any = false;
+        for item in plan.items() {
+            let Action::Reconcile(reconcile) = &item.action else { continue };
+            for effect in &item.effects {
+                let Effect::ApplyObject(effect) = effect else { continue };
+                let facts = Recorder::new(observation);
+                let Some(permit) = permit_apply(&base.rules, &self.environment, &item.action, effect, &facts) else { continue };
+                let what = match (reconcile.fields.len(), &reconcile.uid) {
+                    (_, None) => format!("created {}", reconcile.workload),
+                    (1, _) => format!("applied {}: {}", reconcile.workload, reverted(reconcile)),
+                    (fields, _) => format!("applied {}: {fields} fields", reconcile.workload),
+                };
+                let Some(applied) = self.effects.apply_object(permit).await? else {
+                    self.step(&reconcile.blueprint, format!("would have {what}"), None);
+                    continue;
+                };
+                applied_any = true;
+                let now = self.session.forge.reading().clock().await?.now;
+                let event = Event::Applied {
+                    summary: what.clone(),
+                    base: base.tip.commit().into(),
+                    resource_version: applied.resource_version.clone(),
+                };
+                let id = Digest::of(&("applied", &applied.uid, &applied.resource_version));
+                self.entry(id, &reconcile.blueprint, &item.id, now, event);
+                self.step(&reconcile.blueprint, what, None);
+            }
+        }
+        Ok(applied_any)
+    }
+
+    /// Verifies what landed and is not verified yet; waits for what is pending, at most `wait`.
+    async fn verify(
+        &mut self,
+        base: &Base,
+        mut observation: Observation,
+        wait: Period,
+    ) -> Result<Vec<Verified>, PipelineError> {
+        let mut open = verify::open(self.session, &self.environment, &base.rules, &observation).await?;
+        let mut done = Vec::new();
+        let deadline = wait.after(runtime::now());
+        loop {
+            let mut pending = Vec::new();
+            for (blueprint, operation) in open {
+                let report = verify::look(&self.place, &base.rules, &self.environment, &blueprint, &operation, &observation);
+                let Some(report) = report else { continue };
+                let again = report.outcome == Outcome::Pending && runtime::now() < deadline && !self.effects.is_dry_run();
+                if again {
+                    pending.push((blueprint, operation));
+                    continue;
+                }
+                self.conclude(&blueprint, &operation, &report).await?;
+                done.push(Verified { blueprint, operation, report });
+            }
+            if pending.is_empty() {
+                return Ok(done);
+            }
+            open = pending;
+            runtime::sleep(Period::from_millis(500)).await;
+            observation = self.observe(base).await?;
+        }
+    }
+
+    async fn conclude(
+        &mut self,
+        blueprint: &Name,
+        operation: &bpctl_core::observe::PastOperation,
+        report: &bpctl_core::verify::VerifyReport,
+    ) -> Result<(), PipelineError> {
+        let summary = verify::summary(report);
+        let name = verify::check_name(&self.environment);
+        if verify::is_final(report.outcome) {
+            self.effects.set_check(&operation.commit, &name, report.outcome.conclusion(), &summary).await?;
+            let now = self.session.forge.reading().clock().await?.now;
+            let event = Event::Verified { pull: operation.pull, commit: operation.commit.clone(), report: report.clone() };
+            let correlation = Digest::of(&("pull", operation.pull));
+            self.note(blueprint, &correlation, now, (operation.pull, "verified"), event);
+        }
+        let url = self.session.forge.reading().pull_url(operation.pull);
+        let next = (report.outcome == Outcome::Pending).then(|| format!("bpctl verify --env {}", self.environment));
+        self.step(blueprint, format!("verified {url}: {} ({summary})", report.outcome), next);
+        Ok(())
+    }
+
+    /// What earlier runs merged and may not have written down before they were killed (Z4).
+    fn remember_landed(&mut self, observation: &Observation) {
+        let facts = Recorder::new(observation);
+        let names: Vec<Name> = observation
+            .facts
+            .keys()
+            .filter_map(|key| match key {
+                bpctl_core::observe::FactKey::History(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        for name in names {
+            let Known::Known(history) = facts.history(&name) else { continue };
+            for operation in history {
+                let event = Event::Merged {
+                    pull: operation.pull,
+                    commit: operation.commit.clone(),
+                    reviews: Vec::new(),
+                    changes: Digest::of(&("pull", operation.pull)),
+                };
+                let correlation = Digest::of(&("pull", operation.pull));
+                self.note(&name, &correlation, operation.merged_at, (operation.pull, "merged"), event);
+            }
+        }
+    }
+
+    fn decided(&mut self, plan: &Plan, observation: &Observation) {
+        for part in &plan.blueprints {
+            for item in &part.items {
+                let id = Digest::of(&("decided", &item.id, item.verdict.tier, &plan.desired.base_commit, item.hold().is_some()));
+                let event = Event::Decided {
+                    action: item.action.clone(),
+                    summary: format!("{}: {}", bpctl_core::render::change(item), bpctl_core::render::because(item)),
+                    verdict: item.verdict.clone(),
+                    version: part.version.clone(),
+                    base: plan.desired.base_commit.clone(),
+                    logic: plan.logic,
+                    evidence: Box::new(observation.only(&part.evidence)),
+                };
+                self.entry(id, &part.name, &item.id, plan.observed_at, event);
+            }
+        }
+    }
+
+    fn note(&mut self, blueprint: &Name, correlation: &Digest, at: Timestamp, receipt: (u64, &str), event: Event) {
+        let id = Digest::of(&("pull", &self.environment, receipt.0, receipt.1));
+        self.entry(id, blueprint, correlation, at, event);
+    }
+
+    fn entry(&mut self, id: Digest, blueprint: &Name, correlation: &Digest, at: Timestamp, event: Event) {
+        self.entries.push(Entry {
+            schema_version: 1,
+            id,
+            at,
+            environment: self.environment.clone(),
+            blueprint: blueprint.clone(),
+            correlation: correlation.clone(),
+            event,
+        });
+    }
+
+    fn step(&mut self, blueprint: &Name, told: String, next: Option<String>) {
+        self.steps.push(Step { blueprint: blueprint.clone(), told, next });
+    }
+}
+
+/// `replicas 2 → 3`, for a delivery of one field.
+fn reverted(reconcile: &bpctl_core::action::Reconcile) -> String {
+    let Some(field) = reconcile.fields.first() else { return "1 field".into() };
+    let value = |v| bpctl_core::render::sink::terminal(&bpctl_core::render::value(v));
+    let name = bpctl_core::render::sink::terminal(&bpctl_core::model::Untrusted::new(field.field.to_string()));
+    format!("{name} {} → {}", value(field.from.as_ref()), value(field.to.as_ref()))
+}

@@ -1,0 +1,197 @@
+//! The one interface through which bpctl changes the world: call recording, dry-run and a fail point at each call.
+//!
+//! Only `apply`, `approve`, `judge --post` and their like are handed it; a planner is not.
+
+use std::sync::Mutex;
+
+use bpctl_core::govern::{ApplyPermit, MergePermit};
+use bpctl_core::observe::CheckConclusion;
+
+use super::PipelineError;
+use crate::cluster::{Applied, ClusterWrite};
+use crate::forge::{Answer, BranchName, Created, ForgeWrite, Landed, NewPull, Swapped};
+use crate::runtime::{FailPoint, Moment};
+
+/// The closed list of calls. Each has a fail point before and after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// A proposal's branch is made: the lock.
+    CreateBranch,
+    /// A proposal's branch is moved.
+    UpdateBranch,
+    /// A landed proposal's branch is deleted.
+    DeleteBranch,
+    /// A pull request is opened.
+    OpenPull,
+    /// A check is written.
+    SetCheck,
+    /// A pull request is merged.
+    MergePull,
+    /// An object is applied to the cluster.
+    ApplyObject,
+    /// Entries are appended to the ledger.
+    AppendLedger,
+    /// A person's answer is recorded (local forge).
+    AnswerPull,
+}
+
+impl Call {
+    /// All calls.
+    pub const ALL: [Self; 9] = [
+        Self::CreateBranch,
+        Self::UpdateBranch,
+        Self::DeleteBranch,
+        Self::OpenPull,
+        Self::SetCheck,
+        Self::MergePull,
+        Self::ApplyObject,
+        Self::AppendLedger,
+        Self::AnswerPull,
+    ];
+
+    /// Name in fail points and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateBranch => "create-branch",
+            Self::UpdateBranch => "update-branch",
+            Self::DeleteBranch => "delete-branch",
+            Self::OpenPull => "open-pull",
+            Self::SetCheck => "set-check",
+            Self::MergePull => "merge-pull",
+            Self::ApplyObject => "apply-object",
+            Self::AppendLedger => "append-ledger",
+            Self::AnswerPull => "answer-pull",
+        }
+    }
+}
+
+/// One call that was made, or would have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallRecord {
+    /// Which.
+    pub call: Call,
+    /// On what.
+    pub target: String,
+}
+
+/// The interface.
+pub struct Effects<'a> {
+    forge: &'a dyn ForgeWrite,
+    cluster: Option<&'a dyn ClusterWrite>,
+    dry_run: bool,
+    fail_point: FailPoint,
+    calls: Mutex<Vec<CallRecord>>,
+}
+
+impl std::fmt::Debug for Effects<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Effects").field("dry_run", &self.dry_run).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Effects<'a> {
+    /// Opens the interface. With `dry_run` calls are recorded and not made.
+    pub fn new(forge: &'a dyn ForgeWrite, cluster: Option<&'a dyn ClusterWrite>, dry_run: bool) -> Self {
+        Self { forge, cluster, dry_run, fail_point: FailPoint::from_environment(), calls: Mutex::default() }
+    }
+
+    /// Whether calls are only recorded.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// The calls so far.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.calls.lock().map(|calls| calls.clone()).unwrap_or_default()
+    }
+
+    /// Makes a proposal's branch. In a dry run it is said to exist already at that commit.
+    pub async fn create_branch(&self, branch: &BranchName, commit: &str) -> Result<Created, PipelineError> {
+        let real = async { Ok(self.forge.create_branch(branch, commit).await?) };
+        self.call(Call::CreateBranch, branch.as_str(), Created::Created, real).await
+    }
+
+    /// Moves a proposal's branch.
+    pub async fn update_branch(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, PipelineError> {
+        let real = async { Ok(self.forge.update_branch(branch, from, to).await?) };
+        self.call(Call::UpdateBranch, branch.as_str(), Swapped::Swapped, real).await
+    }
+
+    /// Deletes a landed proposal's branch.
+    pub async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, PipelineError> {
+        let real = async { Ok(self.forge.delete_branch(branch, at).await?) };
+        self.call(Call::DeleteBranch, branch.as_str(), Swapped::Swapped, real).await
+    }
+
+    /// Opens a pull request. In a dry run its number is 0.
+    pub async fn open_pull(&self, pull: &NewPull) -> Result<u64, PipelineError> {
+        let real = async { Ok(self.forge.open_pull(pull).await?) };
+        self.call(Call::OpenPull, &pull.title, 0, real).await
+    }
+
+    /// Writes a check.
+    pub async fn set_check(
+        &self,
+        commit: &str,
+        name: &str,
+        conclusion: CheckConclusion,
+        summary: &str,
+    ) -> Result<(), PipelineError> {
+        let real = async { Ok(self.forge.set_check(commit, name, conclusion, summary).await?) };
+        self.call(Call::SetCheck, name, (), real).await
+    }
+
+    /// Merges what the permit names.
+    pub async fn merge(&self, permit: MergePermit, message: &str) -> Result<Landed, PipelineError> {
+        let target = format!("#{}", permit.pull());
+        let real = async { Ok(self.forge.merge(permit, message).await?) };
+        self.call(Call::MergePull, &target, Landed::Moved, real).await
+    }
+
+    /// Applies what the permit holds. `None`: a dry run.
+    pub async fn apply_object(&self, permit: ApplyPermit) -> Result<Option<Applied>, PipelineError> {
+        let target = format!("{} in {}", permit.object(), permit.object().namespace);
+        let cluster = self.cluster.ok_or_else(|| PipelineError::told("no cluster was opened for writing", "this is a bug"))?;
+        let real = async { Ok(Some(cluster.apply(permit, false).await?)) };
+        self.call(Call::ApplyObject, &target, None, real).await
+    }
+
+    /// Appends to the ledger: its branch is made or moved to a commit that holds more.
+    pub async fn append_ledger(&self, branch: &BranchName, from: Option<&str>, to: &str) -> Result<Swapped, PipelineError> {
+        let real = async {
+            Ok(match from {
+                Some(from) => self.forge.update_branch(branch, from, to).await?,
+                None => match self.forge.create_branch(branch, to).await? {
+                    Created::Created => Swapped::Swapped,
+                    Created::Exists(other) => Swapped::Moved(Some(other)),
+                },
+            })
+        };
+        self.call(Call::AppendLedger, branch.as_str(), Swapped::Swapped, real).await
+    }
+
+    /// Records a person's answer.
+    pub async fn answer(&self, number: u64, head: &str, answer: Answer, why: &str) -> Result<(), PipelineError> {
+        let real = async { Ok(self.forge.answer(number, head, answer, why).await?) };
+        self.call(Call::AnswerPull, &format!("#{number}"), (), real).await
+    }
+
+    async fn call<T>(
+        &self,
+        call: Call,
+        target: &str,
+        pretended: T,
+        real: impl Future<Output = Result<T, PipelineError>>,
+    ) -> Result<T, PipelineError> {
+        if let Ok(mut calls) = self.calls.lock() {
+            calls.push(CallRecord { call, target: target.into() });
+        }
+        if self.dry_run {
+            return Ok(pretended);
+        }
+        self.fail_point.pass(call.name(), Moment::Before);
+        let answer = real.await?;
+        self.fail_point.pass(call.name(), Moment::After);
+        Ok(answer)
+    }
+}

@@ -1,0 +1,69 @@
+//! What can go wrong while stages and edges are brought together.
+
+use bpctl_core::model::{Diagnostic, Untrusted};
+
+use crate::cluster::ClusterError;
+use crate::forge::ForgeError;
+use crate::git::GitError;
+
+/// A run that cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The user's input is wrong: shown with its excerpt.
+    #[error("{}", .0.message)]
+    Input(Box<Diagnostic>),
+    /// Git failed.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The forge failed.
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    /// The cluster failed.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Something that a person can mend.
+    #[error("{message}")]
+    Told {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+}
+
+impl PipelineError {
+    /// An error with a hint.
+    pub fn told(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Told { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// What to do, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Input(diagnostic) => diagnostic.help.clone(),
+            Self::Told { hint, .. } | Self::Forge(ForgeError::Input { hint, .. }) => hint.clone(),
+            Self::Forge(ForgeError::Refused { status: 401 | 403, .. }) => {
+                Some("the token in BPCTL_TOKEN needs to read and write this repository, its pull requests and statuses".into())
+            }
+            Self::Cluster(ClusterError::Refused { status: 403, .. }) => {
+                Some("kubectl apply -f templates/rbac/reader.yaml   (grants get, list, watch; nothing else)".into())
+            }
+            _ => None,
+        }
+    }
+
+    /// What the other side said, as outside text.
+    pub fn said(&self) -> Option<&Untrusted> {
+        match self {
+            Self::Forge(ForgeError::Refused { said, .. }) => Some(said),
+            Self::Cluster(error) => error.said(),
+            _ => None,
+        }
+    }
+}
+
+impl From<Box<Diagnostic>> for PipelineError {
+    fn from(diagnostic: Box<Diagnostic>) -> Self {
+        Self::Input(diagnostic)
+    }
+}

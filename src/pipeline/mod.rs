@@ -1,0 +1,23 @@
+//! The pipeline: where stages and edges meet, and the only place where things are awaited.
+//!
+//! It fetches inputs, calls the pure stages of `bpctl-core`, and carries out what they answer. It makes no choices of its own: an
+//! executor that has to decide something is a bug in the plan.
+
+pub mod apply;
+mod effects;
+mod error;
+pub mod ledger;
+pub mod lint;
+mod observe;
+pub mod plan;
+pub mod pulls;
+mod session;
+pub mod snapshot;
+mod tree;
+pub mod verify;
+
+pub use effects::{Call, CallRecord, Effects};
+pub use error::PipelineError;
+pub use observe::{ClusterEdge, Observed, connect_cluster, observe};
+pub use session::{ForgeAccess, Session, SessionOptions};
+pub use tree::{Tree, base_tree, desired_tree, work_tree};

@@ -1,0 +1,314 @@
+//! Looks at an environment: cluster, metrics and the forge's record of past operations, gathered into one observation.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use bpctl_core::blueprint::{Catalog, Environment, PrometheusSource};
+use bpctl_core::model::{Name, ObjectRef, Period, Timestamp};
+use bpctl_core::observe::{
+    FactKey, FactValue, Known, Observation, ObservedFrom, PastOperation, PullState, Resource, Unknown, UnknownCode, Usage,
+};
+
+use super::PipelineError;
+use crate::cluster::{Cluster, ClusterWrite, ConnectOptions, LiveCluster, SnapshotCluster};
+use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
+use crate::metrics::{Measured, Prometheus, PrometheusOptions};
+use crate::runtime;
+
+/// How far back operations are looked for: far more than any cooldown.
+const HISTORY: Period = Period::from_secs(7 * 86_400);
+
+/// A cluster of either source.
+pub enum ClusterEdge {
+    /// The live API.
+    Live(LiveCluster),
+    /// A recorded folder.
+    Snapshot(SnapshotCluster),
+}
+
+impl std::fmt::Debug for ClusterEdge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Live(_) => "Live",
+            Self::Snapshot(_) => "Snapshot",
+        })
+    }
+}
+
+impl ClusterEdge {
+    /// The reading half.
+    pub fn reading(&self) -> &dyn Cluster {
+        match self {
+            Self::Live(live) => live,
+            Self::Snapshot(snapshot) => snapshot,
+        }
+    }
+
+    /// The writing half.
+    pub fn writing(&self) -> &dyn ClusterWrite {
+        match self {
+            Self::Live(live) => live,
+            Self::Snapshot(snapshot) => snapshot,
+        }
+    }
+}
+
+/// Connects to an environment's cluster. `root` is the repository's work tree, where snapshots lie.
+pub async fn connect_cluster(place: &Environment, root: Option<&Path>) -> Result<ClusterEdge, PipelineError> {
+    if let Some(folder) = &place.cluster.snapshot {
+        let root = root.ok_or_else(|| PipelineError::told("a recorded cluster needs a work tree", "run bpctl in a clone"))?;
+        return Ok(ClusterEdge::Snapshot(SnapshotCluster::open(root.join(folder.as_str()))?));
+    }
+    let options = ConnectOptions {
+        kubeconfig: runtime::variable("BPCTL_KUBECONFIG").map(Into::into),
+        context: place.cluster.context.clone(),
+        in_cluster: place.cluster.in_cluster == Some(true),
+        schema_cache: runtime::cache_folder().map(|folder| folder.join("schemas")),
+    };
+    Ok(ClusterEdge::Live(LiveCluster::connect(options).await?))
+}
+
+/// An observation and the cluster that it is of.
+#[derive(Debug)]
+pub struct Observed {
+    /// The facts.
+    pub observation: Observation,
+    /// Whether `now` is a server's time.
+    pub server_clock: bool,
+}
+
+/// Looks at everything that the blueprints of these catalogs are about.
+pub async fn observe(
+    environment: &Name,
+    place: &Environment,
+    catalogs: &[&Catalog],
+    cluster: &ClusterEdge,
+    forge: &dyn Forge,
+) -> Result<Observed, PipelineError> {
+    let wanted = Wanted::of(catalogs, environment);
+    let clock = forge.clock().await?;
+    let now = match cluster {
+        ClusterEdge::Live(_) => clock.now,
+        ClusterEdge::Snapshot(snapshot) => snapshot.recorded_at(),
+    };
+    let edge = cluster.reading();
+    let namespaces: Vec<String> = wanted.namespaces.iter().cloned().collect();
+    let (from, listings, schema, usage, history) = tokio::join!(
+        edge.origin(),
+        edge.list_namespaces(&namespaces),
+        edge.type_schema("apps/v1", "Deployment"),
+        usage(place, cluster, &wanted, now),
+        history(environment, forge, now)
+    );
+    let from = from.unwrap_or_else(|_| unreachable_origin(place));
+    let source = match cluster {
+        ClusterEdge::Live(_) => "kubernetes",
+        ClusterEdge::Snapshot(_) => "snapshot",
+    };
+    let mut observation = Observation::new(environment.clone(), from, now);
+    observation.add(FactKey::Schema("apps/v1".into(), "Deployment".into()), source, FactValue::Schema(schema));
+    let mut objects: BTreeMap<&str, Known<BTreeMap<String, _>>> = BTreeMap::new();
+    let mut pods = BTreeMap::new();
+    for (namespace, listing) in &listings {
+        let by_name = |list: Vec<_>| -> BTreeMap<String, _> {
+            list.into_iter().map(|o: bpctl_core::observe::LiveObject| (o.reference.name.clone(), o)).collect()
+        };
+        objects.insert(namespace, listing.deployments.clone().map(by_name));
+        pods.insert(namespace.as_str(), &listing.pods);
+    }
+    for workload in &wanted.workloads {
+        let object = match objects.get_mut(workload.namespace.as_str()) {
+            Some(Known::Known(map)) => Known::Known(map.remove(&workload.name)),
+            Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
+            None => not_observed("the namespace was not listed"),
+        };
+        observation.add(FactKey::Object(workload.clone()), source, FactValue::Object(object));
+        let mine = match pods.get(workload.namespace.as_str()) {
+            Some(Known::Known(map)) => Known::Known(map.get(&workload.name).cloned().unwrap_or_default()),
+            Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
+            None => not_observed("the namespace was not listed"),
+        };
+        let names: Option<BTreeSet<String>> =
+            mine.known().map(|pods| pods.iter().map(|pod| pod.name.raw().to_owned()).collect());
+        observation.add(FactKey::Pods(workload.clone()), source, FactValue::Pods(mine));
+        if let Some(window) = wanted.windows.get(workload) {
+            let measured = usage.get(window).map_or_else(
+                || not_observed("nobody measured it"),
+                |measured| measured.of(workload, names.as_ref(), *window),
+            );
+            let key = FactKey::Usage(workload.clone(), Resource::Cpu);
+            observation.add(key, if source == "snapshot" { source } else { "prometheus" }, FactValue::Usage(measured));
+        }
+    }
+    for name in &wanted.blueprints {
+        let mine = history.clone().map(|all| all.get(name).cloned().unwrap_or_default());
+        observation.add(FactKey::History(name.clone()), "forge", FactValue::History(mine));
+    }
+    Ok(Observed { observation, server_clock: clock.from_server })
+}
+
+fn not_observed<T>(message: &str) -> Known<T> {
+    Known::unknown(UnknownCode::NotObserved, message)
+}
+
+fn unreachable_origin(place: &Environment) -> ObservedFrom {
+    let context = place.cluster.context.clone().unwrap_or_else(|| "in-cluster".into());
+    ObservedFrom::Live { context, version: "unknown".into() }
+}
+
+/// What the catalogs ask about.
+struct Wanted {
+    blueprints: BTreeSet<Name>,
+    workloads: BTreeSet<ObjectRef>,
+    namespaces: BTreeSet<String>,
+    windows: BTreeMap<ObjectRef, Period>,
+}
+
+impl Wanted {
+    fn of(catalogs: &[&Catalog], environment: &Name) -> Self {
+        let mut wanted = Self {
+            blueprints: BTreeSet::new(),
+            workloads: BTreeSet::new(),
+            namespaces: BTreeSet::new(),
+            windows: BTreeMap::new(),
+        };
+        for catalog in catalogs {
+            for name in catalog.blueprints.keys() {
+                let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
+                let workload = blueprint.value.spec.target.object();
+                wanted.blueprints.insert(name.clone());
+                wanted.namespaces.insert(workload.namespace.clone());
+                if let Some(scaling) = &blueprint.value.spec.scaling {
+                    wanted.windows.entry(workload.clone()).or_insert(scaling.window);
+                }
+                wanted.workloads.insert(workload);
+            }
+        }
+        wanted
+    }
+}
+
+/// CPU usage over one window.
+enum WindowUsage {
+    Prometheus(Measured),
+    Snapshot(BTreeMap<String, Known<crate::cluster::RecordedUsage>>),
+    Unknown(Unknown),
+}
+
+impl WindowUsage {
+    fn of(&self, workload: &ObjectRef, pods: Option<&BTreeSet<String>>, window: Period) -> Known<Usage> {
+        let (expected_samples, of_namespace, measured_over) = match self {
+            Self::Unknown(unknown) => return Known::Unknown(unknown.clone()),
+            Self::Prometheus(measured) => match &measured.pods {
+                Known::Unknown(unknown) => return Known::Unknown(unknown.clone()),
+                Known::Known(all) => {
+                    (measured.expected_samples, all.get(&workload.namespace).cloned(), measured.window)
+                }
+            },
+            Self::Snapshot(recorded) => match recorded.get(&workload.namespace) {
+                Some(Known::Known(usage)) => (usage.expected_samples, Some(usage.pods.clone()), usage.window),
+                Some(Known::Unknown(unknown)) => return Known::Unknown(unknown.clone()),
+                None => return not_observed("the snapshot holds no usage"),
+            },
+        };
+        if measured_over != window {
+            let message = format!("usage was recorded over {measured_over}, the blueprint asks for {window}");
+            return Known::unknown(UnknownCode::NotObserved, message);
+        }
+        let Some(pods) = pods else { return not_observed("which pods are the workload's is not known") };
+        let mine: Vec<_> = of_namespace.unwrap_or_default().into_iter().filter(|sample| pods.contains(sample.pod.raw())).collect();
+        if mine.is_empty() && !pods.is_empty() {
+            return not_observed(&format!("no sample of its pods arrived over the last {window}"));
+        }
+        Known::Known(Usage { window, expected_samples, pods: mine })
+    }
+}
+
+async fn usage(place: &Environment, cluster: &ClusterEdge, wanted: &Wanted, now: Timestamp) -> BTreeMap<Period, WindowUsage> {
+    let windows: BTreeSet<Period> = wanted.windows.values().copied().collect();
+    let mut answers = BTreeMap::new();
+    if windows.is_empty() {
+        return answers;
+    }
+    let prometheus = match (cluster, &place.prometheus) {
+        (ClusterEdge::Snapshot(snapshot), _) => {
+            for window in windows {
+                let recorded = wanted.namespaces.iter().map(|ns| (ns.clone(), snapshot.usage(ns, Resource::Cpu))).collect();
+                answers.insert(window, WindowUsage::Snapshot(recorded));
+            }
+            return answers;
+        }
+        (ClusterEdge::Live(_), None) => {
+            let message = "the environment names no Prometheus".to_owned();
+            let unknown = Unknown { code: UnknownCode::NotObserved, message, detail: None };
+            return windows.into_iter().map(|window| (window, WindowUsage::Unknown(unknown.clone()))).collect();
+        }
+        (ClusterEdge::Live(_), Some(source)) => connect_prometheus(source),
+    };
+    for window in windows {
+        let answer = match &prometheus {
+            Err(error) => WindowUsage::Unknown(error.clone()),
+            Ok(prometheus) => {
+                let at = prometheus.now().await.unwrap_or(now);
+                let namespaces: Vec<String> = wanted.namespaces.iter().cloned().collect();
+                WindowUsage::Prometheus(prometheus.usage(&namespaces, Resource::Cpu, window, at).await)
+            }
+        };
+        answers.insert(window, answer);
+    }
+    answers
+}
+
+/// Connects to a Prometheus.
+pub fn connect_prometheus(source: &PrometheusSource) -> Result<Prometheus, Unknown> {
+    let options = PrometheusOptions {
+        url: runtime::variable("BPCTL_PROMETHEUS_URL").unwrap_or_else(|| source.url.clone()),
+        bearer: runtime::secret(&["BPCTL_PROMETHEUS_TOKEN"]),
+        cpu_query: None,
+        memory_query: None,
+        rate_interval: source.rate_interval,
+    };
+    Prometheus::connect(options).map_err(crate::metrics::MetricsError::into_unknown)
+}
+
+/// Merged operations of this environment, by blueprint, from the forge's records.
+async fn history(
+    environment: &Name,
+    forge: &dyn Forge,
+    now: Timestamp,
+) -> Known<BTreeMap<Name, Vec<PastOperation>>> {
+    let pulls = match forge.pulls(PullFilter::UpdatedSince(HISTORY.before(now))).await {
+        Ok(pulls) => pulls,
+        Err(error) => return Known::Unknown(forge_unknown(&error)),
+    };
+    let mut all: BTreeMap<Name, Vec<PastOperation>> = BTreeMap::new();
+    for pull in pulls {
+        let PullState::Merged { at, commit } = &pull.state else { continue };
+        let Some((blueprint, operation)) = pull.head_branch.as_deref().and_then(|b| BranchName::parse_proposal(environment, b))
+        else {
+            continue;
+        };
+        all.entry(blueprint).or_default().push(PastOperation {
+            pull: pull.number,
+            operation,
+            merged_at: *at,
+            commit: commit.clone(),
+            outcome: None,
+        });
+    }
+    for operations in all.values_mut() {
+        operations.sort_by_key(|operation| (operation.merged_at, operation.pull));
+    }
+    Known::Known(all)
+}
+
+/// A failed call as a reason for not knowing.
+pub fn forge_unknown(error: &ForgeError) -> Unknown {
+    let (code, detail) = match error {
+        ForgeError::Unreachable { .. } => (UnknownCode::Unreachable, None),
+        ForgeError::Refused { said, .. } => (UnknownCode::Forbidden, Some(said.clone())),
+        ForgeError::Input { .. } => (UnknownCode::NotObserved, None),
+        _ => (UnknownCode::Incomplete, None),
+    };
+    Unknown { code, message: error.to_string(), detail }
+}

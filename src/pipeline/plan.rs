@@ -1,0 +1,78 @@
+//! `plan`: what differs, judged. Reads only; read-only credentials suffice.
+
+use bpctl_core::blueprint::{Catalog, Environment};
+use bpctl_core::model::{Name, Proposed, Trusted};
+use bpctl_core::plan::{Plan, PlanInput, build};
+
+use super::{ClusterEdge, PipelineError, Session, Tree, connect_cluster, observe, tree};
+
+/// A plan and what it was made from.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The tree that was planned.
+    pub tree: Tree,
+}
+
+/// The environment of this name, of a catalog's workspace; the only one, where none is named.
+pub fn choose_environment(catalog: &Catalog, named: Option<&str>) -> Result<Name, PipelineError> {
+    let environments = &catalog.workspace.value.environments;
+    let names = || environments.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
+    match named {
+        Some(text) => environments.keys().find(|name| name.as_str() == text).cloned().ok_or_else(|| {
+            PipelineError::told(format!("bpctl.yaml has no environment {text:?}"), format!("it has: {}", names()))
+        }),
+        None if environments.len() == 1 => environments
+            .keys()
+            .next()
+            .cloned()
+            .ok_or_else(|| PipelineError::told("bpctl.yaml has no environments", "add one under `environments:`")),
+        None if environments.is_empty() => {
+            Err(PipelineError::told("bpctl.yaml has no environments", "add one under `environments:`"))
+        }
+        None => Err(PipelineError::told("which environment?", format!("--env NAME, one of: {}", names()))),
+    }
+}
+
+/// The place of an environment.
+pub fn place<'c>(catalog: &'c Catalog, environment: &Name) -> Result<&'c Environment, PipelineError> {
+    catalog.workspace.value.environments.get(environment).ok_or_else(|| {
+        PipelineError::told(format!("bpctl.yaml has no environment {environment}"), "add it under `environments:`")
+    })
+}
+
+/// Refuses a catalog with parts missing: a plan over half of the blueprints would be a lie.
+pub fn whole(catalog: &Catalog) -> Result<(), PipelineError> {
+    match catalog.diagnostics.first() {
+        None => Ok(()),
+        Some(first) => Err(PipelineError::Input(Box::new(first.clone()))),
+    }
+}
+
+/// Plans the work tree.
+pub async fn plan(session: &Session, named: Option<&str>) -> Result<Planned, PipelineError> {
+    let (tree, desired) = tree::desired_tree(&session.repository)?;
+    whole(&tree.catalog)?;
+    let environment = choose_environment(&tree.catalog, named)?;
+    let place = place(&tree.catalog, &environment)?;
+    let forge = session.forge.reading();
+    let (tip, cluster) = tokio::join!(forge.base_tip(), connect_cluster(place, session.repository.work_tree()));
+    let (tip, cluster) = (tip?, cluster?);
+    let rules = tree::rules_beside(&session.repository, &tip, &tree)?;
+    let plan = plan_against(&rules, &desired, &environment, &cluster, session).await?;
+    Ok(Planned { plan, tree })
+}
+
+/// Plans a desired state by these rules.
+pub async fn plan_against(
+    rules: &Trusted<Catalog>,
+    desired: &Proposed<Catalog>,
+    environment: &Name,
+    cluster: &ClusterEdge,
+    session: &Session,
+) -> Result<Plan, PipelineError> {
+    let place = place(desired.get(), environment)?;
+    let observed = observe(environment, place, &[desired.get()], cluster, session.forge.reading()).await?;
+    Ok(build(&PlanInput { rules, desired, environment, observation: &observed.observation }))
+}

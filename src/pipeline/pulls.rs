@@ -1,0 +1,102 @@
+//! Judges a pull request: gathers what the judge needs, and calls it.
+
+use std::collections::BTreeMap;
+
+use bpctl_core::blueprint::Catalog;
+use bpctl_core::govern::{PullInput, PullJudgement, judge_pull};
+use bpctl_core::model::{BaseTip, Files, Name, Proposed, RepoPath, Trusted, Untrusted};
+use bpctl_core::observe::{Known, Observation, PullFacts, Recorder, UnknownCode};
+use bpctl_core::propose::{self, ChangeSet, change_set};
+
+use super::{PipelineError, Session};
+use crate::git::{GitError, MergedTree, Repository};
+
+/// Judges one pull request for these environments, whose facts are given.
+pub async fn judge_one(
+    session: &Session,
+    tip: &BaseTip,
+    base_files: &Files,
+    rules: &Trusted<Catalog>,
+    mut pull: PullFacts,
+    observations: &BTreeMap<Name, Observation>,
+) -> Result<PullJudgement, PipelineError> {
+    let repository = &session.repository;
+    let changes = changes_at(repository, tip, base_files, rules, &pull.head)?;
+    // An approval of an older commit counts where it was for the very same changes (X2).
+    let reviewed: Vec<String> = match &pull.reviews {
+        Known::Known(reviews) => reviews.iter().map(|review| review.commit.clone()).filter(|c| *c != pull.head).collect(),
+        Known::Unknown(_) => Vec::new(),
+    };
+    for commit in reviewed {
+        let then = match changes_at(repository, tip, base_files, rules, &commit) {
+            Ok(set) => Known::Known(set.hash()),
+            Err(_) => Known::unknown(UnknownCode::NotObserved, "the commit is not in the repository any more"),
+        };
+        pull.changes_at.insert(commit, then);
+    }
+    let merged_tree = match repository.merge_tree(tip.commit(), &pull.head) {
+        Ok(MergedTree::Clean(tree)) => Known::Known(tree),
+        Ok(MergedTree::Conflict(paths)) => {
+            let shown = paths.first().map_or_else(String::new, |path| format!(": {path}"));
+            Known::unknown(UnknownCode::Unsupported, format!("it conflicts with {}{shown}", tip.branch()))
+        }
+        Err(error) => Known::unknown(UnknownCode::Incomplete, error.to_string()),
+    };
+    let forge = session.forge.reading();
+    let (me, clock) = (forge.identity().await?, forge.clock().await?);
+    let recorders: BTreeMap<Name, Recorder<'_>> =
+        observations.iter().map(|(name, observation)| (name.clone(), Recorder::new(observation))).collect();
+    let proposed = Proposed::from_head(Some(pull.head.clone()), changes);
+    Ok(judge_pull(PullInput {
+        rules,
+        changes: &proposed,
+        pull: &pull,
+        me: &me,
+        server_clock: clock.from_server,
+        merged_tree,
+        facts: &recorders,
+    }))
+}
+
+/// What a head changes against the point where it left base, seen with today's base files where they are the same.
+pub fn changes_at(
+    repository: &Repository,
+    tip: &BaseTip,
+    base_files: &Files,
+    rules: &Trusted<Catalog>,
+    head: &str,
+) -> Result<ChangeSet, PipelineError> {
+    // What would land is base with head merged in: that is compared with base, so that a moved base changes nothing (X2).
+    let merge_base = repository.merge_base(tip.commit(), head)?.ok_or_else(|| {
+        PipelineError::told("it shares no history with the base branch", "open it from a branch of this repository")
+    })?;
+    let paths = convert(repository.diff_paths(&merge_base, head)?);
+    let wanted: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
+    let before = if merge_base == tip.commit() {
+        read(repository, &merge_base, &wanted, Some(base_files))?
+    } else {
+        read(repository, &merge_base, &wanted, None)?
+    };
+    let after = read(repository, head, &wanted, None)?;
+    Ok(change_set(rules, &before, &after, &paths))
+}
+
+fn read(repository: &Repository, commit: &str, wanted: &[RepoPath], known: Option<&Files>) -> Result<Files, GitError> {
+    match known {
+        Some(known) if wanted.iter().all(|path| known.get(path).is_some()) => Ok(known.clone()),
+        _ => repository.read_tree(commit, wanted),
+    }
+}
+
+fn convert(paths: Vec<crate::git::ChangedPath>) -> Vec<propose::ChangedPath> {
+    /// Regular files are named by content; anything else, and the executable bit, by its mode too.
+    fn side(entry: Option<(String, u32)>) -> Option<String> {
+        entry.map(|(id, mode)| if mode == 0o100_644 { id } else { format!("{mode:o}:{id}") })
+    }
+    let one = |changed: crate::git::ChangedPath| propose::ChangedPath {
+        path: changed.path.map_err(Untrusted::new),
+        before: side(changed.before),
+        after: side(changed.after),
+    };
+    paths.into_iter().map(one).collect()
+}

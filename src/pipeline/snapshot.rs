@@ -1,0 +1,99 @@
+//! `snapshot`: records an environment into a folder, so that plans can be made, shown and tested without the cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use bpctl_core::blueprint::{Catalog, Environment};
+use bpctl_core::model::{Name, Period, Timestamp};
+use bpctl_core::observe::{Known, ObservedFrom, Resource};
+
+use super::observe::connect_prometheus;
+use super::{ClusterEdge, PipelineError};
+use crate::cluster::{RecordedUsage, SnapshotHeader, record};
+
+/// What was recorded.
+#[derive(Debug)]
+pub struct Recorded {
+    /// Namespaces.
+    pub namespaces: Vec<String>,
+    /// What could not be recorded.
+    pub missing: Vec<String>,
+}
+
+/// Records the namespaces that the blueprints name.
+pub async fn take(
+    catalog: &Catalog,
+    environment: &Name,
+    place: &Environment,
+    cluster: &ClusterEdge,
+    folder: &Path,
+    now: Timestamp,
+) -> Result<Recorded, PipelineError> {
+    let ClusterEdge::Live(live) = cluster else {
+        return Err(PipelineError::told(
+            format!("environment {environment} is a recording itself"),
+            "record a live one: give it `cluster: {context: NAME}`, or pass --context",
+        ));
+    };
+    let mut namespaces = BTreeSet::new();
+    let mut windows = BTreeSet::new();
+    for name in catalog.blueprints.keys() {
+        let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
+        namespaces.insert(blueprint.value.spec.target.namespace.to_string());
+        windows.extend(blueprint.value.spec.scaling.as_ref().map(|scaling| scaling.window));
+    }
+    let namespaces: Vec<String> = namespaces.into_iter().collect();
+    let reading = cluster.reading();
+    let ObservedFrom::Live { context, version } = reading.origin().await? else {
+        return Err(PipelineError::told("the cluster is not live", "this is a bug"));
+    };
+    let mut missing = Vec::new();
+    let mut listings = BTreeMap::new();
+    for namespace in &namespaces {
+        let listing = live.raw_namespace(namespace).await;
+        for (what, unknown) in [("deployments", unknown(&listing.deployments)), ("pods", unknown(&listing.pods))] {
+            missing.extend(unknown.map(|why| format!("{what} of {namespace}: {why}")));
+        }
+        listings.insert(namespace.clone(), listing);
+    }
+    let mut schemas = BTreeMap::new();
+    match reading.type_schema("apps/v1", "Deployment").await {
+        Known::Known(schema) => {
+            schemas.insert(("apps/v1".to_owned(), "Deployment".to_owned()), schema);
+        }
+        Known::Unknown(why) => missing.push(format!("the types of Deployments: {}", why.message)),
+    }
+    let mut usage = Vec::new();
+    match place.prometheus.as_ref().map(connect_prometheus) {
+        None => missing.push("usage: the environment names no Prometheus".into()),
+        Some(Err(why)) => missing.push(format!("usage: {}", why.message)),
+        Some(Ok(prometheus)) => {
+            // A snapshot holds one window per resource: the first that a blueprint asks for.
+            let window = windows.first().copied().unwrap_or(Period::from_secs(300));
+            for resource in [Resource::Cpu, Resource::Memory] {
+                let at = prometheus.now().await.unwrap_or(now);
+                let measured = prometheus.usage(&namespaces, resource, window, at).await;
+                match measured.pods {
+                    Known::Known(by_namespace) => usage.extend(by_namespace.into_iter().map(|(namespace, pods)| RecordedUsage {
+                        namespace,
+                        resource,
+                        window,
+                        expected_samples: measured.expected_samples,
+                        pods,
+                    })),
+                    Known::Unknown(why) => missing.push(format!("{resource} usage: {}", why.message)),
+                }
+            }
+        }
+    }
+    let header = SnapshotHeader { schema_version: 1, recorded_at: now, context, version, namespaces: namespaces.clone() };
+    record(folder, &header, &listings, &schemas, &usage)?;
+    Ok(Recorded { namespaces, missing })
+}
+
+fn unknown<T>(known: &Known<T>) -> Option<&str> {
+    match known {
+        Known::Known(_) => None,
+        Known::Unknown(why) => Some(&why.message),
+    }
+}

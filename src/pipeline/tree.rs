@@ -1,0 +1,105 @@
+//! Reads trees into catalogs: the base branch's (trusted), a head's or the work tree's (proposed).
+
+use bpctl_core::blueprint::{Catalog, WORKSPACE_FILE, load_workspace, wanted_sources};
+use bpctl_core::model::{BaseTip, File, Files, Proposed, RepoPath, Trusted};
+
+use super::PipelineError;
+use crate::git::{GitError, Repository};
+
+/// Files and what they say.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// The files that bpctl looks at.
+    pub files: Files,
+    /// What they say.
+    pub catalog: Catalog,
+    /// The paths that were looked below.
+    pub wanted: Vec<RepoPath>,
+}
+
+/// The work tree, as it lies on disk.
+pub fn work_tree(repository: &Repository) -> Result<Tree, PipelineError> {
+    if repository.work_tree().is_none() {
+        return Err(PipelineError::told("this repository has no work tree", "run bpctl in a clone that has its files checked out"));
+    }
+    load(|wanted| repository.read_work_tree(wanted))
+}
+
+/// A commit's tree.
+pub fn commit_tree(repository: &Repository, commit: &str) -> Result<Tree, PipelineError> {
+    load(|wanted| repository.read_tree(commit, wanted))
+}
+
+/// The rules: the tree of the protected base branch.
+pub fn base_tree(repository: &Repository, tip: &BaseTip) -> Result<(Files, Trusted<Catalog>), PipelineError> {
+    let tree = commit_tree(repository, tip.commit()).map_err(|error| on_base(error, tip))?;
+    Ok((tree.files, Trusted::from_base(tip, tree.catalog)))
+}
+
+/// The same, without parsing twice where the tree at hand is the base's.
+pub fn rules_beside(repository: &Repository, tip: &BaseTip, other: &Tree) -> Result<Trusted<Catalog>, PipelineError> {
+    let files = repository.read_tree(tip.commit(), &other.wanted)?;
+    if same(&files, &other.files) {
+        return Ok(Trusted::from_base(tip, other.catalog.clone()));
+    }
+    Ok(base_tree(repository, tip)?.1)
+}
+
+/// What is planned at a desk: the work tree; with the commit it is, where nothing is uncommitted.
+pub fn desired_tree(repository: &Repository) -> Result<(Tree, Proposed<Catalog>), PipelineError> {
+    let tree = work_tree(repository)?;
+    let head = repository.head_commit()?;
+    let clean = match &head {
+        Some(head) => repository.uncommitted_in(&tree.files, head, &tree.wanted)?.is_empty(),
+        None => false,
+    };
+    let proposed = Proposed::from_head(head.filter(|_| clean), tree.catalog.clone());
+    Ok((tree, proposed))
+}
+
+fn load(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<Tree, PipelineError> {
+    let workspace_path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
+    let first = read(&workspace_path)?;
+    let workspace = load_workspace(&first)?.value;
+    let mut wanted = workspace_path;
+    wanted.push(workspace.blueprints.clone());
+    wanted.extend(workspace.local.allowed_signers.clone());
+    let mut files = read(&wanted)?;
+    let sources = wanted_sources(&files, &workspace);
+    files.0.extend(read(&sources)?.0);
+    wanted.extend(sources);
+    wanted.sort();
+    wanted.dedup();
+    let catalog = Catalog::load(&files)?;
+    Ok(Tree { files, catalog, wanted })
+}
+
+fn same(a: &Files, b: &Files) -> bool {
+    a.0.len() == b.0.len()
+        && a.0.iter().zip(&b.0).all(|((path, file), (other_path, other))| {
+            path == other_path
+                && match (file, other) {
+                    (File::Blob(one), File::Blob(two)) => one.id == two.id,
+                    (one, two) => one == two,
+                }
+        })
+}
+
+fn on_base(error: PipelineError, tip: &BaseTip) -> PipelineError {
+    match error {
+        PipelineError::Input(diagnostic) if diagnostic.code == "workspace-missing" => PipelineError::told(
+            format!("{} has no {WORKSPACE_FILE} yet, so there are no rules to judge by", tip.branch()),
+            format!("merge {WORKSPACE_FILE} and the blueprints into {} first; `bpctl lint` checks them before", tip.branch()),
+        ),
+        other => other,
+    }
+}
+
+/// The allowed signers' file, as the base branch's own workspace names it.
+pub fn base_signers(repository: &Repository, commit: &str) -> Result<Option<String>, PipelineError> {
+    let workspace_path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
+    let Ok(workspace) = load_workspace(&repository.read_tree(commit, &workspace_path)?) else { return Ok(None) };
+    let Some(path) = workspace.value.local.allowed_signers else { return Ok(None) };
+    let files = repository.read_tree(commit, std::slice::from_ref(&path))?;
+    Ok(files.blob(&path).map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()))
+}

@@ -1,0 +1,102 @@
+//! `verify`: did what landed reach the cluster? The answer is a check on the merge commit.
+
+use bpctl_core::blueprint::{Catalog, Environment};
+use bpctl_core::model::{Name, Period, Trusted};
+use bpctl_core::observe::{CheckConclusion, Known, Observation, PastOperation, Recorder};
+use bpctl_core::verify::{Outcome, VerifyInput, VerifyReport, verify_scale};
+
+use super::{PipelineError, Session};
+use crate::forge::Forge;
+
+/// The name of the check on a merge commit.
+pub fn check_name(environment: &Name) -> String {
+    format!("bpctl/verify-{environment}")
+}
+
+/// One verification.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// The blueprint.
+    pub blueprint: Name,
+    /// The operation.
+    pub operation: PastOperation,
+    /// The report.
+    pub report: VerifyReport,
+}
+
+/// How far back unverified operations are looked for.
+const HORIZON: Period = Period::from_secs(86_400);
+
+/// The last operation of each blueprint whose verification is open.
+pub async fn open(
+    session: &Session,
+    environment: &Name,
+    rules: &Trusted<Catalog>,
+    observation: &Observation,
+) -> Result<Vec<(Name, PastOperation)>, PipelineError> {
+    let facts = Recorder::new(observation);
+    let forge = session.forge.reading();
+    let clock = forge.clock().await?;
+    let mut found = Vec::new();
+    for name in rules.get().blueprints.keys() {
+        let Known::Known(history) = facts.history(name) else { continue };
+        let Some(last) = history.iter().rfind(|operation| operation.operation == "scale") else { continue };
+        if last.merged_at < HORIZON.before(clock.now) {
+            continue;
+        }
+        if outcome(forge, environment, &last.commit).await?.is_none() {
+            found.push((name.clone(), last.clone()));
+        }
+    }
+    Ok(found)
+}
+
+/// The final outcome that stands on a merge commit, by bpctl itself.
+pub async fn outcome(
+    forge: &dyn Forge,
+    environment: &Name,
+    commit: &str,
+) -> Result<Option<CheckConclusion>, PipelineError> {
+    let me = forge.identity().await?;
+    let name = check_name(environment);
+    let checks = forge.checks(commit).await?;
+    let mine = checks.into_iter().filter(|check| check.name == name && check.by.id == me.id && check.commit == commit);
+    Ok(mine.map(|check| check.conclusion).rfind(|conclusion| *conclusion != CheckConclusion::Pending))
+}
+
+/// Verifies one operation against an observation.
+pub fn look(
+    place: &Environment,
+    rules: &Trusted<Catalog>,
+    environment: &Name,
+    blueprint: &Name,
+    operation: &PastOperation,
+    observation: &Observation,
+) -> Option<VerifyReport> {
+    let catalog = rules.get();
+    let effective = catalog.blueprint(blueprint, environment)?;
+    let target = &effective.value.spec.target;
+    let workload = target.object();
+    let manifest = catalog.manifest(&target.source, &workload)?;
+    let replicas = manifest.document.root.at(&["spec", "replicas"]).and_then(bpctl_core::yaml::Node::as_int).unwrap_or(1);
+    let input = VerifyInput {
+        workload: &workload,
+        replicas: u32::try_from(replicas).ok()?,
+        merged_at: operation.merged_at,
+        delivery: place.delivery,
+        windows: &catalog.workspace.value.verification,
+        from: &observation.from,
+    };
+    Some(verify_scale(&input, &Recorder::new(observation)))
+}
+
+/// The line beside the check.
+pub fn summary(report: &VerifyReport) -> String {
+    let told: Vec<String> = report.checks.iter().map(|check| format!("{} {}: {}", check.window, check.outcome, check.evidence)).collect();
+    told.join("; ")
+}
+
+/// Whether an outcome is final.
+pub fn is_final(outcome: Outcome) -> bool {
+    outcome != Outcome::Pending
+}

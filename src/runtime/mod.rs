@@ -1,0 +1,70 @@
+//! The process around bpctl: clock, environment, folders, exit codes. The only place that asks the operating system for them.
+
+#![allow(clippy::disallowed_methods, reason = "an edge: this is where the clock and the environment are read")]
+
+mod exit;
+mod fail_point;
+
+use std::path::PathBuf;
+
+use bpctl_core::model::Timestamp;
+use secrecy::SecretString;
+
+pub use exit::Exit;
+pub use fail_point::{FailPoint, Moment};
+
+/// The local clock.
+pub fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// An environment variable that is set and not empty.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The first of these variables that is set, as a secret.
+pub fn secret(names: &[&str]) -> Option<SecretString> {
+    names.iter().find_map(|name| variable(name)).map(SecretString::from)
+}
+
+/// The folder that commands start from: `-C`, else the working directory.
+pub fn start_folder(given: Option<&std::path::Path>) -> std::io::Result<PathBuf> {
+    match given {
+        Some(folder) => std::fs::canonicalize(folder),
+        None => std::env::current_dir(),
+    }
+}
+
+/// bpctl's cache folder; deleting it costs time only.
+pub fn cache_folder() -> Option<PathBuf> {
+    let base = variable("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    base.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".cache"))).map(|base| base.join("bpctl"))
+}
+
+/// Reads a file named by a person.
+pub fn read_file(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    std::fs::read(path)
+}
+
+/// Writes a file named by a person, whole or not at all.
+pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// Waits.
+pub async fn sleep(period: bpctl_core::model::Period) {
+    tokio::time::sleep(std::time::Duration::from_millis(period.as_millis())).await;
+}
+
+/// Makes a folder that must not exist yet.
+pub fn new_folder(path: &std::path::Path) -> std::io::Result<PathBuf> {
+    std::fs::create_dir(path)?;
+    std::fs::canonicalize(path)
+}
