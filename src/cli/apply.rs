@@ -114,7 +114,7 @@ fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
     let _ = writeln!(out, "{} · base {base}@{short} · plan {}{dry}\n", report.environment, report.plan.hash.short());
     let width = report.steps.iter().map(|step| step.blueprint.as_str().len()).max().unwrap_or(0);
     for step in &report.steps {
-        let _ = writeln!(out, "  {:<width$}  {}", step.blueprint, step.told);
+        let _ = writeln!(out, "  {:<width$}  {}", step.blueprint.as_str(), step.told);
         if let Some(next) = &step.next {
             let _ = writeln!(out, "  {:<width$}    next: {next}", "");
         }
@@ -124,11 +124,13 @@ fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
         let name = item.action.blueprint();
         if let Some(hold) = item.hold() {
             let until = hold.until.map_or_else(String::new, |until| format!(" until {until:.0}"));
+            let name = name.as_str();
             let _ = writeln!(out, "  {name:<width$}  left: {} held by {}{until}", item.action.name(), hold.rule.cite);
             left = true;
         } else if item.verdict.tier == bpctl_core::blueprint::Tier::Forbidden {
             let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
             let instead = item.verdict.alternative.as_ref().map_or_else(String::new, |a| format!("; instead: {a}"));
+            let name = name.as_str();
             let _ = writeln!(out, "  {name:<width$}  left: {} is forbidden by {rule}{instead}", render::change(item));
             left = true;
         }

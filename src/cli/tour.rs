@@ -45,7 +45,7 @@ pub fn run(global: &Global, args: &TourArgs, output: &Output) -> Result<Exit, Co
 
     tell(
         "A shop runs in a cluster: a storefront and a backend. Its Git repository says what should run (deploy/), and how far a machine\n\
-         may change that (blueprints/). The cluster here is a recording, the forge is the repository itself; nothing else is needed.\n",
+         may change that (blueprints/). The cluster here is a recording, the forge is the repository itself; nothing else is needed.\n\n",
     );
     tell("── 1. Are the blueprints right? ─────────────────────────────────────────────────────────────────────────────\n");
     show(&["lint"])?;
@@ -56,8 +56,8 @@ pub fn run(global: &Global, args: &TourArgs, output: &Output) -> Result<Exit, Co
     );
     show(&["apply", "--env", "staging"])?;
     tell("\n── 4. The backend may not pass its maximum alone. Alice looks at the pull request, and signs. ───────────────\n");
-    show(&["judge", "2", "--env", "staging"])?;
-    show(&["approve", "2", "--message", "the database got more connections"])?;
+    show(&["judge", "1", "--env", "staging"])?;
+    show(&["approve", "1", "--message", "the database got more connections"])?;
     tell("\n── 5. The next pass finds the approval. ─────────────────────────────────────────────────────────────────────\n");
     show(&["apply", "--env", "staging"])?;
     tell("\n── 6. What happened, and why? ───────────────────────────────────────────────────────────────────────────────\n");

@@ -362,14 +362,19 @@ impl Pass<'_> {
                 let facts = Recorder::new(observation);
                 let Some(permit) = permit_apply(&base.rules, &self.environment, &item.action, effect, &facts) else { continue };
                 let what = match (reconcile.fields.len(), &reconcile.uid) {
-                    (_, None) => format!("created {}", reconcile.workload),
-                    (1, _) => format!("applied {}: {}", reconcile.workload, reverted(reconcile)),
-                    (fields, _) => format!("applied {}: {fields} fields", reconcile.workload),
+                    (_, None) => format!("{}: created", reconcile.workload),
+                    (1, _) => format!("{}: {}", reconcile.workload, reverted(reconcile)),
+                    (fields, _) => format!("{}: {fields} fields", reconcile.workload),
                 };
                 let Some(applied) = self.effects.apply_object(permit).await? else {
-                    self.step(&reconcile.blueprint, format!("would have {what}"), None);
+                    self.step(&reconcile.blueprint, format!("would apply {what}"), None);
                     continue;
                 };
+                if !applied.changed {
+                    let told = format!("{}: the server changed nothing; the fields are held by another way of applying (see bpctl plan)", reconcile.workload);
+                    self.step(&reconcile.blueprint, told, None);
+                    continue;
+                }
                 applied_any = true;
                 let now = self.session.forge.reading().clock().await?.now;
                 let event = Event::Applied {
@@ -379,7 +384,7 @@ impl Pass<'_> {
                 };
                 let id = Digest::of(&("applied", &applied.uid, &applied.resource_version));
                 self.entry(id, &reconcile.blueprint, &item.id, now, event);
-                self.step(&reconcile.blueprint, what, None);
+                self.step(&reconcile.blueprint, format!("applied {what}"), None);
             }
         }
         Ok(applied_any)

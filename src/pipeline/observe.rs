@@ -100,7 +100,10 @@ pub async fn observe(
         usage(place, cluster, &wanted, now),
         history(environment, forge, now)
     );
-    let from = from.unwrap_or_else(|_| unreachable_origin(place));
+    let mut from = from.unwrap_or_else(|_| unreachable_origin(place));
+    if let (ObservedFrom::Snapshot { folder, .. }, Some(named)) = (&mut from, &place.cluster.snapshot) {
+        *folder = named.to_string(); // as the workspace names it, the same on every machine
+    }
     let source = match cluster {
         ClusterEdge::Live(_) => "kubernetes",
         ClusterEdge::Snapshot(_) => "snapshot",
@@ -233,7 +236,7 @@ async fn usage(place: &Environment, cluster: &ClusterEdge, wanted: &Wanted, now:
     let prometheus = match (cluster, &place.prometheus) {
         (ClusterEdge::Snapshot(snapshot), _) => {
             for window in windows {
-                let recorded = wanted.namespaces.iter().map(|ns| (ns.clone(), snapshot.usage(ns, Resource::Cpu))).collect();
+                let recorded = wanted.namespaces.iter().map(|ns| (ns.clone(), snapshot.usage_over(ns, Resource::Cpu, window))).collect();
                 answers.insert(window, WindowUsage::Snapshot(recorded));
             }
             return answers;

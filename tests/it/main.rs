@@ -1,1 +1,21 @@
-fn main(){}
+//! The integration tests: the real program, the real systems.
+//!
+//! `tests/run.sh` starts the lab (Kubernetes, Prometheus, Gitea) and exports where it is. A test that needs it fails without it.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "tests read files, run programs and fail loudly"
+)]
+
+mod cluster_live;
+mod forge_gitea;
+mod generated;
+mod kill;
+mod layers;
+mod lint;
+mod local;
+mod story;
+mod support;

@@ -93,7 +93,7 @@ impl Detector for SaturationDetector {
         let why_not = |because: String| WhyNot { what: "scale".into(), because };
         if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
-            let because = format!("the cluster has {has} replicas, Git says {replicas}: that is settled first");
+            let because = format!("Git says {replicas} and the cluster has {has}: that is settled first");
             detected.why_not.push(why_not(because));
             return detected;
         }

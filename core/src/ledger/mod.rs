@@ -129,7 +129,8 @@ pub fn read<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Entry>, usize
             }
         }
     }
-    entries.sort_by_key(|entry| entry.at);
+    // Forges give whole seconds and clocks give more; within one second the order of writing is the order of events.
+    entries.sort_by_key(|entry| entry.at.as_second());
     (entries, unreadable)
 }
 

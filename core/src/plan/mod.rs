@@ -90,9 +90,9 @@ pub struct PlanItem {
 }
 
 impl PlanItem {
-    /// What delays it, longest first.
+    /// What delays it, longest first; nothing delays what is forbidden anyway.
     pub fn hold(&self) -> Option<&Hold> {
-        self.verdict.holds.first()
+        self.verdict.holds.first().filter(|_| self.verdict.tier != Tier::Forbidden)
     }
 }
 

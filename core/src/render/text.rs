@@ -65,7 +65,7 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
         };
         let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
         let head = format!("{} {:<9} {}", symbol(item), item.action.name(), change(item));
-        let _ = writeln!(out, "  {head:<55} {verdict:<14} {rule}");
+        let _ = writeln!(out, "  {head:<55} {verdict:<15} {rule}");
         if !matches!(item.finding, Finding::Drift(_)) {
             line(out, &because(item));
         }

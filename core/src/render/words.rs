@@ -47,8 +47,12 @@ pub fn because(item: &PlanItem) -> String {
             let side = if s.above { "above" } else { "below" };
             let pods = if s.ready_pods == 1 { "1 ready pod".into() } else { format!("{} ready pods", s.ready_pods) };
             format!(
-                "CPU {} of request over {}, {side} {} ({} of {} used by {pods})",
-                s.utilization, s.window, s.threshold, s.usage, s.request
+                "CPU {} of request over {}, {side} {} ({}m of {}m used by {pods})",
+                s.utilization,
+                s.window,
+                s.threshold,
+                s.usage.millis(),
+                s.request.millis()
             )
         }
         Finding::Drift(_) => "the cluster differs from what Git declares".into(),

@@ -93,7 +93,11 @@ fn every_edit_of_a_live_object_is_found_in_the_manifests_order_with_who_did_it()
             found,
             [
                 r#"Missing metadata.labels.team "shop" → - | kubectl-label Update?"#.to_owned(),
-                r#"Changed metadata.annotations["example.com/owner"] "team-shop" → "mallory" | kubectl-annotate Update"#.into(),
+                concat!(
+                    r#"Changed metadata.annotations["example.com/owner"] "team-shop" → "mallory" | "#,
+                    "kubectl-annotate Update"
+                )
+                .into(),
                 "Changed spec.replicas 2 → 5 | kubectl/scale Update".into(),
                 concat!(
                     r#"Changed spec.template.spec.nodeSelector {"kubernetes.io/os":"linux"} → "#,
@@ -126,8 +130,11 @@ fn every_edit_of_a_live_object_is_found_in_the_manifests_order_with_who_did_it()
                     r#""/live" | kubectl-edit Update"#
                 )
                 .into(),
-                "Changed spec.template.spec.containers[name=web].readinessProbe.periodSeconds 5 → 30 | kubectl-patch Update"
-                    .into(),
+                concat!(
+                    "Changed spec.template.spec.containers[name=web].readinessProbe.periodSeconds 5 → 30 | ",
+                    "kubectl-patch Update"
+                )
+                .into(),
                 format!("Missing spec.template.spec.containers[name=proxy] {proxy} → - | kubectl-patch Update?"),
                 "Missing spec.template.spec.volumes[name=cache].emptyDir {} → - | kubectl-patch Update?".into(),
             ]
