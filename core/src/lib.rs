@@ -10,14 +10,14 @@
 pub mod model;
 pub mod yaml;
 
-pub mod observe;
-pub mod govern;
 pub mod action;
 pub mod blueprint;
 pub mod decide;
 pub mod execute;
+pub mod govern;
+pub mod ledger;
+pub mod observe;
 pub mod plan;
 pub mod propose;
-pub mod ledger;
 pub mod render;
 pub mod verify;

@@ -42,7 +42,9 @@ pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: An
             output.data(&format!("approved {url} at {short}{signed}"));
             output.talk("next: bpctl apply");
         }
-        Answer::Reject => output.data(&format!("rejected {url}{signed}: it is closed, and not proposed again until it would change something else")),
+        Answer::Reject => output.data(&format!(
+            "rejected {url}{signed}: it is closed, and not proposed again until it would change something else"
+        )),
     }
     Ok(Exit::Fine)
 }

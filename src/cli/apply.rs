@@ -136,12 +136,17 @@ fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
         }
     }
     if report.steps.is_empty() && !left {
-        let seen = if report.plan.has_unknown() { ", as far as could be seen (bpctl plan says what could not)" } else { "" };
+        let seen =
+            if report.plan.has_unknown() { ", as far as could be seen (bpctl plan says what could not)" } else { "" };
         let _ = writeln!(out, "  nothing to do{seen}");
     }
     if report.recorded > 0 {
         let plural = if report.recorded == 1 { "entry" } else { "entries" };
-        let _ = writeln!(out, "\n{} {plural} in the ledger   next: bpctl audit --env {}", report.recorded, report.environment);
+        let _ = writeln!(
+            out,
+            "\n{} {plural} in the ledger   next: bpctl audit --env {}",
+            report.recorded, report.environment
+        );
     }
     out
 }

@@ -61,7 +61,9 @@ pub async fn run(global: &Global, args: &AuditArgs, output: &Output) -> Result<E
             unreadable: loaded.unreadable,
             entries,
         }),
-        Format::Text if entries.is_empty() => output.data(&format!("the ledger of {environment} has no entries for this")),
+        Format::Text if entries.is_empty() => {
+            output.data(&format!("the ledger of {environment} has no entries for this"))
+        }
         Format::Text => {
             let width = entries.iter().map(|entry| entry.blueprint.as_str().len()).max().unwrap_or(0);
             let lines: Vec<String> = entries
@@ -84,7 +86,8 @@ fn told(event: &Event) -> String {
     match event {
         Event::Decided { summary, verdict, version, .. } => {
             let rule = verdict.principal().map_or("", |rule| rule.cite.as_str());
-            let held = verdict.holds.first().map_or_else(String::new, |hold| format!(", held by {}", shown(&hold.rule.cite)));
+            let held =
+                verdict.holds.first().map_or_else(String::new, |hold| format!(", held by {}", shown(&hold.rule.cite)));
             format!("{} — {}{held} by {} (blueprint {})", shown(summary), verdict.tier, shown(rule), shown(version))
         }
         Event::Proposed { pull, head } => format!("#{pull} at {}", shown(&short(head))),
@@ -97,7 +100,8 @@ fn told(event: &Event) -> String {
         Event::Declined { pull } => format!("#{pull} was closed by a person"),
         Event::Applied { summary, base, .. } => format!("{} (base {})", shown(summary), shown(&short(base))),
         Event::Verified { pull, report, .. } => {
-            let checks: Vec<String> = report.checks.iter().map(|c| format!("{}: {}", c.window, shown(&c.evidence))).collect();
+            let checks: Vec<String> =
+                report.checks.iter().map(|c| format!("{}: {}", c.window, shown(&c.evidence))).collect();
             format!("#{pull}: {} ({})", report.outcome, checks.join("; "))
         }
     }

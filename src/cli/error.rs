@@ -19,7 +19,13 @@ pub struct CommandError {
 impl CommandError {
     /// A wrong command line.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), causes: Vec::new(), hint: Some(hint.into()), diagnostic: None, exit: Exit::Usage }
+        Self {
+            message: message.into(),
+            causes: Vec::new(),
+            hint: Some(hint.into()),
+            diagnostic: None,
+            exit: Exit::Usage,
+        }
     }
 
     /// Something that a person can mend.

@@ -61,7 +61,8 @@ pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, Co
         }
         Format::Text => {
             let mut text = output.excerpts(&linted.diagnostics);
-            let plural = |n: usize, what: &str, many: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {many}") };
+            let plural =
+                |n: usize, what: &str, many: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {many}") };
             let read = format!(
                 "{}, {}",
                 plural(linted.blueprints, "blueprint", "blueprints"),

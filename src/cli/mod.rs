@@ -158,7 +158,8 @@ fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T,
 
 /// The repository that the command is about.
 fn repository(global: &Global) -> Result<Repository, CommandError> {
-    let folder = runtime::start_folder(global.directory.as_deref()).map_err(|source| CommandError::io("find the folder", source))?;
+    let folder = runtime::start_folder(global.directory.as_deref())
+        .map_err(|source| CommandError::io("find the folder", source))?;
     Ok(Repository::discover(&folder).map_err(crate::pipeline::PipelineError::from)?)
 }
 
@@ -171,6 +172,7 @@ async fn session_with(global: &Global, options: SessionOptions) -> Result<Sessio
     let repository = repository(global)?;
     let workspace: Workspace = work_tree(&repository)?.catalog.workspace.value;
     let folder = repository.work_tree().unwrap_or(repository.path()).to_owned();
-    let options = SessionOptions { token: options.token.or_else(|| runtime::secret(&["BPCTL_TOKEN", "GITEA_TOKEN"])), ..options };
+    let options =
+        SessionOptions { token: options.token.or_else(|| runtime::secret(&["BPCTL_TOKEN", "GITEA_TOKEN"])), ..options };
     Ok(Session::open(&folder, &workspace, options).await?)
 }

@@ -50,8 +50,10 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
         PlanFormat::Yaml => output.data(&yaml(plan)?),
     }
     if let Some(file) = &args.out {
-        let text = serde_json::to_vec_pretty(plan).map_err(|error| CommandError::told(error.to_string(), "this is a bug"))?;
-        runtime::write_file(file, &text).map_err(|source| CommandError::io(&format!("write {}", file.display()), source))?;
+        let text =
+            serde_json::to_vec_pretty(plan).map_err(|error| CommandError::told(error.to_string(), "this is a bug"))?;
+        runtime::write_file(file, &text)
+            .map_err(|source| CommandError::io(&format!("write {}", file.display()), source))?;
         output.talk(&format!("wrote {}", file.display()));
     }
     Ok(if args.detailed_exitcode { exit(plan) } else { Exit::Fine })

@@ -31,9 +31,14 @@ pub struct TourArgs {
 pub fn run(global: &Global, args: &TourArgs, output: &Output) -> Result<Exit, CommandError> {
     let started = runtime::now();
     let (folder, _guard) = match &args.keep {
-        Some(folder) => (runtime::new_folder(folder).map_err(|e| CommandError::io(&format!("make {}", folder.display()), e))?, None),
+        Some(folder) => {
+            (runtime::new_folder(folder).map_err(|e| CommandError::io(&format!("make {}", folder.display()), e))?, None)
+        }
         None => {
-            let guard = tempfile::Builder::new().prefix("bpctl-tour-").tempdir().map_err(|e| CommandError::io("make a folder", e))?;
+            let guard = tempfile::Builder::new()
+                .prefix("bpctl-tour-")
+                .tempdir()
+                .map_err(|e| CommandError::io("make a folder", e))?;
             (guard.path().to_owned(), Some(guard))
         }
     };
@@ -47,22 +52,34 @@ pub fn run(global: &Global, args: &TourArgs, output: &Output) -> Result<Exit, Co
         "A shop runs in a cluster: a storefront and a backend. Its Git repository says what should run (deploy/), and how far a machine\n\
          may change that (blueprints/). The cluster here is a recording, the forge is the repository itself; nothing else is needed.\n\n",
     );
-    tell("── 1. Are the blueprints right? ─────────────────────────────────────────────────────────────────────────────\n");
+    tell(
+        "── 1. Are the blueprints right? ─────────────────────────────────────────────────────────────────────────────\n",
+    );
     show(&["lint"])?;
-    tell("\n── 2. What differs, what should be done about it, and who may do it? ────────────────────────────────────────\n");
+    tell(
+        "\n── 2. What differs, what should be done about it, and who may do it? ────────────────────────────────────────\n",
+    );
     show(&["plan", "--env", "staging"])?;
     tell(
         "\n── 3. One pass. What the rules allow is proposed, merged and delivered; what needs a person waits for one. ──\n",
     );
     show(&["apply", "--env", "staging"])?;
-    tell("\n── 4. The backend may not pass its maximum alone. Alice looks at the pull request, and signs. ───────────────\n");
+    tell(
+        "\n── 4. The backend may not pass its maximum alone. Alice looks at the pull request, and signs. ───────────────\n",
+    );
     show(&["judge", "1", "--env", "staging"])?;
     show(&["approve", "1", "--message", "the database got more connections"])?;
-    tell("\n── 5. The next pass finds the approval. ─────────────────────────────────────────────────────────────────────\n");
+    tell(
+        "\n── 5. The next pass finds the approval. ─────────────────────────────────────────────────────────────────────\n",
+    );
     show(&["apply", "--env", "staging"])?;
-    tell("\n── 6. What happened, and why? ───────────────────────────────────────────────────────────────────────────────\n");
+    tell(
+        "\n── 6. What happened, and why? ───────────────────────────────────────────────────────────────────────────────\n",
+    );
     show(&["audit", "--env", "staging"])?;
-    tell("\nGit holds all of it: the changes on main, the account on bpctl-ledger/staging, the approval with its signature.\n");
+    tell(
+        "\nGit holds all of it: the changes on main, the account on bpctl-ledger/staging, the approval with its signature.\n",
+    );
     tell(&history(&shop)?);
     let took = runtime::now().duration_since(started).as_millis();
     let kept = match &args.keep {
@@ -94,7 +111,9 @@ fn step(global: &Global, output: &Output, shop: &Path, key: &Path, command: &[&s
 
 /// Makes the repository: the example's files, Alice's new key, one commit on main.
 fn set_up(shop: &Path, key: &Path) -> Result<(), CommandError> {
-    let failed = |error: &dyn std::fmt::Display| CommandError::told(format!("couldn't set up the example: {error}"), "see the cause");
+    let failed = |error: &dyn std::fmt::Display| {
+        CommandError::told(format!("couldn't set up the example: {error}"), "see the cause")
+    };
     let signing_key = SigningKey::generate().map_err(|error| failed(&error))?;
     signing_key.save(key).map_err(|error| failed(&error))?;
     let mut files: BTreeMap<RepoPath, Vec<u8>> = BTreeMap::new();
@@ -104,7 +123,8 @@ fn set_up(shop: &Path, key: &Path) -> Result<(), CommandError> {
     files.insert(signers, format!("{}\n", line.trim_end()).into_bytes());
     for (path, bytes) in &files {
         let file = shop.join(path.as_str());
-        runtime::write_file(&file, bytes).map_err(|error| CommandError::io(&format!("write {}", file.display()), error))?;
+        runtime::write_file(&file, bytes)
+            .map_err(|error| CommandError::io(&format!("write {}", file.display()), error))?;
     }
     let git = |error: crate::git::GitError| CommandError::from(PipelineError::from(error));
     let repository = Repository::init(shop, "main").map_err(git)?;

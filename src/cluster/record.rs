@@ -150,7 +150,10 @@ fn json<T: Serialize>(value: &T, pretty: bool) -> String {
 /// Writes a file whole or not at all.
 pub(super) fn write_whole(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = tempfile::Builder::new().prefix(".bpctl-").tempfile_in(folder)?;
+    let mut new = tempfile::Builder::new()
+        .prefix(".bpctl-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)) // as any file a person makes: the umask decides
+        .tempfile_in(folder)?;
     new.write_all(content)?;
     new.as_file().sync_data()?;
     new.persist(file).map(drop).map_err(|error| error.error)

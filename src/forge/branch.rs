@@ -23,7 +23,8 @@ impl BranchName {
 
     /// Blueprint and operation of a proposal's branch of this environment.
     pub fn parse_proposal(environment: &Name, branch: &str) -> Option<(Name, String)> {
-        let mut parts = branch.strip_prefix("bpctl/")?.strip_prefix(environment.as_str())?.strip_prefix('/')?.splitn(2, '/');
+        let mut parts =
+            branch.strip_prefix("bpctl/")?.strip_prefix(environment.as_str())?.strip_prefix('/')?.splitn(2, '/');
         Some((Name::new(parts.next()?).ok()?, parts.next()?.to_owned()))
     }
 

@@ -151,7 +151,13 @@ pub trait ForgeWrite: Forge {
     /// Closes without merging.
     async fn close_pull(&self, number: u64) -> Result<(), ForgeError>;
     /// Writes a check (commit status) on a commit.
-    async fn set_check(&self, commit: &str, name: &str, conclusion: CheckConclusion, summary: &str) -> Result<(), ForgeError>;
+    async fn set_check(
+        &self,
+        commit: &str,
+        name: &str,
+        conclusion: CheckConclusion,
+        summary: &str,
+    ) -> Result<(), ForgeError>;
     /// Merges exactly what the permit names.
     async fn merge(&self, permit: MergePermit, message: &str) -> Result<Landed, ForgeError>;
     /// Records a person's answer, signed (local forge). Other forges refuse: there the review is made on the forge's own page.

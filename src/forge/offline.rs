@@ -50,7 +50,10 @@ impl Forge for OfflineForge {
         Ok(Identity { id: "bpctl".into(), login: Untrusted::new("bpctl"), bot: true })
     }
 
-    #[allow(clippy::disallowed_methods, reason = "an edge that resolves the base branch, as last fetched; it grants no permit")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "an edge that resolves the base branch, as last fetched; it grants no permit"
+    )]
     async fn base_tip(&self) -> Result<BaseTip, ForgeError> {
         let git = |source| ForgeError::Git { attempt: format!("find the branch {}", self.base), source };
         for full in [format!("refs/remotes/origin/{}", self.base), format!("refs/heads/{}", self.base)] {

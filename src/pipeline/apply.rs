@@ -185,12 +185,14 @@ impl Pass<'_> {
         let head = facts.head.clone();
         let branch = facts.head_branch.clone();
         let title = facts.title.clone();
-        let Some(blueprint) = branch.as_deref().and_then(|b| BranchName::parse_proposal(&self.environment, b)).map(|(b, _)| b)
+        let Some(blueprint) =
+            branch.as_deref().and_then(|b| BranchName::parse_proposal(&self.environment, b)).map(|(b, _)| b)
         else {
             return Ok(false);
         };
         let observations = BTreeMap::from([(self.environment.clone(), observation.clone())]);
-        let mut judged = pulls::judge_one(self.session, &base.tip, &base.files, &base.rules, facts, &observations).await?;
+        let mut judged =
+            pulls::judge_one(self.session, &base.tip, &base.files, &base.rules, facts, &observations).await?;
         self.say_verdict(&head, &judged).await?;
         let correlation = judged.changes.clone();
         let Some(permit) = judged.permit.take() else {
@@ -200,10 +202,19 @@ impl Pass<'_> {
         let message = bpctl_core::render::sink::commit(&title).replace("\\u{28}", "(").replace("\\u{29}", ")");
         match self.effects.merge(permit, &format!("{message}\n\nPull request {number}, permitted by bpctl.\n")).await? {
             Landed::Merged { commit, at, tree_as_permitted } => {
-                let event = Event::Merged { pull: number, commit: commit.clone(), reviews: judged.reviews, changes: judged.changes };
+                let event = Event::Merged {
+                    pull: number,
+                    commit: commit.clone(),
+                    reviews: judged.reviews,
+                    changes: judged.changes,
+                };
                 self.note(&blueprint, &correlation, at, (number, "merged"), event);
                 let short = commit.get(..7).unwrap_or(&commit).to_owned();
-                self.step(&blueprint, format!("merged {} as {short}: {}", forge.pull_url(number), judged.summary), None);
+                self.step(
+                    &blueprint,
+                    format!("merged {} as {short}: {}", forge.pull_url(number), judged.summary),
+                    None,
+                );
                 if let Some(branch) = branch.and_then(BranchName::new) {
                     self.effects.delete_branch(&branch, &head).await?;
                 }
@@ -217,13 +228,21 @@ impl Pass<'_> {
             }
             Landed::Moved => {
                 if !self.effects.is_dry_run() {
-                    self.step(&blueprint, format!("{} moved while it was judged; the next run judges it again", forge.pull_url(number)), None);
+                    self.step(
+                        &blueprint,
+                        format!("{} moved while it was judged; the next run judges it again", forge.pull_url(number)),
+                        None,
+                    );
                 }
                 Ok(false)
             }
             Landed::Held(said) => {
                 let said = bpctl_core::render::sink::terminal(&said);
-                self.step(&blueprint, format!("{} is allowed, held by the forge: {said}", forge.pull_url(number)), None);
+                self.step(
+                    &blueprint,
+                    format!("{} is allowed, held by the forge: {said}", forge.pull_url(number)),
+                    None,
+                );
                 Ok(false)
             }
         }
@@ -279,7 +298,11 @@ impl Pass<'_> {
         let commit = repository.commit_files(base.tip.commit(), &files, &author, &proposal.message)?;
         let wanted = pulls::changes_at(repository, &base.tip, &base.files, &base.rules, &commit)?.hash();
         if self.declined(&branch, &wanted, base).await? {
-            self.step(&blueprint, format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation), None);
+            self.step(
+                &blueprint,
+                format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation),
+                None,
+            );
             return Ok(false);
         }
         match self.effects.create_branch(&branch, &commit).await? {
@@ -293,7 +316,12 @@ impl Pass<'_> {
         }
         let number = self
             .effects
-            .open_pull(&NewPull { branch: branch.clone(), title: proposal.title, body: proposal.body, reviewers: proposal.reviewers })
+            .open_pull(&NewPull {
+                branch: branch.clone(),
+                title: proposal.title,
+                body: proposal.body,
+                reviewers: proposal.reviewers,
+            })
             .await?;
         if self.effects.is_dry_run() {
             self.step(&blueprint, format!("would open a pull request from {branch} ({})", item.verdict.tier), None);
@@ -315,8 +343,14 @@ impl Pass<'_> {
         base: &Base,
     ) -> Result<bool, PipelineError> {
         let forge = self.session.forge.reading();
-        let open = forge.pulls(PullFilter::Open).await?.into_iter().find(|p| p.head_branch.as_deref() == Some(branch.as_str()));
-        let theirs = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, other).ok().map(|set| set.hash());
+        let open = forge
+            .pulls(PullFilter::Open)
+            .await?
+            .into_iter()
+            .find(|p| p.head_branch.as_deref() == Some(branch.as_str()));
+        let theirs = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, other)
+            .ok()
+            .map(|set| set.hash());
         if theirs.as_ref() == Some(wanted) {
             // The same change on another base: the open pull request stands; one that was never opened is opened now.
             return Ok(open.is_none());
@@ -360,7 +394,9 @@ impl Pass<'_> {
             for effect in &item.effects {
                 let Effect::ApplyObject(effect) = effect else { continue };
                 let facts = Recorder::new(observation);
-                let Some(permit) = permit_apply(&base.rules, &self.environment, &item.action, effect, &facts) else { continue };
+                let Some(permit) = permit_apply(&base.rules, &self.environment, &item.action, effect, &facts) else {
+                    continue;
+                };
                 let what = match (reconcile.fields.len(), &reconcile.uid) {
                     (_, None) => format!("{}: created", reconcile.workload),
                     (1, _) => format!("{}: {}", reconcile.workload, reverted(reconcile)),
@@ -371,7 +407,10 @@ impl Pass<'_> {
                     continue;
                 };
                 if !applied.changed {
-                    let told = format!("{}: the server changed nothing; the fields are held by another way of applying (see bpctl plan)", reconcile.workload);
+                    let told = format!(
+                        "{}: the server changed nothing; the fields are held by another way of applying (see bpctl plan)",
+                        reconcile.workload
+                    );
                     self.step(&reconcile.blueprint, told, None);
                     continue;
                 }
@@ -403,9 +442,11 @@ impl Pass<'_> {
         loop {
             let mut pending = Vec::new();
             for (blueprint, operation) in open {
-                let report = verify::look(&self.place, &base.rules, &self.environment, &blueprint, &operation, &observation);
+                let report =
+                    verify::look(&self.place, &base.rules, &self.environment, &blueprint, &operation, &observation);
                 let Some(report) = report else { continue };
-                let again = report.outcome == Outcome::Pending && runtime::now() < deadline && !self.effects.is_dry_run();
+                let again =
+                    report.outcome == Outcome::Pending && runtime::now() < deadline && !self.effects.is_dry_run();
                 if again {
                     pending.push((blueprint, operation));
                     continue;
@@ -433,7 +474,8 @@ impl Pass<'_> {
         if verify::is_final(report.outcome) {
             self.effects.set_check(&operation.commit, &name, report.outcome.conclusion(), &summary).await?;
             let now = self.session.forge.reading().clock().await?.now;
-            let event = Event::Verified { pull: operation.pull, commit: operation.commit.clone(), report: report.clone() };
+            let event =
+                Event::Verified { pull: operation.pull, commit: operation.commit.clone(), report: report.clone() };
             let correlation = Digest::of(&("pull", operation.pull));
             self.note(blueprint, &correlation, now, (operation.pull, "verified"), event);
         }
@@ -472,7 +514,13 @@ impl Pass<'_> {
     fn decided(&mut self, plan: &Plan, observation: &Observation) {
         for part in &plan.blueprints {
             for item in &part.items {
-                let id = Digest::of(&("decided", &item.id, item.verdict.tier, &plan.desired.base_commit, item.hold().is_some()));
+                let id = Digest::of(&(
+                    "decided",
+                    &item.id,
+                    item.verdict.tier,
+                    &plan.desired.base_commit,
+                    item.hold().is_some(),
+                ));
                 let event = Event::Decided {
                     action: item.action.clone(),
                     summary: format!("{}: {}", bpctl_core::render::change(item), bpctl_core::render::because(item)),

@@ -151,13 +151,19 @@ impl<'a> Effects<'a> {
     /// Applies what the permit holds. `None`: a dry run.
     pub async fn apply_object(&self, permit: ApplyPermit) -> Result<Option<Applied>, PipelineError> {
         let target = format!("{} in {}", permit.object(), permit.object().namespace);
-        let cluster = self.cluster.ok_or_else(|| PipelineError::told("no cluster was opened for writing", "this is a bug"))?;
+        let cluster =
+            self.cluster.ok_or_else(|| PipelineError::told("no cluster was opened for writing", "this is a bug"))?;
         let real = async { Ok(Some(cluster.apply(permit, false).await?)) };
         self.call(Call::ApplyObject, &target, None, real).await
     }
 
     /// Appends to the ledger: its branch is made or moved to a commit that holds more.
-    pub async fn append_ledger(&self, branch: &BranchName, from: Option<&str>, to: &str) -> Result<Swapped, PipelineError> {
+    pub async fn append_ledger(
+        &self,
+        branch: &BranchName,
+        from: Option<&str>,
+        to: &str,
+    ) -> Result<Swapped, PipelineError> {
         let real = async {
             Ok(match from {
                 Some(from) => self.forge.update_branch(branch, from, to).await?,

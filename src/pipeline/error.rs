@@ -42,9 +42,10 @@ impl PipelineError {
         match self {
             Self::Input(diagnostic) => diagnostic.help.clone(),
             Self::Told { hint, .. } | Self::Forge(ForgeError::Input { hint, .. }) => hint.clone(),
-            Self::Forge(ForgeError::Refused { status: 401 | 403, .. }) => {
-                Some("the token in BPCTL_TOKEN needs to read and write this repository, its pull requests and statuses".into())
-            }
+            Self::Forge(ForgeError::Refused { status: 401 | 403, .. }) => Some(
+                "the token in BPCTL_TOKEN needs to read and write this repository, its pull requests and statuses"
+                    .into(),
+            ),
             Self::Cluster(ClusterError::Refused { status: 403, .. }) => {
                 Some("kubectl apply -f templates/rbac/reader.yaml   (grants get, list, watch; nothing else)".into())
             }

@@ -6,7 +6,8 @@ use std::path::Path;
 use bpctl_core::blueprint::{Catalog, Environment, PrometheusSource};
 use bpctl_core::model::{Name, ObjectRef, Period, Timestamp};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, Observation, ObservedFrom, PastOperation, PullState, Resource, Unknown, UnknownCode, Usage,
+    FactKey, FactValue, Known, Observation, ObservedFrom, PastOperation, PullState, Resource, Unknown, UnknownCode,
+    Usage,
 };
 
 use super::PipelineError;
@@ -56,7 +57,8 @@ impl ClusterEdge {
 /// Connects to an environment's cluster. `root` is the repository's work tree, where snapshots lie.
 pub async fn connect_cluster(place: &Environment, root: Option<&Path>) -> Result<ClusterEdge, PipelineError> {
     if let Some(folder) = &place.cluster.snapshot {
-        let root = root.ok_or_else(|| PipelineError::told("a recorded cluster needs a work tree", "run bpctl in a clone"))?;
+        let root =
+            root.ok_or_else(|| PipelineError::told("a recorded cluster needs a work tree", "run bpctl in a clone"))?;
         return Ok(ClusterEdge::Snapshot(SnapshotCluster::open(root.join(folder.as_str()))?));
     }
     let options = ConnectOptions {
@@ -219,7 +221,8 @@ impl WindowUsage {
             return Known::unknown(UnknownCode::NotObserved, message);
         }
         let Some(pods) = pods else { return not_observed("which pods are the workload's is not known") };
-        let mine: Vec<_> = of_namespace.unwrap_or_default().into_iter().filter(|sample| pods.contains(sample.pod.raw())).collect();
+        let mine: Vec<_> =
+            of_namespace.unwrap_or_default().into_iter().filter(|sample| pods.contains(sample.pod.raw())).collect();
         if mine.is_empty() && !pods.is_empty() {
             return not_observed(&format!("no sample of its pods arrived over the last {window}"));
         }
@@ -227,7 +230,12 @@ impl WindowUsage {
     }
 }
 
-async fn usage(place: &Environment, cluster: &ClusterEdge, wanted: &Wanted, now: Timestamp) -> BTreeMap<Period, WindowUsage> {
+async fn usage(
+    place: &Environment,
+    cluster: &ClusterEdge,
+    wanted: &Wanted,
+    now: Timestamp,
+) -> BTreeMap<Period, WindowUsage> {
     let windows: BTreeSet<Period> = wanted.windows.values().copied().collect();
     let mut answers = BTreeMap::new();
     if windows.is_empty() {
@@ -236,7 +244,11 @@ async fn usage(place: &Environment, cluster: &ClusterEdge, wanted: &Wanted, now:
     let prometheus = match (cluster, &place.prometheus) {
         (ClusterEdge::Snapshot(snapshot), _) => {
             for window in windows {
-                let recorded = wanted.namespaces.iter().map(|ns| (ns.clone(), snapshot.usage_over(ns, Resource::Cpu, window))).collect();
+                let recorded = wanted
+                    .namespaces
+                    .iter()
+                    .map(|ns| (ns.clone(), snapshot.usage_over(ns, Resource::Cpu, window)))
+                    .collect();
                 answers.insert(window, WindowUsage::Snapshot(recorded));
             }
             return answers;
@@ -275,11 +287,7 @@ pub fn connect_prometheus(source: &PrometheusSource) -> Result<Prometheus, Unkno
 }
 
 /// Merged operations of this environment, by blueprint, from the forge's records.
-async fn history(
-    environment: &Name,
-    forge: &dyn Forge,
-    now: Timestamp,
-) -> Known<BTreeMap<Name, Vec<PastOperation>>> {
+async fn history(environment: &Name, forge: &dyn Forge, now: Timestamp) -> Known<BTreeMap<Name, Vec<PastOperation>>> {
     let pulls = match forge.pulls(PullFilter::UpdatedSince(HISTORY.before(now))).await {
         Ok(pulls) => pulls,
         Err(error) => return Known::Unknown(forge_unknown(&error)),
@@ -287,7 +295,8 @@ async fn history(
     let mut all: BTreeMap<Name, Vec<PastOperation>> = BTreeMap::new();
     for pull in pulls {
         let PullState::Merged { at, commit } = &pull.state else { continue };
-        let Some((blueprint, operation)) = pull.head_branch.as_deref().and_then(|b| BranchName::parse_proposal(environment, b))
+        let Some((blueprint, operation)) =
+            pull.head_branch.as_deref().and_then(|b| BranchName::parse_proposal(environment, b))
         else {
             continue;
         };

@@ -24,7 +24,9 @@ pub async fn judge_one(
     let changes = changes_at(repository, tip, base_files, rules, &pull.head)?;
     // An approval of an older commit counts where it was for the very same changes (X2).
     let reviewed: Vec<String> = match &pull.reviews {
-        Known::Known(reviews) => reviews.iter().map(|review| review.commit.clone()).filter(|c| *c != pull.head).collect(),
+        Known::Known(reviews) => {
+            reviews.iter().map(|review| review.commit.clone()).filter(|c| *c != pull.head).collect()
+        }
         Known::Unknown(_) => Vec::new(),
     };
     for commit in reviewed {

@@ -167,7 +167,10 @@ fn local_base(repository: &Repository, workspace: &Workspace) -> Result<String, 
     repository.ref_target(&format!("refs/heads/{}", workspace.base))?.ok_or_else(|| {
         PipelineError::told(
             format!("there is no branch {}", workspace.base),
-            format!("bpctl.yaml names it as `base`; commit something to it first: git commit, git branch -M {}", workspace.base),
+            format!(
+                "bpctl.yaml names it as `base`; commit something to it first: git commit, git branch -M {}",
+                workspace.base
+            ),
         )
     })
 }

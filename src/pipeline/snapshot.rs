@@ -74,19 +74,16 @@ pub async fn take(
                 let at = prometheus.now().await.unwrap_or(now);
                 let measured = prometheus.usage(&namespaces, resource, window, at).await;
                 match measured.pods {
-                    Known::Known(by_namespace) => usage.extend(by_namespace.into_iter().map(|(namespace, pods)| RecordedUsage {
-                        namespace,
-                        resource,
-                        window,
-                        expected_samples: measured.expected_samples,
-                        pods,
+                    Known::Known(by_namespace) => usage.extend(by_namespace.into_iter().map(|(namespace, pods)| {
+                        RecordedUsage { namespace, resource, window, expected_samples: measured.expected_samples, pods }
                     })),
                     Known::Unknown(why) => missing.push(format!("{resource} usage: {}", why.message)),
                 }
             }
         }
     }
-    let header = SnapshotHeader { schema_version: 1, recorded_at: now, context, version, namespaces: namespaces.clone() };
+    let header =
+        SnapshotHeader { schema_version: 1, recorded_at: now, context, version, namespaces: namespaces.clone() };
     record(folder, &header, &listings, &schemas, &usage)?;
     Ok(Recorded { namespaces, missing })
 }

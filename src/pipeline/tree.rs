@@ -20,7 +20,10 @@ pub struct Tree {
 /// The work tree, as it lies on disk.
 pub fn work_tree(repository: &Repository) -> Result<Tree, PipelineError> {
     if repository.work_tree().is_none() {
-        return Err(PipelineError::told("this repository has no work tree", "run bpctl in a clone that has its files checked out"));
+        return Err(PipelineError::told(
+            "this repository has no work tree",
+            "run bpctl in a clone that has its files checked out",
+        ));
     }
     load(|wanted| repository.read_work_tree(wanted))
 }
@@ -89,7 +92,10 @@ fn on_base(error: PipelineError, tip: &BaseTip) -> PipelineError {
     match error {
         PipelineError::Input(diagnostic) if diagnostic.code == "workspace-missing" => PipelineError::told(
             format!("{} has no {WORKSPACE_FILE} yet, so there are no rules to judge by", tip.branch()),
-            format!("merge {WORKSPACE_FILE} and the blueprints into {} first; `bpctl lint` checks them before", tip.branch()),
+            format!(
+                "merge {WORKSPACE_FILE} and the blueprints into {} first; `bpctl lint` checks them before",
+                tip.branch()
+            ),
         ),
         other => other,
     }

@@ -78,7 +78,8 @@ pub fn look(
     let target = &effective.value.spec.target;
     let workload = target.object();
     let manifest = catalog.manifest(&target.source, &workload)?;
-    let replicas = manifest.document.root.at(&["spec", "replicas"]).and_then(bpctl_core::yaml::Node::as_int).unwrap_or(1);
+    let replicas =
+        manifest.document.root.at(&["spec", "replicas"]).and_then(bpctl_core::yaml::Node::as_int).unwrap_or(1);
     let input = VerifyInput {
         workload: &workload,
         replicas: u32::try_from(replicas).ok()?,
@@ -92,7 +93,8 @@ pub fn look(
 
 /// The line beside the check.
 pub fn summary(report: &VerifyReport) -> String {
-    let told: Vec<String> = report.checks.iter().map(|check| format!("{} {}: {}", check.window, check.outcome, check.evidence)).collect();
+    let told: Vec<String> =
+        report.checks.iter().map(|check| format!("{} {}: {}", check.window, check.outcome, check.evidence)).collect();
     told.join("; ")
 }
 

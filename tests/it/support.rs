@@ -198,7 +198,8 @@ fn copy(from: &Path, to: &Path) {
 /// A variable of the lab. The lab is never skipped: without it the test fails and says how to start it.
 #[track_caller]
 pub fn lab(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests by `bash tests/run.sh`, which starts the lab"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run the tests by `bash tests/run.sh`, which starts the lab"))
 }
 
 /// The lab's kubectl.

@@ -13,10 +13,10 @@ pub use load::{Catalog, Located, Manifest, WORKSPACE_FILE, is_yaml, load_workspa
 pub use operation::{Operation, Tier};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub use spec::{
-    AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Performance, Probe,
-    Notification, Reliability, ResourceBounds, Resources, RollbackSpec, Scaling, Spec, Target, WorkloadRef,
+    AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Notification,
+    Performance, Probe, Reliability, ResourceBounds, Resources, RollbackSpec, Scaling, Spec, Target, WorkloadRef,
 };
 pub use workspace::{
-    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals, TierName,
-    Verification, Workspace, WorkspaceKind,
+    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals,
+    TierName, Verification, Workspace, WorkspaceKind,
 };

@@ -73,8 +73,12 @@ impl<'de> Deserialize<'de> for WorkloadRef {
         let text = String::deserialize(deserializer)?;
         match text.split_once('/') {
             Some(("Deployment", name)) if is_object_name(name) => Ok(Self { name: name.into() }),
-            Some(("Deployment", _)) | None => Err(D::Error::custom(format!("`{text}` is not a workload: write Deployment/NAME"))),
-            Some((kind, _)) => Err(D::Error::custom(format!("kind `{kind}` is not supported yet: write Deployment/NAME"))),
+            Some(("Deployment", _)) | None => {
+                Err(D::Error::custom(format!("`{text}` is not a workload: write Deployment/NAME")))
+            }
+            Some((kind, _)) => {
+                Err(D::Error::custom(format!("kind `{kind}` is not supported yet: write Deployment/NAME")))
+            }
         }
     }
 }

@@ -1,11 +1,7 @@
 //! Decides what should be done: facts in, findings and actions out, with every why and why-not.
 //!
 //! A detector is one file here, registered once in [`DETECTORS`]. Detectors read facts only through the recorder and never see the
-//! effects interface: a stage cannot write, by compilation (B4). A stage that opens a file does not build here:
-//! ```compile_fail
-//! #![deny(clippy::disallowed_methods)]
-//! use bpctl_core::pipeline; // there is none: the interface that writes is not visible from the core
-//! ```
+//! effects interface: a stage cannot write, by compilation (B4; `tests/it/layers.rs`).
 
 mod declared;
 pub mod drift;

@@ -45,7 +45,8 @@ pub fn utilization(pods: &[Pod], usage: &Usage, resource: Resource) -> Result<Ut
             Resource::Memory => &pod.memory_request,
         };
         let Some(request) = request else {
-            let message = format!("a container has no {resource} request, so there is nothing to measure usage against");
+            let message =
+                format!("a container has no {resource} request, so there is nothing to measure usage against");
             return Err(unknown(UnknownCode::NotObserved, message));
         };
         requested = requested.saturating_add(request.nanos());
@@ -61,7 +62,8 @@ pub fn utilization(pods: &[Pod], usage: &Usage, resource: Resource) -> Result<Ut
         return Err(unknown(UnknownCode::TooFewSamples, message));
     }
     let percent = Percent::ratio(used, requested);
-    let percent = percent.ok_or_else(|| unknown(UnknownCode::Malformed, format!("the {resource} requests add up to nothing")))?;
+    let percent =
+        percent.ok_or_else(|| unknown(UnknownCode::Malformed, format!("the {resource} requests add up to nothing")))?;
     Ok(Utilization {
         percent,
         usage: Quantity::from_nanos(used),
@@ -163,7 +165,10 @@ fn step(
     }
     let Some(low) = scaling.scale_down_threshold.filter(|low| percent < *low) else {
         let low = scaling.scale_down_threshold.map_or_else(String::new, |low| format!("{low} to "));
-        return Err(format!("CPU {percent} of request over {}: within {low}{}", scaling.window, scaling.scale_up_threshold));
+        return Err(format!(
+            "CPU {percent} of request over {}: within {low}{}",
+            scaling.window, scaling.scale_up_threshold
+        ));
     };
     if replicas <= scaling.min_replicas {
         return Err(format!("CPU {percent} of request is below {low}, and {replicas} is the minimum"));
@@ -173,7 +178,10 @@ fn step(
     let after = Percent::from_basis_points(after);
     if after > scaling.scale_up_threshold {
         let up = scaling.scale_up_threshold;
-        return Err(format!("CPU {percent} is below {low}, but {} replicas would carry {after}, above {up}", replicas - 1));
+        return Err(format!(
+            "CPU {percent} is below {low}, but {} replicas would carry {after}, above {up}",
+            replicas - 1
+        ));
     }
     Ok((finding(low, false), action(replicas - 1, None)))
 }

@@ -12,7 +12,8 @@ const TEXT: &str = include_str!("defaults.yaml");
 pub const SOURCE: &str = "bpctl defaults";
 
 static TIERS: LazyLock<BTreeMap<Operation, Tier>> = LazyLock::new(|| {
-    let lists = [("allowed", Tier::Allowed), ("requires_approval", Tier::RequiresApproval), ("forbidden", Tier::Forbidden)];
+    let lists =
+        [("allowed", Tier::Allowed), ("requires_approval", Tier::RequiresApproval), ("forbidden", Tier::Forbidden)];
     let documents = yaml::parse("defaults.yaml", TEXT.as_bytes(), Kind::Own).unwrap_or_default();
     let mut tiers = BTreeMap::new();
     for document in &documents {

@@ -62,10 +62,15 @@ impl Verdict {
 pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, facts: &Recorder<'_>) -> Verdict {
     let catalog = rules.get();
     let Some(place) = catalog.workspace.value.environments.get(environment) else {
-        return lone(Tier::Forbidden, "environment", format!("environment {environment} is not on {}", rules.tip().branch()));
+        return lone(
+            Tier::Forbidden,
+            "environment",
+            format!("environment {environment} is not on {}", rules.tip().branch()),
+        );
     };
     let Some(blueprint) = catalog.blueprint(&subject.blueprint, environment) else {
-        let because = format!("blueprint {} is not on {} yet: a person merges it first", subject.blueprint, rules.tip().branch());
+        let because =
+            format!("blueprint {} is not on {} yet: a person merges it first", subject.blueprint, rules.tip().branch());
         return lone(Tier::RequiresApproval, "unknown-blueprint", because);
     };
     let operations = subject.operations(blueprint.value.spec.scaling.as_ref());

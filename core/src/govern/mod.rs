@@ -1,14 +1,7 @@
 //! The one judge: `judge(trusted rules, subject, facts) → verdict`, the same function for a person's pull request, bpctl's own, and a
 //! run-time action.
 //!
-//! Rules are read from the base branch only ([`crate::model::Trusted`]); a proposed catalog does not fit the parameter (X5, T1):
-//! ```compile_fail
-//! use bpctl_core::{blueprint::Catalog, govern, model::Proposed};
-//! fn judge_by_what_it_brings(rules: &Proposed<Catalog>, subject: &govern::Subject, facts: &bpctl_core::observe::Recorder) {
-//!     let staging = bpctl_core::model::Name::new("staging").unwrap();
-//!     let _ = govern::judge(rules, &staging, subject, facts);
-//! }
-//! ```
+//! Rules are read from the base branch only ([`crate::model::Trusted`]); a proposed catalog does not fit the parameter (X5, T1; `tests/it/layers.rs`).
 
 mod defaults;
 mod judge;
@@ -21,9 +14,7 @@ mod subject;
 pub use defaults::default_tier;
 pub use judge::{Hold, RuleRef, Verdict, judge};
 pub use permit::{ApplyPermit, MergePermit};
-pub use pull::{
-    Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, rules_hash,
-};
+pub use pull::{Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, rules_hash};
 pub use review::{ReviewJudgement, count_reviews};
 pub use rules::{FIELD_MANAGER, Outcome, RULES, Rule, RuleInput};
 pub use subject::{Subject, Touch};

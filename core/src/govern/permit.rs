@@ -6,13 +6,7 @@ use crate::model::{Digest, ObjectRef, Timestamp};
 
 /// The proof that one pull request may be merged: which head, onto which base, by which rules, with whose approvals.
 ///
-/// It cannot be cloned, and it has no public constructor: a merge without a judgement does not compile.
-/// ```compile_fail
-/// let permit = bpctl_core::govern::MergePermit { pull: 1 };
-/// ```
-/// ```compile_fail
-/// fn twice(permit: bpctl_core::govern::MergePermit) { let _ = permit.clone(); }
-/// ```
+/// It cannot be cloned, and it has no public constructor: a merge without a judgement does not compile (`tests/it/layers.rs`).
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MergePermit {

@@ -321,7 +321,11 @@ fn check_line(
     reviews: &[ReviewJudgement],
 ) -> (CheckConclusion, String) {
     if fine {
-        let text = if approvals.is_empty() { format!("{tier}") } else { format!("{tier}, given by {}", count(approvals.len(), "person")) };
+        let text = if approvals.is_empty() {
+            format!("{tier}")
+        } else {
+            format!("{tier}, given by {}", count(approvals.len(), "person"))
+        };
         return (CheckConclusion::Success, text);
     }
     let first = blockers.first().map_or_else(String::new, |blocker| format!(": {}", blocker.because));
@@ -338,4 +342,3 @@ fn count(number: usize, what: &str) -> String {
         (number, what) => format!("{number} {what}s"),
     }
 }
-

@@ -84,7 +84,9 @@ fn refusal(
     }
     match &pull.last_pusher {
         Known::Unknown(unknown) => return Some(format!("who pushed last is not known: {}", unknown.message)),
-        Known::Known(pusher) if same_person(&pusher.id, &who.id) => return Some("who pushed last cannot approve".into()),
+        Known::Known(pusher) if same_person(&pusher.id, &who.id) => {
+            return Some("who pushed last cannot approve".into());
+        }
         Known::Known(_) => {}
     }
     match &pull.co_authors {

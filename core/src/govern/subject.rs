@@ -57,7 +57,8 @@ impl Subject {
     pub fn of_change(blueprint: &Name, change: &Change) -> Self {
         let (object, touch) = match change {
             Change::Field(change) if change.object.kind == "Blueprint" => {
-                let bound = ["min_replicas", "max_replicas"].iter().any(|key| change.field.is_keys(&["spec", "scaling", key]));
+                let bound =
+                    ["min_replicas", "max_replicas"].iter().any(|key| change.field.is_keys(&["spec", "scaling", key]));
                 (change.object.clone(), if bound { Touch::ReplicaBound } else { Touch::Governance })
             }
             Change::Field(change) if change.object.api_version.starts_with("bpctl.dev/") => {
@@ -116,7 +117,9 @@ impl Subject {
 fn replicas(to: u64, scaling: Option<&Scaling>) -> Operation {
     match scaling {
         _ if to == 0 => Operation::ScaleToZero,
-        Some(scaling) if (u64::from(scaling.min_replicas)..=u64::from(scaling.max_replicas)).contains(&to) => Operation::Scale,
+        Some(scaling) if (u64::from(scaling.min_replicas)..=u64::from(scaling.max_replicas)).contains(&to) => {
+            Operation::Scale
+        }
         _ => Operation::ScaleBeyondLimits,
     }
 }

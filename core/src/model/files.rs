@@ -44,8 +44,9 @@ impl Files {
     /// Everything at or below this path, in order.
     pub fn below<'a>(&'a self, folder: &'a RepoPath) -> impl Iterator<Item = (&'a RepoPath, &'a File)> {
         // The folder itself sorts first; what lies below starts with `folder/`, but names such as `folder-x` sort between.
-        self.0.range(folder.clone()..).take_while(move |(path, _)| path.as_str().starts_with(folder.as_str())).filter(
-            move |(path, _)| path.is_within(folder),
-        )
+        self.0
+            .range(folder.clone()..)
+            .take_while(move |(path, _)| path.as_str().starts_with(folder.as_str()))
+            .filter(move |(path, _)| path.is_within(folder))
     }
 }

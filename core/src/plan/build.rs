@@ -29,7 +29,8 @@ pub fn build(input: &PlanInput<'_>) -> Plan {
     for name in catalog.blueprints.keys() {
         blueprints.push(part(input, catalog, name));
     }
-    let actions: Vec<&Action> = blueprints.iter().flat_map(|b: &BlueprintPlan| b.items.iter().map(|item| &item.action)).collect();
+    let actions: Vec<&Action> =
+        blueprints.iter().flat_map(|b: &BlueprintPlan| b.items.iter().map(|item| &item.action)).collect();
     Plan {
         schema_version: 1,
         hash: Digest::of(&actions),

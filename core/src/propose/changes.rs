@@ -195,7 +195,8 @@ fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files
         }
         yaml::parse(path.as_str(), &files.blob(path)?.bytes, kind).ok()
     };
-    let (Some(before), Some(after)) = (read(base, changed.before.is_some()), read(head, changed.after.is_some())) else {
+    let (Some(before), Some(after)) = (read(base, changed.before.is_some()), read(head, changed.after.is_some()))
+    else {
         return unread("it cannot be read");
     };
     let (Some(old), Some(new)) = (by_identity(path, &before), by_identity(path, &after)) else {
@@ -216,17 +217,33 @@ fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files
             })),
         }
     }
-    changes.extend(new.iter().filter(|(object, _)| !old.contains_key(*object)).map(|(object, d)| whole(path, object, d, true)));
-    if changes.is_empty() && changed.before.is_some() && base.blob(path).map(|b| &b.id) == head.blob(path).map(|b| &b.id) {
+    changes.extend(
+        new.iter().filter(|(object, _)| !old.contains_key(*object)).map(|(object, d)| whole(path, object, d, true)),
+    );
+    if changes.is_empty()
+        && changed.before.is_some()
+        && base.blob(path).map(|b| &b.id) == head.blob(path).map(|b| &b.id)
+    {
         changes.push(opaque(Untrusted::new(path.as_str()), changed, own, "its mode differs"));
     } else if !explained(path, &changes, &old, base, head) {
-        changes.push(opaque(Untrusted::new(path.as_str()), changed, own, "bytes differ besides the fields: comments or formatting"));
+        changes.push(opaque(
+            Untrusted::new(path.as_str()),
+            changed,
+            own,
+            "bytes differ besides the fields: comments or formatting",
+        ));
     }
     changes
 }
 
 /// Whether setting just the changed fields in base's bytes gives head's bytes.
-fn explained(path: &RepoPath, changes: &[Change], old: &BTreeMap<ObjectRef, &Document>, base: &Files, head: &Files) -> bool {
+fn explained(
+    path: &RepoPath,
+    changes: &[Change],
+    old: &BTreeMap<ObjectRef, &Document>,
+    base: &Files,
+    head: &Files,
+) -> bool {
     let (Some(before), Some(after)) = (base.blob(path), head.blob(path)) else { return true };
     if changes.iter().any(|change| !matches!(change, Change::Field(_))) {
         return true; // a whole object that came or went needs a person anyway
@@ -234,12 +251,9 @@ fn explained(path: &RepoPath, changes: &[Change], old: &BTreeMap<ObjectRef, &Doc
     let edits: Option<Vec<Edit>> = changes
         .iter()
         .map(|change| match change {
-            Change::Field(change) => edit(
-                old.get(&change.object)?.index,
-                change.field.clone(),
-                change.from.as_ref(),
-                change.to.as_ref()?,
-            ),
+            Change::Field(change) => {
+                edit(old.get(&change.object)?.index, change.field.clone(), change.from.as_ref(), change.to.as_ref()?)
+            }
             _ => None,
         })
         .collect();

@@ -52,7 +52,9 @@ fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDiff
                     found.push(FieldDifference { field: item(name), from: None, to: Some(node.to_json()) });
                 }
                 // The same items in another order: the order may matter (init containers), so it is a change of the whole.
-                let kept = |names: &[&str], other: &[&str]| names.iter().filter(|n| other.contains(n)).map(|n| (*n).to_owned()).collect::<Vec<_>>();
+                let kept = |names: &[&str], other: &[&str]| {
+                    names.iter().filter(|n| other.contains(n)).map(|n| (*n).to_owned()).collect::<Vec<_>>()
+                };
                 if kept(&old_names, &new_names) != kept(&new_names, &old_names) {
                     found.push(whole(path, before, after));
                 }

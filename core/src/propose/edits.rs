@@ -16,7 +16,9 @@ pub(super) fn edit(document: usize, path: FieldPath, from: Option<&Json>, to: &J
 
 fn scalar(value: &Json) -> Option<Scalar> {
     match value {
-        Json::Number(number) => number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)).map(Scalar::Int),
+        Json::Number(number) => {
+            number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from)).map(Scalar::Int)
+        }
         Json::Bool(flag) => Some(Scalar::Bool(*flag)),
         Json::String(text) => Some(Scalar::String(text.clone())),
         Json::Null | Json::Array(_) | Json::Object(_) => None,

@@ -54,7 +54,10 @@ pub fn propose(plan: &Plan, item: &PlanItem, files: &Files) -> Result<Proposal, 
     for effect in &item.effects {
         if let Effect::SetField(set) = effect {
             let edit = edit(set.document, set.field.clone(), set.from.as_ref(), &set.to);
-            edits.entry(&set.path).or_default().push(edit.ok_or_else(|| ProposalError::NotScalar(set.field.to_string()))?);
+            edits
+                .entry(&set.path)
+                .or_default()
+                .push(edit.ok_or_else(|| ProposalError::NotScalar(set.field.to_string()))?);
         }
     }
     let mut edited = BTreeMap::new();

@@ -75,7 +75,13 @@ fn row(name: &str, item: &PlanItem) -> String {
         let place = rule.source.as_ref().map_or_else(String::new, |span| format!(" ({}:{})", span.file, span.line));
         format!(" · {}", sink::markdown(&Untrusted::new(format!("{}{place}", rule.cite))))
     });
-    format!("| {} | `{name}` | {} {} | {verdict} | {}{rule} |\n", symbol(item), item.action.name(), change(item), because(item))
+    format!(
+        "| {} | `{name}` | {} {} | {verdict} | {}{rule} |\n",
+        symbol(item),
+        item.action.name(),
+        change(item),
+        because(item)
+    )
 }
 
 fn drift_lines(plan: &Plan) -> Vec<String> {
@@ -84,7 +90,10 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
         for item in &part.items {
             let Finding::Drift(drift) = &item.finding else { continue };
             for field in &drift.fields {
-                let by = field.by.as_ref().map_or_else(String::new, |by| format!(", written by {}", sink::markdown(&by.manager)));
+                let by = field
+                    .by
+                    .as_ref()
+                    .map_or_else(String::new, |by| format!(", written by {}", sink::markdown(&by.manager)));
                 lines.push(format!(
                     "- `{}` {}: {} in the cluster, Git says {}{by}",
                     part.name,

@@ -35,7 +35,10 @@ pub fn body(plan: &Plan, item: &PlanItem) -> String {
     };
     row("environment", format!("`{}` ({})", plan.environment, plan.tier));
     row("blueprint", format!("`{}`", item.action.blueprint()));
-    row("workload", sink::markdown(&Untrusted::new(format!("{} in {}", item.action.workload(), item.action.workload().namespace))));
+    row(
+        "workload",
+        sink::markdown(&Untrusted::new(format!("{} in {}", item.action.workload(), item.action.workload().namespace))),
+    );
     for place in provenance(item) {
         row("changes", sink::markdown(&Untrusted::new(place)));
     }

@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn t11_no_workflow_command_survives() {
         let shown = workflow(&Untrusted::new("\n::stop-commands::x ##[error]y %0A"));
-        assert!(!shown.contains("::") && !shown.contains("##") && !shown.contains('\n') && !shown.contains('%'), "{shown}");
+        assert!(
+            !shown.contains("::") && !shown.contains("##") && !shown.contains('\n') && !shown.contains('%'),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -17,13 +17,17 @@ const MOST: usize = 20;
 pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     let mut out = String::new();
     let place = match &plan.from {
-        ObservedFrom::Live { context, version } => format!("cluster {} ({version})", sink::terminal(&Untrusted::new(context))),
+        ObservedFrom::Live { context, version } => {
+            format!("cluster {} ({version})", sink::terminal(&Untrusted::new(context)))
+        }
         ObservedFrom::Snapshot { folder, version } => format!("recorded cluster {folder} ({version})"),
     };
     let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
     let desired = match &plan.desired.commit {
         None => " · planned: the work tree, with uncommitted changes".to_owned(),
-        Some(commit) if *commit != plan.desired.base_commit => format!(" · planned: {}", commit.get(..7).unwrap_or(commit)),
+        Some(commit) if *commit != plan.desired.base_commit => {
+            format!(" · planned: {}", commit.get(..7).unwrap_or(commit))
+        }
         Some(_) => String::new(),
     };
     let blueprints = plan.blueprints.len();
@@ -41,7 +45,13 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         let held = part.items.iter().filter_map(|item| {
             let hold = item.hold()?;
             let until = hold.until.map_or_else(|| "until that is known".into(), |until| format!("until {until:.0}"));
-            Some(format!("{} ({}): {} {until} — {}", item.action.name(), change(item), hold.rule.cite, hold.rule.because))
+            Some(format!(
+                "{} ({}): {} {until} — {}",
+                item.action.name(),
+                change(item),
+                hold.rule.cite,
+                hold.rule.because
+            ))
         });
         held.chain(why_not).collect()
     });
@@ -86,7 +96,8 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
 
 fn drifted(out: &mut String, field: &FieldDrift) {
     let path = sink::terminal(&Untrusted::new(field.path.to_string()));
-    let (declared, live) = (sink::terminal(&value(field.declared.as_ref())), sink::terminal(&value(field.live.as_ref())));
+    let (declared, live) =
+        (sink::terminal(&value(field.declared.as_ref())), sink::terminal(&value(field.live.as_ref())));
     let told = match field.kind {
         DriftKind::Changed => format!("{path}: {live} in the cluster, Git says {declared}"),
         DriftKind::Missing => format!("{path}: not in the cluster, Git says {declared}"),

@@ -121,12 +121,16 @@ pub fn verify_scale(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRepo
 
     let pods = match facts.pods(input.workload) {
         Known::Known(pods) => pods,
-        Known::Unknown(unknown) => return report(vec![applied, check("ready", Outcome::Unknown, unknown.message)], None),
+        Known::Unknown(unknown) => {
+            return report(vec![applied, check("ready", Outcome::Unknown, unknown.message)], None);
+        }
     };
     let mine: Vec<_> = pods.iter().filter(|pod| !pod.terminating).collect();
     let ready = mine.iter().filter(|pod| pod.ready && pod.phase.raw() == "Running").count();
     let crashed = mine.iter().any(|pod| {
-        pod.reasons.iter().any(|reason| matches!(reason.raw(), "CrashLoopBackOff" | "OOMKilled" | "ImagePullBackOff" | "ErrImagePull"))
+        pod.reasons.iter().any(|reason| {
+            matches!(reason.raw(), "CrashLoopBackOff" | "OOMKilled" | "ImagePullBackOff" | "ErrImagePull")
+        })
     });
     // Pods that became ready later than the window did not become ready in it, however late this run looks.
     let ready_by = input.windows.ready.after(patience.after(input.merged_at));

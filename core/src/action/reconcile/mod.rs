@@ -59,7 +59,8 @@ impl ActionType for Reconcile {
     }
 
     fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
-        let blueprint = tree.blueprints.get(&self.blueprint).ok_or_else(|| format!("there is no blueprint {}", self.blueprint))?;
+        let blueprint =
+            tree.blueprints.get(&self.blueprint).ok_or_else(|| format!("there is no blueprint {}", self.blueprint))?;
         let source = &blueprint.value.spec.target.source;
         let manifest = tree
             .manifest(source, &self.workload)

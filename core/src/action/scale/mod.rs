@@ -52,7 +52,8 @@ impl ActionType for Scale {
     }
 
     fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
-        let blueprint = tree.blueprints.get(&self.blueprint).ok_or_else(|| format!("there is no blueprint {}", self.blueprint))?;
+        let blueprint =
+            tree.blueprints.get(&self.blueprint).ok_or_else(|| format!("there is no blueprint {}", self.blueprint))?;
         let source = &blueprint.value.spec.target.source;
         let manifest = tree
             .manifest(source, &self.workload)
@@ -73,7 +74,10 @@ impl ActionType for Scale {
             let node = blueprint.document.root.at(&field);
             // An override per environment stands elsewhere; only the line that says today's maximum may be edited.
             if node.and_then(crate::yaml::Node::as_int) != Some(i128::from(limit.from)) {
-                return Err(format!("{} does not say max_replicas: {} outside its overrides", blueprint.path, limit.from));
+                return Err(format!(
+                    "{} does not say max_replicas: {} outside its overrides",
+                    blueprint.path, limit.from
+                ));
             }
             effects.push(Effect::SetField(SetField {
                 path: blueprint.path.clone(),

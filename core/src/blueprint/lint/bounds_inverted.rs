@@ -41,7 +41,8 @@ impl Rule for BoundsInverted {
                     (&path("max_replicas"), scaling.max_replicas.to_string()),
                 );
             }
-            let resources = [("cpu", &spec.resources.cpu), ("memory", &spec.resources.memory), ("disk", &spec.resources.disk)];
+            let resources =
+                [("cpu", &spec.resources.cpu), ("memory", &spec.resources.memory), ("disk", &spec.resources.disk)];
             for (resource, bounds) in resources {
                 let Some(bounds) = bounds else { continue };
                 if let (Some(low), Some(high)) = (&bounds.minimum, &bounds.maximum)

@@ -31,7 +31,11 @@ impl Rule for CooldownTooShort {
             if let Some(scaling) = &blueprint.value.spec.scaling
                 && scaling.cooldown < LEAST
             {
-                found.push(warn(scaling.cooldown, blueprint.span(&["spec", "scaling", "cooldown"]), blueprint.source()));
+                found.push(warn(
+                    scaling.cooldown,
+                    blueprint.span(&["spec", "scaling", "cooldown"]),
+                    blueprint.source(),
+                ));
             }
         }
         for policy in catalog.policies.values() {

@@ -64,7 +64,8 @@ pub fn lint(catalog: &Catalog) -> Vec<Diagnostic> {
 fn variants(catalog: &Catalog) -> impl Iterator<Item = super::Located<super::Blueprint>> + '_ {
     catalog.blueprints.values().flat_map(|blueprint| {
         let environments: Vec<&Name> = blueprint.value.environments.keys().collect();
-        let overridden = environments.into_iter().filter_map(|name| catalog.blueprint(&blueprint.value.metadata.name, name));
+        let overridden =
+            environments.into_iter().filter_map(|name| catalog.blueprint(&blueprint.value.metadata.name, name));
         std::iter::once(blueprint.clone()).chain(overridden)
     })
 }

@@ -40,8 +40,10 @@ impl Rule for TargetMissing {
                     .label(blueprint.span(&["spec", "target", "source"]), "no YAML file here")
                     .help("write the path of the file or folder that declares the workload, from the repository's root")
             } else {
-                let near = below.iter().flat_map(|(_, manifests)| manifests.iter()).filter(|m| m.object.kind == object.kind);
-                let names: Vec<String> = near.take(5).map(|m| format!("{} in {}", m.object, place(&m.object.namespace))).collect();
+                let near =
+                    below.iter().flat_map(|(_, manifests)| manifests.iter()).filter(|m| m.object.kind == object.kind);
+                let names: Vec<String> =
+                    near.take(5).map(|m| format!("{} in {}", m.object, place(&m.object.namespace))).collect();
                 let help = if names.is_empty() {
                     format!("nothing there is a {}", object.kind)
                 } else {
@@ -49,7 +51,10 @@ impl Rule for TargetMissing {
                 };
                 let message = format!("no manifest declares {object} in namespace {}", object.namespace);
                 Diagnostic::error("target-missing", message)
-                    .label(blueprint.span(&["spec", "target", "workload"]), format!("not found below {}", target.source))
+                    .label(
+                        blueprint.span(&["spec", "target", "workload"]),
+                        format!("not found below {}", target.source),
+                    )
                     .help(help)
             };
             found.push(diagnostic.source(blueprint.source()));

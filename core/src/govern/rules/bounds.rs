@@ -60,16 +60,34 @@ impl Rule for Bounds {
             let because = format!("{} more than the maximum of {high}", to - high);
             let cite = format!("scaling.max_replicas = {high}");
             let alternative = Some(format!("replicas = {high}"));
-            return vec![outcome(Tier::RequiresApproval, cite, because, alternative, &["spec", "scaling", "max_replicas"])];
+            return vec![outcome(
+                Tier::RequiresApproval,
+                cite,
+                because,
+                alternative,
+                &["spec", "scaling", "max_replicas"],
+            )];
         }
         if to < low {
             let because = format!("{} fewer than the minimum of {low}", low - to);
             let cite = format!("scaling.min_replicas = {low}");
             let alternative = Some(format!("replicas = {low}"));
-            return vec![outcome(Tier::RequiresApproval, cite, because, alternative, &["spec", "scaling", "min_replicas"])];
+            return vec![outcome(
+                Tier::RequiresApproval,
+                cite,
+                because,
+                alternative,
+                &["spec", "scaling", "min_replicas"],
+            )];
         }
         let cite = format!("scaling.min_replicas = {low}, max_replicas = {high}");
-        vec![outcome(Tier::Allowed, cite, format!("within {low} to {high} replicas"), None, &["spec", "scaling", "max_replicas"])]
+        vec![outcome(
+            Tier::Allowed,
+            cite,
+            format!("within {low} to {high} replicas"),
+            None,
+            &["spec", "scaling", "max_replicas"],
+        )]
     }
 }
 
