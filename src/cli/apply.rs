@@ -69,7 +69,7 @@ pub struct VerifiedOutput {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global).await?;
+    let session = session(global)?;
     let catalog = work_tree(&session.repository)?.catalog;
     let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
     let tip = session.forge.reading().base_tip().await.map_err(crate::pipeline::PipelineError::from)?;

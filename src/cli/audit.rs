@@ -43,7 +43,7 @@ pub struct AuditOutput {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global).await?;
+    let session = session(global)?;
     let catalog = work_tree(&session.repository)?.catalog;
     let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
     let loaded = ledger::load(&session.repository, session.forge.reading(), &environment).await?;

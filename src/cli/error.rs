@@ -34,6 +34,7 @@ impl CommandError {
     }
 
     /// A file or process that failed.
+    #[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
     pub fn io(attempt: &str, source: std::io::Error) -> Self {
         let causes = vec![source.to_string()];
         Self { message: format!("couldn't {attempt}"), causes, hint: None, diagnostic: None, exit: Exit::Error }

@@ -30,7 +30,7 @@ pub struct JudgeArgs {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global).await?;
+    let session = session(global)?;
     let catalog = work_tree(&session.repository)?.catalog;
     let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
     let forge = session.forge.reading();

@@ -164,15 +164,15 @@ fn repository(global: &Global) -> Result<Repository, CommandError> {
 }
 
 /// The repository and its forge.
-async fn session(global: &Global) -> Result<Session, CommandError> {
-    session_with(global, SessionOptions::default()).await
+fn session(global: &Global) -> Result<Session, CommandError> {
+    session_with(global, SessionOptions::default())
 }
 
-async fn session_with(global: &Global, options: SessionOptions) -> Result<Session, CommandError> {
+fn session_with(global: &Global, options: SessionOptions) -> Result<Session, CommandError> {
     let repository = repository(global)?;
     let workspace: Workspace = work_tree(&repository)?.catalog.workspace.value;
     let folder = repository.work_tree().unwrap_or(repository.path()).to_owned();
     let options =
         SessionOptions { token: options.token.or_else(|| runtime::secret(&["BPCTL_TOKEN", "GITEA_TOKEN"])), ..options };
-    Ok(Session::open(&folder, &workspace, options).await?)
+    Ok(Session::open(&folder, &workspace, options)?)
 }

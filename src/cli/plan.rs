@@ -38,7 +38,7 @@ enum PlanFormat {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global).await?;
+    let session = session(global)?;
     let planned = plan::plan(&session, args.environment.environment.as_deref()).await?;
     let plan = &planned.plan;
     warn_of_lint(&planned.tree.catalog, output);

@@ -52,7 +52,7 @@ fn load_at(repository: &Repository, commit: String) -> Result<Ledger, PipelineEr
     let mut files = BTreeMap::new();
     for (path, file) in tree.0 {
         if let File::Blob(blob) = file
-            && path.as_str().ends_with(".jsonl")
+            && path.as_str().rsplit_once('.').is_some_and(|(_, ending)| ending == "jsonl")
         {
             files.insert(path, blob.bytes.to_vec());
         }

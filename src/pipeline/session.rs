@@ -74,14 +74,14 @@ pub struct Session {
 impl Session {
     /// Opens the repository that holds `folder`, and its forge as the workspace (of the work tree) names it. Which forge it is decides
     /// nothing about rules: those are read from its base branch.
-    pub async fn open(folder: &Path, workspace: &Workspace, options: SessionOptions) -> Result<Self, PipelineError> {
+    pub fn open(folder: &Path, workspace: &Workspace, options: SessionOptions) -> Result<Self, PipelineError> {
         let repository = Arc::new(Repository::discover(folder)?);
-        let forge = connect(&repository, workspace, options).await?;
+        let forge = connect(&repository, workspace, options)?;
         Ok(Self { repository, forge })
     }
 }
 
-async fn connect(
+fn connect(
     repository: &Arc<Repository>,
     workspace: &Workspace,
     options: SessionOptions,

@@ -34,6 +34,7 @@ pub struct Entry {
 }
 
 /// What happened.
+#[allow(clippy::large_enum_variant, reason = "a pass makes a handful of them")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Event {

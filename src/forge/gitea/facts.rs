@@ -52,8 +52,9 @@ impl GiteaForge {
                 }
             }
         }
-        let open = wires.iter().filter(|wire| wire.state == "open");
-        let refs: Vec<String> = open.map(|wire| pull_ref(wire.number)).collect();
+        // What a person said no to is compared with what would be proposed: that head has to be here too.
+        let wanted = wires.iter().filter(|wire| wire.state == "open" || (!wire.merged && is_own(wire) && !self.has(&wire.head.sha)));
+        let refs: Vec<String> = wanted.map(|wire| pull_ref(wire.number)).collect();
         let fetched = if refs.is_empty() { BTreeMap::new() } else { self.fetch(&refs).await? };
         let mut summaries = Vec::with_capacity(wires.len());
         for mut wire in wires {
@@ -66,8 +67,7 @@ impl GiteaForge {
             }
             let branch = head_branch(&wire);
             // Only of bpctl's own proposals does it matter who closed them.
-            let own = branch.as_ref().is_some_and(|branch| branch.starts_with("bpctl/"));
-            let closed_by = if own && wire.state == "closed" && !wire.merged {
+            let closed_by = if is_own(&wire) && wire.state == "closed" && !wire.merged {
                 self.closed_by(&self.timeline(wire.number).await?)
             } else {
                 None
@@ -396,6 +396,11 @@ pub(super) fn pull_ref(number: u64) -> String {
 pub(super) fn head_branch(wire: &Pull) -> Option<String> {
     let here = wire.head.repo_id == wire.base.repo_id && wire.head.repo_id > 0;
     (here && !wire.head.label.is_empty()).then(|| wire.head.label.clone())
+}
+
+/// Whether it comes from one of bpctl's own branches.
+fn is_own(wire: &Pull) -> bool {
+    head_branch(wire).is_some_and(|branch| branch.starts_with("bpctl/"))
 }
 
 pub(super) fn state_of(wire: &Pull, closed_by: Option<Identity>) -> Result<PullState, ForgeError> {

@@ -151,6 +151,11 @@ impl GiteaForge {
         self.api.read(&attempt, &self.path(&["pulls", &number.to_string()])).await
     }
 
+    /// Whether a commit is here.
+    fn has(&self, commit: &str) -> bool {
+        self.remote.repository().resolve(commit).is_ok_and(|found| found.is_some())
+    }
+
     /// Brings full refs here.
     async fn fetch(&self, refs: &[String]) -> Result<std::collections::BTreeMap<String, String>, ForgeError> {
         let attempt = format!("fetch commits of {}", self.name());

@@ -3,6 +3,7 @@
 mod edit;
 mod edit_random;
 mod go_table;
+#[allow(clippy::disallowed_methods, reason = "some tests are about time")]
 mod reader;
 mod typed;
 
