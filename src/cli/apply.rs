@@ -23,7 +23,7 @@ pub struct ApplyArgs {
     #[arg(long, default_value = "0s", value_name = "TIME", env = "BPCTL_WAIT")]
     wait: Period,
     /// Only say what would be done
-    #[arg(long, env = "BPCTL_DRY_RUN")]
+    #[arg(long, env = "BPCTL_DRY_RUN", value_parser = super::flag())]
     dry_run: bool,
 }
 
@@ -69,7 +69,7 @@ pub struct VerifiedOutput {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global)?;
+    let session = session(global).await?;
     let catalog = work_tree(&session.repository)?.catalog;
     let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
     let tip = session.forge.reading().base_tip().await.map_err(crate::pipeline::PipelineError::from)?;

@@ -2,6 +2,7 @@
 
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{Period, Untrusted};
+use bpctl_core::observe::ObservedFrom;
 use bpctl_core::render::sink;
 use clap::Args;
 use schemars::JsonSchema;
@@ -43,14 +44,18 @@ pub struct AuditOutput {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global)?;
+    let session = session(global).await?;
     let catalog = work_tree(&session.repository)?.catalog;
     let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
     let loaded = ledger::load(&session.repository, session.forge.reading(), &environment).await?;
     let from = args.since.before(runtime::now());
     let wanted = |entry: &Entry| {
         // A decision on a recording is as old as the recording; what was done about it is not.
-        (entry.at >= from || matches!(entry.event, Event::Decided { .. }))
+        let recorded = |event: &Event| match event {
+            Event::Decided { evidence, .. } => matches!(evidence.from, ObservedFrom::Snapshot { .. }),
+            _ => false,
+        };
+        (entry.at >= from || recorded(&entry.event))
             && args.blueprint.as_ref().is_none_or(|name| entry.blueprint.as_str() == name)
     };
     let entries: Vec<Entry> = loaded.entries.into_iter().filter(wanted).collect();
@@ -101,7 +106,7 @@ fn told(event: &Event) -> String {
         Event::Applied { summary, base, .. } => format!("{} (base {})", shown(summary), shown(&short(base))),
         Event::Verified { pull, report, .. } => {
             let checks: Vec<String> =
-                report.checks.iter().map(|c| format!("{}: {}", c.window, shown(&c.evidence))).collect();
+                report.checks.iter().map(|c| format!("{}: {}", shown(&c.window), shown(&c.evidence))).collect();
             format!("#{pull}: {} ({})", report.outcome, checks.join("; "))
         }
     }

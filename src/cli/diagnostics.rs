@@ -97,7 +97,7 @@ fn shown(diagnostic: &Diagnostic) -> Shown {
         code: format!("{word}[{}]", diagnostic.code),
         message: sink::terminal(&Untrusted::new(diagnostic.message.as_str())),
         severity,
-        help: diagnostic.help.clone(),
+        help: diagnostic.help.as_ref().map(|help| sink::terminal(&Untrusted::new(help.as_str()))),
         source,
         labels,
         related,
@@ -112,7 +112,7 @@ fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> (Option<Na
     let spans = labels.iter().map(|label| {
         let start = label.span.start.min(text.len());
         let length = label.span.end.min(text.len()).saturating_sub(start);
-        LabeledSpan::new(Some(label.text.clone()), start, length)
+        LabeledSpan::new(Some(sink::terminal(&Untrusted::new(label.text.as_str()))), start, length)
     });
     let spans = spans.collect();
     (Some(NamedSource::new(file, text)), spans)

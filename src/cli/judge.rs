@@ -24,13 +24,13 @@ pub struct JudgeArgs {
     #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
     output: Format,
     /// Write the verdict as the check `bpctl/verdict` on the pull request
-    #[arg(long, env = "BPCTL_POST")]
+    #[arg(long, env = "BPCTL_POST", value_parser = super::flag())]
     post: bool,
 }
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global)?;
+    let session = session(global).await?;
     let catalog = work_tree(&session.repository)?.catalog;
     let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
     let forge = session.forge.reading();

@@ -42,6 +42,11 @@ pub struct Cli {
     command: Command,
 }
 
+/// A switch's environment twin: empty, `0`, `false`, `no` and `off` are off, anything else is on.
+pub(crate) fn flag() -> clap::builder::FalseyValueParser {
+    clap::builder::FalseyValueParser::new()
+}
+
 /// Options that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Global {
@@ -49,13 +54,13 @@ pub struct Global {
     #[arg(short = 'C', long = "directory", value_name = "FOLDER", global = true, env = "BPCTL_DIRECTORY")]
     pub directory: Option<PathBuf>,
     /// Say less: no progress, no hints
-    #[arg(short, long, global = true, env = "BPCTL_QUIET")]
+    #[arg(short, long, global = true, env = "BPCTL_QUIET", value_parser = flag())]
     pub quiet: bool,
     /// Say more
     #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "BPCTL_VERBOSE")]
     pub verbose: u8,
     /// No colour (so does `NO_COLOR`)
-    #[arg(long, global = true, env = "BPCTL_NO_COLOR")]
+    #[arg(long, global = true, env = "BPCTL_NO_COLOR", value_parser = flag())]
     pub no_color: bool,
 }
 
@@ -164,15 +169,15 @@ fn repository(global: &Global) -> Result<Repository, CommandError> {
 }
 
 /// The repository and its forge.
-fn session(global: &Global) -> Result<Session, CommandError> {
-    session_with(global, SessionOptions::default())
+async fn session(global: &Global) -> Result<Session, CommandError> {
+    session_with(global, SessionOptions::default()).await
 }
 
-fn session_with(global: &Global, options: SessionOptions) -> Result<Session, CommandError> {
+async fn session_with(global: &Global, options: SessionOptions) -> Result<Session, CommandError> {
     let repository = repository(global)?;
     let workspace: Workspace = work_tree(&repository)?.catalog.workspace.value;
     let folder = repository.work_tree().unwrap_or(repository.path()).to_owned();
     let options =
         SessionOptions { token: options.token.or_else(|| runtime::secret(&["BPCTL_TOKEN", "GITEA_TOKEN"])), ..options };
-    Ok(Session::open(&folder, &workspace, options)?)
+    Ok(Session::open(&folder, &workspace, options).await?)
 }

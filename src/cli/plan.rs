@@ -20,7 +20,7 @@ pub struct PlanArgs {
     #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
     output: PlanFormat,
     /// Exit with 3 when changes are planned, 4 when something needs approval, 5 when something is forbidden
-    #[arg(long, env = "BPCTL_DETAILED_EXITCODE")]
+    #[arg(long, env = "BPCTL_DETAILED_EXITCODE", value_parser = super::flag())]
     detailed_exitcode: bool,
     /// Also write the plan, as JSON, to this file
     #[arg(long, value_name = "FILE", env = "BPCTL_PLAN_OUT")]
@@ -38,7 +38,7 @@ enum PlanFormat {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global)?;
+    let session = session(global).await?;
     let planned = plan::plan(&session, args.environment.environment.as_deref()).await?;
     let plan = &planned.plan;
     warn_of_lint(&planned.tree.catalog, output);

@@ -23,7 +23,7 @@ pub struct VerifyArgs {
 
 /// Runs the command: it looks and says; `apply` writes the outcome down.
 pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global)?;
+    let session = session(global).await?;
     let catalog = work_tree(&session.repository)?.catalog;
     let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
     let forge = session.forge.reading();

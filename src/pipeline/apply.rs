@@ -19,6 +19,7 @@ use bpctl_core::verify::Outcome;
 use super::verify::Verified;
 use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, tree, verify};
 use crate::forge::{BranchName, Created, Landed, NewPull, PullFilter, PullSummary, Swapped};
+use crate::git::MergedTree;
 use crate::runtime;
 
 /// What a pass may do.
@@ -56,6 +57,9 @@ pub struct ApplyReport {
     pub failed: bool,
 }
 
+/// How far back a pass looks for what a killed one left.
+const REMEMBERED: Period = Period::from_secs(86_400);
+
 /// The base as a pass sees it.
 struct Base {
     tip: BaseTip,
@@ -71,6 +75,8 @@ struct Pass<'a> {
     place: Environment,
     steps: Vec<Step>,
     entries: Vec<Entry>,
+    recorded: usize,
+    failed: bool,
 }
 
 /// Runs one pass.
@@ -91,14 +97,17 @@ pub async fn apply(
         place,
         steps: Vec::new(),
         entries: Vec::new(),
+        recorded: 0,
+        failed: false,
     };
     let outcome = pass.run(base, options).await;
     // Whatever happened is written down, also when a later step failed.
-    let at = session.forge.reading().clock().await?.now;
-    let recorded = ledger::record(session, effects, environment, &pass.entries, at).await;
+    let written = pass.write_down().await;
     let (plan, verified) = outcome?;
-    let failed = verified.iter().any(|verified| verified.report.outcome == Outcome::Failure);
-    Ok(ApplyReport { environment: environment.clone(), plan, steps: pass.steps, verified, recorded: recorded?, failed })
+    written?;
+    let failed = pass.failed || verified.iter().any(|verified| verified.report.outcome == Outcome::Failure);
+    let (steps, recorded) = (pass.steps, pass.recorded);
+    Ok(ApplyReport { environment: environment.clone(), plan, steps, verified, recorded, failed })
 }
 
 async fn read_base(session: &Session) -> Result<Base, PipelineError> {
@@ -111,7 +120,7 @@ async fn read_base(session: &Session) -> Result<Base, PipelineError> {
 impl Pass<'_> {
     async fn run(&mut self, mut base: Base, options: ApplyOptions) -> Result<(Plan, Vec<Verified>), PipelineError> {
         let mut observation = self.observe(&base).await?;
-        self.remember_landed(&observation);
+        self.remember().await?;
 
         // 1. Settle what is open.
         let open = self.open_pulls().await?;
@@ -127,6 +136,8 @@ impl Pass<'_> {
         // 2. Plan, propose what is new, merge what is allowed.
         let first = self.plan(&base, &observation);
         self.decided(&first, &observation);
+        // Before anything is done about it: what follows is derived after a kill, why it was done is not (Z1).
+        self.write_down().await?;
         let mut merged = false;
         for item in first.items() {
             if matches!(item.action, Action::Scale(_)) {
@@ -194,7 +205,7 @@ impl Pass<'_> {
         let mut judged =
             pulls::judge_one(self.session, &base.tip, &base.files, &base.rules, facts, &observations).await?;
         self.say_verdict(&head, &judged).await?;
-        let correlation = judged.changes.clone();
+        let correlation = self.correlation(number, &head);
         let Some(permit) = judged.permit.take() else {
             self.waiting(&blueprint, number, &judged);
             return Ok(false);
@@ -227,7 +238,9 @@ impl Pass<'_> {
                 Ok(true)
             }
             Landed::Moved => {
-                if !self.effects.is_dry_run() {
+                if self.effects.is_dry_run() {
+                    self.step(&blueprint, format!("would merge {}: {}", forge.pull_url(number), judged.summary), None);
+                } else {
                     self.step(
                         &blueprint,
                         format!("{} moved while it was judged; the next run judges it again", forge.pull_url(number)),
@@ -305,35 +318,61 @@ impl Pass<'_> {
             );
             return Ok(false);
         }
-        match self.effects.create_branch(&branch, &commit).await? {
-            Created::Created => {}
-            Created::Exists(other) if other == commit => {}
+        let head = match self.effects.create_branch(&branch, &commit).await? {
+            Created::Created => commit,
             Created::Exists(other) => {
-                if !self.adopt(&branch, &other, &commit, &wanted, base).await? {
-                    return Ok(false);
-                }
+                let Some(head) = self.adopt(&branch, &other, &commit, &wanted, base).await? else { return Ok(false) };
+                head
             }
+        };
+        // Who has the branch is alone with it. Another run may have landed the same change before.
+        if self.landed_meanwhile(base, &branch, &head).await? {
+            return Ok(true);
         }
-        let number = self
-            .effects
-            .open_pull(&NewPull {
-                branch: branch.clone(),
-                title: proposal.title,
-                body: proposal.body,
-                reviewers: proposal.reviewers,
-            })
-            .await?;
+        let new = NewPull {
+            branch: branch.clone(),
+            title: proposal.title.clone(),
+            body: proposal.body.clone(),
+            reviewers: proposal.reviewers,
+        };
+        let number = match self.effects.open_pull(&new).await {
+            Ok(number) => number,
+            Err(_) if self.landed_meanwhile(base, &branch, &head).await? => return Ok(true),
+            Err(error) => return Err(error),
+        };
         if self.effects.is_dry_run() {
             self.step(&blueprint, format!("would open a pull request from {branch} ({})", item.verdict.tier), None);
             return Ok(false);
         }
-        let now = forge.clock().await?.now;
-        self.note(&blueprint, &item.id, now, (number, "proposed"), Event::Proposed { pull: number, head: commit });
-        self.step(&blueprint, format!("opened {}: {}", forge.pull_url(number), bpctl_core::render::change(item)), None);
+        let facts = forge.pull(number).await?;
+        let verb = if facts.title.raw() == proposal.title {
+            "opened"
+        } else {
+            // It was opened for another value: what reviewers read has to be what they would merge.
+            self.effects.update_pull(number, &proposal.title, &proposal.body).await?;
+            "updated"
+        };
+        self.note(&blueprint, &item.id, facts.opened_at, (number, "proposed"), Event::Proposed { pull: number, head });
+        self.step(&blueprint, format!("{verb} {}: {}", forge.pull_url(number), bpctl_core::render::change(item)), None);
         self.settle(base, number, observation).await
     }
 
-    /// The branch exists at another commit: another run's, an earlier proposal's, or a person's work on it. Answers whether to go on.
+    /// Whether base has what this head brings: then the branch is cleared away.
+    async fn landed_meanwhile(&self, base: &Base, branch: &BranchName, head: &str) -> Result<bool, PipelineError> {
+        let tip = self.session.forge.reading().base_tip().await?;
+        if tip.commit() == base.tip.commit() || self.effects.is_dry_run() {
+            return Ok(false);
+        }
+        let repository = &self.session.repository;
+        let merged = repository.merge_tree(tip.commit(), head)?;
+        if merged != MergedTree::Clean(repository.commit_info(tip.commit())?.tree) {
+            return Ok(false);
+        }
+        self.effects.delete_branch(branch, head).await?;
+        Ok(true)
+    }
+
+    /// The branch exists: another run's, an earlier proposal's, or a person's work on it. Answers the head to go on with.
     async fn adopt(
         &mut self,
         branch: &BranchName,
@@ -341,7 +380,7 @@ impl Pass<'_> {
         commit: &str,
         wanted: &Digest,
         base: &Base,
-    ) -> Result<bool, PipelineError> {
+    ) -> Result<Option<String>, PipelineError> {
         let forge = self.session.forge.reading();
         let open = forge
             .pulls(PullFilter::Open)
@@ -352,8 +391,8 @@ impl Pass<'_> {
             .ok()
             .map(|set| set.hash());
         if theirs.as_ref() == Some(wanted) {
-            // The same change on another base: the open pull request stands; one that was never opened is opened now.
-            return Ok(open.is_none());
+            // The same change: the open pull request stands; one that was never opened is opened now.
+            return Ok(open.is_none().then(|| other.to_owned()));
         }
         if let Some(open) = open {
             let facts = forge.pull(open.number).await?;
@@ -361,10 +400,11 @@ impl Pass<'_> {
             let untouched = matches!(&facts.last_pusher, Known::Known(pusher) if pusher.id == me.id)
                 && matches!(&facts.reviews, Known::Known(reviews) if reviews.is_empty());
             if !untouched {
-                return Ok(false); // a person's push or review: the machine stops changing it
+                return Ok(None); // a person's push or review: the machine stops changing it
             }
         }
-        Ok(self.effects.update_branch(branch, other, commit).await? == Swapped::Swapped)
+        let moved = self.effects.update_branch(branch, other, commit).await? == Swapped::Swapped;
+        Ok(moved.then(|| commit.to_owned()))
     }
 
     /// Whether a person closed the same change before.
@@ -388,13 +428,17 @@ impl Pass<'_> {
     /// Applies what stands on base where the cluster differs. Answers whether anything was applied.
     async fn deliver(&mut self, base: &Base, observation: &Observation) -> Result<bool, PipelineError> {
         let plan = self.plan(base, observation);
+        let server_clock = self.session.forge.reading().clock().await?.from_server;
         let mut applied_any = false;
         for item in plan.items() {
             let Action::Reconcile(reconcile) = &item.action else { continue };
             for effect in &item.effects {
                 let Effect::ApplyObject(effect) = effect else { continue };
                 let facts = Recorder::new(observation);
-                let Some(permit) = permit_apply(&base.rules, &self.environment, &item.action, effect, &facts) else {
+                let Some(permit) =
+                    permit_apply(&base.rules, &self.environment, &item.action, effect, &facts, server_clock)
+                else {
+                    self.undelivered(item, server_clock);
                     continue;
                 };
                 let what = match (reconcile.fields.len(), &reconcile.uid) {
@@ -402,7 +446,20 @@ impl Pass<'_> {
                     (1, _) => format!("{}: {}", reconcile.workload, reverted(reconcile)),
                     (fields, _) => format!("{}: {fields} fields", reconcile.workload),
                 };
-                let Some(applied) = self.effects.apply_object(permit).await? else {
+                let applied = match self.effects.apply_object(permit).await {
+                    Ok(applied) => applied,
+                    // One object that the server refuses does not keep the others waiting.
+                    Err(PipelineError::Cluster(error)) => {
+                        self.failed = true;
+                        let said = error
+                            .said()
+                            .map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
+                        self.step(&reconcile.blueprint, format!("{error}{said}"), None);
+                        continue;
+                    }
+                    Err(other) => return Err(other),
+                };
+                let Some(applied) = applied else {
                     self.step(&reconcile.blueprint, format!("would apply {what}"), None);
                     continue;
                 };
@@ -429,6 +486,22 @@ impl Pass<'_> {
         Ok(applied_any)
     }
 
+    /// Says why what stands on base was not brought to the cluster; held and forbidden items are said with the plan.
+    fn undelivered(&mut self, item: &PlanItem, server_clock: bool) {
+        let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
+        let why = match (item.verdict.tier, item.hold()) {
+            (_, Some(_)) | (Tier::Forbidden, _) => return,
+            (Tier::RequiresApproval, _) => {
+                format!(
+                    "needs approval ({rule}): list reconcile in allowed_operations by a pull request, or apply it yourself"
+                )
+            }
+            (Tier::Allowed, _) if !server_clock => "a local clock permits nothing in production".into(),
+            (Tier::Allowed, _) => "no permit was given".into(),
+        };
+        self.step(item.action.blueprint(), format!("{} not applied: {why}", item.action.workload()), None);
+    }
+
     /// Verifies what landed and is not verified yet; waits for what is pending, at most `wait`.
     async fn verify(
         &mut self,
@@ -451,7 +524,7 @@ impl Pass<'_> {
                     pending.push((blueprint, operation));
                     continue;
                 }
-                self.conclude(&blueprint, &operation, &report).await?;
+                self.conclude(&blueprint, &operation, &report, &observation.from).await?;
                 done.push(Verified { blueprint, operation, report });
             }
             if pending.is_empty() {
@@ -468,15 +541,16 @@ impl Pass<'_> {
         blueprint: &Name,
         operation: &bpctl_core::observe::PastOperation,
         report: &bpctl_core::verify::VerifyReport,
+        from: &bpctl_core::observe::ObservedFrom,
     ) -> Result<(), PipelineError> {
         let summary = verify::summary(report);
         let name = verify::check_name(&self.environment);
-        if verify::is_final(report.outcome) {
+        if verify::is_final(report.outcome, from) {
             self.effects.set_check(&operation.commit, &name, report.outcome.conclusion(), &summary).await?;
             let now = self.session.forge.reading().clock().await?.now;
             let event =
                 Event::Verified { pull: operation.pull, commit: operation.commit.clone(), report: report.clone() };
-            let correlation = Digest::of(&("pull", operation.pull));
+            let correlation = self.correlation(operation.pull, &operation.commit);
             self.note(blueprint, &correlation, now, (operation.pull, "verified"), event);
         }
         let url = self.session.forge.reading().pull_url(operation.pull);
@@ -485,30 +559,54 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// What earlier runs merged and may not have written down before they were killed (Z4).
-    fn remember_landed(&mut self, observation: &Observation) {
-        let facts = Recorder::new(observation);
-        let names: Vec<Name> = observation
-            .facts
-            .keys()
-            .filter_map(|key| match key {
-                bpctl_core::observe::FactKey::History(name) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        for name in names {
-            let Known::Known(history) = facts.history(&name) else { continue };
-            for operation in history {
-                let event = Event::Merged {
-                    pull: operation.pull,
-                    commit: operation.commit.clone(),
-                    reviews: Vec::new(),
-                    changes: Digest::of(&("pull", operation.pull)),
-                };
-                let correlation = Digest::of(&("pull", operation.pull));
-                self.note(&name, &correlation, operation.merged_at, (operation.pull, "merged"), event);
+    /// What earlier runs did, and may not have written down or cleared away before they were killed (Z1, Z4).
+    async fn remember(&mut self) -> Result<(), PipelineError> {
+        let forge = self.session.forge.reading();
+        let (now, me) = (forge.clock().await?.now, forge.identity().await?);
+        let mut left = BTreeMap::new();
+        let mut pulls = forge.pulls(PullFilter::UpdatedSince(REMEMBERED.before(now))).await?;
+        pulls.sort_by_key(|pull| pull.number);
+        for pull in pulls {
+            let Some(branch) = pull.head_branch.clone().and_then(BranchName::new) else { continue };
+            let Some((blueprint, _)) = BranchName::parse_proposal(&self.environment, branch.as_str()) else { continue };
+            let correlation = self.correlation(pull.number, &pull.head);
+            if pull.author.id == me.id {
+                let event = Event::Proposed { pull: pull.number, head: pull.head.clone() };
+                self.note(&blueprint, &correlation, pull.opened_at, (pull.number, "proposed"), event);
+            }
+            match pull.state {
+                PullState::Open => left.remove(branch.as_str()),
+                PullState::Closed { by: Some(by), .. } if by.id == me.id => None,
+                PullState::Closed { at, .. } => {
+                    let event = Event::Declined { pull: pull.number };
+                    self.note(&blueprint, &correlation, at, (pull.number, "declined"), event);
+                    None
+                }
+                PullState::Merged { at, commit } => {
+                    let changes = Digest::of(&("pull", pull.number));
+                    let event = Event::Merged { pull: pull.number, commit, reviews: Vec::new(), changes };
+                    self.note(&blueprint, &correlation, at, (pull.number, "merged"), event);
+                    left.insert(branch.as_str().to_owned(), (branch, pull.head))
+                }
+            };
+        }
+        for (branch, head) in left.into_values() {
+            if forge.branch(&branch).await?.is_some_and(|at| at == head) {
+                self.effects.delete_branch(&branch, &head).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Appends what happened so far to the ledger.
+    async fn write_down(&mut self) -> Result<(), PipelineError> {
+        if self.effects.is_dry_run() {
+            return Ok(());
+        }
+        let at = self.session.forge.reading().clock().await?.now;
+        self.recorded += ledger::record(self.session, self.effects, &self.environment, &self.entries, at).await?;
+        self.entries.clear();
+        Ok(())
     }
 
     fn decided(&mut self, plan: &Plan, observation: &Observation) {
@@ -533,6 +631,17 @@ impl Pass<'_> {
                 self.entry(id, &part.name, &item.id, plan.observed_at, event);
             }
         }
+    }
+
+    /// What the entries of one operation share: the action's id, as the proposal's commit says it (for people; no verdict rests on it).
+    fn correlation(&self, pull: u64, commit: &str) -> Digest {
+        let said = |commit: &str| -> Option<Digest> {
+            let info = self.session.repository.commit_info(commit).ok()?;
+            let line = info.message.raw().lines().find_map(|line| line.strip_prefix("Bpctl-Action: "))?;
+            serde_json::from_value(serde_json::Value::String(line.trim().to_owned())).ok()
+        };
+        let merged = || self.session.repository.commit_info(commit).ok()?.parents.get(1).cloned();
+        said(commit).or_else(|| said(&merged()?)).unwrap_or_else(|| Digest::of(&("pull", &self.environment, pull)))
     }
 
     fn note(&mut self, blueprint: &Name, correlation: &Digest, at: Timestamp, receipt: (u64, &str), event: Event) {

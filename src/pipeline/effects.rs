@@ -23,6 +23,8 @@ pub enum Call {
     DeleteBranch,
     /// A pull request is opened.
     OpenPull,
+    /// A pull request's title and body are replaced.
+    UpdatePull,
     /// A check is written.
     SetCheck,
     /// A pull request is merged.
@@ -37,11 +39,12 @@ pub enum Call {
 
 impl Call {
     /// All calls.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::CreateBranch,
         Self::UpdateBranch,
         Self::DeleteBranch,
         Self::OpenPull,
+        Self::UpdatePull,
         Self::SetCheck,
         Self::MergePull,
         Self::ApplyObject,
@@ -56,6 +59,7 @@ impl Call {
             Self::UpdateBranch => "update-branch",
             Self::DeleteBranch => "delete-branch",
             Self::OpenPull => "open-pull",
+            Self::UpdatePull => "update-pull",
             Self::SetCheck => "set-check",
             Self::MergePull => "merge-pull",
             Self::ApplyObject => "apply-object",
@@ -105,7 +109,7 @@ impl<'a> Effects<'a> {
         self.calls.lock().map(|calls| calls.clone()).unwrap_or_default()
     }
 
-    /// Makes a proposal's branch. In a dry run it is said to exist already at that commit.
+    /// Makes a proposal's branch. In a dry run it is said to be made.
     pub async fn create_branch(&self, branch: &BranchName, commit: &str) -> Result<Created, PipelineError> {
         let real = async { Ok(self.forge.create_branch(branch, commit).await?) };
         self.call(Call::CreateBranch, branch.as_str(), Created::Created, real).await
@@ -127,6 +131,12 @@ impl<'a> Effects<'a> {
     pub async fn open_pull(&self, pull: &NewPull) -> Result<u64, PipelineError> {
         let real = async { Ok(self.forge.open_pull(pull).await?) };
         self.call(Call::OpenPull, &pull.title, 0, real).await
+    }
+
+    /// Replaces a pull request's title and body.
+    pub async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), PipelineError> {
+        let real = async { Ok(self.forge.update_pull(number, title, body).await?) };
+        self.call(Call::UpdatePull, &format!("#{number}"), (), real).await
     }
 
     /// Writes a check.

@@ -46,7 +46,7 @@ impl PipelineError {
                 "the token in BPCTL_TOKEN needs to read and write this repository, its pull requests and statuses"
                     .into(),
             ),
-            Self::Cluster(ClusterError::Refused { status: 403, .. }) => {
+            Self::Cluster(ClusterError::Forbidden { .. }) => {
                 Some("kubectl apply -f templates/rbac/reader.yaml   (grants get, list, watch; nothing else)".into())
             }
             _ => None,

@@ -16,8 +16,8 @@ use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
 use crate::metrics::{Measured, Prometheus, PrometheusOptions};
 use crate::runtime;
 
-/// How far back operations are looked for: far more than any cooldown.
-const HISTORY: Period = Period::from_secs(7 * 86_400);
+/// How far back operations are looked for: more than any cooldown that makes sense.
+const HISTORY: Period = Period::from_secs(31 * 86_400);
 
 /// A cluster of either source.
 pub enum ClusterEdge {

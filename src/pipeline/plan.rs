@@ -19,7 +19,7 @@ pub struct Planned {
 pub fn choose_environment(catalog: &Catalog, named: Option<&str>) -> Result<Name, PipelineError> {
     let environments = &catalog.workspace.value.environments;
     let names = || environments.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
-    match named {
+    match named.filter(|text| !text.is_empty()) {
         Some(text) => environments.keys().find(|name| name.as_str() == text).cloned().ok_or_else(|| {
             PipelineError::told(format!("bpctl.yaml has no environment {text:?}"), format!("it has: {}", names()))
         }),
@@ -38,7 +38,10 @@ pub fn choose_environment(catalog: &Catalog, named: Option<&str>) -> Result<Name
 /// The place of an environment.
 pub fn place<'c>(catalog: &'c Catalog, environment: &Name) -> Result<&'c Environment, PipelineError> {
     catalog.workspace.value.environments.get(environment).ok_or_else(|| {
-        PipelineError::told(format!("bpctl.yaml has no environment {environment}"), "add it under `environments:`")
+        PipelineError::told(
+            format!("the base branch's bpctl.yaml has no environment {environment}"),
+            "where clusters are is read from the base branch only: merge it there first",
+        )
     })
 }
 
@@ -55,11 +58,11 @@ pub async fn plan(session: &Session, named: Option<&str>) -> Result<Planned, Pip
     let (tree, desired) = tree::desired_tree(&session.repository)?;
     whole(&tree.catalog)?;
     let environment = choose_environment(&tree.catalog, named)?;
-    let place = place(&tree.catalog, &environment)?;
-    let forge = session.forge.reading();
-    let (tip, cluster) = tokio::join!(forge.base_tip(), connect_cluster(place, session.repository.work_tree()));
-    let (tip, cluster) = (tip?, cluster?);
+    let tip = session.forge.reading().base_tip().await?;
     let rules = tree::rules_beside(&session.repository, &tip, &tree)?;
+    // Where clusters and Prometheus are decides whom credentials are shown to: base says that, never a proposal.
+    let place = place(rules.get(), &environment)?;
+    let cluster = connect_cluster(place, session.repository.work_tree()).await?;
     let plan = plan_against(&rules, &desired, &environment, &cluster, session).await?;
     Ok(Planned { plan, tree })
 }
@@ -72,7 +75,7 @@ pub async fn plan_against(
     cluster: &ClusterEdge,
     session: &Session,
 ) -> Result<Plan, PipelineError> {
-    let place = place(desired.get(), environment)?;
+    let place = place(rules.get(), environment)?;
     let observed = observe(environment, place, &[desired.get()], cluster, session.forge.reading()).await?;
     Ok(build(&PlanInput { rules, desired, environment, observation: &observed.observation }))
 }

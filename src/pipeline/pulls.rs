@@ -54,6 +54,7 @@ pub async fn judge_one(
         changes: &proposed,
         pull: &pull,
         me: &me,
+        now: clock.now,
         server_clock: clock.from_server,
         merged_tree,
         facts: &recorders,
@@ -68,7 +69,8 @@ pub fn changes_at(
     rules: &Trusted<Catalog>,
     head: &str,
 ) -> Result<ChangeSet, PipelineError> {
-    // What would land is base with head merged in: that is compared with base, so that a moved base changes nothing (X2).
+    // From where it left base: what others merged since is not its change, so an approval survives a moved base (X2). That the merge gives
+    // just these changes is the forge's three-way merge, whose tree the permit names.
     let merge_base = repository.merge_base(tip.commit(), head)?.ok_or_else(|| {
         PipelineError::told("it shares no history with the base branch", "open it from a branch of this repository")
     })?;

@@ -72,16 +72,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens the repository that holds `folder`, and its forge as the workspace (of the work tree) names it. Which forge it is decides
-    /// nothing about rules: those are read from its base branch.
-    pub fn open(folder: &Path, workspace: &Workspace, options: SessionOptions) -> Result<Self, PipelineError> {
+    /// Opens the repository that holds `folder`, and its forge. The work tree only says which kind of forge to talk to; which branch is the
+    /// protected base is never read from it (X5): the root of trust is the forge's default branch, on the local forge `main` or `master`,
+    /// and only that branch's own bpctl.yaml may name another base.
+    pub async fn open(folder: &Path, workspace: &Workspace, options: SessionOptions) -> Result<Self, PipelineError> {
         let repository = Arc::new(Repository::discover(folder)?);
-        let forge = connect(&repository, workspace, options)?;
+        let forge = connect(&repository, workspace, options).await?;
         Ok(Self { repository, forge })
     }
 }
 
-fn connect(
+async fn connect(
     repository: &Arc<Repository>,
     workspace: &Workspace,
     options: SessionOptions,
@@ -98,9 +99,15 @@ fn connect(
         })?),
         ForgeKind::Auto => web,
     };
-    let Some(url) = gitea else { return local(repository, workspace, &options) };
+    let Some(url) = gitea else {
+        let root = local_root(repository, &["refs/heads/main", "refs/heads/master"], workspace)?;
+        return local(repository, root, &options);
+    };
     let Some(token) = options.token else {
-        return Ok(ForgeAccess::Offline(OfflineForge::new(repository.clone(), workspace.base.clone())));
+        let candidates =
+            ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
+        let base = local_root(repository, &candidates, workspace)?;
+        return Ok(ForgeAccess::Offline(OfflineForge::new(repository.clone(), base)));
     };
     let (server, owner, repo) = split(url)?;
     let forge = GiteaForge::connect(GiteaOptions {
@@ -111,8 +118,31 @@ fn connect(
         base_branch: workspace.base.clone(),
         git_dir: repository.path().to_owned(),
         bots: Vec::new(),
-    })?;
+    })?
+    .on_default_branch()
+    .await?;
+    let root = forge.base_tip().await?;
+    let forge = match named_base(repository, root.commit())? {
+        Some(named) if named != root.branch() => forge.on_branch(named)?,
+        _ => forge,
+    };
     Ok(ForgeAccess::Full(Box::new(forge)))
+}
+
+/// The base that a commit's own bpctl.yaml names.
+fn named_base(repository: &Repository, commit: &str) -> Result<Option<String>, PipelineError> {
+    Ok(super::tree::workspace_at(repository, commit)?.map(|workspace| workspace.base))
+}
+
+/// The base branch of a repository without a server to ask: the first of these refs decides, and its own bpctl.yaml may name another
+/// branch. Where none of them is there, a repository has one only branch to trust: the one that the work tree names.
+fn local_root(repository: &Repository, roots: &[&str], workspace: &Workspace) -> Result<String, PipelineError> {
+    for root in roots {
+        let Some(commit) = repository.ref_target(root)? else { continue };
+        let own = root.rsplit('/').next().unwrap_or("main").to_owned();
+        return Ok(named_base(repository, &commit)?.unwrap_or(own));
+    }
+    Ok(workspace.base.clone())
 }
 
 /// Server, owner and repository of a clone address; credentials in it are dropped.
@@ -132,11 +162,7 @@ fn split(url: &str) -> Result<(url::Url, String, String), PipelineError> {
     Ok((server, owner.to_owned(), repo.to_owned()))
 }
 
-fn local(
-    repository: &Arc<Repository>,
-    workspace: &Workspace,
-    options: &SessionOptions,
-) -> Result<ForgeAccess, PipelineError> {
+fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -> Result<ForgeAccess, PipelineError> {
     let me = |name: &str, bot| Identity { id: name.into(), login: Untrusted::new(name), bot };
     let signer = options.signing_key.as_deref().map(SigningKey::load).transpose().map_err(|error| {
         let source = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
@@ -145,15 +171,17 @@ fn local(
             "make one with: ssh-keygen -t ed25519 -N '' -f FILE   (and add its public line to the allowed signers on the base branch)",
         )
     })?;
-    let tip = local_base(repository, workspace)?;
-    let allowed_signers = match &workspace.local.allowed_signers {
-        Some(_) => super::tree::base_signers(repository, &tip)?,
-        None => None,
-    };
+    let tip = repository.ref_target(&format!("refs/heads/{base}"))?.ok_or_else(|| {
+        PipelineError::told(
+            format!("there is no branch {base}"),
+            format!("it is the base that changes are merged into; commit something to it first: git commit, git branch -M {base}"),
+        )
+    })?;
+    let allowed_signers = super::tree::base_signers(repository, &tip)?;
     let forge = LocalForge::open(
         repository.clone(),
         LocalOptions {
-            base_branch: workspace.base.clone(),
+            base_branch: base,
             allowed_signers,
             me: options.identity.as_deref().map_or_else(|| me("bpctl", true), |name| me(name, false)),
             clock: Arc::new(runtime::now),
@@ -161,16 +189,4 @@ fn local(
         },
     )?;
     Ok(ForgeAccess::Full(Box::new(forge)))
-}
-
-fn local_base(repository: &Repository, workspace: &Workspace) -> Result<String, PipelineError> {
-    repository.ref_target(&format!("refs/heads/{}", workspace.base))?.ok_or_else(|| {
-        PipelineError::told(
-            format!("there is no branch {}", workspace.base),
-            format!(
-                "bpctl.yaml names it as `base`; commit something to it first: git commit, git branch -M {}",
-                workspace.base
-            ),
-        )
-    })
 }

@@ -1,6 +1,6 @@
 //! Reads trees into catalogs: the base branch's (trusted), a head's or the work tree's (proposed).
 
-use bpctl_core::blueprint::{Catalog, WORKSPACE_FILE, load_workspace, wanted_sources};
+use bpctl_core::blueprint::{Catalog, WORKSPACE_FILE, Workspace, load_workspace, wanted_sources};
 use bpctl_core::model::{BaseTip, File, Files, Proposed, RepoPath, Trusted};
 
 use super::PipelineError;
@@ -101,11 +101,17 @@ fn on_base(error: PipelineError, tip: &BaseTip) -> PipelineError {
     }
 }
 
+/// The workspace as a commit has it; `None`: it has none, or one that cannot be read.
+pub fn workspace_at(repository: &Repository, commit: &str) -> Result<Option<Workspace>, PipelineError> {
+    let path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
+    Ok(load_workspace(&repository.read_tree(commit, &path)?).ok().map(|workspace| workspace.value))
+}
+
 /// The allowed signers' file, as the base branch's own workspace names it.
 pub fn base_signers(repository: &Repository, commit: &str) -> Result<Option<String>, PipelineError> {
-    let workspace_path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
-    let Ok(workspace) = load_workspace(&repository.read_tree(commit, &workspace_path)?) else { return Ok(None) };
-    let Some(path) = workspace.value.local.allowed_signers else { return Ok(None) };
+    let Some(path) = workspace_at(repository, commit)?.and_then(|workspace| workspace.local.allowed_signers) else {
+        return Ok(None);
+    };
     let files = repository.read_tree(commit, std::slice::from_ref(&path))?;
     Ok(files.blob(&path).map(|blob| String::from_utf8_lossy(&blob.bytes).into_owned()))
 }

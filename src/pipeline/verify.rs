@@ -2,7 +2,7 @@
 
 use bpctl_core::blueprint::{Catalog, Environment};
 use bpctl_core::model::{Name, Period, Trusted};
-use bpctl_core::observe::{CheckConclusion, Known, Observation, PastOperation, Recorder};
+use bpctl_core::observe::{CheckConclusion, Known, Observation, ObservedFrom, PastOperation, Recorder};
 use bpctl_core::verify::{Outcome, VerifyInput, VerifyReport, verify_scale};
 
 use super::{PipelineError, Session};
@@ -98,7 +98,11 @@ pub fn summary(report: &VerifyReport) -> String {
     told.join("; ")
 }
 
-/// Whether an outcome is final.
-pub fn is_final(outcome: Outcome) -> bool {
-    outcome != Outcome::Pending
+/// Whether an outcome is final. What could not be seen today may be seen tomorrow, but not on a recording.
+pub fn is_final(outcome: Outcome, from: &ObservedFrom) -> bool {
+    match outcome {
+        Outcome::Success | Outcome::Failure => true,
+        Outcome::Unknown => matches!(from, ObservedFrom::Snapshot { .. }),
+        Outcome::Pending => false,
+    }
 }

@@ -1,1 +1,9 @@
-//! Pending.
+//! The real Gitea: proposals, approvals, merges; attacks and faults that only a server shows.
+
+mod approvals;
+mod killed;
+mod moved;
+mod server;
+mod story;
+mod surroundings;
+mod together;

@@ -234,3 +234,104 @@ pub fn wait_for<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
 }
+
+/// The shop with Alice's key among its allowed signers: the repository, and where her private key lies.
+pub fn signed_shop() -> (Repo, String) {
+    let repo = Repo::shop();
+    let (line, file) = key(&repo, "alice@shop.example", "alice");
+    repo.commit(&[("blueprints/allowed_signers", &line)], "alice may sign");
+    (repo, file)
+}
+
+/// A new signing key beside the repository: its line for the allowed signers, and its file.
+pub fn key(repo: &Repo, principal: &str, name: &str) -> (String, String) {
+    let key = bpctl::forge::local::SigningKey::generate().expect("a key");
+    let file = repo.folder.path().join(name);
+    key.save(&file).expect("saved");
+    (format!("{}\n", key.public_line(principal).expect("a line").trim_end()), file.to_str().expect("UTF-8").to_owned())
+}
+
+impl Repo {
+    /// Every ref with its commit, and every file of the work tree with its bytes: what a command that only reads may not change.
+    pub fn everything(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut all = BTreeMap::new();
+        for line in self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]).lines() {
+            let (name, commit) = line.split_once(' ').expect("two words");
+            all.insert(name.to_owned(), commit.as_bytes().to_vec());
+        }
+        files_below(&self.path(), &self.path(), &mut all);
+        all
+    }
+
+    /// The ledger's entries of an environment.
+    pub fn ledger(&self, environment: &str) -> Vec<serde_json::Value> {
+        let branch = format!("bpctl-ledger/{environment}");
+        if self.refs(&format!("refs/heads/{branch}")).is_empty() {
+            return Vec::new();
+        }
+        let files = self.git(&["ls-tree", "-r", "--name-only", &branch]);
+        let lines: Vec<String> = files.lines().map(|file| self.git(&["show", &format!("{branch}:{file}")])).collect();
+        lines.iter().flat_map(|text| text.lines()).map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+fn files_below(root: &Path, folder: &Path, all: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.file_name().is_some_and(|name| name == ".git") {
+            continue;
+        }
+        if path.is_dir() {
+            files_below(root, &path, all);
+        } else {
+            let name = path.strip_prefix(root).expect("below").display().to_string();
+            all.insert(name, std::fs::read(&path).expect("a file"));
+        }
+    }
+}
+
+/// A namespace of the lab of a test's own; it goes when the test ends.
+pub struct Namespace {
+    pub name: String,
+}
+
+impl Namespace {
+    #[track_caller]
+    pub fn new(stem: &str) -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+        let name = format!("{stem}-{}-{}", std::process::id(), now.as_micros() % 100_000_000);
+        kubectl(&["create", "namespace", &name], None);
+        Self { name }
+    }
+
+    /// kubectl in this namespace.
+    #[track_caller]
+    pub fn kubectl(&self, arguments: &[&str], input: Option<&str>) -> String {
+        let mut all = vec!["--namespace", self.name.as_str()];
+        all.extend(arguments);
+        kubectl(&all, input)
+    }
+
+    #[track_caller]
+    pub fn get(&self, what: &str) -> serde_json::Value {
+        let mut arguments = vec!["get", "-o", "json", "--show-managed-fields"];
+        arguments.extend(what.split(' '));
+        serde_json::from_str(&self.kubectl(&arguments, None)).expect("JSON")
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // Not `kubectl` above: a drop must not panic.
+        let arguments = ["delete", "namespace", self.name.as_str(), "--wait=false"];
+        let _ = Command::new("kubectl").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+/// The API server's own account of the requests that name this text, oldest first.
+#[track_caller]
+pub fn audited(text: &str) -> Vec<serde_json::Value> {
+    let log = std::fs::read(lab("LAB_AUDIT_LOG")).expect("the audit log");
+    let log = String::from_utf8_lossy(&log);
+    log.lines().filter(|line| line.contains(text)).filter_map(|line| serde_json::from_str(line).ok()).collect()
+}

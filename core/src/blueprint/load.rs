@@ -276,6 +276,15 @@ impl Catalog {
 fn effective(located: &Located<Blueprint>, environment: &Name) -> Result<Located<Blueprint>, Box<Diagnostic>> {
     let over = located.document.root.at(&["environments", environment.as_str()]);
     let Some(over) = over else { return Ok(located.clone()) };
+    if let Some(target) = over.at(&["spec", "target"]) {
+        // Which files a blueprint governs must not depend on the environment that is asked about.
+        return Err(Box::new(
+            Diagnostic::error("bad-value", "an environment cannot have another target")
+                .label(located.document.span_of(target), "this override")
+                .source(located.source())
+                .help("write a blueprint of its own for the other target"),
+        ));
+    }
     let mut document = located.document.clone();
     for part in ["spec", "governance"] {
         if let Some(fields) = over.get(part) {

@@ -1,8 +1,9 @@
 //! Drift: what Git declares against what the cluster shows.
 
-use super::drift::{DeliveryManagers, DriftKind, compare};
-use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact};
+use super::drift::{DeliveryManagers, DriftKind, FieldDrift, compare};
+use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
+use crate::model::Untrusted;
 use crate::observe::{Known, Unknown, UnknownCode};
 
 /// Compares the manifest with the live object, by containment.
@@ -57,6 +58,15 @@ impl Detector for DriftDetector {
         if fields.is_empty() {
             return detected;
         }
+        if let Some(owner) = fields.iter().find_map(autoscaler) {
+            // Bringing anything back by applying the manifest would take the replicas from their owner too.
+            let because = format!(
+                "an autoscaler ({}) owns spec.replicas, which the manifest declares too: remove it from the manifest first",
+                crate::render::sink::terminal(owner)
+            );
+            detected.why_not.push(WhyNot { what: "reconcile".into(), because });
+            return detected;
+        }
         let reverted = fields.iter().map(|drift| RevertedField {
             field: drift.path.clone(),
             from: drift.live.clone(),
@@ -72,4 +82,12 @@ impl Detector for DriftDetector {
         detected.findings.push((Finding::Drift(DriftFinding { object: target, fields }), Some(action)));
         detected
     }
+}
+
+/// The autoscaler that wrote `spec.replicas`: the controller manager's horizontal autoscaler writes through the scale subresource.
+fn autoscaler(drift: &FieldDrift) -> Option<&Untrusted> {
+    let by = drift.by.as_ref().filter(|_| drift.path.is_keys(&["spec", "replicas"]))?;
+    let name = by.manager.raw();
+    let scales = by.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
+    ((scales && name == "kube-controller-manager") || name.contains("autoscaler")).then_some(&by.manager)
 }

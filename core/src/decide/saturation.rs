@@ -49,8 +49,9 @@ pub fn utilization(pods: &[Pod], usage: &Usage, resource: Resource) -> Result<Ut
                 format!("a container has no {resource} request, so there is nothing to measure usage against");
             return Err(unknown(UnknownCode::NotObserved, message));
         };
-        requested = requested.saturating_add(request.nanos());
+        // A pod without samples is unseen, not idle: it is left out of both sums, and counts against the coverage.
         if let Some(sample) = usage.pods.iter().find(|sample| sample.pod == pod.name) {
+            requested = requested.saturating_add(request.nanos());
             used = used.saturating_add(sample.mean.nanos());
             samples += u64::from(sample.samples.min(usage.expected_samples));
         }
@@ -170,8 +171,8 @@ fn step(
             scaling.window, scaling.scale_up_threshold
         ));
     };
-    if replicas <= scaling.min_replicas {
-        return Err(format!("CPU {percent} of request is below {low}, and {replicas} is the minimum"));
+    if replicas <= scaling.min_replicas.max(1) {
+        return Err(format!("CPU {percent} of request is below {low}, and {replicas} is the least"));
     }
     // What the remaining pods would carry: a step down that calls for a step up at once is none.
     let after = percent.basis_points().saturating_mul(u64::from(replicas)) / u64::from(replicas - 1);

@@ -10,8 +10,10 @@ use super::{ReviewJudgement, Subject, Verdict, count_reviews, judge};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Tier, TierName};
 use crate::execute::ApplyObject;
-use crate::model::{Digest, Name, Proposed, Trusted};
-use crate::observe::{CheckConclusion, Identity, Known, PullFacts, PullState, Recorder, ReviewState};
+use crate::model::{Digest, Name, ObjectRef, Proposed, Timestamp, Trusted};
+use crate::observe::{
+    CheckConclusion, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder, ReviewState,
+};
 use crate::propose::{Change, ChangeSet};
 
 /// The name of the one check that stands on every pull request that touches governed files.
@@ -28,7 +30,9 @@ pub struct PullInput<'a> {
     pub pull: &'a PullFacts,
     /// Who bpctl is on this forge; only its own pull requests are merged by it.
     pub me: &'a Identity,
-    /// Whether `now` is a server's time.
+    /// The forge's time.
+    pub now: Timestamp,
+    /// Whether that is a server's time.
     pub server_clock: bool,
     /// The tree that a merge would give, or why there is none.
     pub merged_tree: Known<String>,
@@ -70,6 +74,8 @@ pub struct Blocker {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PullJudgement {
+    /// Always 1; grows by adding.
+    pub schema_version: u32,
     /// Its number.
     pub pull: u64,
     /// The head that was judged.
@@ -97,15 +103,17 @@ pub struct PullJudgement {
 
 /// Judges a pull request by the rules of its base.
 pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
-    let PullInput { rules, changes, pull, me, server_clock, merged_tree, facts } = input;
+    let PullInput { rules, changes, pull, me, now, server_clock, merged_tree, facts } = input;
     let set = changes.get();
     let hash = set.hash();
     let mut verdicts = Vec::new();
     let mut blockers = Vec::new();
     let mut block = |code: &str, because: String| blockers.push(Blocker { code: code.into(), because });
+    let targets: BTreeMap<&Name, ObjectRef> =
+        rules.get().blueprints.iter().map(|(name, blueprint)| (name, blueprint.value.spec.target.object())).collect();
     for (environment, recorder) in facts {
         for governed in &set.governed {
-            let subject = Subject::of_change(&governed.blueprint, &governed.change);
+            let subject = Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
             let verdict = judge(rules, environment, &subject, recorder);
             verdicts.push(ChangeVerdict {
                 environment: environment.clone(),
@@ -115,10 +123,20 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
             });
         }
     }
-    if let Some(recorder) = facts.values().next() {
+    if facts.is_empty() {
+        block("no-facts", "no environment was looked at".into());
+    } else {
         for environment in elsewhere(rules, facts) {
+            // Freezes there go by the forge's time, not by the time of somebody else's recording.
+            let bare = Observation::new(
+                environment.clone(),
+                ObservedFrom::Live { context: "not looked at".into(), version: "unknown".into() },
+                now,
+            );
+            let recorder = &Recorder::new(&bare);
             for governed in &set.governed {
-                let subject = Subject::of_change(&governed.blueprint, &governed.change);
+                let subject =
+                    Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
                 let mut verdict = judge(rules, environment, &subject, recorder);
                 verdict.holds.retain(|hold| hold.rule.ident != "cooldown");
                 verdicts.push(ChangeVerdict {
@@ -129,8 +147,6 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
                 });
             }
         }
-    } else {
-        block("no-facts", "no environment was looked at".into());
     }
     let tier = verdicts.iter().map(|v| v.verdict.tier).max().unwrap_or(Tier::Allowed);
     let dearest = rules.get().workspace.value.environments.values().map(|e| e.tier).max();
@@ -164,13 +180,21 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     let lacking = verdicts.iter().filter(|v| v.verdict.tier == Tier::RequiresApproval).find(|v| {
         // Each blueprint's own approvers, so that nobody approves for another team.
         let named = &v.verdict.approvers;
-        given.is_empty() || !(named.is_empty() || given.iter().any(|login| named.iter().any(|name| name == login)))
+        given.is_empty()
+            || !(named.is_empty()
+                || given.iter().any(|login| named.iter().any(|name| name.eq_ignore_ascii_case(login))))
     });
     if let Some(lacking) = lacking {
         fine = false;
         let named = &lacking.verdict.approvers;
         let whom = if named.is_empty() { "a person with write access".into() } else { named.join(" or ") };
         block("needs-approval", format!("no approval counts yet; it needs one by {whom}"));
+    }
+    let unseen = blockers.iter().any(|blocker| matches!(blocker.code.as_str(), "reviews-unknown" | "no-facts"));
+    let mut block = |code: &str, because: String| blockers.push(Blocker { code: code.into(), because });
+    let frozen = verdicts.iter().flat_map(|v| &v.verdict.holds).any(|hold| hold.rule.ident == "freeze");
+    if unseen || frozen || pull.base_branch != rules.tip().branch() {
+        fine = false;
     }
     if objection.is_some() {
         fine = false;
@@ -218,9 +242,8 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         }
     };
 
-    let now = facts.values().map(Recorder::now).max();
-    let permit = match (blockers.is_empty(), tree, now) {
-        (true, Some(tree), Some(at)) => Some(MergePermit {
+    let permit = match (blockers.is_empty(), tree) {
+        (true, Some(tree)) => Some(MergePermit {
             pull: pull.number,
             head: pull.head.clone(),
             base: rules.tip().commit().into(),
@@ -230,12 +253,13 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
             changes: hash.clone(),
             approvals: approvals.clone(),
             checks: checks.unwrap_or_default(),
-            at,
+            at: now,
         }),
         _ => None,
     };
     let (conclusion, summary) = check_line(fine, tier, &approvals, &blockers, &reviews);
     PullJudgement {
+        schema_version: 1,
         pull: pull.number,
         head: pull.head.clone(),
         judged_by: rules.tip().commit().into(),
@@ -257,7 +281,12 @@ pub fn permit_apply(
     action: &Action,
     effect: &ApplyObject,
     facts: &Recorder<'_>,
+    server_clock: bool,
 ) -> Option<ApplyPermit> {
+    let place = rules.get().workspace.value.environments.get(environment)?;
+    if place.tier == TierName::Prod && !server_clock {
+        return None; // a local clock permits nothing in production
+    }
     let verdict = judge(rules, environment, &Subject::of_action(action), facts);
     if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
         return None;

@@ -73,6 +73,13 @@ fn refusal(
     if review.state == ReviewState::Dismissed {
         return Some("it was dismissed".into());
     }
+    if review.state == ReviewState::ChangesRequested {
+        // An objection is heard unless it is known that it need not be: what is unknown never permits.
+        return match &review.rights {
+            Known::Known(Rights::Read) => Some("the reviewer has no write access".into()),
+            Known::Known(Rights::Write) | Known::Unknown(_) => None,
+        };
+    }
     if review.stale {
         return Some("the forge says that it is stale".into());
     }
@@ -104,7 +111,7 @@ fn refusal(
     if review.signed == Some(false) && tier != TierName::Dev {
         return Some(format!("it is not signed by an allowed signer, and the environment's tier is {tier}"));
     }
-    if !approvers.is_empty() && !approvers.iter().any(|name| name == who.login.raw()) {
+    if !approvers.is_empty() && !approvers.iter().any(|name| name.eq_ignore_ascii_case(who.login.raw())) {
         return Some(format!("the blueprint names other approvers: {}", approvers.join(", ")));
     }
     if review.commit == pull.head {

@@ -54,7 +54,8 @@ impl Subject {
     }
 
     /// What a change of a pull request does.
-    pub fn of_change(blueprint: &Name, change: &Change) -> Self {
+    /// `target` is the workload of that blueprint on base: only its replicas are the blueprint's.
+    pub fn of_change(blueprint: &Name, target: Option<&ObjectRef>, change: &Change) -> Self {
         let (object, touch) = match change {
             Change::Field(change) if change.object.kind == "Blueprint" => {
                 let bound =
@@ -64,7 +65,10 @@ impl Subject {
             Change::Field(change) if change.object.api_version.starts_with("bpctl.dev/") => {
                 (change.object.clone(), Touch::Governance)
             }
-            Change::Field(change) if change.field.is_keys(&["spec", "replicas"]) => {
+            Change::Field(change)
+                if change.field.is_keys(&["spec", "replicas"])
+                    && target.is_some_and(|t| is_target(t, &change.object)) =>
+            {
                 let to = change.to.as_ref().map(|to| to.as_u64().unwrap_or(u64::MAX));
                 (change.object.clone(), Touch::Replicas { to })
             }
@@ -112,6 +116,12 @@ impl Subject {
         };
         by_kind.into_iter().chain([touch]).collect()
     }
+}
+
+/// A manifest may leave its namespace to the delivery.
+fn is_target(target: &ObjectRef, object: &ObjectRef) -> bool {
+    (&target.api_version, &target.kind, &target.name) == (&object.api_version, &object.kind, &object.name)
+        && (object.namespace.is_empty() || object.namespace == target.namespace)
 }
 
 fn replicas(to: u64, scaling: Option<&Scaling>) -> Operation {

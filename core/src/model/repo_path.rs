@@ -60,6 +60,9 @@ fn refusal(path: &str) -> Option<&'static str> {
     if path.contains(|c: char| c.is_control() || c == '\\') {
         return Some("it holds a backslash or a control character");
     }
+    if path.contains(is_ignorable) {
+        return Some("it holds an invisible character");
+    }
     for part in path.split('/') {
         if part.is_empty() || part == "." || part == ".." {
             return Some("a part of it is empty, `.` or `..`");

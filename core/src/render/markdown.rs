@@ -18,8 +18,10 @@ pub fn plan(plan: &Plan) -> String {
         "forbidden"
     } else if counts.needs_approval > 0 {
         "needs approval"
-    } else if counts.allowed + counts.held > 0 {
+    } else if counts.allowed > 0 {
         "allowed"
+    } else if counts.held > 0 {
+        "held for now"
     } else {
         "nothing to do"
     };

@@ -137,8 +137,11 @@ pub fn verify_scale(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRepo
     let in_time = mine.iter().filter(|pod| pod.ready && pod.ready_since.is_none_or(|since| since <= ready_by)).count();
     let evidence = format!("{ready} of {} pods running and ready", input.replicas);
     let whole = ready == input.replicas as usize && mine.len() == ready && !crashed;
+    let replaced = mine.iter().any(|pod| pod.created_at.is_some_and(|created| created > ready_by));
     let outcome = match (whole, now >= ready_by) {
         (true, _) if in_time == ready => Outcome::Success,
+        // The pods of that time are gone; what they did is not known any more.
+        (_, true) if replaced => Outcome::Unknown,
         (true, _) | (false, true) => Outcome::Failure,
         (false, false) => Outcome::Pending,
     };

@@ -53,7 +53,9 @@ impl GiteaForge {
             }
         }
         // What a person said no to is compared with what would be proposed: that head has to be here too.
-        let wanted = wires.iter().filter(|wire| wire.state == "open" || (!wire.merged && is_own(wire) && !self.has(&wire.head.sha)));
+        let wanted = wires
+            .iter()
+            .filter(|wire| wire.state == "open" || (!wire.merged && is_own(wire) && !self.has(&wire.head.sha)));
         let refs: Vec<String> = wanted.map(|wire| pull_ref(wire.number)).collect();
         let fetched = if refs.is_empty() { BTreeMap::new() } else { self.fetch(&refs).await? };
         let mut summaries = Vec::with_capacity(wires.len());

@@ -38,7 +38,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use self::api::{Api, Listing};
-use self::wire::{Pull, User};
+use self::wire::{Pull, RepositorySettings, User};
 use super::{
     Answer, BranchName, Clock, Created, Forge, ForgeError, ForgeWrite, Landed, NewPull, PullFilter, PullSummary,
     Swapped,
@@ -124,6 +124,22 @@ impl GiteaForge {
         let bots = bots.into_iter().map(|login| login.to_lowercase()).collect();
         let (me, machines, made) = (OnceLock::new(), Mutex::default(), Mutex::default());
         Ok(Self { api: client, remote, server: api, owner, repo, base, bots, me, machines, made })
+    }
+
+    /// The same forge with the base branch that the server itself calls the default: no file of the repository has a say.
+    pub async fn on_default_branch(self) -> Result<Self, ForgeError> {
+        let attempt = format!("read the settings of {}", self.name());
+        let settings: RepositorySettings = self.api.read(&attempt, &self.path(&[])).await?;
+        self.on_branch(settings.default_branch)
+    }
+
+    /// The same forge with another base branch.
+    pub fn on_branch(self, branch: String) -> Result<Self, ForgeError> {
+        let base = BranchName::new(branch).ok_or_else(|| ForgeError::Input {
+            message: "the base branch's name is not one that Git takes".into(),
+            hint: None,
+        })?;
+        Ok(Self { base, ..self })
     }
 
     /// A path below the repository's.

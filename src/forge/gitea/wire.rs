@@ -210,6 +210,8 @@ pub(super) struct Found {
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct RepositorySettings {
     #[serde(default)]
+    pub(super) default_branch: String,
+    #[serde(default)]
     pub(super) allow_merge_commits: bool,
     #[serde(default)]
     pub(super) allow_squash_merge: bool,

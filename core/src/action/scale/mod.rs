@@ -70,6 +70,10 @@ impl ActionType for Scale {
             at,
         })];
         if let Some(limit) = &self.limit {
+            let overrides = blueprint.value.environments.values();
+            if overrides.into_iter().any(|o| o.spec.get("scaling").is_some_and(|s| s.get("max_replicas").is_some())) {
+                return Err("an environment overrides max_replicas; a person raises the right one".into());
+            }
             let field = ["spec", "scaling", "max_replicas"];
             let node = blueprint.document.root.at(&field);
             // An override per environment stands elsewhere; only the line that says today's maximum may be edited.

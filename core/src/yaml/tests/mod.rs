@@ -5,6 +5,7 @@ mod edit_random;
 mod go_table;
 #[allow(clippy::disallowed_methods, reason = "some tests are about time")]
 mod reader;
+#[allow(clippy::disallowed_methods, reason = "some tests are about time")]
 mod typed;
 
 use super::{Document, Kind, Node, parse};

@@ -347,7 +347,7 @@ proptest! {
 
 #[test]
 #[ignore = "a measurement: run in release"]
-#[expect(clippy::print_stderr, reason = "its result is what it prints")]
+#[allow(clippy::print_stderr, reason = "its result is what it prints")]
 fn a_thousand_small_files() {
     let one = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  labels: {app: web, tier: front}\nspec:\n  replicas: 3\n  template:\n";
     let lines: String =
