@@ -67,7 +67,7 @@ pub async fn run(global: &Global, args: &AuditArgs, output: &Output) -> Result<E
             entries,
         }),
         Format::Text if entries.is_empty() => {
-            output.data(&format!("the ledger of {environment} has no entries for this"))
+            output.data(&format!("the ledger of {environment} has no entries for this"));
         }
         Format::Text => {
             let width = entries.iter().map(|entry| entry.blueprint.as_str().len()).max().unwrap_or(0);

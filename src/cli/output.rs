@@ -34,10 +34,9 @@ impl Output {
 
     /// A value as JSON, to stdout.
     pub fn json<T: serde::Serialize>(&self, value: &T) {
-        self.data(
-            &serde_json::to_string_pretty(value)
-                .unwrap_or_else(|error| format!("{{\"error\":{:?}}}", error.to_string())),
-        );
+        let text = serde_json::to_string_pretty(value)
+            .unwrap_or_else(|error| format!("{{\"error\":{:?}}}", error.to_string()));
+        self.data(&bpctl_core::render::sink::json(&text));
     }
 
     /// Talk, to stderr, unless `--quiet`.

@@ -321,7 +321,9 @@ impl Pass<'_> {
         let head = match self.effects.create_branch(&branch, &commit).await? {
             Created::Created => commit,
             Created::Exists(other) => {
-                let Some(head) = self.adopt(&branch, &other, &commit, &wanted, base).await? else { return Ok(false) };
+                let Some(head) = self.adopt(&branch, &other, &commit, (&blueprint, &wanted), base).await? else {
+                    return Ok(false);
+                };
                 head
             }
         };
@@ -378,7 +380,7 @@ impl Pass<'_> {
         branch: &BranchName,
         other: &str,
         commit: &str,
-        wanted: &Digest,
+        (item, wanted): (&Name, &Digest),
         base: &Base,
     ) -> Result<Option<String>, PipelineError> {
         let forge = self.session.forge.reading();
@@ -402,9 +404,26 @@ impl Pass<'_> {
             if !untouched {
                 return Ok(None); // a person's push or review: the machine stops changing it
             }
+        } else if self.is_anothers(branch, other).await? {
+            let told = format!("not proposed: somebody else's work is on {branch}");
+            self.step(item, told, Some(format!("git branch -m {branch} ANOTHER-NAME")));
+            return Ok(None);
         }
         let moved = self.effects.update_branch(branch, other, commit).await? == Swapped::Swapped;
         Ok(moved.then(|| commit.to_owned()))
+    }
+
+    /// Whether this head is work that bpctl did not write and no pull request keeps: moving its branch would lose it. Nothing is
+    /// permitted by this, so that what a commit says of its author is enough.
+    async fn is_anothers(&self, branch: &BranchName, head: &str) -> Result<bool, PipelineError> {
+        let bpctl = ledger::signature(Timestamp::UNIX_EPOCH);
+        if self.session.repository.commit_info(head)?.author.email == bpctl.email {
+            return Ok(false);
+        }
+        let forge = self.session.forge.reading();
+        let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
+        let pulls = forge.pulls(PullFilter::UpdatedSince(since)).await?;
+        Ok(!pulls.iter().any(|pull| pull.head == head && pull.head_branch.as_deref() == Some(branch.as_str())))
     }
 
     /// Whether a person closed the same change before.

@@ -31,6 +31,15 @@ pub enum PipelineError {
     },
 }
 
+/// What to do about a token that is not good enough.
+const TOKEN: &str = "the token in BPCTL_TOKEN needs to read and write this repository, its pull requests and statuses";
+
+/// Whether `git` complains about the token. It runs with `LC_ALL=C`: the words do not depend on the machine.
+fn is_about_access(said: &Untrusted) -> bool {
+    let words = ["Authentication failed", "could not read Username", "could not read Password", "returned error: 403"];
+    words.iter().any(|word| said.raw().contains(word))
+}
+
 impl PipelineError {
     /// An error with a hint.
     pub fn told(message: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -42,10 +51,10 @@ impl PipelineError {
         match self {
             Self::Input(diagnostic) => diagnostic.help.clone(),
             Self::Told { hint, .. } | Self::Forge(ForgeError::Input { hint, .. }) => hint.clone(),
-            Self::Forge(ForgeError::Refused { status: 401 | 403, .. }) => Some(
-                "the token in BPCTL_TOKEN needs to read and write this repository, its pull requests and statuses"
-                    .into(),
-            ),
+            Self::Forge(ForgeError::Refused { status: 401 | 403, .. }) => Some(TOKEN.into()),
+            Self::Forge(ForgeError::Git { source: GitError::Program { said, .. }, .. }) if is_about_access(said) => {
+                Some(TOKEN.into())
+            }
             Self::Cluster(ClusterError::Forbidden { .. }) => {
                 Some("kubectl apply -f templates/rbac/reader.yaml   (grants get, list, watch; nothing else)".into())
             }
@@ -56,7 +65,9 @@ impl PipelineError {
     /// What the other side said, as outside text.
     pub fn said(&self) -> Option<&Untrusted> {
         match self {
-            Self::Forge(ForgeError::Refused { said, .. }) => Some(said),
+            Self::Forge(ForgeError::Refused { said, .. })
+            | Self::Git(GitError::Program { said, .. })
+            | Self::Forge(ForgeError::Git { source: GitError::Program { said, .. }, .. }) => Some(said),
             Self::Cluster(error) => error.said(),
             _ => None,
         }

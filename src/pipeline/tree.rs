@@ -1,6 +1,6 @@
 //! Reads trees into catalogs: the base branch's (trusted), a head's or the work tree's (proposed).
 
-use bpctl_core::blueprint::{Catalog, WORKSPACE_FILE, Workspace, load_workspace, wanted_sources};
+use bpctl_core::blueprint::{Catalog, OwnFiles, WORKSPACE_FILE, Workspace, load_workspace};
 use bpctl_core::model::{BaseTip, File, Files, Proposed, RepoPath, Trusted};
 
 use super::PipelineError;
@@ -68,12 +68,13 @@ fn load(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<Tree, P
     wanted.push(workspace.blueprints.clone());
     wanted.extend(workspace.local.allowed_signers.clone());
     let mut files = read(&wanted)?;
-    let sources = wanted_sources(&files, &workspace);
+    let own = OwnFiles::read(&files)?;
+    let sources = own.sources();
     files.0.extend(read(&sources)?.0);
     wanted.extend(sources);
     wanted.sort();
     wanted.dedup();
-    let catalog = Catalog::load(&files)?;
+    let catalog = Catalog::assemble(own, &files);
     Ok(Tree { files, catalog, wanted })
 }
 

@@ -1,1 +1,170 @@
-//! Pending.
+//! `bpctl lint`: for each code something bad that it finds, where, and a way out; and that the good is silent.
+
+use std::time::{Duration, Instant};
+
+use bpctl_core::blueprint::lint::{READING, RULES};
+use serde_json::Value as Json;
+
+use crate::support::Repo;
+
+const BACKEND: &str = "blueprints/backend/blueprint.yaml";
+const FRONTEND: &str = "blueprints/frontend/blueprint.yaml";
+const MANIFEST: &str = "deploy/backend.yaml";
+
+/// Code; file; what stands there; what is written instead; line and column of the principal place.
+type Row = (&'static str, &'static str, &'static str, &'static str, (u64, u64));
+
+/// One row at least for every code; `every_code_has_a_row` counts.
+const ROWS: &[Row] = &[
+    ("bounds-inverted", BACKEND, "max_replicas: 3 ", "max_replicas: 1 ", (15, 19)),
+    ("bounds-inverted", BACKEND, "cpu: {minimum: 100m, maximum: \"2\"}", "cpu: {minimum: 3, maximum: \"2\"}", (11, 32)),
+    ("thresholds-oscillate", BACKEND, "scale_down_threshold: 30%", "scale_down_threshold: 79%", (17, 27)),
+    ("cooldown-too-short", FRONTEND, "cooldown: 60s", "cooldown: 1s", (20, 15)),
+    ("target-missing", BACKEND, "source: deploy/backend.yaml", "source: deploy/nothing.yaml", (9, 13)),
+    ("target-missing", BACKEND, "workload: Deployment/backend", "workload: Deployment/other", (7, 15)),
+    ("yaml-syntax", BACKEND, "spec:\n", "spec: [\n", (7, 13)),
+    ("yaml-tag", BACKEND, "min_replicas: 2", "min_replicas: !x 2", (14, 19)),
+    ("yaml-key", MANIFEST, "  replicas: 3", "  replicas: 3\n  {{a}}: 1", (8, 3)),
+    ("yaml-number", MANIFEST, "  replicas: 3", "  replicas: .inf", (7, 13)),
+    ("yaml-alias-cycle", BACKEND, "metadata: {name: backend,", "metadata: &a {x: *a, name: backend,", (4, 18)),
+    ("duplicate-key", BACKEND, "min_replicas: 2", "min_replicas: 2\n    min_replicas: 2", (15, 5)),
+    ("merge-key", BACKEND, "    min_replicas: 2", "    <<: {min_replicas: 2}", (14, 5)),
+    ("unknown-field", BACKEND, "min_replicas: 2", "min_replica: 2", (14, 5)),
+    ("missing-field", BACKEND, "    max_replicas: 3 ", "    #", (14, 5)),
+    ("wrong-type", BACKEND, "min_replicas: 2", "min_replicas: [2]", (14, 19)),
+    ("bad-value", BACKEND, "scale_up_threshold: 80%", "scale_up_threshold: eighty", (16, 25)),
+    ("bad-value", "bpctl.yaml", "base: main", "base: --upload-pack=x", (4, 7)),
+    ("unknown-kind", BACKEND, "kind: Blueprint", "kind: Blueprinted", (3, 7)),
+    ("duplicate-name", FRONTEND, "metadata: {name: frontend,", "metadata: {name: backend,", (4, 18)),
+];
+
+fn lint(repo: &Repo) -> Vec<Json> {
+    let ran = repo.run(&["lint", "-o", "json"]);
+    assert!(matches!(ran.code, Some(0 | 6)), "{ran:?}");
+    let report = ran.json();
+    let schema: Json = serde_json::from_str(&repo.run(&["schema", "lint"]).exits(0).stdout).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new(), "{report:#}");
+    report["diagnostics"].as_array().expect("diagnostics").clone()
+}
+
+fn place(found: &Json) -> (&str, u64, u64) {
+    let span = &found["labels"][0]["span"];
+    (
+        span["file"].as_str().unwrap_or_default(),
+        span["line"].as_u64().unwrap_or(0),
+        span["column"].as_u64().unwrap_or(0),
+    )
+}
+
+/// Would miss: a rule that is not registered, looks at another field, or points to another place.
+#[test]
+fn every_code_is_found_where_it_is_and_helps() {
+    let mut wrong = Vec::new();
+    for (code, file, from, to, at) in ROWS {
+        let repo = Repo::shop();
+        repo.replace(file, from, to);
+        let found = lint(&repo);
+        let Some(mine) = found.iter().find(|d| d["code"] == *code) else {
+            wrong.push(format!("{code}: {to:?} gives {found:?}"));
+            continue;
+        };
+        let (shown, line, column) = place(mine);
+        if (shown, (line, column)) != (*file, *at) {
+            wrong.push(format!("{code}: {to:?} at {shown}:{line}:{column}"));
+        }
+        // Reading errors explain themselves; a rule says what to write instead.
+        if RULES.iter().any(|rule| rule.page().code == *code) && mine["help"].as_str().is_none_or(str::is_empty) {
+            wrong.push(format!("{code}: {to:?} has no help"));
+        }
+        assert_eq!(repo.run(&["explain", code]).exits(0).stderr, "", "{code}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(lint(&Repo::shop()), Vec::<Json>::new(), "the shop is good");
+}
+
+#[test]
+fn every_code_has_a_row() {
+    // These have tests of their own below: they need more than one replacement.
+    let apart = ["yaml-encoding", "yaml-too-large", "yaml-too-deep", "yaml-alias-bomb", "file-refused"];
+    let codes = RULES.iter().map(|rule| rule.page()).chain(READING).map(|page| page.code);
+    for code in codes {
+        assert!(apart.contains(&code) || ROWS.iter().any(|row| row.0 == code), "{code} has no row");
+    }
+}
+
+fn bomb() -> String {
+    let mut text = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x]\n");
+    for level in 1..40 {
+        let alias = format!("*a{}", level - 1);
+        text.push_str(&format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 9].join(",")));
+    }
+    text
+}
+
+/// T15 through the program, in each of the files that people can hand in. Would miss: an expansion, a recursion or a read without bound.
+#[test]
+fn t15_bombs_end_within_two_seconds() {
+    let deep = format!("a: {}", "[".repeat(10_000));
+    let deep_block: String = (0..2000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    let large = format!("a: \"{}\"\n", "x".repeat(5 << 20));
+    for (what, text, codes) in [
+        ("aliases", bomb(), &["yaml-alias-bomb"][..]),
+        ("flow", deep, &["yaml-too-deep", "yaml-syntax"]),
+        ("blocks", deep_block, &["yaml-too-deep", "yaml-syntax"]),
+        ("large", large, &["file-refused", "yaml-too-large"]),
+    ] {
+        for file in [BACKEND, MANIFEST, "blueprints/policies/base.yaml"] {
+            let repo = Repo::shop();
+            repo.write(file, &text);
+            let start = Instant::now();
+            let ran = repo.run(&["lint", "-o", "json"]).exits(6);
+            assert!(start.elapsed() < Duration::from_secs(2), "{what} in {file}: {:?}", start.elapsed());
+            let found = ran.json();
+            let all = found["diagnostics"].as_array().expect("diagnostics");
+            assert!(all.iter().any(|d| codes.iter().any(|code| d["code"] == *code)), "{what} in {file}: {found:#}");
+            repo.run(&["plan"]).exits(1);
+        }
+    }
+}
+
+/// T17: not text, or text with a NUL, is refused with its place; a byte order mark and CRLF are read, and edits leave them.
+#[test]
+fn t17_bad_bytes_are_refused_and_windows_files_are_read() {
+    for bytes in [&b"kind: \xff\xfe"[..], b"kind: Blue\0print"] {
+        let repo = Repo::shop();
+        std::fs::write(repo.path().join(BACKEND), bytes).expect("written");
+        let found = lint(&repo);
+        let mine = found.iter().find(|d| d["code"] == "yaml-encoding").unwrap_or_else(|| panic!("{found:?}"));
+        assert_eq!(place(mine).0, BACKEND);
+        assert!(mine["message"].as_str().is_some_and(|text| text.contains("byte")), "{mine}");
+    }
+    let repo = Repo::shop();
+    for file in [FRONTEND, "deploy/frontend.yaml"] {
+        let text = format!("\u{feff}{}", repo.read(file).replace('\n', "\r\n"));
+        repo.write(file, &text);
+    }
+    repo.commit(&[], "from Windows");
+    assert_eq!(lint(&repo), Vec::<Json>::new());
+    let before = repo.read("deploy/frontend.yaml");
+    repo.run(&["apply"]).exits(0);
+    assert_eq!(repo.merges(), 1);
+    assert_eq!(
+        repo.read("deploy/frontend.yaml"),
+        before.replace("replicas: 2", "replicas: 3"),
+        "every other byte stays"
+    );
+}
+
+/// T18: a link is not followed. Would miss: `lint` that reads a file outside the repository.
+#[test]
+fn t18_links_are_not_followed() {
+    let repo = Repo::shop();
+    let outside = repo.folder.path().join("outside.yaml");
+    std::fs::rename(repo.path().join(BACKEND), &outside).expect("moved");
+    std::os::unix::fs::symlink(&outside, repo.path().join(BACKEND)).expect("a link");
+    let found = lint(&repo);
+    assert!(found.iter().any(|d| d["code"] == "file-refused" && d.to_string().contains(BACKEND)), "{found:?}");
+    repo.run(&["plan"]).exits(1);
+}

@@ -7,6 +7,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     missing_docs,
+    clippy::unused_self,
+    clippy::format_collect,
+    clippy::semicolon_if_nothing_returned,
     reason = "tests read files, run programs and fail loudly"
 )]
 

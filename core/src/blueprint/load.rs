@@ -1,5 +1,6 @@
 //! Reads a tree's files into a catalog: workspace, blueprints, policies, manifests, and what is wrong with them.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::{Blueprint, Policy, Workspace};
@@ -126,26 +127,42 @@ fn refused(path: &RepoPath, why: &str) -> Diagnostic {
         .help("put a regular file there; bpctl follows no links and no submodules")
 }
 
-/// The files and folders that the blueprints of these files name as sources.
-pub fn wanted_sources(files: &Files, workspace: &Workspace) -> Vec<RepoPath> {
-    let mut sources: Vec<RepoPath> = Vec::new();
-    for (path, file) in files.below(&workspace.blueprints) {
-        let File::Blob(blob) = file else { continue };
-        if !is_yaml(path) {
-            continue;
-        }
-        // Lenient on purpose: whatever is wrong with the file is said when it is loaded.
-        let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Own) else { continue };
-        for document in documents {
-            let source = document.root.at(&["spec", "target", "source"]).and_then(Node::as_str);
-            if let Some(Ok(source)) = source.map(RepoPath::new) {
-                sources.push(source);
+/// A file's documents, or what is wrong with it.
+type Parsed = Result<Vec<Document>, Box<Diagnostic>>;
+
+/// bpctl's own files of a tree, parsed once: enough to know which manifests to read beside them.
+#[derive(Debug)]
+pub struct OwnFiles {
+    workspace: Located<Workspace>,
+    documents: Vec<(RepoPath, Parsed)>,
+}
+
+impl OwnFiles {
+    /// Parses the workspace and everything in the blueprints' folder.
+    pub fn read(files: &Files) -> Result<Self, Box<Diagnostic>> {
+        let workspace = load_workspace(files)?;
+        let mut documents = Vec::new();
+        for (path, file) in files.below(&workspace.value.blueprints) {
+            if is_yaml(path) {
+                let parsed = match file {
+                    File::Blob(blob) => yaml::parse(path.as_str(), &blob.bytes, Kind::Own),
+                    File::Refused(why) => Err(Box::new(refused(path, why))),
+                };
+                documents.push((path.clone(), parsed));
             }
         }
+        Ok(Self { workspace, documents })
     }
-    sources.sort();
-    sources.dedup();
-    sources
+
+    /// The files and folders that blueprints name as sources. Lenient: whatever is wrong with a file is said when the catalog is made.
+    pub fn sources(&self) -> Vec<RepoPath> {
+        let documents = self.documents.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()).flatten();
+        let named = documents.filter_map(|d| d.root.at(&["spec", "target", "source"]).and_then(Node::as_str));
+        let mut sources: Vec<RepoPath> = named.filter_map(|source| RepoPath::new(source).ok()).collect();
+        sources.sort();
+        sources.dedup();
+        sources
+    }
 }
 
 /// Whether a file's name says YAML.
@@ -157,22 +174,27 @@ impl Catalog {
     /// Reads everything in `files`: the workspace, its blueprints' folder, and the sources that blueprints name. What cannot be read
     /// becomes a diagnostic; only a workspace that cannot be read is an error.
     pub fn load(files: &Files) -> Result<Self, Box<Diagnostic>> {
-        let workspace = load_workspace(files)?;
+        Ok(Self::assemble(OwnFiles::read(files)?, files))
+    }
+
+    /// The same, from own files that are parsed already; `files` holds the manifests.
+    pub fn assemble(own: OwnFiles, files: &Files) -> Self {
         let mut catalog = Self {
-            workspace,
+            workspace: own.workspace,
             blueprints: BTreeMap::new(),
             policies: BTreeMap::new(),
             manifests: BTreeMap::new(),
             by_object: BTreeMap::new(),
             diagnostics: Vec::new(),
         };
-        let folder = catalog.workspace.value.blueprints.clone();
-        for (path, file) in files.below(&folder) {
-            if is_yaml(path) {
-                catalog.read_own(path, file);
-            }
+        for (path, parsed) in own.documents {
+            catalog.read_own(&path, parsed);
         }
-        let sources: Vec<RepoPath> = catalog.blueprints.values().map(|b| b.value.spec.target.source.clone()).collect();
+        let folder = catalog.workspace.value.blueprints.clone();
+        let mut sources: Vec<RepoPath> =
+            catalog.blueprints.values().map(|b| b.value.spec.target.source.clone()).collect();
+        sources.sort();
+        sources.dedup();
         for source in sources {
             for (path, file) in files.below(&source) {
                 if is_yaml(path) && !path.is_within(&folder) {
@@ -180,15 +202,11 @@ impl Catalog {
                 }
             }
         }
-        Ok(catalog)
+        catalog
     }
 
-    fn read_own(&mut self, path: &RepoPath, file: &File) {
-        let blob = match file {
-            File::Blob(blob) => blob,
-            File::Refused(why) => return self.diagnostics.push(refused(path, why)),
-        };
-        let documents = match yaml::parse(path.as_str(), &blob.bytes, Kind::Own) {
+    fn read_own(&mut self, path: &RepoPath, parsed: Parsed) {
+        let documents = match parsed {
             Ok(documents) => documents,
             Err(diagnostic) => return self.diagnostics.push(*diagnostic),
         };
@@ -267,15 +285,18 @@ impl Catalog {
     }
 
     /// The blueprint as it holds in one environment.
-    pub fn blueprint(&self, name: &Name, environment: &Name) -> Option<Located<Blueprint>> {
+    pub fn blueprint(&self, name: &Name, environment: &Name) -> Option<Cow<'_, Located<Blueprint>>> {
         effective(self.blueprints.get(name)?, environment).ok()
     }
 }
 
 /// The blueprint with one environment's overrides laid over it, field by field. Spans lead to the override where there is one.
-fn effective(located: &Located<Blueprint>, environment: &Name) -> Result<Located<Blueprint>, Box<Diagnostic>> {
+fn effective<'b>(
+    located: &'b Located<Blueprint>,
+    environment: &Name,
+) -> Result<Cow<'b, Located<Blueprint>>, Box<Diagnostic>> {
     let over = located.document.root.at(&["environments", environment.as_str()]);
-    let Some(over) = over else { return Ok(located.clone()) };
+    let Some(over) = over else { return Ok(Cow::Borrowed(located)) };
     if let Some(target) = over.at(&["spec", "target"]) {
         // Which files a blueprint governs must not depend on the environment that is asked about.
         return Err(Box::new(
@@ -292,7 +313,7 @@ fn effective(located: &Located<Blueprint>, environment: &Name) -> Result<Located
         }
     }
     let value: Blueprint = yaml::from_node(&document, &document.root)?;
-    Ok(Located { value, path: located.path.clone(), document })
+    Ok(Cow::Owned(Located { value, path: located.path.clone(), document }))
 }
 
 fn lay_over(node: &mut Node, key: &str, over: &Node) {

@@ -9,7 +9,7 @@ mod spec;
 mod workspace;
 
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
-pub use load::{Catalog, Located, Manifest, WORKSPACE_FILE, is_yaml, load_workspace, wanted_sources};
+pub use load::{Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace};
 pub use operation::{Operation, Tier};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub use spec::{

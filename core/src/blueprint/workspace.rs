@@ -28,7 +28,7 @@ pub struct Workspace {
     #[serde(default = "default_blueprints")]
     pub blueprints: RepoPath,
     /// The protected branch that rules are read from and changes are merged into.
-    #[serde(default = "default_base")]
+    #[serde(default = "default_base", deserialize_with = "branch_name")]
     pub base: String,
     /// Where pull requests live.
     #[serde(default)]
@@ -48,6 +48,26 @@ pub struct Workspace {
 
 fn default_base() -> String {
     "main".into()
+}
+
+/// A branch's short name, by the rules of `git check-ref-format`; never an option (T22).
+fn branch_name<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    #[allow(clippy::case_sensitive_file_extension_comparisons, reason = "it is in lower case")]
+    let part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.to_ascii_lowercase().ends_with(".lock");
+    let odd = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
+    let good = text.split('/').all(part)
+        && !text.starts_with('-')
+        && !text.starts_with("refs/")
+        && !text.ends_with('.')
+        && !text.contains("..")
+        && !text.contains("@{")
+        && !text.contains(odd);
+    if good {
+        Ok(text)
+    } else {
+        Err(serde::de::Error::custom(format!("{text:?} is not a branch's name, such as main")))
+    }
 }
 
 // The literal is a valid path; a refusal here would be a bug that every test meets.

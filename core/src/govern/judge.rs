@@ -103,7 +103,7 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     let alternative = tiers.iter().filter(|(t, ..)| *t == tier).find_map(|(.., alternative)| alternative.clone());
     let rules = tiers.into_iter().filter(|(t, ..)| *t == tier).map(|(_, rule, _)| rule).collect();
     holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
-    let approvers = blueprint.value.governance.approval_workflow.approvers;
+    let approvers = blueprint.value.governance.approval_workflow.approvers.clone();
     Verdict { tier, operations, rules, alternative, holds, approvers }
 }
 

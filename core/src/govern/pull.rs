@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::permit::{ApplyPermit, MergePermit};
 use super::{ReviewJudgement, Subject, Verdict, count_reviews, judge};
 use crate::action::Action;
-use crate::blueprint::{Catalog, Tier, TierName};
+use crate::blueprint::{Catalog, Operation, Tier, TierName};
 use crate::execute::ApplyObject;
 use crate::model::{Digest, Name, ObjectRef, Proposed, Timestamp, Trusted};
 use crate::observe::{
@@ -216,6 +216,9 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
     if !set.ungoverned.is_empty() {
         block("other-paths", format!("it changes {} that no blueprint governs", count(set.ungoverned.len(), "file")));
+    }
+    if verdicts.iter().any(|v| v.verdict.operations.contains(&Operation::ChangeGovernance)) {
+        block("rules", "it changes rules: that is for a person to merge".into());
     }
     if set.governed.is_empty() {
         block("no-changes", "it changes nothing that a blueprint governs".into());

@@ -32,6 +32,23 @@ pub fn commit(text: &Untrusted) -> String {
     escape(text.raw(), |c| matches!(c, '@' | '#' | '!' | '<' | '>' | '[' | ']' | '(' | ')' | '`'))
 }
 
+/// A JSON text, made to be shown: what a terminal obeys or a reader does not see is escaped as JSON knows it. JSON itself escapes
+/// the C0 characters only; every other one stands inside a string, so that its escape means the same.
+pub fn json(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && hidden(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// For a line of a CI log: as for a terminal, and never a workflow command.
 pub fn workflow(text: &Untrusted) -> String {
     escape(text.raw(), |c| matches!(c, ':' | '#' | '%'))
@@ -101,6 +118,15 @@ mod tests {
             !shown.contains("::") && !shown.contains("##") && !shown.contains('\n') && !shown.contains('%'),
             "{shown}"
         );
+    }
+
+    /// T10
+    #[test]
+    fn t10_json_is_shown_without_hidden_characters_and_means_the_same() {
+        let value = serde_json::json!({"k": HOSTILE, "tag": "\u{9b}2J\u{200b}\u{e0041}\u{1d173}"});
+        let shown = json(&serde_json::to_string_pretty(&value).expect("JSON"));
+        assert!(shown.chars().all(|c| c == '\n' || !hidden(c)), "{shown:?}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).expect("JSON"), value);
     }
 
     #[test]

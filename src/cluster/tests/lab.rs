@@ -1,4 +1,4 @@
-//! The real API server: `. $BPCTL_LAB_STATE/env && cargo test -- --ignored lab`.
+//! The real API server: `tests/run.sh` runs these; by hand, with the lab's variables set: `cargo test --lib lab:: -- --ignored`.
 
 use bpctl_core::model::ObjectRef;
 use bpctl_core::observe::{Known, LiveObject};

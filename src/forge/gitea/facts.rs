@@ -243,6 +243,9 @@ impl GiteaForge {
     }
 
     async fn reviewer(&self, user: &User) -> (Identity, Known<Rights>) {
+        if let Err(error) = self.me().await {
+            return (self.identity_of(Some(user)), Known::Unknown(unknown(&error)));
+        }
         match self.whole_identity(user).await {
             Ok(identity) if identity.bot => (identity, Known::Known(Rights::Read)),
             Ok(identity) => (identity, self.rights(user).await),

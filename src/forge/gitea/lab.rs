@@ -1,4 +1,4 @@
-//! Against a real server: run with `LAB_FORGE_URL` and `LAB_FORGE_TOKEN_{ADMIN,AUTHOR,REVIEWER,BOT}` set, `--ignored`.
+//! Against a real server: `tests/run.sh` runs these; by hand, with the lab's variables set: `cargo test --lib lab:: -- --ignored`.
 
 #![allow(clippy::disallowed_methods, reason = "tests")]
 

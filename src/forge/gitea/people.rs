@@ -19,7 +19,9 @@ impl GiteaForge {
     pub(super) fn identity_of(&self, user: Option<&User>) -> Identity {
         let Some(user) = user else { return ghost() };
         let known = self.machines.lock().unwrap_or_else(PoisonError::into_inner).get(&user.id).copied();
-        let bot = user.id < 0 || self.bots.contains(&user.login.to_lowercase()) || known == Some(true);
+        // bpctl's own account is a machine, whatever the server takes it for: it approves nothing.
+        let own = self.me.get().is_some_and(|me| me.id == user.id);
+        let bot = own || user.id < 0 || self.bots.contains(&user.login.to_lowercase()) || known == Some(true);
         Identity { id: user.id.to_string(), login: Untrusted::new(&user.login), bot }
     }
 
@@ -109,7 +111,8 @@ impl GiteaForge {
             }
         }
         for (looked_up, (email, name)) in named.into_iter().enumerate() {
-            let user = match by_email.get(&email) {
+            let stands_for = || seen.iter().copied().find(|user| is_handed_out_for(&email, user));
+            let user = match by_email.get(&email).or_else(stands_for) {
                 Some(user) => Some(user.clone()),
                 None if looked_up < ADDRESSES => self.user_by_email(&email).await?,
                 None => None,
@@ -135,6 +138,16 @@ impl GiteaForge {
     }
 }
 
+/// Whether an address is one that the server hands out instead of a user's own: `ID+LOGIN@…`, and before version 1.26
+/// `LOGIN@noreply.…`. Which domain it is under is the server's setting, which it does not tell.
+fn is_handed_out_for(email: &str, user: &User) -> bool {
+    let Some((local, domain)) = email.split_once('@') else { return false };
+    match local.split_once('+') {
+        Some((id, login)) => id == user.id.to_string() && login.eq_ignore_ascii_case(&user.login),
+        None => domain.starts_with("noreply.") && local.eq_ignore_ascii_case(&user.login),
+    }
+}
+
 /// Names and addresses of `Co-authored-by:` lines, wherever in the message they stand.
 fn co_authors(message: &str) -> impl Iterator<Item = (&str, &str)> {
     message.lines().filter_map(|line| {
@@ -150,7 +163,17 @@ fn co_authors(message: &str) -> impl Iterator<Item = (&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::co_authors;
+    use super::{User, co_authors, is_handed_out_for};
+
+    #[test]
+    fn t27_knows_the_addresses_that_the_server_hands_out() {
+        let user = User { id: 3, login: "Ann".into(), email: "ann@x.test".into() };
+        let known = |email| is_handed_out_for(email, &user);
+        assert!(known("3+ann@noreply.x.test") && known("ann@noreply.x.test"));
+        assert!(
+            !known("4+ann@noreply.x.test") && !known("ann@x.test") && !known("3+bob@noreply.x.test") && !known("ann")
+        );
+    }
 
     #[test]
     fn t27_reads_co_authors_wherever_they_stand() {

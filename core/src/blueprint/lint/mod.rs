@@ -11,6 +11,8 @@ mod thresholds_oscillate;
 
 pub use reading::READING;
 
+use std::borrow::Cow;
+
 use super::Catalog;
 use crate::model::{Diagnostic, Name};
 
@@ -61,11 +63,11 @@ pub fn lint(catalog: &Catalog) -> Vec<Diagnostic> {
 }
 
 /// Every blueprint as written and as each of its environments has it, so that an override is checked like the rest.
-fn variants(catalog: &Catalog) -> impl Iterator<Item = super::Located<super::Blueprint>> + '_ {
+fn variants(catalog: &Catalog) -> impl Iterator<Item = Cow<'_, super::Located<super::Blueprint>>> {
     catalog.blueprints.values().flat_map(|blueprint| {
         let environments: Vec<&Name> = blueprint.value.environments.keys().collect();
         let overridden =
             environments.into_iter().filter_map(|name| catalog.blueprint(&blueprint.value.metadata.name, name));
-        std::iter::once(blueprint.clone()).chain(overridden)
+        std::iter::once(Cow::Borrowed(blueprint)).chain(overridden)
     })
 }

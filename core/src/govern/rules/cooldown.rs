@@ -93,7 +93,9 @@ fn last_operation(input: &RuleInput<'_>) -> Result<Option<(Timestamp, String)>, 
         Known::Unknown(unknown) => return Err(unknown.message),
     };
     let applied = live.and_then(last_apply);
-    Ok(applied.filter(|applied| merged.is_none_or(|(at, _)| at <= *applied)).map(|at| (at, format!("applied {at:.0}"))))
+    // The cluster gives whole seconds.
+    let applied = applied.filter(|applied| merged.is_none_or(|(at, _)| at.as_second() <= applied.as_second()));
+    Ok(applied.map(|at| (at, format!("applied {at:.0}"))))
 }
 
 /// When bpctl last applied the object, by the cluster's clock.

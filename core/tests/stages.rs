@@ -1,0 +1,373 @@
+//! The pure stages together: decide, judge, change sets, verification, on small worlds made here.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bpctl_core::action::Action;
+use bpctl_core::blueprint::{Catalog, Delivery, Tier, Verification};
+use bpctl_core::decide::{Finding, decide};
+use bpctl_core::govern::{Subject, Touch, judge};
+use bpctl_core::model::{
+    BaseTip, Blob, Digest, File, Files, Name, ObjectRef, Period, Proposed, Quantity, RepoPath, Timestamp, Trusted,
+    Untrusted,
+};
+use bpctl_core::observe::{
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, Pod, PodUsage, Recorder, Resource,
+    TypeSchema, UnknownCode, Usage,
+};
+use bpctl_core::plan::{PlanInput, build};
+use bpctl_core::propose::{Change, ChangedPath, change_set};
+use bpctl_core::verify::{Outcome, VerifyInput, verify_scale};
+use rstest::rstest;
+use serde_json::json;
+
+const WORKSPACE: &str = "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments:\n  staging: {tier: staging, cluster: {context: lab}, delivery: direct}\n";
+
+fn blueprint(scaling: &str, governance: &str) -> String {
+    format!(
+        "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: Deployment/web, namespace: shop, source: deploy/web.yaml}}\n  scaling: {{{scaling}}}\n{governance}"
+    )
+}
+
+fn manifest(replicas: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n{replicas}  template: {{}} # end\n"
+    )
+}
+
+fn files(entries: &[(&str, &str)]) -> Files {
+    Files(
+        entries
+            .iter()
+            .map(|(path, text)| {
+                let blob =
+                    Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: Arc::from(text.as_bytes()) };
+                (RepoPath::new(*path).unwrap(), File::Blob(blob))
+            })
+            .collect(),
+    )
+}
+
+fn world(scaling: &str, governance: &str, policy: &str, replicas: u32) -> Files {
+    let mut entries = vec![
+        ("bpctl.yaml".to_owned(), WORKSPACE.to_owned()),
+        ("blueprints/web.yaml".to_owned(), blueprint(scaling, governance)),
+        ("deploy/web.yaml".to_owned(), manifest(&format!("  replicas: {replicas}\n"))),
+    ];
+    if !policy.is_empty() {
+        let head = "apiVersion: bpctl.dev/v1\nkind: Policy\nmetadata: {name: base, version: 1.0.0, owner: platform}\n";
+        entries.push(("blueprints/base.yaml".to_owned(), format!("{head}{policy}")));
+    }
+    files(&entries.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>())
+}
+
+fn catalog(files: &Files) -> Catalog {
+    let catalog = Catalog::load(files).unwrap();
+    assert!(catalog.diagnostics.is_empty(), "{:?}", catalog.diagnostics);
+    catalog
+}
+
+fn trusted(files: &Files) -> Trusted<Catalog> {
+    #[allow(clippy::disallowed_methods, reason = "the test is the edge")]
+    let tip = BaseTip::attest("main", "0".repeat(40));
+    Trusted::from_base(&tip, catalog(files))
+}
+
+fn web() -> ObjectRef {
+    ObjectRef::deployment("shop", "web")
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+const NOW: &str = "2026-11-21T12:00:00Z";
+
+fn pod(number: u32, ready: bool) -> Pod {
+    Pod {
+        name: Untrusted::new(format!("web-{number}")),
+        uid: number.to_string(),
+        phase: Untrusted::new("Running"),
+        ready,
+        terminating: false,
+        restarts: 0,
+        created_at: Some(at("2026-11-21T11:00:00Z")),
+        ready_since: Some(at("2026-11-21T11:00:05Z")),
+        cpu_request: Some("100m".parse().unwrap()),
+        memory_request: None,
+        reasons: Vec::new(),
+    }
+}
+
+/// An observation of `ready` pods, each using `millis` of 100m over `samples` of 20.
+fn observation(live_replicas: u32, ready: u32, millis: i128, samples: u32) -> Observation {
+    let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
+    let mut observation = Observation::new(Name::new("staging").unwrap(), from, at(NOW));
+    let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": live_replicas, "template": {}}});
+    let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
+    let usage = (0..ready)
+        .map(|n| PodUsage { pod: Untrusted::new(format!("web-{n}")), mean: Quantity::from_millis(millis), samples })
+        .collect();
+    observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
+    observation.add(
+        FactKey::Pods(web()),
+        "kubernetes",
+        FactValue::Pods(Known::Known((0..ready).map(|n| pod(n, true)).collect())),
+    );
+    let usage = Usage { window: Period::from_secs(300), expected_samples: 20, pods: usage };
+    observation.add(FactKey::Usage(web(), Resource::Cpu), "prometheus", FactValue::Usage(Known::Known(usage)));
+    observation.add(
+        FactKey::Schema("apps/v1".into(), "Deployment".into()),
+        "kubernetes",
+        FactValue::Schema(Known::Known(TypeSchema::default())),
+    );
+    observation.add(FactKey::History(Name::new("web").unwrap()), "forge", FactValue::History(Known::Known(Vec::new())));
+    observation
+}
+
+fn scale_of(files: &Files, observation: &Observation) -> Result<(u32, Option<u32>), String> {
+    let facts = Recorder::new(observation);
+    let detected = decide(&catalog(files), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    for (finding, action) in &detected.findings {
+        if let (Finding::Saturation(_), Some(Action::Scale(scale))) = (finding, action) {
+            return Ok((scale.to, scale.limit.as_ref().map(|limit| limit.to)));
+        }
+    }
+    let why = detected
+        .why_not
+        .iter()
+        .map(|w| w.because.clone())
+        .chain(detected.unknown.iter().map(|u| u.why.message.clone()));
+    Err(why.collect::<Vec<_>>().join("; "))
+}
+
+/// B6, with its boundaries: the threshold itself is not passed; the step is one; beyond the maximum both are raised.
+#[rstest]
+#[case::the_example("min_replicas: 2, max_replicas: 5", 2, 85, Ok((3, None)))]
+#[case::at_the_threshold("min_replicas: 2, max_replicas: 5", 2, 80, Err("within 80%"))]
+#[case::just_above("min_replicas: 2, max_replicas: 5", 2, 81, Ok((3, None)))]
+#[case::below("min_replicas: 2, max_replicas: 5", 2, 79, Err("within 80%"))]
+#[case::to_the_maximum("min_replicas: 2, max_replicas: 5", 4, 99, Ok((5, None)))]
+#[case::beyond_the_maximum("min_replicas: 2, max_replicas: 5", 5, 99, Ok((6, Some(6))))]
+#[case::far_above_still_one_step("min_replicas: 1, max_replicas: 9", 2, 400, Ok((3, None)))]
+#[case::own_threshold("min_replicas: 1, max_replicas: 9, scale_up_threshold: 50%", 2, 51, Ok((3, None)))]
+#[case::down("min_replicas: 1, max_replicas: 9, scale_down_threshold: 30%", 3, 20, Ok((2, None)))]
+#[case::down_at_the_threshold(
+    "min_replicas: 1, max_replicas: 9, scale_down_threshold: 30%",
+    3,
+    30,
+    Err("within 30% to 80%")
+)]
+#[case::down_at_the_minimum("min_replicas: 3, max_replicas: 9, scale_down_threshold: 30%", 3, 20, Err("is the least"))]
+#[case::never_to_zero("min_replicas: 0, max_replicas: 9, scale_down_threshold: 30%", 1, 1, Err("is the least"))]
+#[case::no_down_without_a_threshold("min_replicas: 1, max_replicas: 9", 3, 1, Err("within 80%"))]
+#[case::no_swing(
+    "min_replicas: 1, max_replicas: 9, scale_up_threshold: 50%, scale_down_threshold: 45%",
+    2,
+    40,
+    Err("would carry 80%")
+)]
+fn b06_saturation(
+    #[case] scaling: &str,
+    #[case] replicas: u32,
+    #[case] millis: i128,
+    #[case] wanted: Result<(u32, Option<u32>), &str>,
+) {
+    let files = world(scaling, "", "", replicas);
+    let found = scale_of(&files, &observation(replicas, replicas, millis, 20));
+    match wanted {
+        Ok(wanted) => assert_eq!(found, Ok(wanted)),
+        Err(why) => assert!(found.as_ref().is_err_and(|told| told.contains(why)), "{found:?}"),
+    }
+}
+
+/// Under 80 % of the samples utilization is unknown, and nothing is decided by it.
+#[rstest]
+#[case::enough(16, true)]
+#[case::too_few(15, false)]
+#[case::none(0, false)]
+fn too_few_samples_are_unknown(#[case] samples: u32, #[case] decides: bool) {
+    let files = world("min_replicas: 2, max_replicas: 5", "", "", 2);
+    let found = scale_of(&files, &observation(2, 2, 95, samples));
+    assert_eq!(found.is_ok(), decides, "{found:?}");
+}
+
+#[test]
+fn nothing_is_scaled_while_replicas_are_not_settled_or_not_ready() {
+    let files = world("min_replicas: 2, max_replicas: 5", "", "", 3);
+    assert!(scale_of(&files, &observation(2, 2, 95, 20)).unwrap_err().contains("settled first"));
+    assert!(scale_of(&files, &observation(3, 2, 95, 20)).unwrap_err().contains("2 of 3 replicas are ready"));
+}
+
+fn tier(files: &Files, touch: Touch, history: Known<Vec<PastOperation>>) -> (Tier, Vec<String>, Option<String>) {
+    let mut observation = observation(2, 2, 50, 20);
+    observation.add(FactKey::History(Name::new("web").unwrap()), "forge", FactValue::History(history));
+    let facts = Recorder::new(&observation);
+    let subject = Subject { blueprint: Name::new("web").unwrap(), object: web(), touch };
+    let verdict = judge(&trusted(files), &Name::new("staging").unwrap(), &subject, &facts);
+    let holds = verdict.holds.iter().map(|hold| hold.rule.ident.clone()).collect();
+    (verdict.tier, holds, verdict.alternative)
+}
+
+const BOUNDS: &str = "min_replicas: 2, max_replicas: 5";
+
+/// The three tiers, and that the stricter of two rules wins, whoever says it (B2, B5).
+#[rstest]
+#[case::within("", "", Touch::Replicas { to: Some(5) }, Tier::Allowed)]
+#[case::above("", "", Touch::Replicas { to: Some(6) }, Tier::RequiresApproval)]
+#[case::below("", "", Touch::Replicas { to: Some(1) }, Tier::RequiresApproval)]
+#[case::zero("", "", Touch::Replicas { to: Some(0) }, Tier::Forbidden)]
+#[case::reconcile_to_zero("", "", Touch::Reconcile { replicas: Some(0) }, Tier::Forbidden)]
+#[case::reconcile("", "", Touch::Reconcile { replicas: None }, Tier::Allowed)]
+#[case::removed("", "", Touch::Removed, Tier::Forbidden)]
+#[case::governance("", "", Touch::Governance, Tier::RequiresApproval)]
+#[case::opaque("", "", Touch::Opaque, Tier::RequiresApproval)]
+#[case::policy_is_stricter("", "operations: {scale: forbidden}\n", Touch::Replicas { to: Some(3) }, Tier::Forbidden)]
+#[case::policy_cannot_loosen("", "operations: {delete: allowed}\n", Touch::Removed, Tier::Forbidden)]
+#[case::policy_of_another_tier("", "match: {tiers: [prod]}\noperations: {scale: forbidden}\n", Touch::Replicas { to: Some(3) }, Tier::Allowed)]
+#[case::blueprint_is_stricter("governance: {agent_authority: {requires_approval: [scale]}}\n", "", Touch::Replicas { to: Some(3) }, Tier::RequiresApproval)]
+#[case::unlisted_needs_approval("governance: {agent_authority: {allowed_operations: [restart]}}\n", "", Touch::Replicas { to: Some(3) }, Tier::RequiresApproval)]
+#[case::blueprint_cannot_loosen("governance: {agent_authority: {allowed_operations: [delete, scale_to_zero]}}\n", "", Touch::Replicas { to: Some(0) }, Tier::Forbidden)]
+fn b05_tiers(#[case] governance: &str, #[case] policy: &str, #[case] touch: Touch, #[case] wanted: Tier) {
+    let files = world(BOUNDS, governance, policy, 2);
+    assert_eq!(tier(&files, touch, Known::Known(Vec::new())).0, wanted);
+}
+
+#[test]
+fn zero_replicas_is_refused_with_an_alternative() {
+    let files = world(BOUNDS, "", "", 2);
+    let (_, _, alternative) = tier(&files, Touch::Replicas { to: Some(0) }, Known::Known(Vec::new()));
+    assert_eq!(alternative.as_deref(), Some("replicas = 2 (min_replicas)"));
+}
+
+fn merged(when: &str) -> Known<Vec<PastOperation>> {
+    let commit = "1".repeat(40);
+    Known::Known(vec![PastOperation { pull: 1, operation: "scale".into(), merged_at: at(when), commit, outcome: None }])
+}
+
+/// The cooldown goes by the forge's merge times, at least 60 s, to the second; unknown history holds (B11, T31).
+#[rstest]
+#[case::just_before("", merged("2026-11-21T11:59:01Z"), true)]
+#[case::just_over("", merged("2026-11-21T11:59:00Z"), false)]
+#[case::policy_is_longer("limits: {cooldown: 10m}\n", merged("2026-11-21T11:51:00Z"), true)]
+#[case::policy_cannot_shorten("limits: {cooldown: 1s}\n", merged("2026-11-21T11:59:30Z"), true)]
+#[case::nothing_happened("", Known::Known(Vec::new()), false)]
+#[case::not_known("", Known::unknown(UnknownCode::Unreachable, "the forge did not answer"), true)]
+fn b11_cooldown(#[case] policy: &str, #[case] history: Known<Vec<PastOperation>>, #[case] held: bool) {
+    let files = world(BOUNDS, "", policy, 2);
+    let (_, holds, _) = tier(&files, Touch::Replicas { to: Some(3) }, history);
+    assert_eq!(holds.contains(&"cooldown".to_owned()), held, "{holds:?}");
+}
+
+#[rstest]
+#[case::inside("2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z", "[]", true)]
+#[case::over("2026-11-20T00:00:00Z", "2026-11-21T12:00:00Z", "[]", false)]
+#[case::excepted("2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z", "[scale]", false)]
+fn x11_freeze(#[case] from: &str, #[case] to: &str, #[case] except: &str, #[case] held: bool) {
+    let policy = format!("freezes: [{{name: sale, from: {from}, to: {to}, except: {except}}}]\n");
+    let files = world(BOUNDS, "", &policy, 2);
+    let (_, holds, _) = tier(&files, Touch::Replicas { to: Some(3) }, Known::Known(Vec::new()));
+    assert_eq!(holds.contains(&"freeze".to_owned()), held, "{holds:?}");
+}
+
+/// The evidence of a plan is enough to derive it again (X3): the same actions, verdicts and hash.
+#[test]
+fn x03_a_plan_is_derived_again_from_its_evidence() {
+    let files = world(BOUNDS, "", "limits: {cooldown: 60s}\n", 2);
+    let environment = Name::new("staging").unwrap();
+    let desired = Proposed::from_head(Some("0".repeat(40)), catalog(&files));
+    let rules = trusted(&files);
+    let whole = observation(2, 2, 85, 20);
+    let plan = build(&PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &whole });
+    let evidence = whole.only(&plan.blueprints[0].evidence);
+    let read: Observation = serde_json::from_str(&serde_json::to_string(&evidence).unwrap()).unwrap();
+    let again = build(&PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &read });
+    assert_eq!(plan, again);
+    assert_eq!(plan.items().count(), 1);
+}
+
+fn changes(before: &str, after: &str) -> Vec<Change> {
+    let base = world(BOUNDS, "", "", 2);
+    let mut old = base.clone();
+    let mut new = base.clone();
+    let path = RepoPath::new("deploy/web.yaml").unwrap();
+    let blob = |text: &str| {
+        File::Blob(Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: Arc::from(text.as_bytes()) })
+    };
+    old.0.insert(path.clone(), blob(before));
+    new.0.insert(path.clone(), blob(after));
+    let changed = ChangedPath { path: Ok(path), before: Some("a".into()), after: Some("b".into()) };
+    change_set(&trusted(&base), &old, &new, &[changed]).governed.into_iter().map(|governed| governed.change).collect()
+}
+
+/// A field is a field; every other changed byte is an opaque change, so nothing hides beside a value.
+#[test]
+fn x02_every_other_changed_byte_is_an_opaque_change() {
+    let before = manifest("  replicas: 2\n");
+    let field = |change: &Change| matches!(change, Change::Field(f) if f.field.to_string() == "spec.replicas");
+    let alone = changes(&before, &manifest("  replicas: 3\n"));
+    assert!(alone.len() == 1 && field(&alone[0]), "{alone:?}");
+    let with_comment = changes(&before, &manifest("  replicas: 3\n").replace("# end", "# END"));
+    assert!(
+        with_comment.iter().any(field) && with_comment.iter().any(|c| matches!(c, Change::Opaque(_))),
+        "{with_comment:?}"
+    );
+    let only_comment = changes(&before, &before.replace("# end", "# END"));
+    assert!(matches!(only_comment.as_slice(), [Change::Opaque(_)]), "{only_comment:?}");
+    let unreadable = changes(&before, "a: [");
+    assert!(matches!(unreadable.as_slice(), [Change::Opaque(_)]), "{unreadable:?}");
+    let second_document =
+        changes(&before, &format!("{before}---\nkind: Secret\napiVersion: v1\nmetadata: {{name: x}}\n"));
+    assert!(
+        second_document.iter().any(|c| matches!(c, Change::Object(o) if o.added && o.object.kind == "Secret")),
+        "{second_document:?}"
+    );
+}
+
+/// The first two windows, by the pods' own times: a look that comes late answers the same.
+#[rstest]
+#[case::all_ready_in_time(3, 3, "2026-11-21T11:59:50Z", Outcome::Success)]
+#[case::late_look_same_answer(3, 3, "2026-11-21T11:20:00Z", Outcome::Success)]
+#[case::not_there_yet(2, 2, "2026-11-21T11:59:55Z", Outcome::Pending)]
+#[case::never_there(2, 2, "2026-11-21T11:59:00Z", Outcome::Failure)]
+#[case::pods_missing_yet(3, 2, "2026-11-21T11:59:50Z", Outcome::Pending)]
+#[case::pods_missing(3, 2, "2026-11-21T11:50:00Z", Outcome::Failure)]
+fn b16_first_two_windows(#[case] live: u32, #[case] ready: u32, #[case] merged: &str, #[case] wanted: Outcome) {
+    let observation = observation(live, ready, 50, 20);
+    let facts = Recorder::new(&observation);
+    let windows = Verification::default();
+    let workload = web();
+    let input = VerifyInput {
+        workload: &workload,
+        replicas: 3,
+        merged_at: at(merged),
+        delivery: Delivery::Direct,
+        windows: &windows,
+        from: &observation.from,
+    };
+    assert_eq!(verify_scale(&input, &facts).outcome, wanted, "{:?}", verify_scale(&input, &facts));
+}
+
+/// The ledger takes each event once, however often it is offered (Z4).
+#[test]
+fn z04_the_ledger_takes_an_event_once() {
+    use bpctl_core::ledger::{Entry, Event, append, read};
+    let entry = |pull| Entry {
+        schema_version: 1,
+        id: Digest::of(&("merged", pull)),
+        at: at(NOW),
+        environment: Name::new("staging").unwrap(),
+        blueprint: Name::new("web").unwrap(),
+        correlation: Digest::of("x"),
+        event: Event::Declined { pull },
+    };
+    let files = append(&BTreeMap::new(), &std::collections::BTreeSet::default(), &[entry(1), entry(1), entry(2)]);
+    let (entries, unreadable) = read(files.values().map(Vec::as_slice));
+    assert_eq!((entries.len(), unreadable), (2, 0));
+    let known = entries.iter().map(|entry| entry.id.clone()).collect();
+    assert!(append(&files, &known, &[entry(2)]).is_empty());
+    let (_, unreadable) = read([b"{\"schemaVersion\": 9}\nnot json\n".as_slice()]);
+    assert_eq!(unreadable, 2);
+}

@@ -1,0 +1,182 @@
+//! Heads and bases that move at the worst moment (T22, T23, T24, Z20): a line to the server that does something first.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs as _};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::server::{AUTHOR, BOT, REVIEWER, Shop, ask, branch, told};
+use crate::support::lab;
+
+type Trick = Box<dyn FnOnce() + Send>;
+
+/// The server, behind a line that does something, once, before it passes on the first POST whose path holds a text.
+fn before_post(path: &'static str, trick: impl FnOnce() + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let host = lab("LAB_FORGE_URL").trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let target = host.to_socket_addrs().expect("an address").next().expect("an address");
+    let trick: Arc<Mutex<Option<Trick>>> = Arc::new(Mutex::new(Some(Box::new(trick))));
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let (Ok(mut client), Ok(mut server)) = (client, TcpStream::connect(target)) else { continue };
+            let trick = Arc::clone(&trick);
+            std::thread::spawn(move || {
+                let (mut back, mut front) = (server.try_clone().expect("a copy"), client.try_clone().expect("a copy"));
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut back, &mut front);
+                    let _ = front.shutdown(Shutdown::Both);
+                });
+                let mut buffer = vec![0; 65536];
+                while let Ok(read @ 1..) = client.read(&mut buffer) {
+                    let text = String::from_utf8_lossy(&buffer[..read]);
+                    let line = text.lines().next().unwrap_or_default();
+                    if line.starts_with("POST ") && line.contains(path) {
+                        let once = trick.lock().expect("a trick").take();
+                        if let Some(once) = once {
+                            once();
+                        }
+                    }
+                    if server.write_all(&buffer[..read]).is_err() {
+                        break;
+                    }
+                }
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    address
+}
+
+/// A shop whose backend is proposed and approved, and what somebody pushes at the moment given: a commit and where to.
+fn approved() -> (Shop, u64, String) {
+    let shop = Shop::new();
+    shop.apply();
+    let number = shop.open_of("backend");
+    shop.approve(REVIEWER, number);
+    let head = shop.head(number);
+    shop.fetch(&format!("refs/pull/{number}/head"));
+    (shop, number, head)
+}
+
+/// `bpctl apply` over that line.
+fn apply_over(shop: &Shop, line: &str, code: i32) -> (Value, String) {
+    shop.repo.git(&["remote", "set-url", "origin", &format!("{line}/forge-admin/{}.git", shop.name)]);
+    let ran = shop.bpctl().run(&["apply", "--env", "staging", "-o", "json"]).exits(code);
+    shop.repo.git(&["remote", "set-url", "origin", &shop.address()]);
+    (if code == 0 { ran.json() } else { json!(null) }, ran.stderr)
+}
+
+/// Pushes, from another thread.
+fn pushing(shop: &Shop, who: &str, commit: &str, full_ref: &str) -> impl FnOnce() + Send + 'static + use<> {
+    let refspec = format!("{commit}:{full_ref}");
+    let mut command = shop.repo.git_command(&["push", "-q", &shop.address_of(who), &refspec]);
+    move || assert!(command.output().expect("git starts").status.success(), "pushed")
+}
+
+#[test]
+fn t23_a_head_that_moves_between_judgement_and_merge_is_not_merged() {
+    let (shop, number, head) = approved();
+    let main = shop.fetch("refs/heads/main");
+    let next = shop.commit_on(&head, "deploy/backend.yaml", "replicas: 4", "replicas: 40", "sneak", "a@x.test");
+    let line = before_post("/merge", pushing(&shop, AUTHOR, &next, &format!("refs/heads/{}", branch("backend"))));
+    let (report, _) = apply_over(&shop, &line, 0);
+    assert_eq!(shop.pull(number)["merged"], false, "{:?}", told(&report));
+    assert_eq!(shop.fetch("refs/heads/main"), main);
+    assert!(told(&report).iter().any(|line| line.contains("moved while it was judged")), "{:?}", told(&report));
+    // Judged again: the approval was for something else.
+    let report = shop.apply();
+    assert_eq!(shop.pull(number)["merged"], false, "{:?}", told(&report));
+    assert_eq!(shop.refusals(number), ["forge-reviewer: the changes are no longer those that were looked at"]);
+}
+
+#[test]
+fn t24_a_base_that_moves_between_judgement_and_merge_is_judged_again() {
+    let (shop, number, _) = approved();
+    let main = shop.fetch("refs/heads/main");
+    // Other rules: the backend is frozen to its size.
+    let next = shop.commit_on(
+        &main,
+        "blueprints/backend/blueprint.yaml",
+        "[delete, scale_to_zero]",
+        "[delete, scale_to_zero, scale_beyond_limits]",
+        "freeze",
+        "a@x.test",
+    );
+    let line = before_post("/statuses/", pushing(&shop, AUTHOR, &next, "refs/heads/main"));
+    let (report, _) = apply_over(&shop, &line, 0);
+    assert_eq!(shop.pull(number)["merged"], false, "{:?}", told(&report));
+    assert_eq!(shop.fetch("refs/heads/main"), next);
+    assert!(told(&report).iter().any(|line| line.contains("moved while it was judged")), "{:?}", told(&report));
+    shop.apply();
+    let judged = shop.judge(number);
+    assert_eq!(
+        (&judged["tier"], &judged["conclusion"], &judged["judgedBy"]),
+        (&json!("forbidden"), &json!("failure"), &json!(next)),
+        "{judged}"
+    );
+    assert_eq!(shop.verdict(&shop.head(number)).0, "failure");
+}
+
+#[test]
+fn z20_a_base_that_moves_within_the_merge_is_seen_afterwards() {
+    let (shop, number, _) = approved();
+    let main = shop.fetch("refs/heads/main");
+    let next = shop.commit_on(&main, "deploy/backend-canary.yaml", "replicas: 0", "replicas: 1", "canary", "a@x.test");
+    let line = before_post("/merge", pushing(&shop, AUTHOR, &next, "refs/heads/main"));
+    let (_, said) = apply_over(&shop, &line, 1);
+    // Gitea pins the head and not the base: it lands, and it is said.
+    assert_eq!(shop.pull(number)["merged"], true);
+    assert!(said.contains("landed another tree than the one that was permitted"), "{said}");
+    // It is written down all the same, and the next run goes on.
+    let audit = shop.bpctl().run(&["audit", "--env", "staging"]).exits(0);
+    assert!(audit.stdout.contains(&format!("merged     #{number}")), "{}", audit.stdout);
+    shop.apply();
+}
+
+#[test]
+fn t22_names_are_never_options() {
+    let shop = Shop::new();
+    let base = shop.repo.git(&["rev-parse", "main"]).trim().to_owned();
+    let ran = shop.repo.folder.path().join("ran");
+    let names = [
+        format!("--upload-pack=touch${{IFS}}{}", ran.display()),
+        "--output=x".to_owned(),
+        "bpctl/staging/--exec=x/scale".to_owned(),
+        "$(touch${IFS}x)".to_owned(),
+    ];
+    let mut numbers = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        let head = shop.commit_on(
+            &base,
+            "deploy/backend.yaml",
+            "replicas: 3",
+            &format!("replicas: {}", i + 5),
+            name,
+            "a@x.test",
+        );
+        let path = format!("/repos/forge-admin/{}/pulls", shop.name);
+        let pushed = shop
+            .repo
+            .git_command(&["push", "-q", &shop.address_of(BOT), &format!("{head}:refs/heads/{name}")])
+            .output();
+        if pushed.expect("git starts").status.success() {
+            let (status, pull) = ask(BOT, "POST", &path, &json!({ "head": name, "base": "main", "title": name }));
+            if status == 201 {
+                numbers.extend(pull["number"].as_u64());
+            }
+        }
+    }
+    assert!(!numbers.is_empty(), "the server takes none of these names");
+    for number in numbers {
+        let judged = shop.judge(number);
+        assert_eq!(judged["tier"], "requires_approval", "{judged}");
+    }
+    shop.apply();
+    assert!(!ran.exists() && !shop.repo.path().join("x").exists());
+    // A base of such a name is one that does not exist.
+    shop.repo.replace("bpctl.yaml", "base: main", "base: --upload-pack=touch");
+    let ran = shop.bpctl().run(&["apply", "--env", "staging"]).exits(1);
+    assert!(!ran.stderr.contains("usage:"), "{}", ran.stderr);
+}

@@ -1,0 +1,128 @@
+//! The story, told on a server.
+
+use serde_json::json;
+
+use super::server::{BOT, REVIEWER, Shop, branch, told};
+
+#[test]
+fn what_is_allowed_is_merged_and_what_needs_a_person_waits_for_one() {
+    let shop = Shop::new();
+    let before = shop.repo.git(&["rev-parse", "HEAD", "--symbolic-full-name", "--branches"]);
+    let report = shop.apply();
+    let pulls = shop.pulls();
+    assert_eq!(pulls.len(), 2, "{report}");
+    let waits = shop.open_of("backend");
+    let merged = shop.pull(3 - waits);
+    assert_eq!(merged["head"]["label"], branch("frontend").as_str());
+    assert_eq!((&merged["merged"], &merged["merged_by"]["login"]), (&json!(true), &json!("forge-bot")), "{report}");
+    assert_eq!(merged["user"]["login"], "forge-bot");
+
+    // The head that was judged is the second parent, and nothing but what was proposed landed.
+    let main = shop.fetch("refs/heads/main");
+    assert_eq!(merged["merge_commit_sha"], main.as_str());
+    assert_eq!(shop.repo.git(&["rev-parse", &format!("{main}^2")]).trim(), merged["head"]["sha"]);
+    assert_eq!(shop.repo.git(&["diff", "--name-only", &format!("{main}^1"), &main]).trim(), "deploy/frontend.yaml");
+    let text = shop.repo.git(&["show", &format!("{main}:deploy/frontend.yaml")]);
+    assert!(text.contains("replicas: 3"), "{text}");
+
+    // The other waits: its check says so, the judge says so, and the person whom the blueprint names was asked.
+    let head = shop.head(waits);
+    let (state, says) = shop.verdict(&head);
+    assert_eq!(state, "pending", "{says}");
+    assert!(says.contains("needs approval") && says.contains("forge-reviewer"), "{says}");
+    let judged = shop.bpctl().run(&["judge", &waits.to_string(), "--env", "staging"]).exits(6);
+    assert!(judged.stdout.contains("no approval counts yet; it needs one by forge-reviewer"), "{}", judged.stdout);
+    assert!(judged.stdout.contains("bpctl does not merge it"), "{}", judged.stdout);
+    let asked = shop.pull(waits);
+    assert_eq!(asked["requested_reviewers"][0]["login"], "forge-reviewer", "{asked}");
+    assert_eq!(
+        shop.server_refs("refs/heads/bpctl"),
+        ["refs/heads/bpctl-ledger/staging", &format!("refs/heads/{}", branch("backend"))]
+    );
+
+    // Again, and nothing happens.
+    let again = shop.apply();
+    assert_eq!(shop.pulls().len(), 2, "{again}");
+    assert_eq!(shop.fetch("refs/heads/main"), main);
+
+    // Commits are read, the clone is not touched; the recorded cluster alone took the delivery.
+    assert_eq!(shop.repo.git(&["rev-parse", "HEAD", "--symbolic-full-name", "--branches"]), before);
+    let changed = shop.repo.git(&["status", "--porcelain"]);
+    assert!(changed.lines().all(|line| line.contains(" clusters/staging/")), "{changed}");
+    assert_eq!(shop.repo.refs("refs/heads"), ["refs/heads/main"]);
+
+    // A person approves; the next pass merges exactly what was looked at.
+    shop.review(REVIEWER, waits, "APPROVED", &head);
+    let report = shop.apply();
+    let landed = shop.pull(waits);
+    assert_eq!((&landed["merged"], &landed["merged_by"]["login"]), (&json!(true), &json!("forge-bot")), "{report}");
+    let main = shop.fetch("refs/heads/main");
+    assert_eq!(shop.repo.git(&["rev-parse", &format!("{main}^2")]).trim(), head);
+    assert!(told(&report).iter().any(|line| line.contains("needs approval, given by 1 person")), "{report}");
+    assert_eq!(shop.verdict(&head).0, "success");
+    assert_eq!(shop.server_refs("refs/heads/bpctl/"), Vec::<String>::new());
+
+    // The account of it.
+    let audit = shop.bpctl().run(&["audit", "--env", "staging"]).exits(0);
+    let number = format!("#{waits}");
+    for wanted in ["decided", "proposed", "merged", "approved by forge-reviewer", number.as_str()] {
+        assert!(audit.stdout.contains(wanted), "{wanted} in\n{}", audit.stdout);
+    }
+    assert_eq!(audit.stdout.lines().filter(|line| line.contains(" merged ")).count(), 2, "{}", audit.stdout);
+    let verdicts = shop.api(BOT, "GET", &format!("/statuses/{main}"), json!(null), 200);
+    assert!(
+        verdicts.as_array().expect("a list").iter().any(|status| status["context"] == "bpctl/verify-staging"),
+        "{verdicts}"
+    );
+}
+
+#[test]
+fn a_pull_request_that_a_person_closed_is_a_no_until_something_changes() {
+    let shop = Shop::new();
+    shop.apply();
+    let number = shop.open_of("backend");
+    shop.api(REVIEWER, "PATCH", &format!("/pulls/{number}"), json!({ "state": "closed" }), 201);
+    let report = shop.apply();
+    assert_eq!(shop.pulls().len(), 2, "{report}");
+    assert!(told(&report).iter().any(|line| line.starts_with("backend: not proposed: a person closed")), "{report}");
+    // Also for another clone, without the ledger and with the branch gone.
+    for name in ["bpctl-ledger/staging".to_owned(), branch("backend")] {
+        shop.api(REVIEWER, "DELETE", &format!("/branches/{}", name.replace('/', "%2F")), json!(null), 204);
+    }
+    let clone = shop.another_clone();
+    super::server::bpctl(&clone).run(&["apply", "--env", "staging"]).exits(0);
+    assert_eq!(shop.pulls().len(), 2);
+
+    // Rules that do not touch it make it no other question; another maximum does.
+    let base = shop.fetch("refs/heads/main");
+    let next = shop.commit_on(
+        &base,
+        "blueprints/backend/blueprint.yaml",
+        "minimum: 100m",
+        "minimum: 110m",
+        "tune",
+        "a@x.test",
+    );
+    shop.push(REVIEWER, &format!("{next}:refs/heads/main"));
+    super::server::bpctl(&clone).run(&["apply", "--env", "staging"]).exits(0);
+    assert_eq!(shop.pulls().len(), 2, "the same change is the same question");
+    let other = shop.commit_on(
+        &next,
+        "blueprints/backend/blueprint.yaml",
+        "max_replicas: 3 ",
+        "max_replicas: 4 ",
+        "more",
+        "a@x.test",
+    );
+    shop.push(REVIEWER, &format!("{other}:refs/heads/main"));
+    super::server::bpctl(&clone).run(&["apply", "--env", "staging"]).exits(0);
+    assert_eq!(shop.pull(3)["merged"], true, "within the new maximum");
+}
+
+#[test]
+fn without_a_token_nothing_is_proposed_and_the_way_out_is_told() {
+    let shop = Shop::new();
+    let ran = shop.repo.run(&["apply", "--env", "staging"]).exits(1);
+    assert!(ran.stderr.contains("BPCTL_TOKEN"), "{}", ran.stderr);
+    assert_eq!(shop.pulls().len(), 0);
+}
