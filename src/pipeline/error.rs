@@ -65,9 +65,10 @@ impl PipelineError {
     /// What the other side said, as outside text.
     pub fn said(&self) -> Option<&Untrusted> {
         match self {
-            Self::Forge(ForgeError::Refused { said, .. })
-            | Self::Git(GitError::Program { said, .. })
-            | Self::Forge(ForgeError::Git { source: GitError::Program { said, .. }, .. }) => Some(said),
+            Self::Git(GitError::Program { said, .. })
+            | Self::Forge(
+                ForgeError::Refused { said, .. } | ForgeError::Git { source: GitError::Program { said, .. }, .. },
+            ) => Some(said),
             Self::Cluster(error) => error.said(),
             _ => None,
         }
