@@ -321,7 +321,9 @@ impl Pass<'_> {
         let head = match self.effects.create_branch(&branch, &commit).await? {
             Created::Created => commit,
             Created::Exists(other) => {
-                let Some(head) = self.adopt(&branch, &other, &commit, (&blueprint, &wanted), base).await? else {
+                let Some(head) =
+                    self.adopt(&branch, &other, &commit, (&blueprint, &proposal.title, &wanted), base).await?
+                else {
                     return Ok(false);
                 };
                 head
@@ -380,7 +382,7 @@ impl Pass<'_> {
         branch: &BranchName,
         other: &str,
         commit: &str,
-        (item, wanted): (&Name, &Digest),
+        (item, title, wanted): (&Name, &str, &Digest),
         base: &Base,
     ) -> Result<Option<String>, PipelineError> {
         let forge = self.session.forge.reading();
@@ -392,11 +394,11 @@ impl Pass<'_> {
         let theirs = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, other)
             .ok()
             .map(|set| set.hash());
-        if theirs.as_ref() == Some(wanted) {
-            // The same change: the open pull request stands; one that was never opened is opened now.
-            return Ok(open.is_none().then(|| other.to_owned()));
-        }
+        let same = theirs.as_ref() == Some(wanted);
         if let Some(open) = open {
+            if same && open.title.raw() == title {
+                return Ok(None); // it stands, whatever base it was made on
+            }
             let facts = forge.pull(open.number).await?;
             let me = forge.identity().await?;
             let untouched = matches!(&facts.last_pusher, Known::Known(pusher) if pusher.id == me.id)
@@ -404,10 +406,15 @@ impl Pass<'_> {
             if !untouched {
                 return Ok(None); // a person's push or review: the machine stops changing it
             }
+        } else if same {
+            return Ok(Some(other.to_owned())); // it was never opened
         } else if self.is_anothers(branch, other).await? {
             let told = format!("not proposed: somebody else's work is on {branch}");
             self.step(item, told, Some(format!("git branch -m {branch} ANOTHER-NAME")));
             return Ok(None);
+        }
+        if same {
+            return Ok(Some(other.to_owned())); // moved, and killed before its title said so
         }
         let moved = self.effects.update_branch(branch, other, commit).await? == Swapped::Swapped;
         Ok(moved.then(|| commit.to_owned()))

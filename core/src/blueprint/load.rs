@@ -141,16 +141,8 @@ impl OwnFiles {
     /// Parses the workspace and everything in the blueprints' folder.
     pub fn read(files: &Files) -> Result<Self, Box<Diagnostic>> {
         let workspace = load_workspace(files)?;
-        let mut documents = Vec::new();
-        for (path, file) in files.below(&workspace.value.blueprints) {
-            if is_yaml(path) {
-                let parsed = match file {
-                    File::Blob(blob) => yaml::parse(path.as_str(), &blob.bytes, Kind::Own),
-                    File::Refused(why) => Err(Box::new(refused(path, why))),
-                };
-                documents.push((path.clone(), parsed));
-            }
-        }
+        let own = files.below(&workspace.value.blueprints).filter(|(path, _)| is_yaml(path));
+        let documents = parse_all(&own.collect::<Vec<_>>(), Kind::Own);
         Ok(Self { workspace, documents })
     }
 
@@ -163,6 +155,23 @@ impl OwnFiles {
         sources.dedup();
         sources
     }
+}
+
+/// Parses files, in their order.
+fn parse_all(files: &[(&RepoPath, &File)], kind: Kind) -> Vec<(RepoPath, Parsed)> {
+    let mut answers: BTreeMap<&RepoPath, Parsed> = BTreeMap::new();
+    let mut blobs = Vec::new();
+    for (path, file) in files {
+        match file {
+            File::Blob(blob) => blobs.push((*path, &*blob.bytes)),
+            File::Refused(why) => {
+                answers.insert(path, Err(Box::new(refused(path, why))));
+            }
+        }
+    }
+    let named: Vec<(&str, &[u8])> = blobs.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect();
+    answers.extend(blobs.iter().map(|(path, _)| *path).zip(yaml::parse_many(&named, kind)));
+    answers.into_iter().map(|(path, parsed)| (path.clone(), parsed)).collect()
 }
 
 /// Whether a file's name says YAML.
@@ -195,12 +204,12 @@ impl Catalog {
             catalog.blueprints.values().map(|b| b.value.spec.target.source.clone()).collect();
         sources.sort();
         sources.dedup();
-        for source in sources {
-            for (path, file) in files.below(&source) {
-                if is_yaml(path) && !path.is_within(&folder) {
-                    catalog.read_manifests(path, file);
-                }
-            }
+        let mut found: BTreeMap<&RepoPath, &File> = BTreeMap::new();
+        for source in &sources {
+            found.extend(files.below(source).filter(|(path, _)| is_yaml(path) && !path.is_within(&folder)));
+        }
+        for (path, parsed) in parse_all(&found.into_iter().collect::<Vec<_>>(), Kind::Manifest) {
+            catalog.read_manifests(path, parsed);
         }
         catalog
     }
@@ -248,30 +257,18 @@ impl Catalog {
         Ok(())
     }
 
-    fn read_manifests(&mut self, path: &RepoPath, file: &File) {
-        if self.manifests.contains_key(path) {
-            return;
-        }
-        let documents = match file {
-            File::Refused(why) => {
-                self.diagnostics.push(refused(path, why));
-                return;
-            }
-            File::Blob(blob) => match yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) {
-                Ok(documents) => documents,
-                Err(diagnostic) => {
-                    self.diagnostics.push(*diagnostic);
-                    return;
-                }
-            },
+    fn read_manifests(&mut self, path: RepoPath, parsed: Parsed) {
+        let documents = match parsed {
+            Ok(documents) => documents,
+            Err(diagnostic) => return self.diagnostics.push(*diagnostic),
         };
-        let manifests: Vec<Manifest> = documents.into_iter().filter_map(|document| manifest(path, document)).collect();
+        let manifests: Vec<Manifest> = documents.into_iter().filter_map(|document| manifest(&path, document)).collect();
         for (position, manifest) in manifests.iter().enumerate() {
             let o = &manifest.object;
             let key = (o.api_version.clone(), o.kind.clone(), o.name.clone());
             self.by_object.entry(key).or_default().push((path.clone(), position));
         }
-        self.manifests.insert(path.clone(), manifests);
+        self.manifests.insert(path, manifests);
     }
 
     /// The manifest of an object at or below a source. A manifest without a namespace goes to the blueprint's.

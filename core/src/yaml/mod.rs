@@ -17,5 +17,5 @@ mod write;
 
 pub use edit::{Edit, EditRefused, Scalar, apply};
 pub use node::{Document, Entry, Node, Value};
-pub use reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse};
+pub use reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_many};
 pub use typed::from_node;
