@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
 use crate::pipeline::apply::{ApplyOptions, ApplyReport, apply};
-use crate::pipeline::{Effects, connect_cluster, plan, work_tree};
+use crate::pipeline::{Effects, connect_cluster, plan, work_tree_workspace};
 use crate::runtime::Exit;
 
 /// Arguments of `apply`.
@@ -70,8 +70,8 @@ pub struct VerifiedOutput {
 /// Runs the command.
 pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
     let session = session(global).await?;
-    let catalog = work_tree(&session.repository)?.catalog;
-    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let workspace = work_tree_workspace(&session.repository)?;
+    let environment = plan::choose_environment(&workspace, args.environment.environment.as_deref())?;
     let tip = session.forge.reading().base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
     // The cluster is the base's: `apply` reads commits only.
     let (_, rules) = crate::pipeline::base_tree(&session.repository, &tip)?;

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
-use crate::pipeline::{ledger, plan, work_tree};
+use crate::pipeline::{ledger, plan, work_tree_workspace};
 use crate::runtime::{self, Exit};
 
 /// Arguments of `audit`.
@@ -45,8 +45,8 @@ pub struct AuditOutput {
 /// Runs the command.
 pub async fn run(global: &Global, args: &AuditArgs, output: &Output) -> Result<Exit, CommandError> {
     let session = session(global).await?;
-    let catalog = work_tree(&session.repository)?.catalog;
-    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let workspace = work_tree_workspace(&session.repository)?;
+    let environment = plan::choose_environment(&workspace, args.environment.environment.as_deref())?;
     let loaded = ledger::load(&session.repository, session.forge.reading(), &environment).await?;
     let from = args.since.before(runtime::now());
     let wanted = |entry: &Entry| {

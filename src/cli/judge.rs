@@ -10,7 +10,7 @@ use bpctl_core::render::{self, sink};
 use clap::Args;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
-use crate::pipeline::{Effects, PipelineError, base_tree, connect_cluster, observe, plan, pulls, work_tree};
+use crate::pipeline::{Effects, PipelineError, base_tree, connect_cluster, observe, plan, pulls, work_tree_workspace};
 use crate::runtime::Exit;
 
 /// Arguments of `judge`.
@@ -31,8 +31,8 @@ pub struct JudgeArgs {
 /// Runs the command.
 pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<Exit, CommandError> {
     let session = session(global).await?;
-    let catalog = work_tree(&session.repository)?.catalog;
-    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let workspace = work_tree_workspace(&session.repository)?;
+    let environment = plan::choose_environment(&workspace, args.environment.environment.as_deref())?;
     let forge = session.forge.reading();
     let failed = PipelineError::from;
     let tip = forge.base_tip().await.map_err(failed)?;

@@ -27,7 +27,7 @@ pub use error::CommandError;
 pub use output::Output;
 
 use crate::git::Repository;
-use crate::pipeline::{Session, SessionOptions, work_tree};
+use crate::pipeline::{Session, SessionOptions, work_tree_workspace};
 use crate::runtime::{self, Exit};
 
 /// Plan, judge and propose Kubernetes changes from versioned blueprints.
@@ -175,7 +175,7 @@ async fn session(global: &Global) -> Result<Session, CommandError> {
 
 async fn session_with(global: &Global, options: SessionOptions) -> Result<Session, CommandError> {
     let repository = repository(global)?;
-    let workspace: Workspace = work_tree(&repository)?.catalog.workspace.value;
+    let workspace: Workspace = work_tree_workspace(&repository)?;
     let folder = repository.work_tree().unwrap_or(repository.path()).to_owned();
     let options =
         SessionOptions { token: options.token.or_else(|| runtime::secret(&["BPCTL_TOKEN", "GITEA_TOKEN"])), ..options };

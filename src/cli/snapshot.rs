@@ -25,7 +25,7 @@ pub struct SnapshotArgs {
 pub async fn run(global: &Global, args: &SnapshotArgs, output: &Output) -> Result<Exit, CommandError> {
     let repository = repository(global)?;
     let catalog = work_tree(&repository)?.catalog;
-    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let environment = plan::choose_environment(&catalog.workspace.value, args.environment.environment.as_deref())?;
     let mut place = plan::place(&catalog, &environment)?.clone();
     if let Some(context) = &args.context {
         place.cluster = ClusterSource { context: Some(context.clone()), ..ClusterSource::default() };

@@ -5,7 +5,7 @@ use bpctl_core::verify::Outcome;
 use clap::Args;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
-use crate::pipeline::{base_tree, connect_cluster, observe, plan, verify, work_tree};
+use crate::pipeline::{base_tree, connect_cluster, observe, plan, verify, work_tree_workspace};
 use crate::runtime::{self, Exit};
 
 /// Arguments of `verify`.
@@ -24,8 +24,8 @@ pub struct VerifyArgs {
 /// Runs the command: it looks and says; `apply` writes the outcome down.
 pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<Exit, CommandError> {
     let session = session(global).await?;
-    let catalog = work_tree(&session.repository)?.catalog;
-    let environment = plan::choose_environment(&catalog, args.environment.environment.as_deref())?;
+    let workspace = work_tree_workspace(&session.repository)?;
+    let environment = plan::choose_environment(&workspace, args.environment.environment.as_deref())?;
     let forge = session.forge.reading();
     let tip = forge.base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
     let (_, rules) = base_tree(&session.repository, &tip)?;

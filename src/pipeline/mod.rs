@@ -20,4 +20,4 @@ pub use effects::{Call, CallRecord, Effects};
 pub use error::PipelineError;
 pub use observe::{ClusterEdge, Observed, connect_cluster, observe};
 pub use session::{ForgeAccess, Session, SessionOptions};
-pub use tree::{Tree, base_tree, desired_tree, work_tree};
+pub use tree::{Tree, base_tree, desired_tree, work_tree, work_tree_workspace};

@@ -1,6 +1,6 @@
 //! `plan`: what differs, judged. Reads only; read-only credentials suffice.
 
-use bpctl_core::blueprint::{Catalog, Environment};
+use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Name, Proposed, Trusted};
 use bpctl_core::plan::{Plan, PlanInput, build};
 
@@ -15,9 +15,9 @@ pub struct Planned {
     pub tree: Tree,
 }
 
-/// The environment of this name, of a catalog's workspace; the only one, where none is named.
-pub fn choose_environment(catalog: &Catalog, named: Option<&str>) -> Result<Name, PipelineError> {
-    let environments = &catalog.workspace.value.environments;
+/// The environment of this name, of a workspace; the only one, where none is named.
+pub fn choose_environment(workspace: &Workspace, named: Option<&str>) -> Result<Name, PipelineError> {
+    let environments = &workspace.environments;
     let names = || environments.keys().map(Name::as_str).collect::<Vec<_>>().join(", ");
     match named.filter(|text| !text.is_empty()) {
         Some(text) => environments.keys().find(|name| name.as_str() == text).cloned().ok_or_else(|| {
@@ -57,9 +57,9 @@ pub fn whole(catalog: &Catalog) -> Result<(), PipelineError> {
 pub async fn plan(session: &Session, named: Option<&str>) -> Result<Planned, PipelineError> {
     let (tree, desired) = tree::desired_tree(&session.repository)?;
     whole(&tree.catalog)?;
-    let environment = choose_environment(&tree.catalog, named)?;
+    let environment = choose_environment(&tree.catalog.workspace.value, named)?;
     let tip = session.forge.reading().base_tip().await?;
-    let rules = tree::rules_beside(&session.repository, &tip, &tree)?;
+    let rules = tree::rules_beside(&session.repository, &tip, &tree, desired.commit())?;
     // Where clusters and Prometheus are decides whom credentials are shown to: base says that, never a proposal.
     let place = place(rules.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;

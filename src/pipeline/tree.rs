@@ -39,13 +39,27 @@ pub fn base_tree(repository: &Repository, tip: &BaseTip) -> Result<(Files, Trust
     Ok((tree.files, Trusted::from_base(tip, tree.catalog)))
 }
 
-/// The same, without parsing twice where the tree at hand is the base's.
-pub fn rules_beside(repository: &Repository, tip: &BaseTip, other: &Tree) -> Result<Trusted<Catalog>, PipelineError> {
+/// The same, without reading or parsing twice where the tree at hand is the base's; `commit` is the commit that it is, where it is one.
+pub fn rules_beside(
+    repository: &Repository,
+    tip: &BaseTip,
+    other: &Tree,
+    commit: Option<&str>,
+) -> Result<Trusted<Catalog>, PipelineError> {
+    if commit == Some(tip.commit()) {
+        return Ok(Trusted::from_base(tip, other.catalog.clone()));
+    }
     let files = repository.read_tree(tip.commit(), &other.wanted)?;
     if same(&files, &other.files) {
         return Ok(Trusted::from_base(tip, other.catalog.clone()));
     }
     Ok(base_tree(repository, tip)?.1)
+}
+
+/// The work tree's workspace alone.
+pub fn work_tree_workspace(repository: &Repository) -> Result<Workspace, PipelineError> {
+    let path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
+    Ok(load_workspace(&repository.read_work_tree(&path)?)?.value)
 }
 
 /// What is planned at a desk: the work tree; with the commit it is, where nothing is uncommitted.

@@ -129,3 +129,32 @@ fn the_tour_tells_its_story() {
         assert!(told.contains(line), "{line:?} is missing in:\n{told}");
     }
 }
+
+/// Every test that the requirements name exists.
+#[test]
+fn requirements_name_tests_that_exist() {
+    fn collect(folder: &Path, text: &mut String) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                collect(&path, text);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                text.push_str(&std::fs::read_to_string(&path).expect("a file"));
+            }
+        }
+    }
+    let mut code = String::new();
+    for folder in ["src", "core/src", "core/tests", "tests/it"] {
+        collect(&root().join(folder), &mut code);
+    }
+    let page = std::fs::read_to_string(root().join("docs/REQUIREMENTS.md")).expect("the page");
+    let mut named = 0;
+    for row in page.lines().filter(|line| line.starts_with("| ")) {
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap_or_default();
+        for name in tests.split('`').skip(1).step_by(2) {
+            named += 1;
+            assert!(code.contains(&format!("fn {name}(")), "{name} is no test any more: {row}");
+        }
+    }
+    assert!(named > 40, "{named}");
+}

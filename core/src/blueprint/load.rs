@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Blueprint, Policy, Workspace};
 use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan};
@@ -63,17 +64,17 @@ pub struct Manifest {
     pub document: Document,
 }
 
-/// Everything that a tree says, read.
+/// Everything that a tree says, read. Cheap to clone: what is large is shared.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     /// The workspace.
     pub workspace: Located<Workspace>,
     /// Blueprints, by name.
-    pub blueprints: BTreeMap<Name, Located<Blueprint>>,
+    pub blueprints: BTreeMap<Name, Arc<Located<Blueprint>>>,
     /// Policies, by name.
     pub policies: BTreeMap<Name, Located<Policy>>,
     /// Objects by the file that declares them.
-    pub manifests: BTreeMap<RepoPath, Vec<Manifest>>,
+    pub manifests: BTreeMap<RepoPath, Arc<Vec<Manifest>>>,
     /// Which object stands where: path and position in its list.
     by_object: BTreeMap<(String, String, String), Vec<(RepoPath, usize)>>,
     /// What could not be read. Not empty: parts of the catalog are missing.
@@ -242,7 +243,7 @@ impl Catalog {
         if let Some(first) = self.blueprints.get(&name) {
             return Err(Box::new(twice("blueprint", &name, first, &located)));
         }
-        self.blueprints.insert(name, located);
+        self.blueprints.insert(name, Arc::new(located));
         Ok(())
     }
 
@@ -268,7 +269,7 @@ impl Catalog {
             let key = (o.api_version.clone(), o.kind.clone(), o.name.clone());
             self.by_object.entry(key).or_default().push((path.clone(), position));
         }
-        self.manifests.insert(path, manifests);
+        self.manifests.insert(path, Arc::new(manifests));
     }
 
     /// The manifest of an object at or below a source. A manifest without a namespace goes to the blueprint's.

@@ -121,7 +121,12 @@ pub fn change_set(rules: &Trusted<Catalog>, base: &Files, head: &Files, paths: &
             || path.as_str() == WORKSPACE_FILE
             || catalog.workspace.value.local.allowed_signers.as_ref() == Some(path);
         let owners: Vec<&Located<Blueprint>> =
-            catalog.blueprints.values().filter(|b| path.is_within(&b.value.spec.target.source)).collect();
+            catalog
+                .blueprints
+                .values()
+                .map(std::convert::AsRef::as_ref)
+                .filter(|b| path.is_within(&b.value.spec.target.source))
+                .collect();
         if !own && owners.is_empty() {
             set.ungoverned.insert(path.as_str().into(), changed.after.clone());
             continue;

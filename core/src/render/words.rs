@@ -34,10 +34,18 @@ pub fn change(item: &PlanItem) -> String {
         }
         Action::Reconcile(reconcile) => match (&item.finding, reconcile.fields.len()) {
             (Finding::Absent { object }, _) => format!("create {object}"),
-            (_, 1) => "1 field".into(),
+            (_, 1) => replicas(&reconcile.fields[0]).unwrap_or_else(|| "1 field".into()),
             (_, fields) => format!("{fields} fields"),
         },
     }
+}
+
+/// `replicas 1 → 0`, where that is the one field. Numbers need no sink.
+fn replicas(field: &crate::action::RevertedField) -> Option<String> {
+    let number = |value: &Option<Json>| value.as_ref().and_then(Json::as_u64);
+    let named = field.field.is_keys(&["spec", "replicas"]);
+    named.then_some(())?;
+    Some(format!("replicas {} → {}", number(&field.from)?, number(&field.to)?))
 }
 
 /// Why, with its numbers.

@@ -68,6 +68,6 @@ fn variants(catalog: &Catalog) -> impl Iterator<Item = Cow<'_, super::Located<su
         let environments: Vec<&Name> = blueprint.value.environments.keys().collect();
         let overridden =
             environments.into_iter().filter_map(|name| catalog.blueprint(&blueprint.value.metadata.name, name));
-        std::iter::once(Cow::Borrowed(blueprint)).chain(overridden)
+        std::iter::once(Cow::Borrowed(&**blueprint)).chain(overridden)
     })
 }
