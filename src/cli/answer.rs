@@ -14,7 +14,10 @@ use crate::runtime::Exit;
 pub struct AnswerArgs {
     /// The pull request's number
     number: u64,
-    /// Why, for the audit trail
+    /// The commit that you looked at; the answer is refused where the pull request has moved on
+    #[arg(long, value_name = "COMMIT", env = "BPCTL_HEAD")]
+    head: Option<String>,
+    /// Why: it is kept with the answer
     #[arg(short, long, default_value = "", env = "BPCTL_MESSAGE")]
     message: String,
     /// The SSH private key (ed25519, OpenSSH format) that signs the answer
@@ -32,6 +35,13 @@ pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: An
     let session = session_with(global, options).await?;
     let forge = session.forge.reading();
     let pull = forge.pull(args.number).await.map_err(PipelineError::from)?;
+    if let Some(seen) = args.head.as_ref().filter(|seen| seen.len() < 7 || !pull.head.starts_with(seen.as_str())) {
+        let now = pull.head.get(..7).unwrap_or_default();
+        return Err(CommandError::told(
+            format!("the pull request is at {now} now, not at {seen}"),
+            format!("look at it again: bpctl judge {}", args.number),
+        ));
+    }
     let effects = Effects::new(session.forge.writing()?, None, false);
     effects.answer(args.number, &pull.head, answer, &args.message).await?;
     let url = forge.pull_url(args.number);

@@ -52,7 +52,8 @@ impl CommandError {
 
     /// `error: … cause: … hint: …`
     pub fn render(&self) -> String {
-        let mut text = format!("error: {}\n", self.message);
+        let line = |text: &str| sink::terminal(&Untrusted::new(text));
+        let mut text = format!("error: {}\n", line(&self.message));
         for cause in &self.causes {
             text.push_str(&format!("  cause: {cause}\n"));
         }

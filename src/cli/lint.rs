@@ -76,7 +76,7 @@ pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, Co
                     plural(warnings, "warning", "warnings")
                 ),
             });
-            output.data(&text);
+            output.raw(&text);
             if let Some(first) = linted.diagnostics.first() {
                 output.talk(&format!("hint: bpctl explain {}", first.code));
             }

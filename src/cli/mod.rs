@@ -56,9 +56,6 @@ pub struct Global {
     /// Say less: no progress, no hints
     #[arg(short, long, global = true, env = "BPCTL_QUIET", value_parser = flag())]
     pub quiet: bool,
-    /// Say more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, env = "BPCTL_VERBOSE")]
-    pub verbose: u8,
     /// No colour (so does `NO_COLOR`)
     #[arg(long, global = true, env = "BPCTL_NO_COLOR", value_parser = flag())]
     pub no_color: bool,

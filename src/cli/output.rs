@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 
 use bpctl_core::model::Diagnostic;
+use bpctl_core::render::sink;
 
 use super::{CommandError, Global, diagnostics};
 use crate::runtime;
@@ -24,6 +25,11 @@ impl Output {
 
     /// Data, to stdout. A reader that went away is no error.
     pub fn data(&self, text: &str) {
+        self.raw(&sink::page(text));
+    }
+
+    /// Data that may hold colours: excerpts, whose text was tamed where they were made.
+    pub fn raw(&self, text: &str) {
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes());
         if !text.ends_with('\n') {
@@ -36,13 +42,13 @@ impl Output {
     pub fn json<T: serde::Serialize>(&self, value: &T) {
         let text = serde_json::to_string_pretty(value)
             .unwrap_or_else(|error| format!("{{\"error\":{:?}}}", error.to_string()));
-        self.data(&bpctl_core::render::sink::json(&text));
+        self.data(&sink::json(&text));
     }
 
     /// Talk, to stderr, unless `--quiet`.
     pub fn talk(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", sink::page(text));
         }
     }
 
@@ -57,7 +63,7 @@ impl Output {
         if let Some(diagnostic) = error.diagnostic() {
             text.push_str(&diagnostics::render(std::slice::from_ref(diagnostic), self.color, self.width));
         } else {
-            text.push_str(&error.render());
+            text.push_str(&sink::page(&error.render()));
         }
         let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
     }

@@ -68,7 +68,19 @@ impl LiveCluster {
                 Some(file) => (Kubeconfig::read_from(file), format!("the kubeconfig {}", file.display())),
                 None => (Kubeconfig::read(), "the kubeconfig".into()),
             };
-            let kubeconfig = kubeconfig.map_err(|error| failed(format!("read {file}"), error.into()))?;
+            // The parser's own message quotes the lines, and a line may hold a token (T38).
+            let kubeconfig = kubeconfig.map_err(|error| {
+                let place = error.to_string();
+                let place: String = place.split_once("line ").map_or_else(String::new, |(_, rest)| {
+                    rest.chars().take_while(|c| c.is_ascii_digit() || " column".contains(*c)).collect()
+                });
+                let why = match error {
+                    kube::config::KubeconfigError::ReadConfig(source, _) => source.to_string(),
+                    _ if place.is_empty() => "it is no kubeconfig".into(),
+                    _ => format!("it is no kubeconfig: see line {}", place.trim()),
+                };
+                failed(format!("read {file}"), why.into())
+            })?;
             let context = options.context.or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
             let attempt = format!("use context {context} of {file}");
             let choice = KubeConfigOptions { context: Some(context.clone()), cluster: None, user: None };

@@ -18,7 +18,7 @@ use bpctl_core::verify::Outcome;
 
 use super::verify::Verified;
 use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, tree, verify};
-use crate::forge::{BranchName, Created, Landed, NewPull, PullFilter, PullSummary, Swapped};
+use crate::forge::{BranchName, Created, ForgeError, Landed, NewPull, PullFilter, PullSummary, Swapped};
 use crate::git::MergedTree;
 use crate::runtime;
 
@@ -77,6 +77,7 @@ struct Pass<'a> {
     entries: Vec<Entry>,
     recorded: usize,
     failed: bool,
+    alarmed: bool,
 }
 
 /// Runs one pass.
@@ -99,6 +100,7 @@ pub async fn apply(
         entries: Vec::new(),
         recorded: 0,
         failed: false,
+        alarmed: false,
     };
     let outcome = pass.run(base, options).await;
     // Whatever happened is written down, also when a later step failed.
@@ -125,8 +127,11 @@ impl Pass<'_> {
         // 1. Settle what is open.
         let open = self.open_pulls().await?;
         let mut landed = false;
-        for (_, summary) in &open {
-            landed |= self.settle(&base, summary.number, &observation).await?;
+        for (blueprint, summary) in &open {
+            match self.settle(&base, summary.number, &observation).await {
+                Ok(merged) => landed |= merged,
+                Err(error) => self.put_aside(blueprint, &format!("pull request #{}", summary.number), error)?,
+            }
         }
         if landed {
             base = read_base(self.session).await?;
@@ -141,7 +146,10 @@ impl Pass<'_> {
         let mut merged = false;
         for item in first.items() {
             if matches!(item.action, Action::Scale(_)) {
-                merged |= self.propose(&first, item, &base, &observation).await?;
+                match self.propose(&first, item, &base, &observation).await {
+                    Ok(landed) => merged |= landed,
+                    Err(error) => self.put_aside(item.action.blueprint(), item.action.name(), error)?,
+                }
             }
         }
 
@@ -157,6 +165,37 @@ impl Pass<'_> {
         // 4. Verify what landed.
         let verified = self.verify(&base, observation, options.wait).await?;
         Ok((first, verified))
+    }
+
+    /// Says what went wrong with one thing and goes on with the others; what is wrong with the forge as a whole ends the pass, and so does
+    /// a landed tree that nobody permitted.
+    fn put_aside(&mut self, blueprint: &Name, what: &str, error: PipelineError) -> Result<(), PipelineError> {
+        let own = match &error {
+            PipelineError::Git(_) | PipelineError::Input(_) => true,
+            PipelineError::Told { .. } => !self.alarmed,
+            PipelineError::Forge(error) => matches!(error, ForgeError::Input { .. } | ForgeError::Git { .. }),
+            PipelineError::Cluster(_) => false,
+        };
+        if !own {
+            return Err(error);
+        }
+        self.failed = true;
+        let source = std::error::Error::source(&error).map_or_else(String::new, |s| format!(": {s}"));
+        self.step(blueprint, format!("{what} is put aside: {error}{source}"), error.hint());
+        Ok(())
+    }
+
+    /// Clears a landed proposal's branch away; a branch that cannot be deleted is left, and said.
+    async fn clear(&mut self, blueprint: &Name, branch: &BranchName, head: &str) -> Result<(), PipelineError> {
+        match self.effects.delete_branch(branch, head).await {
+            Ok(_) => Ok(()),
+            Err(PipelineError::Forge(error @ (ForgeError::Input { .. } | ForgeError::Git { .. }))) => {
+                let source = std::error::Error::source(&error).map_or_else(String::new, |s| format!(": {s}"));
+                self.step(blueprint, format!("the branch {branch} is left: {error}{source}"), None);
+                Ok(())
+            }
+            Err(other) => Err(other),
+        }
     }
 
     async fn observe(&self, base: &Base) -> Result<Observation, PipelineError> {
@@ -227,9 +266,10 @@ impl Pass<'_> {
                     None,
                 );
                 if let Some(branch) = branch.and_then(BranchName::new) {
-                    self.effects.delete_branch(&branch, &head).await?;
+                    self.clear(&blueprint, &branch, &head).await?;
                 }
                 if !tree_as_permitted {
+                    self.alarmed = true;
                     return Err(PipelineError::told(
                         format!("{} landed another tree than the one that was permitted", forge.pull_url(number)),
                         "look at the merge before anything else is merged; bpctl delivers nothing in this run",
@@ -362,7 +402,7 @@ impl Pass<'_> {
     }
 
     /// Whether base has what this head brings: then the branch is cleared away.
-    async fn landed_meanwhile(&self, base: &Base, branch: &BranchName, head: &str) -> Result<bool, PipelineError> {
+    async fn landed_meanwhile(&mut self, base: &Base, branch: &BranchName, head: &str) -> Result<bool, PipelineError> {
         let tip = self.session.forge.reading().base_tip().await?;
         if tip.commit() == base.tip.commit() || self.effects.is_dry_run() {
             return Ok(false);
@@ -372,7 +412,9 @@ impl Pass<'_> {
         if merged != MergedTree::Clean(repository.commit_info(tip.commit())?.tree) {
             return Ok(false);
         }
-        self.effects.delete_branch(branch, head).await?;
+        if let Some((blueprint, _)) = BranchName::parse_proposal(&self.environment, branch.as_str()) {
+            self.clear(&blueprint, branch, head).await?;
+        }
         Ok(true)
     }
 
@@ -385,6 +427,12 @@ impl Pass<'_> {
         (item, title, wanted): (&Name, &str, &Digest),
         base: &Base,
     ) -> Result<Option<String>, PipelineError> {
+        // One commit on base's own line: a head with another history could land, or close, what it is not about.
+        let info = self.session.repository.commit_info(other)?;
+        let plain = match info.parents.as_slice() {
+            [parent] => self.session.repository.is_ancestor(parent, base.tip.commit())?,
+            _ => false,
+        };
         let forge = self.session.forge.reading();
         let open = forge
             .pulls(PullFilter::Open)
@@ -406,14 +454,14 @@ impl Pass<'_> {
             if !untouched {
                 return Ok(None); // a person's push or review: the machine stops changing it
             }
-        } else if same {
+        } else if same && plain {
             return Ok(Some(other.to_owned())); // it was never opened
-        } else if self.is_anothers(branch, other).await? {
+        } else if !plain || self.is_anothers(branch, other).await? {
             let told = format!("not proposed: somebody else's work is on {branch}");
             self.step(item, told, Some(format!("git branch -m {branch} ANOTHER-NAME")));
             return Ok(None);
         }
-        if same {
+        if same && plain {
             return Ok(Some(other.to_owned())); // moved, and killed before its title said so
         }
         let moved = self.effects.update_branch(branch, other, commit).await? == Swapped::Swapped;
@@ -617,8 +665,10 @@ impl Pass<'_> {
             };
         }
         for (branch, head) in left.into_values() {
-            if forge.branch(&branch).await?.is_some_and(|at| at == head) {
-                self.effects.delete_branch(&branch, &head).await?;
+            if forge.branch(&branch).await?.is_some_and(|at| at == head)
+                && let Some((blueprint, _)) = BranchName::parse_proposal(&self.environment, branch.as_str())
+            {
+                self.clear(&blueprint, &branch, &head).await?;
             }
         }
         Ok(())

@@ -59,6 +59,12 @@ pub async fn connect_cluster(place: &Environment, root: Option<&Path>) -> Result
     if let Some(folder) = &place.cluster.snapshot {
         let root =
             root.ok_or_else(|| PipelineError::told("a recorded cluster needs a work tree", "run bpctl in a clone"))?;
+        if let Some(link) = runtime::first_link(root, folder.as_str()) {
+            return Err(PipelineError::told(
+                format!("the recorded cluster {folder} is not read: {link} is a symbolic link"),
+                "bpctl follows no links; put the recording itself there",
+            ));
+        }
         return Ok(ClusterEdge::Snapshot(SnapshotCluster::open(root.join(folder.as_str()))?));
     }
     let options = ConnectOptions {
@@ -100,7 +106,7 @@ pub async fn observe(
         edge.list_namespaces(&namespaces),
         edge.type_schema("apps/v1", "Deployment"),
         usage(place, cluster, &wanted, now),
-        history(environment, forge, now)
+        history(environment, forge, clock.now)
     );
     let mut from = from.unwrap_or_else(|_| unreachable_origin(place));
     if let (ObservedFrom::Snapshot { folder, .. }, Some(named)) = (&mut from, &place.cluster.snapshot) {
@@ -111,6 +117,7 @@ pub async fn observe(
         ClusterEdge::Snapshot(_) => "snapshot",
     };
     let mut observation = Observation::new(environment.clone(), from, now);
+    observation.governed_at = clock.now;
     observation.add(FactKey::Schema("apps/v1".into(), "Deployment".into()), source, FactValue::Schema(schema));
     let mut objects: BTreeMap<&str, Known<BTreeMap<String, _>>> = BTreeMap::new();
     let mut pods = BTreeMap::new();

@@ -60,6 +60,7 @@ pub async fn plan(session: &Session, named: Option<&str>) -> Result<Planned, Pip
     let environment = choose_environment(&tree.catalog.workspace.value, named)?;
     let tip = session.forge.reading().base_tip().await?;
     let rules = tree::rules_beside(&session.repository, &tip, &tree, desired.commit())?;
+    whole(rules.get())?;
     // Where clusters and Prometheus are decides whom credentials are shown to: base says that, never a proposal.
     let place = place(rules.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;

@@ -37,9 +37,11 @@ pub async fn judge_one(
         pull.changes_at.insert(commit, then);
     }
     let merged_tree = match repository.merge_tree(tip.commit(), &pull.head) {
-        Ok(MergedTree::Clean(tree)) => Known::Known(tree),
+        Ok(MergedTree::Clean(tree)) => landing(repository, tip, base_files, rules, tree, &changes)?,
         Ok(MergedTree::Conflict(paths)) => {
-            let shown = paths.first().map_or_else(String::new, |path| format!(": {path}"));
+            let shown = paths.first().map_or_else(String::new, |path| {
+                format!(": {}", bpctl_core::render::sink::terminal(&Untrusted::new(path.as_str())))
+            });
             Known::unknown(UnknownCode::Unsupported, format!("it conflicts with {}{shown}", tip.branch()))
         }
         Err(error) => Known::unknown(UnknownCode::Incomplete, error.to_string()),
@@ -59,6 +61,27 @@ pub async fn judge_one(
         merged_tree,
         facts: &recorders,
     }))
+}
+
+/// The merged tree, where it changes base in just the way that was judged: a merge by lines may put a value under another object (X2).
+fn landing(
+    repository: &Repository,
+    tip: &BaseTip,
+    base_files: &Files,
+    rules: &Trusted<Catalog>,
+    tree: String,
+    judged: &ChangeSet,
+) -> Result<Known<String>, PipelineError> {
+    let author = super::ledger::signature(bpctl_core::model::Timestamp::UNIX_EPOCH);
+    let landed = repository.commit_tree(&tree, &[tip.commit()], &author, "what a merge would give")?;
+    if changes_at(repository, tip, base_files, rules, &landed)?.hash() == judged.hash() {
+        return Ok(Known::Known(tree));
+    }
+    let why = format!(
+        "merging it into today's {} gives other changes than those that were looked at: update its branch",
+        tip.branch()
+    );
+    Ok(Known::unknown(UnknownCode::Unsupported, why))
 }
 
 /// What a head changes against the point where it left base, seen with today's base files where they are the same.

@@ -100,13 +100,19 @@ async fn connect(
         ForgeKind::Auto => web,
     };
     let Some(url) = gitea else {
-        let root = local_root(repository, &["refs/heads/main", "refs/heads/master"], workspace)?;
+        if web.is_some() && workspace.forge == ForgeKind::Local && !may_be_local(repository)? {
+            return Err(PipelineError::told(
+                "the work tree's bpctl.yaml says `forge: local`, and the base branch of the remote `origin` does not",
+                "merge that line into the base branch first, and git fetch origin",
+            ));
+        }
+        let root = local_root(repository, &["refs/heads/main", "refs/heads/master"])?;
         return local(repository, root, &options);
     };
     let Some(token) = options.token else {
         let candidates =
             ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
-        let base = local_root(repository, &candidates, workspace)?;
+        let base = local_root(repository, &candidates)?;
         return Ok(ForgeAccess::Offline(OfflineForge::new(repository.clone(), base)));
     };
     let (server, owner, repo) = split(url)?;
@@ -134,15 +140,33 @@ fn named_base(repository: &Repository, commit: &str) -> Result<Option<String>, P
     Ok(super::tree::workspace_at(repository, commit)?.map(|workspace| workspace.base))
 }
 
-/// The base branch of a repository without a server to ask: the first of these refs decides, and its own bpctl.yaml may name another
-/// branch. Where none of them is there, a repository has one only branch to trust: the one that the work tree names.
-fn local_root(repository: &Repository, roots: &[&str], workspace: &Workspace) -> Result<String, PipelineError> {
+/// The base branch of a repository without a server to ask: what the operator's environment says, else the first of these refs that is
+/// there; its own bpctl.yaml may name another branch. The work tree has no say.
+fn local_root(repository: &Repository, roots: &[&str]) -> Result<String, PipelineError> {
+    if let Some(base) = runtime::variable("BPCTL_BASE") {
+        return Ok(base);
+    }
     for root in roots {
         let Some(commit) = repository.ref_target(root)? else { continue };
         let own = root.rsplit('/').next().unwrap_or("main").to_owned();
         return Ok(named_base(repository, &commit)?.unwrap_or(own));
     }
-    Ok(workspace.base.clone())
+    Err(PipelineError::told(
+        "which branch is the protected base? There is neither main nor master here",
+        "git branch main origin/main, or say it in your own environment: BPCTL_BASE=BRANCH (the work tree's bpctl.yaml may not)",
+    ))
+}
+
+/// A work tree may not leave a server for the local forge: where there is a server, its branches have to say so.
+fn may_be_local(repository: &Repository) -> Result<bool, PipelineError> {
+    let roots = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
+    for root in roots {
+        let Some(commit) = repository.ref_target(root)? else { continue };
+        if let Some(workspace) = super::tree::workspace_at(repository, &commit)? {
+            return Ok(workspace.forge == ForgeKind::Local);
+        }
+    }
+    Ok(runtime::variable("BPCTL_BASE").is_some())
 }
 
 /// Server, owner and repository of a clone address; credentials in it are dropped.
@@ -174,7 +198,7 @@ fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -
     let tip = repository.ref_target(&format!("refs/heads/{base}"))?.ok_or_else(|| {
         PipelineError::told(
             format!("there is no branch {base}"),
-            format!("it is the base that changes are merged into; commit something to it first: git commit, git branch -M {base}"),
+            format!("it is the base that changes are merged into: git branch {base} COMMIT"),
         )
     })?;
     let allowed_signers = super::tree::base_signers(repository, &tip)?;

@@ -70,3 +70,25 @@ pub fn new_folder(path: &std::path::Path) -> std::io::Result<PathBuf> {
     std::fs::create_dir(path)?;
     std::fs::canonicalize(path)
 }
+
+/// The first symbolic link on the way from `root` to this path below it, or in the two levels of folders that it holds.
+pub fn first_link(root: &std::path::Path, below: &str) -> Option<String> {
+    let is_link =
+        |path: &std::path::Path| path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_symlink());
+    let mut path = root.to_owned();
+    for part in below.split('/') {
+        path.push(part);
+        if is_link(&path) {
+            return Some(below.to_owned());
+        }
+    }
+    let entries = |folder: &std::path::Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder)
+            .map(|list| list.filter_map(Result::ok).map(|entry| entry.path()).collect())
+            .unwrap_or_default()
+    };
+    let first = entries(&path);
+    let second = first.iter().filter(|entry| !is_link(entry) && entry.is_dir()).flat_map(|folder| entries(folder));
+    let found = second.collect::<Vec<_>>().into_iter().chain(first).find(|entry| is_link(entry))?;
+    Some(format!("{below}/{}", found.file_name()?.to_string_lossy().escape_debug()))
+}

@@ -35,6 +35,7 @@ const ROWS: &[Row] = &[
     ("bad-value", BACKEND, "scale_up_threshold: 80%", "scale_up_threshold: eighty", (16, 25)),
     ("bad-value", "bpctl.yaml", "base: main", "base: --upload-pack=x", (4, 7)),
     ("unknown-kind", BACKEND, "kind: Blueprint", "kind: Blueprinted", (3, 7)),
+    ("target-twice", FRONTEND, "workload: Deployment/frontend", "workload: Deployment/backend", (7, 15)),
     ("duplicate-name", FRONTEND, "metadata: {name: frontend,", "metadata: {name: backend,", (4, 18)),
 ];
 
@@ -87,7 +88,8 @@ fn every_code_is_found_where_it_is_and_helps() {
 #[test]
 fn every_code_has_a_row() {
     // These have tests of their own below: they need more than one replacement.
-    let apart = ["yaml-encoding", "yaml-too-large", "yaml-too-deep", "yaml-alias-bomb", "file-refused"];
+    let apart =
+        ["yaml-encoding", "yaml-too-large", "yaml-too-deep", "yaml-alias-bomb", "file-refused", "workspace-missing"];
     let codes = RULES.iter().map(|rule| rule.page()).chain(READING).map(|page| page.code);
     for code in codes {
         assert!(apart.contains(&code) || ROWS.iter().any(|row| row.0 == code), "{code} has no row");

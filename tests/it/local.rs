@@ -1,5 +1,6 @@
 //! The local forge through the program, on the shipped shop: the story, and what may not happen in it.
 
+mod attacked;
 mod governance;
 mod hostile;
 mod refused;
@@ -36,7 +37,7 @@ fn the_plan_says_what_why_and_who() {
             "CPU 92.04% of request over 5m, above 80% (691m of 750m used by 3 ready pods)",
             "changes blueprints/backend/blueprint.yaml:15:19",
             "approvers: alice@shop.example",
-            "✗ reconcile 1 field                                     forbidden       scaling.min_replicas = 1",
+            "✗ reconcile replicas 1 → 0                              forbidden       scaling.min_replicas = 1",
             "▲ scale     replicas 2 → 3                              allowed         scaling.min_replicas = 2, max_replicas = 5",
             "written by kubectl-edit at 2026-11-21T02:49:20Z · declared at deploy/frontend.yaml:22:40",
             "scale: Git says 0 and the cluster has 1: that is settled first",
@@ -95,7 +96,7 @@ fn the_story_needs_a_signature() {
             "opened local pull request #2: replicas 2 → 3",
             "merged local pull request #2 as ",
             "applied Deployment/frontend: 2 fields",
-            "backend-canary  left: 1 field is forbidden by scaling.min_replicas = 1",
+            "backend-canary  left: replicas 1 → 0 is forbidden by scaling.min_replicas = 1",
         ],
     );
     assert_eq!(repo.merges(), 1);

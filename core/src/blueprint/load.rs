@@ -243,6 +243,20 @@ impl Catalog {
         if let Some(first) = self.blueprints.get(&name) {
             return Err(Box::new(twice("blueprint", &name, first, &located)));
         }
+        let target = located.value.spec.target.object();
+        if let Some(first) = self.blueprints.values().find(|b| b.value.spec.target.object() == target) {
+            return Err(Box::new(
+                Diagnostic::error(
+                    "target-twice",
+                    format!("two blueprints govern {target} in namespace {}", target.namespace),
+                )
+                .label(located.span(&["spec", "target", "workload"]), "the second")
+                .label(first.span(&["spec", "target", "workload"]), "the first")
+                .source(located.source())
+                .source(first.source())
+                .help("keep one: a workload has one contract"),
+            ));
+        }
         self.blueprints.insert(name, Arc::new(located));
         Ok(())
     }

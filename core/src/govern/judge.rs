@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::defaults::default_tier;
 use super::rules::{RULES, RuleInput};
 use super::{Outcome, Subject};
 use crate::blueprint::{Catalog, Operation, Tier};
@@ -71,7 +72,11 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     let Some(blueprint) = catalog.blueprint(&subject.blueprint, environment) else {
         let because =
             format!("blueprint {} is not on {} yet: a person merges it first", subject.blueprint, rules.tip().branch());
-        return lone(Tier::RequiresApproval, "unknown-blueprint", because);
+        // Whom it will belong to is its own claim, so every policy speaks.
+        let named = catalog.policies.values().filter_map(|p| p.value.operations.get(&Operation::ChangeGovernance));
+        let tier = named.copied().chain([default_tier(Operation::ChangeGovernance)]).max().unwrap_or(Tier::Forbidden);
+        let operations = vec![Operation::ChangeGovernance];
+        return Verdict { operations, ..lone(tier, "unknown-blueprint", because) };
     };
     let operations = subject.operations(blueprint.value.spec.scaling.as_ref());
     let mut tiers: Vec<(Tier, RuleRef, Option<String>)> = Vec::new();

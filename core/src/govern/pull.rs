@@ -220,6 +220,9 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if verdicts.iter().any(|v| v.verdict.operations.contains(&Operation::ChangeGovernance)) {
         block("rules", "it changes rules: that is for a person to merge".into());
     }
+    if set.governed.iter().any(|governed| !matches!(governed.change, Change::Field(_))) {
+        block("not-only-fields", "it changes more than single fields: that is for a person to merge".into());
+    }
     if set.governed.is_empty() {
         block("no-changes", "it changes nothing that a blueprint governs".into());
     }
@@ -330,11 +333,13 @@ fn required_checks(pull: &PullFacts) -> Result<Vec<String>, String> {
         Known::Unknown(unknown) => return Err(format!("the checks are not known: {}", unknown.message)),
     };
     for name in &required {
-        let found = checks.iter().rfind(|check| check.name == **name && check.commit == pull.head);
-        match found.map(|check| check.conclusion) {
-            Some(CheckConclusion::Success) => {}
-            Some(_) => return Err(format!("the required check {name} is not green")),
-            None => return Err(format!("the required check {name} has not run on the head")),
+        // Whoever can push can write a status: every account's newest one has to be green, so that none outshouts another (T29).
+        let mut found = checks.iter().filter(|check| check.name == **name && check.commit == pull.head).peekable();
+        if found.peek().is_none() {
+            return Err(format!("the required check {name} has not run on the head"));
+        }
+        if found.any(|check| check.conclusion != CheckConclusion::Success) {
+            return Err(format!("the required check {name} is not green"));
         }
     }
     Ok(required.into_iter().cloned().collect())

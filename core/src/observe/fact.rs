@@ -225,8 +225,10 @@ pub struct Observation {
     pub environment: Name,
     /// Where it came from.
     pub from: ObservedFrom,
-    /// The moment that the look began; `now` of every decision that rests on it. On a snapshot the recording's time.
+    /// The moment that the look began. On a snapshot the recording's time.
     pub observed_at: Timestamp,
+    /// The forge's time, by which pauses and freezes go: a recording cannot end them.
+    pub governed_at: Timestamp,
     /// The facts.
     pub facts: BTreeMap<FactKey, Fact>,
 }
@@ -234,7 +236,7 @@ pub struct Observation {
 impl Observation {
     /// An empty observation.
     pub fn new(environment: Name, from: ObservedFrom, observed_at: Timestamp) -> Self {
-        Self { schema_version: 1, environment, from, observed_at, facts: BTreeMap::new() }
+        Self { schema_version: 1, environment, from, observed_at, governed_at: observed_at, facts: BTreeMap::new() }
     }
 
     /// Adds a fact, seen when the observation began.
@@ -247,6 +249,10 @@ impl Observation {
     #[must_use]
     pub fn only<'k>(&self, keys: impl IntoIterator<Item = &'k FactKey>) -> Self {
         let facts = keys.into_iter().filter_map(|key| Some((key.clone(), self.facts.get(key)?.clone()))).collect();
-        Self { facts, ..Self::new(self.environment.clone(), self.from.clone(), self.observed_at) }
+        Self {
+            facts,
+            governed_at: self.governed_at,
+            ..Self::new(self.environment.clone(), self.from.clone(), self.observed_at)
+        }
     }
 }

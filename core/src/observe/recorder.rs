@@ -22,9 +22,9 @@ impl<'o> Recorder<'o> {
         Self { observation, read: RefCell::default() }
     }
 
-    /// The moment of the observation: `now` of every decision that rests on it.
+    /// The forge's time at the observation: `now` of every rule.
     pub fn now(&self) -> Timestamp {
-        self.observation.observed_at
+        self.observation.governed_at
     }
 
     /// The keys read so far, as the observation that holds just them.

@@ -120,13 +120,12 @@ pub fn change_set(rules: &Trusted<Catalog>, base: &Files, head: &Files, paths: &
         let own = path.is_within(&catalog.workspace.value.blueprints)
             || path.as_str() == WORKSPACE_FILE
             || catalog.workspace.value.local.allowed_signers.as_ref() == Some(path);
-        let owners: Vec<&Located<Blueprint>> =
-            catalog
-                .blueprints
-                .values()
-                .map(std::convert::AsRef::as_ref)
-                .filter(|b| path.is_within(&b.value.spec.target.source))
-                .collect();
+        let owners: Vec<&Located<Blueprint>> = catalog
+            .blueprints
+            .values()
+            .map(std::convert::AsRef::as_ref)
+            .filter(|b| path.is_within(&b.value.spec.target.source))
+            .collect();
         if !own && owners.is_empty() {
             set.ungoverned.insert(path.as_str().into(), changed.after.clone());
             continue;
@@ -207,6 +206,13 @@ fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files
     let (Some(old), Some(new)) = (by_identity(path, &before), by_identity(path, &after)) else {
         return unread("two documents of it declare the same object");
     };
+    let foreign = |object: &ObjectRef| own && !object.api_version.starts_with("bpctl.dev/");
+    if old.keys().chain(new.keys()).any(foreign) {
+        return unread("it holds something else than blueprints, policies and the workspace");
+    }
+    if old.keys().chain(new.keys()).any(|object| object.kind == "List" || object.kind.ends_with("List")) {
+        return unread("it holds a list of objects");
+    }
     let mut changes = Vec::new();
     for (object, document) in &old {
         match new.get(object) {
@@ -225,10 +231,8 @@ fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files
     changes.extend(
         new.iter().filter(|(object, _)| !old.contains_key(*object)).map(|(object, d)| whole(path, object, d, true)),
     );
-    if changes.is_empty()
-        && changed.before.is_some()
-        && base.blob(path).map(|b| &b.id) == head.blob(path).map(|b| &b.id)
-    {
+    let same_bytes = changed.before.is_some() && base.blob(path).map(|b| &b.id) == head.blob(path).map(|b| &b.id);
+    if mode(changed.before.as_ref()) != mode(changed.after.as_ref()) || (changes.is_empty() && same_bytes) {
         changes.push(opaque(Untrusted::new(path.as_str()), changed, own, "its mode differs"));
     } else if !explained(path, &changes, &old, base, head) {
         changes.push(opaque(
@@ -264,6 +268,11 @@ fn explained(
         .collect();
     let Some(edits) = edits else { return false };
     yaml::apply(path.as_str(), &before.bytes, &edits).is_ok_and(|bytes| bytes.as_slice() == &*after.bytes)
+}
+
+/// The mode that stands before an id, where it is no plain file's; nothing where there is no file: that is a change of its own.
+fn mode(side: Option<&String>) -> &str {
+    side.and_then(|side| side.split_once(':')).map_or("", |(mode, _)| mode)
 }
 
 fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMap<ObjectRef, &'d Document>> {

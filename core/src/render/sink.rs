@@ -32,6 +32,20 @@ pub fn commit(text: &Untrusted) -> String {
     escape(text.raw(), |c| matches!(c, '@' | '#' | '!' | '<' | '>' | '[' | ']' | '(' | ')' | '`'))
 }
 
+/// A whole page of bpctl's own words, as the last filter before a terminal: whatever slipped through is written as `\u{…}`; line ends
+/// and tabs stay.
+pub fn page(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if hidden(c) && c != '\n' && c != '\t' {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// A JSON text, made to be shown: what a terminal obeys or a reader does not see is escaped as JSON knows it. JSON itself escapes
 /// the C0 characters only; every other one stands inside a string, so that its escape means the same.
 pub fn json(text: &str) -> String {

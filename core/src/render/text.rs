@@ -18,9 +18,15 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     let mut out = String::new();
     let place = match &plan.from {
         ObservedFrom::Live { context, version } => {
-            format!("cluster {} ({version})", sink::terminal(&Untrusted::new(context)))
+            format!(
+                "cluster {} ({})",
+                sink::terminal(&Untrusted::new(context)),
+                sink::terminal(&Untrusted::new(version))
+            )
         }
-        ObservedFrom::Snapshot { folder, version } => format!("recorded cluster {folder} ({version})"),
+        ObservedFrom::Snapshot { folder, version } => {
+            format!("recorded cluster {folder} ({})", sink::terminal(&Untrusted::new(version)))
+        }
     };
     let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
     let desired = match &plan.desired.commit {

@@ -3,7 +3,7 @@
 use super::Page;
 
 /// What reading a file can meet.
-pub const READING: [Page; 18] = [
+pub const READING: [Page; 20] = [
     page(
         "yaml-syntax",
         "The file is not YAML",
@@ -72,6 +72,16 @@ pub const READING: [Page; 18] = [
         "duplicate-name",
         "Two files carry one name",
         "Names of blueprints, and names of policies, are unique in a repository.",
+    ),
+    page(
+        "target-twice",
+        "Two blueprints govern one workload",
+        "The looser of two contracts would count for whoever asks by it. Keep one.",
+    ),
+    page(
+        "workspace-missing",
+        "There is no bpctl.yaml at the repository's root",
+        "bpctl.yaml names the environments and where their clusters are. `bpctl schema workspace` has all fields; `bpctl tour --keep FOLDER`\nleaves a whole example.",
     ),
     page(
         "file-refused",

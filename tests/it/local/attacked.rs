@@ -1,0 +1,192 @@
+//! Ways that a hostile reader found to get a merge or an apply that nobody permitted, or to stop the rest. Each stays shut.
+
+use super::{APPLY, says};
+use crate::support::{Repo, signed_shop};
+
+const BACKEND: &str = "bpctl/staging/backend/scale";
+
+/// Puts a commit of somebody else's onto a branch and comes back to main.
+fn push_onto(repo: &Repo, branch: &str, edit: impl FnOnce()) {
+    repo.git(&["switch", "-q", branch]);
+    edit();
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-q", "-m", "beside it"]);
+    repo.git(&["switch", "-q", "main"]);
+}
+
+fn proposed() -> (Repo, String) {
+    let (repo, alice) = signed_shop();
+    repo.run(&APPLY).exits(0);
+    // What a pass writes into the recording is no part of the story here.
+    repo.git(&["checkout", "-q", "--", "clusters"]);
+    (repo, alice)
+}
+
+fn approve(repo: &Repo, key: &str) {
+    repo.run(&["approve", "1", "--signing-key", key]).exits(0);
+}
+
+/// T1: a work tree that names its own base is no base, also where there is neither main nor master.
+#[test]
+fn t01_without_main_the_work_tree_is_not_believed() {
+    let (repo, _) = signed_shop();
+    repo.git(&["branch", "-m", "main", "trunk"]);
+    repo.git(&["switch", "-q", "-c", "evil"]);
+    repo.replace("bpctl.yaml", "base: main", "base: evil");
+    repo.commit(&[], "my own rules");
+    let before = repo.refs("refs/heads/");
+    says(&repo.run(&APPLY).exits(1).stderr, &["which branch is the protected base?", "BPCTL_BASE"]);
+    assert_eq!(repo.refs("refs/heads/"), before);
+    // The operator may say it.
+    let told = repo.bpctl().with("BPCTL_BASE", "trunk").run(&["plan", "--env", "staging"]).exits(0).stdout;
+    says(&told, &["base trunk@"]);
+}
+
+/// T1: a work tree may not leave the server for the local forge, where every branch of the clone would be its own.
+#[test]
+fn t01_a_work_tree_cannot_leave_its_server() {
+    let (repo, _) = signed_shop();
+    repo.replace("bpctl.yaml", "forge: local ", "forge: gitea ");
+    repo.commit(&[], "there is a server");
+    repo.git(&["remote", "add", "origin", "http://127.0.0.1:1/shop/shop.git"]);
+    repo.git(&["switch", "-q", "-c", "evil"]);
+    repo.replace("bpctl.yaml", "forge: gitea ", "forge: local ");
+    repo.commit(&[], "no server any more");
+    says(&repo.run(&APPLY).exits(1).stderr, &["says `forge: local`"]);
+}
+
+/// X2: what lands is what was looked at. A merge by lines that would put the value under another object is not made.
+#[test]
+fn x02_a_merge_that_would_change_another_object_is_not_made() {
+    let (repo, alice) = signed_shop();
+    let one = |name: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: shop\nspec:\n  selector:\n    matchLabels:\n      app: x\n  template:\n    metadata:\n      labels:\n        app: x\n  paused: false\n  minReadySeconds: 1\n  replicas: 3\n"
+        )
+    };
+    repo.write("deploy/backend.yaml", &format!("{}---\n{}", one("backend"), one("ledger")));
+    repo.commit(&[], "two of a kind in one file");
+    repo.run(&APPLY).exits(0);
+    repo.git(&["checkout", "-q", "--", "clusters"]);
+    approve(&repo, &alice);
+    repo.write("deploy/backend.yaml", &format!("{}---\n{}", one("ledger"), one("backend")));
+    repo.commit(&[], "the other way round");
+    let merges = repo.merges();
+    let judged = repo.run(&["judge", "1", "--env", "staging"]).stdout;
+    says(&judged, &["bpctl does not merge it"]);
+    repo.run(&APPLY);
+    assert_eq!(repo.merges(), merges, "{judged}");
+}
+
+/// T2, and forbidden things in a shape that cannot be read: the machine merges single fields, a person the rest.
+#[test]
+fn t02_only_single_fields_are_merged_by_the_machine() {
+    type Attack = (&'static str, fn(&Repo));
+    let attacks: [Attack; 5] = [
+        ("a new blueprint", |repo| {
+            let text = repo.read("blueprints/frontend/blueprint.yaml");
+            let text = text.replace("name: frontend,", "name: evil,").replace("Deployment/frontend", "Deployment/evil");
+            repo.write("blueprints/evil.yaml", &text);
+        }),
+        ("the same object twice", |repo| {
+            let text = repo.read("deploy/backend.yaml");
+            let twice = format!("{text}---\n{text}").replace("replicas: 4", "replicas: 0");
+            repo.write("deploy/backend.yaml", &twice);
+        }),
+        ("a list that holds a secret", |repo| {
+            let text = repo.read("deploy/backend.yaml");
+            let list = "---\napiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: Secret, metadata: {name: x, namespace: shop}}\n";
+            repo.write("deploy/backend.yaml", &format!("{text}{list}"));
+        }),
+        ("a foreign object among the rules", |repo| {
+            repo.write("blueprints/role.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n");
+        }),
+        ("another mode", |repo| {
+            repo.git(&["update-index", "--chmod=+x", "deploy/backend.yaml"]);
+            std::process::Command::new("chmod")
+                .args(["+x", "deploy/backend.yaml"])
+                .current_dir(repo.path())
+                .status()
+                .expect("chmod");
+        }),
+    ];
+    for (what, attack) in attacks {
+        let (repo, alice) = proposed();
+        push_onto(&repo, BACKEND, || attack(&repo));
+        approve(&repo, &alice);
+        let merges = repo.merges();
+        repo.run(&APPLY);
+        assert_eq!(repo.merges(), merges, "{what} was merged");
+        says(&repo.run(&["judge", "1", "--env", "staging"]).stdout, &["bpctl does not merge it"]);
+    }
+}
+
+/// T31: a recording's clock ends no freeze.
+#[test]
+fn t31_a_recording_does_not_end_a_freeze() {
+    let (repo, _) = signed_shop();
+    let freeze = "freezes: [{name: always, from: 2000-01-01T00:00:00Z, to: 2200-01-01T00:00:00Z}]\n";
+    let policy = repo.read("blueprints/policies/base.yaml");
+    repo.commit(&[("blueprints/policies/base.yaml", &format!("{policy}{freeze}"))], "nothing moves");
+    let header = repo.read("clusters/staging/snapshot.json");
+    let (head, tail) = header.split_once("\"recordedAt\"").expect("a header");
+    let rest = tail.split_once(',').expect("more").1;
+    repo.write("clusters/staging/snapshot.json", &format!("{head}\"recordedAt\": \"2300-01-01T00:00:00Z\",{rest}"));
+    repo.run(&APPLY).exits(0);
+    assert_eq!(repo.merges(), 0);
+}
+
+/// T18: a recording behind a link is neither read nor written.
+#[test]
+fn t18_a_recording_behind_a_link_is_refused() {
+    let (repo, _) = signed_shop();
+    let outside = repo.folder.path().join("outside");
+    std::fs::rename(repo.path().join("clusters/staging"), &outside).expect("moved");
+    std::os::unix::fs::symlink(&outside, repo.path().join("clusters/staging")).expect("a link");
+    says(&repo.run(&APPLY).exits(1).stderr, &["symbolic link"]);
+}
+
+/// One branch without history does not keep everything else waiting.
+#[test]
+fn a_pull_request_that_cannot_be_judged_does_not_stop_the_pass() {
+    let (repo, _) = proposed();
+    let tree = repo.git(&["rev-parse", "main^{tree}"]);
+    let orphan = repo.git(&["commit-tree", "-m", "orphan", tree.trim()]);
+    repo.git(&["update-ref", &format!("refs/heads/{BACKEND}"), orphan.trim()]);
+    let ran = repo.run(&APPLY).exits(1);
+    says(&ran.stdout, &["pull request #1 is put aside", "backend-canary  left"]);
+}
+
+/// An approval can name the commit that was read.
+#[test]
+fn an_approval_can_be_pinned_to_what_was_read() {
+    let (repo, alice) = proposed();
+    let seen = repo.git(&["rev-parse", BACKEND]).trim().to_owned();
+    push_onto(&repo, BACKEND, || repo.write("deploy/x.txt", "x"));
+    let ran = repo.run(&["approve", "1", "--head", &seen, "--signing-key", &alice]).exits(1);
+    says(&ran.stderr, &["look at it again: bpctl judge 1"]);
+}
+
+/// T10: whatever a recording says of itself, no escape sequence reaches the terminal and no line is begun by it.
+#[test]
+fn t10_a_recordings_own_words_are_tamed() {
+    let (repo, _) = signed_shop();
+    let header = repo.read("clusters/staging/snapshot.json");
+    repo.write("clusters/staging/snapshot.json", &header.replace("\"1.36\"", "\"1.36\\u001b[31mEVIL\\n::error::x\""));
+    let told = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
+    assert!(!told.contains('\u{1b}') && !told.lines().any(|line| line.starts_with("::")), "{told}");
+}
+
+/// T38: a kubeconfig that cannot be read is not quoted.
+#[test]
+fn t38_a_broken_kubeconfig_is_not_quoted() {
+    let (repo, _) = signed_shop();
+    repo.replace("bpctl.yaml", "cluster: {snapshot: clusters/staging}   #", "cluster: {context: x}   #");
+    repo.commit(&[], "live");
+    let file = repo.folder.path().join("kubeconfig");
+    std::fs::write(&file, "apiVersion: v1\nusers:\n- name: a\n  user:\n    token: CANARY-TOKEN\n   password: x\n")
+        .expect("written");
+    let ran = repo.bpctl().with("BPCTL_KUBECONFIG", file.to_str().expect("UTF-8")).run(&["plan"]).exits(1);
+    assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
+    says(&ran.stderr, &["kubeconfig", "line"]);
+}
