@@ -1,6 +1,6 @@
 //! The closed vocabulary of actions: typed, versioned, absolute (replicas = 3, never +1), each with its precondition (was 2).
 //!
-//! A new action is one folder here and one line in each of the two lists below. Its parameters, what it lowers to, its doc and its
+//! A new action is one folder here and one line in each of the lists below: the variant, `ALL`, and the macro. Its parameters, what it lowers to, its doc and its
 //! tests live in the folder; schema, docs and command line come from there.
 
 mod reconcile;
