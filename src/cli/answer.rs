@@ -45,15 +45,22 @@ pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: An
     let effects = Effects::new(session.forge.writing()?, None, false);
     effects.answer(args.number, &pull.head, answer, &args.message).await?;
     let url = forge.pull_url(args.number);
-    let signed = if args.signing_key.is_some() { ", signed" } else { ", not signed (that counts in dev only)" };
+    let short = pull.head.get(..7).unwrap_or_default();
+    let signed = args.signing_key.is_some();
     match answer {
-        Answer::Approve => {
-            let short = pull.head.get(..7).unwrap_or_default();
-            output.data(&format!("approved {url} at {short}{signed}"));
+        Answer::Approve if signed => {
+            output.data(&format!("approved {url} at {short}, signed"));
             output.talk("next: bpctl apply");
         }
+        Answer::Approve => {
+            output.data(&format!(
+                "recorded an approval of {url} at {short}, not signed: it counts only where all environments are dev"
+            ));
+            output.talk(&format!("next: bpctl approve {} --head {short} --signing-key FILE", args.number));
+        }
         Answer::Reject => output.data(&format!(
-            "rejected {url}{signed}: it is closed, and not proposed again until it would change something else"
+            "rejected {url}{}: it is closed, and not proposed again until it would change something else",
+            if signed { ", signed" } else { "" }
         )),
     }
     Ok(Exit::Fine)

@@ -6,8 +6,8 @@ use std::path::Path;
 use bpctl_core::blueprint::{Catalog, Environment, PrometheusSource};
 use bpctl_core::model::{Name, ObjectRef, Period, Timestamp};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, Observation, ObservedFrom, PastOperation, PullState, Resource, Unknown, UnknownCode,
-    Usage,
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PullState, Resource, Unknown,
+    UnknownCode, Usage,
 };
 
 use super::PipelineError;
@@ -119,24 +119,22 @@ pub async fn observe(
     let mut observation = Observation::new(environment.clone(), from, now);
     observation.governed_at = clock.now;
     observation.add(FactKey::Schema("apps/v1".into(), "Deployment".into()), source, FactValue::Schema(schema));
-    let mut objects: BTreeMap<&str, Known<BTreeMap<String, _>>> = BTreeMap::new();
+    let mut objects: BTreeMap<String, Known<BTreeMap<String, LiveObject>>> = BTreeMap::new();
     let mut pods = BTreeMap::new();
-    for (namespace, listing) in &listings {
-        let by_name = |list: Vec<_>| -> BTreeMap<String, _> {
-            list.into_iter().map(|o: bpctl_core::observe::LiveObject| (o.reference.name.clone(), o)).collect()
-        };
-        objects.insert(namespace, listing.deployments.clone().map(by_name));
-        pods.insert(namespace.as_str(), &listing.pods);
+    for (namespace, listing) in listings {
+        let by_name = |list: Vec<LiveObject>| list.into_iter().map(|o| (o.reference.name.clone(), o)).collect();
+        objects.insert(namespace.clone(), listing.deployments.map(by_name));
+        pods.insert(namespace, listing.pods);
     }
     for workload in &wanted.workloads {
-        let object = match objects.get_mut(workload.namespace.as_str()) {
+        let object = match objects.get_mut(&workload.namespace) {
             Some(Known::Known(map)) => Known::Known(map.remove(&workload.name)),
             Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
             None => not_observed("the namespace was not listed"),
         };
         observation.add(FactKey::Object(workload.clone()), source, FactValue::Object(object));
-        let mine = match pods.get(workload.namespace.as_str()) {
-            Some(Known::Known(map)) => Known::Known(map.get(&workload.name).cloned().unwrap_or_default()),
+        let mine = match pods.get_mut(&workload.namespace) {
+            Some(Known::Known(map)) => Known::Known(map.remove(&workload.name).unwrap_or_default()),
             Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
             None => not_observed("the namespace was not listed"),
         };

@@ -75,11 +75,10 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
 fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
     let _ = writeln!(out, "\n{:<58} {}", words::heading(part), part.manifest);
     for item in &part.items {
-        let verdict = match item.hold() {
-            Some(_) => "held".into(),
-            None => item.verdict.tier.to_string(),
+        let (verdict, rule) = match item.hold() {
+            Some(hold) => ("held".to_owned(), hold.rule.cite.as_str()),
+            None => (item.verdict.tier.to_string(), item.verdict.principal().map_or("", |rule| rule.cite.as_str())),
         };
-        let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
         let head = format!("{} {:<9} {}", symbol(item), item.action.name(), change(item));
         let _ = writeln!(out, "  {head:<55} {verdict:<15} {rule}");
         if !matches!(item.finding, Finding::Drift(_)) {
