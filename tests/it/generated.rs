@@ -53,10 +53,28 @@ fn shipped_examples_hold_to_the_schemas() {
         let path = format!("examples/shop/blueprints/{name}/blueprint.yaml");
         valid(&validator("blueprint"), &read(&path), &path);
     }
+    valid(&validator("blueprint"), &read("blueprints/starter/blueprint.yaml"), "the starter");
+    valid(&validator("policy"), &read("blueprints/starter/policy.yaml"), "the starter's policy");
     // The schema is no rubber stamp.
     let mut broken = read("examples/shop/blueprints/frontend/blueprint.yaml");
     broken["spec"]["scaling"]["max_replicas"] = "many".into();
     assert!(validator("blueprint").validate(&broken).is_err());
+}
+
+/// The starters lint clean beside the manifest that they speak of.
+#[test]
+fn the_starters_lint_clean() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect(path);
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {}\n";
+    let workspace =
+        "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments: {dev: {tier: dev, cluster: {context: x}}}\n";
+    let repo = Repo::with(&[
+        ("bpctl.yaml", workspace),
+        ("deploy/web.yaml", manifest),
+        ("blueprints/web.yaml", &read("blueprints/starter/blueprint.yaml")),
+        ("blueprints/base.yaml", &read("blueprints/starter/policy.yaml")),
+    ]);
+    assert!(repo.run(&["lint"]).exits(0).stdout.contains("1 blueprint, 1 policy: no problems"));
 }
 
 /// What the program prints as JSON holds to the schemas that it prints.
@@ -82,7 +100,7 @@ fn outputs_hold_to_their_schemas() {
 #[test]
 fn links_of_the_documents_lead_somewhere() {
     let mut pages: Vec<PathBuf> = Vec::new();
-    for folder in ["", "docs", "examples", "examples/shop"] {
+    for folder in ["", "docs", "blueprints"] {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path();
             if path.extension().is_some_and(|e| e == "md") {
