@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
+pub use bpctl_core::govern::FIELD_MANAGER;
 use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, group_pods};
 use serde_json::Value as Json;
 
@@ -30,9 +31,6 @@ pub use live::{ConnectOptions, LiveCluster};
 pub use openapi::derive;
 pub use record::{RecordedUsage, SnapshotHeader, record};
 pub use snapshot::SnapshotCluster;
-
-/// The field manager of bpctl's own applies.
-pub const FIELD_MANAGER: &str = "bpctl";
 
 /// One namespace's workloads and their pods.
 #[derive(Debug, Clone, PartialEq)]

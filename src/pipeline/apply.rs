@@ -180,7 +180,7 @@ impl Pass<'_> {
             return Err(error);
         }
         self.failed = true;
-        let source = std::error::Error::source(&error).map_or_else(String::new, |s| format!(": {s}"));
+        let source = super::error::cause(&error);
         self.step(blueprint, format!("{what} is put aside: {error}{source}"), error.hint());
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Pass<'_> {
         match self.effects.delete_branch(branch, head).await {
             Ok(_) => Ok(()),
             Err(PipelineError::Forge(error @ (ForgeError::Input { .. } | ForgeError::Git { .. }))) => {
-                let source = std::error::Error::source(&error).map_or_else(String::new, |s| format!(": {s}"));
+                let source = super::error::cause(&error);
                 self.step(blueprint, format!("the branch {branch} is left: {error}{source}"), None);
                 Ok(())
             }
@@ -249,7 +249,7 @@ impl Pass<'_> {
             self.waiting(&blueprint, number, &judged);
             return Ok(false);
         };
-        let message = bpctl_core::render::sink::commit(&title).replace("\\u{28}", "(").replace("\\u{29}", ")");
+        let message = bpctl_core::render::sink::commit_title(&title);
         match self.effects.merge(permit, &format!("{message}\n\nPull request {number}, permitted by bpctl.\n")).await? {
             Landed::Merged { commit, at, tree_as_permitted } => {
                 let event = Event::Merged {
@@ -336,7 +336,7 @@ impl Pass<'_> {
         let proposal = match propose(plan, item, &base.files) {
             Ok(proposal) => proposal,
             Err(error) => {
-                let source = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+                let source = super::error::cause(&error);
                 self.step(&blueprint, format!("not proposed: {error}{source}"), None);
                 return Ok(false);
             }

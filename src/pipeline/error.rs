@@ -31,6 +31,11 @@ pub enum PipelineError {
     },
 }
 
+/// `: cause`, where an error has one.
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(String::new, |source| format!(": {source}"))
+}
+
 /// What to do about a token that is not good enough.
 const TOKEN: &str = "the token in BPCTL_TOKEN needs to read and write this repository, its pull requests and statuses";
 

@@ -189,7 +189,7 @@ fn split(url: &str) -> Result<(url::Url, String, String), PipelineError> {
 fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -> Result<ForgeAccess, PipelineError> {
     let me = |name: &str, bot| Identity { id: name.into(), login: Untrusted::new(name), bot };
     let signer = options.signing_key.as_deref().map(SigningKey::load).transpose().map_err(|error| {
-        let source = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+        let source = super::error::cause(&error);
         PipelineError::told(
             format!("couldn't use the signing key: {error}{source}"),
             "make one with: ssh-keygen -t ed25519 -N '' -f FILE   (and add its public line to the allowed signers on the base branch)",

@@ -296,6 +296,14 @@ impl Catalog {
         })
     }
 
+    /// A blueprint as written and the manifest of its workload. `Err`: what is missing, in one sentence.
+    pub fn declaration(&self, name: &Name, workload: &ObjectRef) -> Result<(&Located<Blueprint>, &Manifest), String> {
+        let blueprint = self.blueprints.get(name).ok_or_else(|| format!("there is no blueprint {name}"))?;
+        let source = &blueprint.value.spec.target.source;
+        let manifest = self.manifest(source, workload);
+        Ok((blueprint, manifest.ok_or_else(|| format!("no manifest below {source} declares {workload}"))?))
+    }
+
     /// The blueprint as it holds in one environment.
     pub fn blueprint(&self, name: &Name, environment: &Name) -> Option<Cow<'_, Located<Blueprint>>> {
         effective(self.blueprints.get(name)?, environment).ok()

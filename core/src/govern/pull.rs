@@ -14,7 +14,7 @@ use crate::model::{Digest, Name, ObjectRef, Proposed, Timestamp, Trusted};
 use crate::observe::{
     CheckConclusion, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder, ReviewState,
 };
-use crate::propose::{Change, ChangeSet};
+use crate::propose::{Change, ChangeSet, Governed};
 
 /// The name of the one check that stands on every pull request that touches governed files.
 pub const VERDICT_CHECK: &str = "bpctl/verdict";
@@ -111,17 +111,20 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     let mut block = |code: &str, because: String| blockers.push(Blocker { code: code.into(), because });
     let targets: BTreeMap<&Name, ObjectRef> =
         rules.get().blueprints.iter().map(|(name, blueprint)| (name, blueprint.value.spec.target.object())).collect();
-    for (environment, recorder) in facts {
-        for governed in &set.governed {
+    let judged = |environment: &Name, recorder: &Recorder<'_>| -> Vec<ChangeVerdict> {
+        let one = |governed: &Governed| {
             let subject = Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
-            let verdict = judge(rules, environment, &subject, recorder);
-            verdicts.push(ChangeVerdict {
+            ChangeVerdict {
                 environment: environment.clone(),
                 blueprint: governed.blueprint.clone(),
                 change: governed.change.clone(),
-                verdict,
-            });
-        }
+                verdict: judge(rules, environment, &subject, recorder),
+            }
+        };
+        set.governed.iter().map(one).collect()
+    };
+    for (environment, recorder) in facts {
+        verdicts.extend(judged(environment, recorder));
     }
     if facts.is_empty() {
         block("no-facts", "no environment was looked at".into());
@@ -133,18 +136,9 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
                 ObservedFrom::Live { context: "not looked at".into(), version: "unknown".into() },
                 now,
             );
-            let recorder = &Recorder::new(&bare);
-            for governed in &set.governed {
-                let subject =
-                    Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
-                let mut verdict = judge(rules, environment, &subject, recorder);
-                verdict.holds.retain(|hold| hold.rule.ident != "cooldown");
-                verdicts.push(ChangeVerdict {
-                    environment: environment.clone(),
-                    blueprint: governed.blueprint.clone(),
-                    change: governed.change.clone(),
-                    verdict,
-                });
+            for mut verdict in judged(environment, &Recorder::new(&bare)) {
+                verdict.verdict.holds.retain(|hold| hold.rule.ident != "cooldown");
+                verdicts.push(verdict);
             }
         }
     }

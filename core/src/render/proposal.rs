@@ -66,7 +66,7 @@ pub fn commit_message(plan: &Plan, item: &PlanItem, title: &str) -> String {
     let rule = item.verdict.principal().map_or_else(String::new, |rule| rule.cite.clone());
     format!(
         "{}\n\n{}.\n\nBpctl-Action: {}\nBpctl-Environment: {}\nBpctl-Rule: {}\n",
-        sink::commit(&Untrusted::new(title)).replace("\\u{28}", "(").replace("\\u{29}", ")"),
+        sink::commit_title(&Untrusted::new(title)),
         because(item),
         item.id,
         plan.environment,

@@ -63,6 +63,11 @@ pub fn json(text: &str) -> String {
     shown
 }
 
+/// For a commit's first line: as for the rest of its message, but round brackets stay; they mean nothing alone.
+pub fn commit_title(text: &Untrusted) -> String {
+    commit(text).replace("\\u{28}", "(").replace("\\u{29}", ")")
+}
+
 /// For a line of a CI log: as for a terminal, and never a workflow command.
 pub fn workflow(text: &Untrusted) -> String {
     escape(text.raw(), |c| matches!(c, ':' | '#' | '%'))

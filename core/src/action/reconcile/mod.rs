@@ -59,12 +59,7 @@ impl ActionType for Reconcile {
     }
 
     fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
-        let blueprint =
-            tree.blueprints.get(&self.blueprint).ok_or_else(|| format!("there is no blueprint {}", self.blueprint))?;
-        let source = &blueprint.value.spec.target.source;
-        let manifest = tree
-            .manifest(source, &self.workload)
-            .ok_or_else(|| format!("no manifest below {source} declares {}", self.workload))?;
+        let (_, manifest) = tree.declaration(&self.blueprint, &self.workload)?;
         Ok(vec![Effect::ApplyObject(ApplyObject {
             object: self.workload.clone(),
             uid: self.uid.clone(),

@@ -52,12 +52,7 @@ impl ActionType for Scale {
     }
 
     fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
-        let blueprint =
-            tree.blueprints.get(&self.blueprint).ok_or_else(|| format!("there is no blueprint {}", self.blueprint))?;
-        let source = &blueprint.value.spec.target.source;
-        let manifest = tree
-            .manifest(source, &self.workload)
-            .ok_or_else(|| format!("no manifest below {source} declares {}", self.workload))?;
+        let (blueprint, manifest) = tree.declaration(&self.blueprint, &self.workload)?;
         let document = &manifest.document;
         let node = document.root.at(&["spec", "replicas"]);
         let at = node.or_else(|| document.root.get("spec")).map(|node| Place::from(&document.span_of(node)));
