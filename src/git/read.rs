@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: reads the work tree")]
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slotted;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -108,23 +109,18 @@ impl Repository {
             look(root, path, &mut found)?;
         }
         // Opening and hashing thousands of small files is mostly waiting on system calls: a few threads halve it.
-        let threads = match found.len() {
-            0..256 => 1,
-            _ => std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8),
+        let load_all = |part: &[Found]| part.iter().filter_map(|item| load(root, item).transpose()).collect();
+        let read: Vec<Result<Vec<(RepoPath, File)>, GitError>> = if found.len() < 256 {
+            vec![load_all(&found)] // read sooner than a thread begins
+        } else {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8);
+            std::thread::scope(|scope| {
+                let chunks = found.chunks(found.len().div_ceil(threads));
+                let running: Vec<_> = chunks.map(|part| scope.spawn(|| load_all(part))).collect();
+                let broke = |_| Err(GitError::refused("read the work tree", "a reader broke"));
+                running.into_iter().map(|thread| thread.join().unwrap_or_else(broke)).collect()
+            })
         };
-        let chunk = found.len().div_ceil(threads).max(1);
-        let read: Vec<Result<Vec<(RepoPath, File)>, GitError>> = std::thread::scope(|scope| {
-            let running: Vec<_> = found
-                .chunks(chunk)
-                .map(|part| scope.spawn(move || part.iter().filter_map(|item| load(root, item).transpose()).collect()))
-                .collect();
-            running
-                .into_iter()
-                .map(|thread| {
-                    thread.join().unwrap_or_else(|_| Err(GitError::refused("read the work tree", "a reader broke")))
-                })
-                .collect()
-        });
         let mut files = BTreeMap::new();
         for part in read {
             files.extend(part?);
@@ -260,11 +256,18 @@ fn outermost(wanted: &[RepoPath]) -> Vec<&RepoPath> {
 /// Calls `each` for every file at or below the wanted paths; `Err(why)` in place of those that are not read.
 fn walk_wanted(raw: &git2::Repository, commit: &str, wanted: &[RepoPath], each: &mut Each<'_>) -> Result<(), GitError> {
     let root = tree_of(raw, commit)?.id();
+    // A thousand wanted files of one folder are one tree: libgit2 forgets large ones, and would unpack it a thousand times.
+    let mut trees: BTreeMap<Oid, git2::Tree<'_>> = BTreeMap::new();
     'wanted: for path in outermost(wanted) {
         let (mut id, mut entry_kind) = (root, Kind::Folder);
         let mut end = 0;
         for part in path.as_str().split('/') {
-            let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
+            let tree = match trees.entry(id) {
+                Slotted::Occupied(read) => read.into_mut(),
+                Slotted::Vacant(free) => {
+                    free.insert(raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?)
+                }
+            };
             let Some(entry) = tree.get_name(part) else { continue 'wanted };
             end += part.len() + usize::from(end > 0);
             (id, entry_kind) = (entry.id(), kind(entry.filemode_raw()));

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Environment, PrometheusSource};
 use bpctl_core::model::{Name, ObjectRef, Period, Timestamp};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PullState, Resource, Unknown,
-    UnknownCode, Usage,
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PullState, Resource, TypeSchema,
+    Unknown, UnknownCode, Usage,
 };
 
 use super::PipelineError;
-use crate::cluster::{Cluster, ClusterWrite, ConnectOptions, LiveCluster, SnapshotCluster};
+use crate::cluster::{Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster};
 use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
 use crate::metrics::{Measured, Prometheus, PrometheusOptions};
 use crate::runtime;
@@ -85,6 +86,42 @@ pub struct Observed {
     pub server_clock: bool,
 }
 
+/// What a cluster answered.
+#[derive(Debug)]
+struct Seen {
+    from: Option<ObservedFrom>,
+    listings: BTreeMap<String, NamespaceListing>,
+    schema: Known<TypeSchema>,
+}
+
+async fn see(cluster: &ClusterEdge, namespaces: BTreeSet<String>) -> Seen {
+    let edge = cluster.reading();
+    let namespaces: Vec<String> = namespaces.into_iter().collect();
+    let (from, listings, schema) =
+        tokio::join!(edge.origin(), edge.list_namespaces(&namespaces), edge.type_schema("apps/v1", "Deployment"));
+    Seen { from: from.ok(), listings, schema }
+}
+
+/// A look at a cluster that has begun: it goes on while the tree is still being read.
+#[derive(Debug)]
+pub struct Look(tokio::task::JoinHandle<Seen>);
+
+impl Look {
+    /// Begins to look at these namespaces.
+    pub fn begin(cluster: &Arc<ClusterEdge>, namespaces: BTreeSet<String>) -> Self {
+        let cluster = Arc::clone(cluster);
+        Self(tokio::spawn(async move { see(&cluster, namespaces).await }))
+    }
+
+    /// What was seen; looked at now, where a namespace is wanted that was not among those.
+    async fn end(self, cluster: &ClusterEdge, namespaces: &BTreeSet<String>) -> Seen {
+        match self.0.await {
+            Ok(seen) if namespaces.iter().all(|wanted| seen.listings.contains_key(wanted)) => seen,
+            _ => see(cluster, namespaces.clone()).await,
+        }
+    }
+}
+
 /// Looks at everything that the blueprints of these catalogs are about.
 pub async fn observe(
     environment: &Name,
@@ -93,22 +130,34 @@ pub async fn observe(
     cluster: &ClusterEdge,
     forge: &dyn Forge,
 ) -> Result<Observed, PipelineError> {
+    observe_on(environment, place, catalogs, cluster, forge, None).await
+}
+
+/// The same, going on from a look that has begun.
+pub async fn observe_on(
+    environment: &Name,
+    place: &Environment,
+    catalogs: &[&Catalog],
+    cluster: &ClusterEdge,
+    forge: &dyn Forge,
+    look: Option<Look>,
+) -> Result<Observed, PipelineError> {
     let wanted = Wanted::of(catalogs, environment);
     let clock = forge.clock().await?;
     let now = match cluster {
         ClusterEdge::Live(_) => clock.now,
         ClusterEdge::Snapshot(snapshot) => snapshot.recorded_at(),
     };
-    let edge = cluster.reading();
-    let namespaces: Vec<String> = wanted.namespaces.iter().cloned().collect();
-    let (from, listings, schema, usage, history) = tokio::join!(
-        edge.origin(),
-        edge.list_namespaces(&namespaces),
-        edge.type_schema("apps/v1", "Deployment"),
-        usage(place, cluster, &wanted, now),
-        history(environment, forge, clock.now)
-    );
-    let mut from = from.unwrap_or_else(|_| unreachable_origin(place));
+    let seen = async {
+        match look {
+            Some(look) => look.end(cluster, &wanted.namespaces).await,
+            None => see(cluster, wanted.namespaces.clone()).await,
+        }
+    };
+    let (seen, usage, history) =
+        tokio::join!(seen, usage(place, cluster, &wanted, now), history(environment, forge, clock.now));
+    let Seen { from, listings, schema } = seen;
+    let mut from = from.unwrap_or_else(|| unreachable_origin(place));
     if let (ObservedFrom::Snapshot { folder, .. }, Some(named)) = (&mut from, &place.cluster.snapshot) {
         *folder = named.to_string(); // as the workspace names it, the same on every machine
     }

@@ -1,10 +1,13 @@
 //! `plan`: what differs, judged. Reads only; read-only credentials suffice.
 
+use std::sync::Arc;
+
 use bpctl_core::blueprint::{Catalog, Environment, Workspace};
-use bpctl_core::model::{Name, Proposed, Trusted};
+use bpctl_core::model::Name;
 use bpctl_core::plan::{Plan, PlanInput, build};
 
-use super::{ClusterEdge, PipelineError, Session, Tree, connect_cluster, observe, tree};
+use super::observe::{Look, observe_on};
+use super::{PipelineError, Session, Tree, connect_cluster, tree};
 
 /// A plan and what it was made from.
 #[derive(Debug)]
@@ -37,7 +40,11 @@ pub fn choose_environment(workspace: &Workspace, named: Option<&str>) -> Result<
 
 /// The place of an environment.
 pub fn place<'c>(catalog: &'c Catalog, environment: &Name) -> Result<&'c Environment, PipelineError> {
-    catalog.workspace.value.environments.get(environment).ok_or_else(|| {
+    base_place(&catalog.workspace.value, environment)
+}
+
+fn base_place<'w>(workspace: &'w Workspace, environment: &Name) -> Result<&'w Environment, PipelineError> {
+    workspace.environments.get(environment).ok_or_else(|| {
         PipelineError::told(
             format!("the base branch's bpctl.yaml has no environment {environment}"),
             "where clusters are is read from the base branch only: merge it there first",
@@ -55,28 +62,22 @@ pub fn whole(catalog: &Catalog) -> Result<(), PipelineError> {
 
 /// Plans the work tree.
 pub async fn plan(session: &Session, named: Option<&str>) -> Result<Planned, PipelineError> {
-    let (tree, desired) = tree::desired_tree(&session.repository)?;
-    whole(&tree.catalog)?;
-    let environment = choose_environment(&tree.catalog.workspace.value, named)?;
-    let tip = session.forge.reading().base_tip().await?;
-    let rules = tree::rules_beside(&session.repository, &tip, &tree, desired.commit())?;
-    whole(rules.get())?;
+    let repository = &session.repository;
+    let half = tree::half_read(repository)?;
+    let environment = choose_environment(half.workspace(), named)?;
+    let forge = session.forge.reading();
+    let tip = forge.base_tip().await?;
     // Where clusters and Prometheus are decides whom credentials are shown to: base says that, never a proposal.
-    let place = place(rules.get(), &environment)?;
-    let cluster = connect_cluster(place, session.repository.work_tree()).await?;
-    let plan = plan_against(&rules, &desired, &environment, &cluster, session).await?;
-    Ok(Planned { plan, tree })
-}
-
-/// Plans a desired state by these rules.
-pub async fn plan_against(
-    rules: &Trusted<Catalog>,
-    desired: &Proposed<Catalog>,
-    environment: &Name,
-    cluster: &ClusterEdge,
-    session: &Session,
-) -> Result<Plan, PipelineError> {
-    let place = place(rules.get(), environment)?;
-    let observed = observe(environment, place, &[desired.get()], cluster, session.forge.reading()).await?;
-    Ok(build(&PlanInput { rules, desired, environment, observation: &observed.observation }))
+    let base = tree::workspace_on_base(repository, &tip)?;
+    let place = base_place(base.get(), &environment)?;
+    let cluster = connect_cluster(place, repository.work_tree()).await.map(Arc::new);
+    let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.namespaces()));
+    let (tree, desired) = tree::desired_tree(repository, half)?;
+    whole(&tree.catalog)?;
+    let rules = tree::rules_beside(repository, &tip, &tree, desired.commit())?;
+    whole(rules.get())?;
+    let observed = observe_on(&environment, place, &[desired.get()], &*cluster?, forge, look).await?;
+    let input =
+        PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observed.observation };
+    Ok(Planned { plan: build(&input), tree })
 }

@@ -1,5 +1,7 @@
 //! Reads trees into catalogs: the base branch's (trusted), a head's or the work tree's (proposed).
 
+use std::collections::BTreeSet;
+
 use bpctl_core::blueprint::{Catalog, OwnFiles, WORKSPACE_FILE, Workspace, load_workspace};
 use bpctl_core::model::{BaseTip, File, Files, Proposed, RepoPath, Trusted};
 
@@ -19,12 +21,7 @@ pub struct Tree {
 
 /// The work tree, as it lies on disk.
 pub fn work_tree(repository: &Repository) -> Result<Tree, PipelineError> {
-    if repository.work_tree().is_none() {
-        return Err(PipelineError::told(
-            "this repository has no work tree",
-            "run bpctl in a clone that has its files checked out",
-        ));
-    }
+    has_work_tree(repository)?;
     load(|wanted| repository.read_work_tree(wanted))
 }
 
@@ -62,9 +59,35 @@ pub fn work_tree_workspace(repository: &Repository) -> Result<Workspace, Pipelin
     Ok(load_workspace(&repository.read_work_tree(&path)?)?.value)
 }
 
+/// A work tree of which bpctl's own files are read, manifests not yet.
+#[derive(Debug)]
+pub struct HalfRead {
+    own: OwnFiles,
+    files: Files,
+    wanted: Vec<RepoPath>,
+}
+
+impl HalfRead {
+    /// The workspace.
+    pub fn workspace(&self) -> &Workspace {
+        &self.own.workspace().value
+    }
+
+    /// The namespaces that blueprints name.
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        self.own.namespaces()
+    }
+}
+
+/// Reads the first half of the work tree.
+pub fn half_read(repository: &Repository) -> Result<HalfRead, PipelineError> {
+    has_work_tree(repository)?;
+    load_own(|wanted| repository.read_work_tree(wanted))
+}
+
 /// What is planned at a desk: the work tree; with the commit it is, where nothing is uncommitted.
-pub fn desired_tree(repository: &Repository) -> Result<(Tree, Proposed<Catalog>), PipelineError> {
-    let tree = work_tree(repository)?;
+pub fn desired_tree(repository: &Repository, half: HalfRead) -> Result<(Tree, Proposed<Catalog>), PipelineError> {
+    let tree = load_manifests(half, |wanted| repository.read_work_tree(wanted))?;
     let head = repository.head_commit()?;
     let clean = match &head {
         Some(head) => repository.uncommitted_in(&tree.files, head, &tree.wanted)?.is_empty(),
@@ -74,15 +97,33 @@ pub fn desired_tree(repository: &Repository) -> Result<(Tree, Proposed<Catalog>)
     Ok((tree, proposed))
 }
 
+fn has_work_tree(repository: &Repository) -> Result<(), PipelineError> {
+    repository.work_tree().map(|_| ()).ok_or_else(|| {
+        PipelineError::told("this repository has no work tree", "run bpctl in a clone that has its files checked out")
+    })
+}
+
 fn load(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<Tree, PipelineError> {
+    load_manifests(load_own(&read)?, read)
+}
+
+fn load_own(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<HalfRead, PipelineError> {
     let workspace_path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
     let first = read(&workspace_path)?;
     let workspace = load_workspace(&first)?.value;
     let mut wanted = workspace_path;
     wanted.push(workspace.blueprints.clone());
     wanted.extend(workspace.local.allowed_signers.clone());
-    let mut files = read(&wanted)?;
+    let files = read(&wanted)?;
     let own = OwnFiles::read(&files)?;
+    Ok(HalfRead { own, files, wanted })
+}
+
+fn load_manifests(
+    half: HalfRead,
+    read: impl Fn(&[RepoPath]) -> Result<Files, GitError>,
+) -> Result<Tree, PipelineError> {
+    let HalfRead { own, mut files, mut wanted } = half;
     let sources = own.sources();
     files.0.extend(read(&sources)?.0);
     wanted.extend(sources);
@@ -101,6 +142,14 @@ fn same(a: &Files, b: &Files) -> bool {
                     (one, two) => one == two,
                 }
         })
+}
+
+/// The base branch's workspace alone: what says where clusters are.
+pub fn workspace_on_base(repository: &Repository, tip: &BaseTip) -> Result<Trusted<Workspace>, PipelineError> {
+    let path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
+    let files = repository.read_tree(tip.commit(), &path)?;
+    let workspace = load_workspace(&files).map_err(|error| on_base(error.into(), tip))?;
+    Ok(Trusted::from_base(tip, workspace.value))
 }
 
 fn on_base(error: PipelineError, tip: &BaseTip) -> PipelineError {

@@ -1,7 +1,7 @@
 //! Reads a tree's files into a catalog: workspace, blueprints, policies, manifests, and what is wrong with them.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Blueprint, Policy, Workspace};
@@ -77,6 +77,8 @@ pub struct Catalog {
     pub manifests: BTreeMap<RepoPath, Arc<Vec<Manifest>>>,
     /// Which object stands where: path and position in its list.
     by_object: BTreeMap<(String, String, String), Vec<(RepoPath, usize)>>,
+    /// Which blueprint governs which object.
+    by_target: BTreeMap<ObjectRef, Name>,
     /// What could not be read. Not empty: parts of the catalog are missing.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -156,6 +158,18 @@ impl OwnFiles {
         sources.dedup();
         sources
     }
+
+    /// The namespaces that blueprints name, as leniently: to begin looking at a cluster before everything is read.
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        let documents = self.documents.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()).flatten();
+        let named = documents.filter_map(|d| d.root.at(&["spec", "target", "namespace"]).and_then(Node::as_str));
+        named.map(str::to_owned).collect()
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &Located<Workspace> {
+        &self.workspace
+    }
 }
 
 /// Parses files, in their order.
@@ -195,6 +209,7 @@ impl Catalog {
             policies: BTreeMap::new(),
             manifests: BTreeMap::new(),
             by_object: BTreeMap::new(),
+            by_target: BTreeMap::new(),
             diagnostics: Vec::new(),
         };
         for (path, parsed) in own.documents {
@@ -244,7 +259,7 @@ impl Catalog {
             return Err(Box::new(twice("blueprint", &name, first, &located)));
         }
         let target = located.value.spec.target.object();
-        if let Some(first) = self.blueprints.values().find(|b| b.value.spec.target.object() == target) {
+        if let Some(first) = self.by_target.get(&target).and_then(|name| self.blueprints.get(name)) {
             return Err(Box::new(
                 Diagnostic::error(
                     "target-twice",
@@ -257,6 +272,7 @@ impl Catalog {
                 .help("keep one: a workload has one contract"),
             ));
         }
+        self.by_target.insert(target, name.clone());
         self.blueprints.insert(name, Arc::new(located));
         Ok(())
     }
