@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bpctl_core::model::Name;
+use bpctl_core::model::{Name, WorkloadKind};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 /// Which list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listed {
-    Deployments,
+    Workloads(WorkloadKind),
     Pods,
 }
 
@@ -18,30 +18,37 @@ impl Listed {
     /// The plural, as in URLs and file names.
     pub(super) fn plural(self) -> &'static str {
         match self {
-            Self::Deployments => "deployments",
+            Self::Workloads(kind) => kind.plural(),
             Self::Pods => "pods",
         }
     }
 
     pub(super) fn prefix(self) -> &'static str {
         match self {
-            Self::Deployments => "/apis/apps/v1",
+            Self::Workloads(_) => "/apis/apps/v1",
             Self::Pods => "/api/v1",
         }
     }
 
     fn type_of(self) -> (&'static str, &'static str) {
         match self {
-            Self::Deployments => ("apps/v1", "Deployment"),
+            Self::Workloads(kind) => (WorkloadKind::API_VERSION, kind.as_str()),
             Self::Pods => ("v1", "Pod"),
         }
     }
 
     fn keep(self) -> &'static Keep {
         match self {
-            Self::Deployments => &Keep::All,
+            Self::Workloads(_) => &Keep::All,
             Self::Pods => &POD,
         }
+    }
+
+    fn keep_list(self) -> Keep {
+        Keep::Map(match self {
+            Self::Workloads(_) => &WORKLOADS,
+            Self::Pods => &PODS,
+        })
     }
 }
 
@@ -77,7 +84,7 @@ pub(super) fn head(page: &[u8]) -> Result<HeadMetadata, String> {
 
 /// The items of one page, each checked.
 pub(super) fn items(page: &[u8], listed: Listed, namespace: &str) -> Result<Vec<Json>, String> {
-    let keep = Keep::Map(LIST_OF[listed as usize]);
+    let keep = listed.keep_list();
     let mut reader = serde_json::Deserializer::from_slice(page);
     let list = keep.deserialize(&mut reader).and_then(|list| reader.end().map(|()| list));
     let list = list.map_err(|error| format!("it is not JSON: {error}"))?;
@@ -122,7 +129,8 @@ enum Keep {
     Each(&'static Keep),
 }
 
-const LIST_OF: [&[(&str, Keep)]; 2] = [&[("items", Keep::Each(&Keep::All))], &[("items", Keep::Each(&POD))]];
+static WORKLOADS: [(&str, Keep); 1] = [("items", Keep::Each(&Keep::All))];
+static PODS: [(&str, Keep); 1] = [("items", Keep::Each(&POD))];
 
 /// All that `bpctl_core::observe::pod_from_json` and `group_pods` look at. Environment variables, annotations and the rest of
 /// a pod are never kept.
@@ -282,7 +290,7 @@ mod tests {
     }
 
     fn group(items: &[Json]) -> Vec<String> {
-        bpctl_core::observe::group_pods(items).into_keys().collect()
+        bpctl_core::observe::group_pods(items).into_keys().map(|(_, name)| name).collect()
     }
 
     #[test]
@@ -300,7 +308,7 @@ mod tests {
             ("{\"items\": [{\"kind\": \"Secret\", \"metadata\": {\"name\": \"a\"}}]}", "is no Deployment"),
             ("{\"items\": []} x", "not JSON"),
         ] {
-            let error = items(page.as_bytes(), Listed::Deployments, "shop").expect_err(page);
+            let error = items(page.as_bytes(), Listed::Workloads(WorkloadKind::Deployment), "shop").expect_err(page);
             assert!(error.contains(why), "{page}: {error}");
         }
         assert!(head(b"{\"kind\": \"Status\"}").is_err());

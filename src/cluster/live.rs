@@ -1,11 +1,11 @@
 //! The live API.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
-use bpctl_core::model::{Digest, ObjectRef};
+use bpctl_core::model::{Digest, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, LiveObject, ObservedFrom, TypeSchema, Unknown};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value as Json;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::api::Api;
 use super::list::{self, Listed};
 use super::openapi::{self, SchemaFile};
-use super::{Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, NamespaceListing, RawListing};
+use super::{Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, NamespaceListing, RawListing, Wanted};
 
 /// Objects per page, as `kubectl` asks.
 const PAGE: usize = 500;
@@ -118,15 +118,24 @@ impl LiveCluster {
     }
 
     /// The namespace as a snapshot records it.
-    pub async fn raw_namespace(&self, namespace: &str) -> RawListing {
+    pub async fn raw_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> RawListing {
         if !list::is_namespace(namespace) {
             let why = "that is no name of a namespace".into();
             let attempt = format!("list a namespace of context {}", self.context);
-            return RawListing::unknown(ClusterError::Malformed { attempt, why }.into_unknown());
+            return RawListing::unknown(kinds, &ClusterError::Malformed { attempt, why }.into_unknown());
         }
-        let (deployments, pods) =
-            tokio::join!(self.list(Listed::Deployments, namespace), self.list(Listed::Pods, namespace));
-        RawListing { deployments, pods }
+        // Three kinds at most, each a future of its own; one that nobody asked for is done at once.
+        let list = |kind| async move {
+            if kinds.contains(&kind) {
+                Some((kind, self.list(Listed::Workloads(kind), namespace).await))
+            } else {
+                None
+            }
+        };
+        let [one, two, three] = WorkloadKind::ALL;
+        let (one, two, three, pods) =
+            tokio::join!(list(one), list(two), list(three), self.list(Listed::Pods, namespace));
+        RawListing { workloads: [one, two, three].into_iter().flatten().collect(), pods }
     }
 
     /// What the server would store if this were applied: a dry run, for `--exact`. It needs the right to PATCH.
@@ -268,19 +277,19 @@ impl Cluster for LiveCluster {
         Ok(ObservedFrom::Live { context: self.context.clone(), version: self.version().await? })
     }
 
-    async fn list_namespace(&self, namespace: &str) -> NamespaceListing {
-        self.raw_namespace(namespace).await.into()
+    async fn list_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> NamespaceListing {
+        self.raw_namespace(namespace, kinds).await.into()
     }
 
-    async fn list_namespaces(&self, namespaces: &[String]) -> BTreeMap<String, NamespaceListing> {
-        let mut waiting = namespaces.iter().cloned();
+    async fn list_namespaces(&self, wanted: &Wanted) -> BTreeMap<String, NamespaceListing> {
+        let mut waiting = wanted.iter().map(|(namespace, kinds)| (namespace.clone(), kinds.clone()));
         let mut running = JoinSet::new();
         let mut listings = BTreeMap::new();
         loop {
             while running.len() < SIDE_BY_SIDE {
-                let Some(namespace) = waiting.next() else { break };
+                let Some((namespace, kinds)) = waiting.next() else { break };
                 let cluster = self.clone();
-                running.spawn(async move { (cluster.list_namespace(&namespace).await, namespace) });
+                running.spawn(async move { (cluster.list_namespace(&namespace, &kinds).await, namespace) });
             }
             match running.join_next().await {
                 Some(Ok((listing, namespace))) => drop(listings.insert(namespace, listing)),
@@ -288,12 +297,12 @@ impl Cluster for LiveCluster {
                 None => break,
             }
         }
-        for namespace in namespaces {
+        for (namespace, kinds) in wanted {
             // A task that broke down has left no answer.
             listings.entry(namespace.clone()).or_insert_with(|| {
                 let attempt = format!("list namespace {namespace} of context {}", self.context);
                 let why = "bpctl's own reader broke down".into();
-                RawListing::unknown(ClusterError::Malformed { attempt, why }.into_unknown()).into()
+                RawListing::unknown(kinds, &ClusterError::Malformed { attempt, why }.into_unknown()).into()
             });
         }
         listings
@@ -380,10 +389,14 @@ pub(super) fn substance(body: &Json) -> Json {
     body
 }
 
+/// The kind of an object that bpctl applies.
+pub(super) fn applied_kind(object: &ObjectRef) -> Result<WorkloadKind, ClusterError> {
+    WorkloadKind::of(object)
+        .ok_or_else(|| ClusterError::Unsupported(format!("bpctl applies workloads of apps/v1 only, not {object}")))
+}
+
 fn object_path(object: &ObjectRef) -> Result<String, ClusterError> {
-    if (object.api_version.as_str(), object.kind.as_str()) != ("apps/v1", "Deployment") {
-        return Err(ClusterError::Unsupported(format!("bpctl applies Deployments of apps/v1 only, not {object}")));
-    }
+    let kind = applied_kind(object)?;
     let name_is_good = !object.name.is_empty()
         && object.name.len() <= 253
         && object.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
@@ -391,7 +404,7 @@ fn object_path(object: &ObjectRef) -> Result<String, ClusterError> {
     if !name_is_good || !list::is_namespace(&object.namespace) {
         return Err(ClusterError::Unsupported(format!("{object} has no name that Kubernetes takes")));
     }
-    Ok(format!("/apis/apps/v1/namespaces/{}/deployments/{}", object.namespace, object.name))
+    Ok(format!("/apis/apps/v1/namespaces/{}/{}/{}", object.namespace, kind.plural(), object.name))
 }
 
 fn live_object(object: &ObjectRef, body: &[u8], attempt: &str) -> Result<LiveObject, ClusterError> {

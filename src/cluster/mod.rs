@@ -18,12 +18,13 @@ mod snapshot;
 #[expect(clippy::disallowed_methods, reason = "tests make folders, servers and processes")]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
 pub use bpctl_core::govern::FIELD_MANAGER;
-use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, group_pods};
+use bpctl_core::model::WorkloadKind;
+use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, WorkloadName, group_pods};
 use serde_json::Value as Json;
 
 pub use error::ClusterError;
@@ -32,39 +33,48 @@ pub use openapi::derive;
 pub use record::{RecordedUsage, SnapshotHeader, record};
 pub use snapshot::SnapshotCluster;
 
+/// The kinds of workloads to list, by namespace. What nobody asks for is not listed: reading rights for it are not needed.
+pub type Wanted = BTreeMap<String, BTreeSet<WorkloadKind>>;
+
 /// One namespace's workloads and their pods.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamespaceListing {
-    /// All Deployments.
-    pub deployments: Known<Vec<LiveObject>>,
-    /// All pods that a Deployment owns, by its name; a Deployment without pods has no entry.
-    pub pods: Known<BTreeMap<String, Vec<Pod>>>,
+    /// All workloads of the kinds that were asked for.
+    pub workloads: BTreeMap<WorkloadKind, Known<Vec<LiveObject>>>,
+    /// All pods that a workload owns, by its kind and name; a workload without pods has no entry.
+    pub pods: Known<BTreeMap<WorkloadName, Vec<Pod>>>,
 }
 
-/// One namespace as a snapshot holds it: the API server's own JSON. Deployments are whole; pods keep only what decisions
+/// One namespace as a snapshot holds it: the API server's own JSON. Workloads are whole; pods keep only what decisions
 /// need of them, so their environment is not in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawListing {
-    /// All Deployments.
-    pub deployments: Known<Vec<Json>>,
+    /// All workloads of the kinds that were asked for.
+    pub workloads: BTreeMap<WorkloadKind, Known<Vec<Json>>>,
     /// All pods.
     pub pods: Known<Vec<Json>>,
 }
 
 impl RawListing {
-    /// Neither is known, for the same reason.
-    fn unknown(reason: bpctl_core::observe::Unknown) -> Self {
-        Self { deployments: Known::Unknown(reason.clone()), pods: Known::Unknown(reason) }
+    /// None is known, for the same reason.
+    fn unknown(kinds: &BTreeSet<WorkloadKind>, reason: &bpctl_core::observe::Unknown) -> Self {
+        let workloads = kinds.iter().map(|kind| (*kind, Known::Unknown(reason.clone()))).collect();
+        Self { workloads, pods: Known::Unknown(reason.clone()) }
     }
 }
 
 impl From<RawListing> for NamespaceListing {
     fn from(raw: RawListing) -> Self {
         // Each has a name: the readers of lists have refused those that lack one.
-        let objects = |items: Vec<Json>| {
-            items.into_iter().filter_map(|body| LiveObject::from_json("apps/v1", "Deployment", body)).collect()
+        let objects = |kind: WorkloadKind, items: Vec<Json>| {
+            let read = |body| LiveObject::from_json(WorkloadKind::API_VERSION, kind.as_str(), body);
+            items.into_iter().filter_map(read).collect()
         };
-        Self { deployments: raw.deployments.map(objects), pods: raw.pods.map(|items| group_pods(&items)) }
+        let workloads = raw.workloads.into_iter();
+        Self {
+            workloads: workloads.map(|(kind, known)| (kind, known.map(|items| objects(kind, items)))).collect(),
+            pods: raw.pods.map(|items| group_pods(&items)),
+        }
     }
 }
 
@@ -86,10 +96,10 @@ pub struct Applied {
 pub trait Cluster: Send + Sync {
     /// Where this is, for the observation: context or folder, and the server's version.
     async fn origin(&self) -> Result<ObservedFrom, ClusterError>;
-    /// The namespace's Deployments and pods.
-    async fn list_namespace(&self, namespace: &str) -> NamespaceListing;
+    /// The namespace's workloads of these kinds, and its pods.
+    async fn list_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> NamespaceListing;
     /// The same of several namespaces, looked at side by side.
-    async fn list_namespaces(&self, namespaces: &[String]) -> BTreeMap<String, NamespaceListing>;
+    async fn list_namespaces(&self, wanted: &Wanted) -> BTreeMap<String, NamespaceListing>;
     /// Merge keys and types of one kind: `apps/v1`, `Deployment`.
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema>;
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! snapshot.json                      the header
-//! NAMESPACE/deployments.json|yaml    a List, whole objects: environment values in them are recorded as they are
+//! NAMESPACE/deployments.json|yaml    a List, whole objects: environment values in them are recorded as they are; the same for
+//!                                    statefulsets and daemonsets, where a blueprint governs one
 //! NAMESPACE/pods.json|yaml           a List; recorded by bpctl it holds only what decisions need of a pod
 //! schemas/apps_v1_Deployment.json    merge keys and types, from the server's OpenAPI
 //! usage.json                         what pods used
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use bpctl_core::model::{Period, Timestamp};
+use bpctl_core::model::{Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{Known, PodUsage, Resource, TypeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -88,11 +89,12 @@ pub fn record(
             return Err(ClusterError::Malformed { attempt, why: format!("`{namespace}` is no namespace") });
         }
         let inside = make(folder.join(namespace))?;
-        for (listed, items) in [(Listed::Deployments, &listing.deployments), (Listed::Pods, &listing.pods)] {
+        let kinds = WorkloadKind::ALL.map(|kind| (Listed::Workloads(kind), listing.workloads.get(&kind)));
+        for (listed, items) in kinds.into_iter().chain([(Listed::Pods, Some(&listing.pods))]) {
             for file in list_files(&inside, listed) {
                 remove(file)?;
             }
-            if let Known::Known(items) = items {
+            if let Some(Known::Known(items)) = items {
                 write(inside.join(format!("{}.json", listed.plural())), list_text(items).as_bytes())?;
             }
         }

@@ -2,29 +2,35 @@
 //!
 //! It answers as the live API does. Delivery changes its files; nothing runs in it, so what pods use afterwards is unknown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
-use bpctl_core::model::{ObjectRef, Period, Timestamp};
+use bpctl_core::model::{ObjectRef, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{Known, ObservedFrom, Resource, TypeSchema, group_pods};
 use bpctl_core::yaml;
 use serde_json::Value as Json;
 
 use super::list::{self, Listed};
-use super::live::{desired, same_object, substance};
+use super::live::{applied_kind, desired, same_object, substance};
 use super::openapi::SchemaFile;
 use super::record::{self, HEADER, RecordedUsage, SnapshotHeader, USAGE, write_whole};
 use super::server_side;
-use super::{Applied, Cluster, ClusterError, ClusterWrite, NamespaceListing, RawListing};
+use super::{Applied, Cluster, ClusterError, ClusterWrite, NamespaceListing, RawListing, Wanted};
 
 /// Larger than any snapshot that fits bpctl's memory bound.
 const MAX_FILE: u64 = 1 << 30;
-/// For Deployments of snapshots that `kubectl` made. Keys and types of a stable API do not change between versions.
-const BUILT_IN: &str = include_str!("deployment.json");
+/// For workloads of snapshots that `kubectl` made. Keys and types of a stable API do not change between versions.
+fn built_in(kind: WorkloadKind) -> &'static str {
+    match kind {
+        WorkloadKind::Deployment => include_str!("deployment.json"),
+        WorkloadKind::StatefulSet => include_str!("statefulset.json"),
+        WorkloadKind::DaemonSet => include_str!("daemonset.json"),
+    }
+}
 
 /// A recorded cluster.
 #[derive(Debug, Clone)]
@@ -76,17 +82,19 @@ impl SnapshotCluster {
     }
 
     /// The namespace as it is recorded.
-    pub fn raw_namespace(&self, namespace: &str) -> RawListing {
-        let (deployments, pods) = std::thread::scope(|scope| {
+    pub fn raw_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> RawListing {
+        let (workloads, pods) = std::thread::scope(|scope| {
             let pods = scope.spawn(|| self.list(Listed::Pods, namespace));
-            let deployments = self.list(Listed::Deployments, namespace);
-            (deployments, pods.join().unwrap_or_else(|_| Err(self.broken(namespace))))
+            let lists = kinds.iter().map(|kind| (*kind, self.list(Listed::Workloads(*kind), namespace)));
+            let workloads: Vec<_> = lists.collect();
+            (workloads, pods.join().unwrap_or_else(|_| Err(self.broken(namespace))))
         });
         let known = |answer: Result<Vec<Json>, ClusterError>| match answer {
             Ok(items) => Known::Known(items),
             Err(error) => Known::Unknown(error.into_unknown()),
         };
-        RawListing { deployments: known(deployments), pods: known(pods) }
+        let workloads = workloads.into_iter().map(|(kind, answer)| (kind, known(answer))).collect();
+        RawListing { workloads, pods: known(pods) }
     }
 
     /// What the pods of a namespace used, where it was recorded over one window only.
@@ -183,11 +191,13 @@ impl SnapshotCluster {
         let recorded = read(&file)?;
         let text = match &recorded {
             Some(text) => text.as_slice(),
-            None if (api_version, kind) == ("apps/v1", "Deployment") => BUILT_IN.as_bytes(),
-            None => {
-                let why = "it was not recorded; record it with: bpctl snapshot".into();
-                return Err(ClusterError::NotRecorded { attempt, why });
-            }
+            None => match WorkloadKind::of_kind(kind).filter(|_| api_version == WorkloadKind::API_VERSION) {
+                Some(kind) => built_in(kind).as_bytes(),
+                None => {
+                    let why = "it was not recorded; record it with: bpctl snapshot".into();
+                    return Err(ClusterError::NotRecorded { attempt, why });
+                }
+            },
         };
         let file: SchemaFile = serde_json::from_slice(text)
             .map_err(|error| ClusterError::Malformed { attempt: attempt.clone(), why: error.to_string() })?;
@@ -208,15 +218,13 @@ impl SnapshotCluster {
     ) -> Result<Applied, ClusterError> {
         let folder = self.folder.display();
         let attempt = format!("apply {object} in namespace {} of the snapshot {folder}", object.namespace);
-        if (object.api_version.as_str(), object.kind.as_str()) != ("apps/v1", "Deployment") {
-            return Err(ClusterError::Unsupported(format!("bpctl applies Deployments of apps/v1 only, not {object}")));
-        }
+        let kind = applied_kind(object)?;
         let desired = desired(object, manifest, &attempt)?;
         let failed = |source: std::io::Error| ClusterError::File { attempt: attempt.clone(), source };
         // One delivery at a time; readers see the file before it or after it.
         let lock = File::open(self.folder.join(HEADER)).map_err(failed)?;
         lock.lock().map_err(failed)?;
-        let (file, items) = self.list_file(Listed::Deployments, &object.namespace, &attempt)?;
+        let (file, items) = self.list_file(Listed::Workloads(kind), &object.namespace, &attempt)?;
         let mut items = items?;
         let named = |item: &Json| item.pointer("/metadata/name").and_then(Json::as_str) == Some(&object.name);
         let position = items.iter().position(named);
@@ -254,7 +262,9 @@ impl SnapshotCluster {
     fn forget_usage(&self, object: &ObjectRef) -> Result<(), ClusterError> {
         let mut usages = self.usages()?;
         if let Ok(pods) = self.list(Listed::Pods, &object.namespace) {
-            let pods = group_pods(&pods).remove(&object.name).unwrap_or_default();
+            let pods = WorkloadKind::of(object)
+                .and_then(|kind| group_pods(&pods).remove(&(kind, object.name.clone())))
+                .unwrap_or_default();
             for usage in usages.iter_mut().filter(|usage| usage.namespace == object.namespace) {
                 usage.pods.retain(|used| pods.iter().all(|pod| pod.name != used.pod));
             }
@@ -277,12 +287,12 @@ impl Cluster for SnapshotCluster {
         Ok(ObservedFrom::Snapshot { folder, version })
     }
 
-    async fn list_namespace(&self, namespace: &str) -> NamespaceListing {
-        self.raw_namespace(namespace).into()
+    async fn list_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> NamespaceListing {
+        self.raw_namespace(namespace, kinds).into()
     }
 
-    async fn list_namespaces(&self, namespaces: &[String]) -> BTreeMap<String, NamespaceListing> {
-        namespaces.iter().map(|namespace| (namespace.clone(), self.raw_namespace(namespace).into())).collect()
+    async fn list_namespaces(&self, wanted: &Wanted) -> BTreeMap<String, NamespaceListing> {
+        wanted.iter().map(|(name, kinds)| (name.clone(), self.raw_namespace(name, kinds).into())).collect()
     }
 
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema> {
@@ -349,7 +359,9 @@ fn whole(token: Option<&str>) -> Result<(), String> {
 /// Folders that hold a list, for the header to be suggested.
 fn found_namespaces(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let has_list = |inside: &Path| record::list_files(inside, Listed::Deployments).iter().any(|file| file.is_file());
+    let has =
+        |inside: &Path, kind| record::list_files(inside, Listed::Workloads(kind)).iter().any(|file| file.is_file());
+    let has_list = |inside: &Path| WorkloadKind::ALL.into_iter().any(|kind| has(inside, kind));
     let mut names: Vec<String> = entries
         .filter(|entry| has_list(&entry.path()))
         .filter_map(|entry| entry.file_name().into_string().ok())

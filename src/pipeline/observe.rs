@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Environment, PrometheusSource};
-use bpctl_core::model::{Name, ObjectRef, Period, Timestamp};
+use bpctl_core::model::{Name, ObjectRef, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PullState, Resource, TypeSchema,
     Unknown, UnknownCode, Usage,
 };
 
 use super::PipelineError;
-use crate::cluster::{Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster};
+use crate::cluster::{Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster, Wanted};
 use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
 use crate::metrics::{Measured, Prometheus, PrometheusOptions};
 use crate::runtime;
@@ -91,15 +91,21 @@ pub struct Observed {
 struct Seen {
     from: Option<ObservedFrom>,
     listings: BTreeMap<String, NamespaceListing>,
-    schema: Known<TypeSchema>,
+    schemas: BTreeMap<WorkloadKind, Known<TypeSchema>>,
 }
 
-async fn see(cluster: &ClusterEdge, namespaces: BTreeSet<String>) -> Seen {
+async fn see(cluster: &ClusterEdge, wanted: &Wanted) -> Seen {
     let edge = cluster.reading();
-    let namespaces: Vec<String> = namespaces.into_iter().collect();
-    let (from, listings, schema) =
-        tokio::join!(edge.origin(), edge.list_namespaces(&namespaces), edge.type_schema("apps/v1", "Deployment"));
-    Seen { from: from.ok(), listings, schema }
+    let kinds: BTreeSet<WorkloadKind> = wanted.values().flatten().copied().collect();
+    let schemas = async {
+        let mut schemas = BTreeMap::new();
+        for kind in kinds {
+            schemas.insert(kind, edge.type_schema(WorkloadKind::API_VERSION, kind.as_str()).await);
+        }
+        schemas
+    };
+    let (from, listings, schemas) = tokio::join!(edge.origin(), edge.list_namespaces(wanted), schemas);
+    Seen { from: from.ok(), listings, schemas }
 }
 
 /// A look at a cluster that has begun: it goes on while the tree is still being read.
@@ -107,17 +113,23 @@ async fn see(cluster: &ClusterEdge, namespaces: BTreeSet<String>) -> Seen {
 pub struct Look(tokio::task::JoinHandle<Seen>);
 
 impl Look {
-    /// Begins to look at these namespaces.
-    pub fn begin(cluster: &Arc<ClusterEdge>, namespaces: BTreeSet<String>) -> Self {
+    /// Begins to look at these workloads.
+    pub fn begin(cluster: &Arc<ClusterEdge>, wanted: Wanted) -> Self {
         let cluster = Arc::clone(cluster);
-        Self(tokio::spawn(async move { see(&cluster, namespaces).await }))
+        Self(tokio::spawn(async move { see(&cluster, &wanted).await }))
     }
 
-    /// What was seen; looked at now, where a namespace is wanted that was not among those.
-    async fn end(self, cluster: &ClusterEdge, namespaces: &BTreeSet<String>) -> Seen {
+    /// What was seen; looked at now, where something is wanted that was not looked at.
+    async fn end(self, cluster: &ClusterEdge, wanted: &Wanted) -> Seen {
+        let holds = |seen: &Seen| {
+            wanted.iter().all(|(namespace, kinds)| {
+                let listing = seen.listings.get(namespace);
+                listing.is_some_and(|listing| kinds.iter().all(|kind| listing.workloads.contains_key(kind)))
+            })
+        };
         match self.0.await {
-            Ok(seen) if namespaces.iter().all(|wanted| seen.listings.contains_key(wanted)) => seen,
-            _ => see(cluster, namespaces.clone()).await,
+            Ok(seen) if holds(&seen) => seen,
+            _ => see(cluster, wanted).await,
         }
     }
 }
@@ -142,7 +154,7 @@ pub async fn observe_on(
     forge: &dyn Forge,
     look: Option<Look>,
 ) -> Result<Observed, PipelineError> {
-    let wanted = Wanted::of(catalogs, environment);
+    let wanted = Asked::of(catalogs, environment);
     let clock = forge.clock().await?;
     let now = match cluster {
         ClusterEdge::Live(_) => clock.now,
@@ -150,13 +162,13 @@ pub async fn observe_on(
     };
     let seen = async {
         match look {
-            Some(look) => look.end(cluster, &wanted.namespaces).await,
-            None => see(cluster, wanted.namespaces.clone()).await,
+            Some(look) => look.end(cluster, &wanted.lists).await,
+            None => see(cluster, &wanted.lists).await,
         }
     };
     let (seen, usage, history) =
         tokio::join!(seen, usage(place, cluster, &wanted, now), history(environment, forge, clock.now));
-    let Seen { from, listings, schema } = seen;
+    let Seen { from, listings, schemas } = seen;
     let mut from = from.unwrap_or_else(|| unreachable_origin(place));
     if let (ObservedFrom::Snapshot { folder, .. }, Some(named)) = (&mut from, &place.cluster.snapshot) {
         *folder = named.to_string(); // as the workspace names it, the same on every machine
@@ -167,23 +179,28 @@ pub async fn observe_on(
     };
     let mut observation = Observation::new(environment.clone(), from, now);
     observation.governed_at = clock.now;
-    observation.add(FactKey::Schema("apps/v1".into(), "Deployment".into()), source, FactValue::Schema(schema));
-    let mut objects: BTreeMap<String, Known<BTreeMap<String, LiveObject>>> = BTreeMap::new();
+    for (kind, schema) in schemas {
+        let key = FactKey::Schema(WorkloadKind::API_VERSION.into(), kind.as_str().into());
+        observation.add(key, source, FactValue::Schema(schema));
+    }
+    let mut objects: BTreeMap<(String, WorkloadKind), Known<BTreeMap<String, LiveObject>>> = BTreeMap::new();
     let mut pods = BTreeMap::new();
     for (namespace, listing) in listings {
         let by_name = |list: Vec<LiveObject>| list.into_iter().map(|o| (o.reference.name.clone(), o)).collect();
-        objects.insert(namespace.clone(), listing.deployments.map(by_name));
+        for (kind, known) in listing.workloads {
+            objects.insert((namespace.clone(), kind), known.map(by_name));
+        }
         pods.insert(namespace, listing.pods);
     }
-    for workload in &wanted.workloads {
-        let object = match objects.get_mut(&workload.namespace) {
+    for (workload, kind) in &wanted.workloads {
+        let object = match objects.get_mut(&(workload.namespace.clone(), *kind)) {
             Some(Known::Known(map)) => Known::Known(map.remove(&workload.name)),
             Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
             None => not_observed("the namespace was not listed"),
         };
         observation.add(FactKey::Object(workload.clone()), source, FactValue::Object(object));
         let mine = match pods.get_mut(&workload.namespace) {
-            Some(Known::Known(map)) => Known::Known(map.remove(&workload.name).unwrap_or_default()),
+            Some(Known::Known(map)) => Known::Known(map.remove(&(*kind, workload.name.clone())).unwrap_or_default()),
             Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
             None => not_observed("the namespace was not listed"),
         };
@@ -216,19 +233,19 @@ fn unreachable_origin(place: &Environment) -> ObservedFrom {
 }
 
 /// What the catalogs ask about.
-struct Wanted {
+struct Asked {
     blueprints: BTreeSet<Name>,
-    workloads: BTreeSet<ObjectRef>,
-    namespaces: BTreeSet<String>,
+    workloads: BTreeMap<ObjectRef, WorkloadKind>,
+    lists: Wanted,
     windows: BTreeMap<ObjectRef, Period>,
 }
 
-impl Wanted {
+impl Asked {
     fn of(catalogs: &[&Catalog], environment: &Name) -> Self {
         let mut wanted = Self {
             blueprints: BTreeSet::new(),
-            workloads: BTreeSet::new(),
-            namespaces: BTreeSet::new(),
+            workloads: BTreeMap::new(),
+            lists: Wanted::new(),
             windows: BTreeMap::new(),
         };
         for catalog in catalogs {
@@ -236,11 +253,12 @@ impl Wanted {
                 let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
                 let workload = blueprint.value.spec.target.object();
                 wanted.blueprints.insert(name.clone());
-                wanted.namespaces.insert(workload.namespace.clone());
+                let kind = blueprint.value.spec.target.workload.kind;
+                wanted.lists.entry(workload.namespace.clone()).or_default().insert(kind);
                 if let Some(scaling) = &blueprint.value.spec.scaling {
                     wanted.windows.entry(workload.clone()).or_insert(scaling.window);
                 }
-                wanted.workloads.insert(workload);
+                wanted.workloads.insert(workload, kind);
             }
         }
         wanted
@@ -287,7 +305,7 @@ impl WindowUsage {
 async fn usage(
     place: &Environment,
     cluster: &ClusterEdge,
-    wanted: &Wanted,
+    wanted: &Asked,
     now: Timestamp,
 ) -> BTreeMap<Period, WindowUsage> {
     let windows: BTreeSet<Period> = wanted.windows.values().copied().collect();
@@ -299,8 +317,8 @@ async fn usage(
         (ClusterEdge::Snapshot(snapshot), _) => {
             for window in windows {
                 let recorded = wanted
-                    .namespaces
-                    .iter()
+                    .lists
+                    .keys()
                     .map(|ns| (ns.clone(), snapshot.usage_over(ns, Resource::Cpu, window)))
                     .collect();
                 answers.insert(window, WindowUsage::Snapshot(recorded));
@@ -319,7 +337,7 @@ async fn usage(
             Err(error) => WindowUsage::Unknown(error.clone()),
             Ok(prometheus) => {
                 let at = prometheus.now().await.unwrap_or(now);
-                let namespaces: Vec<String> = wanted.namespaces.iter().cloned().collect();
+                let namespaces: Vec<String> = wanted.lists.keys().cloned().collect();
                 WindowUsage::Prometheus(prometheus.usage(&namespaces, Resource::Cpu, window, at).await)
             }
         };

@@ -71,7 +71,7 @@ pub async fn plan(session: &Session, named: Option<&str>) -> Result<Planned, Pip
     let base = tree::workspace_on_base(repository, &tip)?;
     let place = base_place(base.get(), &environment)?;
     let cluster = connect_cluster(place, repository.work_tree()).await.map(Arc::new);
-    let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.namespaces()));
+    let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.targets()));
     let (tree, desired) = tree::desired_tree(repository, half)?;
     whole(&tree.catalog)?;
     let rules = tree::rules_beside(repository, &tip, &tree, desired.commit())?;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bpctl_core::blueprint::{Catalog, Environment};
-use bpctl_core::model::{Name, Period, Timestamp};
+use bpctl_core::model::{Name, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{Known, ObservedFrom, Resource};
 
 use super::observe::connect_prometheus;
 use super::{ClusterEdge, PipelineError};
-use crate::cluster::{RecordedUsage, SnapshotHeader, record};
+use crate::cluster::{RecordedUsage, SnapshotHeader, Wanted, record};
 
 /// What was recorded.
 #[derive(Debug)]
@@ -35,33 +35,37 @@ pub async fn take(
             "record a live one: give it `cluster: {context: NAME}`, or pass --context",
         ));
     };
-    let mut namespaces = BTreeSet::new();
+    let mut wanted: Wanted = BTreeMap::new();
     let mut windows = BTreeSet::new();
     for name in catalog.blueprints.keys() {
         let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
-        namespaces.insert(blueprint.value.spec.target.namespace.to_string());
+        let target = &blueprint.value.spec.target;
+        wanted.entry(target.namespace.to_string()).or_default().insert(target.workload.kind);
         windows.extend(blueprint.value.spec.scaling.as_ref().map(|scaling| scaling.window));
     }
-    let namespaces: Vec<String> = namespaces.into_iter().collect();
+    let namespaces: Vec<String> = wanted.keys().cloned().collect();
     let reading = cluster.reading();
     let ObservedFrom::Live { context, version } = reading.origin().await? else {
         return Err(PipelineError::told("the cluster is not live", "this is a bug"));
     };
     let mut missing = Vec::new();
     let mut listings = BTreeMap::new();
-    for namespace in &namespaces {
-        let listing = live.raw_namespace(namespace).await;
-        for (what, unknown) in [("deployments", unknown(&listing.deployments)), ("pods", unknown(&listing.pods))] {
+    for (namespace, kinds) in &wanted {
+        let listing = live.raw_namespace(namespace, kinds).await;
+        let workloads = listing.workloads.iter().map(|(kind, known)| (kind.plural(), unknown(known)));
+        for (what, unknown) in workloads.chain([("pods", unknown(&listing.pods))]) {
             missing.extend(unknown.map(|why| format!("{what} of {namespace}: {why}")));
         }
         listings.insert(namespace.clone(), listing);
     }
     let mut schemas = BTreeMap::new();
-    match reading.type_schema("apps/v1", "Deployment").await {
-        Known::Known(schema) => {
-            schemas.insert(("apps/v1".to_owned(), "Deployment".to_owned()), schema);
+    for kind in wanted.values().flatten().collect::<BTreeSet<_>>() {
+        match reading.type_schema(WorkloadKind::API_VERSION, kind.as_str()).await {
+            Known::Known(schema) => {
+                schemas.insert((WorkloadKind::API_VERSION.to_owned(), kind.as_str().to_owned()), schema);
+            }
+            Known::Unknown(why) => missing.push(format!("the types of {}: {}", kind.plural(), why.message)),
         }
-        Known::Unknown(why) => missing.push(format!("the types of Deployments: {}", why.message)),
     }
     let mut usage = Vec::new();
     match place.prometheus.as_ref().map(connect_prometheus) {

@@ -1,7 +1,5 @@
 //! Reads trees into catalogs: the base branch's (trusted), a head's or the work tree's (proposed).
 
-use std::collections::BTreeSet;
-
 use bpctl_core::blueprint::{Catalog, OwnFiles, WORKSPACE_FILE, Workspace, load_workspace};
 use bpctl_core::model::{BaseTip, File, Files, Proposed, RepoPath, Trusted};
 
@@ -73,9 +71,9 @@ impl HalfRead {
         &self.own.workspace().value
     }
 
-    /// The namespaces that blueprints name.
-    pub fn namespaces(&self) -> BTreeSet<String> {
-        self.own.namespaces()
+    /// The kinds of workloads that blueprints name, by namespace.
+    pub fn targets(&self) -> crate::cluster::Wanted {
+        self.own.targets()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Drift, rights and snapshots against a real API server.
 
 mod edits;
+mod kinds;
 mod public;
 mod rights;
 mod workspace;

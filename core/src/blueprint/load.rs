@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Blueprint, Policy, Workspace};
-use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan};
+use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, WorkloadKind};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
 /// The workspace's file.
@@ -159,11 +159,18 @@ impl OwnFiles {
         sources
     }
 
-    /// The namespaces that blueprints name, as leniently: to begin looking at a cluster before everything is read.
-    pub fn namespaces(&self) -> BTreeSet<String> {
-        let documents = self.documents.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()).flatten();
-        let named = documents.filter_map(|d| d.root.at(&["spec", "target", "namespace"]).and_then(Node::as_str));
-        named.map(str::to_owned).collect()
+    /// The kinds of workloads that blueprints name, by namespace, as leniently: to begin looking at a cluster before everything is
+    /// read.
+    pub fn targets(&self) -> BTreeMap<String, BTreeSet<WorkloadKind>> {
+        let mut targets: BTreeMap<String, BTreeSet<WorkloadKind>> = BTreeMap::new();
+        for document in self.documents.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()).flatten() {
+            let text = |key| document.root.at(&["spec", "target", key]).and_then(Node::as_str);
+            let kind = text("workload").and_then(|workload| WorkloadKind::of_kind(workload.split_once('/')?.0));
+            if let (Some(namespace), Some(kind)) = (text("namespace"), kind) {
+                targets.entry(namespace.to_owned()).or_default().insert(kind);
+            }
+        }
+        targets
     }
 
     /// The workspace.

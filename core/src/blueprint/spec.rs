@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Operation;
-use crate::model::{Name, ObjectRef, Percent, Period, Quantity, RepoPath};
+use crate::model::{Name, ObjectRef, Percent, Period, Quantity, RepoPath, WorkloadKind};
 
 /// What a workload needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +38,7 @@ pub struct Spec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// `Deployment/NAME`.
+    /// `Deployment/NAME`, `StatefulSet/NAME` or `DaemonSet/NAME`.
     pub workload: WorkloadRef,
     /// The workload's namespace.
     pub namespace: Name,
@@ -49,21 +49,23 @@ pub struct Target {
 impl Target {
     /// The Kubernetes object.
     pub fn object(&self) -> ObjectRef {
-        ObjectRef::deployment(self.namespace.as_str(), self.workload.name.clone())
+        ObjectRef::workload(self.workload.kind, self.namespace.as_str(), self.workload.name.clone())
     }
 }
 
-/// `Deployment/NAME`.
+/// `Deployment/NAME`, `StatefulSet/NAME` or `DaemonSet/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
 #[schemars(with = "String")]
 pub struct WorkloadRef {
+    /// The object's kind.
+    pub kind: WorkloadKind,
     /// The object's name.
     pub name: String,
 }
 
 impl Serialize for WorkloadRef {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("Deployment/{}", self.name))
+        serializer.collect_str(&format_args!("{}/{}", self.kind, self.name))
     }
 }
 
@@ -71,15 +73,15 @@ impl<'de> Deserialize<'de> for WorkloadRef {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
         let text = String::deserialize(deserializer)?;
-        match text.split_once('/') {
-            Some(("Deployment", name)) if is_object_name(name) => Ok(Self { name: name.into() }),
-            Some(("Deployment", _)) | None => {
-                Err(D::Error::custom(format!("`{text}` is not a workload: write Deployment/NAME")))
-            }
-            Some((kind, _)) => {
-                Err(D::Error::custom(format!("kind `{kind}` is not supported yet: write Deployment/NAME")))
-            }
+        let not_one =
+            |why: &str| D::Error::custom(format!("{why}: write Deployment/NAME, StatefulSet/NAME or DaemonSet/NAME"));
+        let (kind, name) = text.split_once('/').ok_or_else(|| not_one(&format!("`{text}` is not a workload")))?;
+        let kind = WorkloadKind::of_kind(kind)
+            .ok_or_else(|| not_one(&format!("`{kind}` is not a kind of workload that bpctl governs")))?;
+        if !is_object_name(name) {
+            return Err(not_one(&format!("`{name}` is not a name that Kubernetes takes")));
         }
+        Ok(Self { kind, name: name.into() })
     }
 }
 

@@ -90,6 +90,11 @@ impl Detector for SaturationDetector {
         let (Some(manifest), Known::Known(Some(live))) = (input.manifest, input.facts.object(&target)) else {
             return detected; // the drift detector says what is missing
         };
+        if !blueprint.spec.target.workload.kind.has_replicas() {
+            let because = "a DaemonSet runs one pod on each node: it has no replicas to change".to_owned();
+            detected.why_not.push(WhyNot { what: "scale".into(), because });
+            return detected;
+        }
         // The manifest may leave replicas out; Kubernetes reads that as 1.
         let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(crate::yaml::Node::as_int);
         let Ok(replicas) = u32::try_from(declared.unwrap_or(1)) else { return detected };

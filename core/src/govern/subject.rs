@@ -67,7 +67,7 @@ impl Subject {
             }
             Change::Field(change)
                 if change.field.is_keys(&["spec", "replicas"])
-                    && target.is_some_and(|t| is_target(t, &change.object)) =>
+                    && target.is_some_and(|target| target.is_declared_by(&change.object)) =>
             {
                 let to = change.to.as_ref().map(|to| to.as_u64().unwrap_or(u64::MAX));
                 (change.object.clone(), Touch::Replicas { to })
@@ -118,12 +118,6 @@ impl Subject {
     }
 }
 
-/// A manifest may leave its namespace to the delivery.
-fn is_target(target: &ObjectRef, object: &ObjectRef) -> bool {
-    (&target.api_version, &target.kind, &target.name) == (&object.api_version, &object.kind, &object.name)
-        && (object.namespace.is_empty() || object.namespace == target.namespace)
-}
-
 fn replicas(to: u64, scaling: Option<&Scaling>) -> Operation {
     match scaling {
         _ if to == 0 => Operation::ScaleToZero,
@@ -138,7 +132,7 @@ fn field_operation(field: &FieldPath) -> Operation {
     let probe = ["livenessProbe", "readinessProbe", "startupProbe"];
     if probe.iter().any(|key| field.has_key(key)) {
         Operation::ChangeProbes
-    } else if field.starts_with_keys(&["spec", "strategy"]) {
+    } else if field.starts_with_keys(&["spec", "strategy"]) || field.starts_with_keys(&["spec", "updateStrategy"]) {
         Operation::ChangeStrategy
     } else if field.starts_with_keys(&["spec", "template"]) && field.has_key("resources") {
         Operation::ResizeBeyondStep

@@ -51,6 +51,63 @@ impl<'de> Deserialize<'de> for Name {
     }
 }
 
+/// A kind of workload that a blueprint can govern; all of `apps/v1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum WorkloadKind {
+    /// Replicas that are all alike.
+    Deployment,
+    /// Replicas with names and disks of their own.
+    StatefulSet,
+    /// One pod on each node.
+    DaemonSet,
+}
+
+impl WorkloadKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
+    /// The API version of them all.
+    pub const API_VERSION: &'static str = "apps/v1";
+
+    /// As manifests write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+        }
+    }
+
+    /// As URLs and `kubectl` write it.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Deployment => "deployments",
+            Self::StatefulSet => "statefulsets",
+            Self::DaemonSet => "daemonsets",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn of_kind(kind: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == kind)
+    }
+
+    /// The kind of this object, if it is a workload.
+    pub fn of(object: &ObjectRef) -> Option<Self> {
+        Self::of_kind(&object.kind).filter(|_| object.api_version == Self::API_VERSION)
+    }
+
+    /// Whether it has a number of replicas that somebody can choose.
+    pub fn has_replicas(self) -> bool {
+        self != Self::DaemonSet
+    }
+}
+
+impl std::fmt::Display for WorkloadKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// One Kubernetes object: `apps/v1`, `Deployment`, namespace (empty for cluster-wide kinds), name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -66,14 +123,25 @@ pub struct ObjectRef {
 }
 
 impl ObjectRef {
-    /// A Deployment of `apps/v1`.
-    pub fn deployment(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+    /// A workload of `apps/v1`.
+    pub fn workload(kind: WorkloadKind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self {
-            api_version: "apps/v1".into(),
-            kind: "Deployment".into(),
+            api_version: WorkloadKind::API_VERSION.into(),
+            kind: kind.as_str().into(),
             namespace: namespace.into(),
             name: name.into(),
         }
+    }
+
+    /// Whether a manifest of this object declares it: a manifest may leave its namespace to the delivery.
+    pub fn is_declared_by(&self, manifest: &Self) -> bool {
+        (&self.api_version, &self.kind, &self.name) == (&manifest.api_version, &manifest.kind, &manifest.name)
+            && (manifest.namespace.is_empty() || manifest.namespace == self.namespace)
+    }
+
+    /// A Deployment of `apps/v1`.
+    pub fn deployment(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self::workload(WorkloadKind::Deployment, namespace, name)
     }
 }
 

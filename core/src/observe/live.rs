@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::model::{ObjectRef, Period, Quantity, Timestamp, Untrusted};
+use crate::model::{ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 
 /// One object as the API server gave it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -137,12 +137,15 @@ fn request_sum(body: &Json, resource: &str) -> Option<Quantity> {
     Some(Quantity::from_nanos(nanos))
 }
 
-/// Groups a namespace's pods by the Deployment that owns them, in one pass: a Deployment's `ReplicaSet` is named after it and the
+/// A workload of a namespace, by kind and name.
+pub type WorkloadName = (WorkloadKind, String);
+
+/// Groups a namespace's pods by the workload that owns them, in one pass: a Deployment's `ReplicaSet` is named after it and the
 /// pod-template hash, which its pods carry as a label, so no list of `ReplicaSets` is needed.
-pub fn group_pods(pods: &[Json]) -> BTreeMap<String, Vec<Pod>> {
-    let mut groups: BTreeMap<String, Vec<Pod>> = BTreeMap::new();
+pub fn group_pods(pods: &[Json]) -> BTreeMap<WorkloadName, Vec<Pod>> {
+    let mut groups: BTreeMap<WorkloadName, Vec<Pod>> = BTreeMap::new();
     for body in pods {
-        let Some(owner) = deployment_of(body) else { continue };
+        let Some(owner) = workload_of(body) else { continue };
         if let Some(pod) = pod_from_json(body) {
             groups.entry(owner).or_default().push(pod);
         }
@@ -150,16 +153,20 @@ pub fn group_pods(pods: &[Json]) -> BTreeMap<String, Vec<Pod>> {
     groups
 }
 
-fn deployment_of(body: &Json) -> Option<String> {
+fn workload_of(body: &Json) -> Option<WorkloadName> {
     let metadata = body.get("metadata")?;
-    let hash = metadata.get("labels")?.get("pod-template-hash")?.as_str()?;
     let owners = metadata.get("ownerReferences")?.as_array()?;
     let controller = owners.iter().find(|owner| owner.get("controller").and_then(Json::as_bool) == Some(true))?;
-    if controller.get("kind").and_then(Json::as_str) != Some("ReplicaSet") {
-        return None;
+    let name = controller.get("name")?.as_str()?;
+    match controller.get("kind")?.as_str()? {
+        "ReplicaSet" => {
+            let hash = metadata.get("labels")?.get("pod-template-hash")?.as_str()?;
+            Some((WorkloadKind::Deployment, name.strip_suffix(hash)?.strip_suffix('-')?.to_owned()))
+        }
+        "StatefulSet" => Some((WorkloadKind::StatefulSet, name.to_owned())),
+        "DaemonSet" => Some((WorkloadKind::DaemonSet, name.to_owned())),
+        _ => None,
     }
-    let name = controller.get("name")?.as_str()?.strip_suffix(hash)?.strip_suffix('-')?;
-    Some(name.to_owned())
 }
 
 /// What one pod used over the window.

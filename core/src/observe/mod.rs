@@ -13,6 +13,6 @@ pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unkno
 pub use forge::{
     CheckConclusion, CheckRun, Identity, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
 };
-pub use live::{LiveObject, Pod, PodUsage, Resource, Usage, group_pods, pod_from_json};
+pub use live::{LiveObject, Pod, PodUsage, Resource, Usage, WorkloadName, group_pods, pod_from_json};
 pub use recorder::Recorder;
 pub use schema::{ListType, ScalarType, TypeSchema};

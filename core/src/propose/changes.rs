@@ -181,10 +181,7 @@ fn is_target(blueprint: &Located<Blueprint>, change: &Change) -> bool {
         Change::Object(change) => &change.object,
         Change::Opaque(_) => return false,
     };
-    let target = blueprint.value.spec.target.object();
-    object.kind == target.kind
-        && object.name == target.name
-        && (object.namespace.is_empty() || object.namespace == target.namespace)
+    blueprint.value.spec.target.object().is_declared_by(object)
 }
 
 fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files, own: bool) -> Vec<Change> {

@@ -1,9 +1,10 @@
 //! The real API server: `tests/run.sh` runs these; by hand, with the lab's variables set: `cargo test --lib lab:: -- --ignored`.
 
-use bpctl_core::model::ObjectRef;
+use bpctl_core::model::{ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, LiveObject};
 use serde_json::{Value as Json, json};
 
+use super::deployments;
 use crate::cluster::live::substance;
 use crate::cluster::{ClusterError, ConnectOptions, LiveCluster, server_side};
 
@@ -30,7 +31,9 @@ fn manifest(name: &str, replicas: u32) -> Json {
 }
 
 async fn live(lab: &LiveCluster, object: &ObjectRef) -> LiveObject {
-    let Known::Known(items) = lab.raw_namespace(NAMESPACE).await.deployments else { panic!("a list") };
+    let listing = lab.raw_namespace(NAMESPACE, &deployments()).await;
+    let Known::Known(items) = &listing.workloads[&WorkloadKind::Deployment] else { panic!("a list") };
+    let items = items.clone();
     let items = items.into_iter().filter_map(|body| LiveObject::from_json("apps/v1", "Deployment", body));
     items.into_iter().find(|live| live.reference == *object).expect("the object")
 }

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bpctl_core::model::ObjectRef;
+use bpctl_core::model::{ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, Unknown, UnknownCode};
 use serde_json::{Value as Json, json};
 
 use super::fake::Fake;
-use super::{deployment, pod};
+use super::{deployment, deployments, pod};
 use crate::cluster::{Cluster as _, ClusterError, NamespaceListing};
 
 #[allow(clippy::unnecessary_wraps)] // what a script answers
@@ -38,13 +38,38 @@ async fn a_list_is_read_page_by_page_and_named_to_the_server() {
         _ => page(&[deployment("a", "1", 1)], "a/b="),
     })
     .await;
-    let NamespaceListing { deployments, pods } = fake.cluster.list_namespace("shop").await;
-    let names: Vec<_> = deployments.known().expect("whole").iter().map(|d| d.reference.name.clone()).collect();
+    let NamespaceListing { workloads, pods } = fake.cluster.list_namespace("shop", &deployments()).await;
+    let names: Vec<_> =
+        workloads[&WorkloadKind::Deployment].known().expect("whole").iter().map(|d| d.reference.name.clone()).collect();
     assert_eq!(names, ["a", "b"]);
-    assert_eq!(pods.known().expect("whole")["web"].len(), 1);
+    assert_eq!(pods.known().expect("whole")[&(WorkloadKind::Deployment, "web".to_owned())].len(), 1);
     assert_eq!(fake.count("GET "), 3, "one call a kind, namespace and page");
     assert_eq!(fake.count("limit=500"), 3);
     assert_eq!(fake.count(concat!("user-agent: bpctl/", env!("CARGO_PKG_VERSION"))), 3);
+}
+
+#[tokio::test]
+async fn only_the_kinds_that_are_asked_for_are_listed_and_pods_find_their_owner() {
+    let owned = |name: &str, kind: &str, owner: &str| {
+        let mut pod = pod(name, "x");
+        pod["metadata"]["ownerReferences"] = json!([{"kind": kind, "name": owner, "controller": true}]);
+        pod
+    };
+    let fake = Fake::start(move |line, _| match line {
+        line if line.contains("/pods?") => page(
+            &[owned("db-0", "StatefulSet", "db"), owned("agent-x", "DaemonSet", "agent"), owned("j-1", "Job", "j")],
+            "",
+        ),
+        _ => page(&[], ""),
+    })
+    .await;
+    let kinds = [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet].into();
+    let listing = fake.cluster.list_namespace("shop", &kinds).await;
+    assert!(listing.workloads.keys().eq(&kinds));
+    let pods = listing.pods.known().expect("whole");
+    let owners: Vec<_> = pods.keys().map(|(kind, name)| (kind.as_str(), name.as_str())).collect();
+    assert_eq!(owners, [("StatefulSet", "db"), ("DaemonSet", "agent")]);
+    assert_eq!((fake.count("/statefulsets?"), fake.count("/daemonsets?"), fake.count("/deployments?")), (1, 1, 0));
 }
 
 /// Z9
@@ -56,8 +81,8 @@ async fn z9_a_list_whose_second_page_fails_is_unknown() {
         _ => page(&[deployment("a", "1", 1)], "t"),
     })
     .await;
-    let listing = fake.cluster.list_namespace("shop").await;
-    let unknown = reason(&listing.deployments);
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    let unknown = reason(&listing.workloads[&WorkloadKind::Deployment]);
     assert_eq!(unknown.code, UnknownCode::Unreachable);
     assert_eq!(
         unknown.message,
@@ -80,8 +105,8 @@ async fn z10_a_list_that_expires_under_way_is_begun_anew() {
         _ => page(&[deployment("a", "1", 1)], "t"),
     })
     .await;
-    let listing = fake.cluster.list_namespace("shop").await;
-    assert_eq!(listing.deployments.known().expect("whole").len(), 2, "nothing twice");
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    assert_eq!(listing.workloads[&WorkloadKind::Deployment].known().expect("whole").len(), 2, "nothing twice");
     assert_eq!(reason(&listing.pods).code, UnknownCode::Incomplete);
     assert_eq!(fake.count("/pods?"), 6, "three lists of two pages");
 }
@@ -100,8 +125,8 @@ async fn each_cause_has_its_code() {
     ] {
         let shown = format!("{answer:?}");
         let fake = Fake::start(move |_, _| answer.clone()).await;
-        let listing = fake.cluster.list_namespace("shop").await;
-        assert_eq!(reason(&listing.deployments).code, code, "{shown}");
+        let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+        assert_eq!(reason(&listing.workloads[&WorkloadKind::Deployment]).code, code, "{shown}");
         assert_eq!(reason(&listing.pods).code, code, "{shown}");
         assert!(!format!("{listing:?}").contains("hunter2"), "T38");
     }
@@ -115,14 +140,14 @@ async fn pages_of_two_versions_are_no_list() {
         Some((200, json!({"metadata": {"continue": next, "resourceVersion": version}, "items": []}).to_string()))
     })
     .await;
-    assert_eq!(reason(&fake.cluster.list_namespace("shop").await.pods).code, UnknownCode::Incomplete);
+    assert_eq!(reason(&fake.cluster.list_namespace("shop", &deployments()).await.pods).code, UnknownCode::Incomplete);
 }
 
 #[tokio::test]
 async fn a_name_that_is_no_namespace_asks_nothing() {
     let fake = Fake::start(|_, _| page(&[], "")).await;
     for name in ["", "../kube-system", "a/b", "a?b", "A"] {
-        assert!(fake.cluster.list_namespace(name).await.pods.known().is_none(), "{name}");
+        assert!(fake.cluster.list_namespace(name, &deployments()).await.pods.known().is_none(), "{name}");
     }
     assert_eq!(fake.count(""), 0);
 }
@@ -135,6 +160,7 @@ async fn several_namespaces_each_have_their_own_answer() {
     })
     .await;
     let names: Vec<String> = (0..20).map(|n| format!("n{n}")).chain(["shut".into()]).collect();
+    let names = names.into_iter().map(|name| (name, deployments())).collect();
     let listings = fake.cluster.list_namespaces(&names).await;
     assert_eq!(listings.len(), 21);
     assert_eq!(listings.values().filter(|listing| listing.pods.known().is_some()).count(), 20);

@@ -5,7 +5,15 @@ mod lab;
 mod live;
 mod snapshot;
 
+use std::collections::BTreeSet;
+
+use bpctl_core::model::WorkloadKind;
 use serde_json::{Value as Json, json};
+
+/// The one kind that most of these tests ask for.
+fn deployments() -> BTreeSet<WorkloadKind> {
+    BTreeSet::from([WorkloadKind::Deployment])
+}
 
 fn deployment(name: &str, uid: &str, replicas: u32) -> Json {
     json!({"apiVersion": "apps/v1", "kind": "Deployment",

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bpctl_core::model::{ObjectRef, Period, Quantity, Untrusted};
+use bpctl_core::model::{ObjectRef, Period, Quantity, Untrusted, WorkloadKind};
 use bpctl_core::observe::{Known, PodUsage, Resource, UnknownCode};
 use serde_json::{Value as Json, json};
 
-use super::{deployment, pod};
+use super::{deployment, deployments, pod};
 use crate::cluster::{
     Cluster as _, ClusterError, NamespaceListing, RawListing, RecordedUsage, SnapshotCluster, SnapshotHeader, record,
 };
@@ -24,7 +24,10 @@ fn header() -> SnapshotHeader {
 
 fn listing() -> RawListing {
     RawListing {
-        deployments: Known::Known(vec![deployment("api", "1", 2), deployment("web", "2", 2)]),
+        workloads: BTreeMap::from([(
+            WorkloadKind::Deployment,
+            Known::Known(vec![deployment("api", "1", 2), deployment("web", "2", 2)]),
+        )]),
         pods: Known::Known(vec![pod("web-7d-x", "web"), pod("api-7d-y", "api")]),
     }
 }
@@ -55,13 +58,13 @@ fn code<T>(known: Known<T>) -> UnknownCode {
 #[tokio::test]
 async fn what_is_recorded_is_what_was_seen() {
     let (folder, snapshot) = recorded();
-    assert_eq!(snapshot.list_namespace("shop").await, NamespaceListing::from(listing()));
+    assert_eq!(snapshot.list_namespace("shop", &deployments()).await, NamespaceListing::from(listing()));
     assert_eq!(snapshot.usage("shop", Resource::Cpu), Known::Known(usage()));
     assert_eq!(snapshot.usage_over("shop", Resource::Cpu, usage().window), Known::Known(usage()));
     let other = snapshot.usage_over("shop", Resource::Cpu, Period::from_secs(60));
     assert_eq!(code(other), UnknownCode::NotObserved, "another window");
     assert_eq!(code(snapshot.usage("shop", Resource::Memory)), UnknownCode::NotObserved);
-    assert_eq!(code(snapshot.list_namespace("other").await.pods), UnknownCode::NotObserved);
+    assert_eq!(code(snapshot.list_namespace("other", &deployments()).await.pods), UnknownCode::NotObserved);
     let schema = snapshot.type_schema("apps/v1", "Deployment").await;
     assert!(schema.known().is_some_and(|schema| schema.lists.contains_key("spec.template.spec.containers")));
     assert_eq!(code(snapshot.type_schema("g.io/v1", "Thing").await), UnknownCode::NotObserved);
@@ -81,13 +84,21 @@ async fn lists_of_kubectl_are_read_in_either_format() {
     std::fs::write(file("deployments.yaml"), yaml).expect("written");
     let pods = json!({"apiVersion": "v1", "kind": "List", "items": [pod("web-7d-x", "web"), pod("api-7d-y", "api")]});
     std::fs::write(file("pods.json"), serde_json::to_string_pretty(&pods).expect("json")).expect("written");
-    assert_eq!(snapshot.list_namespace("shop").await, NamespaceListing::from(listing()));
+    assert_eq!(snapshot.list_namespace("shop", &deployments()).await, NamespaceListing::from(listing()));
 
     std::fs::write(file("deployments.json"), "{\"items\": []}").expect("written");
-    assert_eq!(code(snapshot.list_namespace("shop").await.deployments), UnknownCode::Malformed, "two files");
+    assert_eq!(
+        code(snapshot.list_namespace("shop", &deployments()).await.workloads[&WorkloadKind::Deployment].clone()),
+        UnknownCode::Malformed,
+        "two files"
+    );
     std::fs::remove_file(file("deployments.json")).expect("there");
     std::fs::remove_file(file("deployments.yaml")).expect("there");
-    assert_eq!(code(snapshot.list_namespace("shop").await.deployments), UnknownCode::NotObserved, "no file");
+    assert_eq!(
+        code(snapshot.list_namespace("shop", &deployments()).await.workloads[&WorkloadKind::Deployment].clone()),
+        UnknownCode::NotObserved,
+        "no file"
+    );
 }
 
 #[tokio::test]
@@ -103,7 +114,11 @@ async fn half_a_list_is_no_list() {
         String::new(),
     ] {
         std::fs::write(&file, &text).expect("written");
-        assert_eq!(code(snapshot.list_namespace("shop").await.deployments), UnknownCode::Malformed, "{text}");
+        assert_eq!(
+            code(snapshot.list_namespace("shop", &deployments()).await.workloads[&WorkloadKind::Deployment].clone()),
+            UnknownCode::Malformed,
+            "{text}"
+        );
     }
 }
 
@@ -115,7 +130,7 @@ async fn t18_links_are_not_followed() {
     let file = folder.path().join("shop/pods.json");
     std::fs::rename(&file, folder.path().join("elsewhere")).expect("moved");
     std::os::unix::fs::symlink(folder.path().join("elsewhere"), &file).expect("linked");
-    assert_eq!(code(snapshot.list_namespace("shop").await.pods), UnknownCode::Malformed);
+    assert_eq!(code(snapshot.list_namespace("shop", &deployments()).await.pods), UnknownCode::Malformed);
 }
 
 #[test]
