@@ -8,6 +8,7 @@ mod completions;
 mod diagnostics;
 mod error;
 mod explain;
+mod init;
 mod judge;
 mod lint;
 mod output;
@@ -82,6 +83,8 @@ pub enum Format {
 enum Command {
     /// Tell the whole story on a shipped example; needs nothing but git
     Tour(tour::TourArgs),
+    /// Write a first blueprint for each workload of this repository, a policy and bpctl.yaml
+    Init(init::InitArgs),
     /// Check blueprints, policies and bpctl.yaml of the work tree
     Lint(lint::LintArgs),
     /// Show what differs, what would be done, who may do it, and why not the rest; changes nothing
@@ -136,6 +139,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let Cli { global, command } = cli;
     match command {
         Command::Tour(args) => tour::run(&global, &args, output),
+        Command::Init(args) => init::run(&global, &args, output),
         Command::Lint(args) => lint::run(&global, &args, output),
         Command::Plan(args) => block_on(plan::run(&global, &args, output)),
         Command::Apply(args) => block_on(apply::run(&global, &args, output)),

@@ -97,6 +97,15 @@ impl LiveCluster {
         Ok(Self { api: Api::new(client), context, schema_cache: options.schema_cache })
     }
 
+    /// The context that `kubectl` would use; nothing is asked.
+    pub fn current_context(kubeconfig: Option<&Path>) -> Option<String> {
+        let kubeconfig = match kubeconfig {
+            Some(file) => Kubeconfig::read_from(file),
+            None => Kubeconfig::read(),
+        };
+        kubeconfig.ok()?.current_context.filter(|context| !context.is_empty())
+    }
+
     /// The kubeconfig's context, or `in-cluster`.
     pub fn context(&self) -> &str {
         &self.context
@@ -126,11 +135,7 @@ impl LiveCluster {
         }
         // Three kinds at most, each a future of its own; one that nobody asked for is done at once.
         let list = |kind| async move {
-            if kinds.contains(&kind) {
-                Some((kind, self.list(Listed::Workloads(kind), namespace).await))
-            } else {
-                None
-            }
+            if kinds.contains(&kind) { Some((kind, self.list(Listed::Workloads(kind), namespace).await)) } else { None }
         };
         let [one, two, three] = WorkloadKind::ALL;
         let (one, two, three, pods) =

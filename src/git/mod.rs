@@ -17,6 +17,7 @@ mod read;
 mod refs;
 pub mod remote;
 mod repository;
+mod walk;
 mod write;
 
 #[cfg(test)]

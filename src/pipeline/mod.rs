@@ -6,6 +6,7 @@
 pub mod apply;
 mod effects;
 mod error;
+pub mod init;
 pub mod ledger;
 pub mod lint;
 mod observe;

@@ -60,6 +60,15 @@ pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Writes a file that must not exist yet, below a folder that may have to be made.
+pub fn create_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::File::create_new(path)?.write_all(bytes)
+}
+
 /// Waits.
 pub async fn sleep(period: bpctl_core::model::Period) {
     tokio::time::sleep(std::time::Duration::from_millis(period.as_millis())).await;
@@ -79,7 +88,7 @@ pub fn first_link(root: &std::path::Path, below: &str) -> Option<String> {
     for part in below.split('/') {
         path.push(part);
         if is_link(&path) {
-            return Some(below.to_owned());
+            return path.strip_prefix(root).ok().map(|link| link.display().to_string());
         }
     }
     let entries = |folder: &std::path::Path| -> Vec<PathBuf> {

@@ -16,6 +16,7 @@
 mod cluster_live;
 mod forge_gitea;
 mod generated;
+mod init;
 mod kill;
 mod layers;
 mod lint;

@@ -1,5 +1,6 @@
 //! What people write: blueprints, policies, the workspace (B1, B2), and how they are read and checked.
 
+pub mod derive;
 mod document;
 pub mod lint;
 mod load;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::workspace::{WAYS, bpctl, drift, parts, repository};
-use crate::support::Namespace;
+use crate::support::{Namespace, Repo};
 
 /// A public Deployment: its name, the file's name, the file, and the one document of it.
 struct Public {
@@ -125,6 +125,27 @@ fn applied_is_not_drift(way: &[&str]) {
     assert_eq!(looked_at, public.len());
     let text = bpctl(&repo, None).run(&["plan"]).exits(0).stdout;
     assert!(!text.contains("as far as could be seen"), "{text}");
+}
+
+/// The first files that a newcomer gets, on manifests that others wrote, against the cluster that has them.
+#[test]
+fn init_then_lint_then_plan_finds_no_fault_with_what_was_just_applied() {
+    let namespace = Namespace::new("public-init");
+    let public = deployments(&namespace.name);
+    let repo = Repo::empty();
+    for one in &public {
+        repo.write(&format!("deploy/{}.yaml", one.name), &one.document);
+    }
+    let documents: Vec<&str> = public.iter().map(|one| one.document.as_str()).collect();
+    namespace.kubectl(&["apply", "-f", "-"], Some(&documents.join("\n---\n")));
+    repo.run(&["init", "--namespace", &namespace.name, "--env", "lab", "--context", "lab"]).exits(0);
+    repo.run(&["lint"]).exits(0);
+    repo.commit(&[], "init");
+    let plan = bpctl(&repo, None).run(&["plan", "-o", "json"]).exits(0).json();
+    for (name, part) in parts(&plan) {
+        assert_eq!(part["items"], serde_json::json!([]), "{name}: {:#?}", drift(part));
+    }
+    assert_eq!(parts(&plan).count(), public.len());
 }
 
 #[test]

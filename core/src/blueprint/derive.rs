@@ -1,0 +1,389 @@
+//! Derives blueprints from the manifests that a repository holds: the first draft of `bpctl init`.
+//!
+//! Only what a manifest says is taken over as it is; all else is a guess and is marked so, in a comment on its line. Nothing is
+//! derived from manifests that something else renders (Kustomize with more than a list of resources, Helm): as they stand in Git they
+//! are not what reaches the cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::is_yaml;
+use crate::model::{File, Files, Name, ObjectRef, Quantity, RepoPath, WorkloadKind};
+use crate::yaml::{self, Document, Kind, Node};
+
+/// What cannot be read off manifests.
+#[derive(Debug, Clone)]
+pub struct DeriveOptions {
+    /// Who answers for workloads whose labels do not say; `None`: a placeholder.
+    pub owner: Option<String>,
+    /// The namespace of manifests that name none.
+    pub namespace: Name,
+    /// The folder that blueprints go to.
+    pub folder: RepoPath,
+}
+
+/// A blueprint to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The blueprint's name.
+    pub name: Name,
+    /// Where it goes.
+    pub path: RepoPath,
+    /// The file.
+    pub text: String,
+    /// What it governs.
+    pub workload: ObjectRef,
+    /// What declares that.
+    pub manifest: RepoPath,
+}
+
+/// A file that holds a workload for which nothing was derived.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    /// The file.
+    pub path: RepoPath,
+    /// Why.
+    pub because: String,
+}
+
+/// Drafts, and what there are none for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Derived {
+    /// By name.
+    pub drafts: Vec<Draft>,
+    /// By path.
+    pub left_out: Vec<LeftOut>,
+    /// Workloads that a blueprint governs already.
+    pub governed: usize,
+}
+
+/// Derives a draft for each workload of these files that no blueprint governs yet. `governed`: the workloads that have one, each with
+/// its source.
+pub fn derive(files: &Files, governed: &[(ObjectRef, RepoPath)], options: &DeriveOptions) -> Derived {
+    let rendered = Rendered::of(files);
+    let mut derived = Derived::default();
+    let mut found: Vec<Found> = Vec::new();
+    let mut autoscalers = BTreeSet::new();
+    for (path, file) in &files.0 {
+        let (true, File::Blob(blob)) = (is_yaml(path) && !path.is_within(&options.folder), file) else { continue };
+        let text = String::from_utf8_lossy(&blob.bytes);
+        if !mentions_workload(&text) && !text.contains("HorizontalPodAutoscaler") {
+            continue;
+        }
+        let mut leave_out = |because: &str| {
+            if mentions_workload(&text) {
+                derived.left_out.push(LeftOut { path: path.clone(), because: because.into() });
+            }
+        };
+        if let Some(by) = rendered.by(path) {
+            leave_out(by);
+            continue;
+        }
+        let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
+            leave_out("it is not YAML that Kubernetes reads; a template, perhaps");
+            continue;
+        };
+        for document in documents {
+            if let Some(target) = autoscaled(&document.root) {
+                autoscalers.insert(target);
+            }
+            let Some((kind, name)) = workload(&document.root) else { continue };
+            if document.root.at(&["spec", "selector"]).is_none() {
+                leave_out(&format!("{kind}/{name} has no spec.selector: a patch, or not whole"));
+                continue;
+            }
+            let own = document.root.at(&["metadata", "namespace"]).and_then(Node::as_str);
+            let given = own.or_else(|| rendered.namespace(path));
+            let Ok(namespace) = Name::new(given.unwrap_or(options.namespace.as_str())) else {
+                leave_out(&format!("{kind}/{name} is in a namespace that Kubernetes does not take"));
+                continue;
+            };
+            let guessed = match (own, given) {
+                (Some(_), _) => None,
+                (None, Some(_)) => Some("the kustomization's"),
+                (None, None) => Some("guessed: the manifest names none"),
+            };
+            let object = ObjectRef::workload(kind, namespace.as_str(), name);
+            found.push(Found { object, kind, guessed_namespace: guessed, path: path.clone(), document });
+        }
+    }
+    let mut targets: BTreeMap<ObjectRef, RepoPath> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    for workload in found {
+        // A manifest without a namespace is of the namespace that its blueprint says.
+        let declared = workload.declared();
+        if governed.iter().any(|(object, source)| {
+            *object == workload.object || (object.is_declared_by(&declared) && workload.path.is_within(source))
+        }) {
+            derived.governed += 1;
+            continue;
+        }
+        if let Some(first) = targets.get(&workload.object) {
+            let because = format!("{} of namespace {} is in {first} too", workload.object, workload.object.namespace);
+            derived.left_out.push(LeftOut { path: workload.path, because });
+            continue;
+        }
+        let Some((name, path)) = free_name(&workload.object, &names, files, options) else {
+            let because = format!("there is no free name for the blueprint of {}", workload.object);
+            derived.left_out.push(LeftOut { path: workload.path, because });
+            continue;
+        };
+        names.insert(name.clone());
+        targets.insert(workload.object.clone(), workload.path.clone());
+        let text = workload.text(&name, autoscalers.contains(&(workload.kind, workload.object.name.clone())), options);
+        derived.drafts.push(Draft { name, path, text, workload: workload.object, manifest: workload.path });
+    }
+    derived.drafts.sort_by(|a, b| a.name.cmp(&b.name));
+    derived.left_out.sort();
+    derived.left_out.dedup();
+    derived
+}
+
+fn mentions_workload(text: &str) -> bool {
+    WorkloadKind::ALL.iter().any(|kind| text.contains(kind.as_str()))
+}
+
+fn workload(root: &Node) -> Option<(WorkloadKind, &str)> {
+    let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
+    let kind = WorkloadKind::of_kind(text(&["kind"])?).filter(|_| text(&["apiVersion"]) == Some("apps/v1"))?;
+    Some((kind, text(&["metadata", "name"])?))
+}
+
+/// The workload whose replicas an autoscaler owns.
+fn autoscaled(root: &Node) -> Option<(WorkloadKind, String)> {
+    let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
+    text(&["kind"]).filter(|kind| *kind == "HorizontalPodAutoscaler")?;
+    let kind = WorkloadKind::of_kind(text(&["spec", "scaleTargetRef", "kind"])?)?;
+    Some((kind, text(&["spec", "scaleTargetRef", "name"])?.to_owned()))
+}
+
+/// A name for the blueprint whose file is not there yet: the workload's own, else with its namespace, else with its kind.
+fn free_name(
+    object: &ObjectRef,
+    taken: &BTreeSet<Name>,
+    files: &Files,
+    options: &DeriveOptions,
+) -> Option<(Name, RepoPath)> {
+    let own = object.name.replace('.', "-");
+    let kind = object.kind.to_lowercase();
+    [own.clone(), format!("{own}-{}", object.namespace), format!("{own}-{kind}-{}", object.namespace)]
+        .into_iter()
+        .filter_map(|name| Name::new(name).ok().filter(|name| !taken.contains(name)))
+        .find_map(|name| {
+            let path = options.folder.join(&format!("{name}/blueprint.yaml")).ok()?;
+            files.get(&path).is_none().then_some((name, path))
+        })
+}
+
+/// A workload and where it was found.
+struct Found {
+    object: ObjectRef,
+    kind: WorkloadKind,
+    guessed_namespace: Option<&'static str>,
+    path: RepoPath,
+    document: Document,
+}
+
+impl Found {
+    /// The object as the manifest names it.
+    fn declared(&self) -> ObjectRef {
+        let namespace = if self.guessed_namespace.is_some() { String::new() } else { self.object.namespace.clone() };
+        ObjectRef { namespace, ..self.object.clone() }
+    }
+
+    fn text(&self, name: &Name, autoscaled: bool, options: &DeriveOptions) -> String {
+        let root = &self.document.root;
+        let label = |key| root.at(&["metadata", "labels", key]).and_then(Node::as_str).filter(|text| !text.is_empty());
+        let labelled = ["team", "owner", "app.kubernetes.io/part-of"].into_iter().find_map(label);
+        let (owner, mark) = match (&options.owner, labelled) {
+            (Some(owner), _) => (owner.as_str(), ""),
+            (None, Some(owner)) => (owner, " # guessed, from a label"),
+            (None, None) => ("unknown", " # guessed: write the team that answers for it"),
+        };
+        let ObjectRef { namespace, .. } = &self.object;
+        let namespace_mark = self.guessed_namespace.map(|why| format!(" # {why}")).unwrap_or_default();
+        let mut text = format!(
+            "# Derived from {manifest} by bpctl init. Check each line marked as guessed, then delete the mark.\n\
+             apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata:\n  name: {name}\n  version: 0.1.0\n  owner: {owner}{mark}\n\
+             spec:\n  target:\n    workload: {workload}\n    namespace: {namespace}{namespace_mark}\n    source: {source}\n",
+            manifest = self.path,
+            owner = scalar(owner),
+            name = scalar(name.as_str()),
+            workload = self.object,
+            namespace = scalar(namespace),
+            source = scalar(self.path.as_str()),
+        );
+        text.push_str(&self.resources());
+        text.push_str(&self.scaling(autoscaled));
+        text.push_str(&self.health_checks());
+        text
+    }
+
+    fn containers(&self) -> &[Node] {
+        self.document.root.at(&["spec", "template", "spec", "containers"]).map_or(&[], Node::items)
+    }
+
+    /// The sum over the containers; `None` where one of them says nothing.
+    fn sum(&self, part: &str, resource: &str) -> Option<i128> {
+        let each = self.containers().iter().map(|container| {
+            let node = container.at(&["resources", part, resource])?;
+            let text = node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned);
+            text.parse::<Quantity>().ok().map(|quantity| quantity.nanos())
+        });
+        let sum = each.sum::<Option<i128>>()?;
+        (sum > 0).then_some(sum)
+    }
+
+    fn resources(&self) -> String {
+        let mut lines = String::new();
+        for (resource, show) in [("cpu", cpu as fn(i128) -> Option<String>), ("memory", memory)] {
+            let Some(request) = self.sum("requests", resource) else { continue };
+            let limit = self.sum("limits", resource);
+            let (Some(minimum), Some(maximum)) = (show(request / 2), show(limit.unwrap_or(request * 2))) else {
+                continue;
+            };
+            let most = if limit.is_some() { "the limit" } else { "twice the request" };
+            lines.push_str(&format!(
+                "    {resource}: {{minimum: {minimum}, maximum: {maximum}}} # guessed: half of the request, {most}\n"
+            ));
+        }
+        if lines.is_empty() { lines } else { format!("  resources:\n{lines}") }
+    }
+
+    fn scaling(&self, autoscaled: bool) -> String {
+        if !self.kind.has_replicas() {
+            return String::new();
+        }
+        if autoscaled {
+            return "  # No scaling: an autoscaler owns the replicas.\n".into();
+        }
+        let declared = self.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+        let Ok(replicas @ 1..=1_000_000) = u32::try_from(declared) else {
+            return "  # No scaling: the manifest declares no replicas that could grow.\n".into();
+        };
+        format!(
+            "  scaling:\n    min_replicas: {replicas} # as the manifest declares\n    max_replicas: {} # guessed: twice as many\n    \
+             scale_up_threshold: 80% # guessed\n    window: 5m # guessed\n    cooldown: 5m # guessed\n",
+            replicas * 2
+        )
+    }
+
+    /// A probe that every container has is a promise that the next change must not break.
+    fn health_checks(&self) -> String {
+        let all = |probe: &str| {
+            !self.containers().is_empty() && self.containers().iter().all(|container| container.get(probe).is_some())
+        };
+        let probes = [("readiness", "readinessProbe"), ("liveness", "livenessProbe")];
+        let required: Vec<String> =
+            probes.into_iter().filter(|(_, probe)| all(probe)).map(|(name, _)| format!("{name}: required")).collect();
+        if required.is_empty() {
+            return String::new();
+        }
+        format!("  reliability:\n    health_checks: {{{}}}\n", required.join(", "))
+    }
+}
+
+fn cpu(nanos: i128) -> Option<String> {
+    let millis = nanos / 1_000_000;
+    (millis > 0).then(|| if millis % 1000 == 0 { format!("\"{}\"", millis / 1000) } else { format!("{millis}m") })
+}
+
+fn memory(nanos: i128) -> Option<String> {
+    const MI: i128 = 1 << 20;
+    let bytes = nanos / 1_000_000_000;
+    (bytes >= MI).then(|| format!("{}Mi", bytes / MI))
+}
+
+/// Text as a YAML scalar: plain where nobody can read it as something else.
+fn scalar(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let word = text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(plain);
+    let reserved = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    if word && !reserved.contains(&text.to_ascii_lowercase().as_str()) {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
+}
+
+/// Folders whose manifests something renders before they reach a cluster.
+struct Rendered {
+    helm: BTreeSet<String>,
+    /// Folder of a kustomization → the namespace it sets; `Err`: it changes more than that.
+    kustomize: BTreeMap<String, Result<Option<String>, ()>>,
+}
+
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+impl Rendered {
+    fn of(files: &Files) -> Self {
+        let mut rendered = Self { helm: BTreeSet::new(), kustomize: BTreeMap::new() };
+        let mut changed_elsewhere = Vec::new();
+        for (path, file) in &files.0 {
+            let folder = folder(path.as_str());
+            if path.file_name() == "Chart.yaml" {
+                rendered.helm.insert(folder.to_owned());
+            }
+            let (true, File::Blob(blob)) = (KUSTOMIZATIONS.contains(&path.file_name()), file) else { continue };
+            let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default();
+            let Some(document) = documents.first() else {
+                rendered.kustomize.insert(folder.to_owned(), Err(()));
+                continue;
+            };
+            let harmless = ["apiVersion", "kind", "metadata", "resources", "namespace"];
+            let entries = document.root.entries();
+            let namespace = document.root.get("namespace").and_then(Node::as_str).map(str::to_owned);
+            let listed = document.root.get("resources").map_or(&[] as &[Node], Node::items);
+            let listed = listed.iter().filter_map(Node::as_str).filter_map(|text| resolve(folder, text));
+            let plain = entries.iter().all(|entry| harmless.contains(&entry.key.as_str()));
+            if !plain || namespace.is_some() {
+                changed_elsewhere.extend(listed);
+            }
+            rendered.kustomize.insert(folder.to_owned(), if plain { Ok(namespace) } else { Err(()) });
+        }
+        // What an overlay changes does not reach the cluster as its base stands in Git.
+        for base in changed_elsewhere {
+            if let Some(known) = rendered.kustomize.get_mut(&base) {
+                *known = Err(());
+            }
+        }
+        rendered
+    }
+
+    fn by(&self, path: &RepoPath) -> Option<&'static str> {
+        if ancestors(path.as_str()).any(|folder| self.helm.contains(folder)) {
+            return Some("it belongs to a Helm chart, which bpctl does not render yet");
+        }
+        let nearest = ancestors(path.as_str()).find_map(|folder| self.kustomize.get(folder));
+        matches!(nearest, Some(Err(())))
+            .then_some("Kustomize changes it on its way, and bpctl does not render that yet")
+    }
+
+    fn namespace(&self, path: &RepoPath) -> Option<&str> {
+        ancestors(path.as_str()).find_map(|folder| self.kustomize.get(folder))?.as_ref().ok()?.as_deref()
+    }
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The folders above a path, the nearest first, the root (`""`) last.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(folder(path)), |inner| (!inner.is_empty()).then(|| folder(inner)))
+}
+
+/// A folder as a kustomization names it; `None`: outside of the repository.
+fn resolve(from: &str, named: &str) -> Option<String> {
+    let mut parts: Vec<&str> = from.split('/').filter(|part| !part.is_empty()).collect();
+    for part in named.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests;

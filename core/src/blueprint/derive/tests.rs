@@ -1,0 +1,148 @@
+//! What is derived, from what, and from what nothing is.
+
+use super::*;
+use crate::blueprint::{Catalog, lint};
+use crate::model::Blob;
+
+const DEPLOYMENT: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {team: team-web}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    spec:
+      containers:
+        - {name: web, image: web, resources: {requests: {cpu: 500m, memory: 256Mi}, limits: {memory: 512Mi}}, readinessProbe: {httpGet: {path: /, port: 80}}}
+        - {name: side, image: side, resources: {requests: {cpu: 0.1, memory: 64Mi}, limits: {memory: 64Mi}}, readinessProbe: {httpGet: {path: /, port: 81}}}
+";
+
+fn files(all: &[(&str, &str)]) -> Files {
+    let file = |(path, text): &(&str, &str)| {
+        let blob = Blob { id: String::new(), bytes: text.as_bytes().into() };
+        (RepoPath::new(*path).expect("a path"), File::Blob(blob))
+    };
+    Files(all.iter().map(file).collect())
+}
+
+fn options() -> DeriveOptions {
+    DeriveOptions {
+        owner: None,
+        namespace: Name::new("default").expect("a name"),
+        folder: RepoPath::new("blueprints").expect("a path"),
+    }
+}
+
+fn derived(all: &[(&str, &str)]) -> Derived {
+    derive(&files(all), &[], &options())
+}
+
+fn names(derived: &Derived) -> Vec<&str> {
+    derived.drafts.iter().map(|draft| draft.name.as_str()).collect()
+}
+
+const WORKSPACE: &str =
+    "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments: {lab: {tier: dev, cluster: {context: lab}}}\n";
+
+#[test]
+fn a_draft_says_what_the_manifest_says_and_marks_the_rest() {
+    let derived = derived(&[("deploy/web.yaml", DEPLOYMENT)]);
+    let draft = &derived.drafts[0];
+    assert_eq!(draft.path.as_str(), "blueprints/web/blueprint.yaml");
+    assert_eq!(
+        draft.text,
+        "# Derived from deploy/web.yaml by bpctl init. Check each line marked as guessed, then delete the mark.
+apiVersion: bpctl.dev/v1
+kind: Blueprint
+metadata:
+  name: web
+  version: 0.1.0
+  owner: team-web # guessed, from a label
+spec:
+  target:
+    workload: Deployment/web
+    namespace: default # guessed: the manifest names none
+    source: deploy/web.yaml
+  resources:
+    cpu: {minimum: 300m, maximum: 1200m} # guessed: half of the request, twice the request
+    memory: {minimum: 160Mi, maximum: 576Mi} # guessed: half of the request, the limit
+  scaling:
+    min_replicas: 2 # as the manifest declares
+    max_replicas: 4 # guessed: twice as many
+    scale_up_threshold: 80% # guessed
+    window: 5m # guessed
+    cooldown: 5m # guessed
+  reliability:
+    health_checks: {readiness: required}
+"
+    );
+}
+
+#[test]
+fn drafts_lint_clean_whatever_the_names() {
+    let odd = DEPLOYMENT.replace("name: web,", "name: \"on\",").replace("team: team-web", "team: \"a: b # c\\n- d\"");
+    let dotted = DEPLOYMENT.replace("name: web,", "name: web.example.org,");
+    let daemon = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent, namespace: kube}\nspec: {selector: {}, template: {spec: {containers: [{name: a}]}}}\n";
+    let all = [("deploy/a.yaml", odd.as_str()), ("deploy/b.yaml", dotted.as_str()), ("deploy/c.yaml", daemon)];
+    let derived = derived(&all);
+    assert_eq!(names(&derived), ["agent", "on", "web-example-org"]);
+    let mut together = vec![("bpctl.yaml", WORKSPACE)];
+    together.extend(all);
+    together.extend(derived.drafts.iter().map(|draft| (draft.path.as_str(), draft.text.as_str())));
+    let catalog = Catalog::load(&files(&together)).expect("a workspace");
+    let found = lint::lint(&catalog);
+    assert!(found.is_empty(), "{found:#?}");
+    assert_eq!(catalog.blueprints.len(), 3);
+}
+
+#[test]
+fn an_autoscaler_owns_its_replicas() {
+    let autoscaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n";
+    let derived = derived(&[("hpa.yaml", autoscaler), ("web.yaml", DEPLOYMENT)]);
+    assert!(derived.drafts[0].text.contains("# No scaling: an autoscaler owns the replicas.\n"));
+    assert!(!derived.drafts[0].text.contains("min_replicas"));
+}
+
+#[test]
+fn what_something_else_renders_is_left_out_and_named() {
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 5}\n";
+    let template = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: {{ .Release.Name }}}\n";
+    let derived = derived(&[
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", DEPLOYMENT),
+        ("overlays/prod/kustomization.yaml", "resources: [../../base]\nreplicas: [{name: web, count: 5}]\n"),
+        ("overlays/prod/patch.yaml", patch),
+        ("loose/patch.yaml", patch),
+        ("loose/template.yaml", template),
+        ("charts/web/Chart.yaml", "name: web\n"),
+        ("charts/web/templates/web.yaml", DEPLOYMENT),
+        ("plain/kustomization.yaml", "namespace: shop\nresources: [web.yaml]\n"),
+        ("plain/web.yaml", DEPLOYMENT),
+    ]);
+    let left: Vec<&str> = derived.left_out.iter().map(|left| left.path.as_str()).collect();
+    let rest = ["loose/patch.yaml", "loose/template.yaml", "overlays/prod/patch.yaml"];
+    assert_eq!(left, [&["base/web.yaml", "charts/web/templates/web.yaml"], &rest[..]].concat());
+    assert_eq!(names(&derived), ["web"]);
+    assert!(derived.drafts[0].text.contains("namespace: shop # the kustomization's\n"), "{}", derived.drafts[0].text);
+}
+
+#[test]
+fn one_workload_gets_one_draft_and_none_where_it_has_one() {
+    let other = DEPLOYMENT.replace("labels: {", "namespace: other, labels: {");
+    let all = [("a/web.yaml", DEPLOYMENT), ("b/web.yaml", DEPLOYMENT), ("c/web.yaml", other.as_str())];
+    let drafts = derived(&all);
+    assert_eq!(names(&drafts), ["web", "web-other"]);
+    assert_eq!(drafts.left_out[0].because, "Deployment/web of namespace default is in a/web.yaml too");
+    let source = |path| RepoPath::new(path).expect("a path");
+    let governed = [(ObjectRef::deployment("default", "web"), source("a"))];
+    let rest = derive(&files(&all), &governed, &options());
+    assert_eq!((names(&rest), rest.governed), (vec!["web"], 2), "the name is free again, the object is another");
+    assert_eq!(rest.drafts[0].workload.namespace, "other");
+    let elsewhere = [(ObjectRef::deployment("shop", "web"), source("a/web.yaml"))];
+    let rest = derive(&files(&all[..1]), &elsewhere, &options());
+    assert_eq!(
+        (names(&rest), rest.governed),
+        (vec![], 1),
+        "the blueprint says the namespace that the manifest leaves out"
+    );
+}

@@ -1,0 +1,95 @@
+//! `bpctl init`.
+
+use bpctl_core::blueprint::TierName;
+use bpctl_core::model::{Name, RepoPath};
+use bpctl_core::render::sink;
+use clap::{Args, ValueEnum};
+
+use super::{CommandError, Global, Output, repository};
+use crate::pipeline::init::{self, InitOptions};
+use crate::runtime::Exit;
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Look for manifests below these folders only, seen from the repository's root
+    paths: Vec<RepoPath>,
+    /// Who answers for workloads whose labels do not say (labels team, owner, app.kubernetes.io/part-of)
+    #[arg(long, value_name = "TEAM", env = "BPCTL_OWNER")]
+    owner: Option<String>,
+    /// The namespace of manifests that name none
+    #[arg(short, long, default_value = "default", env = "BPCTL_NAMESPACE")]
+    namespace: Name,
+    /// The name of the first environment
+    #[arg(short, long = "env", value_name = "NAME", default_value = "staging", env = "BPCTL_ENV")]
+    environment: Name,
+    /// Its kubeconfig context; the current one where it is left out
+    #[arg(long, value_name = "NAME", env = "BPCTL_CONTEXT")]
+    context: Option<String>,
+    /// Its tier
+    #[arg(long, value_enum, default_value = "staging", env = "BPCTL_TIER")]
+    tier: Tier,
+    /// Show the files and write none
+    #[arg(long, env = "BPCTL_DRY_RUN", value_parser = super::flag())]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Tier {
+    Dev,
+    Staging,
+    Prod,
+}
+
+/// Runs the command.
+pub fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Exit, CommandError> {
+    let repository = repository(global)?;
+    let options = InitOptions {
+        owner: args.owner.clone(),
+        namespace: args.namespace.clone(),
+        environment: args.environment.clone(),
+        context: args.context.clone(),
+        tier: match args.tier {
+            Tier::Dev => TierName::Dev,
+            Tier::Staging => TierName::Staging,
+            Tier::Prod => TierName::Prod,
+        },
+        below: args.paths.clone(),
+    };
+    let initial = init::prepare(&repository, &options)?;
+    let blueprints = initial.files.iter().filter(|file| file.text.contains("\nkind: Blueprint\n")).count();
+    if blueprints == 0 && initial.governed == 0 {
+        let hint = match initial.left_out.first() {
+            Some(left) => format!("{} was left out: {}", left.path, left.because),
+            None => "run it in the repository that holds the manifests, or name a folder".to_owned(),
+        };
+        let missing = "couldn't find a Deployment, StatefulSet or DaemonSet in plain YAML";
+        return Err(CommandError::told(missing, hint));
+    }
+    if !args.dry_run {
+        initial.write(&repository)?;
+    }
+    let mut text = String::new();
+    let width = initial.files.iter().map(|file| file.path.as_str().len()).max().unwrap_or_default();
+    for file in &initial.files {
+        if args.dry_run {
+            text.push_str(&format!("# {}\n{}\n", file.path, file.text));
+        } else {
+            text.push_str(&format!("wrote {:<width$}  {}\n", file.path.as_str(), file.about));
+        }
+    }
+    for left in &initial.left_out {
+        text.push_str(&format!("left out {}: {}\n", left.path, left.because));
+    }
+    if initial.governed > 0 {
+        text.push_str(&format!("{} workloads have a blueprint already\n", initial.governed));
+    }
+    output.data(sink::page(&text).trim_end());
+    if !args.dry_run && !initial.files.is_empty() {
+        let (guesses, lines) =
+            (initial.guesses(), if initial.guesses() == 1 { "line is a guess" } else { "lines are guesses" });
+        output.talk(&format!("\n{guesses} {lines}: grep -rn '# guessed' bpctl.yaml blueprints"));
+        output.talk("next: bpctl lint; then commit, and merge to the base branch: plans are judged by the rules that stand there");
+    }
+    Ok(Exit::Fine)
+}

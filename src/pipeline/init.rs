@@ -1,0 +1,197 @@
+//! `init`: the first files of a repository that has manifests. Nothing is overwritten, and nothing is written that does not lint.
+
+use std::path::Path;
+
+use bpctl_core::blueprint::derive::{DeriveOptions, Derived, LeftOut, derive};
+use bpctl_core::blueprint::{Catalog, TierName, WORKSPACE_FILE, lint};
+use bpctl_core::model::{Blob, Digest, File, Files, Name, ObjectRef, RepoPath, Severity};
+
+use super::{PipelineError, tree};
+use crate::cluster::LiveCluster;
+use crate::git::Repository;
+use crate::runtime;
+
+/// What a person said about it.
+#[derive(Debug, Clone)]
+pub struct InitOptions {
+    /// Who answers for workloads whose labels do not say.
+    pub owner: Option<String>,
+    /// The namespace of manifests that name none.
+    pub namespace: Name,
+    /// The first environment's name.
+    pub environment: Name,
+    /// Its kubeconfig context; `None`: the current one.
+    pub context: Option<String>,
+    /// Its tier.
+    pub tier: TierName,
+    /// Look below these only; empty: everywhere.
+    pub below: Vec<RepoPath>,
+}
+
+/// A file to be written.
+#[derive(Debug, Clone)]
+pub struct NewFile {
+    /// Where.
+    pub path: RepoPath,
+    /// What.
+    pub text: String,
+    /// What it is about, for people.
+    pub about: String,
+}
+
+/// What `init` is about to do.
+#[derive(Debug)]
+pub struct Initial {
+    /// The files.
+    pub files: Vec<NewFile>,
+    /// Files with workloads that got no blueprint.
+    pub left_out: Vec<LeftOut>,
+    /// Workloads that have one already.
+    pub governed: usize,
+}
+
+impl Initial {
+    /// Lines that somebody has to look at.
+    pub fn guesses(&self) -> usize {
+        self.files.iter().flat_map(|file| file.text.lines()).filter(|line| line.contains("# guessed")).count()
+    }
+
+    /// Writes the files. One that appeared meanwhile, or stands behind a link, ends it: what was written before stays and is whole.
+    pub fn write(&self, repository: &Repository) -> Result<(), PipelineError> {
+        let root = work_tree(repository)?;
+        for file in &self.files {
+            // All before the first, so that nothing is half done.
+            if let Some(link) = runtime::first_link(root, file.path.as_str()) {
+                return Err(PipelineError::told(
+                    format!("{} is not written: {link} is a symbolic link", file.path),
+                    "bpctl follows no links; nothing was written",
+                ));
+            }
+        }
+        for file in &self.files {
+            runtime::create_file(&root.join(file.path.as_str()), file.text.as_bytes()).map_err(|error| {
+                PipelineError::told(
+                    format!("couldn't write {}: {error}", file.path),
+                    "nothing that exists is overwritten",
+                )
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks at the work tree and makes the files; writes nothing.
+pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial, PipelineError> {
+    work_tree(repository)?;
+    let known = match tree::work_tree(repository) {
+        Ok(tree) => {
+            super::plan::whole(&tree.catalog)?;
+            Some(tree.catalog)
+        }
+        Err(PipelineError::Input(diagnostic)) if diagnostic.code == "workspace-missing" => None,
+        Err(error) => return Err(error),
+    };
+    let mut files = repository.read_work_tree(&repository.manifest_paths()?)?;
+    let folder = match &known {
+        Some(catalog) => catalog.workspace.value.blueprints.clone(),
+        None => blueprints_folder()?,
+    };
+    let governed: Vec<(ObjectRef, RepoPath)> = known.iter().flat_map(targets).collect();
+    let derive_options =
+        DeriveOptions { owner: options.owner.clone(), namespace: options.namespace.clone(), folder: folder.clone() };
+    let mut derived = derive(&files, &governed, &derive_options);
+    if !options.below.is_empty() {
+        let wanted = |path: &RepoPath| options.below.iter().any(|below| path.is_within(below));
+        derived.drafts.retain(|draft| wanted(&draft.manifest));
+        derived.left_out.retain(|left| wanted(&left.path));
+    }
+    let Derived { drafts, left_out, governed } = derived;
+    let mut new: Vec<NewFile> = Vec::new();
+    if known.is_none() {
+        let path = repo_path(WORKSPACE_FILE)?;
+        new.push(NewFile { path, text: workspace(options), about: format!("environment {}", options.environment) });
+    }
+    let policy =
+        folder.join("policies/base.yaml").map_err(|error| PipelineError::told(error.to_string(), "this is a bug"))?;
+    if known.as_ref().is_none_or(|catalog| catalog.policies.is_empty()) && files.get(&policy).is_none() {
+        new.push(NewFile { path: policy, text: POLICY.into(), about: "what holds for all of them".into() });
+    }
+    new.extend(drafts.into_iter().map(|draft| NewFile {
+        path: draft.path,
+        text: draft.text,
+        about: format!("{} in {}, from {}", draft.workload, draft.workload.namespace, draft.manifest),
+    }));
+    check(&mut files, &new)?;
+    Ok(Initial { files: new, left_out, governed })
+}
+
+/// Reads the files as if they were written: what does not lint is never written.
+fn check(files: &mut Files, new: &[NewFile]) -> Result<(), PipelineError> {
+    for file in new {
+        let bytes = file.text.as_bytes();
+        let blob = Blob { id: Digest::of_bytes(bytes).to_string(), bytes: bytes.into() };
+        files.0.insert(file.path.clone(), File::Blob(blob));
+    }
+    let catalog = Catalog::load(files)?;
+    let mine = |file: &str| new.iter().any(|new| new.path.as_str() == file);
+    let found = lint::lint(&catalog).into_iter().find(|diagnostic| {
+        diagnostic.severity == Severity::Error && diagnostic.labels.iter().any(|label| mine(&label.span.file))
+    });
+    found.map_or(Ok(()), |diagnostic| Err(PipelineError::Input(Box::new(diagnostic))))
+}
+
+fn targets(catalog: &Catalog) -> Vec<(ObjectRef, RepoPath)> {
+    let targets = catalog.blueprints.values().map(|blueprint| &blueprint.value.spec.target);
+    targets.map(|target| (target.object(), target.source.clone())).collect()
+}
+
+fn work_tree(repository: &Repository) -> Result<&Path, PipelineError> {
+    repository.work_tree().ok_or_else(|| {
+        PipelineError::told("this repository has no work tree", "run bpctl in a clone that has its files checked out")
+    })
+}
+
+fn repo_path(path: &str) -> Result<RepoPath, PipelineError> {
+    RepoPath::new(path).map_err(|error| PipelineError::told(error.to_string(), "this is a bug"))
+}
+
+/// Where blueprints go if no workspace says it.
+fn blueprints_folder() -> Result<RepoPath, PipelineError> {
+    repo_path("blueprints")
+}
+
+fn workspace(options: &InitOptions) -> String {
+    let given = runtime::variable("BPCTL_KUBECONFIG").map(std::path::PathBuf::from);
+    let (context, mark) = match &options.context {
+        Some(context) => (context.clone(), ""),
+        None => match LiveCluster::current_context(given.as_deref()) {
+            Some(context) => (context, " # guessed: the current context"),
+            None => (options.environment.to_string(), " # guessed: there is no kubeconfig here"),
+        },
+    };
+    let tier = match options.tier {
+        TierName::Dev => "dev",
+        TierName::Staging => "staging",
+        TierName::Prod => "prod",
+    };
+    format!(
+        "# What bpctl looks at. See docs/BLUEPRINT_FORMAT.md of bpctl for all fields.\napiVersion: bpctl.dev/v1\nkind: Workspace\n\
+         blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
+         # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
+         delivery: gitops\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
+        environment = options.environment,
+        context = serde_json::Value::from(context),
+    )
+}
+
+const POLICY: &str =
+    "# Rules that hold for every workload, beside each blueprint's own. Of two rules the stricter wins.
+apiVersion: bpctl.dev/v1
+kind: Policy
+metadata: {name: base, version: 0.1.0, owner: platform, description: What holds for every workload} # guessed: the owner
+operations:
+  delete: forbidden
+  scale_to_zero: forbidden
+  rollback: requires_approval
+limits: {cooldown: 5m}
+";

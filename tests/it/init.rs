@@ -1,0 +1,88 @@
+//! `bpctl init`: from manifests to files that lint, and nothing lost.
+
+use crate::support::Repo;
+
+const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n  \
+     template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: web}]}\n";
+
+fn repository(files: &[(&str, &str)]) -> Repo {
+    let repo = Repo::empty();
+    for (path, text) in files {
+        repo.write(path, text);
+    }
+    repo.commit(&[], "manifests");
+    repo
+}
+
+#[test]
+fn what_init_writes_lints_and_a_second_run_writes_nothing() {
+    let stateful =
+        DEPLOYMENT.replace("Deployment", "StatefulSet").replace("{name: web}", "{name: db, namespace: data}");
+    let repo = repository(&[("deploy/web.yaml", DEPLOYMENT), ("deploy/db.yaml", &stateful), ("README.md", "x")]);
+    let dry = repo.run(&["init", "--dry-run", "--context", "prod-eu"]).exits(0);
+    assert!(dry.stdout.contains("context: \"prod-eu\"\n"), "{}", dry.stdout);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "", "a dry run writes nothing");
+
+    let ran = repo.run(&["init", "--owner", "team-web", "--namespace", "shop", "--env", "lab"]).exits(0);
+    assert!(ran.stderr.contains("# guessed"), "{}", ran.stderr);
+    let linted = repo.run(&["lint", "-o", "json"]).exits(0).json();
+    assert_eq!((&linted["blueprints"], &linted["policies"]), (&2.into(), &1.into()), "{linted:#}");
+    assert!(repo.read("blueprints/web/blueprint.yaml").contains("  owner: team-web\n"));
+    assert!(repo.read("blueprints/web/blueprint.yaml").contains("    namespace: shop # guessed"));
+    assert!(repo.read("blueprints/db/blueprint.yaml").contains("    workload: StatefulSet/db\n    namespace: data\n"));
+
+    let before = repo.git(&["status", "--porcelain", "-uall"]);
+    let again = repo.run(&["init", "--owner", "other"]).exits(0);
+    assert_eq!(again.stdout, "2 workloads have a blueprint already\n");
+    assert_eq!(repo.git(&["status", "--porcelain", "-uall"]), before);
+}
+
+#[test]
+fn a_new_workload_gets_a_blueprint_beside_those_that_people_wrote() {
+    let repo = repository(&[("deploy/web.yaml", DEPLOYMENT)]);
+    repo.run(&["init"]).exits(0);
+    let own = repo.read("bpctl.yaml").replace("tier: staging", "tier: prod # ours");
+    repo.write("bpctl.yaml", &own);
+    repo.write("deploy/api.yaml", &DEPLOYMENT.replace("web", "api"));
+    let ran = repo.run(&["init"]).exits(0);
+    assert!(ran.stdout.starts_with("wrote blueprints/api/blueprint.yaml "), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("bpctl.yaml "), "{}", ran.stdout);
+    assert_eq!(repo.read("bpctl.yaml"), own);
+    repo.run(&["lint"]).exits(0);
+}
+
+#[test]
+fn what_git_ignores_and_what_stands_behind_links_is_not_taken() {
+    let repo = repository(&[(".gitignore", "/build/\n"), ("deploy/web.yaml", DEPLOYMENT)]);
+    repo.write("build/out.yaml", &DEPLOYMENT.replace("web", "built"));
+    repo.write(".hidden/x.yaml", &DEPLOYMENT.replace("web", "hidden"));
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    std::fs::write(elsewhere.path().join("evil.yaml"), DEPLOYMENT.replace("web", "evil")).expect("written");
+    std::os::unix::fs::symlink(elsewhere.path(), repo.folder.path().join("repo/linked")).expect("a link");
+    let ran = repo.run(&["init", "--dry-run"]).exits(0);
+    assert_eq!(ran.stdout.matches("# blueprints/").count(), 2, "the policy and web: {}", ran.stdout);
+
+    std::os::unix::fs::symlink(elsewhere.path(), repo.folder.path().join("repo/blueprints")).expect("a link");
+    let ran = repo.run(&["init"]).exits(1);
+    assert!(ran.stderr.contains("blueprints is a symbolic link"), "{}", ran.stderr);
+    assert!(!repo.folder.path().join("repo/bpctl.yaml").exists(), "nothing half done");
+    assert_eq!(
+        std::fs::read_dir(elsewhere.path()).expect("a folder").count(),
+        1,
+        "nothing was written behind the link"
+    );
+}
+
+#[test]
+fn where_there_is_nothing_to_govern_init_says_why() {
+    let repo = repository(&[("charts/web/Chart.yaml", "name: web\n"), ("charts/web/templates/web.yaml", DEPLOYMENT)]);
+    let ran = repo.run(&["init"]).exits(1);
+    assert!(ran.stderr.contains("Helm chart"), "{}", ran.stderr);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    // A catalog with parts missing could hide which workloads are governed.
+    let repo = repository(&[("deploy/web.yaml", DEPLOYMENT)]);
+    repo.run(&["init"]).exits(0);
+    repo.write("blueprints/web/blueprint.yaml", "kind: Blueprint\n");
+    let ran = repo.run(&["init"]).exits(1);
+    assert!(ran.stderr.contains("blueprints/web/blueprint.yaml"), "{}", ran.stderr);
+}
