@@ -18,10 +18,10 @@ pub struct ExplainArgs {
 pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
     let Some(code) = &args.code else {
         let mut lines = vec!["lint".to_owned()];
-        let pages = lint::RULES.iter().map(|rule| rule.page()).chain(lint::READING);
-        lines.extend(pages.map(|page| format!("  {:<22} {}", page.code, page.about)));
+        let pages = lint::pages();
+        lines.extend(pages.map(|page| format!("  {:<29} {}", page.code, page.about)));
         lines.push("\ngovernance".into());
-        lines.extend(govern::RULES.iter().map(|rule| format!("  {:<22} {}", rule.ident(), rule.about())));
+        lines.extend(govern::RULES.iter().map(|rule| format!("  {:<29} {}", rule.ident(), rule.about())));
         output.data(&lines.join("\n"));
         return Ok(Exit::Fine);
     };

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{CommandError, Format, Global, Output, repository};
 use crate::pipeline::lint;
-use crate::runtime::Exit;
+use crate::runtime::{self, Exit};
 
 /// Arguments of `lint`.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub struct LintReport {
 
 /// Runs the command.
 pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, CommandError> {
-    let linted = lint::run(&repository(global)?)?;
+    let linted = lint::run(&repository(global)?, runtime::now())?;
     let found = |severity| linted.diagnostics.iter().filter(|d| d.severity == severity).count();
     let (errors, warnings) = (found(Severity::Error), found(Severity::Warning));
     let bad = match args.fail_on {
