@@ -2,6 +2,7 @@
 
 mod formats;
 mod rules;
+mod since;
 
 use std::time::{Duration, Instant};
 

@@ -20,6 +20,12 @@ pub struct LintArgs {
     /// Text for people; JSON; a report for code scanning, for tests, for a workflow's log or for a page
     #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
     output: LintFormat,
+    /// Show only what lies in files that differ from this branch, tag or commit
+    #[arg(long, value_name = "REF", env = "BPCTL_CHANGED_SINCE")]
+    changed_since: Option<String>,
+    /// Check that versions rose as much as what changed since this branch, tag or commit needs
+    #[arg(long, value_name = "REF", env = "BPCTL_LINT_BASE")]
+    base: Option<String>,
     /// Exit with 6 when something is at least this bad
     #[arg(long, default_value = "error", env = "BPCTL_FAIL_ON")]
     fail_on: FailOn,
@@ -76,7 +82,8 @@ pub struct LintReport {
 
 /// Runs the command.
 pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, CommandError> {
-    let linted = lint::run(&repository(global)?, runtime::now())?;
+    let options = lint::LintOptions { changed_since: args.changed_since.clone(), base: args.base.clone() };
+    let linted = lint::run(&repository(global)?, &options, runtime::now())?;
     let least = match args.fail_on {
         FailOn::Never => None,
         FailOn::Error => Some(Severity::Error),

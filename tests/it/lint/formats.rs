@@ -40,7 +40,7 @@ fn sarif_has_what_the_standard_requires() {
         let place = &result["locations"][0]["physicalLocation"];
         assert!(place["region"]["startLine"].as_u64().is_some_and(|line| line > 0), "{result}");
         assert!(place["region"]["startColumn"].as_u64().is_some_and(|column| column > 0), "{result}");
-        assert!(place["artifactLocation"]["uri"].as_str().is_some_and(|uri| url_safe(uri)), "{result}");
+        assert!(place["artifactLocation"]["uri"].as_str().is_some_and(url_safe), "{result}");
         for related in result["relatedLocations"].as_array().into_iter().flatten() {
             assert!(related["message"]["text"].is_string(), "{result}");
         }
@@ -97,7 +97,7 @@ fn junit_is_well_formed_and_counts_what_fails() {
                     assert!(!attribute(&element, "message").is_empty());
                 }
                 "system-out" => {}
-                other => panic!("an element of another's: {}", other),
+                other => panic!("an element of another's: {other}"),
             },
             _ => {}
         }

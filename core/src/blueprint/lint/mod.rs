@@ -50,11 +50,13 @@ mod threshold_without_effect;
 mod thresholds_oscillate;
 mod two_scalers;
 mod unreleased_in_prod;
+mod version_bump;
 mod window_too_short;
 mod zero_minimum;
 
 pub use look::{Look, Surroundings, Variant};
 pub use reading::READING;
+pub use version_bump::version_bumps;
 
 use look::{container_name, containers, item_span, key_span, mark, mark_node, quantity, total};
 
@@ -130,14 +132,17 @@ pub const RULES: &[&dyn Rule] = &[
     &unreleased_in_prod::UnreleasedInProd,
 ];
 
-/// The page of a code, of a rule or of reading.
+/// What lint reports beside rules and reading: about versions.
+pub const BESIDE: [Page; 1] = [version_bump::PAGE];
+
+/// The page of a code.
 pub fn page(code: &str) -> Option<Page> {
     pages().find(|page| page.code == code)
 }
 
-/// Every page: those of the rules, then those of reading.
+/// Every page: those of the rules, those of [`BESIDE`], then those of reading.
 pub fn pages() -> impl Iterator<Item = Page> {
-    RULES.iter().map(|rule| rule.page()).chain(READING)
+    RULES.iter().map(|rule| rule.page()).chain(BESIDE).chain(READING)
 }
 
 /// Runs every rule, after what reading found. In the order of files and lines.
@@ -152,7 +157,7 @@ pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Vec<Diagnostic> {
 }
 
 /// By file, line, code and words; what several environments' variants share is said once.
-fn sort(found: &mut Vec<Diagnostic>) {
+pub fn sort(found: &mut Vec<Diagnostic>) {
     found.sort_by(|a, b| {
         let place = |d: &'_ Diagnostic| d.labels.first().map(|label| label.span.start);
         let file = |d: &Diagnostic| d.labels.first().map(|label| label.span.file.clone());
