@@ -20,6 +20,7 @@ kind: Workspace
 blueprints: blueprints
 base: main
 forge: local
+local: {{allowed_signers: blueprints/allowed_signers}}
 environments:
   staging:
     tier: staging
@@ -58,7 +59,7 @@ spec:
 governance:
   agent_authority:
     allowed_operations: [scale, restart, resize, configure]
-    requires_approval: [scale_beyond_limits, resize_beyond_step, change_strategy, change_probes, rollback]
+    requires_approval: [scale_beyond_limits, resize_beyond_step, change_strategy, change_probes, rollback, reconcile]
     forbidden_operations: [delete, change_secrets, change_network_policy, change_rbac, scale_to_zero]
   approval_workflow: {{approvers: [team-{team}], timeout: 1h, notifications: [review_request]}}
   audit: {{logging: all, retention: 90d, format: json}}
@@ -127,6 +128,7 @@ def main() -> None:
 
     repo = args.folder / "repo"
     write(repo / "bpctl.yaml", WORKSPACE.format(context=args.context))
+    write(repo / "blueprints" / "allowed_signers", "# PRINCIPAL KEYTYPE KEY\n")
     for i in range(args.count):
         values = {
             "name": f"app-{i:05}",

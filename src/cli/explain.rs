@@ -12,16 +12,23 @@ use crate::runtime::Exit;
 pub struct ExplainArgs {
     /// A lint code or a governance rule; left out: list them
     code: Option<String>,
+    /// Print the page of every lint code, as Markdown
+    #[arg(long, env = "BPCTL_EXPLAIN_MARKDOWN", value_parser = super::flag(), conflicts_with = "code")]
+    markdown: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
+    if args.markdown {
+        output.data(&lint_rules());
+        return Ok(Exit::Fine);
+    }
     let Some(code) = &args.code else {
         let mut lines = vec!["lint".to_owned()];
-        let pages = lint::RULES.iter().map(|rule| rule.page()).chain(lint::READING);
-        lines.extend(pages.map(|page| format!("  {:<22} {}", page.code, page.about)));
+        let pages = lint::pages();
+        lines.extend(pages.map(|page| format!("  {:<29} {}", page.code, page.about)));
         lines.push("\ngovernance".into());
-        lines.extend(govern::RULES.iter().map(|rule| format!("  {:<22} {}", rule.ident(), rule.about())));
+        lines.extend(govern::RULES.iter().map(|rule| format!("  {:<29} {}", rule.ident(), rule.about())));
         output.data(&lines.join("\n"));
         return Ok(Exit::Fine);
     };
@@ -34,4 +41,34 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
         return Ok(Exit::Fine);
     }
     Err(CommandError::usage(format!("there is no rule {code:?}"), "`bpctl explain` lists all"))
+}
+
+/// `docs/LINT_RULES.md`: the page of every code.
+fn lint_rules() -> String {
+    let mut text = String::from(
+        "# Lint rules\n\nWhat `bpctl lint` finds, and what to write instead. Generated from the pages that `bpctl explain CODE` shows; a test keeps it so.\n",
+    );
+    let rules: Vec<lint::Page> = lint::RULES.iter().map(|rule| rule.page()).collect();
+    for (title, about, pages) in [
+        ("Rules", "", rules),
+        ("About versions and suppressions", "", lint::BESIDE.to_vec()),
+        ("Reading", "What reading a file can meet. Nothing suppresses these.", lint::READING.to_vec()),
+    ] {
+        text.push_str(&format!("\n## {title}\n"));
+        if !about.is_empty() {
+            text.push_str(&format!("\n{about}\n"));
+        }
+        for page in pages {
+            text.push_str(&format!("\n### {}\n\n{}.\n\n{}\n", page.code, page.about, paragraphs(page.explain)));
+        }
+    }
+    text
+}
+
+/// A page's paragraphs, those that are examples as code.
+fn paragraphs(explain: &str) -> String {
+    let shown = explain
+        .split("\n\n")
+        .map(|part| if part.starts_with("  ") { format!("```yaml\n{part}\n```") } else { part.to_owned() });
+    shown.collect::<Vec<_>>().join("\n\n")
 }

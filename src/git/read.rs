@@ -128,6 +128,16 @@ impl Repository {
         Ok(Files(files))
     }
 
+    /// Whether something stands at this path of the work tree: a file, a folder, or a link, which is not followed.
+    pub fn is_in_work_tree(&self, path: &RepoPath) -> Result<bool, GitError> {
+        let Some(root) = self.work_tree() else { return Ok(false) };
+        match root.join(path.as_str()).symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => Err(GitError::io(format!("look at {path}"))(error)),
+        }
+    }
+
     /// The paths, at or below the wanted ones, at which these files are not what the commit has: "uncommitted". Modes do not count.
     pub fn uncommitted_in(&self, files: &Files, commit: &str, wanted: &[RepoPath]) -> Result<Vec<RepoPath>, GitError> {
         let mut committed: BTreeMap<RepoPath, Option<String>> = BTreeMap::new();

@@ -1,10 +1,13 @@
 //! `lint`: reads the work tree, runs the rules. No forge, no cluster, no network.
 
-use bpctl_core::blueprint::lint;
-use bpctl_core::model::Diagnostic;
+use std::collections::BTreeSet;
+
+use bpctl_core::blueprint::Workspace;
+use bpctl_core::blueprint::lint::{self, Surroundings};
+use bpctl_core::model::{Diagnostic, Label, RepoPath, Timestamp};
 
 use super::{PipelineError, tree};
-use crate::git::Repository;
+use crate::git::{GitError, Repository};
 
 /// What lint found, and in how much.
 #[derive(Debug)]
@@ -17,17 +20,80 @@ pub struct Linted {
     pub policies: usize,
 }
 
+/// What is linted, and against what.
+#[derive(Debug, Clone, Default)]
+pub struct LintOptions {
+    /// Only findings in files that differ from this commit.
+    pub changed_since: Option<String>,
+    /// Versions have to rise with what changed since the work left this commit (B3).
+    pub base: Option<String>,
+}
+
 /// Lints the work tree. A workspace that cannot be read is a finding too.
-pub fn run(repository: &Repository) -> Result<Linted, PipelineError> {
-    match tree::work_tree(repository) {
-        Ok(tree) => Ok(Linted {
-            diagnostics: lint::lint(&tree.catalog),
-            blueprints: tree.catalog.blueprints.len(),
-            policies: tree.catalog.policies.len(),
-        }),
+pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Result<Linted, PipelineError> {
+    // A name that means nothing is said before anything is read: it is a slip of whoever calls.
+    let since = options.changed_since.as_deref().map(|name| commit_of(repository, name)).transpose()?;
+    let base = options.base.as_deref().map(|name| left(repository, name)).transpose()?;
+    let tree = match tree::work_tree(repository) {
+        Ok(tree) => tree,
         Err(PipelineError::Input(diagnostic)) => {
-            Ok(Linted { diagnostics: vec![*diagnostic], blueprints: 0, policies: 0 })
+            return Ok(Linted { diagnostics: vec![*diagnostic], blueprints: 0, policies: 0 });
         }
-        Err(other) => Err(other),
+        Err(other) => return Err(other),
+    };
+    let missing = missing(repository, &tree.catalog.workspace.value)?;
+    let mut diagnostics = lint::lint(&tree.catalog, &Surroundings { now, missing });
+    if let Some(base) = base {
+        match tree::commit_tree(repository, &base) {
+            Ok(before) => diagnostics.extend(lint::version_bumps(&before.catalog, &tree.catalog)),
+            // What could not be read had no version to rise from.
+            Err(PipelineError::Input(_)) => {}
+            Err(other) => return Err(other),
+        }
+        lint::sort(&mut diagnostics);
     }
+    if let Some(since) = since {
+        let changed: BTreeSet<RepoPath> =
+            repository.uncommitted_in(&tree.files, &since, &tree.wanted)?.into_iter().collect();
+        let touches = |label: &Label| changed.iter().any(|path| path.as_str() == label.span.file);
+        // What has no place in a file cannot be told from what was there: it stays.
+        diagnostics.retain(|found| found.labels.is_empty() || found.labels.iter().any(touches));
+    }
+    Ok(Linted { diagnostics, blueprints: tree.catalog.blueprints.len(), policies: tree.catalog.policies.len() })
+}
+
+/// The commit that a name means, as people write it: a branch, a tag, `origin/BRANCH`, a full ref or an id.
+fn commit_of(repository: &Repository, name: &str) -> Result<String, PipelineError> {
+    for full in ["refs/heads/", "refs/tags/", "refs/remotes/", ""].map(|prefix| format!("{prefix}{name}")) {
+        if let Some(commit) = repository.resolve(&full)? {
+            return Ok(commit);
+        }
+    }
+    Err(PipelineError::told(
+        format!("there is no branch, tag or commit {}", name.escape_debug()),
+        "write a branch, a tag, origin/BRANCH, or a commit's id; in CI fetch it first (`fetch-depth: 0`)",
+    ))
+}
+
+/// The commit at which the work left a branch: what came to the branch since is not this work's doing.
+fn left(repository: &Repository, name: &str) -> Result<String, PipelineError> {
+    let tip = commit_of(repository, name)?;
+    let Some(head) = repository.head_commit()? else { return Ok(tip) };
+    if repository.is_shallow() {
+        return Ok(tip);
+    }
+    Ok(repository.merge_base(&head, &tip)?.unwrap_or(tip))
+}
+
+/// The paths that the workspace names and nothing stands at.
+fn missing(repository: &Repository, workspace: &Workspace) -> Result<BTreeSet<RepoPath>, GitError> {
+    let snapshots = workspace.environments.values().filter_map(|environment| environment.cluster.snapshot.as_ref());
+    let named = snapshots.chain(workspace.local.allowed_signers.as_ref()).chain([&workspace.blueprints]);
+    let mut missing = BTreeSet::new();
+    for path in named {
+        if !repository.is_in_work_tree(path)? {
+            missing.insert(path.clone());
+        }
+    }
+    Ok(missing)
 }

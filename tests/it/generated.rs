@@ -27,6 +27,15 @@ fn schemas_are_up_to_date() {
     }
 }
 
+/// The pages of lint are generated from the rules.
+#[test]
+fn the_lint_rules_page_is_up_to_date() {
+    let file = root().join("docs/LINT_RULES.md");
+    let text = Repo::empty().run(&["explain", "--markdown"]).exits(0).stdout;
+    let there = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(there == text, "out of date; run: cargo run -- explain --markdown > docs/LINT_RULES.md");
+}
+
 fn validator(name: &str) -> jsonschema::Validator {
     let (_, text) = bpctl::cli::schema::all().into_iter().find(|(n, _)| *n == name).expect("a schema");
     let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");

@@ -101,6 +101,11 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
     }
 
+    /// Makes a hint with the given code and message.
+    pub fn info(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Info, ..Self::error(code, message) }
+    }
+
     /// Adds a marked place.
     #[must_use]
     pub fn label(mut self, span: SourceSpan, text: impl Into<String>) -> Self {

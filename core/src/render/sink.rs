@@ -73,6 +73,21 @@ pub fn workflow(text: &Untrusted) -> String {
     escape(text.raw(), |c| matches!(c, ':' | '#' | '%'))
 }
 
+/// For the message of a workflow command (`::error …::MESSAGE`): one line, in which no `%` begins an escape of its own.
+pub fn workflow_message(text: &Untrusted) -> String {
+    terminal(text).replace('%', "%25")
+}
+
+/// For a property of a workflow command (`::error title=PROPERTY::…`): neither ends the property nor the list of them.
+pub fn workflow_property(text: &Untrusted) -> String {
+    workflow_message(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// For the text of an XML document, before the writer of XML escapes it: no character that XML 1.0 cannot hold.
+pub fn xml(text: &Untrusted) -> String {
+    escape(text.raw(), |c| matches!(c, '\u{fffe}' | '\u{ffff}'))
+}
+
 fn escape(text: &str, also: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len().min(LONGEST));
     for (position, c) in text.chars().enumerate() {
@@ -146,6 +161,16 @@ mod tests {
         let shown = json(&serde_json::to_string_pretty(&value).expect("JSON"));
         assert!(shown.chars().all(|c| c == '\n' || !hidden(c)), "{shown:?}");
         assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).expect("JSON"), value);
+    }
+
+    /// T11
+    #[test]
+    fn t11_a_workflow_command_cannot_be_left_from_its_parts() {
+        let hostile = "x,line=1::error::y\r\n::stop-commands::z %0A%3A\u{1b}[31m";
+        let message = workflow_message(&Untrusted::new(hostile));
+        assert!(!message.contains(['\n', '\r', '\u{1b}']) && message.contains("%250A%253A"), "{message}");
+        let property = workflow_property(&Untrusted::new(hostile));
+        assert!(!property.contains([',', ':', '\n', '\r']) && property.contains("x%2Cline=1%3A%3Aerror"), "{property}");
     }
 
     #[test]

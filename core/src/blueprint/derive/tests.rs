@@ -11,6 +11,7 @@ spec:
   replicas: 2
   selector: {matchLabels: {app: web}}
   template:
+    metadata: {labels: {app: web}}
     spec:
       containers:
         - {name: web, image: web, resources: {requests: {cpu: 500m, memory: 256Mi}, limits: {memory: 512Mi}}, readinessProbe: {httpGet: {path: /, port: 80}}}
@@ -90,7 +91,7 @@ fn drafts_lint_clean_whatever_the_names() {
     together.extend(all);
     together.extend(derived.drafts.iter().map(|draft| (draft.path.as_str(), draft.text.as_str())));
     let catalog = Catalog::load(&files(&together)).expect("a workspace");
-    let found = lint::lint(&catalog);
+    let found = lint::lint(&catalog, &lint::Surroundings::at("2026-01-31T12:00:00Z".parse().expect("a time")));
     assert!(found.is_empty(), "{found:#?}");
     assert_eq!(catalog.blueprints.len(), 3);
 }

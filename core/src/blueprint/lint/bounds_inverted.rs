@@ -1,7 +1,6 @@
 //! `bounds-inverted`: a maximum below its minimum.
 
-use super::{Page, Rule, variants};
-use crate::blueprint::Catalog;
+use super::{Look, Page, Rule, Variant};
 use crate::model::Diagnostic;
 
 /// `max_replicas` below `min_replicas`, `maximum` below `minimum`.
@@ -18,9 +17,9 @@ impl Rule for BoundsInverted {
         }
     }
 
-    fn check(&self, catalog: &Catalog) -> Vec<Diagnostic> {
+    fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        for blueprint in variants(catalog) {
+        for Variant { blueprint, .. } in &look.variants {
             let mut report = |low: (&[&str], String), high: (&[&str], String)| {
                 let name = |path: &[&str]| path.last().copied().unwrap_or_default().to_owned();
                 let (low_name, high_name) = (name(low.0), name(high.0));

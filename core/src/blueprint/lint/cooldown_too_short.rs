@@ -1,7 +1,6 @@
 //! `cooldown-too-short`: a cooldown below the 60 s that hold anyway.
 
-use super::{Page, Rule, variants};
-use crate::blueprint::Catalog;
+use super::{Look, Page, Rule, Variant};
 use crate::model::{Diagnostic, Period, SourceSpan};
 
 /// A cooldown below 60s.
@@ -19,7 +18,7 @@ impl Rule for CooldownTooShort {
         }
     }
 
-    fn check(&self, catalog: &Catalog) -> Vec<Diagnostic> {
+    fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         let warn = |cooldown: Period, span: SourceSpan, source| {
             Diagnostic::warning("cooldown-too-short", format!("a cooldown of {cooldown} has no effect"))
                 .label(span, "below the 60s that hold anyway")
@@ -27,7 +26,7 @@ impl Rule for CooldownTooShort {
                 .source(source)
         };
         let mut found = Vec::new();
-        for blueprint in variants(catalog) {
+        for Variant { blueprint, .. } in &look.variants {
             if let Some(scaling) = &blueprint.value.spec.scaling
                 && scaling.cooldown < LEAST
             {
@@ -38,7 +37,7 @@ impl Rule for CooldownTooShort {
                 ));
             }
         }
-        for policy in catalog.policies.values() {
+        for policy in look.catalog.policies.values() {
             if let Some(cooldown) = policy.value.limits.cooldown.filter(|cooldown| *cooldown < LEAST) {
                 found.push(warn(cooldown, policy.span(&["limits", "cooldown"]), policy.source()));
             }

@@ -2,19 +2,66 @@
 //!
 //! A rule is one file here and one line in [`RULES`]: code, one line about it, a page for `bpctl explain`, and a check that gives
 //! diagnostics with spans. Problems that reading itself meets (`yaml-syntax`, `unknown-field`, …) have their pages in [`READING`].
+//! What rules share is computed once, in [`Look`]: a rule takes time in proportion to what it looks at, never to its square.
 
+mod approval_without_time;
+mod approvals_cannot_count;
+mod approver_never_matches;
+mod audit_without_effect;
 mod bounds_inverted;
+mod config_missing;
+mod config_range_empty;
+mod cooldown_too_long;
 mod cooldown_too_short;
+mod freeze_inverted;
+mod freeze_over;
+mod freeze_twice;
+mod limit_without_room;
+mod listed_twice;
+mod look;
+mod loosened_in_vain;
+mod nothing_delivered;
+mod objective_without_meaning;
+mod operation_twice;
+mod override_unknown_environment;
+mod override_without_effect;
+mod path_missing;
+mod percentage_out_of_range;
+mod policy_empty;
+mod policy_unknown_name;
+mod probe_missing;
+mod prod_on_local_forge;
 mod reading;
+mod replicas_outside_bounds;
+mod request_above_limit;
+mod request_outside_bounds;
+mod rollback_too_late;
+mod rollout_outage;
+mod rollout_refused;
+mod scaling_fixed;
+mod scaling_without_cpu_request;
+mod secret_in_config;
+mod selector_mismatch;
+mod single_replica_in_prod;
+mod strategy_differs;
+mod target_above_scale_up;
 mod target_missing;
+mod threshold_without_effect;
 mod thresholds_oscillate;
+mod two_scalers;
+mod unreleased_in_prod;
+mod version_bump;
+mod window_too_short;
+mod zero_minimum;
 
+pub use look::{Look, Surroundings, Variant};
 pub use reading::READING;
+pub use version_bump::version_bumps;
 
-use std::borrow::Cow;
+use look::{container_name, containers, item_span, key_span, mark, mark_node, quantity, total};
 
 use super::Catalog;
-use crate::model::{Diagnostic, Name};
+use crate::model::Diagnostic;
 
 /// What is known of one code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,42 +79,93 @@ pub trait Rule: Sync {
     /// Code, one line, page.
     fn page(&self) -> Page;
     /// Looks at a whole catalog.
-    fn check(&self, catalog: &Catalog) -> Vec<Diagnostic>;
+    fn check(&self, look: &Look<'_>) -> Vec<Diagnostic>;
 }
 
-/// All rules.
-pub const RULES: [&dyn Rule; 4] = [
+/// All rules: of scaling and sizes, of manifests, of configuration, of governance, of policies, of the workspace.
+pub const RULES: &[&dyn Rule] = &[
     &bounds_inverted::BoundsInverted,
     &thresholds_oscillate::ThresholdsOscillate,
+    &threshold_without_effect::ThresholdWithoutEffect,
+    &target_above_scale_up::TargetAboveScaleUp,
+    &zero_minimum::ZeroMinimum,
+    &single_replica_in_prod::SingleReplicaInProd,
+    &scaling_fixed::ScalingFixed,
+    &replicas_outside_bounds::ReplicasOutsideBounds,
+    &scaling_without_cpu_request::ScalingWithoutCpuRequest,
+    &two_scalers::TwoScalers,
+    &window_too_short::WindowTooShort,
     &cooldown_too_short::CooldownTooShort,
+    &cooldown_too_long::CooldownTooLong,
+    &request_outside_bounds::RequestOutsideBounds,
+    &request_above_limit::RequestAboveLimit,
+    &percentage_out_of_range::PercentageOutOfRange,
+    &objective_without_meaning::ObjectiveWithoutMeaning,
     &target_missing::TargetMissing,
+    &selector_mismatch::SelectorMismatch,
+    &rollout_refused::RolloutRefused,
+    &rollout_outage::RolloutOutage,
+    &strategy_differs::StrategyDiffers,
+    &probe_missing::ProbeMissing,
+    &rollback_too_late::RollbackTooLate,
+    &config_range_empty::ConfigRangeEmpty,
+    &config_missing::ConfigMissing,
+    &secret_in_config::SecretInConfig,
+    &operation_twice::OperationTwice,
+    &loosened_in_vain::LoosenedInVain,
+    &listed_twice::ListedTwice,
+    &nothing_delivered::NothingDelivered,
+    &approver_never_matches::ApproverNeverMatches,
+    &approval_without_time::ApprovalWithoutTime,
+    &approvals_cannot_count::ApprovalsCannotCount,
+    &audit_without_effect::AuditWithoutEffect,
+    &freeze_inverted::FreezeInverted,
+    &freeze_over::FreezeOver,
+    &freeze_twice::FreezeTwice,
+    &limit_without_room::LimitWithoutRoom,
+    &policy_unknown_name::PolicyUnknownName,
+    &policy_empty::PolicyEmpty,
+    &override_unknown_environment::OverrideUnknownEnvironment,
+    &override_without_effect::OverrideWithoutEffect,
+    &path_missing::PathMissing,
+    &prod_on_local_forge::ProdOnLocalForge,
+    &unreleased_in_prod::UnreleasedInProd,
 ];
 
-/// The page of a code, of a rule or of reading.
+/// What lint reports beside rules and reading: about versions.
+pub const BESIDE: [Page; 1] = [version_bump::PAGE];
+
+/// The page of a code.
 pub fn page(code: &str) -> Option<Page> {
-    RULES.iter().map(|rule| rule.page()).chain(READING).find(|page| page.code == code)
+    pages().find(|page| page.code == code)
+}
+
+/// Every page: those of the rules, those of [`BESIDE`], then those of reading.
+pub fn pages() -> impl Iterator<Item = Page> {
+    RULES.iter().map(|rule| rule.page()).chain(BESIDE).chain(READING)
 }
 
 /// Runs every rule, after what reading found. In the order of files and lines.
-pub fn lint(catalog: &Catalog) -> Vec<Diagnostic> {
+pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Vec<Diagnostic> {
+    let look = Look::new(catalog, surroundings);
     let mut found = catalog.diagnostics.clone();
     for rule in RULES {
-        found.extend(rule.check(catalog));
+        found.extend(rule.check(&look));
     }
-    found.sort_by(|a, b| {
-        let place = |d: &Diagnostic| d.labels.first().map(|label| (label.span.file.clone(), label.span.start));
-        place(a).cmp(&place(b)).then_with(|| a.code.cmp(&b.code))
-    });
-    found.dedup();
+    sort(&mut found);
     found
 }
 
-/// Every blueprint as written and as each of its environments has it, so that an override is checked like the rest.
-fn variants(catalog: &Catalog) -> impl Iterator<Item = Cow<'_, super::Located<super::Blueprint>>> {
-    catalog.blueprints.values().flat_map(|blueprint| {
-        let environments: Vec<&Name> = blueprint.value.environments.keys().collect();
-        let overridden =
-            environments.into_iter().filter_map(|name| catalog.blueprint(&blueprint.value.metadata.name, name));
-        std::iter::once(Cow::Borrowed(&**blueprint)).chain(overridden)
-    })
+/// By file, line, code and words; what several environments' variants share is said once.
+pub fn sort(found: &mut Vec<Diagnostic>) {
+    found.sort_by(|a, b| {
+        let place = |d: &'_ Diagnostic| d.labels.first().map(|label| label.span.start);
+        let file = |d: &Diagnostic| d.labels.first().map(|label| label.span.file.clone());
+        file(a)
+            .cmp(&file(b))
+            .then_with(|| place(a).cmp(&place(b)))
+            .then_with(|| a.code.cmp(&b.code))
+            .then_with(|| a.message.cmp(&b.message))
+    });
+    found.dedup();
 }

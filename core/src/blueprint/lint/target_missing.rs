@@ -1,7 +1,6 @@
 //! `target-missing`: a target that no manifest declares.
 
-use super::{Page, Rule};
-use crate::blueprint::Catalog;
+use super::{Look, Page, Rule};
 use crate::model::Diagnostic;
 
 /// `spec.target` names a workload that its source does not declare.
@@ -19,17 +18,18 @@ impl Rule for TargetMissing {
         }
     }
 
-    fn check(&self, catalog: &Catalog) -> Vec<Diagnostic> {
+    fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        for blueprint in catalog.blueprints.values() {
+        for blueprint in look.catalog.blueprints.values() {
             let target = &blueprint.value.spec.target;
             let object = target.object();
-            if catalog.manifest(&target.source, &object).is_some() {
+            if look.catalog.manifest(&target.source, &object).is_some() {
                 continue;
             }
-            let below: Vec<_> = catalog.manifests.iter().filter(|(path, _)| path.is_within(&target.source)).collect();
+            let below: Vec<_> =
+                look.catalog.manifests.iter().filter(|(path, _)| path.is_within(&target.source)).collect();
             // A file that could not be read has its own diagnostic; what it declares is not known.
-            let unread = catalog.diagnostics.iter().flat_map(|d| &d.labels).any(|label| {
+            let unread = look.catalog.diagnostics.iter().flat_map(|d| &d.labels).any(|label| {
                 label.span.file == target.source.as_str() || label.span.file.starts_with(&format!("{}/", target.source))
             });
             if unread {

@@ -1,7 +1,6 @@
 //! `thresholds-oscillate`: a step down that would call for a step up at once.
 
-use super::{Page, Rule, variants};
-use crate::blueprint::Catalog;
+use super::{Look, Page, Rule, Variant};
 use crate::model::{Diagnostic, Percent};
 
 /// `scale_down_threshold` too near to `scale_up_threshold`.
@@ -19,9 +18,9 @@ impl Rule for ThresholdsOscillate {
         }
     }
 
-    fn check(&self, catalog: &Catalog) -> Vec<Diagnostic> {
+    fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
-        for blueprint in variants(catalog) {
+        for Variant { blueprint, .. } in &look.variants {
             let Some(scaling) = &blueprint.value.spec.scaling else { continue };
             let Some(down) = scaling.scale_down_threshold else { continue };
             let from = u64::from(scaling.min_replicas.max(1)) + 1;

@@ -1,0 +1,140 @@
+//! What rules look at: the catalog, every form that a blueprint takes, its manifest; computed once and shared.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use crate::blueprint::{Blueprint, Catalog, Environment, Located, Manifest, TierName};
+use crate::model::{Diagnostic, Name, Quantity, RepoPath, SourceSpan, Timestamp};
+use crate::yaml::{Node, Value};
+
+/// What a catalog does not know of the world around it. The edges say it; the core asks nobody.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The clock.
+    pub now: Timestamp,
+    /// Paths that `bpctl.yaml` names and nothing stands at.
+    pub missing: BTreeSet<RepoPath>,
+}
+
+impl Surroundings {
+    /// At this time, with nothing known to be missing.
+    pub fn at(now: Timestamp) -> Self {
+        Self { now, missing: BTreeSet::new() }
+    }
+}
+
+/// A blueprint as written, or as one of its environments has it, so that an override is checked like the rest.
+#[derive(Debug)]
+pub struct Variant<'c> {
+    /// The blueprint. Spans lead to the override where there is one.
+    pub blueprint: Cow<'c, Located<Blueprint>>,
+    /// The workspace's environments in which it holds so.
+    pub environments: Vec<(&'c Name, &'c Environment)>,
+    /// What declares its workload, where that was found.
+    pub manifest: Option<&'c Manifest>,
+}
+
+impl Variant<'_> {
+    /// Whether it holds so in production.
+    pub fn in_prod(&self) -> bool {
+        self.environments.iter().any(|(_, environment)| environment.tier == TierName::Prod)
+    }
+}
+
+/// What a rule looks at.
+#[derive(Debug)]
+pub struct Look<'c> {
+    /// Everything that the tree says.
+    pub catalog: &'c Catalog,
+    /// Every blueprint as written and as each of its environments has it.
+    pub variants: Vec<Variant<'c>>,
+    /// What lies around the catalog.
+    pub surroundings: &'c Surroundings,
+}
+
+impl<'c> Look<'c> {
+    /// Prepares what all rules share.
+    pub fn new(catalog: &'c Catalog, surroundings: &'c Surroundings) -> Self {
+        let environments = &catalog.workspace.value.environments;
+        let mut variants = Vec::with_capacity(catalog.blueprints.len());
+        for blueprint in catalog.blueprints.values() {
+            let target = &blueprint.value.spec.target;
+            let manifest = catalog.manifest(&target.source, &target.object());
+            let overrides = &blueprint.value.environments;
+            variants.push(Variant {
+                blueprint: Cow::Borrowed(&**blueprint),
+                environments: environments.iter().filter(|(name, _)| !overrides.contains_key(name)).collect(),
+                manifest,
+            });
+            for name in overrides.keys() {
+                let Some(blueprint) = catalog.blueprint(&blueprint.value.metadata.name, name) else { continue };
+                variants.push(Variant {
+                    blueprint,
+                    environments: environments.iter().filter(|(known, _)| *known == name).collect(),
+                    manifest,
+                });
+            }
+        }
+        Self { catalog, variants, surroundings }
+    }
+
+    /// Whether every file of bpctl's own was read. If not, a name that is nowhere may stand in one that was not.
+    pub fn all_read(&self) -> bool {
+        self.catalog.diagnostics.is_empty()
+    }
+}
+
+/// Adds a place in a file, and the file's text.
+pub(super) fn mark<T>(diagnostic: Diagnostic, on: &Located<T>, path: &[&str], label: impl Into<String>) -> Diagnostic {
+    diagnostic.label(on.span(path), label).source(on.source())
+}
+
+/// Adds a place in a manifest, and the manifest's text.
+pub(super) fn mark_node(diagnostic: Diagnostic, on: &Manifest, node: &Node, label: impl Into<String>) -> Diagnostic {
+    let span = match node.entries().first() {
+        Some(first) => on.document.span(first.key_start as usize..first.key_end as usize),
+        None => on.document.span_of(node),
+    };
+    diagnostic.label(span, label).source(on.document.source.clone())
+}
+
+/// The place of an item of a list.
+pub(super) fn item_span<T>(on: &Located<T>, path: &[&str], position: usize) -> SourceSpan {
+    let item = on.document.root.at(path).and_then(|list| list.items().get(position));
+    item.map_or_else(|| on.span(path), |item| on.document.span_of(item))
+}
+
+/// The place of a key, without its value.
+pub(super) fn key_span<T>(on: &Located<T>, parents: &[&str], key: &str) -> SourceSpan {
+    let entry = on.document.root.at(parents).and_then(|parent| parent.entry(key));
+    entry.map_or_else(|| on.span(parents), |entry| on.document.span(entry.key_start as usize..entry.key_end as usize))
+}
+
+/// The containers of a workload's pods.
+pub(super) fn containers(manifest: &Manifest) -> &[Node] {
+    manifest.document.root.at(&["spec", "template", "spec", "containers"]).map(Node::items).unwrap_or_default()
+}
+
+/// A container's name, for messages.
+pub(super) fn container_name(container: &Node) -> &str {
+    container.get("name").and_then(Node::as_str).unwrap_or("without a name")
+}
+
+/// A quantity of a container: `requests` or `limits`, of a resource. `None`: none, or none that can be read.
+pub(super) fn quantity(container: &Node, part: &str, resource: &str) -> Option<Quantity> {
+    match &container.at(&["resources", part, resource])?.value {
+        Value::String(text) | Value::Float(text) => text.parse().ok(),
+        Value::Int(number) => number.to_string().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The sum over a pod's containers. `None`: one of them says nothing, so that the sum is not known.
+pub(super) fn total(manifest: &Manifest, part: &str, resource: &str) -> Option<Quantity> {
+    let all = containers(manifest);
+    if all.is_empty() {
+        return None;
+    }
+    let nanos = all.iter().map(|container| quantity(container, part, resource).map(|q| q.nanos()));
+    nanos.sum::<Option<i128>>().map(Quantity::from_nanos)
+}

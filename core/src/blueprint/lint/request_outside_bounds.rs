@@ -1,0 +1,50 @@
+//! `request-outside-bounds`: the manifest requests what the blueprint does not want.
+
+use super::{Look, Page, Rule, containers, mark, mark_node, total};
+use crate::model::Diagnostic;
+
+/// The sum of a pod's requests below `minimum` or above `maximum`.
+pub(super) struct RequestOutsideBounds;
+
+impl Rule for RequestOutsideBounds {
+    fn page(&self) -> Page {
+        Page {
+            code: "request-outside-bounds",
+            about: "The manifest's requests lie outside the blueprint's bounds",
+            explain: "Bounds of resources are per pod: the sum over its containers. What Git declares already breaks them.\n\n\
+                \x20 # deploy/web.yaml                   # the blueprint\n  resources: {requests: {cpu: 2}}     resources: {cpu: {maximum: \"1\"}}\n\n\
+                Change the request, or the bound. Where a container says nothing the sum is not known, and nothing is reported.",
+        }
+    }
+
+    fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        for variant in &look.variants {
+            let Some(manifest) = variant.manifest else { continue };
+            let resources = &variant.blueprint.value.spec.resources;
+            for (resource, name, bounds) in [
+                ("cpu", "cpu", &resources.cpu),
+                ("memory", "memory", &resources.memory),
+                ("disk", "ephemeral-storage", &resources.disk),
+            ] {
+                let (Some(bounds), Some(requested)) = (bounds, total(manifest, "requests", name)) else { continue };
+                let below = bounds.minimum.as_ref().filter(|minimum| requested < **minimum).map(|m| ("minimum", m));
+                let above = bounds.maximum.as_ref().filter(|maximum| requested > **maximum).map(|m| ("maximum", m));
+                for (key, bound) in below.into_iter().chain(above) {
+                    let side = if key == "minimum" { "below" } else { "above" };
+                    let message = format!("the manifest requests {requested} of {name} per pod, {side} the {key}");
+                    let diagnostic = Diagnostic::warning("request-outside-bounds", message);
+                    let path = ["spec", "resources", resource, key];
+                    let mut diagnostic = mark(diagnostic, &variant.blueprint, &path, format!("{key} is {bound}"));
+                    for container in containers(manifest) {
+                        if let Some(node) = container.at(&["resources", "requests", name]) {
+                            diagnostic = mark_node(diagnostic, manifest, node, "requested here");
+                        }
+                    }
+                    found.push(diagnostic.help(format!("change the request in {}, or the {key}", manifest.path)));
+                }
+            }
+        }
+        found
+    }
+}

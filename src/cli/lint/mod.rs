@@ -1,0 +1,141 @@
+//! `bpctl lint`: one file per output format.
+
+mod github;
+mod junit;
+mod markdown;
+mod sarif;
+
+use bpctl_core::model::{Diagnostic, Severity};
+use clap::{Args, ValueEnum};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{CommandError, Global, Output, repository};
+use crate::pipeline::lint;
+use crate::runtime::{self, Exit};
+
+/// Arguments of `lint`.
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// Text for people; JSON; a report for code scanning, for tests, for a workflow's log or for a page
+    #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
+    output: LintFormat,
+    /// Show only what lies in files that differ from this branch, tag or commit
+    #[arg(long, value_name = "REF", env = "BPCTL_CHANGED_SINCE")]
+    changed_since: Option<String>,
+    /// Check that versions rose as much as what changed since this branch, tag or commit needs
+    #[arg(long, value_name = "REF", env = "BPCTL_LINT_BASE")]
+    base: Option<String>,
+    /// Exit with 6 when something is at least this bad
+    #[arg(long, default_value = "error", env = "BPCTL_FAIL_ON")]
+    fail_on: FailOn,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LintFormat {
+    /// For people.
+    Text,
+    /// For machines; its schema is under schemas/.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, for the test reports of CI servers.
+    Junit,
+    /// Workflow commands, for the log of GitHub, Gitea and Forgejo Actions.
+    Github,
+    /// A table, for a page or a comment.
+    Markdown,
+}
+
+/// A severity's word.
+fn word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    }
+}
+
+/// How bad is bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    Error,
+    Warning,
+    Info,
+    Never,
+}
+
+/// `bpctl lint -o json`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LintReport {
+    /// Always 1; grows by adding.
+    pub schema_version: u32,
+    /// Blueprints that were read.
+    pub blueprints: usize,
+    /// Policies that were read.
+    pub policies: usize,
+    /// Problems.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Runs the command.
+pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, CommandError> {
+    let options = lint::LintOptions { changed_since: args.changed_since.clone(), base: args.base.clone() };
+    let linted = lint::run(&repository(global)?, &options, runtime::now())?;
+    let least = match args.fail_on {
+        FailOn::Never => None,
+        FailOn::Error => Some(Severity::Error),
+        FailOn::Warning => Some(Severity::Warning),
+        FailOn::Info => Some(Severity::Info),
+    };
+    let fails = |diagnostic: &Diagnostic| least.is_some_and(|least| diagnostic.severity >= least);
+    let bad = linted.diagnostics.iter().any(fails);
+    match args.output {
+        LintFormat::Json => {
+            let lint::Linted { diagnostics, blueprints, policies } = linted;
+            output.json(&LintReport { schema_version: 1, blueprints, policies, diagnostics });
+        }
+        LintFormat::Sarif => output.json(&sarif::render(&linted.diagnostics)),
+        LintFormat::Junit => {
+            let xml = junit::render(&linted.diagnostics, fails);
+            output.data(&xml.map_err(|source| CommandError::io("write the report", source))?);
+        }
+        LintFormat::Github => output.data(&format!("{}{}", github::render(&linted.diagnostics), summary(&linted))),
+        LintFormat::Markdown => output.data(&markdown::render(&linted.diagnostics, summary(&linted).trim_end())),
+        LintFormat::Text => {
+            output.raw(&format!("{}{}", output.excerpts(&linted.diagnostics), summary(&linted)));
+            if let Some(first) = linted.diagnostics.first() {
+                output.talk(&format!("hint: bpctl explain {}", first.code));
+            }
+        }
+    }
+    Ok(if bad { Exit::Found } else { Exit::Fine })
+}
+
+/// What was read, and what was found in it, in a line.
+fn summary(linted: &lint::Linted) -> String {
+    let found = |severity| linted.diagnostics.iter().filter(|d| d.severity == severity).count();
+    let plural = |n: usize, what: &str, many: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {many}") };
+    let read = format!(
+        "{}, {}",
+        plural(linted.blueprints, "blueprint", "blueprints"),
+        plural(linted.policies, "policy", "policies")
+    );
+    let counts = [
+        (found(Severity::Error), "error", "errors"),
+        (found(Severity::Warning), "warning", "warnings"),
+        (found(Severity::Info), "hint", "hints"),
+    ];
+    // Warnings are always said beside errors; hints only where there are any.
+    let said: Vec<String> = match counts {
+        [(0, ..), (0, ..), (0, ..)] => vec!["no problems".into()],
+        [(0, ..), (0, ..), hints] => vec!["no problems".into(), plural(hints.0, hints.1, hints.2)],
+        all => {
+            let shown = all.into_iter().enumerate().filter(|(at, (count, ..))| *at < 2 || *count > 0);
+            shown.map(|(_, (count, one, many))| plural(count, one, many)).collect()
+        }
+    };
+    format!("{read}: {}\n", said.join(", "))
+}

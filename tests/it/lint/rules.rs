@@ -1,0 +1,179 @@
+//! For each rule: something bad that it finds and where, and the good beside it that it leaves alone.
+
+use bpctl_core::blueprint::lint::RULES;
+
+use super::{BACKEND, FRONTEND, MANIFEST, lint, place};
+use crate::support::Repo;
+
+const POLICY: &str = "blueprints/policies/base.yaml";
+const CANARY: &str = "blueprints/backend-canary/blueprint.yaml";
+const STOREFRONT: &str = "deploy/frontend.yaml";
+const WORKSPACE: &str = "bpctl.yaml";
+
+/// File; what stands there once (nothing: the end of the file); what is written instead.
+type Edit = (&'static str, &'static str, &'static str);
+
+/// Code; edits of the shop that it finds; file, line and column of its principal place; edits near them that it leaves alone.
+type Row = (&'static str, &'static [Edit], (&'static str, u64, u64), &'static [Edit]);
+
+const PROD: Edit = (WORKSPACE, "tier: staging", "tier: prod");
+const REPLICAS: &str = "min_replicas: 2";
+const MOST: &str = "max_replicas: 3 ";
+const UP: &str = "scale_up_threshold: 80%\n    scale_down_threshold: 30%\ngovernance";
+const RELIABLE: &str = "    health_checks: {readiness: required, liveness: required}";
+const LIMITS: &str = "limits: {cooldown: 60s, approval_timeout: 1h}";
+const REQUESTS: &str = "              cpu: 250m\n              memory: 256Mi";
+const GOVERNANCE: &str = "governance:\n";
+const APPROVERS: &str = "approvers: [alice@shop.example]";
+const ALLOWED: &str = "allowed_operations: [scale, reconcile]";
+const SOURCE: &str = "source: deploy/backend.yaml";
+
+const HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: backend}\nspec: {scaleTargetRef: {kind: Deployment, name: backend}}\n";
+const OTHER_HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {scaleTargetRef: {kind: Deployment, name: other}}\n";
+const MAP: &str =
+    "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backend}\ndata: {WORKERS: \"4\", LEVEL: info}\n";
+const SNAPSHOT: &str = "    cluster: {snapshot: clusters/staging}";
+
+/// One row at least for every rule; `every_rule_has_a_row` counts.
+#[rustfmt::skip]
+const ROWS: &[Row] = &[
+    ("bounds-inverted", &[(BACKEND, MOST, "max_replicas: 1 ")], (BACKEND, 15, 19), &[(BACKEND, MOST, "max_replicas: 2 ")]),
+    ("bounds-inverted", &[(BACKEND, "cpu: {minimum: 100m", "cpu: {minimum: 3")], (BACKEND, 11, 32), &[(BACKEND, "cpu: {minimum: 100m", "cpu: {minimum: 2")]),
+    ("thresholds-oscillate", &[(BACKEND, "scale_down_threshold: 30%", "scale_down_threshold: 54%")], (BACKEND, 17, 27), &[(BACKEND, "scale_down_threshold: 30%", "scale_down_threshold: 53%")]),
+    ("cooldown-too-short", &[(FRONTEND, "cooldown: 60s", "cooldown: 59s")], (FRONTEND, 20, 15), &[(FRONTEND, "cooldown: 60s", "cooldown: 61s")]),
+    ("cooldown-too-short", &[(POLICY, "cooldown: 60s", "cooldown: 1s")], (POLICY, 6, 20), &[(POLICY, "cooldown: 60s", "cooldown: 1h")]),
+    ("target-missing", &[(BACKEND, SOURCE, "source: deploy/nothing.yaml")], (BACKEND, 9, 13), &[(BACKEND, SOURCE, "source: deploy")]),
+    ("target-missing", &[(BACKEND, "workload: Deployment/backend", "workload: Deployment/other")], (BACKEND, 7, 15), &[(MANIFEST, "  namespace: shop\n", "")]),
+    ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 0%\ngovernance")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 1%\ngovernance")]),
+    ("threshold-without-effect", &[(FRONTEND, "scale_down_threshold: 30%", "scale_down_threshold: 0%")], (FRONTEND, 18, 27), &[(FRONTEND, "scale_down_threshold: 30%", "scale_down_threshold: 1%")]),
+    ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 200%\ngovernance"), (MANIFEST, REQUESTS, "              cpu: 250m\n            limits: {cpu: 500m}")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 199%\ngovernance"), (MANIFEST, REQUESTS, "              cpu: 250m\n            limits: {cpu: 500m}")]),
+    ("target-above-scale-up", &[(FRONTEND, "target_utilization: 70%", "target_utilization: 80%")], (FRONTEND, 11, 59), &[(FRONTEND, "target_utilization: 70%", "target_utilization: 79%")]),
+    ("zero-minimum", &[(BACKEND, REPLICAS, "min_replicas: 0")], (BACKEND, 14, 19), &[(BACKEND, REPLICAS, "min_replicas: 1")]),
+    ("single-replica-in-prod", &[PROD], (CANARY, 10, 27), &[PROD, (CANARY, "min_replicas: 1", "min_replicas: 2")]),
+    ("single-replica-in-prod", &[PROD, (CANARY, "min_replicas: 1", "min_replicas: 2"), (BACKEND, "", "environments: {staging: {spec: {scaling: {min_replicas: 1}}}}\n")], (BACKEND, 24, 57), &[PROD, (CANARY, "min_replicas: 1", "min_replicas: 2"), (BACKEND, "", "environments: {other: {spec: {scaling: {min_replicas: 1}}}}\n")]),
+    ("scaling-fixed", &[(BACKEND, MOST, "max_replicas: 2 ")], (BACKEND, 15, 19), &[(BACKEND, MOST, "max_replicas: 4 ")]),
+    ("replicas-outside-bounds", &[(MANIFEST, "replicas: 3", "replicas: 4")], (BACKEND, 15, 19), &[(MANIFEST, "replicas: 3", "replicas: 2")]),
+    ("replicas-outside-bounds", &[(MANIFEST, "replicas: 3", "replicas: 1")], (BACKEND, 14, 19), &[(MANIFEST, "replicas: 3", "replicas: 0")]),
+    ("scaling-without-cpu-request", &[(MANIFEST, REQUESTS, "              memory: 256Mi")], (BACKEND, 14, 5), &[(MANIFEST, REQUESTS, "              cpu: 0.25")]),
+    ("two-scalers", &[(MANIFEST, "", HPA)], (BACKEND, 14, 5), &[(MANIFEST, "", OTHER_HPA)]),
+    ("window-too-short", &[(FRONTEND, "window: 5m", "window: 90s"), (WORKSPACE, SNAPSHOT, "    cluster: {context: x}\n    prometheus: {url: \"http://x\", rate_interval: 2m}")], (FRONTEND, 19, 13), &[(FRONTEND, "window: 5m", "window: 2m"), (WORKSPACE, SNAPSHOT, "    cluster: {context: x}\n    prometheus: {url: \"http://x\", rate_interval: 2m}")]),
+    ("cooldown-too-long", &[(FRONTEND, "cooldown: 60s", "cooldown: 32d")], (FRONTEND, 20, 15), &[(FRONTEND, "cooldown: 60s", "cooldown: 31d")]),
+    ("cooldown-too-long", &[(POLICY, "cooldown: 60s", "cooldown: 90d")], (POLICY, 6, 20), &[(POLICY, "cooldown: 60s", "cooldown: 30d")]),
+    ("request-outside-bounds", &[(MANIFEST, "cpu: 250m", "cpu: 99m")], (BACKEND, 11, 20), &[(MANIFEST, "cpu: 250m", "cpu: 100m")]),
+    ("request-outside-bounds", &[(MANIFEST, "memory: 256Mi", "memory: 2Gi")], (BACKEND, 12, 39), &[(MANIFEST, "memory: 256Mi", "memory: 1Gi")]),
+    ("request-above-limit", &[(STOREFRONT, "memory: 128Mi", "memory: 257Mi")], (STOREFRONT, 25, 43), &[(STOREFRONT, "memory: 128Mi", "memory: 256Mi")]),
+    ("percentage-out-of-range", &[(FRONTEND, "availability: 99.9%", "availability: 100.01%")], (FRONTEND, 13, 51), &[(FRONTEND, "availability: 99.9%", "availability: 100%")]),
+    ("percentage-out-of-range", &[(FRONTEND, "target_utilization: 80%", "target_utilization: 0%")], (FRONTEND, 12, 66), &[(FRONTEND, "target_utilization: 80%", "target_utilization: 100%")]),
+    ("objective-without-meaning", &[(FRONTEND, "latency_p95: 200ms", "latency_p95: 0s")], (FRONTEND, 13, 30), &[(FRONTEND, "latency_p95: 200ms", "latency_p95: 1ms")]),
+    ("objective-without-meaning", &[(FRONTEND, "latency_p95: 200ms", "throughput: many/s")], (FRONTEND, 13, 29), &[(FRONTEND, "latency_p95: 200ms", "throughput: 100/s")]),
+    ("selector-mismatch", &[(MANIFEST, "    matchLabels:\n      app: backend", "    matchLabels:\n      app: back")], (MANIFEST, 10, 12), &[(MANIFEST, "    metadata:\n      labels:\n        app: backend", "    metadata:\n      labels:\n        app: backend\n        more: x")]),
+    ("rollout-refused", &[(BACKEND, GOVERNANCE, "  deployment: {strategy: BlueGreen}\ngovernance:\n")], (BACKEND, 18, 26), &[(BACKEND, GOVERNANCE, "  deployment: {strategy: Recreate}\ngovernance:\n")]),
+    ("rollout-refused", &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate, max_surge: 0, max_unavailable: 0%}\ngovernance:\n")], (BACKEND, 18, 52), &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate, max_surge: 1, max_unavailable: 0%}\ngovernance:\n")]),
+    ("rollout-refused", &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate, max_surge: some}\ngovernance:\n")], (BACKEND, 18, 52), &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate, max_surge: 25%}\ngovernance:\n")]),
+    ("rollout-refused", &[(BACKEND, GOVERNANCE, "  deployment: {strategy: Recreate, max_surge: 1}\ngovernance:\n")], (BACKEND, 18, 47), &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate}\ngovernance:\n")]),
+    ("rollout-outage", &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate, max_unavailable: 2}\ngovernance:\n")], (BACKEND, 18, 58), &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate, max_unavailable: 1}\ngovernance:\n")]),
+    ("rollout-outage", &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate, max_unavailable: 100%}\ngovernance:\n")], (BACKEND, 18, 58), &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate, max_unavailable: 99%}\ngovernance:\n")]),
+    ("rollout-outage", &[PROD, (BACKEND, GOVERNANCE, "  deployment: {strategy: Recreate}\ngovernance:\n")], (BACKEND, 18, 26), &[(BACKEND, GOVERNANCE, "  deployment: {strategy: Recreate}\ngovernance:\n")]),
+    ("strategy-differs", &[(BACKEND, GOVERNANCE, "  deployment: {strategy: RollingUpdate}\ngovernance:\n"), (MANIFEST, "  replicas: 3\n", "  replicas: 3\n  strategy: {type: Recreate}\n")], (BACKEND, 18, 26), &[(BACKEND, GOVERNANCE, "  deployment: {strategy: Recreate}\ngovernance:\n"), (MANIFEST, "  replicas: 3\n", "  replicas: 3\n  strategy: {type: Recreate}\n")]),
+    ("probe-missing", &[(BACKEND, GOVERNANCE, "  reliability: {health_checks: {readiness: required}}\ngovernance:\n")], (BACKEND, 18, 44), &[(BACKEND, GOVERNANCE, "  reliability: {health_checks: {readiness: optional}}\ngovernance:\n")]),
+    ("rollback-too-late", &[(FRONTEND, RELIABLE, "    rollback: {on_failed_verification: true, within: 61s}")], (FRONTEND, 23, 54), &[(FRONTEND, RELIABLE, "    rollback: {on_failed_verification: true, within: 60s}")]),
+    ("config-range-empty", &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKERS: {min: 5, max: 4}}}\ngovernance:\n"), (MANIFEST, "", MAP)], (BACKEND, 18, 32), &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKERS: {min: 4, max: 4}}}\ngovernance:\n"), (MANIFEST, "", MAP)]),
+    ("config-range-empty", &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {LEVEL: {one_of: []}}}\ngovernance:\n"), (MANIFEST, "", MAP)], (BACKEND, 18, 32), &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {LEVEL: {one_of: [info]}}}\ngovernance:\n"), (MANIFEST, "", MAP)]),
+    ("config-range-empty", &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKERS: {one_of: [\"4\"], min: 1}}}\ngovernance:\n"), (MANIFEST, "", MAP)], (BACKEND, 18, 32), &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKERS: {one_of: [\"4\"]}}}\ngovernance:\n"), (MANIFEST, "", MAP)]),
+    ("config-missing", &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKERS: {min: 5, max: 9}}}\ngovernance:\n"), (MANIFEST, "", MAP)], (BACKEND, 18, 32), &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKERS: {min: 1, max: 9}}}\ngovernance:\n"), (MANIFEST, "", MAP)]),
+    ("config-missing", &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKER: {min: 1, max: 9}}}\ngovernance:\n"), (MANIFEST, "", MAP)], (BACKEND, 18, 32), &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {LEVEL: {one_of: [info, debug]}}}\ngovernance:\n"), (MANIFEST, "", MAP)]),
+    ("config-missing", &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKERS: {min: 1, max: 9}}}\ngovernance:\n")], (BACKEND, 18, 12), &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {WORKERS: {min: 4}}}\ngovernance:\n"), (MANIFEST, "", MAP)]),
+    ("secret-in-config", &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {DB_PASSWORD: {one_of: [a]}}}\ngovernance:\n")], (BACKEND, 18, 32), &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {TOKEN_SECONDS: {min: 1, max: 9}}}\ngovernance:\n")]),
+    ("operation-twice", &[(BACKEND, ALLOWED, "allowed_operations: [scale, reconcile, scale_beyond_limits]")], (BACKEND, 20, 44), &[(BACKEND, ALLOWED, "allowed_operations: [scale, reconcile, restart]")]),
+    ("loosened-in-vain", &[(BACKEND, ALLOWED, "allowed_operations: [scale, reconcile, change_image]")], (BACKEND, 20, 44), &[(BACKEND, "requires_approval: [scale_beyond_limits]", "requires_approval: [scale_beyond_limits, change_image]")]),
+    ("loosened-in-vain", &[(POLICY, "delete: forbidden", "delete: requires_approval")], (POLICY, 5, 14), &[(POLICY, "delete: forbidden", "restart: forbidden")]),
+    ("listed-twice", &[(BACKEND, ALLOWED, "allowed_operations: [scale, reconcile, scale]")], (BACKEND, 20, 44), &[(BACKEND, ALLOWED, "allowed_operations: [reconcile, scale]")]),
+    ("listed-twice", &[(POLICY, "operations:", "match: {owners: [\"*\", team-web, \"*\"]}\noperations:")], (POLICY, 5, 33), &[(POLICY, "operations:", "match: {owners: [\"*\", team-web]}\noperations:")]),
+    ("nothing-delivered", &[(BACKEND, ALLOWED, "allowed_operations: [scale]")], (BACKEND, 20, 5), &[(BACKEND, ALLOWED, "allowed_operations: [scale]"), (WORKSPACE, "delivery: direct", "delivery: gitops")]),
+    ("approver-never-matches", &[(CANARY, APPROVERS, "approvers: [Alice@shop.example]")], (CANARY, 12, 35), &[(CANARY, APPROVERS, "approvers: [alice]")]),
+    ("approver-never-matches", &[(CANARY, APPROVERS, "approvers: [\"@web/leads\", alice]"), (WORKSPACE, "forge: local ", "forge: gitea ")], (CANARY, 12, 35), &[(CANARY, APPROVERS, "approvers: [\"@web/leads\", alice]"), (WORKSPACE, "forge: local ", "forge: auto ")]),
+    ("approval-without-time", &[(BACKEND, "timeout: 1h", "timeout: 0s")], (BACKEND, 23, 65), &[(BACKEND, "timeout: 1h", "timeout: 1s")]),
+    ("approval-without-time", &[(POLICY, "approval_timeout: 1h", "approval_timeout: 0s")], (POLICY, 6, 43), &[(POLICY, "approval_timeout: 1h", "approval_timeout: 24h")]),
+    ("approvals-cannot-count", &[(WORKSPACE, "local: {allowed_signers: blueprints/allowed_signers}", "#")], (WORKSPACE, 5, 8), &[(WORKSPACE, "local: {allowed_signers: blueprints/allowed_signers}", "#"), (WORKSPACE, "tier: staging", "tier: dev")]),
+    ("audit-without-effect", &[(BACKEND, "", "  audit: {retention: 89d}\n")], (BACKEND, 24, 22), &[(BACKEND, "", "  audit: {retention: 90d}\n")]),
+    ("audit-without-effect", &[(BACKEND, "", "  audit: {format: csv}\n")], (BACKEND, 24, 19), &[(BACKEND, "", "  audit: {format: json, logging: all}\n")]),
+    ("freeze-inverted", &[(POLICY, "", "freezes: [{name: x, from: 2096-12-20T00:00:00Z, to: 2096-12-20T00:00:00Z}]\n")], (POLICY, 7, 53), &[(POLICY, "", "freezes: [{name: x, from: 2096-12-20T00:00:00Z, to: 2096-12-20T00:00:01Z}]\n")]),
+    ("freeze-over", &[(POLICY, "", "freezes: [{name: x, from: 2019-12-20T00:00:00Z, to: 2020-01-04T00:00:00Z}]\n")], (POLICY, 7, 53), &[(POLICY, "", "freezes: [{name: x, from: 2019-12-20T00:00:00Z, to: 2096-01-04T00:00:00Z}]\n")]),
+    ("freeze-twice", &[(POLICY, "", "freezes:\n  - {name: x, from: 2096-01-02T00:00:00Z, to: 2096-01-04T00:00:00Z}\n  - {name: x, from: 2096-01-01T00:00:00Z, to: 2096-01-03T00:00:00Z}\n")], (POLICY, 8, 12), &[(POLICY, "", "freezes:\n  - {name: x, from: 2096-01-02T00:00:00Z, to: 2096-01-04T00:00:00Z}\n  - {name: x, from: 2096-01-01T00:00:00Z, to: 2096-01-02T00:00:00Z}\n")]),
+    ("limit-without-room", &[(POLICY, LIMITS, "limits: {breaker: 0}")], (POLICY, 6, 19), &[(POLICY, LIMITS, "limits: {breaker: 1}")]),
+    ("limit-without-room", &[(POLICY, LIMITS, "limits: {resize_step: 10%, resize_sum: 9%}")], (POLICY, 6, 40), &[(POLICY, LIMITS, "limits: {resize_step: 10%, resize_sum: 10%}")]),
+    ("policy-unknown-name", &[(POLICY, "operations:", "match: {blueprints: [fronted]}\noperations:")], (POLICY, 5, 22), &[(POLICY, "operations:", "match: {blueprints: [frontend]}\noperations:")]),
+    ("policy-unknown-name", &[(POLICY, "operations:", "match: {owners: [team-web, web]}\noperations:")], (POLICY, 5, 28), &[(POLICY, "operations:", "match: {owners: [team-web, \"*\"]}\noperations:")]),
+    ("policy-empty", &[(POLICY, LIMITS, "limits: {}"), (POLICY, "operations: {delete: forbidden, scale_to_zero: forbidden}", "operations: {}")], (POLICY, 4, 18), &[(POLICY, LIMITS, "limits: {}")]),
+    ("override-unknown-environment", &[(BACKEND, "", "environments:\n  stage: {spec: {scaling: {max_replicas: 4}}}\n")], (BACKEND, 25, 3), &[(BACKEND, "", "environments:\n  staging: {spec: {scaling: {max_replicas: 4}}}\n")]),
+    ("override-without-effect", &[(BACKEND, "", "environments:\n  staging: {spec: {scaling: {max_replicas: 3, min_replicas: 1}}}\n")], (BACKEND, 25, 44), &[(BACKEND, "", "environments:\n  staging: {spec: {scaling: {max_replicas: 4}}}\n")]),
+    ("path-missing", &[(WORKSPACE, "allowed_signers: blueprints/allowed_signers", "allowed_signers: blueprints/singers")], (WORKSPACE, 6, 26), &[(WORKSPACE, "allowed_signers: blueprints/allowed_signers", "allowed_signers: blueprints/policies/base.yaml")]),
+    ("path-missing", &[(WORKSPACE, "snapshot: clusters/staging", "snapshot: clusters/stage")], (WORKSPACE, 10, 25), &[(WORKSPACE, "snapshot: clusters/staging", "snapshot: clusters")]),
+    ("prod-on-local-forge", &[PROD], (WORKSPACE, 5, 8), &[PROD, (WORKSPACE, "forge: local ", "forge: gitea ")]),
+    ("unreleased-in-prod", &[PROD], (CANARY, 4, 43), &[(CANARY, "version: 0.3.0", "version: 0.4.0")]),
+];
+
+fn apply(repo: &Repo, edits: &[Edit]) -> Vec<(&'static str, String)> {
+    let mut before = Vec::new();
+    for (file, from, to) in edits {
+        let text = repo.read(file);
+        if from.is_empty() {
+            repo.write(file, &format!("{text}{to}"));
+        } else {
+            repo.replace(file, from, to);
+        }
+        before.push((*file, text));
+    }
+    before
+}
+
+fn restore(repo: &Repo, before: Vec<(&'static str, String)>) {
+    for (file, text) in before.into_iter().rev() {
+        repo.write(file, &text);
+    }
+}
+
+/// Would miss: a rule that is not registered, looks at another field, points to another place, or alarms where nothing is wrong.
+#[test]
+fn every_rule_finds_the_bad_where_it_is_and_leaves_the_good_alone() {
+    let repo = Repo::shop();
+    let mut wrong = Vec::new();
+    for (code, bad, at, good) in ROWS {
+        let before = apply(&repo, bad);
+        let found = lint(&repo);
+        restore(&repo, before);
+        match found.iter().find(|d| d["code"] == *code) {
+            None => wrong.push(format!("{code}: {bad:?} gives {found:?}")),
+            Some(mine) => {
+                if place(mine) != *at {
+                    wrong.push(format!("{code}: {bad:?} at {:?}", place(mine)));
+                }
+                if mine["help"].as_str().is_none_or(str::is_empty) {
+                    wrong.push(format!("{code}: {bad:?} has no help"));
+                }
+            }
+        }
+        let before = apply(&repo, good);
+        let found = lint(&repo);
+        restore(&repo, before);
+        if let Some(mine) = found.iter().find(|d| d["code"] == *code) {
+            wrong.push(format!("{code}: {good:?} is good, and gives {mine}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(lint(&repo), Vec::<serde_json::Value>::new(), "the shop is good");
+}
+
+#[test]
+fn every_rule_has_a_row_and_a_page_with_what_to_write_instead() {
+    let mut codes = std::collections::BTreeSet::new();
+    for rule in RULES {
+        let page = rule.page();
+        assert!(codes.insert(page.code), "{} is there twice", page.code);
+        assert!(ROWS.iter().any(|row| row.0 == page.code), "{} has no row", page.code);
+        // What is wrong, an example, and what to write instead.
+        assert!(page.explain.split("\n\n").count() >= 3, "{}: {}", page.code, page.explain);
+        assert!(page.explain.lines().all(|line| line.chars().count() <= 140), "{}", page.code);
+    }
+    assert!(codes.len() >= 30, "{}", codes.len());
+}
