@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use bpctl_core::model::{Diagnostic, Severity};
-use bpctl_core::plan::Plan;
+use bpctl_core::model::{Diagnostic, Name, Severity};
+use bpctl_core::plan::{Plan, Selector, Shard};
 use bpctl_core::render;
 use clap::{Args, ValueEnum};
 
 use super::{CommandError, EnvironmentArgs, Global, Output, session};
-use crate::pipeline::plan;
+use crate::pipeline::plan::{self, PlanOptions};
 use crate::runtime::{self, Exit};
 
 /// Arguments of `plan`.
@@ -19,6 +19,21 @@ pub struct PlanArgs {
     /// Text for people, Markdown for comments and summaries, JSON or YAML for machines
     #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
     output: PlanFormat,
+    /// Plan this blueprint only; may be given more than once
+    #[arg(short, long, value_name = "BLUEPRINT", env = "BPCTL_TARGET", value_delimiter = ',')]
+    target: Vec<Name>,
+    /// Plan blueprints only whose workload's manifest has these labels, as in `kubectl -l`: app=web,tier!=db
+    #[arg(short = 'l', long, value_name = "LABELS", env = "BPCTL_SELECTOR")]
+    selector: Option<Selector>,
+    /// Plan blueprints only whose files differ from this branch, tag or commit
+    #[arg(long, value_name = "REF", env = "BPCTL_CHANGED_SINCE")]
+    changed_since: Option<String>,
+    /// Plan one of N parts of the blueprints, for runs that share the work: 2/5
+    #[arg(long, value_name = "I/N", env = "BPCTL_SHARD")]
+    shard: Option<Shard>,
+    /// Tell what this change causes from what stood before it, at the point where it left this branch, tag or commit
+    #[arg(long, value_name = "REF", env = "BPCTL_BASE_REF")]
+    base: Option<String>,
     /// Exit with 3 when changes are planned, 4 when something needs approval, 5 when something is forbidden
     #[arg(long, env = "BPCTL_DETAILED_EXITCODE", value_parser = super::flag())]
     detailed_exitcode: bool,
@@ -39,7 +54,14 @@ enum PlanFormat {
 /// Runs the command.
 pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
     let session = session(global).await?;
-    let planned = plan::plan(&session, args.environment.environment.as_deref()).await?;
+    let options = PlanOptions {
+        targets: args.target.clone(),
+        selector: args.selector.clone(),
+        changed_since: args.changed_since.clone(),
+        shard: args.shard,
+        base: args.base.clone(),
+    };
+    let planned = plan::plan(&session, args.environment.environment.as_deref(), &options).await?;
     let plan = &planned.plan;
     warn_of_lint(&planned.tree.catalog, output);
     let next = next(plan);
@@ -67,7 +89,9 @@ fn yaml(plan: &Plan) -> Result<String, CommandError> {
 
 fn next(plan: &Plan) -> Option<String> {
     let counts = plan.counts();
-    (counts.allowed + counts.needs_approval > 0).then(|| format!("bpctl apply --env {}", plan.environment))
+    // `apply` looks at all blueprints as they stand on base: after a plan of some, or of a change, it would do something else.
+    (plan.scope.is_none() && plan.causes.is_none() && counts.allowed + counts.needs_approval > 0)
+        .then(|| format!("bpctl apply --env {}", plan.environment))
 }
 
 fn exit(plan: &Plan) -> Exit {

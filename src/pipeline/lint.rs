@@ -32,8 +32,8 @@ pub struct LintOptions {
 /// Lints the work tree. A workspace that cannot be read is a finding too.
 pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Result<Linted, PipelineError> {
     // A name that means nothing is said before anything is read: it is a slip of whoever calls.
-    let since = options.changed_since.as_deref().map(|name| commit_of(repository, name)).transpose()?;
-    let base = options.base.as_deref().map(|name| left(repository, name)).transpose()?;
+    let since = options.changed_since.as_deref().map(|name| tree::commit_of(repository, name)).transpose()?;
+    let base = options.base.as_deref().map(|name| tree::left(repository, name)).transpose()?;
     let tree = match tree::work_tree(repository) {
         Ok(tree) => tree,
         Err(PipelineError::Input(diagnostic)) => {
@@ -60,29 +60,6 @@ pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Re
         diagnostics.retain(|found| found.labels.is_empty() || found.labels.iter().any(touches));
     }
     Ok(Linted { diagnostics, blueprints: tree.catalog.blueprints.len(), policies: tree.catalog.policies.len() })
-}
-
-/// The commit that a name means, as people write it: a branch, a tag, `origin/BRANCH`, a full ref or an id.
-fn commit_of(repository: &Repository, name: &str) -> Result<String, PipelineError> {
-    for full in ["refs/heads/", "refs/tags/", "refs/remotes/", ""].map(|prefix| format!("{prefix}{name}")) {
-        if let Some(commit) = repository.resolve(&full)? {
-            return Ok(commit);
-        }
-    }
-    Err(PipelineError::told(
-        format!("there is no branch, tag or commit {}", name.escape_debug()),
-        "write a branch, a tag, origin/BRANCH, or a commit's id; in CI fetch it first (`fetch-depth: 0`)",
-    ))
-}
-
-/// The commit at which the work left a branch: what came to the branch since is not this work's doing.
-fn left(repository: &Repository, name: &str) -> Result<String, PipelineError> {
-    let tip = commit_of(repository, name)?;
-    let Some(head) = repository.head_commit()? else { return Ok(tip) };
-    if repository.is_shallow() {
-        return Ok(tip);
-    }
-    Ok(repository.merge_base(&head, &tip)?.unwrap_or(tip))
 }
 
 /// The paths that the workspace names and nothing stands at.

@@ -1,13 +1,15 @@
 //! `plan`: what differs, judged. Reads only; read-only credentials suffice.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Environment, Workspace};
-use bpctl_core::model::Name;
-use bpctl_core::plan::{Plan, PlanInput, build};
+use bpctl_core::model::{Name, Proposed};
+use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard, build_for};
 
 use super::observe::{Look, observe_on};
 use super::{PipelineError, Session, Tree, connect_cluster, tree};
+use crate::git::Repository;
 
 /// A plan and what it was made from.
 #[derive(Debug)]
@@ -60,8 +62,68 @@ pub fn whole(catalog: &Catalog) -> Result<(), PipelineError> {
     }
 }
 
+/// Which part of the desired state is planned, and against what.
+#[derive(Debug, Clone, Default)]
+pub struct PlanOptions {
+    /// These blueprints only; empty: all.
+    pub targets: Vec<Name>,
+    /// Blueprints whose workload's manifest has these labels only.
+    pub selector: Option<Selector>,
+    /// Blueprints whose files differ from this commit's only: branch, tag or id.
+    pub changed_since: Option<String>,
+    /// One of several runs that share the work.
+    pub shard: Option<Shard>,
+    /// Also plan this commit's state against the same observation, to tell what the change causes: branch, tag or id.
+    pub base: Option<String>,
+}
+
+impl PlanOptions {
+    /// As they were asked for; empty: all blueprints.
+    fn asked(&self) -> Vec<String> {
+        let mut asked: Vec<String> = self.targets.iter().map(|target| format!("--target {target}")).collect();
+        asked.extend(self.selector.as_ref().map(|selector| format!("--selector {selector}")));
+        asked.extend(self.changed_since.as_ref().map(|name| format!("--changed-since {name}")));
+        asked.extend(self.shard.map(|shard| format!("--shard {shard}")));
+        asked
+    }
+
+    /// The blueprints that are meant; `None`: all.
+    fn select(&self, repository: &Repository, tree: &Tree) -> Result<Option<(BTreeSet<Name>, Scope)>, PipelineError> {
+        let asked = self.asked();
+        if asked.is_empty() {
+            return Ok(None);
+        }
+        let catalog = &tree.catalog;
+        if let Some(unknown) = self.targets.iter().find(|target| !catalog.blueprints.contains_key(target)) {
+            let names: Vec<&str> = catalog.blueprints.keys().take(20).map(Name::as_str).collect();
+            let hint = format!("it has: {}", names.join(", "));
+            return Err(PipelineError::told(format!("there is no blueprint {unknown}"), hint));
+        }
+        let changed = match &self.changed_since {
+            None => None,
+            Some(name) => {
+                let commit = tree::commit_of(repository, name)?;
+                Some(repository.uncommitted_in(&tree.files, &commit, &tree.wanted)?)
+            }
+        };
+        let mut names = BTreeSet::new();
+        for (name, blueprint) in &catalog.blueprints {
+            let target = self.targets.is_empty() || self.targets.contains(name);
+            let labelled = self.selector.as_ref().is_none_or(|selector| selector.selects(catalog, blueprint));
+            let source = &blueprint.value.spec.target.source;
+            let touched = changed
+                .as_ref()
+                .is_none_or(|paths| paths.iter().any(|path| *path == blueprint.path || path.is_within(source)));
+            if target && labelled && touched && self.shard.is_none_or(|shard| shard.holds(name)) {
+                names.insert(name.clone());
+            }
+        }
+        Ok(Some((names, Scope { asked, of: catalog.blueprints.len() })))
+    }
+}
+
 /// Plans the work tree.
-pub async fn plan(session: &Session, named: Option<&str>) -> Result<Planned, PipelineError> {
+pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions) -> Result<Planned, PipelineError> {
     let repository = &session.repository;
     let half = tree::half_read(repository)?;
     let environment = choose_environment(half.workspace(), named)?;
@@ -76,8 +138,26 @@ pub async fn plan(session: &Session, named: Option<&str>) -> Result<Planned, Pip
     whole(&tree.catalog)?;
     let rules = tree::rules_beside(repository, &tip, &tree, desired.commit())?;
     whole(rules.get())?;
-    let observed = observe_on(&environment, place, &[desired.get()], &*cluster?, forge, look).await?;
+    let only = options.select(repository, &tree)?;
+    let before = match &options.base {
+        None => None,
+        Some(name) => {
+            let commit = tree::left(repository, name)?;
+            let tree = tree::commit_tree(repository, &commit)?;
+            whole(&tree.catalog)?;
+            Some(Proposed::from_head(Some(commit), tree.catalog))
+        }
+    };
+    let catalogs: Vec<&Catalog> = [Some(&desired), before.as_ref()].into_iter().flatten().map(Proposed::get).collect();
+    let observed = observe_on(&environment, place, &catalogs, &*cluster?, forge, look).await?;
     let input =
         PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observed.observation };
-    Ok(Planned { plan: build(&input), tree })
+    let scoped = |input: &PlanInput<'_>| build_for(input, only.as_ref().map(|(names, scope)| (names, scope.clone())));
+    let mut plan = scoped(&input);
+    if let Some(before) = &before {
+        // The same observation, so that nothing differs but the change.
+        let stood = scoped(&PlanInput { desired: before, ..input });
+        plan.causes = Some(Causes::of(&plan, &stood, before.commit().unwrap_or_default()));
+    }
+    Ok(Planned { plan, tree })
 }

@@ -163,6 +163,29 @@ fn on_base(error: PipelineError, tip: &BaseTip) -> PipelineError {
     }
 }
 
+/// The commit that a name means, as people write it: a branch, a tag, `origin/BRANCH`, a full ref or an id.
+pub fn commit_of(repository: &Repository, name: &str) -> Result<String, PipelineError> {
+    for full in ["refs/heads/", "refs/tags/", "refs/remotes/", ""].map(|prefix| format!("{prefix}{name}")) {
+        if let Some(commit) = repository.resolve(&full)? {
+            return Ok(commit);
+        }
+    }
+    Err(PipelineError::told(
+        format!("there is no branch, tag or commit {}", name.escape_debug()),
+        "write a branch, a tag, origin/BRANCH, or a commit's id; in CI fetch it first (`fetch-depth: 0`)",
+    ))
+}
+
+/// The commit at which the work left a branch: what came to the branch since is not this work's doing.
+pub fn left(repository: &Repository, name: &str) -> Result<String, PipelineError> {
+    let tip = commit_of(repository, name)?;
+    let Some(head) = repository.head_commit()? else { return Ok(tip) };
+    if repository.is_shallow() {
+        return Ok(tip);
+    }
+    Ok(repository.merge_base(&head, &tip)?.unwrap_or(tip))
+}
+
 /// The workspace as a commit has it; `None`: it has none, or one that cannot be read.
 pub fn workspace_at(repository: &Repository, commit: &str) -> Result<Option<Workspace>, PipelineError> {
     let path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();

@@ -1,6 +1,8 @@
 //! Builds a plan: decide, then judge, blueprint by blueprint.
 
-use super::{BlueprintPlan, Desired, Plan, PlanItem};
+use std::collections::BTreeSet;
+
+use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Delivery, TierName};
 use crate::decide::{LOGIC, WhyNot, decide};
@@ -23,10 +25,18 @@ pub struct PlanInput<'a> {
 
 /// Builds the plan. Pure: the same inputs give the same plan, byte for byte.
 pub fn build(input: &PlanInput<'_>) -> Plan {
+    build_for(input, None)
+}
+
+/// The same for some blueprints only: those of the scope.
+pub fn build_for(input: &PlanInput<'_>, only: Option<(&BTreeSet<Name>, Scope)>) -> Plan {
     let catalog = input.desired.get();
     let place = catalog.workspace.value.environments.get(input.environment);
     let mut blueprints = Vec::with_capacity(catalog.blueprints.len());
     for name in catalog.blueprints.keys() {
+        if only.as_ref().is_some_and(|(names, _)| !names.contains(name)) {
+            continue;
+        }
         blueprints.push(part(input, catalog, name));
     }
     let actions: Vec<&Action> =
@@ -47,6 +57,8 @@ pub fn build(input: &PlanInput<'_>) -> Plan {
         from: input.observation.from.clone(),
         observed_at: input.observation.observed_at,
         blueprints,
+        scope: only.map(|(_, scope)| scope),
+        causes: None,
     }
 }
 

@@ -1,11 +1,15 @@
 //! The plan: an immutable list of actions, each with finding, evidence, verdict and the lines it changes; and what was not proposed.
 
 mod build;
+mod causes;
+mod scope;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use build::{PlanInput, build};
+pub use build::{PlanInput, build, build_for};
+pub use causes::{Cause, CauseCounts, Causes, Settled};
+pub use scope::{Scope, Selector, SelectorError, Shard, ShardError};
 
 use crate::action::Action;
 use crate::blueprint::{Delivery, Tier, TierName};
@@ -51,6 +55,12 @@ pub struct Plan {
     pub observed_at: Timestamp,
     /// Each blueprint, in the order of names.
     pub blueprints: Vec<BlueprintPlan>,
+    /// The part of the blueprints that was asked for; left out: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
+    /// What comes from the planned change and what stood before it, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causes: Option<Causes>,
 }
 
 /// The part of one blueprint.

@@ -6,7 +6,7 @@ use super::{because, change, sink, symbol, value, words};
 use crate::blueprint::Tier;
 use crate::decide::Finding;
 use crate::model::Untrusted;
-use crate::plan::{Plan, PlanItem};
+use crate::plan::{Cause, Plan, PlanItem};
 
 /// GitHub refuses comments over 65,536 characters; the rest is for markers and later growth.
 const BUDGET: usize = 60_000;
@@ -36,13 +36,26 @@ pub fn plan(plan: &Plan) -> String {
         counts.forbidden,
         if counts.held > 0 { format!(" · {} held for now", counts.held) } else { String::new() }
     );
+    if let Some(scope) = &plan.scope {
+        let asked = sink::markdown(&Untrusted::new(scope.asked.join(" ")));
+        let _ = writeln!(out, "Of {} blueprints only {}: {asked}\n", scope.of, plan.blueprints.len());
+    }
+    if let Some(causes) = &plan.causes {
+        let counts = causes.counts();
+        let _ = writeln!(
+            out,
+            "This change causes **{}** · {} stood before it · {} settled by it\n",
+            counts.change, counts.before, counts.settled
+        );
+    }
     if plan.items().next().is_some() {
         out.push_str("| | workload | change | verdict | because |\n|---|---|---|---|---|\n");
     }
     let mut left = 0;
     for part in &plan.blueprints {
         for item in &part.items {
-            let row = row(part.name.as_str(), item);
+            let before = plan.causes.as_ref().is_some_and(|causes| *causes.get(item) == Cause::Before);
+            let row = row(part.name.as_str(), item, before);
             if out.len() + row.len() < BUDGET / 2 {
                 out.push_str(&row);
             } else {
@@ -67,7 +80,7 @@ pub fn plan(plan: &Plan) -> String {
     out
 }
 
-fn row(name: &str, item: &PlanItem) -> String {
+fn row(name: &str, item: &PlanItem, before: bool) -> String {
     let verdict = match (item.hold(), item.verdict.tier) {
         (Some(hold), _) => format!("held: {}", sink::markdown(&Untrusted::new(&hold.rule.cite))),
         (None, Tier::Allowed) => "allowed".into(),
@@ -78,10 +91,11 @@ fn row(name: &str, item: &PlanItem) -> String {
         format!(" · {}", sink::markdown(&Untrusted::new(format!("{}{place}", rule.cite))))
     });
     format!(
-        "| {} | `{name}` | {} {} | {verdict} | {}{rule} |\n",
+        "| {} | `{name}` | {} {} | {verdict} | {}{}{rule} |\n",
         symbol(item),
         item.action.name(),
         change(item),
+        if before { "stood before this change · " } else { "" },
         because(item)
     )
 }

@@ -8,7 +8,7 @@ use crate::decide::Finding;
 use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::model::Untrusted;
 use crate::observe::ObservedFrom;
-use crate::plan::{BlueprintPlan, Plan, PlanItem};
+use crate::plan::{BlueprintPlan, Plan, PlanItem, Settled};
 
 /// Most lines of one kind before the rest is only counted; `-o json` has all.
 const MOST: usize = 20;
@@ -36,16 +36,18 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         }
         Some(_) => String::new(),
     };
-    let blueprints = plan.blueprints.len();
-    let plural = if blueprints == 1 { "" } else { "s" };
     let _ = writeln!(
         out,
-        "{} · {blueprints} blueprint{plural} · {place} · observed {:.0} · base {}@{short}{desired}",
-        plan.environment, plan.observed_at, plan.desired.base_branch
+        "{} · {} · {place} · observed {:.0} · base {}@{short}{desired}",
+        plan.environment,
+        words::blueprints(plan),
+        plan.observed_at,
+        plan.desired.base_branch
     );
     for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
         blueprint(&mut out, plan, part);
     }
+    settled(&mut out, plan);
     list(&mut out, "not proposed", plan, |part| {
         let why_not = part.not_proposed.iter().map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
         let held = part.items.iter().filter_map(|item| {
@@ -91,6 +93,9 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
             if drift.fields.len() > MOST {
                 line(out, &format!("… and {} more fields (-o json has all)", drift.fields.len() - MOST));
             }
+        }
+        if let Some(told) = plan.causes.as_ref().and_then(|causes| words::cause(causes, item)) {
+            line(out, &told);
         }
         for place in provenance(item) {
             line(out, &format!("changes {place}"));
@@ -179,6 +184,21 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
     }
 }
 
+/// What the change settles: it would be to do without it.
+fn settled(out: &mut String, plan: &Plan) {
+    let settled = plan.causes.as_ref().map_or(&[] as &[Settled], |causes| &causes.settled);
+    if settled.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\nsettled by this change");
+    for Settled { blueprint, item } in settled.iter().take(MOST) {
+        let _ = writeln!(out, "  {blueprint}  {} {}", item.action.name(), change(item));
+    }
+    if settled.len() > MOST {
+        let _ = writeln!(out, "  … and {} more (-o json has all)", settled.len() - MOST);
+    }
+}
+
 fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
     let counts = plan.counts();
     let parts = [
@@ -189,8 +209,15 @@ fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
     ];
     let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let _ = writeln!(out);
+    if let Some(causes) = &plan.causes {
+        let _ = writeln!(out, "{}", words::causes(causes));
+    }
     if told.is_empty() {
-        let caveat = if plan.has_unknown() { ", as far as could be seen" } else { "" };
+        let caveat = match &plan.scope {
+            Some(_) if plan.blueprints.is_empty() => ": no blueprint was selected",
+            _ if plan.has_unknown() => ", as far as could be seen",
+            _ => "",
+        };
         let _ = writeln!(out, "nothing to do{caveat}        plan {}", plan.hash.short());
         return;
     }

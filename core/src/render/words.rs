@@ -7,7 +7,7 @@ use crate::blueprint::Tier;
 use crate::decide::Finding;
 use crate::execute::Effect;
 use crate::model::Untrusted;
-use crate::plan::{BlueprintPlan, PlanItem};
+use crate::plan::{BlueprintPlan, Cause, Causes, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
 pub fn symbol(item: &PlanItem) -> &'static str {
@@ -95,4 +95,41 @@ pub fn value(value: Option<&Json>) -> Untrusted {
 /// The blueprint's own line, for headings.
 pub fn heading(part: &BlueprintPlan) -> String {
     format!("{} {}", part.name, part.version)
+}
+
+/// How many blueprints a plan is about: `3 blueprints`, `1 of 28 blueprints (--target frontend)`.
+pub fn blueprints(plan: &Plan) -> String {
+    let plural = |n: usize| if n == 1 { "1 blueprint".to_owned() } else { format!("{n} blueprints") };
+    match &plan.scope {
+        None => plural(plan.blueprints.len()),
+        Some(scope) => {
+            let asked = super::sink::terminal(&Untrusted::new(scope.asked.join(" ")));
+            format!("{} of {} ({asked})", plan.blueprints.len(), plural(scope.of))
+        }
+    }
+}
+
+/// Where an action comes from, where that is worth a line; field paths are shown as text from outside.
+pub fn cause(causes: &Causes, item: &PlanItem) -> Option<String> {
+    match causes.get(item) {
+        Cause::Change => None,
+        Cause::Before => Some("stood before this change".into()),
+        Cause::Partly(fields) => {
+            let named: Vec<String> = fields.iter().take(3).map(ToString::to_string).collect();
+            let more = fields.len().saturating_sub(3);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let named = super::sink::terminal(&Untrusted::new(named.join(", ")));
+            Some(format!("had drifted before this change: {named}{more}"))
+        }
+    }
+}
+
+/// `this change causes 2 · 1 stood before it · 1 settled by it, against base 7a33c76`.
+pub fn causes(causes: &Causes) -> String {
+    let counts = causes.counts();
+    let short = causes.base.get(..7).unwrap_or(&causes.base);
+    format!(
+        "against {short}: this change causes {} · {} stood before it · {} settled by it",
+        counts.change, counts.before, counts.settled
+    )
 }

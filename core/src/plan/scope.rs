@@ -1,0 +1,164 @@
+//! A part of the blueprints, for a plan that is about those only.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::blueprint::{Blueprint, Catalog, Located};
+use crate::model::Name;
+use crate::yaml::Node;
+
+/// What part of the blueprints a plan is about. A plan without one is about all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Scope {
+    /// What was asked for, as it was written: `--target frontend`.
+    pub asked: Vec<String>,
+    /// How many blueprints there are in all.
+    pub of: usize,
+}
+
+/// Labels that a workload's manifest has to have, as `kubectl -l` writes them: `app=web,tier!=db,team`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selector {
+    text: String,
+    terms: Vec<Term>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Term {
+    Is(String, String),
+    IsNot(String, String),
+    Has(String),
+    HasNot(String),
+}
+
+/// A selector that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` selects nothing: write labels as in `app=web,tier!=db,team,!canary`")]
+pub struct SelectorError(String);
+
+/// As Kubernetes limits names of labels with their prefix, and longer than any of their values.
+const LONGEST: usize = 317;
+
+impl std::str::FromStr for Selector {
+    type Err = SelectorError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || SelectorError(text.chars().take(80).collect());
+        let word = |part: &str| {
+            let part = part.trim();
+            let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+            (part.len() <= LONGEST && part.chars().all(good)).then(|| part.to_owned()).ok_or_else(wrong)
+        };
+        let key = |part: &str| word(part).and_then(|word| if word.is_empty() { Err(wrong()) } else { Ok(word) });
+        let terms = text.split(',').map(|term| {
+            if let Some((name, value)) = term.split_once("!=") {
+                Ok(Term::IsNot(key(name)?, word(value)?))
+            } else if let Some((name, value)) = term.split_once("==").or_else(|| term.split_once('=')) {
+                Ok(Term::Is(key(name)?, word(value)?))
+            } else if let Some(name) = term.trim().strip_prefix('!') {
+                Ok(Term::HasNot(key(name)?))
+            } else {
+                Ok(Term::Has(key(term)?))
+            }
+        });
+        Ok(Self { text: text.into(), terms: terms.collect::<Result<_, _>>()? })
+    }
+}
+
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Selector {
+    /// Whether the workload's manifest has these labels. What no manifest declares is not selected.
+    pub fn selects(&self, catalog: &Catalog, blueprint: &Located<Blueprint>) -> bool {
+        let target = &blueprint.value.spec.target;
+        let Some(manifest) = catalog.manifest(&target.source, &target.object()) else { return false };
+        let label = |name: &str| {
+            let labels = manifest.document.root.at(&["metadata", "labels"])?;
+            labels.get(name).and_then(Node::as_str)
+        };
+        self.terms.iter().all(|term| match term {
+            Term::Is(name, value) => label(name) == Some(value),
+            Term::IsNot(name, value) => label(name) != Some(value),
+            Term::Has(name) => label(name).is_some(),
+            Term::HasNot(name) => label(name).is_none(),
+        })
+    }
+}
+
+/// One of several runs that share the work: `2/5`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// Which, from 1.
+    pub index: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+/// A shard that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no shard: write one of 1/N to N/N, for example 2/5")]
+pub struct ShardError(String);
+
+impl std::str::FromStr for Shard {
+    type Err = ShardError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || ShardError(text.chars().take(80).collect());
+        let (index, of) = text.split_once('/').ok_or_else(wrong)?;
+        let shard = Self { index: index.parse().map_err(|_| wrong())?, of: of.parse().map_err(|_| wrong())? };
+        if (1..=shard.of).contains(&shard.index) { Ok(shard) } else { Err(wrong()) }
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.index, self.of)
+    }
+}
+
+impl Shard {
+    /// Whether a blueprint belongs to this shard: by its name alone, so that others coming and going moves nothing.
+    pub fn holds(self, name: &Name) -> bool {
+        let hash = Sha256::digest(name.as_str().as_bytes());
+        let number = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        number % u64::from(self.of) == u64::from(self.index - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_blueprint_is_in_one_shard() {
+        let shards: Vec<Shard> = ["1/3", "2/3", "3/3"].map(|text| text.parse().expect("a shard")).into();
+        let mut sizes = [0; 3];
+        for number in 0..300 {
+            let name = Name::new(format!("app-{number}")).expect("a name");
+            let mine: Vec<usize> = (0..3).filter(|at| shards[*at].holds(&name)).collect();
+            assert_eq!(mine.len(), 1, "{name}");
+            sizes[mine[0]] += 1;
+        }
+        assert!(sizes.iter().all(|size| (70..130).contains(size)), "{sizes:?}");
+        for bad in ["0/3", "4/3", "3", "1/0", "a/b", "-1/2", ""] {
+            assert!(bad.parse::<Shard>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn selectors_are_read_as_kubectl_reads_them_and_hostile_ones_refused() {
+        for good in
+            ["app=web", "app==web", "app = web , tier != db", "team", "!canary", "app.kubernetes.io/name=x", "a="]
+        {
+            assert!(good.parse::<Selector>().is_ok(), "{good}");
+        }
+        let long = "a".repeat(400);
+        for bad in ["", "=", "app=web,", "a=b=c", "app=(a|b)*", "app=\u{1b}[2J", "!", long.as_str()] {
+            assert!(bad.parse::<Selector>().is_err(), "{bad}");
+        }
+    }
+}

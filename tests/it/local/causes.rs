@@ -1,0 +1,88 @@
+//! A plan of a change against what stood before it (X1), and plans of a part.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::Repo;
+
+/// On a branch: the frontend's replicas in Git go from 2 to 4; in the cluster they are 2, and `LOG_LEVEL` has drifted before.
+fn changed() -> Repo {
+    let repo = Repo::shop();
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    let manifest = repo.read("deploy/frontend.yaml");
+    repo.commit(&[("deploy/frontend.yaml", &manifest.replace("replicas: 2", "replicas: 4"))], "more of it");
+    repo
+}
+
+fn item<'p>(plan: &'p Json, blueprint: &str) -> &'p Json {
+    let part = plan["blueprints"].as_array().expect("blueprints").iter().find(|part| part["name"] == blueprint);
+    &part.expect("the blueprint")["items"][0]
+}
+
+#[test]
+fn x01_what_a_change_causes_is_told_from_what_stood_before_it() {
+    let repo = changed();
+    // What came to the base meanwhile is not this change's doing.
+    repo.git(&["checkout", "-q", "main"]);
+    let later = repo.read("deploy/backend.yaml").replace("replicas: 3", "replicas: 2");
+    repo.commit(&[("deploy/backend.yaml", &later)], "meanwhile");
+    repo.git(&["checkout", "-q", "feature"]);
+
+    let plan = repo.run(&["plan", "--env", "staging", "--base", "main", "-o", "json"]).exits(0).json();
+    let causes = &plan["causes"];
+    let cause = |blueprint: &str| &causes["items"][item(&plan, blueprint)["id"].as_str().expect("an id")];
+    assert_eq!(*cause("backend"), "before");
+    assert_eq!(*cause("backend-canary"), "before");
+    let partly = cause("frontend")["partly"].as_array().expect("partly");
+    assert_eq!(partly.len(), 1, "LOG_LEVEL had drifted before: {causes:#}");
+    assert_eq!(item(&plan, "frontend")["finding"]["fields"].as_array().expect("fields").len(), 2);
+    let settled = causes["settled"].as_array().expect("settled");
+    assert_eq!(settled.len(), 1, "{causes:#}");
+    assert_eq!(
+        (&settled[0]["blueprint"], &settled[0]["item"]["action"]["action"]),
+        (&json!("frontend"), &json!("scale"))
+    );
+
+    let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(0).stdout;
+    assert!(text.contains(": this change causes 1 · 2 stood before it · 1 settled by it\n"), "{text}");
+    assert!(text.contains("had drifted before this change: spec.template.spec.containers[name=web].env"), "{text}");
+    assert!(!text.contains("next: bpctl apply"), "apply does what stands on base, not this: {text}");
+    let unchanged = repo.run(&["plan", "--env", "staging", "--base", "HEAD", "-o", "json"]).exits(0).json();
+    assert!(unchanged["causes"]["items"].as_object().expect("items").values().all(|cause| *cause == "before"));
+    assert_eq!(unchanged["hash"], plan["hash"], "what it is compared with changes no action");
+}
+
+#[test]
+fn a_part_is_planned_as_it_would_be_among_all_and_says_that_it_is_a_part() {
+    let repo = changed();
+    let plan = |arguments: &[&str]| {
+        let mut all = vec!["plan", "--env", "staging", "-o", "json"];
+        all.extend(arguments);
+        repo.run(&all).exits(0).json()
+    };
+    let names = |plan: &Json| -> Vec<String> {
+        let parts = plan["blueprints"].as_array().expect("blueprints").iter();
+        parts.map(|part| part["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    let whole = plan(&[]);
+    assert_eq!((names(&whole).len(), whole.get("scope")), (3, None));
+    let target = plan(&["--target", "backend"]);
+    assert_eq!(names(&target), ["backend"]);
+    assert_eq!(target["blueprints"][0], whole["blueprints"][0]);
+    assert_eq!(target["scope"], json!({"asked": ["--target backend"], "of": 3}));
+    assert_eq!(names(&plan(&["--changed-since", "main"])), ["frontend"]);
+    assert_eq!(names(&plan(&["--target", "backend,frontend", "--changed-since", "main"])), ["frontend"]);
+    let mut shards: Vec<String> = ["1/2", "2/2"].iter().flat_map(|shard| names(&plan(&["--shard", shard]))).collect();
+    shards.sort();
+    assert_eq!(shards, names(&whole));
+
+    let text = repo.run(&["plan", "--env", "staging", "-l", "app=nothing"]).exits(0).stdout;
+    assert!(text.contains("0 of 3 blueprints (--selector app=nothing)"), "{text}");
+    assert!(text.contains("nothing to do: no blueprint was selected"), "{text}");
+    let wrong = repo.run(&["plan", "--env", "staging", "--target", "fronted"]).exits(1);
+    assert!(wrong.stderr.contains("it has: backend, backend-canary, frontend"), "{}", wrong.stderr);
+    for name in ["--upload-pack=x", "main..x", "@{-1}", "nothing"] {
+        let asked = format!("--base={name}");
+        let refused = repo.run(&["plan", "--env", "staging", &asked]).exits(1);
+        assert!(refused.stderr.contains("there is no branch, tag or commit"), "T22 {name}: {}", refused.stderr);
+    }
+}
