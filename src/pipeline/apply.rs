@@ -145,7 +145,7 @@ impl Pass<'_> {
         self.write_down().await?;
         let mut merged = false;
         for item in first.items() {
-            if matches!(item.action, Action::Scale(_)) {
+            if matches!(item.action, Action::Scale(_) | Action::Resize(_)) {
                 match self.propose(&first, item, &base, &observation).await {
                     Ok(landed) => merged |= landed,
                     Err(error) => self.put_aside(item.action.blueprint(), item.action.name(), error)?,

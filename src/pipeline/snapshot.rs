@@ -40,7 +40,7 @@ pub async fn take(
     for name in catalog.blueprints.keys() {
         let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
         namespaces.insert(blueprint.value.spec.target.namespace.to_string());
-        windows.extend(blueprint.value.spec.scaling.as_ref().map(|scaling| scaling.window));
+        windows.extend([Resource::Cpu, Resource::Memory].iter().filter_map(|r| blueprint.value.spec.window(*r)));
     }
     let namespaces: Vec<String> = namespaces.into_iter().collect();
     let reading = cluster.reading();

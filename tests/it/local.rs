@@ -4,6 +4,7 @@ mod attacked;
 mod governance;
 mod hostile;
 mod refused;
+mod resize;
 mod review;
 
 use crate::support::{Repo, key, signed_shop};
