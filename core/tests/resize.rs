@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bpctl_core::action::{Action, Resize};
 use bpctl_core::blueprint::{Catalog, Delivery, Operation, Tier, Verification};
-use bpctl_core::decide::sizing::{Sizing, size};
+use bpctl_core::decide::sizing::{Sizing, size, within};
 use bpctl_core::decide::{Finding, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{Subject, Verdict, judge};
@@ -134,6 +134,31 @@ fn b07_sizes(
         Ok(wanted) => assert_eq!(found.as_deref(), Ok(wanted)),
         Err(why) => assert!(found.as_ref().is_err_and(|told| told.contains(why)), "{found:?}"),
     }
+}
+
+/// What is proposed as a step is one for the judge too, goes the right way and not past the target; what is not a step is within one or
+/// beyond the reach. Every request and usage of a small range, so that no rounding is left out.
+#[test]
+fn b07_the_judge_and_the_arithmetic_agree_at_every_rounding() {
+    let (mut steps, mut whole) = (0, 0);
+    for request in 1..=240 {
+        for used in 0..=360 {
+            let sizing = sizing(Resource::Cpu, &format!("{request}m"), &format!("{used}m"), "");
+            let Ok(size) = size(&sizing) else { continue };
+            let (from, to, target) = (&sizing.current, &size.to, &size.target);
+            let told = format!("{from} at {used}m: {to}");
+            if size.step {
+                steps += 1;
+                assert!(within(from, to, sizing.step) && to != from, "{told}");
+                assert!((from < to) == (to < target) && to != target, "{told}");
+            } else {
+                whole += 1;
+                assert_eq!(to, target, "{told}");
+                assert!(within(from, to, sizing.step) || !within(from, to, sizing.reach), "{told}");
+            }
+        }
+    }
+    assert!(steps > 1000 && whole > 1000, "{steps} {whole}");
 }
 
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -415,6 +440,21 @@ fn b07_a_request_is_judged_by_its_numbers(
     assert_eq!((verdict.operations.as_slice(), verdict.tier), ([operation].as_slice(), tier), "{verdict:#?}");
     assert_eq!(verdict.principal().map(|rule| rule.cite.as_str()), Some(cite), "{verdict:#?}");
     assert_eq!(verdict.alternative.as_deref(), alternative, "{verdict:#?}");
+}
+
+/// However Kubernetes lets a request be written, setting it is one field and no other byte: it can be merged.
+#[rstest]
+fn b07_every_spelling_of_a_request_is_one_field(
+    #[values("100m", "'100m'", "\"100m\"", "0.1", "0.10", "1e-1")] before: &str,
+) {
+    let request = |text: &str| ONE.replacen("100m", text, 1);
+    let quote = before.chars().next().filter(|c| !c.is_ascii_digit()).map_or_else(String::new, String::from);
+    let after = format!("{quote}90m{quote}");
+    let verdicts = judged(BOTH, "", &request(before), &request(&after), &Seen::default());
+    assert!(
+        matches!(verdicts.as_slice(), [(Change::Field(_), verdict)] if verdict.tier == Tier::Allowed),
+        "{verdicts:#?}"
+    );
 }
 
 /// Each earlier resize counts as a step: the third needs a person, sooner where a policy says less.
