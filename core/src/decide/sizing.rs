@@ -4,7 +4,7 @@ use crate::model::{Percent, Quantity};
 use crate::observe::Resource;
 
 /// Differences below this share of the request are left alone.
-const INDIFFERENT: Percent = Percent::whole(5);
+pub const INDIFFERENT: Percent = Percent::whole(5);
 
 /// What a size is calculated from.
 #[derive(Debug, Clone, PartialEq, Eq)]

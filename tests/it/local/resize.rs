@@ -17,19 +17,23 @@ fn shop(cpu: &str, memory: &str, memory_samples: u32) -> (Repo, String) {
         "[scale_beyond_limits, change_image",
         "[scale_beyond_limits, resize_beyond_step, change_image",
     );
+    record(&repo, "cpu", cpu, 20);
+    record(&repo, "memory", memory, memory_samples);
+    repo.commit(&[], "the frontend may be resized");
+    (repo, alice)
+}
+
+/// Records what each of the frontend's two pods uses.
+fn record(repo: &Repo, resource: &str, mean: &str, samples: u32) {
     let mut usage: serde_json::Value = serde_json::from_str(&repo.read(USAGE)).expect("JSON");
-    for entry in usage.as_array_mut().expect("entries") {
-        let (mean, samples) = if entry["resource"] == "cpu" { (cpu, 20) } else { (memory, memory_samples) };
-        for pod in entry["pods"].as_array_mut().expect("pods") {
-            if pod["pod"] == "frontend-7fd55b4478-dhmc9" || pod["pod"] == "frontend-7fd55b4478-rbqvt" {
-                pod["mean"] = mean.into();
-                pod["samples"] = samples.into();
-            }
+    for entry in usage.as_array_mut().expect("entries").iter_mut().filter(|entry| entry["resource"] == resource) {
+        let pods = entry["pods"].as_array_mut().expect("pods");
+        for name in ["frontend-7fd55b4478-dhmc9", "frontend-7fd55b4478-rbqvt"] {
+            pods.retain(|pod| pod["pod"] != name);
+            pods.push(serde_json::json!({"pod": name, "mean": mean, "samples": samples}));
         }
     }
     repo.write(USAGE, &usage.to_string());
-    repo.commit(&[], "the frontend may be resized");
-    (repo, alice)
 }
 
 /// Would miss: an edit that touches another byte, a step that is not merged, a resize that nobody delivers or looks at afterwards.
@@ -88,6 +92,12 @@ fn b07_the_whole_way_waits_for_approval_and_lands_with_both_requests() {
     says(&first, &["cpu request 100m → 50m, memory request 128Mi → 250Mi", "waits: no approval counts yet"]);
     assert_eq!(repo.read(MANIFEST), before);
     assert!(repo.refs("refs/heads").contains(&"refs/heads/bpctl/staging/frontend/resize".to_owned()), "{first}");
+    // Usage is never twice the same: a pull request that waits does not move with it.
+    let standing = repo.git(&["rev-parse", "bpctl/staging/frontend/resize"]);
+    record(&repo, "cpu", "36m", 20);
+    record(&repo, "memory", "200Mi", 20);
+    let again = repo.run(&APPLY).exits(0).stdout;
+    assert_eq!(repo.git(&["rev-parse", "bpctl/staging/frontend/resize"]), standing, "{again}");
     // The backend's scale is the other one that waits.
     let judged = repo.run(&["judge", "2"]).exits(6).stdout;
     says(
@@ -111,4 +121,16 @@ fn b07_old_recordings_decide_nothing_and_the_minimum_is_named() {
     let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
     says(&plan, &["frontend  memory usage: couldn't read the memory use in namespace shop"]);
     assert!(!plan.contains(" resize    "), "{plan}");
+}
+
+/// Would miss: a no that the next look's slightly other number makes void, and one that holds whatever is measured later.
+#[test]
+fn b07_a_no_holds_until_usage_asks_for_something_else() {
+    let (repo, _) = shop("35m", "100Mi", 20);
+    says(&repo.run(&APPLY).exits(0).stdout, &["opened local pull request #2: cpu request 100m → 50m"]);
+    repo.run(&["reject", "2", "--message", "not before the sale"]).exits(0);
+    record(&repo, "cpu", "36m", 20);
+    says(&repo.run(&APPLY).exits(0).stdout, &["frontend  not proposed: a person closed this resize before"]);
+    record(&repo, "cpu", "42m", 20);
+    says(&repo.run(&APPLY).exits(0).stdout, &["opened local pull request #3: cpu request 100m → 60m"]);
 }
