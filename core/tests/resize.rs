@@ -359,6 +359,41 @@ fn b07_findings(#[case] spec: &str, #[case] containers: &str, #[case] seen: Seen
     }
 }
 
+/// Step and reach are policy data, of the policies that match.
+#[rstest]
+#[case::shorter_reach("limits: {resize_reach: 20%}\n", "70m", "cpu 100m → 70m")]
+#[case::smaller_step("limits: {resize_step: 5%}\n", "85m", "cpu 100m → 95m")]
+#[case::of_another_tier(
+    "match: {tiers: [prod]}\nlimits: {resize_reach: 20%, resize_step: 5%}\n",
+    "70m",
+    "cpu 100m → 90m"
+)]
+fn b07_policies_say_how_far(#[case] policy: &str, #[case] cpu: &'static str, #[case] wanted: &str) {
+    let found = proposed(&world(BOTH, ONE, policy), &Seen { cpu, ..Seen::default() });
+    assert_eq!(found.as_ref().map(shown).as_deref(), Ok(wanted), "{found:?}");
+}
+
+/// Usage is asked for where something rests on it, over one window.
+#[rstest]
+#[case::bounds_alone("  resources: {memory: {}}\n", None, Some("5m"))]
+#[case::scaling_alone("  scaling: {min_replicas: 1, max_replicas: 2, window: 10m}\n", Some("10m"), None)]
+#[case::both(
+    "  resources: {memory: {}}\n  scaling: {min_replicas: 1, max_replicas: 2, window: 10m}\n",
+    Some("10m"),
+    Some("10m")
+)]
+#[case::nothing("", None, None)]
+fn usage_is_asked_for_where_bounds_or_scaling_stand(
+    #[case] spec: &str,
+    #[case] cpu: Option<&str>,
+    #[case] memory: Option<&str>,
+) {
+    let catalog = catalog(&world(spec, ONE, ""));
+    let blueprint = catalog.blueprint(&Name::new("web").unwrap(), &Name::new("staging").unwrap()).unwrap();
+    let asked = |resource| blueprint.value.spec.window(resource).map(|window| window.to_string());
+    assert_eq!((asked(Resource::Cpu).as_deref(), asked(Resource::Memory).as_deref()), (cpu, memory));
+}
+
 /// Both edits stand where the values do; a maximum that another line decides is not raised.
 #[test]
 fn a_raised_maximum_is_edited_where_it_stands_or_not_at_all() {
@@ -440,6 +475,22 @@ fn b07_a_request_is_judged_by_its_numbers(
     assert_eq!((verdict.operations.as_slice(), verdict.tier), ([operation].as_slice(), tier), "{verdict:#?}");
     assert_eq!(verdict.principal().map(|rule| rule.cite.as_str()), Some(cite), "{verdict:#?}");
     assert_eq!(verdict.alternative.as_deref(), alternative, "{verdict:#?}");
+}
+
+/// A request of another workload that the same files declare is not the blueprint's to size: no step of it is allowed.
+#[test]
+fn b07_another_workloads_request_is_no_step() {
+    let seen = Seen::default();
+    let verdicts = judged(BOTH, "", ONE, &ONE.replacen("100m", "95m", 1), &seen);
+    let name = Name::new("web").unwrap();
+    let rules = trusted(&world(BOTH, ONE, ""));
+    let observation = seen.observation();
+    let tier = |target: &ObjectRef| {
+        let subject = Subject::of_change(&name, Some(target), &verdicts[0].0);
+        judge(&rules, &Name::new("staging").unwrap(), &subject, &Recorder::new(&observation)).tier
+    };
+    assert_eq!(tier(&web()), Tier::Allowed);
+    assert_eq!(tier(&ObjectRef::deployment("shop", "other")), Tier::RequiresApproval);
 }
 
 /// However Kubernetes lets a request be written, setting it is one field and no other byte: it can be merged.
