@@ -19,7 +19,7 @@ use bpctl_core::observe::{
 };
 use bpctl_core::plan::{PlanInput, build};
 use bpctl_core::propose::{Change, ChangedPath, change_set};
-use bpctl_core::verify::{Outcome, VerifyInput, verify_scale};
+use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::json;
 
@@ -342,12 +342,13 @@ fn b16_first_two_windows(#[case] live: u32, #[case] ready: u32, #[case] merged: 
     let input = VerifyInput {
         workload: &workload,
         replicas: 3,
+        requests: &[],
         merged_at: at(merged),
         delivery: Delivery::Direct,
         windows: &windows,
         from: &observation.from,
     };
-    assert_eq!(verify_scale(&input, &facts).outcome, wanted, "{:?}", verify_scale(&input, &facts));
+    assert_eq!(verify_merged(&input, &facts).outcome, wanted, "{:?}", verify_merged(&input, &facts));
 }
 
 /// The ledger takes each event once, however often it is offered (Z4).

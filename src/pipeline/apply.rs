@@ -13,7 +13,7 @@ use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
 use bpctl_core::observe::{Known, Observation, PullState, Recorder};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem, build};
-use bpctl_core::propose::propose;
+use bpctl_core::propose::{ChangeSet, propose};
 use bpctl_core::verify::Outcome;
 
 use super::verify::Verified;
@@ -145,7 +145,7 @@ impl Pass<'_> {
         self.write_down().await?;
         let mut merged = false;
         for item in first.items() {
-            if matches!(item.action, Action::Scale(_)) {
+            if matches!(item.action, Action::Scale(_) | Action::Resize(_)) {
                 match self.propose(&first, item, &base, &observation).await {
                     Ok(landed) => merged |= landed,
                     Err(error) => self.put_aside(item.action.blueprint(), item.action.name(), error)?,
@@ -349,7 +349,7 @@ impl Pass<'_> {
         let at = repository.commit_info(base.tip.commit())?.committer.at;
         let author = ledger::signature(at);
         let commit = repository.commit_files(base.tip.commit(), &files, &author, &proposal.message)?;
-        let wanted = pulls::changes_at(repository, &base.tip, &base.files, &base.rules, &commit)?.hash();
+        let wanted = pulls::changes_at(repository, &base.tip, &base.files, &base.rules, &commit)?;
         if self.declined(&branch, &wanted, base).await? {
             self.step(
                 &blueprint,
@@ -424,7 +424,7 @@ impl Pass<'_> {
         branch: &BranchName,
         other: &str,
         commit: &str,
-        (item, title, wanted): (&Name, &str, &Digest),
+        (item, title, wanted): (&Name, &str, &ChangeSet),
         base: &Base,
     ) -> Result<Option<String>, PipelineError> {
         // One commit on base's own line: a head with another history could land, or close, what it is not about.
@@ -439,13 +439,14 @@ impl Pass<'_> {
             .await?
             .into_iter()
             .find(|p| p.head_branch.as_deref() == Some(branch.as_str()));
-        let theirs = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, other)
-            .ok()
-            .map(|set| set.hash());
+        let theirs = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, other).ok();
         let same = theirs.as_ref() == Some(wanted);
         if let Some(open) = open {
             if same && open.title.raw() == title {
                 return Ok(None); // it stands, whatever base it was made on
+            }
+            if theirs.is_some_and(|theirs| theirs.is_nearly(wanted) && theirs.is_told_by(open.title.raw())) {
+                return Ok(None); // near enough: what somebody may be reading does not move
             }
             let facts = forge.pull(open.number).await?;
             let me = forge.identity().await?;
@@ -482,7 +483,7 @@ impl Pass<'_> {
     }
 
     /// Whether a person closed the same change before.
-    async fn declined(&self, branch: &BranchName, wanted: &Digest, base: &Base) -> Result<bool, PipelineError> {
+    async fn declined(&self, branch: &BranchName, wanted: &ChangeSet, base: &Base) -> Result<bool, PipelineError> {
         let forge = self.session.forge.reading();
         let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
         let pulls = forge.pulls(PullFilter::UpdatedSince(since)).await?;
@@ -496,7 +497,7 @@ impl Pass<'_> {
             PullState::Open | PullState::Merged { .. } => return Ok(false),
         }
         let then = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, &last.head);
-        Ok(then.is_ok_and(|set| set.hash() == *wanted))
+        Ok(then.is_ok_and(|set| set.is_nearly(wanted)))
     }
 
     /// Applies what stands on base where the cluster differs. Answers whether anything was applied.

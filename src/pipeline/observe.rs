@@ -207,12 +207,13 @@ pub async fn observe_on(
         let names: Option<BTreeSet<String>> =
             mine.known().map(|pods| pods.iter().map(|pod| pod.name.raw().to_owned()).collect());
         observation.add(FactKey::Pods(workload.clone()), source, FactValue::Pods(mine));
-        if let Some(window) = wanted.windows.get(workload) {
-            let measured = usage.get(window).map_or_else(
+        for resource in [Resource::Cpu, Resource::Memory] {
+            let Some(window) = wanted.windows.get(&(workload.clone(), resource)) else { continue };
+            let measured = usage.get(&(*window, resource)).map_or_else(
                 || not_observed("nobody measured it"),
                 |measured| measured.of(workload, names.as_ref(), *window),
             );
-            let key = FactKey::Usage(workload.clone(), Resource::Cpu);
+            let key = FactKey::Usage(workload.clone(), resource);
             observation.add(key, if source == "snapshot" { source } else { "prometheus" }, FactValue::Usage(measured));
         }
     }
@@ -237,7 +238,7 @@ struct Asked {
     blueprints: BTreeSet<Name>,
     workloads: BTreeMap<ObjectRef, WorkloadKind>,
     lists: Wanted,
-    windows: BTreeMap<ObjectRef, Period>,
+    windows: BTreeMap<(ObjectRef, Resource), Period>,
 }
 
 impl Asked {
@@ -255,8 +256,10 @@ impl Asked {
                 wanted.blueprints.insert(name.clone());
                 let kind = blueprint.value.spec.target.workload.kind;
                 wanted.lists.entry(workload.namespace.clone()).or_default().insert(kind);
-                if let Some(scaling) = &blueprint.value.spec.scaling {
-                    wanted.windows.entry(workload.clone()).or_insert(scaling.window);
+                for resource in [Resource::Cpu, Resource::Memory] {
+                    if let Some(window) = blueprint.value.spec.window(resource) {
+                        wanted.windows.entry((workload.clone(), resource)).or_insert(window);
+                    }
                 }
                 wanted.workloads.insert(workload, kind);
             }
@@ -265,7 +268,7 @@ impl Asked {
     }
 }
 
-/// CPU usage over one window.
+/// Usage of one resource over one window.
 enum WindowUsage {
     Prometheus(Measured),
     Snapshot(BTreeMap<String, Known<crate::cluster::RecordedUsage>>),
@@ -307,41 +310,39 @@ async fn usage(
     cluster: &ClusterEdge,
     wanted: &Asked,
     now: Timestamp,
-) -> BTreeMap<Period, WindowUsage> {
-    let windows: BTreeSet<Period> = wanted.windows.values().copied().collect();
+) -> BTreeMap<(Period, Resource), WindowUsage> {
+    let windows: BTreeSet<(Period, Resource)> =
+        wanted.windows.iter().map(|((_, resource), window)| (*window, *resource)).collect();
     let mut answers = BTreeMap::new();
     if windows.is_empty() {
         return answers;
     }
     let prometheus = match (cluster, &place.prometheus) {
         (ClusterEdge::Snapshot(snapshot), _) => {
-            for window in windows {
-                let recorded = wanted
-                    .lists
-                    .keys()
-                    .map(|ns| (ns.clone(), snapshot.usage_over(ns, Resource::Cpu, window)))
-                    .collect();
-                answers.insert(window, WindowUsage::Snapshot(recorded));
+            for (window, resource) in windows {
+                let recorded =
+                    wanted.lists.keys().map(|ns| (ns.clone(), snapshot.usage_over(ns, resource, window))).collect();
+                answers.insert((window, resource), WindowUsage::Snapshot(recorded));
             }
             return answers;
         }
         (ClusterEdge::Live(_), None) => {
             let message = "the environment names no Prometheus".to_owned();
             let unknown = Unknown { code: UnknownCode::NotObserved, message, detail: None };
-            return windows.into_iter().map(|window| (window, WindowUsage::Unknown(unknown.clone()))).collect();
+            return windows.into_iter().map(|asked| (asked, WindowUsage::Unknown(unknown.clone()))).collect();
         }
         (ClusterEdge::Live(_), Some(source)) => connect_prometheus(source),
     };
-    for window in windows {
+    for (window, resource) in windows {
         let answer = match &prometheus {
             Err(error) => WindowUsage::Unknown(error.clone()),
             Ok(prometheus) => {
                 let at = prometheus.now().await.unwrap_or(now);
                 let namespaces: Vec<String> = wanted.lists.keys().cloned().collect();
-                WindowUsage::Prometheus(prometheus.usage(&namespaces, Resource::Cpu, window, at).await)
+                WindowUsage::Prometheus(prometheus.usage(&namespaces, resource, window, at).await)
             }
         };
-        answers.insert(window, answer);
+        answers.insert((window, resource), answer);
     }
     answers
 }

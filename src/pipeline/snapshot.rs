@@ -41,7 +41,7 @@ pub async fn take(
         let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
         let target = &blueprint.value.spec.target;
         wanted.entry(target.namespace.to_string()).or_default().insert(target.workload.kind);
-        windows.extend(blueprint.value.spec.scaling.as_ref().map(|scaling| scaling.window));
+        windows.extend([Resource::Cpu, Resource::Memory].iter().filter_map(|r| blueprint.value.spec.window(*r)));
     }
     let namespaces: Vec<String> = wanted.keys().cloned().collect();
     let reading = cluster.reading();

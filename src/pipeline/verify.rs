@@ -1,9 +1,10 @@
 //! `verify`: did what landed reach the cluster? The answer is a check on the merge commit.
 
-use bpctl_core::blueprint::{Catalog, Environment};
+use bpctl_core::blueprint::{Catalog, Environment, Operation, containers, quantity};
 use bpctl_core::model::{Name, Period, Trusted};
-use bpctl_core::observe::{CheckConclusion, Known, Observation, ObservedFrom, PastOperation, Recorder};
-use bpctl_core::verify::{Outcome, VerifyInput, VerifyReport, verify_scale};
+use bpctl_core::observe::{CheckConclusion, Known, Observation, ObservedFrom, PastOperation, Recorder, Resource};
+use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, VerifyReport, verify_merged};
+use bpctl_core::yaml::Node;
 
 use super::{PipelineError, Session};
 use crate::forge::Forge;
@@ -40,7 +41,7 @@ pub async fn open(
     let mut found = Vec::new();
     for name in rules.get().blueprints.keys() {
         let Known::Known(history) = facts.history(name) else { continue };
-        let Some(last) = history.iter().rfind(|operation| operation.operation == "scale") else { continue };
+        let Some(last) = history.iter().rfind(|operation| is_verified(&operation.operation)) else { continue };
         if last.merged_at < HORIZON.before(clock.now) {
             continue;
         }
@@ -49,6 +50,11 @@ pub async fn open(
         }
     }
     Ok(found)
+}
+
+/// The operations whose outcome shows in the cluster. Only the newest of a workload is looked at: it is what should be there.
+fn is_verified(operation: &str) -> bool {
+    [Operation::Scale, Operation::Resize].iter().any(|known| known.name() == operation)
 }
 
 /// The final outcome that stands on a merge commit, by bpctl itself.
@@ -78,17 +84,32 @@ pub fn look(
     let target = &effective.value.spec.target;
     let workload = target.object();
     let manifest = catalog.manifest(&target.source, &workload)?;
-    let replicas =
-        manifest.document.root.at(&["spec", "replicas"]).and_then(bpctl_core::yaml::Node::as_int).unwrap_or(1);
+    let replicas = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+    let requests =
+        if operation.operation == Operation::Resize.name() { requests(&manifest.document.root) } else { Vec::new() };
     let input = VerifyInput {
         workload: &workload,
         replicas: u32::try_from(replicas).ok()?,
+        requests: &requests,
         merged_at: operation.merged_at,
         delivery: place.delivery,
         windows: &catalog.workspace.value.verification,
         from: &observation.from,
     };
-    Some(verify_scale(&input, &Recorder::new(observation)))
+    Some(verify_merged(&input, &Recorder::new(observation)))
+}
+
+/// The requests that a manifest declares.
+fn requests(manifest: &Node) -> Vec<DeclaredRequest> {
+    let mut declared = Vec::new();
+    for (container, node) in containers(manifest) {
+        for resource in [Resource::Cpu, Resource::Memory] {
+            let request = node.at(&["resources", "requests", resource.name()]).and_then(quantity);
+            let container = container.clone();
+            declared.extend(request.map(|request| DeclaredRequest { container, resource, request }));
+        }
+    }
+    declared
 }
 
 /// The line beside the check.

@@ -5,6 +5,7 @@ mod causes;
 mod governance;
 mod hostile;
 mod refused;
+mod resize;
 mod review;
 
 use crate::support::{Repo, key, signed_shop};

@@ -4,12 +4,14 @@
 //! tests live in the folder; schema, docs and command line come from there.
 
 mod reconcile;
+mod resize;
 mod scale;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use reconcile::{Reconcile, RevertedField};
+pub use resize::{MaximumChange, RequestChange, Resize};
 pub use scale::{LimitChange, Scale};
 
 use crate::blueprint::{Catalog, Operation};
@@ -22,6 +24,8 @@ use crate::model::{Digest, Name, ObjectRef};
 pub enum Action {
     /// Set a workload's replicas, in Git.
     Scale(Scale),
+    /// Set requests of a workload's container, in Git.
+    Resize(Resize),
     /// Bring drifted fields of the cluster back to what Git declares.
     Reconcile(Reconcile),
 }
@@ -59,13 +63,14 @@ const fn info<A: ActionType>() -> ActionInfo {
 }
 
 /// All actions.
-pub const ALL: [ActionInfo; 2] = [info::<Scale>(), info::<Reconcile>()];
+pub const ALL: [ActionInfo; 3] = [info::<Scale>(), info::<Resize>(), info::<Reconcile>()];
 
 /// Calls the same method whichever action it is: the list that a new action adds one line to.
 macro_rules! each {
     ($action:expr, $inner:ident => $body:expr) => {
         match $action {
             Action::Scale($inner) => $body,
+            Action::Resize($inner) => $body,
             Action::Reconcile($inner) => $body,
         }
     };

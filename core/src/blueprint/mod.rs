@@ -2,16 +2,20 @@
 
 pub mod derive;
 mod document;
+mod limits;
 pub mod lint;
 mod load;
 mod operation;
+mod pod;
 mod policy;
 mod spec;
 mod workspace;
 
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
+pub use limits::{Limit, ResizeLimits};
 pub use load::{Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace};
 pub use operation::{Operation, Tier};
+pub use pod::{containers, quantity, quantity_of};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub use spec::{
     AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Notification,

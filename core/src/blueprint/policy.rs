@@ -83,10 +83,13 @@ impl PolicyMatch {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Largest autonomous change of a request (B7).
+    /// Largest autonomous change of a request (B7); 10 % where no policy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize_step: Option<Percent>,
-    /// Largest sum of autonomous changes since a person merged a value.
+    /// Up to this far off, a request goes one step; further off the whole way is proposed, with approval. 30 % where no policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize_reach: Option<Percent>,
+    /// Largest sum of autonomous changes within the history that is looked at; 25 % where no policy says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resize_sum: Option<Percent>,
     /// Failed operations in a row that stop everything (B11).

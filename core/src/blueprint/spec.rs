@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use crate::model::{Name, ObjectRef, Percent, Period, Quantity, RepoPath, WorkloadKind};
+use crate::observe::Resource;
 
 /// What a workload needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +33,15 @@ pub struct Spec {
     /// `ConfigMap` values that may change, and how far: `ConfigMap/NAME` → key → range.
     #[serde(default)]
     pub config: BTreeMap<String, BTreeMap<String, ConfigRange>>,
+}
+
+impl Spec {
+    /// The time that usage of a resource is asked for over; `None`: nothing rests on it (B6, B7).
+    pub fn window(&self, resource: Resource) -> Option<Period> {
+        let scales = resource == Resource::Cpu && self.scaling.is_some();
+        let asked = scales || self.resources.of(resource).is_some();
+        asked.then(|| self.scaling.as_ref().map_or_else(default_window, |scaling| scaling.window))
+    }
 }
 
 /// Which workload, and where its manifest is.
@@ -106,6 +116,16 @@ pub struct Resources {
     /// Disk in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<ResourceBounds>,
+}
+
+impl Resources {
+    /// The bounds of a resource that pods are right-sized in.
+    pub fn of(&self, resource: Resource) -> Option<&ResourceBounds> {
+        match resource {
+            Resource::Cpu => self.cpu.as_ref(),
+            Resource::Memory => self.memory.as_ref(),
+        }
+    }
 }
 
 /// Bounds of one resource.

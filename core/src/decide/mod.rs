@@ -5,12 +5,15 @@
 
 mod declared;
 pub mod drift;
+mod resize;
 mod saturation;
+pub mod sizing;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use declared::DriftDetector;
+pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub use saturation::{SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
@@ -19,13 +22,15 @@ use crate::model::{Name, ObjectRef, Percent, Period, Quantity};
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 1;
+pub const LOGIC: u32 = 2;
 
 /// What a detector looks at.
 #[derive(Debug)]
 pub struct DetectInput<'a> {
     /// The tree's catalog.
     pub catalog: &'a Catalog,
+    /// The environment.
+    pub environment: &'a Name,
     /// The blueprint as it holds in the environment.
     pub blueprint: &'a Located<Blueprint>,
     /// The target's manifest, where the tree has it.
@@ -56,7 +61,7 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 2] = [&SaturationDetector, &DriftDetector];
+pub const DETECTORS: [&dyn Detector; 3] = [&SaturationDetector, &ResizeDetector, &DriftDetector];
 
 /// A difference that matters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +69,8 @@ pub const DETECTORS: [&dyn Detector; 2] = [&SaturationDetector, &DriftDetector];
 pub enum Finding {
     /// CPU utilization is above or below its threshold.
     Saturation(Saturation),
+    /// Requests are not what usage asks for.
+    Missized(Missized),
     /// Fields of the cluster differ from what Git declares.
     Drift(DriftFinding),
     /// Git declares an object that the cluster does not have.
@@ -128,7 +135,7 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
     let Some(blueprint) = catalog.blueprint(name, environment) else { return all };
     let target = &blueprint.value.spec.target;
     let manifest = catalog.manifest(&target.source, &target.object());
-    let input = DetectInput { catalog, blueprint: &blueprint, manifest, facts };
+    let input = DetectInput { catalog, environment, blueprint: &blueprint, manifest, facts };
     for detector in DETECTORS {
         let found = detector.detect(&input);
         all.findings.extend(found.findings);

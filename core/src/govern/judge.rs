@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::defaults::default_tier;
+use super::defaults::{self, default_tier};
 use super::rules::{RULES, RuleInput};
-use super::{Outcome, Subject};
-use crate::blueprint::{Catalog, Operation, Tier};
+use super::{OperationInput, Outcome, Subject};
+use crate::blueprint::{Catalog, Operation, Tier, containers};
 use crate::model::{Name, SourceSpan, Timestamp, Trusted};
 use crate::observe::Recorder;
 
@@ -78,7 +78,13 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
         let operations = vec![Operation::ChangeGovernance];
         return Verdict { operations, ..lone(tier, "unknown-blueprint", because) };
     };
-    let operations = subject.operations(blueprint.value.spec.scaling.as_ref());
+    let spec = &blueprint.value.spec;
+    let manifest = catalog.manifest(&spec.target.source, &spec.target.object());
+    let operations = subject.operations(&OperationInput {
+        spec,
+        step: catalog.resize_limits(place.tier, &blueprint.value.metadata).step.value,
+        lone_container: manifest.is_some_and(|manifest| containers(&manifest.document.root).len() == 1),
+    });
     let mut tiers: Vec<(Tier, RuleRef, Option<String>)> = Vec::new();
     let mut holds = Vec::new();
     for operation in &operations {
@@ -103,8 +109,8 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
         }
     }
     let tier = tiers.iter().map(|(tier, ..)| *tier).max().unwrap_or(Tier::Forbidden);
-    // People's own lines tell more than the built-in table; within one rule the order stays.
-    tiers.sort_by_key(|(_, rule, _)| rule.source.is_none());
+    // People's own lines tell more than the built-in table, and a number more than a list; else the order of the rules stays.
+    tiers.sort_by_key(|(_, rule, _)| rule.source.is_none() && rule.cite.starts_with(defaults::SOURCE));
     let alternative = tiers.iter().filter(|(t, ..)| *t == tier).find_map(|(.., alternative)| alternative.clone());
     let rules = tiers.into_iter().filter(|(t, ..)| *t == tier).map(|(_, rule, _)| rule).collect();
     holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));

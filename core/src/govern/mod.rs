@@ -17,4 +17,4 @@ pub use permit::{ApplyPermit, MergePermit};
 pub use pull::{Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, rules_hash};
 pub use review::{ReviewJudgement, count_reviews};
 pub use rules::{FIELD_MANAGER, Outcome, RULES, Rule, RuleInput};
-pub use subject::{Subject, Touch};
+pub use subject::{OperationInput, RequestTouch, Subject, Touch};

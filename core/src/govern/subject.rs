@@ -1,8 +1,10 @@
 //! What is judged: an action or a change, reduced to what rules ask about.
 
 use crate::action::Action;
-use crate::blueprint::{Operation, Scaling};
-use crate::model::{FieldPath, Name, ObjectRef};
+use crate::blueprint::{Operation, Scaling, Spec, quantity_of};
+use crate::decide::sizing::within;
+use crate::model::{FieldPath, Name, ObjectRef, Percent, Quantity, Segment};
+use crate::observe::Resource;
 use crate::propose::Change;
 
 /// What is judged.
@@ -26,6 +28,10 @@ pub enum Touch {
     },
     /// The blueprint will say another maximum or minimum.
     ReplicaBound,
+    /// Git will declare other requests.
+    Requests(Vec<RequestTouch>),
+    /// The blueprint will say another maximum of a request.
+    RequestMaximum,
     /// The cluster goes back to what Git declares.
     Reconcile {
         /// The replicas that it goes back to, where they are among the fields.
@@ -43,11 +49,44 @@ pub enum Touch {
     Opaque,
 }
 
+/// A container's request that Git will declare otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestTouch {
+    /// The container's name.
+    pub container: String,
+    /// CPU or memory.
+    pub resource: Resource,
+    /// What stands on base; `None`: nothing that can be read.
+    pub from: Option<Quantity>,
+    /// The new value; `None`: it goes, or cannot be read.
+    pub to: Option<Quantity>,
+}
+
+/// What the operations of a subject follow from: the trusted blueprint, policies and manifest, never the subject's own claim.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationInput<'a> {
+    /// The blueprint's bounds.
+    pub spec: &'a Spec,
+    /// Largest change of a request without a person.
+    pub step: Percent,
+    /// The pods have one container, so that what a pod uses is what it uses.
+    pub lone_container: bool,
+}
+
 impl Subject {
     /// What an action does.
     pub fn of_action(action: &Action) -> Self {
         let touch = match action {
             Action::Scale(scale) => Touch::Replicas { to: Some(u64::from(scale.to)) },
+            Action::Resize(resize) => {
+                let request = |change: &crate::action::RequestChange| RequestTouch {
+                    container: change.container.clone(),
+                    resource: change.resource,
+                    from: Some(change.from.clone()),
+                    to: Some(change.to.clone()),
+                };
+                Touch::Requests(resize.requests.iter().map(request).collect())
+            }
             Action::Reconcile(reconcile) => Touch::Reconcile { replicas: reconcile.replicas().map(u64::from) },
         };
         Self { blueprint: action.blueprint().clone(), object: action.workload().clone(), touch }
@@ -60,7 +99,15 @@ impl Subject {
             Change::Field(change) if change.object.kind == "Blueprint" => {
                 let bound =
                     ["min_replicas", "max_replicas"].iter().any(|key| change.field.is_keys(&["spec", "scaling", key]));
-                (change.object.clone(), if bound { Touch::ReplicaBound } else { Touch::Governance })
+                let maximum = [Resource::Cpu, Resource::Memory]
+                    .iter()
+                    .any(|resource| change.field.is_keys(&["spec", "resources", resource.name(), "maximum"]));
+                let touch = match (bound, maximum) {
+                    (true, _) => Touch::ReplicaBound,
+                    (_, true) => Touch::RequestMaximum,
+                    _ => Touch::Governance,
+                };
+                (change.object.clone(), touch)
             }
             Change::Field(change) if change.object.api_version.starts_with("bpctl.dev/") => {
                 (change.object.clone(), Touch::Governance)
@@ -72,7 +119,19 @@ impl Subject {
                 let to = change.to.as_ref().map(|to| to.as_u64().unwrap_or(u64::MAX));
                 (change.object.clone(), Touch::Replicas { to })
             }
-            Change::Field(change) => (change.object.clone(), Touch::Field(change.field.clone())),
+            Change::Field(change) => {
+                let request =
+                    request_of(&change.field).filter(|_| target.is_some_and(|t| t.is_declared_by(&change.object)));
+                let touch = request.map_or_else(
+                    || Touch::Field(change.field.clone()),
+                    |(container, resource)| {
+                        let (from, to) = (change.from.as_ref(), change.to.as_ref());
+                        let (from, to) = (from.and_then(quantity_of), to.and_then(quantity_of));
+                        Touch::Requests(vec![RequestTouch { container, resource, from, to }])
+                    },
+                );
+                (change.object.clone(), touch)
+            }
             Change::Object(change) => {
                 let governance = change.object.api_version.starts_with("bpctl.dev/");
                 let touch = match (governance, change.added) {
@@ -95,8 +154,8 @@ impl Subject {
         Self { blueprint: blueprint.clone(), object, touch }
     }
 
-    /// The operations that rules speak about. Bounds are the trusted blueprint's, never the subject's own claim.
-    pub fn operations(&self, scaling: Option<&Scaling>) -> Vec<Operation> {
+    /// The operations that rules speak about.
+    pub fn operations(&self, input: &OperationInput<'_>) -> Vec<Operation> {
         let by_kind = match self.object.kind.as_str() {
             "Secret" => Some(Operation::ChangeSecrets),
             "NetworkPolicy" => Some(Operation::ChangeNetworkPolicy),
@@ -104,8 +163,10 @@ impl Subject {
             _ => None,
         };
         let touch = match &self.touch {
-            Touch::Replicas { to } => replicas(to.unwrap_or(1), scaling),
+            Touch::Replicas { to } => replicas(to.unwrap_or(1), input.spec.scaling.as_ref()),
             Touch::ReplicaBound => Operation::ScaleBeyondLimits,
+            Touch::Requests(requests) if requests.iter().all(|request| is_step(request, input)) => Operation::Resize,
+            Touch::Requests(_) | Touch::RequestMaximum => Operation::ResizeBeyondStep,
             // What stands on base was approved when it was merged; only a way to zero is judged again.
             Touch::Reconcile { replicas: Some(0) } => Operation::ScaleToZero,
             Touch::Reconcile { .. } => Operation::Reconcile,
@@ -116,6 +177,27 @@ impl Subject {
         };
         by_kind.into_iter().chain([touch]).collect()
     }
+}
+
+/// `spec.template.spec.containers[name=…].resources.requests.cpu` or `.memory`.
+fn request_of(field: &FieldPath) -> Option<(String, Resource)> {
+    let (head, tail) = (FieldPath(field.0.get(..4)?.to_vec()), field.0.get(4..)?);
+    let [Segment::Item(keys), Segment::Key(resources), Segment::Key(requests), Segment::Key(resource)] = tail else {
+        return None;
+    };
+    let [(key, container)] = keys.as_slice() else { return None };
+    let resource = [Resource::Cpu, Resource::Memory].into_iter().find(|known| known.name() == resource)?;
+    (head.is_keys(&["spec", "template", "spec", "containers"])
+        && key == "name"
+        && (resources.as_str(), requests.as_str()) == ("resources", "requests"))
+        .then(|| (container.clone(), resource))
+}
+
+/// Within a step, and within what the blueprint says of the resource.
+fn is_step(request: &RequestTouch, input: &OperationInput<'_>) -> bool {
+    let (Some(from), Some(to)) = (&request.from, &request.to) else { return false };
+    let Some(bounds) = input.spec.resources.of(request.resource) else { return false };
+    input.lone_container && within(from, to, input.step) && bounds.maximum.as_ref().is_none_or(|maximum| to <= maximum)
 }
 
 fn replicas(to: u64, scaling: Option<&Scaling>) -> Operation {

@@ -48,12 +48,19 @@ pub enum Resource {
     Memory,
 }
 
-impl std::fmt::Display for Resource {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Resource {
+    /// The name in manifests and blueprints.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::Cpu => "cpu",
             Self::Memory => "memory",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for Resource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -8,6 +8,8 @@ use crate::yaml::{Edit, Scalar};
 /// The edit that sets one field; `None`: a value is no scalar that can be written in place.
 pub(super) fn edit(document: usize, path: FieldPath, from: Option<&Json>, to: &Json) -> Option<Edit> {
     let from = match from {
+        // A fraction (`cpu: 0.5`) is never written by bpctl, but may stand there: it is known again by its text.
+        Some(Json::Number(number)) if number.is_f64() => Some(Scalar::String(number.to_string())),
         Some(value) => Some(scalar(value)?),
         None => None,
     };

@@ -3,6 +3,7 @@
 mod changes;
 mod diff;
 mod edits;
+mod nearly;
 mod proposal;
 
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};

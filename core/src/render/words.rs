@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 
-use crate::action::Action;
+use crate::action::{Action, RequestChange};
 use crate::blueprint::Tier;
-use crate::decide::Finding;
+use crate::decide::{Finding, MeasuredRequest};
 use crate::execute::Effect;
-use crate::model::Untrusted;
+use crate::model::{Percent, Untrusted};
 use crate::plan::{BlueprintPlan, Cause, Causes, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
@@ -14,7 +14,8 @@ pub fn symbol(item: &PlanItem) -> &'static str {
     match (&item.action, item.verdict.tier) {
         (_, Tier::Forbidden) => "✗",
         (Action::Scale(scale), _) if scale.to < scale.from.unwrap_or(1) => "▼",
-        (Action::Scale(_), _) => "▲",
+        (Action::Resize(resize), _) if resize.requests.iter().all(|request| request.to < request.from) => "▼",
+        (Action::Scale(_) | Action::Resize(_), _) => "▲",
         (Action::Reconcile(_), _) => match item.finding {
             Finding::Absent { .. } => "+",
             _ => "~",
@@ -32,12 +33,34 @@ pub fn change(item: &PlanItem) -> String {
                 Some(limit) => format!("replicas {from} → {}, max_replicas {} → {}", scale.to, limit.from, limit.to),
             }
         }
+        Action::Resize(resize) => {
+            let told: Vec<String> = resize.requests.iter().map(request).collect();
+            told.join(", ")
+        }
         Action::Reconcile(reconcile) => match (&item.finding, reconcile.fields.len()) {
             (Finding::Absent { object }, _) => format!("create {object}"),
             (_, 1) => replicas(&reconcile.fields[0]).unwrap_or_else(|| "1 field".into()),
             (_, fields) => format!("{fields} fields"),
         },
     }
+}
+
+/// `cpu request 120m → 108m`. Quantities need no sink: their text is digits and a suffix.
+fn request(change: &RequestChange) -> String {
+    let RequestChange { resource, from, to, .. } = change;
+    let raised = change.maximum.as_ref();
+    let raised = raised.map_or_else(String::new, |m| format!(", {resource} maximum {} → {}", m.from, m.to));
+    format!("{resource} request {from} → {to}{raised}")
+}
+
+/// `cpu: 117m used, at 70% of the request that asks for 168m, 40% off`.
+fn measured(request: &MeasuredRequest) -> String {
+    let MeasuredRequest { resource, used, target_utilization, target, off, step } = request;
+    let rest = if *step { ": a step now, the rest later" } else { "" };
+    if *target_utilization == Percent::whole(100) && used == target {
+        return format!("{resource} {used} used, {off} off{rest}");
+    }
+    format!("{resource} {used} used, which at {target_utilization} asks for {target}, {off} off{rest}")
 }
 
 /// `replicas 1 → 0`, where that is the one field. Numbers need no sink.
@@ -62,6 +85,11 @@ pub fn because(item: &PlanItem) -> String {
                 s.usage.millis(),
                 s.request.millis()
             )
+        }
+        Finding::Missized(missized) => {
+            let told: Vec<String> = missized.requests.iter().map(measured).collect();
+            let pods = if missized.pods == 1 { "1 ready pod".into() } else { format!("{} ready pods", missized.pods) };
+            format!("{} (mean of {pods} over {})", told.join("; "), missized.window)
         }
         Finding::Drift(_) => "the cluster differs from what Git declares".into(),
         Finding::Absent { .. } => "Git declares it, and the cluster does not have it".into(),

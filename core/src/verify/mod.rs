@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::blueprint::{Delivery, Verification};
-use crate::model::{ObjectRef, Period, Timestamp};
-use crate::observe::{CheckConclusion, Known, ObservedFrom, Recorder};
+use crate::blueprint::{Delivery, Verification, quantity_of};
+use crate::model::{ObjectRef, Period, Quantity, Timestamp};
+use crate::observe::{CheckConclusion, Known, ObservedFrom, Pod, Recorder, Resource};
 
 /// What is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct VerifyInput<'a> {
     pub workload: &'a ObjectRef,
     /// The replicas that were merged.
     pub replicas: u32,
+    /// The requests that were merged, where they are what changed.
+    pub requests: &'a [DeclaredRequest],
     /// When they were merged, by the forge's clock.
     pub merged_at: Timestamp,
     /// How they reach the cluster.
@@ -22,6 +24,17 @@ pub struct VerifyInput<'a> {
     pub windows: &'a Verification,
     /// Where the facts come from.
     pub from: &'a ObservedFrom,
+}
+
+/// A container's request as it stands on base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclaredRequest {
+    /// The container's name.
+    pub container: String,
+    /// CPU or memory.
+    pub resource: Resource,
+    /// The request.
+    pub request: Quantity,
 }
 
 /// How a verification stands.
@@ -87,8 +100,9 @@ pub struct VerifyReport {
 /// The time that a controller gets to bring a merged change, in multiples of the `applied` window.
 const CONTROLLER_FACTOR: u64 = 30;
 
-/// Verifies a change of replicas: in the cluster within the first window, all pods running and ready within the second.
-pub fn verify_scale(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyReport {
+/// Verifies a change of replicas or requests: in the cluster within the first window, all pods running and ready with it within the
+/// second, none of them ended for want of memory (B13, B14).
+pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyReport {
     let now = facts.now();
     if let ObservedFrom::Snapshot { .. } = input.from {
         let told = "a recorded cluster shows nothing that happens after the recording";
@@ -117,7 +131,15 @@ pub fn verify_scale(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRepo
         let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
         return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
     }
-    let applied = check("applied", Outcome::Success, format!("spec.replicas is {has}"));
+    if let Some((told, merged)) = input.requests.iter().find_map(|declared| other_request(&live.body, declared)) {
+        let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
+        let evidence = format!("{told}, merged was {merged}");
+        return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
+    }
+    let told: Vec<String> =
+        input.requests.iter().map(|r| format!("the {} request is {}", r.resource, r.request)).collect();
+    let told = if told.is_empty() { format!("spec.replicas is {has}") } else { told.join(", ") };
+    let applied = check("applied", Outcome::Success, told);
 
     let pods = match facts.pods(input.workload) {
         Known::Known(pods) => pods,
@@ -126,7 +148,9 @@ pub fn verify_scale(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRepo
         }
     };
     let mine: Vec<_> = pods.iter().filter(|pod| !pod.terminating).collect();
-    let ready = mine.iter().filter(|pod| pod.ready && pod.phase.raw() == "Running").count();
+    let runs = |pod: &&&Pod| pod.ready && pod.phase.raw() == "Running" && has_requests(pod, input.requests);
+    let ready = mine.iter().filter(runs).count();
+    let out_of_memory = mine.iter().filter(|pod| pod.reasons.iter().any(|reason| reason.raw() == "OOMKilled")).count();
     let crashed = mine.iter().any(|pod| {
         pod.reasons.iter().any(|reason| {
             matches!(reason.raw(), "CrashLoopBackOff" | "OOMKilled" | "ImagePullBackOff" | "ErrImagePull")
@@ -135,7 +159,10 @@ pub fn verify_scale(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRepo
     // Pods that became ready later than the window did not become ready in it, however late this run looks.
     let ready_by = input.windows.ready.after(patience.after(input.merged_at));
     let in_time = mine.iter().filter(|pod| pod.ready && pod.ready_since.is_none_or(|since| since <= ready_by)).count();
-    let evidence = format!("{ready} of {} pods running and ready", input.replicas);
+    let with = if input.requests.is_empty() { "" } else { " with the merged requests" };
+    let killed =
+        if out_of_memory == 0 { String::new() } else { format!(", {out_of_memory} out of memory (OOMKilled)") };
+    let evidence = format!("{ready} of {} pods running and ready{with}{killed}", input.replicas);
     let whole = ready == input.replicas as usize && mine.len() == ready && !crashed;
     let replaced = mine.iter().any(|pod| pod.created_at.is_some_and(|created| created > ready_by));
     let outcome = match (whole, now >= ready_by) {
@@ -147,6 +174,34 @@ pub fn verify_scale(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRepo
     };
     let due = (outcome == Outcome::Pending).then_some(ready_by);
     report(vec![applied, check("ready", outcome, evidence)], due)
+}
+
+/// What the live workload requests where that is not what was merged, and what was.
+fn other_request<'r>(live: &serde_json::Value, declared: &'r DeclaredRequest) -> Option<(String, &'r Quantity)> {
+    let containers = live.pointer("/spec/template/spec/containers").and_then(serde_json::Value::as_array);
+    let named =
+        |item: &&serde_json::Value| item.get("name").and_then(|name| name.as_str()) == Some(&declared.container);
+    let item = containers.into_iter().flatten().find(named);
+    let request = item.and_then(|item| item.pointer(&format!("/resources/requests/{}", declared.resource)));
+    let request = request.and_then(quantity_of);
+    let told = match &request {
+        Some(request) if *request == declared.request => return None,
+        Some(request) => format!("the {} request is {request}", declared.resource),
+        None => format!("there is no {} request", declared.resource),
+    };
+    Some((told, &declared.request))
+}
+
+/// Whether the pod itself, and not only what makes pods, has what was merged. bpctl resizes pods of one container only, so that the
+/// container's request is the pod's.
+fn has_requests(pod: &Pod, declared: &[DeclaredRequest]) -> bool {
+    declared.iter().all(|declared| {
+        let sum = match declared.resource {
+            Resource::Cpu => &pod.cpu_request,
+            Resource::Memory => &pod.memory_request,
+        };
+        sum.as_ref() == Some(&declared.request)
+    })
 }
 
 fn check(window: &str, outcome: Outcome, evidence: impl Into<String>) -> WindowCheck {

@@ -5,6 +5,7 @@ mod bounds;
 mod cooldown;
 mod freeze;
 mod policy;
+mod resources;
 
 pub use cooldown::FIELD_MANAGER;
 
@@ -63,5 +64,11 @@ pub trait Rule: Sync {
 }
 
 /// All rules, in the order in which they are cited.
-pub const RULES: [&dyn Rule; 5] =
-    [&bounds::Bounds, &policy::Policies, &authority::Authority, &cooldown::Cooldown, &freeze::Freezes];
+pub const RULES: [&dyn Rule; 6] = [
+    &bounds::Bounds,
+    &resources::Resources,
+    &policy::Policies,
+    &authority::Authority,
+    &cooldown::Cooldown,
+    &freeze::Freezes,
+];

@@ -1,0 +1,215 @@
+//! Right-sizing: what pods use against what they request (B7). The arithmetic is in `sizing.rs`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::sizing::{self, Size, Sizing};
+use super::{DetectInput, Detected, Detector, Finding, SaturationDetector, UnknownFact, WhyNot, utilization};
+use crate::action::{Action, MaximumChange, RequestChange, Resize};
+use crate::blueprint::{ResourceBounds, TierName, containers};
+use crate::model::{Percent, Period, Quantity};
+use crate::observe::{Known, Pod, Resource};
+use crate::yaml::Node;
+
+/// Requests follow what pods use, in steps.
+#[derive(Debug)]
+pub struct ResizeDetector;
+
+/// Requests that are not what usage asks for (B7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Missized {
+    /// The time that usage is the mean of.
+    pub window: Period,
+    /// Ready pods.
+    pub pods: u32,
+    /// Each request that is off.
+    pub requests: Vec<MeasuredRequest>,
+}
+
+/// One request, and what usage asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MeasuredRequest {
+    /// CPU or memory.
+    pub resource: Resource,
+    /// Mean usage of a pod.
+    pub used: Quantity,
+    /// Share of the request that usage should be.
+    pub target_utilization: Percent,
+    /// What usage asks for, within minimum and limit.
+    pub target: Quantity,
+    /// How far off the request is, as a share of it.
+    pub off: Percent,
+    /// Only a step of the way is proposed now.
+    pub step: bool,
+}
+
+/// Why a request is left as it is.
+enum Left {
+    /// Seen, and fine or not bpctl's to change.
+    Not(String),
+    /// Not seen.
+    Unseen(crate::observe::Unknown),
+}
+
+impl Detector for ResizeDetector {
+    fn ident(&self) -> &'static str {
+        "resize"
+    }
+
+    fn about(&self) -> &'static str {
+        "CPU and memory requests follow what pods use, in steps of limits.resize_step, within the blueprint's bounds"
+    }
+
+    fn detect(&self, input: &DetectInput<'_>) -> Detected {
+        let mut detected = Detected::default();
+        let spec = &input.blueprint.value.spec;
+        let target = spec.target.object();
+        let bounded = |resource: Resource| spec.resources.of(resource).map(|bounds| (resource, bounds));
+        let bounded: Vec<_> = [Resource::Cpu, Resource::Memory].into_iter().filter_map(bounded).collect();
+        if bounded.is_empty() {
+            return detected;
+        }
+        let (Some(manifest), Known::Known(Some(live))) = (input.manifest, input.facts.object(&target)) else {
+            return detected; // the drift detector says what is missing
+        };
+        let root = &manifest.document.root;
+        let replicas = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+        let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        let mut all = |because: String| detected.why_not.push(WhyNot { what: "resize".into(), because });
+        if replicas == 0 {
+            return detected;
+        }
+        if i128::from(has) != replicas {
+            all(format!("Git says {replicas} replicas and the cluster has {has}: that is settled first"));
+            return detected;
+        }
+        if !SaturationDetector.detect(input).findings.is_empty() {
+            all("a scale comes first: afterwards each pod uses another amount".into());
+            return detected;
+        }
+        let containers = containers(root);
+        let [(container, node)] = containers.as_slice() else {
+            let count = containers.len();
+            all(format!(
+                "its pods have {count} containers, and usage is known per pod only: whose request is off cannot be told"
+            ));
+            return detected;
+        };
+        let mut changes = Vec::new();
+        let mut measured = Vec::new();
+        for (resource, bounds) in bounded {
+            let declared = quantity(node, "requests", resource);
+            match sized(input, resource, bounds, node, replicas) {
+                Ok((current, size, request)) => {
+                    let maximum = bounds.maximum.as_ref().filter(|_| size.above_maximum);
+                    let maximum = maximum.map(|from| MaximumChange { from: from.clone(), to: size.to.clone() });
+                    let container = container.clone();
+                    changes.push(RequestChange { container, resource, from: current, to: size.to, maximum });
+                    measured.push(request);
+                }
+                Err(Left::Not(because)) => {
+                    let declared = declared.map_or_else(String::new, |declared| format!(" {declared}"));
+                    detected.why_not.push(WhyNot { what: format!("{resource} request{declared}"), because });
+                }
+                Err(Left::Unseen(why)) => {
+                    detected.unknown.push(UnknownFact { what: format!("{resource} usage"), why });
+                }
+            }
+        }
+        if changes.is_empty() {
+            return detected;
+        }
+        let window =
+            spec.window(Resource::Memory).or_else(|| spec.window(Resource::Cpu)).unwrap_or(Period::from_secs(0));
+        let pods = u32::try_from(replicas).unwrap_or(u32::MAX);
+        let action = Action::Resize(Resize {
+            version: 1,
+            blueprint: input.blueprint.value.metadata.name.clone(),
+            workload: target,
+            requests: changes,
+        });
+        detected.findings.push((Finding::Missized(Missized { window, pods, requests: measured }), Some(action)));
+        detected
+    }
+}
+
+/// One request's new size, or why it stays.
+fn sized(
+    input: &DetectInput<'_>,
+    resource: Resource,
+    bounds: &ResourceBounds,
+    container: &Node,
+    replicas: i128,
+) -> Result<(Quantity, Size, MeasuredRequest), Left> {
+    let not = |because: &str| Err(Left::Not(because.into()));
+    let blueprint = &input.blueprint.value;
+    let target = blueprint.spec.target.object();
+    let Some(current) = quantity(container, "requests", resource).filter(|current| current.nanos() > 0) else {
+        return not("the manifest declares none that can be read");
+    };
+    let limit = quantity(container, "limits", resource);
+    if limit.as_ref() == Some(&current) {
+        return not("it equals its limit: both are for a person to change, or the pods' quality of service changes");
+    }
+    let target_utilization = bounds.target_utilization.unwrap_or(Percent::whole(100));
+    if target_utilization == Percent::whole(0) {
+        return not("target_utilization is 0%: no request is large enough");
+    }
+    if let Some(scaling) = blueprint.spec.scaling.as_ref().filter(|_| resource == Resource::Cpu)
+        && target_utilization >= scaling.scale_up_threshold
+    {
+        // The request that usage asks for would be one at which a replica is added, and then usage falls again.
+        let (up, given) = (scaling.scale_up_threshold, bounds.target_utilization.is_some());
+        let is = if given { format!("is {target_utilization}") } else { "is not given, which means 100%".into() };
+        return Err(Left::Not(format!("CPU drives scaling above {up}, and target_utilization {is}, not below that")));
+    }
+    let pods = input.facts.pods(&target).ok().map_err(Left::Unseen)?;
+    let usage = input.facts.usage(&target, resource).ok().map_err(Left::Unseen)?;
+    let ready: Vec<&Pod> = pods.iter().filter(|pod| pod.ready).collect();
+    if i128::try_from(ready.len()).ok() != Some(replicas) {
+        return Err(Left::Not(format!("{} of {replicas} replicas are ready; it waits for the others", ready.len())));
+    }
+    let request = |pod: &Pod| match resource {
+        Resource::Cpu => pod.cpu_request.clone(),
+        Resource::Memory => pod.memory_request.clone(),
+    };
+    let others = ready.iter().filter(|pod| request(pod).as_ref() != Some(&current)).count();
+    if others > 0 {
+        // Drift, a rollout that is not through, or a container that something added to the pods.
+        return Err(Left::Not(format!(
+            "{others} of {replicas} pods run with another request, or with further containers; it waits for that"
+        )));
+    }
+    let measured = utilization(pods, usage, resource).map_err(Left::Unseen)?;
+    // Each measured pod requests the same, so that the sum of requests tells how many were measured.
+    let pods_measured = u32::try_from(measured.request.nanos() / current.nanos()).unwrap_or(u32::MAX);
+    let environment = input.catalog.workspace.value.environments.get(input.environment);
+    let tier = environment.map_or(TierName::Prod, |environment| environment.tier);
+    let limits = input.catalog.resize_limits(tier, &blueprint.metadata);
+    let out_of_memory = resource == Resource::Memory
+        && pods.iter().any(|pod| pod.reasons.iter().any(|reason| reason.raw() == "OOMKilled"));
+    let sizing = Sizing {
+        resource,
+        current: current.clone(),
+        used: measured.usage,
+        pods: pods_measured,
+        target_utilization,
+        minimum: bounds.minimum.clone(),
+        maximum: bounds.maximum.clone(),
+        limit,
+        out_of_memory,
+        step: limits.step.value,
+        reach: limits.reach.value,
+    };
+    let size = sizing::size(&sizing).map_err(Left::Not)?;
+    let off = sizing::off(&current, &size.target).unwrap_or(Percent::whole(0));
+    let used = sizing::per_pod(resource, &sizing.used, pods_measured);
+    let (target, step) = (size.target.clone(), size.step);
+    Ok((current, size, MeasuredRequest { resource, used, target_utilization, target, off, step }))
+}
+
+/// `resources.requests.cpu` of a container, where it can be read.
+fn quantity(container: &Node, which: &str, resource: Resource) -> Option<Quantity> {
+    crate::blueprint::quantity(container.at(&["resources", which, resource.name()])?)
+}

@@ -1,0 +1,126 @@
+//! Bounds and steps of requests (B7), judged by the numbers of the change and never by what it is called: within `limits.resize_step`
+//! and the bounds it is allowed, further a person is asked, and below the minimum it is refused with an alternative.
+
+use super::{Outcome, Rule, RuleInput};
+use crate::blueprint::{Limit, Operation, Tier, containers, quantity};
+use crate::decide::sizing::{off, one_step, within};
+use crate::govern::{RequestTouch, Touch};
+use crate::model::{Percent, Quantity};
+use crate::observe::Known;
+
+/// `spec.resources`, `limits.resize_step`, `limits.resize_sum`.
+pub struct Resources;
+
+impl Rule for Resources {
+    fn ident(&self) -> &'static str {
+        "resource-bounds"
+    }
+
+    fn about(&self) -> &'static str {
+        "Requests change by at most limits.resize_step within maximum, further with approval; below minimum is forbidden, the minimum is the alternative"
+    }
+
+    fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
+        let Touch::Requests(requests) = &input.subject.touch else { return Vec::new() };
+        let limits = input.catalog.resize_limits(input.tier, &input.blueprint.value.metadata);
+        let mut outcomes = Vec::new();
+        for request in requests {
+            outcomes.extend(bounds(input, request));
+        }
+        outcomes.extend(step(requests, &limits.step));
+        outcomes.extend(sum(input, requests, &limits.step, &limits.sum));
+        outcomes
+    }
+}
+
+fn outcome(tier: Tier, cite: String, because: String) -> Outcome {
+    Outcome { tier: Some(tier), hold_until: None, unknown: None, cite, because, alternative: None, source: None }
+}
+
+/// Minimum and maximum, which are per pod.
+fn bounds(input: &RuleInput<'_>, request: &RequestTouch) -> Vec<Outcome> {
+    let resource = request.resource;
+    let Some(to) = &request.to else { return Vec::new() };
+    let Some(bounds) = input.blueprint.value.spec.resources.of(resource) else {
+        let because = format!("the blueprint sets no bounds for {resource}");
+        let source = Some(input.blueprint.span(&["spec"]));
+        let missing = outcome(Tier::RequiresApproval, format!("spec.resources.{resource} is missing"), because);
+        return vec![Outcome { source, ..missing }];
+    };
+    let pod = Quantity::from_nanos(to.nanos().saturating_add(others(input, request)));
+    let span = |key| Some(input.blueprint.span(&["spec", "resources", resource.name(), key]));
+    let mut outcomes = Vec::new();
+    if let Some(minimum) = bounds.minimum.as_ref().filter(|minimum| pod < **minimum) {
+        outcomes.push(Outcome {
+            alternative: Some(format!("{resource} request = {minimum} (minimum)")),
+            source: span("minimum"),
+            ..outcome(
+                Tier::Forbidden,
+                format!("resources.{resource}.minimum = {minimum}"),
+                format!("{to} is less than the minimum of {minimum}"),
+            )
+        });
+    }
+    if let Some(maximum) = bounds.maximum.as_ref().filter(|maximum| pod > **maximum) {
+        outcomes.push(Outcome {
+            alternative: Some(format!("{resource} request = {maximum}")),
+            source: span("maximum"),
+            ..outcome(
+                Tier::RequiresApproval,
+                format!("resources.{resource}.maximum = {maximum}"),
+                format!("{to} is more than the maximum of {maximum}"),
+            )
+        });
+    }
+    outcomes
+}
+
+/// What the pod's other containers request on base.
+fn others(input: &RuleInput<'_>, request: &RequestTouch) -> i128 {
+    let target = &input.blueprint.value.spec.target;
+    let Some(manifest) = input.catalog.manifest(&target.source, &target.object()) else { return 0 };
+    let containers = containers(&manifest.document.root);
+    let others = containers.iter().filter(|(name, _)| *name != request.container);
+    let declared = |node| quantity(crate::yaml::Node::at(node, &["resources", "requests", request.resource.name()])?);
+    others.filter_map(|(_, node)| declared(node)).map(|quantity| quantity.nanos()).sum()
+}
+
+/// The step, which all requests of the subject have to keep within; the nearest allowed is a step of each.
+fn step(requests: &[RequestTouch], step: &Limit) -> Option<Outcome> {
+    let mut told = Vec::new();
+    let mut nearest = Vec::new();
+    let mut beyond = false;
+    for request in requests {
+        let (from, to) = (request.from.as_ref()?, request.to.as_ref()?);
+        let keeps = within(from, to, step.value);
+        beyond |= !keeps;
+        told.push(match off(from, to) {
+            Some(share) => format!("the {} request changes by {share}", request.resource),
+            None => format!("the {} request was nothing", request.resource),
+        });
+        let allowed = if keeps { Some(to.clone()) } else { one_step(request.resource, from, to, step.value) };
+        nearest.extend(allowed.map(|allowed| format!("{} request = {allowed}", request.resource)));
+    }
+    let tier = if beyond { Tier::RequiresApproval } else { Tier::Allowed };
+    let alternative = (beyond && !nearest.is_empty()).then(|| nearest.join(", "));
+    let outcome = outcome(tier, format!("limits.resize_step = {}", step.value), told.join(", "));
+    Some(Outcome { alternative, source: step.source.clone(), ..outcome })
+}
+
+/// What earlier resizes and this one may add up to. How far the earlier ones went is not among the facts, so each counts as a whole step.
+fn sum(input: &RuleInput<'_>, requests: &[RequestTouch], step: &Limit, sum: &Limit) -> Option<Outcome> {
+    // An unknown history holds everything already: the cooldown says so.
+    let Known::Known(history) = input.facts.history(&input.subject.blueprint) else { return None };
+    let earlier = history.iter().filter(|operation| operation.operation == Operation::Resize.name()).count();
+    let own = requests.iter().filter_map(|request| off(request.from.as_ref()?, request.to.as_ref()?)).max()?;
+    let earlier_sum = step.value.basis_points().saturating_mul(u64::try_from(earlier).unwrap_or(u64::MAX));
+    let total = Percent::from_basis_points(earlier_sum.saturating_add(own.basis_points()));
+    if earlier == 0 || total <= sum.value {
+        return None;
+    }
+    let plural = if earlier == 1 { "resize" } else { "resizes" };
+    let because =
+        format!("{earlier} {plural} of the last 31 days, counted as a step each, and this one add up to {total}");
+    let told = outcome(Tier::RequiresApproval, format!("limits.resize_sum = {}", sum.value), because);
+    Some(Outcome { source: sum.source.clone(), ..told })
+}

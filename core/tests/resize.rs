@@ -1,0 +1,584 @@
+//! Right-sizing (B7, B14): the arithmetic at its boundaries, what is proposed and why not, how requests are judged, and what is verified.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::Arc;
+
+use bpctl_core::action::{Action, Resize};
+use bpctl_core::blueprint::{Catalog, Delivery, Operation, Tier, Verification};
+use bpctl_core::decide::sizing::{Sizing, size, within};
+use bpctl_core::decide::{Finding, decide};
+use bpctl_core::execute::Effect;
+use bpctl_core::govern::{Subject, Verdict, judge};
+use bpctl_core::model::{
+    BaseTip, Blob, Digest, File, Files, Name, ObjectRef, Percent, Period, Quantity, RepoPath, Trusted, Untrusted,
+};
+use bpctl_core::observe::{
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage, Recorder, Resource,
+    Usage, pod_from_json,
+};
+use bpctl_core::propose::{Change, ChangedPath, change_set};
+use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, verify_merged};
+use rstest::rstest;
+use serde_json::json;
+
+/// `util=70% min=50m max=1 limit=200m pods=2 step=10% reach=30% oom`: what differs from the usual.
+fn sizing(resource: Resource, request: &str, used: &str, options: &str) -> Sizing {
+    let mut sizing = Sizing {
+        resource,
+        current: request.parse().unwrap(),
+        used: used.parse().unwrap(),
+        pods: 1,
+        target_utilization: Percent::whole(100),
+        minimum: None,
+        maximum: None,
+        limit: None,
+        out_of_memory: false,
+        step: Percent::whole(10),
+        reach: Percent::whole(30),
+    };
+    for option in options.split_whitespace() {
+        match option.split_once('=').unwrap_or((option, "")) {
+            ("util", value) => sizing.target_utilization = value.parse().unwrap(),
+            ("min", value) => sizing.minimum = Some(value.parse().unwrap()),
+            ("max", value) => sizing.maximum = Some(value.parse().unwrap()),
+            ("limit", value) => sizing.limit = Some(value.parse().unwrap()),
+            ("pods", value) => sizing.pods = value.parse().unwrap(),
+            ("step", value) => sizing.step = value.parse().unwrap(),
+            ("reach", value) => sizing.reach = value.parse().unwrap(),
+            ("oom", _) => sizing.out_of_memory = true,
+            (other, _) => panic!("{other}"),
+        }
+    }
+    sizing
+}
+
+/// What is written, with `step` where the rest comes later and `maximum` where that has to be raised; or a part of why not.
+#[rstest]
+// The requirement's own numbers.
+#[case::thirty_off_is_a_step(Resource::Cpu, "100m", "70m", "", Ok("90m step"))]
+#[case::half_is_the_whole_way(Resource::Cpu, "100m", "50m", "", Ok("50m"))]
+#[case::within_ten_is_usage(Resource::Cpu, "120m", "108m", "", Ok("108m"))]
+#[case::the_minimum_holds(Resource::Memory, "256Mi", "64Mi", "min=128Mi", Ok("128Mi"))]
+#[case::at_the_minimum(
+    Resource::Memory,
+    "128Mi",
+    "64Mi",
+    "min=128Mi",
+    Err("64Mi used asks for 64Mi, and 128Mi is the minimum")
+)]
+#[case::under_five(Resource::Cpu, "120m", "117m", "", Err("117m used, under 5% off (2.5%)"))]
+// The edges between them, down and up.
+#[case::five_exactly(Resource::Cpu, "100m", "95m", "", Ok("95m"))]
+#[case::just_under_five(Resource::Cpu, "1000m", "951m", "", Err("under 5% off (4.9%)"))]
+#[case::five_up(Resource::Cpu, "100m", "105m", "", Ok("105m"))]
+#[case::ten_exactly(Resource::Cpu, "100m", "90m", "", Ok("90m"))]
+#[case::just_over_ten(Resource::Cpu, "1000m", "899m", "", Ok("900m step"))]
+#[case::just_over_ten_up(Resource::Cpu, "1000m", "1101m", "", Ok("1100m step"))]
+#[case::thirty_up(Resource::Cpu, "100m", "130m", "", Ok("110m step"))]
+#[case::just_over_thirty(Resource::Cpu, "1000m", "699m", "", Ok("699m"))]
+#[case::just_over_thirty_up(Resource::Cpu, "1000m", "1301m", "", Ok("1301m"))]
+#[case::equal(Resource::Cpu, "100m", "100m", "", Err("(0%)"))]
+#[case::idle(Resource::Cpu, "100m", "0", "", Ok("1m"))]
+// Rounding: up to a millicore or a MiB, and a step never goes further than a step.
+#[case::up_to_a_millicore(Resource::Cpu, "100m", "94000001n", "", Ok("95m"))]
+#[case::up_into_indifference(Resource::Cpu, "100m", "95000001n", "", Err("under 5% off (4%)"))]
+#[case::up_to_a_mib(Resource::Memory, "200Mi", "193986561", "", Ok("186Mi"))]
+#[case::a_step_down_is_rounded_up(Resource::Cpu, "105m", "80m", "", Ok("95m step"))]
+#[case::a_step_up_is_rounded_down(Resource::Cpu, "105m", "130m", "", Ok("115m step"))]
+#[case::a_step_of_mib(Resource::Memory, "256Mi", "200Mi", "", Ok("231Mi step"))]
+#[case::decimal_bytes(Resource::Memory, "128M", "110000000", "", Ok("110Mi step"))]
+#[case::less_than_a_unit(Resource::Cpu, "7m", "5m", "", Err("a step of 10% is less than 1m"))]
+// Σ over pods, and the target utilization.
+#[case::mean_of_pods(Resource::Cpu, "100m", "255m", "pods=3", Ok("90m step"))]
+#[case::mean_of_pods_is_rounded_up(Resource::Cpu, "100m", "277m", "pods=3", Ok("93m"))]
+#[case::target_utilization(Resource::Cpu, "100m", "70m", "util=70%", Err("70m used asks for 100m, under 5% off (0%)"))]
+#[case::target_utilization_up(Resource::Cpu, "100m", "84m", "util=70%", Ok("110m step"))]
+#[case::target_utilization_far(Resource::Cpu, "100m", "98m", "util=70%", Ok("140m"))]
+// Bounds, limit, memory that ran out.
+#[case::a_step_stops_at_the_minimum(Resource::Cpu, "100m", "60m", "min=95m", Ok("95m"))]
+#[case::from_below_the_minimum_at_once(Resource::Memory, "100Mi", "64Mi", "min=128Mi", Ok("128Mi"))]
+#[case::up_to_the_maximum(Resource::Cpu, "1000m", "1080m", "max=1080m", Ok("1080m"))]
+#[case::beyond_the_maximum(Resource::Cpu, "1000m", "1081m", "max=1080m", Ok("1081m maximum"))]
+#[case::a_step_below_the_maximum(Resource::Cpu, "1000m", "1300m", "max=1200m", Ok("1100m step"))]
+#[case::down_to_above_the_maximum(Resource::Cpu, "2000m", "1500m", "max=1", Ok("1800m step"))]
+#[case::never_above_the_limit(Resource::Memory, "128Mi", "250Mi", "limit=192Mi", Ok("192Mi"))]
+#[case::at_the_limit_nearly(Resource::Memory, "190Mi", "250Mi", "limit=192Mi", Err("192Mi is its limit"))]
+#[case::limit_below_minimum(Resource::Memory, "100Mi", "64Mi", "min=128Mi limit=110Mi", Err("lies below the minimum"))]
+#[case::out_of_memory_no_less(
+    Resource::Memory,
+    "256Mi",
+    "128Mi",
+    "oom",
+    Err("128Mi used, but a container ran out of memory")
+)]
+#[case::out_of_memory_more(Resource::Memory, "256Mi", "300Mi", "oom", Ok("281Mi step"))]
+// Policies' own numbers.
+#[case::smaller_step(Resource::Cpu, "100m", "70m", "step=5%", Ok("95m step"))]
+#[case::smaller_reach(Resource::Cpu, "100m", "80m", "reach=15%", Ok("80m"))]
+#[case::no_step_at_all(Resource::Cpu, "100m", "80m", "step=0%", Err("a step of 0% is less than 1m"))]
+#[case::out_of_range(Resource::Cpu, "1", "9999999999E", "", Err("out of any range"))]
+fn b07_sizes(
+    #[case] resource: Resource,
+    #[case] request: &str,
+    #[case] used: &str,
+    #[case] options: &str,
+    #[case] wanted: Result<&str, &str>,
+) {
+    let found = size(&sizing(resource, request, used, options)).map(|size| {
+        let step = if size.step { " step" } else { "" };
+        let maximum = if size.above_maximum { " maximum" } else { "" };
+        format!("{}{step}{maximum}", size.to)
+    });
+    match wanted {
+        Ok(wanted) => assert_eq!(found.as_deref(), Ok(wanted)),
+        Err(why) => assert!(found.as_ref().is_err_and(|told| told.contains(why)), "{found:?}"),
+    }
+}
+
+/// What is proposed as a step is one for the judge too, goes the right way and not past the target; what is not a step is within one or
+/// beyond the reach. Every request and usage of a small range, so that no rounding is left out.
+#[test]
+fn b07_the_judge_and_the_arithmetic_agree_at_every_rounding() {
+    let (mut steps, mut whole) = (0, 0);
+    for request in 1..=240 {
+        for used in 0..=360 {
+            let sizing = sizing(Resource::Cpu, &format!("{request}m"), &format!("{used}m"), "");
+            let Ok(size) = size(&sizing) else { continue };
+            let (from, to, target) = (&sizing.current, &size.to, &size.target);
+            let told = format!("{from} at {used}m: {to}");
+            if size.step {
+                steps += 1;
+                assert!(within(from, to, sizing.step) && to != from, "{told}");
+                assert!((from < to) == (to < target) && to != target, "{told}");
+            } else {
+                whole += 1;
+                assert_eq!(to, target, "{told}");
+                assert!(within(from, to, sizing.step) || !within(from, to, sizing.reach), "{told}");
+            }
+        }
+    }
+    assert!(steps > 1000 && whole > 1000, "{steps} {whole}");
+}
+
+const NOW: &str = "2026-11-21T12:00:00Z";
+const WORKSPACE: &str = "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments:\n  staging: {tier: staging, cluster: {context: lab}, delivery: direct}\n";
+const ONE: &str = "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}}}";
+
+/// A blueprint with these lines in its `spec`, a manifest with these containers, and a policy with these lines.
+fn world(spec: &str, containers: &str, policy: &str) -> Files {
+    let entries = [
+        ("bpctl.yaml", WORKSPACE.to_owned()),
+        (
+            "blueprints/web.yaml",
+            format!(
+                "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: Deployment/web, namespace: shop, source: deploy/web.yaml}}\n{spec}"
+            ),
+        ),
+        (
+            "blueprints/base.yaml",
+            format!(
+                "apiVersion: bpctl.dev/v1\nkind: Policy\nmetadata: {{name: base, version: 1.0.0, owner: platform}}\n{policy}"
+            ),
+        ),
+        ("deploy/web.yaml", manifest(containers)),
+    ];
+    let file = |(path, text): (&str, String)| {
+        let blob = Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: Arc::from(text.as_bytes()) };
+        (RepoPath::new(path).unwrap(), File::Blob(blob))
+    };
+    Files(entries.into_iter().map(file).collect())
+}
+
+fn manifest(containers: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n        {containers}\n"
+    )
+}
+
+fn catalog(files: &Files) -> Catalog {
+    let catalog = Catalog::load(files).unwrap();
+    assert!(catalog.diagnostics.is_empty(), "{:?}", catalog.diagnostics);
+    catalog
+}
+
+fn trusted(files: &Files) -> Trusted<Catalog> {
+    #[allow(clippy::disallowed_methods, reason = "the test is the edge")]
+    let tip = BaseTip::attest("main", "0".repeat(40));
+    Trusted::from_base(&tip, catalog(files))
+}
+
+fn web() -> ObjectRef {
+    ObjectRef::deployment("shop", "web")
+}
+
+/// Two ready pods that request 100m and 256Mi, and what each uses.
+struct Seen {
+    cpu: &'static str,
+    memory: &'static str,
+    samples: u32,
+    live_replicas: u64,
+    pod_cpu: &'static str,
+    reason: Option<&'static str>,
+    resized: usize,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        let (cpu, memory, samples, live_replicas) = ("70m", "250Mi", 20, 2);
+        Self { cpu, memory, samples, live_replicas, pod_cpu: "100m", reason: None, resized: 0 }
+    }
+}
+
+impl Seen {
+    fn observation(&self) -> Observation {
+        let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
+        let mut observation = Observation::new(Name::new("staging").unwrap(), from, NOW.parse().unwrap());
+        let requests = json!({"requests": {"cpu": self.pod_cpu, "memory": "256Mi"}});
+        let template = json!({"spec": {"containers": [{"name": "web", "resources": requests}]}});
+        let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": self.live_replicas, "template": template}});
+        let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
+        observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
+        let pod = |n: usize| {
+            let last = self.reason.map_or(json!({}), |reason| json!({"terminated": {"reason": reason}}));
+            pod_from_json(&json!({
+                "metadata": {"name": format!("web-{n}"), "uid": format!("uid-{n}"), "creationTimestamp": "2026-11-21T11:50:00Z"},
+                "spec": {"containers": [{"name": "web", "resources": requests}]},
+                "status": {
+                    "phase": "Running",
+                    "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-21T11:50:05Z"}],
+                    "containerStatuses": [{"restartCount": 0, "lastState": last}]
+                }
+            }))
+            .unwrap()
+        };
+        observation.add(FactKey::Pods(web()), "kubernetes", FactValue::Pods(Known::Known((0..2).map(pod).collect())));
+        for (resource, mean) in [(Resource::Cpu, self.cpu), (Resource::Memory, self.memory)] {
+            let samples = self.samples;
+            let one = |n| PodUsage { pod: Untrusted::new(format!("web-{n}")), mean: mean.parse().unwrap(), samples };
+            let usage = Usage { window: Period::from_secs(300), expected_samples: 20, pods: (0..2).map(one).collect() };
+            observation.add(FactKey::Usage(web(), resource), "prometheus", FactValue::Usage(Known::Known(usage)));
+        }
+        let past = |pull| PastOperation {
+            pull,
+            operation: "resize".into(),
+            merged_at: "2026-11-10T12:00:00Z".parse().unwrap(),
+            commit: "1".repeat(40),
+            outcome: None,
+        };
+        let history = (1..=self.resized).map(|n| past(n as u64)).collect();
+        observation.add(
+            FactKey::History(Name::new("web").unwrap()),
+            "forge",
+            FactValue::History(Known::Known(history)),
+        );
+        observation
+    }
+}
+
+/// The proposed resize, or every why-not and unknown.
+fn proposed(files: &Files, seen: &Seen) -> Result<Resize, String> {
+    let observation = seen.observation();
+    let facts = Recorder::new(&observation);
+    let detected = decide(&catalog(files), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    for (finding, action) in &detected.findings {
+        if let (Finding::Missized(_), Some(Action::Resize(resize))) = (finding, action) {
+            return Ok(resize.clone());
+        }
+    }
+    let why_not = detected.why_not.iter().map(|why| format!("{}: {}", why.what, why.because));
+    let unknown = detected.unknown.iter().map(|unknown| format!("{}? {}", unknown.what, unknown.why.message));
+    Err(why_not.chain(unknown).collect::<Vec<_>>().join("\n"))
+}
+
+fn shown(resize: &Resize) -> String {
+    let one = |r: &bpctl_core::action::RequestChange| {
+        let raised = r.maximum.as_ref().map_or_else(String::new, |m| format!(" (maximum {} → {})", m.from, m.to));
+        format!("{} {} → {}{raised}", r.resource, r.from, r.to)
+    };
+    resize.requests.iter().map(one).collect::<Vec<_>>().join(", ")
+}
+
+const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}\n";
+
+/// What is proposed from facts, and why not; without bounds nothing is.
+#[rstest]
+#[case::one_of_two(BOTH, ONE, Seen::default(), Ok("cpu 100m → 90m"))]
+#[case::both_in_one(BOTH, ONE, Seen { memory: "231Mi", ..Seen::default() }, Ok("cpu 100m → 90m, memory 256Mi → 231Mi"))]
+#[case::only_what_has_bounds("  resources: {memory: {}}\n", ONE, Seen { memory: "64Mi", ..Seen::default() }, Ok("memory 256Mi → 64Mi"))]
+#[case::maximum_with_it("  resources: {cpu: {maximum: 101m}}\n", ONE, Seen { cpu: "110m", ..Seen::default() }, Ok("cpu 100m → 110m (maximum 101m → 110m)"))]
+#[case::no_bounds("", ONE, Seen::default(), Err(""))]
+#[case::near_enough(BOTH, ONE, Seen { cpu: "97m", ..Seen::default() }, Err("cpu request 100m: 97m used, under 5% off (3%)"))]
+#[case::too_few_samples(BOTH, ONE, Seen { samples: 15, ..Seen::default() }, Err("cpu usage? 30 of 40 samples"))]
+#[case::replicas_first(BOTH, ONE, Seen { live_replicas: 3, ..Seen::default() }, Err("resize: Git says 2 replicas and the cluster has 3"))]
+#[case::pods_of_another_size(BOTH, ONE, Seen { pod_cpu: "200m", ..Seen::default() }, Err("cpu request 100m: 2 of 2 pods run with another request"))]
+#[case::out_of_memory(BOTH, ONE, Seen { cpu: "100m", memory: "64Mi", reason: Some("OOMKilled"), ..Seen::default() }, Err("memory request 256Mi: 64Mi used, but a container ran out of memory"))]
+#[case::guaranteed(
+    BOTH,
+    "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {cpu: '0.1', memory: 256Mi}}}",
+    Seen::default(),
+    Err("cpu request 100m: it equals its limit")
+)]
+#[case::none_declared(
+    "  resources: {cpu: {}}\n",
+    "- {name: web}",
+    Seen::default(),
+    Err("cpu request: the manifest declares none")
+)]
+#[case::two_containers(
+    BOTH,
+    "- {name: web, resources: {requests: {cpu: 50m}}}\n        - {name: log, resources: {requests: {cpu: 50m}}}",
+    Seen::default(),
+    Err("its pods have 2 containers")
+)]
+#[case::a_sidecar(
+    BOTH,
+    "- {name: web, resources: {requests: {cpu: 100m}}}\n      initContainers:\n        - {name: mesh, restartPolicy: Always}",
+    Seen::default(),
+    Err("its pods have 2 containers")
+)]
+#[case::cpu_scales(
+    "  resources: {cpu: {}}\n  scaling: {min_replicas: 2, max_replicas: 5}\n",
+    ONE,
+    Seen::default(),
+    Err("CPU drives scaling above 80%, and target_utilization is not given, which means 100%")
+)]
+#[case::cpu_scales_at_the_same(
+    "  resources: {cpu: {target_utilization: 80%}}\n  scaling: {min_replicas: 2, max_replicas: 5}\n",
+    ONE,
+    Seen::default(),
+    Err("target_utilization is 80%, not below")
+)]
+#[case::cpu_scales_and_is_sized_below("  resources: {cpu: {target_utilization: 60%}}\n  scaling: {min_replicas: 2, max_replicas: 5}\n", ONE, Seen { cpu: "78m", ..Seen::default() }, Ok("cpu 100m → 110m"))]
+#[case::a_scale_comes_first("  resources: {cpu: {target_utilization: 60%}}\n  scaling: {min_replicas: 2, max_replicas: 5}\n", ONE, Seen { cpu: "81m", ..Seen::default() }, Err("resize: a scale comes first"))]
+fn b07_findings(#[case] spec: &str, #[case] containers: &str, #[case] seen: Seen, #[case] wanted: Result<&str, &str>) {
+    let found = proposed(&world(spec, containers, ""), &seen);
+    match wanted {
+        Ok(wanted) => assert_eq!(found.as_ref().map(shown).as_deref(), Ok(wanted), "{found:?}"),
+        Err(why) => assert!(found.as_ref().is_err_and(|told| told.contains(why)), "{found:?}"),
+    }
+}
+
+/// Step and reach are policy data, of the policies that match.
+#[rstest]
+#[case::shorter_reach("limits: {resize_reach: 20%}\n", "70m", "cpu 100m → 70m")]
+#[case::smaller_step("limits: {resize_step: 5%}\n", "85m", "cpu 100m → 95m")]
+#[case::of_another_tier(
+    "match: {tiers: [prod]}\nlimits: {resize_reach: 20%, resize_step: 5%}\n",
+    "70m",
+    "cpu 100m → 90m"
+)]
+fn b07_policies_say_how_far(#[case] policy: &str, #[case] cpu: &'static str, #[case] wanted: &str) {
+    let found = proposed(&world(BOTH, ONE, policy), &Seen { cpu, ..Seen::default() });
+    assert_eq!(found.as_ref().map(shown).as_deref(), Ok(wanted), "{found:?}");
+}
+
+/// Usage is asked for where something rests on it, over one window.
+#[rstest]
+#[case::bounds_alone("  resources: {memory: {}}\n", None, Some("5m"))]
+#[case::scaling_alone("  scaling: {min_replicas: 1, max_replicas: 2, window: 10m}\n", Some("10m"), None)]
+#[case::both(
+    "  resources: {memory: {}}\n  scaling: {min_replicas: 1, max_replicas: 2, window: 10m}\n",
+    Some("10m"),
+    Some("10m")
+)]
+#[case::nothing("", None, None)]
+fn usage_is_asked_for_where_bounds_or_scaling_stand(
+    #[case] spec: &str,
+    #[case] cpu: Option<&str>,
+    #[case] memory: Option<&str>,
+) {
+    let catalog = catalog(&world(spec, ONE, ""));
+    let blueprint = catalog.blueprint(&Name::new("web").unwrap(), &Name::new("staging").unwrap()).unwrap();
+    let asked = |resource| blueprint.value.spec.window(resource).map(|window| window.to_string());
+    assert_eq!((asked(Resource::Cpu).as_deref(), asked(Resource::Memory).as_deref()), (cpu, memory));
+}
+
+/// Both edits stand where the values do; a maximum that another line decides is not raised.
+#[test]
+fn a_raised_maximum_is_edited_where_it_stands_or_not_at_all() {
+    let spec = "  resources: {cpu: {maximum: 101m}}\n";
+    let seen = Seen { cpu: "110m", ..Seen::default() };
+    let files = world(spec, ONE, "");
+    let action = Action::Resize(proposed(&files, &seen).unwrap());
+    let effects = action.lower(&catalog(&files)).unwrap();
+    let told: Vec<String> = effects
+        .iter()
+        .map(|effect| match effect {
+            Effect::SetField(set) => format!("{} {} {}", set.path, set.field, set.to),
+            Effect::ApplyObject(_) => "apply".into(),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "deploy/web.yaml spec.template.spec.containers[name=web].resources.requests.cpu \"110m\"",
+            "blueprints/web.yaml spec.resources.cpu.maximum \"110m\"",
+        ]
+    );
+    let over = "environments: {staging: {spec: {resources: {cpu: {maximum: 102m}}}}}\n";
+    let refused = action.lower(&catalog(&world(&format!("{spec}{over}"), ONE, ""))).unwrap_err();
+    assert!(refused.contains("overrides the cpu maximum"), "{refused}");
+    let moved = action.lower(&catalog(&world(spec, &ONE.replace("100m", "99m"), ""))).unwrap_err();
+    assert!(moved.contains("no longer declares a cpu request of 100m"), "{moved}");
+}
+
+/// The verdicts of a pull request that turns one list of containers into another.
+fn judged(spec: &str, policy: &str, before: &str, after: &str, seen: &Seen) -> Vec<(Change, Verdict)> {
+    let base = world(spec, before, policy);
+    let head = world(spec, after, policy);
+    let rules = trusted(&base);
+    let path = Ok(RepoPath::new("deploy/web.yaml").unwrap());
+    let changed = ChangedPath { path, before: Some("a".into()), after: Some("b".into()) };
+    let observation = seen.observation();
+    let facts = Recorder::new(&observation);
+    let set = change_set(&rules, &base, &head, &[changed]);
+    let one = |governed: bpctl_core::propose::Governed| {
+        let subject = Subject::of_change(&governed.blueprint, Some(&web()), &governed.change);
+        let verdict = judge(&rules, &Name::new("staging").unwrap(), &subject, &facts);
+        (governed.change, verdict)
+    };
+    set.governed.into_iter().map(one).collect()
+}
+
+/// A pull request is judged by its numbers, whoever opened it and whatever it is called: steps, bounds, several containers, policies.
+#[rstest]
+#[case::a_step(BOTH, "", ONE, ("cpu: 100m", "cpu: 90m"), (Operation::Resize, Tier::Allowed), "limits.resize_step = 10%", None)]
+#[case::more_than_a_step(BOTH, "", ONE, ("cpu: 100m", "cpu: 89m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "limits.resize_step = 10%", Some("cpu request = 90m"))]
+#[case::far_up(BOTH, "", ONE, ("cpu: 100m", "cpu: 1"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "limits.resize_step = 10%", Some("cpu request = 110m"))]
+#[case::below_the_minimum(BOTH, "", ONE, ("256Mi", "64Mi"), (Operation::ResizeBeyondStep, Tier::Forbidden), "resources.memory.minimum = 128Mi", Some("memory request = 128Mi (minimum)"))]
+#[case::a_step_below_the_minimum("  resources: {cpu: {minimum: 95m}}\n", "", ONE, ("cpu: 100m", "cpu: 94m"), (Operation::Resize, Tier::Forbidden), "resources.cpu.minimum = 95m", Some("cpu request = 95m (minimum)"))]
+#[case::at_the_minimum("  resources: {cpu: {minimum: 95m}}\n", "", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::Resize, Tier::Allowed), "limits.resize_step = 10%", None)]
+#[case::a_step_above_the_maximum("  resources: {cpu: {maximum: 105m}}\n", "", ONE, ("cpu: 100m", "cpu: 106m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "resources.cpu.maximum = 105m", Some("cpu request = 105m"))]
+#[case::no_bounds("", "", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "spec.resources.cpu is missing", None)]
+#[case::removed(BOTH, "", ONE, ("cpu: 100m, ", ""), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
+#[case::unreadable(BOTH, "", ONE, ("cpu: 100m", "cpu: lots"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
+#[case::another_field_of_resources(BOTH, "", "- {name: web, resources: {limits: {cpu: 100m}}}", ("100m", "95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
+#[case::one_of_several(BOTH, "", "- {name: web, resources: {requests: {cpu: 100m}}}\n        - {name: log}", ("100m", "95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
+#[case::policy_is_stricter(BOTH, "limits: {resize_step: 4%}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "limits.resize_step = 4%", Some("cpu request = 96m"))]
+#[case::policy_is_wider(BOTH, "limits: {resize_step: 20%}\n", ONE, ("cpu: 100m", "cpu: 80m"), (Operation::Resize, Tier::Allowed), "limits.resize_step = 20%", None)]
+#[case::policy_forbids(BOTH, "operations: {resize: forbidden}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::Resize, Tier::Forbidden), "policy base: resize", None)]
+fn b07_a_request_is_judged_by_its_numbers(
+    #[case] spec: &str,
+    #[case] policy: &str,
+    #[case] containers: &str,
+    #[case] (from, to): (&str, &str),
+    #[case] (operation, tier): (Operation, Tier),
+    #[case] cite: &str,
+    #[case] alternative: Option<&str>,
+) {
+    let after = containers.replacen(from, to, 1);
+    assert_ne!(after, containers);
+    let verdicts = judged(spec, policy, containers, &after, &Seen::default());
+    let fields = verdicts.iter().filter(|(change, _)| matches!(change, Change::Field(_))).collect::<Vec<_>>();
+    let [(_, verdict)] = fields.as_slice() else { panic!("{verdicts:#?}") };
+    assert_eq!((verdict.operations.as_slice(), verdict.tier), ([operation].as_slice(), tier), "{verdict:#?}");
+    assert_eq!(verdict.principal().map(|rule| rule.cite.as_str()), Some(cite), "{verdict:#?}");
+    assert_eq!(verdict.alternative.as_deref(), alternative, "{verdict:#?}");
+}
+
+/// A request of another workload that the same files declare is not the blueprint's to size: no step of it is allowed.
+#[test]
+fn b07_another_workloads_request_is_no_step() {
+    let seen = Seen::default();
+    let verdicts = judged(BOTH, "", ONE, &ONE.replacen("100m", "95m", 1), &seen);
+    let name = Name::new("web").unwrap();
+    let rules = trusted(&world(BOTH, ONE, ""));
+    let observation = seen.observation();
+    let tier = |target: &ObjectRef| {
+        let subject = Subject::of_change(&name, Some(target), &verdicts[0].0);
+        judge(&rules, &Name::new("staging").unwrap(), &subject, &Recorder::new(&observation)).tier
+    };
+    assert_eq!(tier(&web()), Tier::Allowed);
+    assert_eq!(tier(&ObjectRef::deployment("shop", "other")), Tier::RequiresApproval);
+}
+
+/// However Kubernetes lets a request be written, setting it is one field and no other byte: it can be merged.
+#[rstest]
+fn b07_every_spelling_of_a_request_is_one_field(
+    #[values("100m", "'100m'", "\"100m\"", "0.1", "0.10", "1e-1")] before: &str,
+) {
+    let request = |text: &str| ONE.replacen("100m", text, 1);
+    let quote = before.chars().next().filter(|c| !c.is_ascii_digit()).map_or_else(String::new, String::from);
+    let after = format!("{quote}90m{quote}");
+    let verdicts = judged(BOTH, "", &request(before), &request(&after), &Seen::default());
+    assert!(
+        matches!(verdicts.as_slice(), [(Change::Field(_), verdict)] if verdict.tier == Tier::Allowed),
+        "{verdicts:#?}"
+    );
+}
+
+/// Each earlier resize counts as a step: the third needs a person, sooner where a policy says less.
+#[rstest]
+#[case::first(0, "", "90m", Tier::Allowed)]
+#[case::second(1, "", "90m", Tier::Allowed)]
+#[case::third(2, "", "90m", Tier::RequiresApproval)]
+#[case::third_but_small(2, "", "95m", Tier::Allowed)]
+#[case::policy_says_less(1, "limits: {resize_sum: 15%}\n", "90m", Tier::RequiresApproval)]
+#[case::the_first_is_no_sum(0, "limits: {resize_sum: 5%}\n", "90m", Tier::Allowed)]
+fn b07_steps_add_up(#[case] earlier: usize, #[case] policy: &str, #[case] to: &str, #[case] tier: Tier) {
+    let after = ONE.replacen("100m", to, 1);
+    let verdicts = judged(BOTH, policy, ONE, &after, &Seen { resized: earlier, ..Seen::default() });
+    assert_eq!(verdicts[0].1.tier, tier, "{verdicts:#?}");
+}
+
+/// The proposal and its own pull request get the same answer.
+#[test]
+fn b07_the_action_is_judged_as_its_pull_request_is() {
+    for (cpu, tier) in [("70m", Tier::Allowed), ("50m", Tier::RequiresApproval)] {
+        let files = world(BOTH, ONE, "");
+        let seen = Seen { cpu, ..Seen::default() };
+        let resize = proposed(&files, &seen).unwrap();
+        let to = resize.requests[0].to.to_string();
+        let observation = seen.observation();
+        let subject = Subject::of_action(&Action::Resize(resize));
+        let verdict = judge(&trusted(&files), &Name::new("staging").unwrap(), &subject, &Recorder::new(&observation));
+        let pull = judged(BOTH, "", ONE, &ONE.replacen("100m", &to, 1), &seen);
+        assert_eq!((verdict.tier, &verdict.operations), (tier, &pull[0].1.operations));
+        assert_eq!(verdict.tier, pull[0].1.tier);
+    }
+}
+
+/// B14, as far as the windows go: the merged request is live, the pods run with it, and none ran out of memory.
+#[rstest]
+#[case::all_well(
+    "100m",
+    None,
+    "2026-11-21T11:49:30Z",
+    Outcome::Success,
+    "2 of 2 pods running and ready with the merged requests"
+)]
+#[case::not_live_yet("90m", None, "2026-11-21T11:59:55Z", Outcome::Pending, "the cpu request is 90m, merged was 0.1")]
+#[case::never_live("90m", None, "2026-11-21T11:50:00Z", Outcome::Failure, "the cpu request is 90m, merged was 0.1")]
+#[case::out_of_memory(
+    "100m",
+    Some("OOMKilled"),
+    "2026-11-21T11:49:30Z",
+    Outcome::Failure,
+    "2 out of memory (OOMKilled)"
+)]
+fn b14_merged_requests(
+    #[case] live: &'static str,
+    #[case] reason: Option<&'static str>,
+    #[case] merged: &str,
+    #[case] wanted: Outcome,
+    #[case] evidence: &str,
+) {
+    let observation = Seen { pod_cpu: live, reason, ..Seen::default() }.observation();
+    let facts = Recorder::new(&observation);
+    let (workload, windows) = (web(), Verification::default());
+    let request: Quantity = "0.1".parse().unwrap();
+    let requests = [DeclaredRequest { container: "web".into(), resource: Resource::Cpu, request }];
+    let input = VerifyInput {
+        workload: &workload,
+        replicas: 2,
+        requests: &requests,
+        merged_at: merged.parse().unwrap(),
+        delivery: Delivery::Direct,
+        windows: &windows,
+        from: &observation.from,
+    };
+    let report = verify_merged(&input, &facts);
+    assert_eq!(report.outcome, wanted, "{report:#?}");
+    assert!(report.checks.iter().any(|check| check.evidence.contains(evidence)), "{report:#?}");
+}
