@@ -219,6 +219,7 @@ struct Seen {
     samples: u32,
     live_replicas: u64,
     pod_cpu: &'static str,
+    template_cpu: Option<&'static str>,
     reason: Option<&'static str>,
     resized: usize,
 }
@@ -226,7 +227,7 @@ struct Seen {
 impl Default for Seen {
     fn default() -> Self {
         let (cpu, memory, samples, live_replicas) = ("70m", "250Mi", 20, 2);
-        Self { cpu, memory, samples, live_replicas, pod_cpu: "100m", reason: None, resized: 0 }
+        Self { cpu, memory, samples, live_replicas, pod_cpu: "100m", template_cpu: None, reason: None, resized: 0 }
     }
 }
 
@@ -235,7 +236,8 @@ impl Seen {
         let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
         let mut observation = Observation::new(Name::new("staging").unwrap(), from, NOW.parse().unwrap());
         let requests = json!({"requests": {"cpu": self.pod_cpu, "memory": "256Mi"}});
-        let template = json!({"spec": {"containers": [{"name": "web", "resources": requests}]}});
+        let made_of = json!({"requests": {"cpu": self.template_cpu.unwrap_or(self.pod_cpu), "memory": "256Mi"}});
+        let template = json!({"spec": {"containers": [{"name": "web", "resources": made_of}]}});
         let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": self.live_replicas, "template": template}});
         let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
         observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
@@ -541,30 +543,27 @@ fn b07_the_action_is_judged_as_its_pull_request_is() {
 
 /// B14, as far as the windows go: the merged request is live, the pods run with it, and none ran out of memory.
 #[rstest]
-#[case::all_well(
-    "100m",
-    None,
+#[case::all_well(("100m", "100m"), None,
     "2026-11-21T11:49:30Z",
     Outcome::Success,
     "2 of 2 pods running and ready with the merged requests"
 )]
-#[case::not_live_yet("90m", None, "2026-11-21T11:59:55Z", Outcome::Pending, "the cpu request is 90m, merged was 0.1")]
-#[case::never_live("90m", None, "2026-11-21T11:50:00Z", Outcome::Failure, "the cpu request is 90m, merged was 0.1")]
-#[case::out_of_memory(
-    "100m",
-    Some("OOMKilled"),
+#[case::not_live_yet(("90m", "90m"), None, "2026-11-21T11:59:55Z", Outcome::Pending, "the cpu request is 90m, merged was 0.1")]
+#[case::never_live(("90m", "90m"), None, "2026-11-21T11:50:00Z", Outcome::Failure, "the cpu request is 90m, merged was 0.1")]
+#[case::pods_with_the_old_request(("100m", "90m"), None, "2026-11-21T11:49:30Z", Outcome::Failure, "0 of 2 pods running and ready with the merged requests")]
+#[case::out_of_memory(("100m", "100m"), Some("OOMKilled"),
     "2026-11-21T11:49:30Z",
     Outcome::Failure,
     "2 out of memory (OOMKilled)"
 )]
 fn b14_merged_requests(
-    #[case] live: &'static str,
+    #[case] (template, pod): (&'static str, &'static str),
     #[case] reason: Option<&'static str>,
     #[case] merged: &str,
     #[case] wanted: Outcome,
     #[case] evidence: &str,
 ) {
-    let observation = Seen { pod_cpu: live, reason, ..Seen::default() }.observation();
+    let observation = Seen { pod_cpu: pod, template_cpu: Some(template), reason, ..Seen::default() }.observation();
     let facts = Recorder::new(&observation);
     let (workload, windows) = (web(), Verification::default());
     let request: Quantity = "0.1".parse().unwrap();
