@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use bpctl_core::blueprint::Workspace;
 use bpctl_core::blueprint::lint::{self, Surroundings};
+use bpctl_core::blueprint::{Catalog, Workspace};
 use bpctl_core::model::{Diagnostic, Label, RepoPath, Timestamp};
 
 use super::{PipelineError, tree};
@@ -18,6 +18,8 @@ pub struct Linted {
     pub blueprints: usize,
     /// Policies that were read.
     pub policies: usize,
+    /// Findings that are suppressed.
+    pub suppressed: usize,
 }
 
 /// What is linted, and against what.
@@ -37,12 +39,13 @@ pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Re
     let tree = match tree::work_tree(repository) {
         Ok(tree) => tree,
         Err(PipelineError::Input(diagnostic)) => {
-            return Ok(Linted { diagnostics: vec![*diagnostic], blueprints: 0, policies: 0 });
+            return Ok(Linted { diagnostics: vec![*diagnostic], blueprints: 0, policies: 0, suppressed: 0 });
         }
         Err(other) => return Err(other),
     };
     let missing = missing(repository, &tree.catalog.workspace.value)?;
-    let mut diagnostics = lint::lint(&tree.catalog, &Surroundings { now, missing });
+    let lint::Findings { found: mut diagnostics, suppressed } =
+        lint::lint(&tree.catalog, &Surroundings { now, missing });
     if let Some(base) = base {
         match tree::commit_tree(repository, &base) {
             Ok(before) => diagnostics.extend(lint::version_bumps(&before.catalog, &tree.catalog)),
@@ -59,7 +62,8 @@ pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Re
         // What has no place in a file cannot be told from what was there: it stays.
         diagnostics.retain(|found| found.labels.is_empty() || found.labels.iter().any(touches));
     }
-    Ok(Linted { diagnostics, blueprints: tree.catalog.blueprints.len(), policies: tree.catalog.policies.len() })
+    let Catalog { blueprints, policies, .. } = &tree.catalog;
+    Ok(Linted { diagnostics, blueprints: blueprints.len(), policies: policies.len(), suppressed })
 }
 
 /// The commit that a name means, as people write it: a branch, a tag, `origin/BRANCH`, a full ref or an id.

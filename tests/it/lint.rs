@@ -3,6 +3,7 @@
 mod formats;
 mod rules;
 mod since;
+mod suppressions;
 
 use std::time::{Duration, Instant};
 

@@ -6,6 +6,7 @@ mod load;
 mod operation;
 mod policy;
 mod spec;
+mod suppression;
 mod workspace;
 
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
@@ -16,6 +17,7 @@ pub use spec::{
     AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Notification,
     Performance, Probe, Reliability, ResourceBounds, Resources, RollbackSpec, Scaling, Spec, Target, WorkloadRef,
 };
+pub use suppression::{Suppression, SuppressionKind, SuppressionMetadata, SuppressionSpec};
 pub use workspace::{
     ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals,
     TierName, Verification, Workspace, WorkspaceKind,

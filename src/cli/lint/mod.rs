@@ -76,6 +76,8 @@ pub struct LintReport {
     pub blueprints: usize,
     /// Policies that were read.
     pub policies: usize,
+    /// Findings that a suppression hides; `--changed-since` has no say in it.
+    pub suppressed: usize,
     /// Problems.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -94,8 +96,8 @@ pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, Co
     let bad = linted.diagnostics.iter().any(fails);
     match args.output {
         LintFormat::Json => {
-            let lint::Linted { diagnostics, blueprints, policies } = linted;
-            output.json(&LintReport { schema_version: 1, blueprints, policies, diagnostics });
+            let lint::Linted { diagnostics, blueprints, policies, suppressed } = linted;
+            output.json(&LintReport { schema_version: 1, blueprints, policies, suppressed, diagnostics });
         }
         LintFormat::Sarif => output.json(&sarif::render(&linted.diagnostics)),
         LintFormat::Junit => {
@@ -129,7 +131,7 @@ fn summary(linted: &lint::Linted) -> String {
         (found(Severity::Info), "hint", "hints"),
     ];
     // Warnings are always said beside errors; hints only where there are any.
-    let said: Vec<String> = match counts {
+    let mut said: Vec<String> = match counts {
         [(0, ..), (0, ..), (0, ..)] => vec!["no problems".into()],
         [(0, ..), (0, ..), hints] => vec!["no problems".into(), plural(hints.0, hints.1, hints.2)],
         all => {
@@ -137,5 +139,8 @@ fn summary(linted: &lint::Linted) -> String {
             shown.map(|(_, (count, one, many))| plural(count, one, many)).collect()
         }
     };
+    if linted.suppressed > 0 {
+        said.push(format!("{} suppressed", linted.suppressed));
+    }
     format!("{read}: {}\n", said.join(", "))
 }

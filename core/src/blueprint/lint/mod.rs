@@ -44,6 +44,7 @@ mod secret_in_config;
 mod selector_mismatch;
 mod single_replica_in_prod;
 mod strategy_differs;
+mod suppressed;
 mod target_above_scale_up;
 mod target_missing;
 mod threshold_without_effect;
@@ -132,8 +133,8 @@ pub const RULES: &[&dyn Rule] = &[
     &unreleased_in_prod::UnreleasedInProd,
 ];
 
-/// What lint reports beside rules and reading: about versions.
-pub const BESIDE: [Page; 1] = [version_bump::PAGE];
+/// What lint reports beside rules and reading: about versions and suppressions.
+pub const BESIDE: [Page; 4] = [version_bump::PAGE, suppressed::PAGES[0], suppressed::PAGES[1], suppressed::PAGES[2]];
 
 /// The page of a code.
 pub fn page(code: &str) -> Option<Page> {
@@ -145,15 +146,25 @@ pub fn pages() -> impl Iterator<Item = Page> {
     RULES.iter().map(|rule| rule.page()).chain(BESIDE).chain(READING)
 }
 
-/// Runs every rule, after what reading found. In the order of files and lines.
-pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Vec<Diagnostic> {
+/// What lint found.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// Problems, in the order of files and lines.
+    pub found: Vec<Diagnostic>,
+    /// How many more are suppressed.
+    pub suppressed: usize,
+}
+
+/// Runs every rule, after what reading found, and takes away what is suppressed.
+pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Findings {
     let look = Look::new(catalog, surroundings);
-    let mut found = catalog.diagnostics.clone();
-    for rule in RULES {
-        found.extend(rule.check(&look));
-    }
+    let mut found: Vec<Diagnostic> = RULES.iter().flat_map(|rule| rule.check(&look)).collect();
+    // Sorted first: what several environments share is one finding.
     sort(&mut found);
-    found
+    let suppressed = suppressed::suppress(&look, &mut found);
+    found.extend(catalog.diagnostics.iter().cloned());
+    sort(&mut found);
+    Findings { found, suppressed }
 }
 
 /// By file, line, code and words; what several environments' variants share is said once.
