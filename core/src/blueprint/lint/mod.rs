@@ -13,6 +13,7 @@ mod config_missing;
 mod config_range_empty;
 mod cooldown_too_long;
 mod cooldown_too_short;
+mod fix;
 mod freeze_inverted;
 mod freeze_over;
 mod freeze_twice;
@@ -55,6 +56,7 @@ mod version_bump;
 mod window_too_short;
 mod zero_minimum;
 
+pub use fix::{Fix, fixes};
 pub use look::{Look, Surroundings, Variant};
 pub use reading::READING;
 pub use version_bump::version_bumps;

@@ -75,7 +75,11 @@ fn check<T>(from: &Version, to: &Version, new: &Located<T>, needs: impl Fn() -> 
     if to < from {
         let diagnostic = Diagnostic::error(PAGE.code, format!("the version fell from {from} to {to}"));
         let least = needs().iter().map(|need| need.bump).max().map_or_else(|| from.clone(), |bump| next(from, bump));
-        return Some(mark(diagnostic, new, &path, "below what it was").help(format!("write version: {least}")));
+        return Some(
+            mark(diagnostic, new, &path, "below what it was")
+                .help(format!("write version: {least}"))
+                .fix(least.to_string()),
+        );
     }
     let needs = needs();
     // Of several that need as much the first is named.
@@ -89,7 +93,7 @@ fn check<T>(from: &Version, to: &Version, new: &Located<T>, needs: impl Fn() -> 
     let diagnostic = Diagnostic::error(PAGE.code, message);
     let diagnostic = mark(diagnostic, new, &path, format!("{from} before; a {} step is needed", most.bump.name()));
     let diagnostic = mark(diagnostic, new, &keys, "what changed");
-    Some(diagnostic.help(format!("write version: {least}")))
+    Some(diagnostic.help(format!("write version: {least}")).fix(least.to_string()))
 }
 
 /// The least version after this one. Before 1.0.0 what breaks needs a minor step, and the rest a patch.
