@@ -76,9 +76,9 @@ pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Re
         lint::sort(&mut diagnostics);
     }
     if let Some(since) = since {
-        let changed: BTreeSet<RepoPath> =
-            repository.uncommitted_in(&tree.files, &since, &tree.wanted)?.into_iter().collect();
-        let touches = |label: &Label| changed.iter().any(|path| path.as_str() == label.span.file);
+        let changed = repository.uncommitted_in(&tree.files, &since, &tree.wanted)?;
+        let changed: BTreeSet<&str> = changed.iter().map(RepoPath::as_str).collect();
+        let touches = |label: &Label| changed.contains(label.span.file.as_str());
         // What has no place in a file cannot be told from what was there: it stays.
         diagnostics.retain(|found| found.labels.is_empty() || found.labels.iter().any(touches));
     }
