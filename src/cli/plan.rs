@@ -110,7 +110,7 @@ fn exit(plan: &Plan) -> Exit {
 /// A plan goes on over what lint finds wrong, but not silently.
 fn warn_of_lint(catalog: &bpctl_core::blueprint::Catalog, output: &Output) {
     let surroundings = bpctl_core::blueprint::lint::Surroundings::at(crate::runtime::now());
-    let found = bpctl_core::blueprint::lint::lint(catalog, &surroundings);
+    let found = bpctl_core::blueprint::lint::lint(catalog, &surroundings).found;
     let errors: Vec<&Diagnostic> = found.iter().filter(|d| d.severity == Severity::Error).collect();
     if let Some(first) = errors.first() {
         let more = if errors.len() > 1 { format!(" and {} more", errors.len() - 1) } else { String::new() };

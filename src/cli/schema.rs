@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bpctl_core::blueprint::{Blueprint, Policy, Workspace};
+use bpctl_core::blueprint::{Blueprint, Policy, Suppression, Workspace};
 use bpctl_core::govern::PullJudgement;
 use bpctl_core::ledger::Entry;
 use bpctl_core::plan::Plan;
@@ -34,6 +34,7 @@ pub fn all() -> Vec<(&'static str, String)> {
     vec![
         ("blueprint", text::<Blueprint>("blueprint")),
         ("policy", text::<Policy>("policy")),
+        ("suppression", text::<Suppression>("suppression")),
         ("workspace", text::<Workspace>("workspace")),
         ("plan", text::<Plan>("plan")),
         ("lint", text::<lint::LintReport>("lint")),

@@ -134,7 +134,7 @@ fn check(files: &mut Files, new: &[NewFile]) -> Result<(), PipelineError> {
     }
     let catalog = Catalog::load(files)?;
     let mine = |file: &str| new.iter().any(|new| new.path.as_str() == file);
-    let found = lint::lint(&catalog, &lint::Surroundings::at(runtime::now())).into_iter().find(|diagnostic| {
+    let found = lint::lint(&catalog, &lint::Surroundings::at(runtime::now())).found.into_iter().find(|diagnostic| {
         diagnostic.severity == Severity::Error && diagnostic.labels.iter().any(|label| mine(&label.span.file))
     });
     found.map_or(Ok(()), |diagnostic| Err(PipelineError::Input(Box::new(diagnostic))))

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use bpctl_core::blueprint::Workspace;
-use bpctl_core::blueprint::lint::{self, Surroundings};
+use bpctl_core::blueprint::lint::{self, Fix, Surroundings};
+use bpctl_core::blueprint::{Catalog, Workspace};
 use bpctl_core::model::{Diagnostic, Label, RepoPath, Timestamp};
+use bpctl_core::yaml::{self, EditRefused};
 
 use super::{PipelineError, tree};
 use crate::git::{GitError, Repository};
@@ -18,6 +19,21 @@ pub struct Linted {
     pub blueprints: usize,
     /// Policies that were read.
     pub policies: usize,
+    /// Findings that are suppressed.
+    pub suppressed: usize,
+    /// What `--fix` would write: files with their bytes after it, and each value.
+    pub fixes: Vec<FixedFile>,
+}
+
+/// A file as `--fix` would leave it.
+#[derive(Debug)]
+pub struct FixedFile {
+    /// The file.
+    pub path: RepoPath,
+    /// The values.
+    pub values: Vec<Fix>,
+    /// Its bytes then; `Err`: why the file cannot be edited in place.
+    pub bytes: Result<Vec<u8>, EditRefused>,
 }
 
 /// What is linted, and against what.
@@ -37,12 +53,19 @@ pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Re
     let tree = match tree::work_tree(repository) {
         Ok(tree) => tree,
         Err(PipelineError::Input(diagnostic)) => {
-            return Ok(Linted { diagnostics: vec![*diagnostic], blueprints: 0, policies: 0 });
+            return Ok(Linted {
+                diagnostics: vec![*diagnostic],
+                blueprints: 0,
+                policies: 0,
+                suppressed: 0,
+                fixes: Vec::new(),
+            });
         }
         Err(other) => return Err(other),
     };
     let missing = missing(repository, &tree.catalog.workspace.value)?;
-    let mut diagnostics = lint::lint(&tree.catalog, &Surroundings { now, missing });
+    let lint::Findings { found: mut diagnostics, suppressed } =
+        lint::lint(&tree.catalog, &Surroundings { now, missing });
     if let Some(base) = base {
         match tree::commit_tree(repository, &base) {
             Ok(before) => diagnostics.extend(lint::version_bumps(&before.catalog, &tree.catalog)),
@@ -53,13 +76,27 @@ pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Re
         lint::sort(&mut diagnostics);
     }
     if let Some(since) = since {
-        let changed: BTreeSet<RepoPath> =
-            repository.uncommitted_in(&tree.files, &since, &tree.wanted)?.into_iter().collect();
-        let touches = |label: &Label| changed.iter().any(|path| path.as_str() == label.span.file);
+        let changed = repository.uncommitted_in(&tree.files, &since, &tree.wanted)?;
+        let changed: BTreeSet<&str> = changed.iter().map(RepoPath::as_str).collect();
+        let touches = |label: &Label| changed.contains(label.span.file.as_str());
         // What has no place in a file cannot be told from what was there: it stays.
         diagnostics.retain(|found| found.labels.is_empty() || found.labels.iter().any(touches));
     }
-    Ok(Linted { diagnostics, blueprints: tree.catalog.blueprints.len(), policies: tree.catalog.policies.len() })
+    let fixes = fix(&tree, &diagnostics);
+    let Catalog { blueprints, policies, .. } = &tree.catalog;
+    Ok(Linted { diagnostics, blueprints: blueprints.len(), policies: policies.len(), suppressed, fixes })
+}
+
+/// The files with the values that findings say may be written.
+fn fix(tree: &tree::Tree, found: &[Diagnostic]) -> Vec<FixedFile> {
+    let all = lint::fixes(&tree.catalog, found).into_iter();
+    all.filter_map(|(path, values)| {
+        let blob = tree.files.blob(&path)?;
+        let edits: Vec<_> = values.iter().map(|fix| fix.edit.clone()).collect();
+        let bytes = yaml::apply(path.as_str(), &blob.bytes, &edits);
+        Some(FixedFile { path, values, bytes })
+    })
+    .collect()
 }
 
 /// The paths that the workspace names and nothing stands at.

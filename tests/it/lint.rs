@@ -1,8 +1,10 @@
 //! `bpctl lint`: for each code something bad that it finds, where, and a way out; and that the good is silent.
 
+mod fixes;
 mod formats;
 mod rules;
 mod since;
+mod suppressions;
 
 use std::time::{Duration, Instant};
 

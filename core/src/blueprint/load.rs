@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Blueprint, Policy, Workspace};
+use super::{Blueprint, Policy, Suppression, Workspace};
 use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, WorkloadKind};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
@@ -73,6 +73,8 @@ pub struct Catalog {
     pub blueprints: BTreeMap<Name, Arc<Located<Blueprint>>>,
     /// Policies, by name.
     pub policies: BTreeMap<Name, Located<Policy>>,
+    /// What lint shall not show, by name. No decision rests on it.
+    pub suppressions: BTreeMap<Name, Located<Suppression>>,
     /// Objects by the file that declares them.
     pub manifests: BTreeMap<RepoPath, Arc<Vec<Manifest>>>,
     /// Which object stands where: path and position in its list.
@@ -214,6 +216,7 @@ impl Catalog {
             workspace: own.workspace,
             blueprints: BTreeMap::new(),
             policies: BTreeMap::new(),
+            suppressions: BTreeMap::new(),
             manifests: BTreeMap::new(),
             by_object: BTreeMap::new(),
             by_target: BTreeMap::new(),
@@ -246,6 +249,7 @@ impl Catalog {
             let outcome = match document.root.get("kind").and_then(Node::as_str) {
                 Some("Blueprint") => self.add_blueprint(path, document),
                 Some("Policy") => self.add_policy(path, document),
+                Some("Suppression") => self.add_suppression(path, document),
                 other => Err(Box::new(unknown_kind(&document, other))),
             };
             if let Err(diagnostic) = outcome {
@@ -292,6 +296,28 @@ impl Catalog {
             return Err(Box::new(twice("policy", &name, first, &located)));
         }
         self.policies.insert(name, located);
+        Ok(())
+    }
+
+    fn add_suppression(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
+        let value: Suppression = yaml::from_node(&document, &document.root)?;
+        let located = Located { value, path: path.clone(), document };
+        let spec = &located.value.spec;
+        let bad = |message: &str, key: &str, help: &str| {
+            let diagnostic = Diagnostic::error("bad-value", message).label(located.span(&["spec", key]), "here");
+            Err(Box::new(diagnostic.source(located.source()).help(help)))
+        };
+        if spec.path.is_some() == spec.blueprint.is_some() {
+            return bad("a suppression holds in one place", "code", "write either `path: FILE` or `blueprint: NAME`");
+        }
+        if spec.reason.trim().is_empty() {
+            return bad("a suppression has a reason", "reason", "write why it is right to live with the finding");
+        }
+        let name = located.value.metadata.name.clone();
+        if let Some(first) = self.suppressions.get(&name) {
+            return Err(Box::new(twice("suppression", &name, first, &located)));
+        }
+        self.suppressions.insert(name, located);
         Ok(())
     }
 
@@ -397,10 +423,9 @@ fn unknown_kind(document: &Document, kind: Option<&str>) -> Diagnostic {
         Some(kind) => format!("`{kind}` is not a kind that bpctl knows"),
         None => "this document has no `kind`".to_owned(),
     };
-    Diagnostic::error("unknown-kind", message)
-        .label(span, "here")
-        .source(document.source.clone())
-        .help("files under the blueprints folder are `kind: Blueprint` or `kind: Policy`; move manifests elsewhere")
+    Diagnostic::error("unknown-kind", message).label(span, "here").source(document.source.clone()).help(
+        "files under the blueprints folder are `kind: Blueprint`, `Policy` or `Suppression`; move manifests elsewhere",
+    )
 }
 
 fn twice<T>(what: &str, name: &Name, first: &Located<T>, second: &Located<T>) -> Diagnostic {

@@ -9,6 +9,7 @@ mod operation;
 mod pod;
 mod policy;
 mod spec;
+mod suppression;
 mod workspace;
 
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
@@ -21,6 +22,7 @@ pub use spec::{
     AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Notification,
     Performance, Probe, Reliability, ResourceBounds, Resources, RollbackSpec, Scaling, Spec, Target, WorkloadRef,
 };
+pub use suppression::{Suppression, SuppressionKind, SuppressionMetadata, SuppressionSpec};
 pub use workspace::{
     ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals,
     TierName, Verification, Workspace, WorkspaceKind,

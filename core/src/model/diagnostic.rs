@@ -77,6 +77,10 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What to write instead, where that is known.
     pub help: Option<String>,
+    /// What `lint --fix` writes at the principal place: only where it changes no decision.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub fix: Option<String>,
     /// The texts that the labels point into, for excerpts.
     #[serde(skip)]
     #[schemars(skip)]
@@ -92,6 +96,7 @@ impl Diagnostic {
             message: message.into(),
             labels: Vec::new(),
             help: None,
+            fix: None,
             sources: Vec::new(),
         }
     }
@@ -117,6 +122,13 @@ impl Diagnostic {
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds the value that may be written at the principal place without a decision becoming another.
+    #[must_use]
+    pub fn fix(mut self, value: impl Into<String>) -> Self {
+        self.fix = Some(value.into());
         self
     }
 

@@ -5,12 +5,16 @@ mod junit;
 mod markdown;
 mod sarif;
 
-use bpctl_core::model::{Diagnostic, Severity};
+use std::collections::BTreeSet;
+
+use bpctl_core::model::{Diagnostic, Severity, Untrusted};
+use bpctl_core::render::sink;
 use clap::{Args, ValueEnum};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandError, Global, Output, repository};
+use crate::git::Repository;
 use crate::pipeline::lint;
 use crate::runtime::{self, Exit};
 
@@ -26,6 +30,9 @@ pub struct LintArgs {
     /// Check that versions rose as much as what changed since this branch, tag or commit needs
     #[arg(long, value_name = "REF", env = "BPCTL_LINT_BASE")]
     base: Option<String>,
+    /// Write the values whose change makes no decision another, in place, and the versions that `--base` asks for; say what was written
+    #[arg(long, env = "BPCTL_FIX", value_parser = super::flag())]
+    fix: bool,
     /// Exit with 6 when something is at least this bad
     #[arg(long, default_value = "error", env = "BPCTL_FAIL_ON")]
     fail_on: FailOn,
@@ -76,6 +83,8 @@ pub struct LintReport {
     pub blueprints: usize,
     /// Policies that were read.
     pub policies: usize,
+    /// Findings that a suppression hides; `--changed-since` has no say in it.
+    pub suppressed: usize,
     /// Problems.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -83,7 +92,21 @@ pub struct LintReport {
 /// Runs the command.
 pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, CommandError> {
     let options = lint::LintOptions { changed_since: args.changed_since.clone(), base: args.base.clone() };
-    let linted = lint::run(&repository(global)?, &options, runtime::now())?;
+    let repository = repository(global)?;
+    let mut linted = lint::run(&repository, &options, runtime::now())?;
+    if args.fix {
+        // A value that was written may need a version: a second round writes that.
+        let mut refused = BTreeSet::new();
+        for _ in 0..2 {
+            if !write(&repository, &linted.fixes, &mut refused, output)? {
+                break;
+            }
+            linted = lint::run(&repository, &options, runtime::now())?;
+        }
+        for why in refused {
+            output.talk(&why);
+        }
+    }
     let least = match args.fail_on {
         FailOn::Never => None,
         FailOn::Error => Some(Severity::Error),
@@ -94,8 +117,8 @@ pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, Co
     let bad = linted.diagnostics.iter().any(fails);
     match args.output {
         LintFormat::Json => {
-            let lint::Linted { diagnostics, blueprints, policies } = linted;
-            output.json(&LintReport { schema_version: 1, blueprints, policies, diagnostics });
+            let lint::Linted { diagnostics, blueprints, policies, suppressed, .. } = linted;
+            output.json(&LintReport { schema_version: 1, blueprints, policies, suppressed, diagnostics });
         }
         LintFormat::Sarif => output.json(&sarif::render(&linted.diagnostics)),
         LintFormat::Junit => {
@@ -114,6 +137,34 @@ pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, Co
     Ok(if bad { Exit::Found } else { Exit::Fine })
 }
 
+/// Writes fixed files into the work tree, and says each value. Whether any was.
+fn write(
+    repository: &Repository,
+    fixes: &[lint::FixedFile],
+    refused: &mut BTreeSet<String>,
+    output: &Output,
+) -> Result<bool, CommandError> {
+    let mut any = false;
+    for file in fixes {
+        let Some(root) = repository.work_tree() else { continue };
+        let bytes = match &file.bytes {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                refused.insert(format!("not fixed {}: {why}", file.path));
+                continue;
+            }
+        };
+        runtime::write_file(&root.join(file.path.as_str()), bytes)
+            .map_err(|source| CommandError::io(&format!("write {}", file.path), source))?;
+        any = true;
+        for fix in &file.values {
+            let from = sink::terminal(&Untrusted::new(fix.from.as_str()));
+            output.talk(&format!("fixed {}: {from} → {} ({})", fix.span, fix.to, fix.code));
+        }
+    }
+    Ok(any)
+}
+
 /// What was read, and what was found in it, in a line.
 fn summary(linted: &lint::Linted) -> String {
     let found = |severity| linted.diagnostics.iter().filter(|d| d.severity == severity).count();
@@ -129,7 +180,7 @@ fn summary(linted: &lint::Linted) -> String {
         (found(Severity::Info), "hint", "hints"),
     ];
     // Warnings are always said beside errors; hints only where there are any.
-    let said: Vec<String> = match counts {
+    let mut said: Vec<String> = match counts {
         [(0, ..), (0, ..), (0, ..)] => vec!["no problems".into()],
         [(0, ..), (0, ..), hints] => vec!["no problems".into(), plural(hints.0, hints.1, hints.2)],
         all => {
@@ -137,5 +188,8 @@ fn summary(linted: &lint::Linted) -> String {
             shown.map(|(_, (count, one, many))| plural(count, one, many)).collect()
         }
     };
+    if linted.suppressed > 0 {
+        said.push(format!("{} suppressed", linted.suppressed));
+    }
     format!("{read}: {}\n", said.join(", "))
 }

@@ -92,7 +92,7 @@ fn drafts_lint_clean_whatever_the_names() {
     together.extend(derived.drafts.iter().map(|draft| (draft.path.as_str(), draft.text.as_str())));
     let catalog = Catalog::load(&files(&together)).expect("a workspace");
     let found = lint::lint(&catalog, &lint::Surroundings::at("2026-01-31T12:00:00Z".parse().expect("a time")));
-    assert!(found.is_empty(), "{found:#?}");
+    assert!(found.found.is_empty(), "{found:#?}");
     assert_eq!(catalog.blueprints.len(), 3);
 }
 

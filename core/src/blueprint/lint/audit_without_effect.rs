@@ -20,16 +20,21 @@ impl Rule for AuditWithoutEffect {
         let mut found = Vec::new();
         for variant in &look.variants {
             let audit = &variant.blueprint.value.governance.audit;
-            for (key, fine, help) in [
-                ("logging", audit.logging == "all", "write `logging: all`, or leave it out"),
-                ("format", audit.format == "json", "write `format: json`, or leave it out"),
-                ("retention", audit.retention >= Period::from_secs(90 * 86_400), "write 90d or more, or leave it out"),
+            for (key, fine, least, help) in [
+                ("logging", audit.logging == "all", "all", "write `logging: all`, or leave it out"),
+                ("format", audit.format == "json", "json", "write `format: json`, or leave it out"),
+                (
+                    "retention",
+                    audit.retention >= Period::from_secs(90 * 86_400),
+                    "90d",
+                    "write 90d or more, or leave it out",
+                ),
             ] {
                 if !fine {
                     let diagnostic =
                         Diagnostic::warning("audit-without-effect", format!("{key} cannot be less than it is"));
                     let path = ["governance", "audit", key];
-                    found.push(mark(diagnostic, &variant.blueprint, &path, "has no effect").help(help));
+                    found.push(mark(diagnostic, &variant.blueprint, &path, "has no effect").help(help).fix(least));
                 }
             }
         }

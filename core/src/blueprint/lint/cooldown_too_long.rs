@@ -22,6 +22,7 @@ impl Rule for CooldownTooLong {
         let warn = |cooldown: Period| {
             Diagnostic::warning("cooldown-too-long", format!("a cooldown of {cooldown} ends after 31d"))
                 .help("write 31d or less; to hold it for longer make `scale` need approval, or write a freeze")
+                .fix("31d")
         };
         let label = "operations are looked for 31 days back";
         let mut found = Vec::new();

@@ -23,6 +23,7 @@ impl Rule for CooldownTooShort {
             Diagnostic::warning("cooldown-too-short", format!("a cooldown of {cooldown} has no effect"))
                 .label(span, "below the 60s that hold anyway")
                 .help("write 60s or more, or leave it out")
+                .fix("60s")
                 .source(source)
         };
         let mut found = Vec::new();

@@ -23,10 +23,8 @@ impl Rule for LoosenedInVain {
     fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         let problem = |operation, tier: Tier, built_in: Tier| {
-            let list = if built_in == Tier::Forbidden { "forbidden_operations" } else { "requires_approval" };
             let message = format!("{operation} is not {tier}: it {}", stays(built_in));
             Diagnostic::warning("loosened-in-vain", message)
-                .help(format!("write it as {list} (in a policy `{}`), or leave it out", word(built_in)))
         };
         for variant in &look.variants {
             let Some(authority) = &variant.blueprint.value.governance.agent_authority else { continue };
@@ -39,6 +37,9 @@ impl Rule for LoosenedInVain {
                     if built_in > tier {
                         let at = item_span(&variant.blueprint, &["governance", "agent_authority", key], position);
                         let diagnostic = problem(*operation, tier, built_in).label(at, "has no effect");
+                        let list =
+                            if built_in == Tier::Forbidden { "forbidden_operations" } else { "requires_approval" };
+                        let diagnostic = diagnostic.help(format!("move it to {list}, or delete it"));
                         found.push(diagnostic.source(variant.blueprint.source()));
                     }
                 }
@@ -49,7 +50,9 @@ impl Rule for LoosenedInVain {
                 let built_in = default_tier(*operation);
                 if built_in > *tier {
                     let at = key_span(policy, &["operations"], operation.name());
-                    found.push(problem(*operation, *tier, built_in).label(at, "has no effect").source(policy.source()));
+                    let diagnostic =
+                        problem(*operation, *tier, built_in).label(at, "has no effect").source(policy.source());
+                    found.push(diagnostic.help(format!("write `{}`, or delete it", word(built_in))));
                 }
             }
         }

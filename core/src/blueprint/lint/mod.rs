@@ -13,6 +13,7 @@ mod config_missing;
 mod config_range_empty;
 mod cooldown_too_long;
 mod cooldown_too_short;
+mod fix;
 mod freeze_inverted;
 mod freeze_over;
 mod freeze_twice;
@@ -44,6 +45,7 @@ mod secret_in_config;
 mod selector_mismatch;
 mod single_replica_in_prod;
 mod strategy_differs;
+mod suppressed;
 mod target_above_scale_up;
 mod target_missing;
 mod threshold_without_effect;
@@ -54,6 +56,7 @@ mod version_bump;
 mod window_too_short;
 mod zero_minimum;
 
+pub use fix::{Fix, fixes};
 pub use look::{Look, Surroundings, Variant};
 pub use reading::READING;
 pub use version_bump::version_bumps;
@@ -132,8 +135,8 @@ pub const RULES: &[&dyn Rule] = &[
     &unreleased_in_prod::UnreleasedInProd,
 ];
 
-/// What lint reports beside rules and reading: about versions.
-pub const BESIDE: [Page; 1] = [version_bump::PAGE];
+/// What lint reports beside rules and reading: about versions and suppressions.
+pub const BESIDE: [Page; 4] = [version_bump::PAGE, suppressed::PAGES[0], suppressed::PAGES[1], suppressed::PAGES[2]];
 
 /// The page of a code.
 pub fn page(code: &str) -> Option<Page> {
@@ -145,15 +148,25 @@ pub fn pages() -> impl Iterator<Item = Page> {
     RULES.iter().map(|rule| rule.page()).chain(BESIDE).chain(READING)
 }
 
-/// Runs every rule, after what reading found. In the order of files and lines.
-pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Vec<Diagnostic> {
+/// What lint found.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// Problems, in the order of files and lines.
+    pub found: Vec<Diagnostic>,
+    /// How many more are suppressed.
+    pub suppressed: usize,
+}
+
+/// Runs every rule, after what reading found, and takes away what is suppressed.
+pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Findings {
     let look = Look::new(catalog, surroundings);
-    let mut found = catalog.diagnostics.clone();
-    for rule in RULES {
-        found.extend(rule.check(&look));
-    }
+    let mut found: Vec<Diagnostic> = RULES.iter().flat_map(|rule| rule.check(&look)).collect();
+    // Sorted first: what several environments share is one finding.
     sort(&mut found);
-    found
+    let suppressed = suppressed::suppress(&look, &mut found);
+    found.extend(catalog.diagnostics.iter().cloned());
+    sort(&mut found);
+    Findings { found, suppressed }
 }
 
 /// By file, line, code and words; what several environments' variants share is said once.

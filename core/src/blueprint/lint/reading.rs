@@ -66,12 +66,12 @@ pub const READING: [Page; 20] = [
     page(
         "unknown-kind",
         "A document of a kind that bpctl does not know",
-        "Files below the blueprints folder are `kind: Blueprint` or `kind: Policy`. Manifests live elsewhere.",
+        "Files below the blueprints folder are `kind: Blueprint`, `Policy` or `Suppression`. Manifests live elsewhere.",
     ),
     page(
         "duplicate-name",
         "Two files carry one name",
-        "Names of blueprints, and names of policies, are unique in a repository.",
+        "Names of blueprints, of policies, and of suppressions are unique in a repository.",
     ),
     page(
         "target-twice",

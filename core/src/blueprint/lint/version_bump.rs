@@ -3,6 +3,7 @@
 //! Two states of the files are compared, not two texts: comments and layout need no version. The table of what needs what is in
 //! `docs/BLUEPRINT_FORMAT.md`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use semver::{BuildMetadata, Prerelease, Version};
@@ -48,7 +49,7 @@ impl Bump {
 struct Need {
     bump: Bump,
     path: Vec<String>,
-    what: &'static str,
+    what: Cow<'static, str>,
 }
 
 /// Every blueprint and policy that both states have, changed, with a version that did not rise enough.
@@ -75,7 +76,11 @@ fn check<T>(from: &Version, to: &Version, new: &Located<T>, needs: impl Fn() -> 
     if to < from {
         let diagnostic = Diagnostic::error(PAGE.code, format!("the version fell from {from} to {to}"));
         let least = needs().iter().map(|need| need.bump).max().map_or_else(|| from.clone(), |bump| next(from, bump));
-        return Some(mark(diagnostic, new, &path, "below what it was").help(format!("write version: {least}")));
+        return Some(
+            mark(diagnostic, new, &path, "below what it was")
+                .help(format!("write version: {least}"))
+                .fix(least.to_string()),
+        );
     }
     let needs = needs();
     // Of several that need as much the first is named.
@@ -89,7 +94,7 @@ fn check<T>(from: &Version, to: &Version, new: &Located<T>, needs: impl Fn() -> 
     let diagnostic = Diagnostic::error(PAGE.code, message);
     let diagnostic = mark(diagnostic, new, &path, format!("{from} before; a {} step is needed", most.bump.name()));
     let diagnostic = mark(diagnostic, new, &keys, "what changed");
-    Some(diagnostic.help(format!("write version: {least}")))
+    Some(diagnostic.help(format!("write version: {least}")).fix(least.to_string()))
 }
 
 /// The least version after this one. Before 1.0.0 what breaks needs a minor step, and the rest a patch.
@@ -130,14 +135,16 @@ fn blueprint_needs(before: &Catalog, after: &Catalog, old: &Located<Blueprint>, 
             let value = there.as_ref().map_or(&blueprint.value, |located| &located.value);
             Operation::ALL.iter().map(|operation| tier(value, *operation)).collect()
         };
-        if tiers(before, old) != tiers(after, new) {
+        let (was, is) = (tiers(before, old), tiers(after, new));
+        let changed = Operation::ALL.iter().zip(was.iter().zip(&is)).find(|(_, (was, is))| was != is);
+        if let Some((operation, (was, is))) = changed {
             let path: Vec<&str> = match environment {
                 Some(environment) if new.value.environments.contains_key(environment) => {
                     vec!["environments", environment.as_str(), "governance"]
                 }
                 _ => vec!["governance", "agent_authority"],
             };
-            needs.push(need(Bump::Major, &path, "gives an operation another tier"));
+            needs.push(need(Bump::Major, &path, format!("turns {operation} from `{was}` to `{is}`")));
             break;
         }
     }
@@ -205,8 +212,8 @@ fn widened(before: &PolicyMatch, after: &PolicyMatch) -> bool {
         && all(&before.blueprints, &after.blueprints)
 }
 
-fn need(bump: Bump, path: &[&str], what: &'static str) -> Need {
-    Need { bump, path: path.iter().map(|key| (*key).to_owned()).collect(), what }
+fn need(bump: Bump, path: &[&str], what: impl Into<Cow<'static, str>>) -> Need {
+    Need { bump, path: path.iter().map(|key| (*key).to_owned()).collect(), what: what.into() }
 }
 
 fn metadata(old: &Document, new: &Document, owner: Bump, needs: &mut Vec<Need>) {
@@ -221,7 +228,7 @@ fn metadata(old: &Document, new: &Document, owner: Bump, needs: &mut Vec<Need>) 
 
 /// A key or item that is gone breaks, one that came adds, another value is a value.
 fn compare(old: &Json, new: &Json, path: &mut Vec<String>, needs: &mut Vec<Need>) {
-    let report = |bump, path: &[String], what| Need { bump, path: path.to_vec(), what };
+    let report = |bump, path: &[String], what: &'static str| Need { bump, path: path.to_vec(), what: what.into() };
     match (old, new) {
         _ if old == new => {}
         (Json::Null, _) => needs.push(report(Bump::Minor, path, "is new")),
