@@ -15,6 +15,7 @@ mod output;
 mod plan;
 pub mod schema;
 mod snapshot;
+mod stage;
 mod tour;
 mod verify;
 
@@ -103,6 +104,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Record a cluster into a folder that plans can be made from
     Snapshot(snapshot::SnapshotArgs),
+    /// Run one stage alone: JSON in, JSON out
+    Stage(stage::StageArgs),
     /// List the actions that bpctl knows
     Actions(actions::ActionsArgs),
     /// Explain a lint code or a governance rule
@@ -149,6 +152,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Verify(args) => block_on(verify::run(&global, &args, output)),
         Command::Audit(args) => block_on(audit::run(&global, &args, output)),
         Command::Snapshot(args) => block_on(snapshot::run(&global, &args, output)),
+        Command::Stage(args) => block_on(stage::run(&global, &args, output)),
         Command::Actions(args) => Ok(actions::run(&args, output)),
         Command::Explain(args) => explain::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),

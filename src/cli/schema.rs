@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use bpctl_core::blueprint::{Blueprint, Policy, Suppression, Workspace};
 use bpctl_core::govern::PullJudgement;
 use bpctl_core::ledger::Entry;
+use bpctl_core::observe::Observation;
 use bpctl_core::plan::Plan;
 use clap::Args;
 use schemars::generate::SchemaSettings;
 
 use super::{CommandError, Output, apply, audit, lint};
+use crate::pipeline::stage;
 use crate::runtime::{self, Exit};
 
 /// Arguments of `schema`.
@@ -37,6 +39,9 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("suppression", text::<Suppression>("suppression")),
         ("workspace", text::<Workspace>("workspace")),
         ("plan", text::<Plan>("plan")),
+        ("catalog", text::<stage::Parsed>("catalog")),
+        ("observation", text::<Observation>("observation")),
+        ("decisions", text::<stage::Decided>("decisions")),
         ("lint", text::<lint::LintReport>("lint")),
         ("judgement", text::<PullJudgement>("judgement")),
         ("apply", text::<apply::ApplyOutput>("apply")),

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod pulls;
 mod session;
 pub mod snapshot;
+pub mod stage;
 mod tree;
 pub mod verify;
 

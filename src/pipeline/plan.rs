@@ -45,7 +45,7 @@ pub fn place<'c>(catalog: &'c Catalog, environment: &Name) -> Result<&'c Environ
     base_place(&catalog.workspace.value, environment)
 }
 
-fn base_place<'w>(workspace: &'w Workspace, environment: &Name) -> Result<&'w Environment, PipelineError> {
+pub(super) fn base_place<'w>(workspace: &'w Workspace, environment: &Name) -> Result<&'w Environment, PipelineError> {
     workspace.environments.get(environment).ok_or_else(|| {
         PipelineError::told(
             format!("the base branch's bpctl.yaml has no environment {environment}"),

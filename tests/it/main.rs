@@ -21,5 +21,6 @@ mod kill;
 mod layers;
 mod lint;
 mod local;
+mod stage;
 mod story;
 mod support;

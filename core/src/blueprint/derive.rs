@@ -235,7 +235,7 @@ impl Found {
 
     fn resources(&self) -> String {
         let mut lines = String::new();
-        for (resource, show) in [("cpu", cpu as fn(i128) -> Option<String>), ("memory", memory)] {
+        for (resource, show, share) in [("cpu", cpu as fn(i128) -> Option<String>, 70), ("memory", memory, 80)] {
             let Some(request) = self.sum("requests", resource) else { continue };
             let limit = self.sum("limits", resource);
             let (Some(minimum), Some(maximum)) = (show(request / 2), show(limit.unwrap_or(request * 2))) else {
@@ -243,7 +243,8 @@ impl Found {
             };
             let most = if limit.is_some() { "the limit" } else { "twice the request" };
             lines.push_str(&format!(
-                "    {resource}: {{minimum: {minimum}, maximum: {maximum}}} # guessed: half of the request, {most}\n"
+                "    {resource}: {{minimum: {minimum}, maximum: {maximum}, target_utilization: {share}%}} # guessed: half of the \
+                 request, {most}\n"
             ));
         }
         if lines.is_empty() { lines } else { format!("  resources:\n{lines}") }

@@ -40,7 +40,8 @@ pub struct DetectInput<'a> {
 }
 
 /// What a detector found.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Detected {
     /// Findings, each with the action that answers it.
     pub findings: Vec<(Finding, Option<Action>)>,

@@ -65,8 +65,8 @@ spec:
     namespace: default # guessed: the manifest names none
     source: deploy/web.yaml
   resources:
-    cpu: {minimum: 300m, maximum: 1200m} # guessed: half of the request, twice the request
-    memory: {minimum: 160Mi, maximum: 576Mi} # guessed: half of the request, the limit
+    cpu: {minimum: 300m, maximum: 1200m, target_utilization: 70%} # guessed: half of the request, twice the request
+    memory: {minimum: 160Mi, maximum: 576Mi, target_utilization: 80%} # guessed: half of the request, the limit
   scaling:
     min_replicas: 2 # as the manifest declares
     max_replicas: 4 # guessed: twice as many

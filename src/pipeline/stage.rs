@@ -1,0 +1,110 @@
+//! Each stage alone (B4): what the pipeline hands from one to the next, as JSON. All of them only read.
+
+use std::collections::BTreeMap;
+
+use bpctl_core::blueprint::{Blueprint, Catalog, Policy, Workspace};
+use bpctl_core::model::{Name, Proposed};
+use bpctl_core::observe::Observation;
+use bpctl_core::plan::{Decision, Plan, PlanInput, decide_all, govern};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{PipelineError, Session, connect_cluster, observe, plan, tree};
+use crate::git::Repository;
+
+/// What the parsing stage gives: the work tree's own files, typed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Parsed {
+    /// Always 1; grows by adding.
+    pub schema_version: u32,
+    /// The environment whose overrides are laid over; left out: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Name>,
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Blueprints, by name.
+    pub blueprints: BTreeMap<Name, Blueprint>,
+    /// Policies, by name.
+    pub policies: BTreeMap<Name, Policy>,
+}
+
+/// What the deciding stage gives and the judging one takes.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Decided {
+    /// Always 1; grows by adding.
+    pub schema_version: u32,
+    /// The facts, as they were taken.
+    pub observation: Observation,
+    /// Each blueprint's findings and actions, and what was not proposed.
+    pub decisions: Vec<Decision>,
+}
+
+/// Parses the work tree.
+pub fn parse(repository: &Repository, named: Option<&str>) -> Result<Parsed, PipelineError> {
+    let catalog = tree::work_tree(repository)?.catalog;
+    plan::whole(&catalog)?;
+    let workspace = catalog.workspace.value.clone();
+    let environment = match named {
+        Some(_) => Some(plan::choose_environment(&workspace, named)?),
+        None => None,
+    };
+    let effective = |name: &Name| match &environment {
+        Some(environment) => catalog.blueprint(name, environment).map(|blueprint| blueprint.value.clone()),
+        None => catalog.blueprints.get(name).map(|blueprint| blueprint.value.clone()),
+    };
+    let blueprints = catalog.blueprints.keys().filter_map(|name| Some((name.clone(), effective(name)?))).collect();
+    let policies = catalog.policies.iter().map(|(name, policy)| (name.clone(), policy.value.clone())).collect();
+    Ok(Parsed { schema_version: 1, environment, workspace, blueprints, policies })
+}
+
+/// Looks at an environment.
+pub async fn look(session: &Session, named: Option<&str>) -> Result<Observation, PipelineError> {
+    let catalog = tree::work_tree(&session.repository)?.catalog;
+    plan::whole(&catalog)?;
+    let environment = plan::choose_environment(&catalog.workspace.value, named)?;
+    let forge = session.forge.reading();
+    let base = tree::workspace_on_base(&session.repository, &forge.base_tip().await?)?;
+    let place = plan::base_place(base.get(), &environment)?;
+    let cluster = connect_cluster(place, session.repository.work_tree()).await?;
+    Ok(observe(&environment, place, &[&catalog], &cluster, forge).await?.observation)
+}
+
+/// Decides what should be done in the work tree's state, on these facts.
+pub fn decide(repository: &Repository, observation: Observation) -> Result<Decided, PipelineError> {
+    known("an observation", observation.schema_version)?;
+    let catalog = tree::work_tree(repository)?.catalog;
+    plan::whole(&catalog)?;
+    environment_of(&catalog, &observation)?;
+    let decisions = decide_all(&catalog, &observation.environment, &observation, None);
+    Ok(Decided { schema_version: 1, observation, decisions })
+}
+
+/// Judges decisions by the rules of the base branch, whoever made them.
+pub async fn judge(session: &Session, decided: Decided) -> Result<Plan, PipelineError> {
+    known("decisions", decided.schema_version)?;
+    known("an observation", decided.observation.schema_version)?;
+    let half = tree::half_read(&session.repository)?;
+    let (tree, desired): (_, Proposed<Catalog>) = tree::desired_tree(&session.repository, half)?;
+    plan::whole(&tree.catalog)?;
+    environment_of(&tree.catalog, &decided.observation)?;
+    let tip = session.forge.reading().base_tip().await?;
+    let rules = tree::rules_beside(&session.repository, &tip, &tree, desired.commit())?;
+    plan::whole(rules.get())?;
+    let observation = &decided.observation;
+    let input = PlanInput { rules: &rules, desired: &desired, environment: &observation.environment, observation };
+    Ok(govern(&input, decided.decisions, None))
+}
+
+fn known(what: &str, version: u32) -> Result<(), PipelineError> {
+    if version == 1 {
+        return Ok(());
+    }
+    let told = format!("{what} of schemaVersion {version} is not known to this bpctl, which reads 1");
+    Err(PipelineError::told(told, "use the bpctl that wrote it, or a newer one"))
+}
+
+fn environment_of(catalog: &Catalog, observation: &Observation) -> Result<(), PipelineError> {
+    plan::choose_environment(&catalog.workspace.value, Some(observation.environment.as_str())).map(drop)
+}
