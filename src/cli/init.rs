@@ -1,7 +1,7 @@
 //! `bpctl init`.
 
 use bpctl_core::blueprint::TierName;
-use bpctl_core::model::{Name, RepoPath};
+use bpctl_core::model::{Name, RepoPath, Untrusted};
 use bpctl_core::render::sink;
 use clap::{Args, ValueEnum};
 
@@ -15,7 +15,7 @@ pub struct InitArgs {
     /// Look for manifests below these folders only, seen from the repository's root
     paths: Vec<RepoPath>,
     /// Who answers for workloads whose labels do not say (labels team, owner, app.kubernetes.io/part-of)
-    #[arg(long, value_name = "TEAM", env = "BPCTL_OWNER")]
+    #[arg(long, value_name = "TEAM", env = "BPCTL_OWNER", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     owner: Option<String>,
     /// The namespace of manifests that name none
     #[arg(short, long, default_value = "default", env = "BPCTL_NAMESPACE")]
@@ -60,7 +60,9 @@ pub fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Exit, Co
     let blueprints = initial.files.iter().filter(|file| file.text.contains("\nkind: Blueprint\n")).count();
     if blueprints == 0 && initial.governed == 0 {
         let hint = match initial.left_out.first() {
-            Some(left) => format!("{} was left out: {}", left.path, left.because),
+            Some(left) => {
+                format!("{} was left out: {}", left.path, sink::terminal(&Untrusted::new(&left.because)))
+            }
             None => "run it in the repository that holds the manifests, or name a folder".to_owned(),
         };
         let missing = "couldn't find a Deployment, StatefulSet or DaemonSet in plain YAML";
@@ -69,20 +71,23 @@ pub fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Exit, Co
     if !args.dry_run {
         initial.write(&repository)?;
     }
+    // Names come from manifests: none of them starts a line of its own (T11).
+    let shown = |text: &str| sink::terminal(&Untrusted::new(text));
     let mut text = String::new();
     let width = initial.files.iter().map(|file| file.path.as_str().len()).max().unwrap_or_default();
     for file in &initial.files {
         if args.dry_run {
             text.push_str(&format!("# {}\n{}\n", file.path, file.text));
         } else {
-            text.push_str(&format!("wrote {:<width$}  {}\n", file.path.as_str(), file.about));
+            text.push_str(&format!("wrote {:<width$}  {}\n", file.path.as_str(), shown(&file.about)));
         }
     }
     for left in &initial.left_out {
-        text.push_str(&format!("left out {}: {}\n", left.path, left.because));
+        text.push_str(&format!("left out {}: {}\n", left.path, shown(&left.because)));
     }
     if initial.governed > 0 {
-        text.push_str(&format!("{} workloads have a blueprint already\n", initial.governed));
+        let (verb, plural) = if initial.governed == 1 { ("has", "") } else { ("have", "s") };
+        text.push_str(&format!("{} workload{plural} {verb} a blueprint already\n", initial.governed));
     }
     output.data(sink::page(&text).trim_end());
     if !args.dry_run && !initial.files.is_empty() {

@@ -91,12 +91,25 @@ pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial
         Err(PipelineError::Input(diagnostic)) if diagnostic.code == "workspace-missing" => None,
         Err(error) => return Err(error),
     };
-    let mut files = repository.read_work_tree(&repository.manifest_paths()?)?;
+    let files = repository.read_work_tree(&repository.manifest_paths()?)?;
     let folder = match &known {
         Some(catalog) => catalog.workspace.value.blueprints.clone(),
         None => blueprints_folder()?,
     };
-    let governed: Vec<(ObjectRef, RepoPath)> = known.iter().flat_map(targets).collect();
+    let first = NewFile {
+        path: repo_path(WORKSPACE_FILE)?,
+        text: workspace(options),
+        about: format!("environment {}", options.environment),
+    };
+    let governed: Vec<(ObjectRef, RepoPath)> = match &known {
+        Some(catalog) => targets(catalog),
+        // Blueprints may be there without a workspace.
+        None => {
+            let catalog = with(&files, std::slice::from_ref(&first))?;
+            super::plan::whole(&catalog)?;
+            targets(&catalog)
+        }
+    };
     let derive_options =
         DeriveOptions { owner: options.owner.clone(), namespace: options.namespace.clone(), folder: folder.clone() };
     let mut derived = derive(&files, &governed, &derive_options);
@@ -108,8 +121,7 @@ pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial
     let Derived { drafts, left_out, governed } = derived;
     let mut new: Vec<NewFile> = Vec::new();
     if known.is_none() {
-        let path = repo_path(WORKSPACE_FILE)?;
-        new.push(NewFile { path, text: workspace(options), about: format!("environment {}", options.environment) });
+        new.push(first);
     }
     let policy =
         folder.join("policies/base.yaml").map_err(|error| PipelineError::told(error.to_string(), "this is a bug"))?;
@@ -121,23 +133,28 @@ pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial
         text: draft.text,
         about: format!("{} in {}, from {}", draft.workload, draft.workload.namespace, draft.manifest),
     }));
-    check(&mut files, &new)?;
+    check(&files, &new)?;
     Ok(Initial { files: new, left_out, governed })
 }
 
 /// Reads the files as if they were written: what does not lint is never written.
-fn check(files: &mut Files, new: &[NewFile]) -> Result<(), PipelineError> {
-    for file in new {
-        let bytes = file.text.as_bytes();
-        let blob = Blob { id: Digest::of_bytes(bytes).to_string(), bytes: bytes.into() };
-        files.0.insert(file.path.clone(), File::Blob(blob));
-    }
-    let catalog = Catalog::load(files)?;
+fn check(files: &Files, new: &[NewFile]) -> Result<(), PipelineError> {
+    let catalog = with(files, new)?;
     let mine = |file: &str| new.iter().any(|new| new.path.as_str() == file);
     let found = lint::lint(&catalog, &lint::Surroundings::at(runtime::now())).found.into_iter().find(|diagnostic| {
         diagnostic.severity == Severity::Error && diagnostic.labels.iter().any(|label| mine(&label.span.file))
     });
     found.map_or(Ok(()), |diagnostic| Err(PipelineError::Input(Box::new(diagnostic))))
+}
+
+fn with(files: &Files, new: &[NewFile]) -> Result<Catalog, PipelineError> {
+    let mut files = files.clone();
+    for file in new {
+        let bytes = file.text.as_bytes();
+        let blob = Blob { id: Digest::of_bytes(bytes).to_string(), bytes: bytes.into() };
+        files.0.insert(file.path.clone(), File::Blob(blob));
+    }
+    Ok(Catalog::load(&files)?)
 }
 
 fn targets(catalog: &Catalog) -> Vec<(ObjectRef, RepoPath)> {

@@ -49,6 +49,14 @@ fn a_new_workload_gets_a_blueprint_beside_those_that_people_wrote() {
     assert!(!ran.stdout.contains("bpctl.yaml "), "{}", ran.stdout);
     assert_eq!(repo.read("bpctl.yaml"), own);
     repo.run(&["lint"]).exits(0);
+
+    // Without the workspace the blueprints still govern what they govern.
+    std::fs::remove_file(repo.path().join("bpctl.yaml")).expect("removed");
+    let ran = repo.run(&["init"]).exits(0);
+    assert!(ran.stdout.starts_with("wrote bpctl.yaml "), "{}", ran.stdout);
+    assert!(ran.stdout.contains("2 workloads have a blueprint already\n"), "{}", ran.stdout);
+    let nobody = repo.run(&["init", "--owner", ""]).exits(2);
+    assert!(nobody.stderr.contains("--owner"), "{}", nobody.stderr);
 }
 
 #[test]
@@ -85,4 +93,19 @@ fn where_there_is_nothing_to_govern_init_says_why() {
     repo.write("blueprints/web/blueprint.yaml", "kind: Blueprint\n");
     let ran = repo.run(&["init"]).exits(1);
     assert!(ran.stderr.contains("blueprints/web/blueprint.yaml"), "{}", ran.stderr);
+}
+
+/// T11. Would miss: a manifest whose name begins a line that a CI runner obeys.
+#[test]
+fn t11_no_name_of_a_manifest_starts_a_line_of_the_output() {
+    let hostile = DEPLOYMENT.replace("{name: web}", "{name: \"a\\n::stop-commands::t\"}");
+    let huge =
+        DEPLOYMENT.replace("image: web}", "image: web, resources: {requests: {cpu: \"1e29\", memory: 9999999999Ei}}}");
+    let repo = repository(&[("a.yaml", &hostile), ("b.yaml", DEPLOYMENT), ("c.yaml", &huge.replace("web", "big"))]);
+    for arguments in [&["init", "--dry-run"][..], &["init"], &["lint"]] {
+        let ran = repo.run(arguments).exits(0);
+        for line in ran.stdout.lines().chain(ran.stderr.lines()) {
+            assert!(!line.starts_with("::"), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        }
+    }
 }

@@ -107,6 +107,7 @@ pub fn derive(files: &Files, governed: &[(ObjectRef, RepoPath)], options: &Deriv
         }
     }
     let mut targets: BTreeMap<ObjectRef, RepoPath> = BTreeMap::new();
+    let mut known: BTreeSet<ObjectRef> = BTreeSet::new();
     let mut names = BTreeSet::new();
     for workload in found {
         // A manifest without a namespace is of the namespace that its blueprint says.
@@ -114,7 +115,7 @@ pub fn derive(files: &Files, governed: &[(ObjectRef, RepoPath)], options: &Deriv
         if governed.iter().any(|(object, source)| {
             *object == workload.object || (object.is_declared_by(&declared) && workload.path.is_within(source))
         }) {
-            derived.governed += 1;
+            known.insert(declared);
             continue;
         }
         if let Some(first) = targets.get(&workload.object) {
@@ -132,6 +133,7 @@ pub fn derive(files: &Files, governed: &[(ObjectRef, RepoPath)], options: &Deriv
         let text = workload.text(&name, autoscalers.contains(&(workload.kind, workload.object.name.clone())), options);
         derived.drafts.push(Draft { name, path, text, workload: workload.object, manifest: workload.path });
     }
+    derived.governed = known.len();
     derived.drafts.sort_by(|a, b| a.name.cmp(&b.name));
     derived.left_out.sort();
     derived.left_out.dedup();

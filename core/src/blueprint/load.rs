@@ -90,7 +90,9 @@ pub fn load_workspace(files: &Files) -> Result<Located<Workspace>, Box<Diagnosti
     let missing = || {
         Box::new(
             Diagnostic::error("workspace-missing", format!("there is no {WORKSPACE_FILE} at the repository's root"))
-                .help("write one, or go to the repository that has it; `bpctl tour` shows a whole example"),
+                .help(
+                    "`bpctl init` writes one; or go to the repository that has it. `bpctl tour` shows a whole example",
+                ),
         )
     };
     let path = RepoPath::new(WORKSPACE_FILE).map_err(|_| missing())?;
@@ -146,7 +148,10 @@ impl OwnFiles {
     /// Parses the workspace and everything in the blueprints' folder.
     pub fn read(files: &Files) -> Result<Self, Box<Diagnostic>> {
         let workspace = load_workspace(files)?;
-        let own = files.below(&workspace.value.blueprints).filter(|(path, _)| is_yaml(path));
+        // A refused entry without an ending may be anything, and a rule must not vanish: the folder itself stands here for names that
+        // are refused in it.
+        let unread = |path: &RepoPath, file: &File| matches!(file, File::Refused(_)) && !path.file_name().contains('.');
+        let own = files.below(&workspace.value.blueprints).filter(|(path, file)| is_yaml(path) || unread(path, file));
         let documents = parse_all(&own.collect::<Vec<_>>(), Kind::Own);
         Ok(Self { workspace, documents })
     }
@@ -200,7 +205,9 @@ fn parse_all(files: &[(&RepoPath, &File)], kind: Kind) -> Vec<(RepoPath, Parsed)
 
 /// Whether a file's name says YAML.
 pub fn is_yaml(path: &RepoPath) -> bool {
-    std::path::Path::new(path.as_str()).extension().is_some_and(|e| e == "yaml" || e == "yml")
+    std::path::Path::new(path.as_str())
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"))
 }
 
 impl Catalog {

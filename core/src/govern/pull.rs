@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::permit::{ApplyPermit, MergePermit};
-use super::{ReviewJudgement, Subject, Verdict, count_reviews, judge};
+use super::{ReviewJudgement, Subject, Touch, Verdict, count_reviews, judge};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
 use crate::execute::ApplyObject;
@@ -216,6 +216,20 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
     if set.governed.iter().any(|governed| !matches!(governed.change, Change::Field(_))) {
         block("not-only-fields", "it changes more than single fields: that is for a person to merge".into());
+    }
+    // The steps that a request has made are counted by their branches, so a step under another name would not be counted.
+    let misnamed = set.governed.iter().find(|governed| {
+        let subject = Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
+        let own = format!("/{}/resize", governed.blueprint);
+        matches!(subject.touch, Touch::Requests(_))
+            && !pull.head_branch.as_deref().is_some_and(|branch| branch.ends_with(&own))
+    });
+    if let Some(governed) = misnamed {
+        let because = format!(
+            "it changes requests of {} and is no resize of it: that is for a person to merge",
+            governed.blueprint
+        );
+        block("not-a-resize", because);
     }
     if set.governed.is_empty() {
         block("no-changes", "it changes nothing that a blueprint governs".into());

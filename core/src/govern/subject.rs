@@ -74,6 +74,14 @@ pub struct OperationInput<'a> {
 }
 
 impl Subject {
+    /// The limit that an action raises together with its value: a change of a rule, whatever base's own limit is.
+    pub fn of_limit(action: &Action) -> Option<Self> {
+        let Action::Scale(scale) = action else { return None };
+        scale.limit.as_ref()?;
+        let (blueprint, object) = (action.blueprint().clone(), action.workload().clone());
+        Some(Self { blueprint, object, touch: Touch::ReplicaBound })
+    }
+
     /// What an action does.
     pub fn of_action(action: &Action) -> Self {
         let touch = match action {
@@ -82,7 +90,8 @@ impl Subject {
                 let request = |change: &crate::action::RequestChange| RequestTouch {
                     container: change.container.clone(),
                     resource: change.resource,
-                    from: Some(change.from.clone()),
+                    // With a maximum that is raised it is a change of a rule, and no step.
+                    from: Some(change.from.clone()).filter(|_| change.maximum.is_none()),
                     to: Some(change.to.clone()),
                 };
                 Touch::Requests(resize.requests.iter().map(request).collect())

@@ -75,6 +75,9 @@ impl std::str::FromStr for Quantity {
     }
 }
 
+/// 2⁶³, in billionths.
+const MOST: i128 = (1 << 63) * NANO;
+
 fn parse(text: &str) -> Option<i128> {
     let (negative, rest) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
@@ -120,6 +123,10 @@ fn parse(text: &str) -> Option<i128> {
     }
     let scaled = digits.checked_mul(multiplier)?;
     let nanos = scaled / divisor + i128::from(scaled % divisor != 0);
+    // Kubernetes knows none beyond; and so sums and products of many stay within range.
+    if nanos > MOST {
+        return None;
+    }
     Some(if negative { -nanos } else { nanos })
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
-use crate::blueprint::{Catalog, Delivery, TierName};
+use crate::blueprint::{Catalog, Delivery, Tier, TierName};
 use crate::decide::{Detected, LOGIC, WhyNot, decide};
 use crate::govern::{Subject, judge};
 use crate::model::{Digest, Name, Proposed, Trusted};
@@ -104,7 +104,13 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
         let Some(action) = action else { continue };
         match action.lower(catalog) {
             Ok(effects) => {
-                let verdict = judge(input.rules, input.environment, &Subject::of_action(&action), &facts);
+                let judged = |subject| judge(input.rules, input.environment, &subject, &facts);
+                let verdict = judged(Subject::of_action(&action));
+                // Within base's limit, and yet the proposal's own is raised: that is judged too.
+                let verdict = match Subject::of_limit(&action).filter(|_| verdict.tier == Tier::Allowed) {
+                    Some(limit) => judged(limit),
+                    None => verdict,
+                };
                 items.push(PlanItem { id: action.id(), finding, action, verdict, effects });
             }
             Err(because) => not_proposed.push(WhyNot { what: action.name().into(), because }),

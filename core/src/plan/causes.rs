@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlanItem};
 use crate::action::{Action, RevertedField};
+use crate::blueprint::Tier;
 use crate::model::{Digest, FieldPath, Name};
 
 /// A plan's actions, told apart by where they come from.
@@ -17,8 +18,12 @@ pub struct Causes {
     pub base: String,
     /// Each action of the plan, by its id.
     pub items: BTreeMap<Digest, Cause>,
-    /// What would be to do at the base and is not any more.
+    /// What would be to do at the base and is done with the change.
     pub settled: Vec<Settled>,
+    /// What would be to do at the base and is not planned any more without being settled: its blueprint is gone, something of it is
+    /// not seen, or the change makes something forbidden of it.
+    #[serde(default)]
+    pub lost: Vec<Settled>,
 }
 
 /// Where an action comes from.
@@ -68,9 +73,16 @@ impl Causes {
                 items.insert(item.id.clone(), cause(item, twin));
             }
         }
-        let settled =
-            stood.into_iter().map(|((name, _), item)| Settled { blueprint: name.clone(), item: item.clone() });
-        Self { base: base.into(), items, settled: settled.collect() }
+        let settles = |name: &Name| {
+            let part = plan.blueprints.iter().find(|part| part.name == *name);
+            let known = part.filter(|part| part.unknown.is_empty());
+            known.is_some_and(|part| part.items.iter().all(|item| item.verdict.tier != Tier::Forbidden))
+        };
+        let (settled, lost) = stood
+            .into_iter()
+            .map(|((name, _), item)| Settled { blueprint: name.clone(), item: item.clone() })
+            .partition(|gone| settles(&gone.blueprint));
+        Self { base: base.into(), items, settled, lost }
     }
 
     /// Where an action comes from.

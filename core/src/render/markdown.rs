@@ -44,8 +44,12 @@ pub fn plan(plan: &Plan) -> String {
         let counts = causes.counts();
         let _ = writeln!(
             out,
-            "This change causes **{}** · {} stood before it · {} settled by it\n",
-            counts.change, counts.before, counts.settled
+            "This change causes **{}** · {} stood before it · {} settled by it · {} not planned any more and not settled\n\n\
+             These are deliveries and proposals; whether the change itself may be merged is judged on its pull request.\n",
+            counts.change,
+            counts.before,
+            counts.settled,
+            causes.lost.len()
         );
     }
     if plan.items().next().is_some() {

@@ -186,11 +186,16 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
 
 /// What the change settles: it would be to do without it.
 fn settled(out: &mut String, plan: &Plan) {
-    let settled = plan.causes.as_ref().map_or(&[] as &[Settled], |causes| &causes.settled);
+    let Some(causes) = &plan.causes else { return };
+    gone(out, "settled by this change", &causes.settled);
+    gone(out, "not planned any more, and not settled: not seen, not governed, or forbidden now", &causes.lost);
+}
+
+fn gone(out: &mut String, title: &str, settled: &[Settled]) {
     if settled.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\nsettled by this change");
+    let _ = writeln!(out, "\n{title}");
     for Settled { blueprint, item } in settled.iter().take(MOST) {
         let _ = writeln!(out, "  {blueprint}  {} {}", item.action.name(), change(item));
     }
@@ -211,6 +216,7 @@ fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
     let _ = writeln!(out);
     if let Some(causes) = &plan.causes {
         let _ = writeln!(out, "{}", words::causes(causes));
+        let _ = writeln!(out, "whether the change itself may be merged is judged on its pull request: bpctl judge");
     }
     if told.is_empty() {
         let caveat = match &plan.scope {

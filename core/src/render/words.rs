@@ -60,7 +60,7 @@ fn measured(request: &MeasuredRequest) -> String {
     if *target_utilization == Percent::whole(100) && used == target {
         return format!("{resource} {used} used, {off} off{rest}");
     }
-    format!("{resource} {used} used, which at {target_utilization} asks for {target}, {off} off{rest}")
+    format!("{resource} {used} used; at {target_utilization}, within its bounds, {target} is right, {off} off{rest}")
 }
 
 /// `replicas 1 → 0`, where that is the one field. Numbers need no sink.
@@ -157,7 +157,10 @@ pub fn causes(causes: &Causes) -> String {
     let counts = causes.counts();
     let short = causes.base.get(..7).unwrap_or(&causes.base);
     format!(
-        "against {short}: this change causes {} · {} stood before it · {} settled by it",
-        counts.change, counts.before, counts.settled
+        "against {short}: this change causes {} · {} stood before it · {} settled by it{}",
+        counts.change,
+        counts.before,
+        counts.settled,
+        if causes.lost.is_empty() { String::new() } else { format!(" · {} not planned any more", causes.lost.len()) }
     )
 }

@@ -86,3 +86,46 @@ fn a_part_is_planned_as_it_would_be_among_all_and_says_that_it_is_a_part() {
         assert!(refused.stderr.contains("there is no branch, tag or commit"), "T22 {name}: {}", refused.stderr);
     }
 }
+
+/// How a workload is hidden, and what does it.
+type Hidden<'a> = (&'a str, &'a dyn Fn(&Repo));
+
+/// Would miss: a plan that calls a workload settled which it does not see any more.
+#[test]
+fn what_a_change_hides_is_not_settled() {
+    let hide: [Hidden<'_>; 3] = [
+        ("the manifest is gone", &|repo| {
+            std::fs::remove_file(repo.path().join("deploy/backend.yaml")).expect("removed")
+        }),
+        ("nobody governs it", &|repo| {
+            std::fs::remove_dir_all(repo.path().join("blueprints/backend")).expect("removed");
+        }),
+        ("it is made forbidden", &|repo| {
+            let manifest = repo.read("deploy/backend.yaml");
+            repo.write("deploy/backend.yaml", &manifest.replace("replicas: 3", "replicas: 0"));
+        }),
+    ];
+    for (how, change) in hide {
+        let repo = Repo::shop();
+        change(&repo);
+        let plan = repo.run(&["plan", "--env", "staging", "--base", "main", "-o", "json"]).exits(0).json();
+        assert_eq!(plan["causes"]["settled"], json!([]), "{how}");
+        let lost = plan["causes"]["lost"].as_array().expect("lost");
+        assert!(lost.iter().any(|lost| lost["blueprint"] == "backend"), "{how}: {lost:#?}");
+        let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(0).stdout;
+        assert!(text.contains("not planned any more, and not settled"), "{how}: {text}");
+    }
+}
+
+/// Would miss: a verdict by base's limit on an action that also raises the proposal's own.
+#[test]
+fn an_action_that_raises_a_limit_needs_approval_whatever_base_allows() {
+    let repo = Repo::shop();
+    let blueprint = repo.read("blueprints/frontend/blueprint.yaml");
+    repo.write("blueprints/frontend/blueprint.yaml", &blueprint.replace("max_replicas: 5", "max_replicas: 2"));
+    let plan = repo.run(&["plan", "--env", "staging", "--target", "frontend", "-o", "json"]).exits(0).json();
+    let items = plan["blueprints"][0]["items"].as_array().expect("items");
+    let scale = items.iter().find(|item| item["action"]["action"] == "scale").expect("a scale");
+    assert_eq!(scale["action"]["limit"]["to"], 3, "{scale:#}");
+    assert_ne!(scale["verdict"]["tier"], "allowed", "{scale:#}");
+}

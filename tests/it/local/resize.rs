@@ -46,7 +46,7 @@ fn b07_a_step_becomes_a_merge_of_that_value_alone() {
         &plan,
         &[
             "▼ resize    cpu request 100m → 90m                      allowed         limits.resize_step = 10%",
-            "cpu 63m used, which at 70% asks for 90m, 10% off (mean of 2 ready pods over 5m)",
+            "cpu 63m used; at 70%, within its bounds, 90m is right, 10% off (mean of 2 ready pods over 5m)",
             "changes deploy/frontend.yaml:25:29",
             "frontend        memory request 128Mi: 100Mi used asks for 125Mi, and 128Mi is the minimum",
             "backend         resize: a scale comes first",
@@ -133,4 +133,60 @@ fn b07_a_no_holds_until_usage_asks_for_something_else() {
     says(&repo.run(&APPLY).exits(0).stdout, &["frontend  not proposed: a person closed this resize before"]);
     record(&repo, "cpu", "42m", 20);
     says(&repo.run(&APPLY).exits(0).stdout, &["opened local pull request #3: cpu request 100m → 60m"]);
+}
+
+/// Would miss: steps that nobody counts, because they come by a branch of another name.
+#[test]
+fn b07_a_request_in_another_operations_branch_is_for_a_person() {
+    let (repo, _) = signed_shop();
+    let blueprint = "blueprints/backend/blueprint.yaml";
+    let list = repo.read(blueprint);
+    let from = list.find("allowed_operations: [").expect("a list") + "allowed_operations: [".len();
+    repo.write(blueprint, &format!("{}resize, {}", &list[..from], &list[from..]));
+    repo.commit(&[], "the backend may be resized");
+    repo.run(&APPLY).exits(0);
+    let branch = "bpctl/staging/backend/scale";
+    repo.git(&["checkout", "-q", "-B", "mine", "main"]);
+    repo.replace("deploy/backend.yaml", "cpu: 250m", "cpu: 275m");
+    repo.commit(&[], "a step");
+    repo.git(&["branch", "-q", "-f", branch, "mine"]);
+    repo.git(&["checkout", "-q", "main"]);
+    let number = repo.refs("refs/bpctl/pull").len();
+    let told: Vec<String> =
+        (1..=number).map(|n| repo.run(&["judge", &n.to_string(), "--env", "staging"]).stdout).collect();
+    let told = told.iter().find(|told| told.contains("275m")).unwrap_or_else(|| panic!("no pull request: {told:#?}"));
+    says(told, &["allowed", "is no resize of it: that is for a person to merge"]);
+}
+
+/// Would miss: sums and products of requests beyond what Kubernetes knows, which end the program.
+#[test]
+fn requests_beyond_all_numbers_end_nothing() {
+    let repo = Repo::shop();
+    let manifest = repo.read("deploy/backend.yaml");
+    for huge in ["1e29", "-1e29", "9999999999Ei", "9223372036854775808", "8Ei"] {
+        let side = format!(
+            "containers:\n        - {{name: a, image: a, resources: {{requests: {{cpu: \"{huge}\"}}}}}}\n        - {{name: b, image: b, resources: {{requests: {{cpu: \"{huge}\"}}}}}}\n"
+        );
+        repo.write("deploy/backend.yaml", &manifest.replace("containers:\n", &side));
+        for arguments in [&["lint"][..], &["plan", "--env", "staging"]] {
+            let ran = repo.run(arguments);
+            assert!(matches!(ran.code, Some(0 | 6)), "{huge} {arguments:?}: {:?} {}", ran.code, ran.stderr);
+        }
+    }
+}
+
+/// Would miss: a rule that people merged and nobody reads, because of its file's name.
+#[test]
+fn a_rule_does_not_vanish_with_the_spelling_of_its_name() {
+    let policy = "apiVersion: bpctl.dev/v1\nkind: Policy\nmetadata: {name: strict, version: 1.0.0, owner: x}\noperations: {scale: forbidden}\n";
+    let repo = Repo::shop();
+    repo.write("blueprints/strict.YAML", policy);
+    repo.commit(&[], "strict");
+    let plan = repo.run(&["plan", "--env", "staging", "--target", "frontend"]).exits(0).stdout;
+    says(&plan, &["forbidden"]);
+    let repo = Repo::shop();
+    repo.write("blueprints/a\\b.yaml", policy);
+    repo.commit(&[], "strict");
+    let refused = repo.run(&["plan", "--env", "staging"]).exits(1);
+    assert!(refused.stderr.contains("name that is refused"), "{}", refused.stderr);
 }

@@ -137,7 +137,7 @@ fn one_workload_gets_one_draft_and_none_where_it_has_one() {
     let source = |path| RepoPath::new(path).expect("a path");
     let governed = [(ObjectRef::deployment("default", "web"), source("a"))];
     let rest = derive(&files(&all), &governed, &options());
-    assert_eq!((names(&rest), rest.governed), (vec!["web"], 2), "the name is free again, the object is another");
+    assert_eq!((names(&rest), rest.governed), (vec!["web"], 1), "the name is free again, the object is another");
     assert_eq!(rest.drafts[0].workload.namespace, "other");
     let elsewhere = [(ObjectRef::deployment("shop", "web"), source("a/web.yaml"))];
     let rest = derive(&files(&all[..1]), &elsewhere, &options());

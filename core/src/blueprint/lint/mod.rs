@@ -157,10 +157,27 @@ pub struct Findings {
     pub suppressed: usize,
 }
 
+/// All rules; on two threads where there is enough to look at.
+fn check(look: &Look<'_>, blueprints: usize) -> Vec<Diagnostic> {
+    /// Fewer are checked sooner than a thread begins.
+    const WORTH_A_THREAD: usize = 64;
+    let run = |rules: &[&dyn Rule]| rules.iter().flat_map(|rule| rule.check(look)).collect::<Vec<_>>();
+    let (one, two) = RULES.split_at(RULES.len() / 2);
+    if blueprints < WORTH_A_THREAD {
+        return run(RULES);
+    }
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| run(two));
+        let mut found = run(one);
+        found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        found
+    })
+}
+
 /// Runs every rule, after what reading found, and takes away what is suppressed.
 pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Findings {
     let look = Look::new(catalog, surroundings);
-    let mut found: Vec<Diagnostic> = RULES.iter().flat_map(|rule| rule.check(&look)).collect();
+    let mut found = check(&look, catalog.blueprints.len());
     // Sorted first: what several environments share is one finding.
     sort(&mut found);
     let suppressed = suppressed::suppress(&look, &mut found);
