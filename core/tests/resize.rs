@@ -2,17 +2,15 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use std::sync::Arc;
+mod small_world;
 
 use bpctl_core::action::{Action, Resize};
-use bpctl_core::blueprint::{Catalog, Delivery, Operation, Tier, Verification};
+use bpctl_core::blueprint::{Delivery, Operation, Tier, Verification};
 use bpctl_core::decide::sizing::{Sizing, size, within};
 use bpctl_core::decide::{Finding, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{Subject, Verdict, judge};
-use bpctl_core::model::{
-    BaseTip, Blob, Digest, File, Files, Name, ObjectRef, Percent, Period, Quantity, RepoPath, Trusted, Untrusted,
-};
+use bpctl_core::model::{Files, Name, ObjectRef, Percent, Period, Quantity, RepoPath, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage, Recorder, Resource,
     Usage, pod_from_json,
@@ -21,6 +19,7 @@ use bpctl_core::propose::{Change, ChangedPath, change_set};
 use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::json;
+use small_world::{WORKSPACE, catalog, files, trusted, web};
 
 /// `util=70% min=50m max=1 limit=200m pods=2 step=10% reach=30% oom`: what differs from the usual.
 fn sizing(resource: Resource, request: &str, used: &str, options: &str) -> Sizing {
@@ -161,7 +160,6 @@ fn b07_the_judge_and_the_arithmetic_agree_at_every_rounding() {
 }
 
 const NOW: &str = "2026-11-21T12:00:00Z";
-const WORKSPACE: &str = "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments:\n  staging: {tier: staging, cluster: {context: lab}, delivery: direct}\n";
 const ONE: &str = "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}}}";
 
 /// A blueprint with these lines in its `spec`, a manifest with these containers, and a policy with these lines.
@@ -182,33 +180,13 @@ fn world(spec: &str, containers: &str, policy: &str) -> Files {
         ),
         ("deploy/web.yaml", manifest(containers)),
     ];
-    let file = |(path, text): (&str, String)| {
-        let blob = Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: Arc::from(text.as_bytes()) };
-        (RepoPath::new(path).unwrap(), File::Blob(blob))
-    };
-    Files(entries.into_iter().map(file).collect())
+    files(&entries.iter().map(|(path, text)| (*path, text.as_str())).collect::<Vec<_>>())
 }
 
 fn manifest(containers: &str) -> String {
     format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n        {containers}\n"
     )
-}
-
-fn catalog(files: &Files) -> Catalog {
-    let catalog = Catalog::load(files).unwrap();
-    assert!(catalog.diagnostics.is_empty(), "{:?}", catalog.diagnostics);
-    catalog
-}
-
-fn trusted(files: &Files) -> Trusted<Catalog> {
-    #[allow(clippy::disallowed_methods, reason = "the test is the edge")]
-    let tip = BaseTip::attest("main", "0".repeat(40));
-    Trusted::from_base(&tip, catalog(files))
-}
-
-fn web() -> ObjectRef {
-    ObjectRef::deployment("shop", "web")
 }
 
 /// Two ready pods that request 100m and 256Mi, and what each uses.

@@ -2,17 +2,16 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod small_world;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bpctl_core::action::Action;
-use bpctl_core::blueprint::{Catalog, Delivery, Tier, Verification};
+use bpctl_core::blueprint::{Delivery, Tier, Verification};
 use bpctl_core::decide::{Finding, decide};
 use bpctl_core::govern::{Subject, Touch, judge};
-use bpctl_core::model::{
-    BaseTip, Blob, Digest, File, Files, Name, ObjectRef, Period, Proposed, Quantity, RepoPath, Timestamp, Trusted,
-    Untrusted,
-};
+use bpctl_core::model::{Blob, Digest, File, Files, Name, Period, Proposed, Quantity, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, Pod, PodUsage, Recorder, Resource,
     TypeSchema, UnknownCode, Usage,
@@ -22,8 +21,7 @@ use bpctl_core::propose::{Change, ChangedPath, change_set};
 use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::json;
-
-const WORKSPACE: &str = "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments:\n  staging: {tier: staging, cluster: {context: lab}, delivery: direct}\n";
+use small_world::{WORKSPACE, catalog, files, trusted, web};
 
 fn blueprint(scaling: &str, governance: &str) -> String {
     format!(
@@ -34,19 +32,6 @@ fn blueprint(scaling: &str, governance: &str) -> String {
 fn manifest(replicas: &str) -> String {
     format!(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n{replicas}  template: {{}} # end\n"
-    )
-}
-
-fn files(entries: &[(&str, &str)]) -> Files {
-    Files(
-        entries
-            .iter()
-            .map(|(path, text)| {
-                let blob =
-                    Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: Arc::from(text.as_bytes()) };
-                (RepoPath::new(*path).unwrap(), File::Blob(blob))
-            })
-            .collect(),
     )
 }
 
@@ -61,22 +46,6 @@ fn world(scaling: &str, governance: &str, policy: &str, replicas: u32) -> Files 
         entries.push(("blueprints/base.yaml".to_owned(), format!("{head}{policy}")));
     }
     files(&entries.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect::<Vec<_>>())
-}
-
-fn catalog(files: &Files) -> Catalog {
-    let catalog = Catalog::load(files).unwrap();
-    assert!(catalog.diagnostics.is_empty(), "{:?}", catalog.diagnostics);
-    catalog
-}
-
-fn trusted(files: &Files) -> Trusted<Catalog> {
-    #[allow(clippy::disallowed_methods, reason = "the test is the edge")]
-    let tip = BaseTip::attest("main", "0".repeat(40));
-    Trusted::from_base(&tip, catalog(files))
-}
-
-fn web() -> ObjectRef {
-    ObjectRef::deployment("shop", "web")
 }
 
 fn at(text: &str) -> Timestamp {

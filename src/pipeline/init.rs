@@ -1,7 +1,5 @@
 //! `init`: the first files of a repository that has manifests. Nothing is overwritten, and nothing is written that does not lint.
 
-use std::path::Path;
-
 use bpctl_core::blueprint::derive::{DeriveOptions, Derived, LeftOut, derive};
 use bpctl_core::blueprint::{Catalog, TierName, WORKSPACE_FILE, lint};
 use bpctl_core::model::{Blob, Digest, File, Files, Name, ObjectRef, RepoPath, Severity};
@@ -58,7 +56,7 @@ impl Initial {
 
     /// Writes the files. One that appeared meanwhile, or stands behind a link, ends it: what was written before stays and is whole.
     pub fn write(&self, repository: &Repository) -> Result<(), PipelineError> {
-        let root = work_tree(repository)?;
+        let root = tree::work_tree_folder(repository)?;
         for file in &self.files {
             // All before the first, so that nothing is half done.
             if let Some(link) = runtime::first_link(root, file.path.as_str()) {
@@ -82,7 +80,6 @@ impl Initial {
 
 /// Looks at the work tree and makes the files; writes nothing.
 pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial, PipelineError> {
-    work_tree(repository)?;
     let known = match tree::work_tree(repository) {
         Ok(tree) => {
             super::plan::whole(&tree.catalog)?;
@@ -162,12 +159,6 @@ fn targets(catalog: &Catalog) -> Vec<(ObjectRef, RepoPath)> {
     targets.map(|target| (target.object(), target.source.clone())).collect()
 }
 
-fn work_tree(repository: &Repository) -> Result<&Path, PipelineError> {
-    repository.work_tree().ok_or_else(|| {
-        PipelineError::told("this repository has no work tree", "run bpctl in a clone that has its files checked out")
-    })
-}
-
 fn repo_path(path: &str) -> Result<RepoPath, PipelineError> {
     RepoPath::new(path).map_err(|error| PipelineError::told(error.to_string(), "this is a bug"))
 }
@@ -186,17 +177,13 @@ fn workspace(options: &InitOptions) -> String {
             None => (options.environment.to_string(), " # guessed: there is no kubeconfig here"),
         },
     };
-    let tier = match options.tier {
-        TierName::Dev => "dev",
-        TierName::Staging => "staging",
-        TierName::Prod => "prod",
-    };
     format!(
         "# What bpctl looks at. See docs/BLUEPRINT_FORMAT.md of bpctl for all fields.\napiVersion: bpctl.dev/v1\nkind: Workspace\n\
          blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
          # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
          delivery: gitops\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
         environment = options.environment,
+        tier = options.tier,
         context = serde_json::Value::from(context),
     )
 }

@@ -1,5 +1,7 @@
 //! Reads trees into catalogs: the base branch's (trusted), a head's or the work tree's (proposed).
 
+use std::path::Path;
+
 use bpctl_core::blueprint::{Catalog, OwnFiles, WORKSPACE_FILE, Workspace, load_workspace};
 use bpctl_core::model::{BaseTip, File, Files, Proposed, RepoPath, Trusted};
 
@@ -19,7 +21,7 @@ pub struct Tree {
 
 /// The work tree, as it lies on disk.
 pub fn work_tree(repository: &Repository) -> Result<Tree, PipelineError> {
-    has_work_tree(repository)?;
+    work_tree_folder(repository)?;
     load(|wanted| repository.read_work_tree(wanted))
 }
 
@@ -79,7 +81,7 @@ impl HalfRead {
 
 /// Reads the first half of the work tree.
 pub fn half_read(repository: &Repository) -> Result<HalfRead, PipelineError> {
-    has_work_tree(repository)?;
+    work_tree_folder(repository)?;
     load_own(|wanted| repository.read_work_tree(wanted))
 }
 
@@ -95,8 +97,9 @@ pub fn desired_tree(repository: &Repository, half: HalfRead) -> Result<(Tree, Pr
     Ok((tree, proposed))
 }
 
-fn has_work_tree(repository: &Repository) -> Result<(), PipelineError> {
-    repository.work_tree().map(|_| ()).ok_or_else(|| {
+/// The work tree's folder.
+pub(super) fn work_tree_folder(repository: &Repository) -> Result<&Path, PipelineError> {
+    repository.work_tree().ok_or_else(|| {
         PipelineError::told("this repository has no work tree", "run bpctl in a clone that has its files checked out")
     })
 }

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::is_yaml;
-use crate::model::{File, Files, Name, ObjectRef, Quantity, RepoPath, WorkloadKind};
+use super::pod::{declared_total, main_containers};
+use crate::model::{File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::yaml::{self, Document, Kind, Node};
 
 /// What cannot be read off manifests.
@@ -221,18 +222,12 @@ impl Found {
     }
 
     fn containers(&self) -> &[Node] {
-        self.document.root.at(&["spec", "template", "spec", "containers"]).map_or(&[], Node::items)
+        main_containers(&self.document.root)
     }
 
-    /// The sum over the containers; `None` where one of them says nothing.
+    /// The sum over the containers, in billionths; `None` where one of them says nothing.
     fn sum(&self, part: &str, resource: &str) -> Option<i128> {
-        let each = self.containers().iter().map(|container| {
-            let node = container.at(&["resources", part, resource])?;
-            let text = node.as_str().map_or_else(|| node.to_json().to_string(), str::to_owned);
-            text.parse::<Quantity>().ok().map(|quantity| quantity.nanos())
-        });
-        let sum = each.sum::<Option<i128>>()?;
-        (sum > 0).then_some(sum)
+        declared_total(&self.document.root, part, resource).map(|sum| sum.nanos()).filter(|sum| *sum > 0)
     }
 
     fn resources(&self) -> String {

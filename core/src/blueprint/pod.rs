@@ -1,7 +1,7 @@
 //! What a workload's manifest says of its containers.
 
 use crate::model::Quantity;
-use crate::yaml::Node;
+use crate::yaml::{Node, Value};
 
 /// The containers that run as long as the pod does, by name: sidecars among the init containers too (B7).
 pub fn containers(manifest: &Node) -> Vec<(String, &Node)> {
@@ -23,4 +23,28 @@ pub fn quantity_of(value: &serde_json::Value) -> Option<Quantity> {
         serde_json::Value::Number(number) => number.to_string().parse().ok(),
         _ => None,
     }
+}
+
+/// The containers that a workload's pods are for: none of the init containers.
+pub(super) fn main_containers(manifest: &Node) -> &[Node] {
+    manifest.at(&["spec", "template", "spec", "containers"]).map(Node::items).unwrap_or_default()
+}
+
+/// What a container declares of a resource: `requests` or `limits`, as it is written. `None`: nothing, or nothing that can be read.
+pub(super) fn declared(container: &Node, part: &str, resource: &str) -> Option<Quantity> {
+    match &container.at(&["resources", part, resource])?.value {
+        Value::String(text) | Value::Float(text) => text.parse().ok(),
+        Value::Int(number) => number.to_string().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The sum over a pod's containers. `None`: one of them says nothing, so that the sum is not known.
+pub(super) fn declared_total(manifest: &Node, part: &str, resource: &str) -> Option<Quantity> {
+    let all = main_containers(manifest);
+    if all.is_empty() {
+        return None;
+    }
+    let nanos = all.iter().map(|container| declared(container, part, resource).map(|quantity| quantity.nanos()));
+    nanos.sum::<Option<i128>>().map(Quantity::from_nanos)
 }

@@ -37,6 +37,8 @@ pub struct DetectInput<'a> {
     pub manifest: Option<&'a Manifest>,
     /// Facts.
     pub facts: &'a Recorder<'a>,
+    /// What the detectors before this one found.
+    pub earlier: &'a [(Finding, Option<Action>)],
 }
 
 /// What a detector found.
@@ -136,9 +138,10 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
     let Some(blueprint) = catalog.blueprint(name, environment) else { return all };
     let target = &blueprint.value.spec.target;
     let manifest = catalog.manifest(&target.source, &target.object());
-    let input = DetectInput { catalog, environment, blueprint: &blueprint, manifest, facts };
     for detector in DETECTORS {
-        let found = detector.detect(&input);
+        let earlier = &all.findings;
+        let found =
+            detector.detect(&DetectInput { catalog, environment, blueprint: &blueprint, manifest, facts, earlier });
         all.findings.extend(found.findings);
         all.why_not.extend(found.why_not);
         all.unknown.extend(found.unknown);

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sizing::{self, Size, Sizing};
-use super::{DetectInput, Detected, Detector, Finding, SaturationDetector, UnknownFact, WhyNot, utilization};
+use super::{DetectInput, Detected, Detector, Finding, UnknownFact, WhyNot, utilization};
 use crate::action::{Action, MaximumChange, RequestChange, Resize};
 use crate::blueprint::{ResourceBounds, TierName, containers};
 use crate::model::{Percent, Period, Quantity};
@@ -84,7 +84,7 @@ impl Detector for ResizeDetector {
             all(format!("Git says {replicas} replicas and the cluster has {has}: that is settled first"));
             return detected;
         }
-        if !SaturationDetector.detect(input).findings.is_empty() {
+        if input.earlier.iter().any(|(finding, _)| matches!(finding, Finding::Saturation(_))) {
             all("a scale comes first: afterwards each pod uses another amount".into());
             return detected;
         }

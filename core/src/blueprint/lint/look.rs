@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::blueprint::{Blueprint, Catalog, Environment, Located, Manifest, TierName};
-use crate::model::{Diagnostic, Name, Quantity, RepoPath, SourceSpan, Timestamp};
-use crate::yaml::{Node, Value};
+use crate::model::{Diagnostic, Name, RepoPath, SourceSpan, Timestamp};
+use crate::yaml::Node;
 
 /// What a catalog does not know of the world around it. The edges say it; the core asks nobody.
 #[derive(Debug, Clone)]
@@ -110,31 +110,7 @@ pub(super) fn key_span<T>(on: &Located<T>, parents: &[&str], key: &str) -> Sourc
     entry.map_or_else(|| on.span(parents), |entry| on.document.span(entry.key_start as usize..entry.key_end as usize))
 }
 
-/// The containers of a workload's pods.
-pub(super) fn containers(manifest: &Manifest) -> &[Node] {
-    manifest.document.root.at(&["spec", "template", "spec", "containers"]).map(Node::items).unwrap_or_default()
-}
-
 /// A container's name, for messages.
 pub(super) fn container_name(container: &Node) -> &str {
     container.get("name").and_then(Node::as_str).unwrap_or("without a name")
-}
-
-/// A quantity of a container: `requests` or `limits`, of a resource. `None`: none, or none that can be read.
-pub(super) fn quantity(container: &Node, part: &str, resource: &str) -> Option<Quantity> {
-    match &container.at(&["resources", part, resource])?.value {
-        Value::String(text) | Value::Float(text) => text.parse().ok(),
-        Value::Int(number) => number.to_string().parse().ok(),
-        _ => None,
-    }
-}
-
-/// The sum over a pod's containers. `None`: one of them says nothing, so that the sum is not known.
-pub(super) fn total(manifest: &Manifest, part: &str, resource: &str) -> Option<Quantity> {
-    let all = containers(manifest);
-    if all.is_empty() {
-        return None;
-    }
-    let nanos = all.iter().map(|container| quantity(container, part, resource).map(|q| q.nanos()));
-    nanos.sum::<Option<i128>>().map(Quantity::from_nanos)
 }

@@ -61,7 +61,8 @@ pub use look::{Look, Surroundings, Variant};
 pub use reading::READING;
 pub use version_bump::version_bumps;
 
-use look::{container_name, containers, item_span, key_span, mark, mark_node, quantity, total};
+use super::pod::{declared, declared_total, main_containers};
+use look::{container_name, item_span, key_span, mark, mark_node};
 
 use super::Catalog;
 use crate::model::Diagnostic;

@@ -1,6 +1,6 @@
 //! `probe-missing`: a health check that is required and absent.
 
-use super::{Look, Page, Rule, containers, mark, mark_node};
+use super::{Look, Page, Rule, main_containers, mark, mark_node};
 use crate::blueprint::Probe;
 use crate::model::Diagnostic;
 
@@ -23,7 +23,7 @@ impl Rule for ProbeMissing {
         for variant in &look.variants {
             let Some(manifest) = variant.manifest else { continue };
             let checks = &variant.blueprint.value.spec.reliability.health_checks;
-            let all = containers(manifest);
+            let all = main_containers(&manifest.document.root);
             let Some(first) = all.first() else { continue };
             for (key, wanted, probe) in
                 [("readiness", checks.readiness, "readinessProbe"), ("liveness", checks.liveness, "livenessProbe")]

@@ -1,6 +1,6 @@
 //! `request-above-limit`: a container that Kubernetes refuses.
 
-use super::{Look, Page, Rule, container_name, containers, mark_node, quantity};
+use super::{Look, Page, Rule, container_name, declared, main_containers, mark_node};
 use crate::model::Diagnostic;
 
 /// A container's request above its own limit.
@@ -19,9 +19,9 @@ impl Rule for RequestAboveLimit {
     fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         for manifest in look.variants.iter().filter_map(|variant| variant.manifest) {
-            for container in containers(manifest) {
+            for container in main_containers(&manifest.document.root) {
                 for resource in ["cpu", "memory", "ephemeral-storage"] {
-                    let of = |part| quantity(container, part, resource);
+                    let of = |part| declared(container, part, resource);
                     let (Some(request), Some(limit)) = (of("requests"), of("limits")) else { continue };
                     let node = |part| container.at(&["resources", part, resource]);
                     if request <= limit {

@@ -1,6 +1,6 @@
 //! `request-outside-bounds`: the manifest requests what the blueprint does not want.
 
-use super::{Look, Page, Rule, containers, mark, mark_node, total};
+use super::{Look, Page, Rule, declared_total, main_containers, mark, mark_node};
 use crate::model::Diagnostic;
 
 /// The sum of a pod's requests below `minimum` or above `maximum`.
@@ -27,7 +27,11 @@ impl Rule for RequestOutsideBounds {
                 ("memory", "memory", &resources.memory),
                 ("disk", "ephemeral-storage", &resources.disk),
             ] {
-                let (Some(bounds), Some(requested)) = (bounds, total(manifest, "requests", name)) else { continue };
+                let (Some(bounds), Some(requested)) =
+                    (bounds, declared_total(&manifest.document.root, "requests", name))
+                else {
+                    continue;
+                };
                 let below = bounds.minimum.as_ref().filter(|minimum| requested < **minimum).map(|m| ("minimum", m));
                 let above = bounds.maximum.as_ref().filter(|maximum| requested > **maximum).map(|m| ("maximum", m));
                 for (key, bound) in below.into_iter().chain(above) {
@@ -36,7 +40,7 @@ impl Rule for RequestOutsideBounds {
                     let diagnostic = Diagnostic::warning("request-outside-bounds", message);
                     let path = ["spec", "resources", resource, key];
                     let mut diagnostic = mark(diagnostic, &variant.blueprint, &path, format!("{key} is {bound}"));
-                    for container in containers(manifest) {
+                    for container in main_containers(&manifest.document.root) {
                         if let Some(node) = container.at(&["resources", "requests", name]) {
                             diagnostic = mark_node(diagnostic, manifest, node, "requested here");
                         }

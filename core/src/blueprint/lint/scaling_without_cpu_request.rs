@@ -1,6 +1,6 @@
 //! `scaling-without-cpu-request`: utilization that cannot be known.
 
-use super::{Look, Page, Rule, container_name, containers, mark, mark_node, quantity};
+use super::{Look, Page, Rule, container_name, declared, main_containers, mark, mark_node};
 use crate::model::Diagnostic;
 
 /// `spec.scaling` over a manifest with a container that requests no CPU.
@@ -21,8 +21,9 @@ impl Rule for ScalingWithoutCpuRequest {
         let mut found = Vec::new();
         for variant in &look.variants {
             let (Some(_), Some(manifest)) = (&variant.blueprint.value.spec.scaling, variant.manifest) else { continue };
-            let without =
-                containers(manifest).iter().find(|container| quantity(container, "requests", "cpu").is_none());
+            let without = main_containers(&manifest.document.root)
+                .iter()
+                .find(|container| declared(container, "requests", "cpu").is_none());
             let Some(container) = without else { continue };
             let message =
                 format!("container {} requests no CPU, so utilization is not known", container_name(container));

@@ -1,6 +1,6 @@
 //! `threshold-without-effect`: a threshold that utilization always or never passes.
 
-use super::{Look, Page, Rule, mark, total};
+use super::{Look, Page, Rule, declared_total, mark};
 use crate::model::{Diagnostic, Percent};
 
 /// `scale_up_threshold: 0%`, `scale_down_threshold: 0%`, or an upper threshold that the CPU limits keep out of reach.
@@ -36,8 +36,10 @@ impl Rule for ThresholdWithoutEffect {
                 found.push(diagnostic.help("leave it out, or write a threshold such as 30%"));
             }
             let Some(manifest) = variant.manifest else { continue };
-            let (Some(requests), Some(limits)) = (total(manifest, "requests", "cpu"), total(manifest, "limits", "cpu"))
-            else {
+            let (Some(requests), Some(limits)) = (
+                declared_total(&manifest.document.root, "requests", "cpu"),
+                declared_total(&manifest.document.root, "limits", "cpu"),
+            ) else {
                 continue;
             };
             let most = Percent::ratio(limits.nanos(), requests.nanos());
