@@ -20,4 +20,5 @@ pub mod observe;
 pub mod plan;
 pub mod propose;
 pub mod render;
+pub mod rendering;
 pub mod verify;

@@ -380,7 +380,7 @@ fn a_raised_maximum_is_edited_where_it_stands_or_not_at_all() {
     let seen = Seen { cpu: "110m", ..Seen::default() };
     let files = world(spec, ONE, "");
     let action = Action::Resize(proposed(&files, &seen).unwrap());
-    let effects = action.lower(&catalog(&files)).unwrap();
+    let effects = action.lower(&catalog(&files), &Name::new("staging").unwrap()).unwrap();
     let told: Vec<String> = effects
         .iter()
         .map(|effect| match effect {
@@ -396,9 +396,12 @@ fn a_raised_maximum_is_edited_where_it_stands_or_not_at_all() {
         ]
     );
     let over = "environments: {staging: {spec: {resources: {cpu: {maximum: 102m}}}}}\n";
-    let refused = action.lower(&catalog(&world(&format!("{spec}{over}"), ONE, ""))).unwrap_err();
+    let refused =
+        action.lower(&catalog(&world(&format!("{spec}{over}"), ONE, "")), &Name::new("staging").unwrap()).unwrap_err();
     assert!(refused.contains("overrides the cpu maximum"), "{refused}");
-    let moved = action.lower(&catalog(&world(spec, &ONE.replace("100m", "99m"), ""))).unwrap_err();
+    let moved = action
+        .lower(&catalog(&world(spec, &ONE.replace("100m", "99m"), "")), &Name::new("staging").unwrap())
+        .unwrap_err();
     assert!(moved.contains("no longer declares a cpu request of 100m"), "{moved}");
 }
 

@@ -10,7 +10,9 @@ use bpctl_core::render::{self, sink};
 use clap::Args;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
-use crate::pipeline::{Effects, PipelineError, base_tree, connect_cluster, observe, plan, pulls, work_tree_workspace};
+use crate::pipeline::{
+    Effects, PipelineError, base_tree, connect_cluster, observe, plan, pulls, render_rules, work_tree_workspace,
+};
 use crate::runtime::Exit;
 
 /// Arguments of `judge`.
@@ -38,6 +40,7 @@ pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<E
     let tip = forge.base_tip().await.map_err(failed)?;
     let (files, rules) = base_tree(&session.repository, &tip)?;
     plan::whole(rules.get())?;
+    let rules = render_rules(rules, &files, std::slice::from_ref(&environment)).await;
     let place = plan::place(rules.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
     let observed = observe(&environment, place, &[rules.get()], &cluster, forge).await?;

@@ -143,7 +143,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     match command {
         Command::Tour(args) => tour::run(&global, &args, output),
         Command::Init(args) => init::run(&global, &args, output),
-        Command::Lint(args) => lint::run(&global, &args, output),
+        Command::Lint(args) => block_on(lint::run(&global, &args, output)),
         Command::Plan(args) => block_on(plan::run(&global, &args, output)),
         Command::Apply(args) => block_on(apply::run(&global, &args, output)),
         Command::Judge(args) => block_on(judge::run(&global, &args, output)),

@@ -50,7 +50,7 @@ pub async fn run(global: &Global, args: &StageArgs, output: &Output) -> Result<E
         Stage::Decide => {
             let observation: bpctl_core::observe::Observation = taken("an observation", "observe")?;
             let facts = observation.facts.len();
-            let decided = stage::decide(&repository(global)?, observation)?;
+            let decided = stage::decide(&repository(global)?, observation).await?;
             output.json(&decided);
             let findings: usize = decided.decisions.iter().map(|decision| decision.detected.findings.len()).sum();
             let blueprints = decided.decisions.len();

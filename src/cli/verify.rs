@@ -5,7 +5,7 @@ use bpctl_core::verify::Outcome;
 use clap::Args;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
-use crate::pipeline::{base_tree, connect_cluster, observe, plan, verify, work_tree_workspace};
+use crate::pipeline::{base_tree, connect_cluster, observe, plan, render_rules, verify, work_tree_workspace};
 use crate::runtime::{self, Exit};
 
 /// Arguments of `verify`.
@@ -28,7 +28,8 @@ pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<
     let environment = plan::choose_environment(&workspace, args.environment.environment.as_deref())?;
     let forge = session.forge.reading();
     let tip = forge.base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
-    let (_, rules) = base_tree(&session.repository, &tip)?;
+    let (files, rules) = base_tree(&session.repository, &tip)?;
+    let rules = render_rules(rules, &files, std::slice::from_ref(&environment)).await;
     let place = plan::place(rules.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
     let deadline = args.wait.after(runtime::now());

@@ -12,12 +12,12 @@ use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
 use bpctl_core::observe::{Known, Observation, PullState, Recorder};
-use bpctl_core::plan::{Plan, PlanInput, PlanItem, build};
+use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
 use bpctl_core::verify::Outcome;
 
 use super::verify::Verified;
-use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, tree, verify};
+use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, render, tree, verify};
 use crate::forge::{BranchName, Created, ForgeError, Landed, NewPull, PullFilter, PullSummary, Swapped};
 use crate::git::MergedTree;
 use crate::runtime;
@@ -88,7 +88,7 @@ pub async fn apply(
     environment: &Name,
     options: ApplyOptions,
 ) -> Result<ApplyReport, PipelineError> {
-    let base = read_base(session).await?;
+    let base = read_base(session, environment).await?;
     let place = plan::place(base.rules.get(), environment)?.clone();
     let mut pass = Pass {
         session,
@@ -112,10 +112,11 @@ pub async fn apply(
     Ok(ApplyReport { environment: environment.clone(), plan, steps, verified, recorded, failed })
 }
 
-async fn read_base(session: &Session) -> Result<Base, PipelineError> {
+async fn read_base(session: &Session, environment: &Name) -> Result<Base, PipelineError> {
     let tip = session.forge.reading().base_tip().await?;
     let (files, rules) = tree::base_tree(&session.repository, &tip)?;
     plan::whole(rules.get())?;
+    let rules = render::render_rules(rules, &files, std::slice::from_ref(environment)).await;
     Ok(Base { tip, files, rules })
 }
 
@@ -134,12 +135,12 @@ impl Pass<'_> {
             }
         }
         if landed {
-            base = read_base(self.session).await?;
+            base = read_base(self.session, &self.environment).await?;
             observation = self.observe(&base).await?;
         }
 
         // 2. Plan, propose what is new, merge what is allowed.
-        let first = self.plan(&base, &observation);
+        let first = self.plan(&base, &observation).await;
         self.decided(&first, &observation);
         // Before anything is done about it: what follows is derived after a kill, why it was done is not (Z1).
         self.write_down().await?;
@@ -155,7 +156,7 @@ impl Pass<'_> {
 
         // 3. Deliver what stands on base.
         if merged {
-            base = read_base(self.session).await?;
+            base = read_base(self.session, &self.environment).await?;
             observation = self.observe(&base).await?;
         }
         if self.place.delivery == Delivery::Direct && self.deliver(&base, &observation).await? {
@@ -203,9 +204,10 @@ impl Pass<'_> {
         Ok(observe(&self.environment, &self.place, &[base.rules.get()], self.cluster, forge).await?.observation)
     }
 
-    fn plan(&self, base: &Base, observation: &Observation) -> Plan {
+    async fn plan(&self, base: &Base, observation: &Observation) -> Plan {
         let desired = Proposed::from_head(Some(base.tip.commit().into()), base.rules.get().clone());
-        build(&PlanInput { rules: &base.rules, desired: &desired, environment: &self.environment, observation })
+        let input = PlanInput { rules: &base.rules, desired: &desired, environment: &self.environment, observation };
+        render::plan(input, &base.files, None).await
     }
 
     async fn open_pulls(&self) -> Result<Vec<(Name, PullSummary)>, PipelineError> {
@@ -228,7 +230,7 @@ impl Pass<'_> {
         let base = if current.commit() == base.tip.commit() {
             base
         } else {
-            fresh = read_base(self.session).await?;
+            fresh = read_base(self.session, &self.environment).await?;
             &fresh
         };
         let facts = forge.pull(number).await?;
@@ -502,7 +504,7 @@ impl Pass<'_> {
 
     /// Applies what stands on base where the cluster differs. Answers whether anything was applied.
     async fn deliver(&mut self, base: &Base, observation: &Observation) -> Result<bool, PipelineError> {
-        let plan = self.plan(base, observation);
+        let plan = self.plan(base, observation).await;
         let server_clock = self.session.forge.reading().clock().await?.from_server;
         let mut applied_any = false;
         for item in plan.items() {

@@ -46,11 +46,11 @@ pub struct LintOptions {
 }
 
 /// Lints the work tree. A workspace that cannot be read is a finding too.
-pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Result<Linted, PipelineError> {
+pub async fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Result<Linted, PipelineError> {
     // A name that means nothing is said before anything is read: it is a slip of whoever calls.
     let since = options.changed_since.as_deref().map(|name| tree::commit_of(repository, name)).transpose()?;
     let base = options.base.as_deref().map(|name| tree::left(repository, name)).transpose()?;
-    let tree = match tree::work_tree(repository) {
+    let mut tree = match tree::work_tree(repository) {
         Ok(tree) => tree,
         Err(PipelineError::Input(diagnostic)) => {
             return Ok(Linted {
@@ -63,6 +63,7 @@ pub fn run(repository: &Repository, options: &LintOptions, now: Timestamp) -> Re
         }
         Err(other) => return Err(other),
     };
+    tree.render_all().await;
     let missing = missing(repository, &tree.catalog.workspace.value)?;
     let lint::Findings { found: mut diagnostics, suppressed } =
         lint::lint(&tree.catalog, &Surroundings { now, missing });

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Name, Proposed};
-use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard, build_for};
+use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard};
 
 use super::observe::{Look, observe_on};
-use super::{PipelineError, Session, Tree, connect_cluster, tree};
+use super::{PipelineError, Session, Tree, connect_cluster, render, tree};
 use crate::git::Repository;
 
 /// A plan and what it was made from.
@@ -88,7 +88,12 @@ impl PlanOptions {
     }
 
     /// The blueprints that are meant; `None`: all.
-    fn select(&self, repository: &Repository, tree: &Tree) -> Result<Option<(BTreeSet<Name>, Scope)>, PipelineError> {
+    fn select(
+        &self,
+        repository: &Repository,
+        environment: &Name,
+        tree: &Tree,
+    ) -> Result<Option<(BTreeSet<Name>, Scope)>, PipelineError> {
         let asked = self.asked();
         if asked.is_empty() {
             return Ok(None);
@@ -109,7 +114,8 @@ impl PlanOptions {
         let mut names = BTreeSet::new();
         for (name, blueprint) in &catalog.blueprints {
             let target = self.targets.is_empty() || self.targets.contains(name);
-            let labelled = self.selector.as_ref().is_none_or(|selector| selector.selects(catalog, blueprint));
+            let labelled =
+                self.selector.as_ref().is_none_or(|selector| selector.selects(catalog, environment, blueprint));
             let source = &blueprint.value.spec.target.source;
             let touched = changed
                 .as_ref()
@@ -134,29 +140,31 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let place = base_place(base.get(), &environment)?;
     let cluster = connect_cluster(place, repository.work_tree()).await.map(Arc::new);
     let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.targets()));
-    let (tree, desired) = tree::desired_tree(repository, half)?;
+    let (tree, desired) = tree::desired_tree(repository, half, &environment).await?;
     whole(&tree.catalog)?;
-    let rules = tree::rules_beside(repository, &tip, &tree, desired.commit())?;
+    let rules = tree::rules_beside(repository, &tip, &tree, desired.commit(), &environment).await?;
     whole(rules.get())?;
-    let only = options.select(repository, &tree)?;
+    let only = options.select(repository, &environment, &tree)?;
     let before = match &options.base {
         None => None,
         Some(name) => {
             let commit = tree::left(repository, name)?;
-            let tree = tree::commit_tree(repository, &commit)?;
+            let mut tree = tree::commit_tree(repository, &commit)?;
             whole(&tree.catalog)?;
-            Some(Proposed::from_head(Some(commit), tree.catalog))
+            tree.render(std::slice::from_ref(&environment)).await;
+            Some((Proposed::from_head(Some(commit), tree.catalog), tree.files))
         }
     };
-    let catalogs: Vec<&Catalog> = [Some(&desired), before.as_ref()].into_iter().flatten().map(Proposed::get).collect();
+    let catalogs: Vec<&Catalog> =
+        [Some(&desired), before.as_ref().map(|(before, _)| before)].into_iter().flatten().map(Proposed::get).collect();
     let observed = observe_on(&environment, place, &catalogs, &*cluster?, forge, look).await?;
     let input =
         PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observed.observation };
-    let scoped = |input: &PlanInput<'_>| build_for(input, only.as_ref().map(|(names, scope)| (names, scope.clone())));
-    let mut plan = scoped(&input);
-    if let Some(before) = &before {
+    let scope = || only.as_ref().map(|(names, scope)| (names, scope.clone()));
+    let mut plan = render::plan(input, &tree.files, scope()).await;
+    if let Some((before, files)) = &before {
         // The same observation, so that nothing differs but the change.
-        let stood = scoped(&PlanInput { desired: before, ..input });
+        let stood = render::plan(PlanInput { desired: before, ..input }, files, scope()).await;
         plan.causes = Some(Causes::of(&plan, &stood, before.commit().unwrap_or_default()));
     }
     Ok(Planned { plan, tree })

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bpctl_core::blueprint::{Blueprint, Catalog, Policy, Workspace};
 use bpctl_core::model::{Name, Proposed};
 use bpctl_core::observe::Observation;
-use bpctl_core::plan::{Decision, Plan, PlanInput, decide_all, govern};
+use bpctl_core::plan::{Decision, Plan, PlanInput, decide_all};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PipelineError, Session, connect_cluster, observe, plan, tree};
+use super::{PipelineError, Session, connect_cluster, observe, plan, render, tree};
 use crate::git::Repository;
 
 /// What the parsing stage gives: the work tree's own files, typed.
@@ -72,11 +72,13 @@ pub async fn look(session: &Session, named: Option<&str>) -> Result<Observation,
 }
 
 /// Decides what should be done in the work tree's state, on these facts.
-pub fn decide(repository: &Repository, observation: Observation) -> Result<Decided, PipelineError> {
+pub async fn decide(repository: &Repository, observation: Observation) -> Result<Decided, PipelineError> {
     known("an observation", observation.schema_version)?;
-    let catalog = tree::work_tree(repository)?.catalog;
-    plan::whole(&catalog)?;
-    environment_of(&catalog, &observation)?;
+    let mut tree = tree::work_tree(repository)?;
+    plan::whole(&tree.catalog)?;
+    environment_of(&tree.catalog, &observation)?;
+    tree.render(std::slice::from_ref(&observation.environment)).await;
+    let catalog = tree.catalog;
     let decisions = decide_all(&catalog, &observation.environment, &observation, None);
     Ok(Decided { schema_version: 1, observation, decisions })
 }
@@ -86,15 +88,17 @@ pub async fn judge(session: &Session, decided: Decided) -> Result<Plan, Pipeline
     known("decisions", decided.schema_version)?;
     known("an observation", decided.observation.schema_version)?;
     let half = tree::half_read(&session.repository)?;
-    let (tree, desired): (_, Proposed<Catalog>) = tree::desired_tree(&session.repository, half)?;
+    let (tree, desired): (_, Proposed<Catalog>) =
+        tree::desired_tree(&session.repository, half, &decided.observation.environment).await?;
     plan::whole(&tree.catalog)?;
     environment_of(&tree.catalog, &decided.observation)?;
     let tip = session.forge.reading().base_tip().await?;
-    let rules = tree::rules_beside(&session.repository, &tip, &tree, desired.commit())?;
+    let environment = &decided.observation.environment;
+    let rules = tree::rules_beside(&session.repository, &tip, &tree, desired.commit(), environment).await?;
     plan::whole(rules.get())?;
     let observation = &decided.observation;
     let input = PlanInput { rules: &rules, desired: &desired, environment: &observation.environment, observation };
-    Ok(govern(&input, decided.decisions, None))
+    Ok(render::judged(input, &tree.files, decided.decisions, None).await)
 }
 
 fn known(what: &str, version: u32) -> Result<(), PipelineError> {

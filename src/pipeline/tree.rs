@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use bpctl_core::blueprint::{Catalog, OwnFiles, WORKSPACE_FILE, Workspace, load_workspace};
-use bpctl_core::model::{BaseTip, File, Files, Proposed, RepoPath, Trusted};
+use bpctl_core::model::{BaseTip, File, Files, Name, Proposed, RepoPath, Trusted};
 
-use super::PipelineError;
+use super::{PipelineError, render};
 use crate::git::{GitError, Repository};
 
 /// Files and what they say.
@@ -17,6 +17,19 @@ pub struct Tree {
     pub catalog: Catalog,
     /// The paths that were looked below.
     pub wanted: Vec<RepoPath>,
+}
+
+impl Tree {
+    /// Renders what these environments deliver by Kustomize and Helm; what fails stands in the catalog as unknown.
+    pub async fn render(&mut self, environments: &[Name]) {
+        render::render(&mut self.catalog, &self.files, environments).await;
+    }
+
+    /// The same for all environments.
+    pub async fn render_all(&mut self) {
+        let environments: Vec<Name> = self.catalog.workspace.value.environments.keys().cloned().collect();
+        self.render(&environments).await;
+    }
 }
 
 /// The work tree, as it lies on disk.
@@ -36,12 +49,13 @@ pub fn base_tree(repository: &Repository, tip: &BaseTip) -> Result<(Files, Trust
     Ok((tree.files, Trusted::from_base(tip, tree.catalog)))
 }
 
-/// The same, without reading or parsing twice where the tree at hand is the base's; `commit` is the commit that it is, where it is one.
-pub fn rules_beside(
+/// The same as one environment has it, without reading, parsing or rendering twice where the tree at hand is the base's; `commit` is the commit that it is, where it is one.
+pub async fn rules_beside(
     repository: &Repository,
     tip: &BaseTip,
     other: &Tree,
     commit: Option<&str>,
+    environment: &Name,
 ) -> Result<Trusted<Catalog>, PipelineError> {
     if commit == Some(tip.commit()) {
         return Ok(Trusted::from_base(tip, other.catalog.clone()));
@@ -50,7 +64,8 @@ pub fn rules_beside(
     if same(&files, &other.files) {
         return Ok(Trusted::from_base(tip, other.catalog.clone()));
     }
-    Ok(base_tree(repository, tip)?.1)
+    let (files, rules) = base_tree(repository, tip)?;
+    Ok(render::render_rules(rules, &files, &[environment.clone()]).await)
 }
 
 /// The work tree's workspace alone.
@@ -85,9 +100,14 @@ pub fn half_read(repository: &Repository) -> Result<HalfRead, PipelineError> {
     load_own(|wanted| repository.read_work_tree(wanted))
 }
 
-/// What is planned at a desk: the work tree; with the commit it is, where nothing is uncommitted.
-pub fn desired_tree(repository: &Repository, half: HalfRead) -> Result<(Tree, Proposed<Catalog>), PipelineError> {
-    let tree = load_manifests(half, |wanted| repository.read_work_tree(wanted))?;
+/// What is planned at a desk: the work tree as one environment has it; with the commit it is, where nothing is uncommitted.
+pub async fn desired_tree(
+    repository: &Repository,
+    half: HalfRead,
+    environment: &Name,
+) -> Result<(Tree, Proposed<Catalog>), PipelineError> {
+    let mut tree = load_manifests(half, |wanted| repository.read_work_tree(wanted))?;
+    tree.render(std::slice::from_ref(environment)).await;
     let head = repository.head_commit()?;
     let clean = match &head {
         Some(head) => repository.uncommitted_in(&tree.files, head, &tree.wanted)?.is_empty(),
@@ -128,6 +148,8 @@ fn load_manifests(
     let sources = own.sources();
     files.0.extend(read(&sources)?.0);
     wanted.extend(sources);
+    let rendered = own.workspace().value.environments.values().flat_map(|environment| &environment.render);
+    render::read_inputs(&rendered.collect::<Vec<_>>(), &mut files, &mut wanted, read)?;
     wanted.sort();
     wanted.dedup();
     let catalog = Catalog::assemble(own, &files);

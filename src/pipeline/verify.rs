@@ -83,7 +83,7 @@ pub fn look(
     let effective = catalog.blueprint(blueprint, environment)?;
     let target = &effective.value.spec.target;
     let workload = target.object();
-    let manifest = catalog.manifest(&target.source, &workload)?;
+    let manifest = catalog.manifest(environment, &target.source, &workload)?;
     let replicas = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
     let requests =
         if operation.operation == Operation::Resize.name() { requests(&manifest.document.root) } else { Vec::new() };

@@ -44,7 +44,8 @@ fn imports_go_down_only() {
         ("cluster", &["runtime"]),
         ("metrics", &["runtime"]),
         ("forge", &["git", "runtime"]),
-        ("pipeline", &["cluster", "forge", "git", "metrics", "runtime"]),
+        ("render_tools", &["runtime"]),
+        ("pipeline", &["cluster", "forge", "git", "metrics", "render_tools", "runtime"]),
         ("cli", &["cluster", "forge", "git", "metrics", "pipeline", "runtime"]),
     ]);
     let mut wrong = Vec::new();

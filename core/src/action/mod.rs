@@ -16,7 +16,7 @@ pub use scale::{LimitChange, Scale};
 
 use crate::blueprint::{Catalog, Operation};
 use crate::execute::Effect;
-use crate::model::{Digest, Name, ObjectRef};
+use crate::model::{Digest, FieldPath, Name, ObjectRef};
 
 /// One action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -43,8 +43,12 @@ pub trait ActionType {
     fn blueprint(&self) -> &Name;
     /// The workload it changes.
     fn workload(&self) -> &ObjectRef;
+    /// The fields of the workload's manifest that it sets.
+    fn fields(&self) -> Vec<FieldPath> {
+        Vec::new()
+    }
     /// The effects that carry it out, given where things stand in the tree. `Err`: why it cannot be done, in one sentence.
-    fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String>;
+    fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String>;
 }
 
 /// What is known of one action type.
@@ -100,8 +104,13 @@ impl Action {
         each!(self, inner => inner.workload())
     }
 
+    /// The fields of the workload's manifest that it sets.
+    pub fn fields(&self) -> Vec<FieldPath> {
+        each!(self, inner => inner.fields())
+    }
+
     /// The effects that carry it out.
-    pub fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
-        each!(self, inner => inner.lower(tree))
+    pub fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String> {
+        each!(self, inner => inner.lower(tree, environment))
     }
 }

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Blueprint, Policy, Suppression, Workspace};
+use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, WorkloadKind};
+use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
 /// The workspace's file.
@@ -62,6 +63,8 @@ pub struct Manifest {
     pub object: ObjectRef,
     /// The document.
     pub document: Document,
+    /// A renderer made it: `path` is the folder that was rendered, and the document stands in no file.
+    pub rendered: bool,
 }
 
 /// Everything that a tree says, read. Cheap to clone: what is large is shared.
@@ -81,6 +84,10 @@ pub struct Catalog {
     by_object: BTreeMap<(String, String, String), Vec<(RepoPath, usize)>>,
     /// Which blueprint governs which object.
     by_target: BTreeMap<ObjectRef, Name>,
+    /// What renderers read: each rendered folder, with the files and folders that it is made of, whatever the environment.
+    render_inputs: BTreeMap<RepoPath, BTreeSet<RepoPath>>,
+    /// What was rendered, by environment; see [`Catalog::set_renderings`].
+    renderings: BTreeMap<Name, Arc<Vec<Rendering>>>,
     /// What could not be read. Not empty: parts of the catalog are missing.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -108,8 +115,24 @@ pub fn load_workspace(files: &Files) -> Result<Located<Workspace>, Box<Diagnosti
     let workspace = Located { value, path, document };
     for name in workspace.value.environments.keys() {
         check_cluster(&workspace, name)?;
+        check_render(&workspace, name)?;
     }
     Ok(workspace)
+}
+
+fn check_render(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
+    let entries = &workspace.value.environments[name].render;
+    let nodes =
+        workspace.document.root.at(&["environments", name.as_str(), "render"]).map_or(&[] as &[Node], Node::items);
+    for (entry, node) in entries.iter().zip(nodes) {
+        let Some((field, wrong, help)) = entry.fault() else { continue };
+        let key = node.entry(field).map(|entry| entry.key_start as usize..entry.key_end as usize);
+        let span = workspace.document.span(key.unwrap_or_else(|| node.range()));
+        return Err(Box::new(
+            Diagnostic::error("bad-value", wrong).label(span, "here").source(workspace.source()).help(help),
+        ));
+    }
+    Ok(())
 }
 
 fn check_cluster(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
@@ -227,24 +250,54 @@ impl Catalog {
             manifests: BTreeMap::new(),
             by_object: BTreeMap::new(),
             by_target: BTreeMap::new(),
+            render_inputs: BTreeMap::new(),
+            renderings: BTreeMap::new(),
             diagnostics: Vec::new(),
         };
         for (path, parsed) in own.documents {
             catalog.read_own(&path, parsed);
         }
         let folder = catalog.workspace.value.blueprints.clone();
+        let rendered = catalog.read_by_renderers(files);
         let mut sources: Vec<RepoPath> =
             catalog.blueprints.values().map(|b| b.value.spec.target.source.clone()).collect();
         sources.sort();
         sources.dedup();
         let mut found: BTreeMap<&RepoPath, &File> = BTreeMap::new();
         for source in &sources {
-            found.extend(files.below(source).filter(|(path, _)| is_yaml(path) && !path.is_within(&folder)));
+            found.extend(files.below(source).filter(|(path, _)| {
+                is_yaml(path) && !path.is_within(&folder) && !rendered.iter().any(|input| path.is_within(input))
+            }));
         }
         for (path, parsed) in parse_all(&found.into_iter().collect::<Vec<_>>(), Kind::Manifest) {
             catalog.read_manifests(path, parsed);
         }
         catalog
+    }
+
+    /// Notes what renderers read, and says which of it is no manifest as it stands.
+    fn read_by_renderers(&mut self, files: &Files) -> BTreeSet<RepoPath> {
+        let environments = &self.workspace.value.environments;
+        let everywhere = environments.values().all(|environment| !environment.render.is_empty());
+        let mut rendered: BTreeSet<RepoPath> = BTreeSet::new();
+        for entry in environments.values().flat_map(|environment| &environment.render) {
+            let Some((renderer, root)) = entry.root() else { continue };
+            let wanted = inputs(entry, files).wanted;
+            // A kustomization's files are manifests by themselves; an environment that renders nothing may mean them so.
+            if renderer == Renderer::Helm || everywhere {
+                rendered.extend(wanted.iter().cloned());
+            }
+            self.render_inputs.entry(root.clone()).or_default().extend(wanted);
+        }
+        let charts = files.0.keys().filter_map(|path| path.as_str().strip_suffix("/Chart.yaml"));
+        rendered.extend(charts.filter_map(|chart| RepoPath::new(format!("{chart}/templates")).ok()));
+        rendered
+    }
+
+    /// The rendered folders that read a path, in any environment.
+    pub fn roots_reading(&self, path: &RepoPath) -> Vec<&RepoPath> {
+        let reads = |inputs: &BTreeSet<RepoPath>| inputs.iter().any(|input| path.is_within(input));
+        self.render_inputs.iter().filter(|(_, inputs)| reads(inputs)).map(|(root, _)| root).collect()
     }
 
     fn read_own(&mut self, path: &RepoPath, parsed: Parsed) {
@@ -342,8 +395,60 @@ impl Catalog {
         self.manifests.insert(path, Arc::new(manifests));
     }
 
-    /// The manifest of an object at or below a source. A manifest without a namespace goes to the blueprint's.
-    pub fn manifest(&self, source: &RepoPath, object: &ObjectRef) -> Option<&Manifest> {
+    /// Adds what was rendered for one environment: an entry for each of its `render`, in that order.
+    pub fn set_renderings(&mut self, environment: &Name, renderings: Vec<Rendering>) {
+        self.renderings.insert(environment.clone(), Arc::new(renderings));
+    }
+
+    /// What was rendered for an environment.
+    pub fn renderings(&self, environment: &Name) -> &[Rendering] {
+        self.renderings.get(environment).map_or(&[], |all| all.as_slice())
+    }
+
+    /// The manifest of an object at or below a source, as it reaches an environment: rendered where the environment says so, else as it
+    /// stands. A manifest without a namespace goes to the blueprint's. `None`: there is none, or it is not known; see
+    /// [`Catalog::declared`].
+    pub fn manifest(&self, environment: &Name, source: &RepoPath, object: &ObjectRef) -> Option<&Manifest> {
+        self.declared(environment, source, object).ok().flatten()
+    }
+
+    /// The same, and why it is not known.
+    ///
+    /// # Errors
+    /// What is rendered below the source could not be.
+    pub fn declared(
+        &self,
+        environment: &Name,
+        source: &RepoPath,
+        object: &ObjectRef,
+    ) -> Result<Option<&Manifest>, Unrendered> {
+        let entries = self.workspace.value.environments.get(environment).map_or(&[] as &[Render], |e| &e.render);
+        let mut wanted = entries.iter().filter_map(Render::root).filter(|(_, root)| root.meets(source)).peekable();
+        if wanted.peek().is_none() {
+            return Ok(self.plain(source, object));
+        }
+        // What stands in the files is not what reaches the cluster: only what was rendered counts, and all of it has to be known.
+        let mut found = None;
+        for (renderer, root) in wanted {
+            let rendering = self.renderings(environment).iter().find(|r| r.root == *root && r.renderer == renderer);
+            let Some(rendering) = rendering else {
+                return Err(Unrendered {
+                    root: root.clone(),
+                    renderer,
+                    because: RenderFailure::new("it was not rendered here"),
+                });
+            };
+            let manifests = rendering.outcome.as_ref().map_err(|because| Unrendered {
+                root: root.clone(),
+                renderer,
+                because: because.clone(),
+            })?;
+            found = found.or_else(|| manifests.iter().find(|manifest| object.is_declared_by(&manifest.object)));
+        }
+        Ok(found)
+    }
+
+    fn plain(&self, source: &RepoPath, object: &ObjectRef) -> Option<&Manifest> {
         let key = (object.api_version.clone(), object.kind.clone(), object.name.clone());
         self.by_object.get(&key)?.iter().filter(|(path, _)| path.is_within(source)).find_map(|(path, position)| {
             let manifest = self.manifests.get(path)?.get(*position)?;
@@ -352,11 +457,26 @@ impl Catalog {
         })
     }
 
+    /// One document of what reaches an environment, by the path that a [`Manifest`] names and its place there.
+    pub fn manifest_at(&self, environment: &Name, path: &RepoPath, document: usize) -> Option<&Manifest> {
+        let rendered = self.renderings(environment).iter().find(|rendering| rendering.root == *path);
+        let manifests = match rendered {
+            Some(rendering) => rendering.outcome.as_ref().ok()?,
+            None => self.manifests.get(path)?,
+        };
+        manifests.iter().find(|manifest| manifest.document.index == document)
+    }
+
     /// A blueprint as written and the manifest of its workload. `Err`: what is missing, in one sentence.
-    pub fn declaration(&self, name: &Name, workload: &ObjectRef) -> Result<(&Located<Blueprint>, &Manifest), String> {
+    pub fn declaration(
+        &self,
+        environment: &Name,
+        name: &Name,
+        workload: &ObjectRef,
+    ) -> Result<(&Located<Blueprint>, &Manifest), String> {
         let blueprint = self.blueprints.get(name).ok_or_else(|| format!("there is no blueprint {name}"))?;
         let source = &blueprint.value.spec.target.source;
-        let manifest = self.manifest(source, workload);
+        let manifest = self.declared(environment, source, workload).map_err(|unrendered| unrendered.to_string())?;
         Ok((blueprint, manifest.ok_or_else(|| format!("no manifest below {source} declares {workload}"))?))
     }
 
@@ -407,7 +527,7 @@ fn lay_over(node: &mut Node, key: &str, over: &Node) {
     }
 }
 
-fn manifest(path: &RepoPath, document: Document) -> Option<Manifest> {
+pub(crate) fn manifest(path: &RepoPath, document: Document) -> Option<Manifest> {
     let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str).unwrap_or_default().to_owned();
     let object = ObjectRef {
         api_version: text(&["apiVersion"]),
@@ -415,7 +535,7 @@ fn manifest(path: &RepoPath, document: Document) -> Option<Manifest> {
         namespace: text(&["metadata", "namespace"]),
         name: text(&["metadata", "name"]),
     };
-    (!object.kind.is_empty()).then(|| Manifest { path: path.clone(), object, document })
+    (!object.kind.is_empty()).then(|| Manifest { path: path.clone(), object, document, rendered: false })
 }
 
 fn unknown_kind(document: &Document, kind: Option<&str>) -> Diagnostic {

@@ -14,6 +14,7 @@ mod workspace;
 
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
+pub(crate) use load::manifest;
 pub use load::{Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace};
 pub use operation::{Operation, Tier};
 pub use pod::{containers, quantity, quantity_of};
@@ -24,6 +25,6 @@ pub use spec::{
 };
 pub use suppression::{Suppression, SuppressionKind, SuppressionMetadata, SuppressionSpec};
 pub use workspace::{
-    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals,
-    TierName, Verification, Workspace, WorkspaceKind,
+    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals, Render,
+    Renderer, TierName, Verification, Workspace, WorkspaceKind,
 };

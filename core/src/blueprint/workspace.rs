@@ -138,6 +138,110 @@ pub struct Environment {
     /// How merged changes reach the cluster.
     #[serde(default)]
     pub delivery: Delivery,
+    /// What Kustomize or Helm renders on the way to it (X9). A blueprint whose `source` holds one of these folders is compared with what
+    /// is rendered; all others with their manifests as they stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub render: Vec<Render>,
+}
+
+/// One folder that is rendered: exactly one of `kustomize` and `helm`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Render {
+    /// A folder with a kustomization: the overlay of this environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kustomize: Option<RepoPath>,
+    /// A folder with a `Chart.yaml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helm: Option<RepoPath>,
+    /// The Helm release's name; left out: the folder's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<Name>,
+    /// The Helm release's namespace; left out: `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Name>,
+    /// Values files of the repository, the last one wins; the chart's own `values.yaml` stands before them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<RepoPath>,
+    /// Single values, as `helm --set-json` takes them: `image.tag: v3`. They win over files.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, serde_json::Value>,
+    /// The Kubernetes version that a chart is told, `1.33`; left out: what Helm was built for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kube_version: Option<String>,
+}
+
+impl Render {
+    /// The rendered folder and its renderer; `None`: the entry names none.
+    pub fn root(&self) -> Option<(Renderer, &RepoPath)> {
+        let kustomize = self.kustomize.as_ref().map(|root| (Renderer::Kustomize, root));
+        kustomize.or(self.helm.as_ref().map(|root| (Renderer::Helm, root)))
+    }
+
+    /// What is wrong with the entry: the field, what is wrong, what to write.
+    pub(super) fn fault(&self) -> Option<(&'static str, String, String)> {
+        match (&self.kustomize, &self.helm) {
+            (None, None) => {
+                let help =
+                    "write `kustomize: FOLDER` (with a kustomization.yaml) or `helm: FOLDER` (with a Chart.yaml)";
+                return Some(("", "this entry renders nothing".into(), help.into()));
+            }
+            (Some(_), Some(_)) => {
+                let help = "make two entries of it: each folder is rendered by itself";
+                return Some((
+                    "helm",
+                    "one entry is rendered by Kustomize or by Helm, not by both".into(),
+                    help.into(),
+                ));
+            }
+            (None, Some(_)) => {}
+            (Some(_), None) => {
+                let helms = [
+                    ("release", self.release.is_some()),
+                    ("namespace", self.namespace.is_some()),
+                    ("values", !self.values.is_empty()),
+                    ("set", !self.set.is_empty()),
+                    ("kube_version", self.kube_version.is_some()),
+                ];
+                let helm = helms.into_iter().find(|(_, given)| *given).map(|(field, _)| field);
+                return helm.map(|field| {
+                    let help = "say it in the kustomization.yaml itself, or in an overlay of it";
+                    (field, format!("`{field}` is Helm's: Kustomize takes none"), help.into())
+                });
+            }
+        }
+        if self.release.as_ref().is_some_and(|release| release.as_str().len() > 53) {
+            return Some(("release", "Helm takes release names of up to 53 characters".into(), "shorten it".into()));
+        }
+        let odd = |c: char| !(c.is_ascii_digit() || c == '.' || c == 'v');
+        if self.kube_version.as_ref().is_some_and(|version| version.is_empty() || version.contains(odd)) {
+            return Some((
+                "kube_version",
+                "this is not a Kubernetes version".into(),
+                "write one such as \"1.33\"".into(),
+            ));
+        }
+        None
+    }
+}
+
+/// What renders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Renderer {
+    /// `kustomize build`, or `kubectl kustomize`.
+    Kustomize,
+    /// `helm template`.
+    Helm,
+}
+
+impl std::fmt::Display for Renderer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Kustomize => "Kustomize",
+            Self::Helm => "Helm",
+        })
+    }
 }
 
 /// Where a cluster is: exactly one of the three.

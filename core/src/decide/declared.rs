@@ -25,8 +25,11 @@ impl Detector for DriftDetector {
         let mut unknown = |what: &str, why: Unknown| detected.unknown.push(UnknownFact { what: what.into(), why });
         let Some(manifest) = input.manifest else {
             let source = &input.blueprint.value.spec.target.source;
-            let message = format!("no manifest below {source} declares {target}");
-            unknown("the manifest", Unknown { code: UnknownCode::NotObserved, message, detail: None });
+            let (message, detail) = match input.catalog.declared(input.environment, source, &target) {
+                Err(unrendered) => (unrendered.to_string(), unrendered.because.said),
+                Ok(_) => (format!("no manifest below {source} declares {target}"), None),
+            };
+            unknown("the manifest", Unknown { code: UnknownCode::NotObserved, message, detail });
             return detected;
         };
         let live = match input.facts.object(&target) {

@@ -137,7 +137,7 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
     let mut all = Detected::default();
     let Some(blueprint) = catalog.blueprint(name, environment) else { return all };
     let target = &blueprint.value.spec.target;
-    let manifest = catalog.manifest(&target.source, &target.object());
+    let manifest = catalog.manifest(environment, &target.source, &target.object());
     for detector in DETECTORS {
         let earlier = &all.findings;
         let found =

@@ -79,7 +79,7 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
         return Verdict { operations, ..lone(tier, "unknown-blueprint", because) };
     };
     let spec = &blueprint.value.spec;
-    let manifest = catalog.manifest(&spec.target.source, &spec.target.object());
+    let manifest = catalog.manifest(environment, &spec.target.source, &spec.target.object());
     let operations = subject.operations(&OperationInput {
         spec,
         step: catalog.resize_limits(place.tier, &blueprint.value.metadata).step.value,

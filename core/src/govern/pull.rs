@@ -305,8 +305,7 @@ pub fn permit_apply(
     if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
         return None;
     }
-    let manifests = rules.get().manifests.get(&effect.path)?;
-    let manifest = manifests.iter().find(|manifest| manifest.document.index == effect.document)?;
+    let manifest = rules.get().manifest_at(environment, &effect.path, effect.document)?;
     Some(ApplyPermit {
         object: effect.object.clone(),
         uid: effect.uid.clone(),

@@ -44,6 +44,11 @@ impl RepoPath {
         self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// Whether one of the two lies within the other.
+    pub fn meets(&self, other: &RepoPath) -> bool {
+        self.is_within(other) || other.is_within(self)
+    }
+
     /// This path with one or more parts appended.
     pub fn join(&self, rest: &str) -> Result<Self, RepoPathError> {
         Self::new(format!("{}/{rest}", self.0))

@@ -7,14 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
-use crate::blueprint::{Catalog, Delivery, Tier, TierName};
-use crate::decide::{Detected, LOGIC, WhyNot, decide};
+use crate::blueprint::{Catalog, Delivery, Manifest, Tier, TierName};
+use crate::decide::drift::DriftKind;
+use crate::decide::{Detected, Finding, LOGIC, WhyNot, decide};
 use crate::govern::{Subject, judge};
-use crate::model::{Digest, Name, Proposed, Trusted};
+use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Trusted};
 use crate::observe::{FactKey, Observation, Recorder};
+use crate::rendering::Origin;
+use crate::yaml::value_at;
 
 /// What a plan is built from.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct PlanInput<'a> {
     /// The rules, from the protected base branch.
     pub rules: &'a Trusted<Catalog>,
@@ -52,6 +55,54 @@ pub fn decide_all(
         Decision { blueprint: name.clone(), detected, evidence: facts.keys().into_iter().collect() }
     };
     names.map(decision).collect()
+}
+
+/// The rendered fields that decisions speak of: drifted ones, and those that actions set. Which lines make them is found out between
+/// deciding and judging, because an edit is planned on a line (X9).
+pub fn rendered_fields(
+    catalog: &Catalog,
+    environment: &Name,
+    decisions: &[Decision],
+) -> BTreeSet<(RepoPath, ObjectRef, FieldPath)> {
+    let mut fields = BTreeSet::new();
+    for decision in decisions {
+        let Some(blueprint) = catalog.blueprints.get(&decision.blueprint) else { continue };
+        let target = &blueprint.value.spec.target;
+        let manifest = catalog.manifest(environment, &target.source, &target.object());
+        let Some(manifest) = manifest.filter(|manifest| manifest.rendered) else { continue };
+        let mut add = |field: FieldPath| {
+            // An action may set what is not there yet; nothing makes that.
+            if value_at(&manifest.document, &field).is_some() {
+                fields.insert((manifest.path.clone(), manifest.object.clone(), field));
+            }
+        };
+        for (finding, action) in &decision.detected.findings {
+            action.iter().flat_map(Action::fields).for_each(&mut add);
+            let Finding::Drift(drift) = finding else { continue };
+            drift
+                .fields
+                .iter()
+                .filter(|field| field.kind != DriftKind::PendingRemoval)
+                .for_each(|f| add(f.path.clone()));
+        }
+    }
+    fields
+}
+
+/// The finding with places in files, where a renderer made the manifest.
+fn placed(finding: Finding, catalog: &Catalog, environment: &Name, manifest: Option<&Manifest>) -> Finding {
+    let (Finding::Drift(mut drift), Some(manifest)) = (finding.clone(), manifest.filter(|m| m.rendered)) else {
+        return finding;
+    };
+    for field in &mut drift.fields {
+        (field.span, field.unplaced) = match catalog.origin(environment, manifest, &field.path) {
+            Some(Origin::Line(line)) => (Some(line.span.clone()), None),
+            Some(Origin::Unknown(why)) => (None, Some(why.clone())),
+            None if field.kind == DriftKind::PendingRemoval => (None, Some("nothing declares it any more".into())),
+            None => (None, Some("which line makes it was not looked for".into())),
+        };
+    }
+    Finding::Drift(drift)
 }
 
 /// Builds the plan. Pure: the same inputs give the same plan, byte for byte.
@@ -98,11 +149,14 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
     let Decision { blueprint: name, detected, evidence } = decision;
     let blueprint = &catalog.blueprints.get(&name)?.value;
     let facts = Recorder::new(input.observation);
+    let target = &blueprint.spec.target;
+    let manifest = catalog.manifest(input.environment, &target.source, &target.object());
     let mut not_proposed = detected.why_not;
     let mut items = Vec::new();
     for (finding, action) in detected.findings {
         let Some(action) = action else { continue };
-        match action.lower(catalog) {
+        let finding = placed(finding, catalog, input.environment, manifest);
+        match action.lower(catalog, input.environment) {
             Ok(effects) => {
                 let judged = |subject| judge(input.rules, input.environment, &subject, &facts);
                 let verdict = judged(Subject::of_action(&action));
@@ -116,8 +170,6 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
             Err(because) => not_proposed.push(WhyNot { what: action.name().into(), because }),
         }
     }
-    let target = &blueprint.spec.target;
-    let manifest = catalog.manifest(&target.source, &target.object());
     let evidence: BTreeSet<FactKey> = evidence.into_iter().chain(facts.keys()).collect();
     Some(BlueprintPlan {
         name,

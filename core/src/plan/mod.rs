@@ -7,7 +7,7 @@ mod scope;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use build::{Decision, PlanInput, build, build_for, decide_all, govern};
+pub use build::{Decision, PlanInput, build, build_for, decide_all, govern, rendered_fields};
 pub use causes::{Cause, CauseCounts, Causes, Settled};
 pub use scope::{Scope, Selector, SelectorError, Shard, ShardError};
 

@@ -74,9 +74,9 @@ impl std::fmt::Display for Selector {
 
 impl Selector {
     /// Whether the workload's manifest has these labels. What no manifest declares is not selected.
-    pub fn selects(&self, catalog: &Catalog, blueprint: &Located<Blueprint>) -> bool {
+    pub fn selects(&self, catalog: &Catalog, environment: &Name, blueprint: &Located<Blueprint>) -> bool {
         let target = &blueprint.value.spec.target;
-        let Some(manifest) = catalog.manifest(&target.source, &target.object()) else { return false };
+        let Some(manifest) = catalog.manifest(environment, &target.source, &target.object()) else { return false };
         let label = |name: &str| {
             let labels = manifest.document.root.at(&["metadata", "labels"])?;
             labels.get(name).and_then(Node::as_str)

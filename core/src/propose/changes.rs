@@ -120,14 +120,27 @@ pub fn change_set(rules: &Trusted<Catalog>, base: &Files, head: &Files, paths: &
         let own = path.is_within(&catalog.workspace.value.blueprints)
             || path.as_str() == WORKSPACE_FILE
             || catalog.workspace.value.local.allowed_signers.as_ref() == Some(path);
+        let roots = if own { Vec::new() } else { catalog.roots_reading(path) };
         let owners: Vec<&Located<Blueprint>> = catalog
             .blueprints
             .values()
             .map(std::convert::AsRef::as_ref)
-            .filter(|b| path.is_within(&b.value.spec.target.source))
+            .filter(|b| {
+                let source = &b.value.spec.target.source;
+                path.is_within(source) || roots.iter().any(|root| root.meets(source))
+            })
             .collect();
         if !own && owners.is_empty() {
             set.ungoverned.insert(path.as_str().into(), changed.after.clone());
+            continue;
+        }
+        if !roots.is_empty() {
+            // What a line of it does to what is rendered does not stand in the file.
+            let because = "Kustomize or Helm reads it, and what it changes there is for a person to see";
+            let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
+            for owner in owners {
+                set.governed.push(Governed { blueprint: owner.value.metadata.name.clone(), change: change.clone() });
+            }
             continue;
         }
         for change in changes_of(path, changed, base, head, own) {

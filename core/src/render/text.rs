@@ -114,7 +114,8 @@ fn drifted(out: &mut String, field: &FieldDrift) {
         DriftKind::PendingRemoval => format!("{path}: {live} in the cluster, no longer in Git"),
     };
     line(out, &told);
-    let at = field.span.as_ref().map(|span| format!("declared at {span}"));
+    let unplaced = || field.unplaced.as_ref().map(|why| format!("no line to point to: {why}"));
+    let at = field.span.as_ref().map(|span| format!("declared at {span}")).or_else(unplaced);
     let by = field.by.as_ref().map(|by| {
         let when = by.at.map_or_else(String::new, |at| format!(" at {at:.0}"));
         let how = by.subresource.as_ref().map_or_else(String::new, |s| format!(" ({} subresource)", sink::terminal(s)));

@@ -326,6 +326,14 @@ fn is_merged(document: &Document, entry: &Entry) -> bool {
         && document.source.text.get(entry.key_start as usize..entry.key_end as usize).is_some_and(|key| key == "<<")
 }
 
+/// The value at a path; `None`: it is absent, or the path is ambiguous or comes through a merge key or an alias.
+pub fn value_at<'a>(document: &'a Document, path: &'a FieldPath) -> Option<&'a Node> {
+    match find(document, path) {
+        Ok(Target::Value { node, .. }) => Some(node),
+        _ => None,
+    }
+}
+
 fn find<'a>(document: &'a Document, path: &'a FieldPath) -> Result<Target<'a>, EditRefused> {
     let text = document.source.text.as_bytes();
     let not_found = |reason: String| EditRefused::NotFound { path: path.clone(), reason };

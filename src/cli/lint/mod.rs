@@ -90,10 +90,10 @@ pub struct LintReport {
 }
 
 /// Runs the command.
-pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, CommandError> {
+pub async fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, CommandError> {
     let options = lint::LintOptions { changed_since: args.changed_since.clone(), base: args.base.clone() };
     let repository = repository(global)?;
-    let mut linted = lint::run(&repository, &options, runtime::now())?;
+    let mut linted = lint::run(&repository, &options, runtime::now()).await?;
     if args.fix {
         // A value that was written may need a version: a second round writes that.
         let mut refused = BTreeSet::new();
@@ -101,7 +101,7 @@ pub fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Exit, Co
             if !write(&repository, &linted.fixes, &mut refused, output)? {
                 break;
             }
-            linted = lint::run(&repository, &options, runtime::now())?;
+            linted = lint::run(&repository, &options, runtime::now()).await?;
         }
         for why in refused {
             output.talk(&why);

@@ -58,8 +58,8 @@ impl ActionType for Reconcile {
         &self.workload
     }
 
-    fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
-        let (_, manifest) = tree.declaration(&self.blueprint, &self.workload)?;
+    fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String> {
+        let (_, manifest) = tree.declaration(environment, &self.blueprint, &self.workload)?;
         Ok(vec![Effect::ApplyObject(ApplyObject {
             object: self.workload.clone(),
             uid: self.uid.clone(),

@@ -10,6 +10,7 @@ use crate::blueprint::{Blueprint, Catalog, Located, Operation, containers, quant
 use crate::execute::{Effect, Place, SetField};
 use crate::model::{FieldPath, Name, ObjectRef, Quantity, Segment};
 use crate::observe::Resource;
+use crate::rendering::edit_place;
 
 /// Set requests of a workload's container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +42,17 @@ pub struct RequestChange {
     pub maximum: Option<MaximumChange>,
 }
 
+impl RequestChange {
+    /// The field of the workload's manifest.
+    fn field(&self) -> FieldPath {
+        FieldPath::keys(["spec", "template", "spec", "containers"])
+            .join(Segment::Item(vec![("name".into(), self.container.clone())]))
+            .key("resources")
+            .key("requests")
+            .key(self.resource.name())
+    }
+}
+
 /// A change of `spec.resources.cpu.maximum` or `memory.maximum`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MaximumChange {
@@ -63,10 +75,13 @@ impl ActionType for Resize {
         &self.workload
     }
 
-    fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
-        let (blueprint, manifest) = tree.declaration(&self.blueprint, &self.workload)?;
-        let document = &manifest.document;
-        let containers = containers(&document.root);
+    fn fields(&self) -> Vec<FieldPath> {
+        self.requests.iter().map(RequestChange::field).collect()
+    }
+
+    fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String> {
+        let (blueprint, manifest) = tree.declaration(environment, &self.blueprint, &self.workload)?;
+        let containers = containers(&manifest.document.root);
         let mut effects = Vec::new();
         for change in &self.requests {
             let resource = change.resource.name();
@@ -75,19 +90,8 @@ impl ActionType for Resize {
             let Some(node) = node.filter(|node| quantity(node).as_ref() == Some(&change.from)) else {
                 return Err(format!("the manifest no longer declares a {resource} request of {}", change.from));
             };
-            let field = FieldPath::keys(["spec", "template", "spec", "containers"])
-                .join(Segment::Item(vec![("name".into(), change.container.clone())]))
-                .key("resources")
-                .key("requests")
-                .key(resource);
-            effects.push(Effect::SetField(SetField {
-                path: manifest.path.clone(),
-                document: document.index,
-                field,
-                from: Some(node.to_json()),
-                to: Json::from(change.to.to_string()),
-                at: Some(Place::from(&document.span_of(node))),
-            }));
+            let place = edit_place(tree, environment, manifest, &change.field())?;
+            effects.push(place.set(Some(node.to_json()), Json::from(change.to.to_string())));
             if let Some(maximum) = &change.maximum {
                 effects.push(raise(blueprint, resource, maximum)?);
             }

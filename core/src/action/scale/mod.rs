@@ -9,6 +9,7 @@ use super::ActionType;
 use crate::blueprint::{Catalog, Operation};
 use crate::execute::{Effect, Place, SetField};
 use crate::model::{FieldPath, Name, ObjectRef};
+use crate::rendering::edit_place;
 
 /// Set a workload's replicas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,19 +52,15 @@ impl ActionType for Scale {
         &self.workload
     }
 
-    fn lower(&self, tree: &Catalog) -> Result<Vec<Effect>, String> {
-        let (blueprint, manifest) = tree.declaration(&self.blueprint, &self.workload)?;
-        let document = &manifest.document;
-        let node = document.root.at(&["spec", "replicas"]);
-        let at = node.or_else(|| document.root.get("spec")).map(|node| Place::from(&document.span_of(node)));
-        let mut effects = vec![Effect::SetField(SetField {
-            path: manifest.path.clone(),
-            document: document.index,
-            field: FieldPath::keys(["spec", "replicas"]),
-            from: self.from.map(Json::from),
-            to: Json::from(self.to),
-            at,
-        })];
+    fn fields(&self) -> Vec<FieldPath> {
+        vec![FieldPath::keys(["spec", "replicas"])]
+    }
+
+    fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String> {
+        let (blueprint, manifest) = tree.declaration(environment, &self.blueprint, &self.workload)?;
+        let field = FieldPath::keys(["spec", "replicas"]);
+        let place = edit_place(tree, environment, manifest, &field)?;
+        let mut effects = vec![place.set(self.from.map(Json::from), Json::from(self.to))];
         if let Some(limit) = &self.limit {
             let overrides = blueprint.value.environments.values();
             if overrides.into_iter().any(|o| o.spec.get("scaling").is_some_and(|s| s.get("max_replicas").is_some())) {

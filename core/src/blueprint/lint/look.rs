@@ -59,8 +59,11 @@ impl<'c> Look<'c> {
         let mut variants = Vec::with_capacity(catalog.blueprints.len());
         for blueprint in catalog.blueprints.values() {
             let target = &blueprint.value.spec.target;
-            let manifest = catalog.manifest(&target.source, &target.object());
+            let object = target.object();
+            let in_environment = |name: &Name| catalog.manifest(name, &target.source, &object);
             let overrides = &blueprint.value.environments;
+            // As the first environment has it that does: rules speak of what all environments share.
+            let manifest = environments.keys().find_map(in_environment);
             variants.push(Variant {
                 blueprint: Cow::Borrowed(&**blueprint),
                 environments: environments.iter().filter(|(name, _)| !overrides.contains_key(name)).collect(),
@@ -71,7 +74,7 @@ impl<'c> Look<'c> {
                 variants.push(Variant {
                     blueprint,
                     environments: environments.iter().filter(|(known, _)| *known == name).collect(),
-                    manifest,
+                    manifest: in_environment(name).or(manifest),
                 });
             }
         }

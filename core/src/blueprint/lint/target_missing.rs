@@ -23,7 +23,10 @@ impl Rule for TargetMissing {
         for blueprint in look.catalog.blueprints.values() {
             let target = &blueprint.value.spec.target;
             let object = target.object();
-            if look.catalog.manifest(&target.source, &object).is_some() {
+            let environments = look.catalog.workspace.value.environments.keys();
+            let declared = |name| look.catalog.declared(name, &target.source, &object);
+            // What could not be rendered may declare it.
+            if environments.map(declared).any(|found| !matches!(found, Ok(None))) {
                 continue;
             }
             let below: Vec<_> =

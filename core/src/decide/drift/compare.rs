@@ -58,6 +58,7 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     fn report(&mut self, kind: DriftKind, declared: &Node, live: Option<&Json>) {
         self.found.push(FieldDrift {
+            unplaced: None,
             path: self.way.path(),
             kind,
             span: Some(self.document.span_of(declared)),

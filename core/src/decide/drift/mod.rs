@@ -38,6 +38,9 @@ pub struct FieldDrift {
     /// The manifest's value; for a pending removal the nearest parent that the manifest still declares.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "span")]
     pub span: Option<SourceSpan>,
+    /// Why there is no place, where the manifest is rendered and no line was found that makes the field (X9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unplaced: Option<String>,
     /// What the manifest declares; withheld for a Secret's data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub declared: Option<Json>,

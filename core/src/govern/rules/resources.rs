@@ -78,7 +78,7 @@ fn bounds(input: &RuleInput<'_>, request: &RequestTouch) -> Vec<Outcome> {
 /// What the pod's other containers request on base.
 fn others(input: &RuleInput<'_>, request: &RequestTouch) -> i128 {
     let target = &input.blueprint.value.spec.target;
-    let Some(manifest) = input.catalog.manifest(&target.source, &target.object()) else { return 0 };
+    let Some(manifest) = input.catalog.manifest(input.environment, &target.source, &target.object()) else { return 0 };
     let containers = containers(&manifest.document.root);
     let others = containers.iter().filter(|(name, _)| *name != request.container);
     let declared = |node| quantity(crate::yaml::Node::at(node, &["resources", "requests", request.resource.name()])?);

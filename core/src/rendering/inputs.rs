@@ -1,0 +1,252 @@
+//! Which files a rendering reads. A renderer gets these and nothing else, so that whatever it would fetch is known before it runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::RenderFailure;
+use crate::blueprint::{Render, Renderer};
+use crate::model::{File, Files, RepoPath};
+use crate::yaml::{self, Kind, Node};
+
+/// The names that Kustomize knows its file by.
+pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// What a rendering reads, as far as the files at hand tell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Files and folders. Some may not be among the files yet: read them, and ask again.
+    pub wanted: BTreeSet<RepoPath>,
+    /// Why it cannot be rendered from the repository alone: the first reason met.
+    pub refused: Option<RenderFailure>,
+    /// Kustomize's folders by how many steps they are from the root: what stands nearer wins.
+    pub depth: BTreeMap<RepoPath, usize>,
+}
+
+/// What one entry reads. Called again with what it wanted, until it wants nothing new; only then `refused` speaks of files that are not
+/// there.
+pub fn inputs(render: &Render, files: &Files) -> Inputs {
+    let mut inputs = Inputs::default();
+    match render.root() {
+        Some((Renderer::Kustomize, root)) => kustomization(root, 0, files, &mut inputs),
+        Some((Renderer::Helm, root)) => chart(render, root, files, &mut inputs),
+        None => {}
+    }
+    inputs
+}
+
+/// Fields of a kustomization that list files or folders, and those that list mappings with such fields.
+const LISTS: [&str; 9] = [
+    "resources",
+    "bases",
+    "components",
+    "crds",
+    "configurations",
+    "generators",
+    "transformers",
+    "validators",
+    "patchesStrategicMerge",
+];
+const NESTED: [(&str, &[&str]); 5] = [
+    ("patches", &["path"]),
+    ("patchesJson6902", &["path"]),
+    ("replacements", &["path"]),
+    ("configMapGenerator", &["files", "envs", "env"]),
+    ("secretGenerator", &["files", "envs", "env"]),
+];
+
+fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut Inputs) {
+    let known = inputs.depth.get(folder).is_some_and(|known| *known <= depth);
+    // Kustomize itself refuses cycles; here they only must not go on for ever.
+    if known || depth > 64 {
+        return;
+    }
+    inputs.depth.insert(folder.clone(), depth);
+    inputs.wanted.insert(folder.clone());
+    let file = KUSTOMIZATIONS.iter().filter_map(|name| folder.join(name).ok()).find(|path| files.get(path).is_some());
+    let Some(path) = file else {
+        if files.below(folder).next().is_some() {
+            refuse(inputs, format!("{folder} holds no kustomization.yaml"), "");
+        }
+        return;
+    };
+    let Some(File::Blob(blob)) = files.get(&path) else {
+        return refuse(inputs, format!("{path} is not a regular file"), "");
+    };
+    let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
+        return refuse(inputs, format!("{path} is not YAML"), "");
+    };
+    let Some(root) = documents.first().map(|document| &document.root) else { return };
+    for (key, why) in [
+        ("helmCharts", "it inflates Helm charts, for which Kustomize would run Helm and fetch"),
+        ("helmChartInflationGenerator", "it inflates Helm charts, for which Kustomize would run Helm and fetch"),
+    ] {
+        if root.get(key).is_some() {
+            refuse(inputs, format!("{path} has `{key}`: {why}"), "");
+        }
+    }
+    for key in LISTS {
+        for named in root.get(key).map_or(&[] as &[Node], Node::items).iter().filter_map(Node::as_str) {
+            // A patch, a generator or a transformer may also stand in the list itself, as text of several lines.
+            if !named.contains('\n') {
+                reference(named, folder, &path, depth, files, inputs);
+            }
+        }
+    }
+    for (key, fields) in NESTED {
+        for item in root.get(key).map_or(&[] as &[Node], Node::items) {
+            for field in fields {
+                let Some(node) = item.get(field) else { continue };
+                for named in node.as_str().into_iter().chain(node.items().iter().filter_map(Node::as_str)) {
+                    // `files: [KEY=PATH]`
+                    let named = named.split_once('=').map_or(named, |(_, path)| path);
+                    reference(named, folder, &path, depth, files, inputs);
+                }
+            }
+        }
+    }
+    if let Some(named) = root.at(&["openapi", "path"]).and_then(Node::as_str) {
+        reference(named, folder, &path, depth, files, inputs);
+    }
+}
+
+fn reference(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, files: &Files, inputs: &mut Inputs) {
+    let Some(target) = resolve(folder.as_str(), named).and_then(|path| RepoPath::new(path).ok()) else {
+        return refuse(inputs, format!("{by} names a path outside of the repository"), named);
+    };
+    let is_folder = files.get(&target).is_none() && files.below(&target).next().is_some();
+    if files.get(&target).is_none() && !is_folder && remote(named) {
+        let why = "bpctl renders what the repository holds: vendor it";
+        return refuse(inputs, format!("{by} names what is fetched from elsewhere; {why}"), named);
+    }
+    if is_folder {
+        kustomization(&target, depth + 1, files, inputs);
+    } else {
+        if matches!(files.get(&target), Some(File::Refused(_))) {
+            refuse(inputs, format!("{by} names what is not a regular file"), named);
+        }
+        inputs.wanted.insert(target);
+    }
+}
+
+/// Whether Kustomize would take a name that is no path of the tree for an address.
+fn remote(named: &str) -> bool {
+    let host = named.split(['/', ':']).next().unwrap_or_default();
+    named.contains("://")
+        || named.contains("?ref=")
+        || named.contains("//")
+        || named.starts_with("git@")
+        || named.starts_with("git::")
+        || (host.contains('.') && !host.starts_with('.') && named.contains('/'))
+}
+
+fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
+    inputs.wanted.insert(root.clone());
+    inputs.wanted.extend(render.values.iter().cloned());
+    let Ok(path) = root.join("Chart.yaml") else { return };
+    if files.below(root).next().is_some() && files.get(&path).is_none() {
+        return refuse(inputs, format!("{root} holds no Chart.yaml"), "");
+    }
+    let refused = files.below(root).find(|(_, file)| matches!(file, File::Refused(_)));
+    if let Some((path, File::Refused(why))) = refused {
+        refuse(inputs, format!("{path} is not read: {why}"), "");
+    }
+    let Some(blob) = files.blob(&path) else { return };
+    let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
+        return refuse(inputs, format!("{path} is not YAML"), "");
+    };
+    let dependencies = documents.first().and_then(|document| document.root.get("dependencies"));
+    for dependency in dependencies.map_or(&[] as &[Node], Node::items) {
+        let text = |key| dependency.get(key).and_then(Node::as_str);
+        let Some(name) = text("name") else { continue };
+        let here = root.join(&format!("charts/{name}")).ok().is_some_and(|path| files.below(&path).next().is_some());
+        let packed = root.join("charts").ok().is_some_and(|charts| {
+            files.below(&charts).any(|(path, _)| {
+                path.file_name().strip_prefix(name).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".tgz"))
+            })
+        });
+        if here || packed {
+            continue;
+        }
+        match text("repository").and_then(|repository| repository.strip_prefix("file://")) {
+            Some(local) => match resolve(root.as_str(), local).and_then(|path| RepoPath::new(path).ok()) {
+                Some(path) => {
+                    inputs.wanted.insert(path);
+                }
+                None => refuse(inputs, format!("{path} depends on a chart outside of the repository"), local),
+            },
+            None => {
+                let why = "`helm dependency build` puts it into charts/, to be committed";
+                refuse(inputs, format!("{path} depends on a chart that is fetched from elsewhere; {why}"), name);
+            }
+        }
+    }
+}
+
+/// The charts that a chart names by `file://` and does not hold: where Helm wants each, and where it stands.
+pub(crate) fn linked_charts(root: &RepoPath, files: &Files) -> Vec<(RepoPath, RepoPath)> {
+    let document = root.join("Chart.yaml").ok().and_then(|path| {
+        yaml::parse(path.as_str(), &files.blob(&path)?.bytes, Kind::Manifest).ok()?.into_iter().next()
+    });
+    let Some(document) = document else { return Vec::new() };
+    let dependencies = document.root.get("dependencies").map_or(&[] as &[Node], Node::items);
+    let linked = dependencies.iter().filter_map(|dependency| {
+        let local = dependency.get("repository")?.as_str()?.strip_prefix("file://")?;
+        let from = RepoPath::new(resolve(root.as_str(), local)?).ok()?;
+        let to = root.join(&format!("charts/{}", dependency.get("name")?.as_str()?)).ok()?;
+        let held = files.below(&to).next().is_some();
+        (!held).then_some((to, from))
+    });
+    linked.collect()
+}
+
+fn refuse(inputs: &mut Inputs, why: impl Into<String>, said: &str) {
+    let failure = RenderFailure::new(why);
+    inputs.refused.get_or_insert(if said.is_empty() { failure } else { failure.said(said) });
+}
+
+/// A path as a file in `from` names it; `None`: outside of the repository.
+pub(crate) fn resolve(from: &str, named: &str) -> Option<String> {
+    let mut parts: Vec<&str> = from.split('/').filter(|part| !part.is_empty()).collect();
+    for part in named.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+impl Inputs {
+    /// The files of all that is wanted, without what is not: what the renderer may see. With charts put where Helm looks for them.
+    ///
+    /// # Errors
+    /// Why it cannot be rendered.
+    pub fn files(&self, render: &Render, files: &Files) -> Result<Files, RenderFailure> {
+        if let Some(why) = &self.refused {
+            return Err(why.clone());
+        }
+        let mut seen = Files::default();
+        for path in &self.wanted {
+            let mut found = false;
+            for (path, file) in files.below(path) {
+                found = true;
+                if matches!(file, File::Blob(_)) {
+                    seen.0.insert(path.clone(), file.clone());
+                }
+            }
+            if !found {
+                return Err(RenderFailure::new(format!("there is no {path}")));
+            }
+        }
+        if let Some((Renderer::Helm, root)) = render.root() {
+            for (to, from) in linked_charts(root, files) {
+                for (path, file) in files.below(&from) {
+                    let rest = path.as_str().strip_prefix(from.as_str()).unwrap_or_default();
+                    let Ok(path) = RepoPath::new(format!("{to}{rest}")) else { continue };
+                    seen.0.insert(path, file.clone());
+                }
+            }
+        }
+        Ok(seen)
+    }
+}

@@ -1,0 +1,194 @@
+//! What Kustomize and Helm make of a repository's files, and which line makes which field of it (X9).
+//!
+//! Nothing is rendered here: an edge runs the real renderer over the files that [`inputs`] names, and gives back text. Which line produces
+//! a field is never guessed from templates: it is shown by mutation. A value is changed where it stands, everything is rendered again, and
+//! the line is claimed only if the field moved with it ([`trace`]).
+
+mod inputs;
+mod mutate;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+pub use inputs::{Inputs, inputs};
+pub use mutate::Mutation;
+pub use trace::{Answer, Trace, TraceInput};
+
+use crate::blueprint::{Catalog, Manifest, Renderer, manifest};
+use crate::execute::{Effect, Place, SetField};
+use crate::model::{Diagnostic, FieldPath, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
+use crate::yaml::{self, Kind, value_at};
+
+/// One folder, rendered for one environment.
+#[derive(Debug, Clone)]
+pub struct Rendering {
+    /// The folder.
+    pub root: RepoPath,
+    /// Who rendered it.
+    pub renderer: Renderer,
+    /// The objects, or why there are none.
+    pub outcome: Result<Arc<Vec<Manifest>>, RenderFailure>,
+    /// Where fields come from, as far as somebody asked.
+    pub origins: BTreeMap<(ObjectRef, FieldPath), Origin>,
+}
+
+/// Why something could not be rendered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderFailure {
+    /// In one sentence of ours.
+    pub message: String,
+    /// What the renderer or the file says, which is text from outside.
+    pub said: Option<Untrusted>,
+}
+
+impl RenderFailure {
+    /// Our sentence alone.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), said: None }
+    }
+
+    /// The same, with somebody's words.
+    #[must_use]
+    pub fn said(self, said: &str) -> Self {
+        Self { said: Some(Untrusted::new(said.chars().take(400).collect::<String>())), ..self }
+    }
+}
+
+/// A folder that could not be rendered. What it declares is unknown, and nothing is decided about it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{renderer} could not render {root}: {}", .because.message)]
+pub struct Unrendered {
+    /// The folder.
+    pub root: RepoPath,
+    /// Who should have.
+    pub renderer: Renderer,
+    /// Why not.
+    pub because: RenderFailure,
+}
+
+/// Where a rendered field comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// One place makes it: changing that and rendering again moved the field.
+    Line(Line),
+    /// No one place was found to, and why.
+    Unknown(String),
+}
+
+/// The place that makes a field.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Line {
+    /// The place.
+    pub span: SourceSpan,
+    /// How many other fields of all that is rendered moved with it.
+    pub also: usize,
+    /// The value in a YAML file that makes it, where it is one and says just what is rendered: what an edit would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<SourceField>,
+}
+
+/// A value of a YAML file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceField {
+    /// The file.
+    pub path: RepoPath,
+    /// Which document of it, from 0.
+    pub document: usize,
+    /// Which field.
+    pub field: FieldPath,
+}
+
+impl Rendering {
+    /// What a renderer gave back, as objects. Text that is no YAML is a rendering that failed.
+    pub fn of(root: &RepoPath, renderer: Renderer, output: Result<&[u8], RenderFailure>) -> Self {
+        let unreadable = |diagnostic: Box<Diagnostic>| {
+            RenderFailure::new("what it makes is no YAML that Kubernetes would read").said(&diagnostic.message)
+        };
+        let outcome = output.and_then(|bytes| objects(root, bytes).map_err(unreadable));
+        Self { root: root.clone(), renderer, outcome: outcome.map(Arc::new), origins: BTreeMap::new() }
+    }
+}
+
+/// The objects of a renderer's output. A chart's hooks (tests, migrations) are no part of what stands in a cluster.
+pub fn objects(root: &RepoPath, output: &[u8]) -> Result<Vec<Manifest>, Box<Diagnostic>> {
+    let name = format!("{root} (rendered)");
+    let documents = yaml::parse(&name, output, Kind::Manifest)?;
+    let objects = documents.into_iter().filter_map(|document| manifest(root, document));
+    let hook = |m: &Manifest| {
+        let hook = m.document.root.at(&["metadata", "annotations"]).and_then(|all| all.get("helm.sh/hook"));
+        // A CRD that is installed by a hook stays; what runs once and goes does not.
+        hook.is_some() && m.object.kind != "CustomResourceDefinition"
+    };
+    Ok(objects.filter(|object| !hook(object)).map(|object| Manifest { rendered: true, ..object }).collect())
+}
+
+/// Where an edit of a manifest's field is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditPlace {
+    /// The value.
+    pub source: SourceField,
+    /// Line and column of what stands there today.
+    pub at: Option<Place>,
+}
+
+impl EditPlace {
+    /// The edit.
+    pub fn set(self, from: Option<Json>, to: Json) -> Effect {
+        let SourceField { path, document, field } = self.source;
+        Effect::SetField(SetField { path, document, field, from, to, at: self.at })
+    }
+}
+
+/// Where an edit of one field of a manifest is made: in the manifest itself; where it is rendered, on the line that makes the field, if it
+/// makes that field alone. A field that is not there yet is at its nearest parent's place.
+///
+/// # Errors
+/// Why it cannot be edited, in one sentence.
+pub fn edit_place(
+    catalog: &Catalog,
+    environment: &Name,
+    manifest: &Manifest,
+    field: &FieldPath,
+) -> Result<EditPlace, String> {
+    if !manifest.rendered {
+        let above = (0..=field.0.len()).rev().map(|steps| FieldPath(field.0[..steps].to_vec()));
+        let at = above.into_iter().find_map(|path| {
+            let node = value_at(&manifest.document, &path)?;
+            Some(Place::from(&manifest.document.span_of(node)))
+        });
+        let source =
+            SourceField { path: manifest.path.clone(), document: manifest.document.index, field: field.clone() };
+        return Ok(EditPlace { source, at });
+    }
+    let because = |why: &str| Err(format!("{field} is rendered from {}, and {why}", manifest.path));
+    match catalog.origin(environment, manifest, field) {
+        None => because("which line makes it was not looked for"),
+        Some(Origin::Unknown(why)) => because(&format!("no line can be edited for it: {why}")),
+        Some(Origin::Line(line)) if line.also > 0 => {
+            because(&format!("{} makes {} other fields too; a person edits it", line.span, line.also))
+        }
+        Some(Origin::Line(Line { span, field: Some(source), .. })) => {
+            Ok(EditPlace { source: source.clone(), at: Some(Place::from(span)) })
+        }
+        Some(Origin::Line(line)) => because(&format!("{} makes only a part of it; a person edits it", line.span)),
+    }
+}
+
+impl Catalog {
+    /// Where a rendered field comes from, if somebody asked for that.
+    pub fn origin(&self, environment: &Name, manifest: &Manifest, field: &FieldPath) -> Option<&Origin> {
+        let rendering = self.renderings(environment).iter().find(|rendering| rendering.root == manifest.path)?;
+        rendering.origins.get(&(manifest.object.clone(), field.clone()))
+    }
+}

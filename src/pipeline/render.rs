@@ -1,0 +1,163 @@
+//! Renders what environments deliver by Kustomize and Helm, and finds the lines that make rendered fields (X9).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use bpctl_core::blueprint::{Catalog, Manifest, Render};
+use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Proposed, RepoPath, SourceSpan, Trusted};
+use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
+use bpctl_core::rendering::{Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, inputs, objects};
+use bpctl_core::yaml::Node;
+
+use crate::git::GitError;
+use crate::render_tools::Workbench;
+
+/// How long lines are looked for, per rendered folder. What is not found by then is said to be unknown.
+const SEARCH: Duration = Duration::from_secs(20);
+
+/// The files and folders that all `render` entries of a workspace read, and that are not among the files yet; read them and ask again.
+pub(super) fn read_inputs(
+    entries: &[&Render],
+    files: &mut Files,
+    wanted: &mut Vec<RepoPath>,
+    read: impl Fn(&[RepoPath]) -> Result<Files, GitError>,
+) -> Result<(), GitError> {
+    let mut asked: BTreeSet<RepoPath> = wanted.iter().cloned().collect();
+    loop {
+        let all: BTreeSet<RepoPath> = entries.iter().flat_map(|entry| inputs(entry, files).wanted).collect();
+        let new: Vec<RepoPath> =
+            all.into_iter().filter(|path| !asked.iter().any(|known| path.is_within(known))).collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        files.0.extend(read(&new)?.0);
+        asked.extend(new.iter().cloned());
+        wanted.extend(new);
+    }
+}
+
+/// The same for rules.
+pub async fn render_rules(rules: Trusted<Catalog>, files: &Files, environments: &[Name]) -> Trusted<Catalog> {
+    let mut rendered = rules.get().clone();
+    render(&mut rendered, files, environments).await;
+    rules.map(|mut catalog| {
+        for environment in environments {
+            catalog.set_renderings(environment, rendered.renderings(environment).to_vec());
+        }
+        catalog
+    })
+}
+
+/// Renders what these environments of a catalog deliver. What fails stands in the catalog as unknown.
+pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name]) {
+    for environment in environments {
+        let Some(place) = catalog.workspace.value.environments.get(environment) else { continue };
+        let entries = place.render.clone();
+        if entries.is_empty() {
+            continue;
+        }
+        let mut renderings = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            let Some((renderer, root)) = entry.root() else { continue };
+            let output = match bench(entry, files) {
+                Ok((_, bench)) => bench.run(&Mutation::default()).await,
+                Err(failure) => Err(failure),
+            };
+            renderings.push(Rendering::of(root, renderer, output.as_deref().map_err(Clone::clone)));
+        }
+        catalog.set_renderings(environment, renderings);
+    }
+}
+
+fn bench(entry: &Render, files: &Files) -> Result<(Inputs, Workbench), RenderFailure> {
+    let inputs = inputs(entry, files);
+    let seen = inputs.files(entry, files)?;
+    Ok((inputs, Workbench::new(entry, seen)?))
+}
+
+/// Finds the lines that make these fields of an environment's rendered objects, and puts them into the catalog.
+pub async fn trace(
+    catalog: &mut Catalog,
+    files: &Files,
+    environment: &Name,
+    fields: &BTreeSet<(RepoPath, ObjectRef, FieldPath)>,
+) {
+    let Some(place) = catalog.workspace.value.environments.get(environment) else { return };
+    let entries = place.render.clone();
+    let mut renderings = catalog.renderings(environment).to_vec();
+    for (position, entry) in entries.iter().enumerate() {
+        let settings = settings(catalog, environment, position);
+        let Some((_, root)) = entry.root() else { continue };
+        let Some(rendering) = renderings.iter_mut().find(|rendering| rendering.root == *root) else { continue };
+        let mine: Vec<_> = fields.iter().filter(|(path, ..)| path == root).collect();
+        let Ok(before) = rendering.outcome.clone() else { continue };
+        if mine.is_empty() {
+            continue;
+        }
+        let Ok((inputs, bench)) = bench(entry, files) else { continue };
+        let input =
+            TraceInput { render: entry, inputs: &inputs, files: bench.files(), settings: &settings, before: &before };
+        let until = Instant::now() + SEARCH;
+        for (_, object, field) in mine {
+            let origin = match before.iter().find(|manifest| manifest.object == *object) {
+                Some(_) if Instant::now() > until => Origin::Unknown("the search for lines took too long".into()),
+                Some(manifest) => search(input, &bench, root, manifest, field).await,
+                None => Origin::Unknown("what is rendered does not hold its object".into()),
+            };
+            rendering.origins.insert((object.clone(), field.clone()), origin);
+        }
+    }
+    catalog.set_renderings(environment, renderings);
+}
+
+/// Decides, finds the lines that make rendered fields, and judges.
+pub(super) async fn plan(input: PlanInput<'_>, files: &Files, only: Option<(&BTreeSet<Name>, Scope)>) -> Plan {
+    let (names, scope) = only.unzip();
+    let decisions = decide_all(input.desired.get(), input.environment, input.observation, names);
+    judged(input, files, decisions, scope).await
+}
+
+/// Finds the lines that make the rendered fields of these decisions, and judges them.
+pub(super) async fn judged(
+    input: PlanInput<'_>,
+    files: &Files,
+    decisions: Vec<Decision>,
+    scope: Option<Scope>,
+) -> Plan {
+    let fields = rendered_fields(input.desired.get(), input.environment, &decisions);
+    if fields.is_empty() {
+        return govern(&input, decisions, scope);
+    }
+    let mut catalog = input.desired.get().clone();
+    trace(&mut catalog, files, input.environment, &fields).await;
+    let desired = Proposed::from_head(input.desired.commit().map(str::to_owned), catalog);
+    govern(&PlanInput { desired: &desired, ..input }, decisions, scope)
+}
+
+async fn search(
+    input: TraceInput<'_>,
+    bench: &Workbench,
+    root: &RepoPath,
+    manifest: &Manifest,
+    field: &FieldPath,
+) -> Origin {
+    let mut trace = match Trace::new(input, manifest, field) {
+        Ok(trace) => trace,
+        Err(why) => return Origin::Unknown(why),
+    };
+    while let Some(mutation) = trace.next_mutation() {
+        let output = bench.run(&mutation).await.ok();
+        let after: Option<Vec<Manifest>> = output.and_then(|bytes| objects(root, &bytes).ok());
+        trace.answer(after.as_deref());
+    }
+    trace.origin()
+}
+
+/// Where an entry's `set` stands in the workspace.
+fn settings(catalog: &Catalog, environment: &Name, position: usize) -> BTreeMap<String, SourceSpan> {
+    let document = &catalog.workspace.document;
+    let entries =
+        document.root.at(&["environments", environment.as_str(), "render"]).map_or(&[] as &[Node], Node::items);
+    let set = entries.get(position).and_then(|entry| entry.get("set")).map_or(&[] as &[_], Node::entries);
+    set.iter().map(|entry| (entry.key.clone(), document.span_of(&entry.value))).collect()
+}

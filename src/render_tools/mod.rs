@@ -1,0 +1,208 @@
+//! The real renderers: `kustomize` (or `kubectl kustomize`) and `helm`, over files of one tree, without network and credentials (X9).
+//!
+//! A renderer sees a folder that holds what the rendering reads and nothing else, written from Git's objects, so without links. It runs in
+//! an environment that is built from nothing (T43): no home of the person's, no PATH, no kubeconfig, no plugin, no proxy that leads anywhere.
+//! Its time and its answer have bounds.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "an edge: writes a scratch folder, starts renderers, reads their answers"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use bpctl_core::blueprint::{Render, Renderer};
+use bpctl_core::model::{File, Files, RepoPath};
+use bpctl_core::rendering::{Mutation, RenderFailure};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+
+use crate::runtime;
+
+/// What is read of a renderer's answer, and of its complaints.
+const STDOUT_LIMIT: u64 = 64 << 20;
+const STDERR_LIMIT: u64 = 1 << 20;
+/// How long one rendering may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A folder with the files of one rendering, and the program that renders it.
+#[derive(Debug)]
+pub struct Workbench {
+    scratch: tempfile::TempDir,
+    program: PathBuf,
+    render: Render,
+    files: Files,
+}
+
+impl Workbench {
+    /// Lays the files out. `files`: what `Inputs::files` gave.
+    ///
+    /// # Errors
+    /// There is no such renderer on this machine, or no place for the files.
+    pub fn new(render: &Render, files: Files) -> Result<Self, RenderFailure> {
+        let (renderer, _) = render.root().ok_or_else(|| RenderFailure::new("the entry names no renderer"))?;
+        let program = locate(renderer).ok_or_else(|| RenderFailure::new(missing(renderer)))?;
+        let scratch = tempfile::Builder::new().prefix("bpctl-render-").tempdir().map_err(|error| io(&error))?;
+        let bench = Self { scratch, program, render: render.clone(), files };
+        for folder in ["tree", "home", "none"] {
+            std::fs::create_dir(bench.scratch.path().join(folder)).map_err(|error| io(&error))?;
+        }
+        for (path, file) in &bench.files.0 {
+            if let File::Blob(blob) = file {
+                bench.write(path, &blob.bytes)?;
+            }
+        }
+        Ok(bench)
+    }
+
+    /// The files that were laid out.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Renders the files with a mutation in them; afterwards they are as before.
+    ///
+    /// # Errors
+    /// The renderer refused, took too long or answered too much.
+    pub async fn run(&self, mutation: &Mutation) -> Result<Vec<u8>, RenderFailure> {
+        for (path, bytes) in &mutation.files {
+            self.write(path, bytes)?;
+        }
+        let mut render = self.render.clone();
+        render.set.extend(mutation.set.clone());
+        let answer = self.start(&arguments(&render)).await;
+        for path in mutation.files.keys() {
+            if let Some(blob) = self.files.blob(path) {
+                self.write(path, &blob.bytes)?;
+            }
+        }
+        answer
+    }
+
+    fn write(&self, path: &RepoPath, bytes: &[u8]) -> Result<(), RenderFailure> {
+        let target = self.scratch.path().join("tree").join(path.as_str());
+        let folder = target.parent().unwrap_or(self.scratch.path());
+        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&target, bytes)).map_err(|error| io(&error))
+    }
+
+    async fn start(&self, arguments: &[String]) -> Result<Vec<u8>, RenderFailure> {
+        let (scratch, home) = (self.scratch.path(), self.scratch.path().join("home"));
+        let is_kubectl = self.program.file_name().is_some_and(|name| name == "kubectl");
+        let arguments = match (&self.render.kustomize, is_kubectl) {
+            (Some(_), true) => ["kustomize".to_owned()].into_iter().chain(arguments[1..].iter().cloned()).collect(),
+            _ => arguments.to_vec(),
+        };
+        let mut command = Command::new(&self.program);
+        command.args(&arguments).current_dir(scratch.join("tree")).env_clear();
+        command.envs([("PATH", scratch.join("none")), ("HOME", home.clone()), ("TMPDIR", home.clone())]);
+        for folder in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_PLUGINS", "XDG_CONFIG_HOME"] {
+            command.env(folder, &home);
+        }
+        // Whoever asks for something from elsewhere, all the same, finds nobody there.
+        for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"] {
+            command.env(proxy, "http://127.0.0.1:9");
+        }
+        command.env("KUBECONFIG", "/dev/null").env("LC_ALL", "C").env("GOMEMLIMIT", "1GiB");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| io(&error))?;
+        let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+            return Err(RenderFailure::new("its answer cannot be read"));
+        };
+        let (mut answer, mut complaint) = (Vec::new(), Vec::new());
+        let read = async {
+            let mut stdout = stdout.take(STDOUT_LIMIT + 1);
+            let mut stderr = stderr.take(STDERR_LIMIT);
+            let (one, two) = tokio::join!(stdout.read_to_end(&mut answer), stderr.read_to_end(&mut complaint));
+            one.and(two)
+        };
+        match tokio::time::timeout(TIMEOUT, read).await {
+            Ok(read) => read.map(drop).map_err(|error| io(&error))?,
+            Err(_) => {
+                return Err(RenderFailure::new(format!("it did not end within {} s", TIMEOUT.as_secs())));
+            }
+        }
+        if answer.len() as u64 > STDOUT_LIMIT {
+            return Err(RenderFailure::new(format!("it makes more than {} MiB", STDOUT_LIMIT >> 20)));
+        }
+        let ended = tokio::time::timeout(TIMEOUT, child.wait()).await;
+        let status = ended.map_err(|_| RenderFailure::new("it does not end"))?.map_err(|error| io(&error))?;
+        if status.success() {
+            return Ok(answer);
+        }
+        // Paths of the scratch folder mean nothing to anybody.
+        let complaint =
+            String::from_utf8_lossy(&complaint).replace(&format!("{}/", scratch.join("tree").display()), "");
+        Err(RenderFailure::new("the renderer refused").said(reason(&complaint)))
+    }
+}
+
+/// The line that tells most.
+fn reason(complaint: &str) -> &str {
+    let lines = || complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines().rfind(|line| line.starts_with("Error")).or_else(|| lines().next()).unwrap_or("it said nothing");
+    line.trim_start_matches("Error: ")
+}
+
+fn arguments(render: &Render) -> Vec<String> {
+    let mut arguments: Vec<String> = Vec::new();
+    match render.root() {
+        Some((Renderer::Kustomize, root)) => arguments.extend(["build".into(), format!("./{root}")]),
+        Some((Renderer::Helm, root)) => {
+            let release = render.release.as_ref().map_or_else(|| release(root), ToString::to_string);
+            let namespace = render.namespace.as_ref().map_or("default", |name| name.as_str());
+            arguments.extend(["template".into(), release, format!("./{root}"), format!("--namespace={namespace}")]);
+            arguments.extend(["--include-crds", "--no-hooks", "--skip-tests"].map(str::to_owned));
+            arguments.extend(render.values.iter().map(|path| format!("--values=./{path}")));
+            arguments.extend(render.set.iter().map(|(key, value)| format!("--set-json={key}={value}")));
+            arguments.extend(render.kube_version.iter().map(|version| format!("--kube-version={version}")));
+        }
+        None => {}
+    }
+    arguments
+}
+
+/// A release's name from a folder's.
+fn release(root: &RepoPath) -> String {
+    let name: String =
+        root.file_name().to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "release".into() } else { name.chars().take(53).collect() }
+}
+
+/// A renderer: where its variable says, else on PATH.
+fn locate(renderer: Renderer) -> Option<PathBuf> {
+    let (variable, names): (_, &[&str]) = match renderer {
+        Renderer::Kustomize => ("BPCTL_KUSTOMIZE", &["kustomize", "kubectl"]),
+        Renderer::Helm => ("BPCTL_HELM", &["helm"]),
+    };
+    if let Some(given) = runtime::variable(variable) {
+        return Some(PathBuf::from(given)).filter(|path| path.is_file());
+    }
+    let path = runtime::variable("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+    names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| is_program(path)))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Whether what an entry needs is on this machine.
+pub fn available(render: &Render) -> bool {
+    render.root().is_some_and(|(renderer, _)| locate(renderer).is_some())
+}
+
+fn missing(renderer: Renderer) -> &'static str {
+    match renderer {
+        Renderer::Kustomize => {
+            "there is neither kustomize nor kubectl on this machine; install one, or say where it is with BPCTL_KUSTOMIZE"
+        }
+        Renderer::Helm => "there is no helm on this machine; install it, or say where it is with BPCTL_HELM",
+    }
+}
+
+fn io(error: &std::io::Error) -> RenderFailure {
+    RenderFailure::new("its files or its answer could not be written or read").said(&error.to_string())
+}
