@@ -11,6 +11,7 @@ mod explain;
 mod init;
 mod judge;
 mod lint;
+mod origin;
 mod output;
 mod plan;
 pub mod schema;
@@ -104,6 +105,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Record a cluster into a folder that plans can be made from
     Snapshot(snapshot::SnapshotArgs),
+    /// Show the line of each field: in the manifest, overlay, patch or values file that makes it
+    Where(origin::WhereArgs),
     /// Run one stage alone: JSON in, JSON out
     Stage(stage::StageArgs),
     /// List the actions that bpctl knows
@@ -152,6 +155,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Verify(args) => block_on(verify::run(&global, &args, output)),
         Command::Audit(args) => block_on(audit::run(&global, &args, output)),
         Command::Snapshot(args) => block_on(snapshot::run(&global, &args, output)),
+        Command::Where(args) => block_on(origin::run(&global, &args, output)),
         Command::Stage(args) => block_on(stage::run(&global, &args, output)),
         Command::Actions(args) => Ok(actions::run(&args, output)),
         Command::Explain(args) => explain::run(&args, output),

@@ -10,7 +10,7 @@ use bpctl_core::plan::Plan;
 use clap::Args;
 use schemars::generate::SchemaSettings;
 
-use super::{CommandError, Output, apply, audit, lint};
+use super::{CommandError, Output, apply, audit, lint, origin};
 use crate::pipeline::stage;
 use crate::runtime::{self, Exit};
 
@@ -46,6 +46,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("judgement", text::<PullJudgement>("judgement")),
         ("apply", text::<apply::ApplyOutput>("apply")),
         ("audit", text::<audit::AuditOutput>("audit")),
+        ("where", text::<origin::WhereOutput>("where")),
         ("ledger-entry", text::<Entry>("ledger-entry")),
     ]
 }

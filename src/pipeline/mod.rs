@@ -10,6 +10,7 @@ pub mod init;
 pub mod ledger;
 pub mod lint;
 mod observe;
+pub mod origins;
 pub mod plan;
 pub mod pulls;
 mod render;

@@ -71,7 +71,7 @@ pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name])
 
 fn bench(entry: &Render, files: &Files) -> Result<(Inputs, Workbench), RenderFailure> {
     let inputs = inputs(entry, files);
-    let seen = inputs.files(entry, files)?;
+    let seen = inputs.files(files)?;
     Ok((inputs, Workbench::new(entry, seen)?))
 }
 
@@ -98,13 +98,31 @@ pub async fn trace(
         let input =
             TraceInput { render: entry, inputs: &inputs, files: bench.files(), settings: &settings, before: &before };
         let until = Instant::now() + SEARCH;
+        let mut traces = Vec::with_capacity(mine.len());
         for (_, object, field) in mine {
-            let origin = match before.iter().find(|manifest| manifest.object == *object) {
-                Some(_) if Instant::now() > until => Origin::Unknown("the search for lines took too long".into()),
-                Some(manifest) => search(input, &bench, root, manifest, field).await,
-                None => Origin::Unknown("what is rendered does not hold its object".into()),
+            let key = (object.clone(), field.clone());
+            let Some(manifest) = before.iter().find(|manifest| manifest.object == *object) else { continue };
+            match Trace::new(input, manifest, field) {
+                Ok(trace) => traces.push((key, trace)),
+                Err(why) => drop(rendering.origins.insert(key, Origin::Unknown(why))),
+            }
+        }
+        let (keys, mut traces): (Vec<_>, Vec<_>) = traces.into_iter().unzip();
+        if let Some(mutation) = Trace::first_of_all(&mut traces) {
+            let after = mutated(&bench, root, &mutation).await;
+            traces.iter_mut().filter(|trace| trace.is_joint()).for_each(|trace| trace.answer(after.as_deref()));
+        }
+        for (key, mut trace) in keys.into_iter().zip(traces) {
+            let mut late = false;
+            while !late && let Some(mutation) = trace.next_mutation() {
+                trace.answer(mutated(&bench, root, &mutation).await.as_deref());
+                late = Instant::now() > until;
+            }
+            let origin = match trace.origin() {
+                Origin::Unknown(_) if late => Origin::Unknown("the search for lines took too long".into()),
+                origin => origin,
             };
-            rendering.origins.insert((object.clone(), field.clone()), origin);
+            rendering.origins.insert(key, origin);
         }
     }
     catalog.set_renderings(environment, renderings);
@@ -134,23 +152,9 @@ pub(super) async fn judged(
     govern(&PlanInput { desired: &desired, ..input }, decisions, scope)
 }
 
-async fn search(
-    input: TraceInput<'_>,
-    bench: &Workbench,
-    root: &RepoPath,
-    manifest: &Manifest,
-    field: &FieldPath,
-) -> Origin {
-    let mut trace = match Trace::new(input, manifest, field) {
-        Ok(trace) => trace,
-        Err(why) => return Origin::Unknown(why),
-    };
-    while let Some(mutation) = trace.next_mutation() {
-        let output = bench.run(&mutation).await.ok();
-        let after: Option<Vec<Manifest>> = output.and_then(|bytes| objects(root, &bytes).ok());
-        trace.answer(after.as_deref());
-    }
-    trace.origin()
+async fn mutated(bench: &Workbench, root: &RepoPath, mutation: &Mutation) -> Option<Vec<Manifest>> {
+    let output = bench.run(mutation).await.ok()?;
+    objects(root, &output).ok()
 }
 
 /// Where an entry's `set` stands in the workspace.

@@ -3,5 +3,6 @@
 mod edits;
 mod kinds;
 mod public;
+mod rendered;
 mod rights;
 mod workspace;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh [kube|prometheus|forge…]: builds what the lab runs, from Go modules, into the cache; what is there already is left alone.
+# build.sh [kube|prometheus|forge|helm…]: builds what the lab runs, from Go modules, into the cache; what is there already is left alone.
 # Everything takes about half an hour on two cores the first time, and nothing afterwards. Needs Go 1.26, gcc, and for the
 # first build the Go module proxy. BPCTL_LAB_NICE is the builds' niceness (default 5).
 # shellcheck source=tests/lab/common.sh
@@ -82,10 +82,20 @@ build_forge() {
   mv "$bin.tmp" "$bin"
 }
 
-[ $# -gt 0 ] || set -- kube prometheus forge
+build_helm() {
+  local bin=$CACHE/bin/helm-$HELM
+  if [ ! -x "$bin" ]; then
+    echo "building Helm $HELM"
+    CGO_ENABLED=0 GOBIN=$CACHE/src nicely go install -trimpath -ldflags '-s -w' "helm.sh/helm/v3/cmd/helm@v$HELM"
+    mv "$CACHE/src/helm" "$bin"
+  fi
+  ln -sfn "helm-$HELM" "$CACHE/bin/helm"
+}
+
+[ $# -gt 0 ] || set -- kube prometheus forge helm
 for part in "$@"; do
   case $part in
-    kube | prometheus | forge) "build_$part" ;;
+    kube | prometheus | forge | helm) "build_$part" ;;
     *) die "unknown part: $part" ;;
   esac
 done

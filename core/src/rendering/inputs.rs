@@ -19,6 +19,8 @@ pub struct Inputs {
     pub refused: Option<RenderFailure>,
     /// Kustomize's folders by how many steps they are from the root: what stands nearer wins.
     pub depth: BTreeMap<RepoPath, usize>,
+    /// Charts that a chart names by `file://` and does not hold: where Helm wants each, and where it stands.
+    pub linked: Vec<(RepoPath, RepoPath)>,
 }
 
 /// What one entry reads. Called again with what it wanted, until it wants nothing new; only then `refused` speaks of files that are not
@@ -168,8 +170,10 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
         }
         match text("repository").and_then(|repository| repository.strip_prefix("file://")) {
             Some(local) => match resolve(root.as_str(), local).and_then(|path| RepoPath::new(path).ok()) {
-                Some(path) => {
-                    inputs.wanted.insert(path);
+                Some(from) => {
+                    inputs.wanted.insert(from.clone());
+                    let to = root.join(&format!("charts/{name}"));
+                    inputs.linked.extend(to.ok().map(|to| (to, from)));
                 }
                 None => refuse(inputs, format!("{path} depends on a chart outside of the repository"), local),
             },
@@ -179,23 +183,6 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
             }
         }
     }
-}
-
-/// The charts that a chart names by `file://` and does not hold: where Helm wants each, and where it stands.
-pub(crate) fn linked_charts(root: &RepoPath, files: &Files) -> Vec<(RepoPath, RepoPath)> {
-    let document = root.join("Chart.yaml").ok().and_then(|path| {
-        yaml::parse(path.as_str(), &files.blob(&path)?.bytes, Kind::Manifest).ok()?.into_iter().next()
-    });
-    let Some(document) = document else { return Vec::new() };
-    let dependencies = document.root.get("dependencies").map_or(&[] as &[Node], Node::items);
-    let linked = dependencies.iter().filter_map(|dependency| {
-        let local = dependency.get("repository")?.as_str()?.strip_prefix("file://")?;
-        let from = RepoPath::new(resolve(root.as_str(), local)?).ok()?;
-        let to = root.join(&format!("charts/{}", dependency.get("name")?.as_str()?)).ok()?;
-        let held = files.below(&to).next().is_some();
-        (!held).then_some((to, from))
-    });
-    linked.collect()
 }
 
 fn refuse(inputs: &mut Inputs, why: impl Into<String>, said: &str) {
@@ -221,7 +208,7 @@ impl Inputs {
     ///
     /// # Errors
     /// Why it cannot be rendered.
-    pub fn files(&self, render: &Render, files: &Files) -> Result<Files, RenderFailure> {
+    pub fn files(&self, files: &Files) -> Result<Files, RenderFailure> {
         if let Some(why) = &self.refused {
             return Err(why.clone());
         }
@@ -238,11 +225,11 @@ impl Inputs {
                 return Err(RenderFailure::new(format!("there is no {path}")));
             }
         }
-        if let Some((Renderer::Helm, root)) = render.root() {
-            for (to, from) in linked_charts(root, files) {
-                for (path, file) in files.below(&from) {
-                    let rest = path.as_str().strip_prefix(from.as_str()).unwrap_or_default();
-                    let Ok(path) = RepoPath::new(format!("{to}{rest}")) else { continue };
+        for (to, from) in &self.linked {
+            for (path, file) in files.below(from) {
+                let rest = path.as_str().strip_prefix(from.as_str()).unwrap_or_default();
+                let Ok(path) = RepoPath::new(format!("{to}{rest}")) else { continue };
+                if matches!(file, File::Blob(_)) {
                     seen.0.insert(path, file.clone());
                 }
             }

@@ -4,6 +4,7 @@
 //! a field is never guessed from templates: it is shown by mutation. A value is changed where it stands, everything is rendered again, and
 //! the line is claimed only if the field moved with it ([`trace`]).
 
+mod fields;
 mod inputs;
 mod mutate;
 mod trace;
@@ -18,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub use fields::{all_fields, governed_fields};
 pub use inputs::{Inputs, inputs};
 pub use mutate::Mutation;
 pub use trace::{Answer, Trace, TraceInput};
@@ -90,6 +92,8 @@ pub enum Origin {
 pub struct Line {
     /// The place.
     pub span: SourceSpan,
+    /// It says the whole value; else a part of it, as the tag of an image.
+    pub whole: bool,
     /// How many other fields of all that is rendered moved with it.
     pub also: usize,
     /// The value in a YAML file that makes it, where it is one and says just what is rendered: what an edit would change.
@@ -181,7 +185,12 @@ pub fn edit_place(
         Some(Origin::Line(Line { span, field: Some(source), .. })) => {
             Ok(EditPlace { source: source.clone(), at: Some(Place::from(span)) })
         }
-        Some(Origin::Line(line)) => because(&format!("{} makes only a part of it; a person edits it", line.span)),
+        Some(Origin::Line(line)) if !line.whole => {
+            because(&format!("{} makes only a part of it; a person edits it", line.span))
+        }
+        Some(Origin::Line(line)) => {
+            because(&format!("{} makes it, in text that is no value of YAML; a person edits it", line.span))
+        }
     }
 }
 

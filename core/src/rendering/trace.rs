@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::inputs::{Inputs, linked_charts};
+use super::inputs::Inputs;
 use super::mutate::{self, At, Mutation, Place};
 use super::{Line, Origin, SourceField};
 use crate::blueprint::{Manifest, Render, Renderer};
@@ -17,6 +17,8 @@ use crate::yaml::{Node, Value, value_at};
 const TOGETHER: usize = 64;
 /// Places that are tried one by one, at most. Each costs a rendering.
 const ALONE: usize = 12;
+/// Places of several searches that are changed at once.
+const MOST_TOGETHER: usize = 600;
 
 /// What a rendering with a mutation in it gave: its objects, or nothing, where it failed.
 pub type Answer<'a> = Option<&'a [Manifest]>;
@@ -60,9 +62,9 @@ pub struct Trace<'a> {
     /// Which places are changed by the mutation that was asked for last, and to what.
     asked: Vec<(usize, String)>,
     together: bool,
+    joint: bool,
     queue: std::collections::VecDeque<usize>,
     found: Option<Line>,
-    linked: Vec<(RepoPath, RepoPath)>,
 }
 
 impl<'a> Trace<'a> {
@@ -74,6 +76,8 @@ impl<'a> Trace<'a> {
         let TraceInput { render, inputs, files, .. } = input;
         let node = value_at(&object.document, field).ok_or("what is rendered does not hold it")?;
         let (field_path, node) = first_leaf(field.clone(), node);
+        // By position: a name that is changed is no longer where its name says.
+        let field_path = by_position(&object.document.root, &field_path).ok_or("it is in its list more than once")?;
         let text = mutate::scalar_text(node).filter(|text| !text.is_empty()).ok_or("it is empty")?;
         let mut traced = Traced {
             render,
@@ -89,24 +93,62 @@ impl<'a> Trace<'a> {
         if places.is_empty() {
             return Err(format!("nothing that {} reads says it in these words", renderer(render)));
         }
-        let linked = match render.root() {
-            Some((Renderer::Helm, root)) => linked_charts(root, files),
-            _ => Vec::new(),
-        };
-        let lone = places.len() == 1;
         Ok(Self {
             traced,
             input,
             object,
             field: field_path,
             text,
-            together: !lone,
-            queue: if lone { [0].into() } else { std::collections::VecDeque::new() },
+            together: true,
+            joint: false,
+            queue: std::collections::VecDeque::new(),
             places,
             asked: Vec::new(),
             found: None,
-            linked,
         })
+    }
+
+    /// The first mutation of several searches in one rendering at once; [`Trace::answer`] goes to each of them. `None`: there is nothing to
+    /// save.
+    pub fn first_of_all(traces: &mut [Self]) -> Option<Mutation> {
+        let mut salts: BTreeMap<String, usize> = BTreeMap::new();
+        let mut chosen: Vec<(Place, String)> = Vec::new();
+        // Whoever changes a name takes the object away from what is said about it elsewhere, and tells nothing about other fields.
+        let joining = traces.iter_mut().filter(|trace| !trace.is_name());
+        for trace in joining {
+            if chosen.len() > MOST_TOGETHER {
+                break;
+            }
+            let mut asked = Vec::with_capacity(trace.places.len());
+            for (index, place) in trace.places.iter().enumerate() {
+                let next = salts.len();
+                let salt = *salts.entry(format!("{:?}", place.at)).or_insert(next);
+                let to = mutate::other(&place.text, salt);
+                if salt == next {
+                    chosen.push((place.clone(), to.clone()));
+                }
+                asked.push((index, to));
+            }
+            trace.asked = asked;
+            trace.joint = true;
+        }
+        let traced = traces.iter().filter(|trace| trace.joint).collect::<Vec<_>>();
+        let (true, Some(first)) = (traced.len() > 1, traced.first()) else {
+            traces.iter_mut().for_each(|trace| trace.joint = false);
+            return None;
+        };
+        let places: Vec<_> = chosen.iter().map(|(place, to)| (place, to.clone())).collect();
+        Some(mutate::mutation(&first.traced, &places))
+    }
+
+    /// Whether it takes part in a mutation of several searches.
+    pub fn is_joint(&self) -> bool {
+        self.joint
+    }
+
+    fn is_name(&self) -> bool {
+        let key = |step: &Segment| matches!(step, Segment::Key(key) if key == "labels" || key == "matchLabels");
+        self.field.0.iter().any(key) || matches!(self.field.0.last(), Some(Segment::Key(key)) if key == "name")
     }
 
     /// The mutation to render next; `None`: the search has ended.
@@ -128,6 +170,9 @@ impl<'a> Trace<'a> {
     pub fn answer(&mut self, after: Answer<'_>) {
         let asked = std::mem::take(&mut self.asked);
         let now = after.and_then(|after| self.text_in(after));
+        if std::mem::take(&mut self.joint) && now.is_none() {
+            return; // too much at once; it goes on alone
+        }
         if std::mem::take(&mut self.together) {
             let suspects: Vec<usize> = match &now {
                 // It failed, or took the object away: nothing is known yet.
@@ -144,7 +189,13 @@ impl<'a> Trace<'a> {
                 // Something wins over all of these places, or none of them has to do with it.
                 (true, _) => std::collections::VecDeque::new(),
                 (false, true) => (0..self.places.len().min(ALONE)).collect(),
-                (false, false) => suspects.into_iter().take(ALONE).collect(),
+                (false, false) => {
+                    // Of a text that is put together, a later part says more: changing the name of an image hides what sets its tag.
+                    let part = |place: &usize| self.places[*place].rank[0];
+                    let first = suspects.iter().map(part).min().unwrap_or(0);
+                    let better = (0..self.places.len()).filter(|place| part(place) < first).take(ALONE / 2);
+                    better.chain(suspects.iter().copied()).take(ALONE).collect()
+                }
             };
             return;
         }
@@ -172,21 +223,24 @@ impl<'a> Trace<'a> {
 
     fn line(&self, place: &Place, also: usize) -> Option<Line> {
         match &place.at {
-            At::Setting(key) => Some(Line { span: self.input.settings.get(key)?.clone(), also, field: None }),
+            At::Setting(key) => {
+                let whole = place.text == self.text;
+                Some(Line { span: self.input.settings.get(key)?.clone(), whole, also, field: None })
+            }
             At::Bytes { path, span, leaf, .. } => {
-                let real = self.linked.iter().find_map(|(to, from)| {
+                let real = self.input.inputs.linked.iter().find_map(|(to, from)| {
                     let rest = path.as_str().strip_prefix(to.as_str())?;
                     RepoPath::new(format!("{from}{rest}")).ok()
                 });
                 let path = real.unwrap_or_else(|| path.clone());
                 let span = SourceSpan { file: path.to_string(), ..span.clone() };
-                let exact = leaf.as_ref().filter(|_| place.text == self.text);
-                let field = exact.map(|leaf| SourceField {
+                let whole = place.text == self.text;
+                let field = leaf.as_ref().filter(|_| whole).map(|leaf| SourceField {
                     path: path.clone(),
                     document: leaf.document,
                     field: leaf.path.clone(),
                 });
-                Some(Line { span, also, field })
+                Some(Line { span, whole, also, field })
             }
         }
     }
@@ -214,6 +268,33 @@ fn first_leaf(path: FieldPath, node: &Node) -> (FieldPath, &Node) {
         Value::Sequence(items) if !items.is_empty() => first_leaf(path.join(Segment::Index(0)), &items[0]),
         _ => (path, node),
     }
+}
+
+/// A path whose list items are named by their place.
+fn by_position(root: &Node, path: &FieldPath) -> Option<FieldPath> {
+    let mut node = root;
+    let mut steps = Vec::with_capacity(path.0.len());
+    for step in &path.0 {
+        node = match step {
+            Segment::Key(key) => node.get(key)?,
+            Segment::Index(index) => node.items().get(*index)?,
+            Segment::Item(keys) => {
+                let holds = |item: &Node| {
+                    let said = |(key, value): &(String, String)| {
+                        item.get(key).and_then(mutate::scalar_text).map_or(key == "protocol", |text| text == *value)
+                    };
+                    keys.iter().all(said)
+                };
+                let mut found = node.items().iter().enumerate().filter(|(_, item)| holds(item));
+                let (index, item) = found.next().filter(|_| found.next().is_none())?;
+                steps.push(Segment::Index(index));
+                node = item;
+                continue;
+            }
+        };
+        steps.push(step.clone());
+    }
+    Some(FieldPath(steps))
 }
 
 /// The whole text; then its parts, where it is put together as images are, the last first: tags change oftener than names.
@@ -268,7 +349,7 @@ impl Traced<'_> {
     /// Which of several files wins, the likeliest first; `None`: no renderer reads values from it.
     pub(super) fn order(&self, path: &RepoPath) -> Option<usize> {
         let name = path.file_name();
-        if matches!(name, "Chart.yaml" | "Chart.lock" | "values.schema.json" | "README.md" | "NOTES.txt") {
+        if matches!(name, "Chart.lock" | "values.schema.json" | "README.md" | "NOTES.txt") {
             return None;
         }
         match self.render.root()? {
@@ -276,7 +357,11 @@ impl Traced<'_> {
                 let position = self.render.values.iter().rev().position(|values| values == path);
                 let values = || root.join("values.yaml").is_ok_and(|own| own == *path).then_some(50);
                 let template = || (self.template.as_ref() == Some(path)).then_some(60);
-                position.or_else(values).or_else(template).or(Some(if name == "values.yaml" { 70 } else { 80 }))
+                position.or_else(values).or_else(template).or(Some(if matches!(name, "values.yaml" | "Chart.yaml") {
+                    70
+                } else {
+                    80
+                }))
             }
             (Renderer::Kustomize, _) => {
                 let folder = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);

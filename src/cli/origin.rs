@@ -1,0 +1,106 @@
+//! `bpctl where`.
+
+use bpctl_core::model::{Name, Untrusted};
+use bpctl_core::render::sink;
+use bpctl_core::rendering::Origin;
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{CommandError, EnvironmentArgs, Format, Global, Output, repository};
+use crate::pipeline::origins::{OriginOptions, WorkloadOrigins, origins};
+use crate::runtime::Exit;
+
+/// Arguments of `where`.
+#[derive(Debug, Args)]
+pub struct WhereArgs {
+    /// The blueprint; left out: all
+    blueprint: Option<Name>,
+    /// Fields at or below this path only, as plans write it: spec.replicas
+    field: Option<String>,
+    #[command(flatten)]
+    environment: EnvironmentArgs,
+    /// Also fields that no blueprint speaks about
+    #[arg(long, env = "BPCTL_WHERE_ALL", value_parser = super::flag())]
+    all: bool,
+    /// Format of stdout
+    #[arg(short, long, value_enum, default_value = "text", env = "BPCTL_OUTPUT")]
+    output: Format,
+}
+
+/// What `where -o json` prints (schema version 1).
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WhereOutput {
+    /// Always 1; grows by adding.
+    schema_version: u32,
+    /// The environment.
+    environment: Name,
+    /// Workloads, by blueprint.
+    workloads: Vec<WorkloadOrigins>,
+}
+
+/// Runs the command.
+pub async fn run(global: &Global, args: &WhereArgs, output: &Output) -> Result<Exit, CommandError> {
+    let repository = repository(global)?;
+    let options = OriginOptions { blueprint: args.blueprint.clone(), field: args.field.clone(), all: args.all };
+    let (environment, workloads) = origins(&repository, args.environment.environment.as_deref(), &options).await?;
+    if let (Some(field), true) = (&args.field, workloads.iter().all(|workload| workload.fields.is_empty())) {
+        return Err(CommandError::usage(
+            format!("no manifest has a field {}", sink::terminal(&Untrusted::new(field.as_str()))),
+            "write it as a plan does; `bpctl where BLUEPRINT --all` lists all",
+        ));
+    }
+    match args.output {
+        Format::Json => output.json(&WhereOutput { schema_version: 1, environment, workloads }),
+        Format::Text => output.data(&text(&environment, &workloads)),
+    }
+    Ok(Exit::Fine)
+}
+
+fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::new();
+    let (mut found, mut all) = (0, 0);
+    let safe = |text: String| sink::terminal(&Untrusted::new(text));
+    for workload in workloads {
+        let how = if workload.rendered { ", rendered" } else { "" };
+        let _ = writeln!(out, "{} · {} · {environment}{how}", workload.blueprint, workload.manifest);
+        let rows: Vec<(String, String, String)> = workload
+            .fields
+            .iter()
+            .map(|field| {
+                let place = match &field.origin {
+                    Origin::Line(line) => {
+                        found += 1;
+                        let part = if line.whole { "" } else { ", a part of it" };
+                        let also = match line.also {
+                            0 => String::new(),
+                            1 => ", with 1 other field".into(),
+                            more => format!(", with {more} other fields"),
+                        };
+                        format!("{}{part}{also}", line.span)
+                    }
+                    Origin::Unknown(why) => format!("unknown: {why}"),
+                };
+                let value: String = match &field.value {
+                    serde_json::Value::String(text) => text.chars().take(40).collect(),
+                    other => other.to_string(),
+                };
+                let path = field.field.to_string();
+                (safe(path.replace("spec.template.spec.containers", "containers")), safe(value), safe(place))
+            })
+            .collect();
+        all += rows.len();
+        let width = |of: fn(&(String, String, String)) -> &String, most: usize| {
+            rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0).min(most)
+        };
+        let (one, two) = (width(|row| &row.0, 60), width(|row| &row.1, 40));
+        for (field, value, place) in &rows {
+            let _ = writeln!(out, "  {field:<one$}  {value:<two$}  {place}");
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(out, "{found} of {all} fields have a line that makes them");
+    out
+}

@@ -1,0 +1,256 @@
+//! Kustomize and Helm, by the real programs: what they make is compared with the cluster, and drift names the line that makes a field (X9).
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use super::workspace::{Difference, bpctl, drift, parts};
+use crate::support::{Namespace, Repo, copy, lab};
+
+const OVERLAY: &str = "deploy/overlays/lab/kustomization.yaml";
+
+/// A repository with an overlay over a base, and a chart with subcharts, for this namespace.
+fn repository(namespace: &str) -> Repo {
+    let repo = Repo::empty();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/cluster_live/rendered"), &repo.path());
+    repo.replace(OVERLAY, "NAMESPACE", namespace);
+    repo.write(
+        "bpctl.yaml",
+        &format!(
+            "apiVersion: bpctl.dev/v1\nkind: Workspace\nforge: local\nenvironments:\n  lab:\n    tier: dev\n    cluster: {{context: \
+             lab}}\n    delivery: direct\n    render:\n      - kustomize: deploy/overlays/lab\n      - helm: charts/api\n        \
+             namespace: {namespace}\n        values: [charts/api/values-lab.yaml]\n        set: {{image.tag: v2.0.1}}\n"
+        ),
+    );
+    for (name, kind, source) in [
+        ("web", "Deployment", "deploy"),
+        ("jobs", "Deployment", "deploy"),
+        ("api", "Deployment", "charts/api"),
+        ("cache", "StatefulSet", "charts/api"),
+    ] {
+        let target = format!("{{workload: {kind}/{name}, namespace: {namespace}, source: {source}}}");
+        repo.write(
+            &format!("blueprints/{name}.yaml"),
+            &format!(
+                "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: {name}, version: 1.0.0, owner: team}}\nspec:\n  target: \
+                 {target}\n"
+            ),
+        );
+    }
+    repo.commit(&[], "start");
+    repo
+}
+
+/// What the renderers make of a folder, without bpctl.
+fn rendered(folder: &Path, namespace: &str) -> Result<[String; 2], String> {
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(folder).output().expect("it starts");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        if output.status.success() { Ok(text) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    };
+    // As `helm dependency build` would.
+    let linked = folder.join("charts/api/charts/common");
+    std::fs::create_dir(&linked).expect("a folder");
+    copy(&folder.join("charts/common"), &linked);
+    let workspace = std::fs::read_to_string(folder.join("bpctl.yaml")).expect("bpctl.yaml");
+    let tag = workspace.split("image.tag: ").nth(1).and_then(|rest| rest.split('}').next()).expect("a tag");
+    let set = format!("image.tag={tag}");
+    let arguments = [
+        "template",
+        "api",
+        "charts/api",
+        "-n",
+        namespace,
+        "-f",
+        "charts/api/values-lab.yaml",
+        "--no-hooks",
+        "--set",
+        &set,
+    ];
+    let both = run("kubectl", &["kustomize", "deploy/overlays/lab"])
+        .and_then(|web| run("helm", &arguments).map(|api| [web, api]));
+    std::fs::remove_dir_all(&linked).expect("it goes");
+    both
+}
+
+fn at(path: &str, kind: &str, at: &str, by: &str) -> Difference {
+    Difference { path: path.into(), kind: kind.into(), at: at.into(), by: Some(by.into()) }
+}
+
+/// Would miss: a base compared in place of what is rendered, a line of a file that another one overrides, a value that a setting gives.
+#[test]
+fn x09_what_is_rendered_is_compared_and_drift_names_the_line_that_makes_it() {
+    let namespace = Namespace::new("rendered");
+    let repo = repository(&namespace.name);
+    bpctl(&repo, None).run(&["lint"]).exits(0);
+    for text in rendered(&repo.path(), &namespace.name).expect("they render") {
+        namespace.kubectl(&["apply", "--server-side", "-f", "-"], Some(&text));
+    }
+    let see = || bpctl(&repo, None).run(&["plan", "-o", "json"]).exits(0).json();
+    let plan = see();
+    for (name, part) in parts(&plan) {
+        assert_eq!(drift(part), [], "{name}: nothing was changed");
+    }
+    let patch = |what: &str, operations: &str| {
+        let patch = format!("[{operations}]");
+        namespace.kubectl(&["patch", what, "--type=json", "--field-manager=somebody", "-p", &patch], None);
+    };
+    let set = |path: &str, value: &str| format!(r#"{{"op":"replace","path":"{path}","value":{value}}}"#);
+    let container = "/spec/template/spec/containers/0";
+    patch(
+        "deployment/web",
+        &[
+            set("/spec/replicas", "5"),
+            set(&format!("{container}/image"), r#""registry.example.org/web:1.20""#),
+            set(&format!("{container}/env/0/value"), r#""debug""#),
+            set(&format!("{container}/env/1/value"), r#""9""#),
+            set(&format!("{container}/resources/requests/cpu"), r#""99m""#),
+            set(&format!("{container}/resources/requests/memory"), r#""1Gi""#),
+            set(&format!("{container}/readinessProbe/periodSeconds"), "70"),
+            set("/spec/template/spec/containers/1/resources/requests/cpu", r#""1""#),
+        ]
+        .join(","),
+    );
+    patch("deployment/jobs", &set("/spec/strategy/rollingUpdate/maxUnavailable", "2"));
+    patch(
+        "deployment/api",
+        &[
+            set("/spec/replicas", "1"),
+            set(&format!("{container}/image"), r#""registry.example.org/api:v9""#),
+            set(&format!("{container}/env/0/value"), r#""bold""#),
+            set(&format!("{container}/env/1/value"), r#""mars""#),
+            set(&format!("{container}/livenessProbe/periodSeconds"), "90"),
+            set("/spec/template/spec/terminationGracePeriodSeconds", "40"),
+            set(&format!("{container}/resources/requests/memory"), r#""65Mi""#),
+        ]
+        .join(","),
+    );
+    patch(
+        "statefulset/cache",
+        &[set("/spec/replicas", "4"), set(&format!("{container}/resources/requests/memory"), r#""97Mi""#)].join(","),
+    );
+    let plan = see();
+    let told: BTreeMap<&str, Vec<Difference>> = parts(&plan).map(|(name, part)| (name, drift(part))).collect();
+    let field = |container: &str, rest: &str| format!("spec.template.spec.containers[name={container}].{rest}");
+    let sorted = |mut all: Vec<Difference>| {
+        all.sort();
+        all
+    };
+    let changed = |path: &str, place: &str| at(path, "changed", place, "somebody");
+    let expected = BTreeMap::from([
+        (
+            "web",
+            vec![
+                changed("spec.replicas", &format!("{OVERLAY}:11")),
+                changed(&field("web", "image"), &format!("{OVERLAY}:8")),
+                changed(&field("web", "env[name=LOG_LEVEL].value"), &format!("{OVERLAY}:18")),
+                changed(&field("web", "env[name=WORKERS].value"), "deploy/base/web.yaml:17"),
+                changed(&field("web", "resources.requests.cpu"), "deploy/overlays/lab/cpu.yaml:11"),
+                changed(&field("web", "resources.requests.memory"), "deploy/base/web.yaml:19"),
+                changed(
+                    &field("web", "readinessProbe.periodSeconds"),
+                    "deploy/components/probes/kustomization.yaml:16",
+                ),
+                changed(&field("proxy", "resources.requests.cpu"), "deploy/base/web.yaml:23"),
+            ],
+        ),
+        ("jobs", vec![changed("spec.strategy.rollingUpdate.maxUnavailable", "deploy/base/jobs.yaml:7")]),
+        (
+            "api",
+            vec![
+                changed("spec.replicas", "charts/api/values-lab.yaml:1"),
+                changed(&field("api", "image"), "bpctl.yaml:14"),
+                changed(&field("api", "env[name=MODE].value"), "charts/api/templates/deployment.yaml:19"),
+                changed(&field("api", "env[name=REGION].value"), "charts/common/templates/_env.tpl:3"),
+                changed(&field("api", "livenessProbe.periodSeconds"), "charts/api/values.yaml:5"),
+                changed("spec.template.spec.terminationGracePeriodSeconds", "charts/api/templates/deployment.yaml:13"),
+                changed(&field("api", "resources.requests.memory"), "charts/api/values.yaml:4"),
+            ],
+        ),
+        (
+            "cache",
+            vec![
+                changed("spec.replicas", "charts/api/values-lab.yaml:3"),
+                changed(&field("cache", "resources.requests.memory"), "charts/api/values.yaml:7"),
+            ],
+        ),
+    ]);
+    for (name, expected) in expected {
+        assert_eq!(sorted(told[name].iter().map(clone).collect()), sorted(expected), "{name}");
+    }
+
+    // Direct delivery applies what is rendered from base.
+    let report = bpctl(&repo, None).run(&["apply", "--wait", "0s"]);
+    assert_eq!(report.code, Some(0), "{}{}", report.stdout, report.stderr);
+    for (name, part) in parts(&see()) {
+        assert_eq!(drift(part), [], "{name}: it was brought back");
+    }
+    assert_eq!(namespace.get("deployment web")["spec"]["replicas"], 3);
+}
+
+fn clone(difference: &Difference) -> Difference {
+    let Difference { path, kind, at, by } = difference;
+    Difference { path: path.clone(), kind: kind.clone(), at: at.clone(), by: by.clone() }
+}
+
+/// Each line that is named is changed here by the test, rendered by the programs themselves, and compared. Would miss: a line that is
+/// claimed because it looks right, and a file whose bytes bpctl counts in another way.
+#[test]
+fn x09_every_line_that_is_named_moves_its_field() {
+    let _ = lab("KUBECONFIG");
+    let repo = repository("anywhere");
+    let before = rendered(&repo.path(), "anywhere").expect("they render").map(|text| objects(&text));
+    let told = bpctl(&repo, None).run(&["where", "--all", "-o", "json"]).exits(0).json();
+    let (mut located, mut all) = (0, 0);
+    for workload in told["workloads"].as_array().unwrap() {
+        let object = (workload["workload"]["kind"].as_str().unwrap(), workload["workload"]["name"].as_str().unwrap());
+        for field in workload["fields"].as_array().unwrap() {
+            all += 1;
+            let line = &field["origin"]["line"];
+            let Some(path) = line["span"]["file"].as_str() else { continue };
+            located += 1;
+            let text = repo.read(path);
+            let number = |key: &str| usize::try_from(line["span"][key].as_u64().unwrap()).unwrap();
+            let (start, end) = (number("start"), number("end"));
+            // Another mutation than bpctl's: a truth value turns, a number grows a digit, text a letter.
+            let new = match &text[start..end] {
+                "true" => "false".to_owned(),
+                old if old.ends_with(|c: char| c.is_ascii_digit()) => format!("{old}3"),
+                old if old.starts_with(|c: char| c.is_ascii_digit()) => format!("3{old}"),
+                old => format!("{old}z"),
+            };
+            repo.write(path, &format!("{}{new}{}", &text[..start], &text[end..]));
+            let after = rendered(&repo.path(), "anywhere");
+            repo.write(path, &text);
+            let after = after.unwrap_or_else(|error| panic!("{field}: {error}")).map(|text| objects(&text));
+            let moved = before.iter().zip(&after).any(|(before, after)| {
+                let find = |all: &[Json]| {
+                    let is = |o: &&Json| {
+                        (o["kind"].as_str(), o["metadata"]["name"].as_str()) == (Some(object.0), Some(object.1))
+                    };
+                    all.iter().find(is).map(Json::to_string)
+                };
+                find(before).is_some() && find(before) != find(after)
+            });
+            assert!(moved, "{object:?} {field}: its line moves nothing");
+        }
+    }
+    // Labels that select pods, and names that are made, move with nothing alone.
+    assert!(located + 6 >= all, "{located} of {all} fields have a line");
+}
+
+/// The objects of some YAML, by the real reader of Kubernetes.
+fn objects(text: &str) -> Vec<Json> {
+    let text = crate::support::kubectl(
+        &["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-"],
+        Some(text),
+    );
+    let all = serde_json::Deserializer::from_str(&text).into_iter::<Json>().map(|object| object.expect("JSON"));
+    all.flat_map(|object| match object["items"].as_array() {
+        Some(items) => items.clone(),
+        None => vec![object],
+    })
+    .collect()
+}

@@ -1,0 +1,4 @@
+{{- define "common.env" -}}
+- name: REGION
+  value: eu-west-9
+{{- end -}}
