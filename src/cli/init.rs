@@ -42,7 +42,7 @@ enum Tier {
 }
 
 /// Runs the command.
-pub fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Exit, CommandError> {
+pub async fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Exit, CommandError> {
     let repository = repository(global)?;
     let options = InitOptions {
         owner: args.owner.clone(),
@@ -56,7 +56,7 @@ pub fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Exit, Co
         },
         below: args.paths.clone(),
     };
-    let initial = init::prepare(&repository, &options)?;
+    let initial = init::prepare(&repository, &options).await?;
     let blueprints = initial.files.iter().filter(|file| file.text.contains("\nkind: Blueprint\n")).count();
     if blueprints == 0 && initial.governed == 0 {
         let hint = match initial.left_out.first() {

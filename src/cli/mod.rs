@@ -145,7 +145,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     let Cli { global, command } = cli;
     match command {
         Command::Tour(args) => tour::run(&global, &args, output),
-        Command::Init(args) => init::run(&global, &args, output),
+        Command::Init(args) => block_on(init::run(&global, &args, output)),
         Command::Lint(args) => block_on(lint::run(&global, &args, output)),
         Command::Plan(args) => block_on(plan::run(&global, &args, output)),
         Command::Apply(args) => block_on(apply::run(&global, &args, output)),

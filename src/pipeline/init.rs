@@ -1,8 +1,11 @@
 //! `init`: the first files of a repository that has manifests. Nothing is overwritten, and nothing is written that does not lint.
 
-use bpctl_core::blueprint::derive::{DeriveOptions, Derived, LeftOut, derive};
-use bpctl_core::blueprint::{Catalog, TierName, WORKSPACE_FILE, lint};
-use bpctl_core::model::{Blob, Digest, File, Files, Name, ObjectRef, RepoPath, Severity};
+use std::collections::BTreeSet;
+
+use bpctl_core::blueprint::derive::{DeriveOptions, Derived, FoundRoot, LeftOut, derive, render_roots, render_text};
+use bpctl_core::blueprint::{Catalog, Render, TierName, WORKSPACE_FILE, lint};
+use bpctl_core::model::{Blob, Digest, File, Files, Name, ObjectRef, RepoPath, Severity, WorkloadKind};
+use bpctl_core::rendering::{Rendering, inputs};
 
 use super::{PipelineError, tree};
 use crate::cluster::LiveCluster;
@@ -79,7 +82,7 @@ impl Initial {
 }
 
 /// Looks at the work tree and makes the files; writes nothing.
-pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial, PipelineError> {
+pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial, PipelineError> {
     let known = match tree::work_tree(repository) {
         Ok(tree) => {
             super::plan::whole(&tree.catalog)?;
@@ -88,14 +91,15 @@ pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial
         Err(PipelineError::Input(diagnostic)) if diagnostic.code == "workspace-missing" => None,
         Err(error) => return Err(error),
     };
-    let files = repository.read_work_tree(&repository.manifest_paths()?)?;
+    let mut files = repository.read_work_tree(&repository.manifest_paths()?)?;
     let folder = match &known {
         Some(catalog) => catalog.workspace.value.blueprints.clone(),
         None => blueprints_folder()?,
     };
+    let (roots, renderings) = rendered(repository, &mut files, known.as_ref(), options).await?;
     let first = NewFile {
         path: repo_path(WORKSPACE_FILE)?,
-        text: workspace(options),
+        text: workspace(options, &roots),
         about: format!("environment {}", options.environment),
     };
     let governed: Vec<(ObjectRef, RepoPath)> = match &known {
@@ -109,7 +113,7 @@ pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial
     };
     let derive_options =
         DeriveOptions { owner: options.owner.clone(), namespace: options.namespace.clone(), folder: folder.clone() };
-    let mut derived = derive(&files, &governed, &derive_options);
+    let mut derived = derive(&files, &governed, &renderings, &derive_options);
     if !options.below.is_empty() {
         let wanted = |path: &RepoPath| options.below.iter().any(|below| path.is_within(below));
         derived.drafts.retain(|draft| wanted(&draft.manifest));
@@ -130,13 +134,62 @@ pub fn prepare(repository: &Repository, options: &InitOptions) -> Result<Initial
         text: draft.text,
         about: format!("{} in {}, from {}", draft.workload, draft.workload.namespace, draft.manifest),
     }));
-    check(&files, &new)?;
+    let made: Vec<Rendering> = renderings.into_iter().map(|(rendering, _)| rendering).collect();
+    check(&files, &new, &options.environment, &made)?;
     Ok(Initial { files: new, left_out, governed })
 }
 
+/// What renders, and what came of it: what the workspace names, or, where there is none yet, what the files look like.
+async fn rendered(
+    repository: &Repository,
+    files: &mut Files,
+    known: Option<&Catalog>,
+    options: &InitOptions,
+) -> Result<(Vec<FoundRoot>, Vec<Made>), PipelineError> {
+    let mut roots = match known.map(|catalog| catalog.workspace.value.environments.get(&options.environment)) {
+        None => render_roots(files, &options.environment, &options.namespace),
+        Some(place) => place
+            .map_or(&[] as &[Render], |place| &place.render)
+            .iter()
+            .map(|render| FoundRoot { render: render.clone(), others: Vec::new() })
+            .collect(),
+    };
+    if !options.below.is_empty() && known.is_none() {
+        let wanted = |root: &FoundRoot| {
+            root.render.root().is_some_and(|(_, path)| options.below.iter().any(|below| path.meets(below)))
+        };
+        roots.retain(wanted);
+    }
+    let mut made = Vec::new();
+    let mut kept = Vec::new();
+    for root in roots {
+        let Some((renderer, path)) = root.render.root() else { continue };
+        let mut wanted = Vec::new();
+        super::render::read_inputs(&[&root.render], files, &mut wanted, |paths| repository.read_work_tree(paths))?;
+        let output = super::render::output(&root.render, files).await;
+        let rendering = Rendering::of(path, renderer, output.as_deref().map_err(Clone::clone));
+        let inputs: BTreeSet<RepoPath> = inputs(&root.render, files).wanted;
+        // What renders nothing that could be governed is not worth a line.
+        let workloads = |manifests: &Vec<bpctl_core::blueprint::Manifest>| {
+            manifests.iter().any(|manifest| WorkloadKind::of(&manifest.object).is_some())
+        };
+        if rendering.outcome.as_ref().is_ok_and(|manifests| workloads(manifests)) {
+            kept.push(root);
+        }
+        made.push((rendering, inputs));
+    }
+    Ok((kept, made))
+}
+
+/// A rendering, with the files and folders that it was made of.
+type Made = (Rendering, BTreeSet<RepoPath>);
+
 /// Reads the files as if they were written: what does not lint is never written.
-fn check(files: &Files, new: &[NewFile]) -> Result<(), PipelineError> {
-    let catalog = with(files, new)?;
+fn check(files: &Files, new: &[NewFile], environment: &Name, made: &[Rendering]) -> Result<(), PipelineError> {
+    let mut catalog = with(files, new)?;
+    if catalog.renderings(environment).is_empty() {
+        catalog.set_renderings(environment, made.to_vec());
+    }
     let mine = |file: &str| new.iter().any(|new| new.path.as_str() == file);
     let found = lint::lint(&catalog, &lint::Surroundings::at(runtime::now())).found.into_iter().find(|diagnostic| {
         diagnostic.severity == Severity::Error && diagnostic.labels.iter().any(|label| mine(&label.span.file))
@@ -168,7 +221,7 @@ fn blueprints_folder() -> Result<RepoPath, PipelineError> {
     repo_path("blueprints")
 }
 
-fn workspace(options: &InitOptions) -> String {
+fn workspace(options: &InitOptions, roots: &[FoundRoot]) -> String {
     let given = runtime::variable("BPCTL_KUBECONFIG").map(std::path::PathBuf::from);
     let (context, mark) = match &options.context {
         Some(context) => (context.clone(), ""),
@@ -177,7 +230,7 @@ fn workspace(options: &InitOptions) -> String {
             None => (options.environment.to_string(), " # guessed: there is no kubeconfig here"),
         },
     };
-    format!(
+    let mut text = format!(
         "# What bpctl looks at. See docs/BLUEPRINT_FORMAT.md of bpctl for all fields.\napiVersion: bpctl.dev/v1\nkind: Workspace\n\
          blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
          # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
@@ -185,7 +238,9 @@ fn workspace(options: &InitOptions) -> String {
         environment = options.environment,
         tier = options.tier,
         context = serde_json::Value::from(context),
-    )
+    );
+    text.push_str(&render_text(roots));
+    text
 }
 
 const POLICY: &str =

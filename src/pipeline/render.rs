@@ -59,14 +59,16 @@ pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name])
         let mut renderings = Vec::with_capacity(entries.len());
         for entry in &entries {
             let Some((renderer, root)) = entry.root() else { continue };
-            let output = match bench(entry, files) {
-                Ok((_, bench)) => bench.run(&Mutation::default()).await,
-                Err(failure) => Err(failure),
-            };
+            let output = output(entry, files).await;
             renderings.push(Rendering::of(root, renderer, output.as_deref().map_err(Clone::clone)));
         }
         catalog.set_renderings(environment, renderings);
     }
+}
+
+/// What the renderer makes of one entry.
+pub(super) async fn output(entry: &Render, files: &Files) -> Result<Vec<u8>, RenderFailure> {
+    bench(entry, files)?.1.run(&Mutation::default()).await
 }
 
 fn bench(entry: &Render, files: &Files) -> Result<(Inputs, Workbench), RenderFailure> {

@@ -1,14 +1,19 @@
 //! Derives blueprints from the manifests that a repository holds: the first draft of `bpctl init`.
 //!
-//! Only what a manifest says is taken over as it is; all else is a guess and is marked so, in a comment on its line. Nothing is
-//! derived from manifests that something else renders (Kustomize with more than a list of resources, Helm): as they stand in Git they
-//! are not what reaches the cluster.
+//! Only what a manifest says is taken over as it is; all else is a guess and is marked so, in a comment on its line. From files that
+//! something else renders (Kustomize with more than a list of resources, Helm) nothing is derived as they stand: what is rendered from
+//! them counts.
+
+mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use roots::{FoundRoot, render_roots, render_text};
 
 use super::is_yaml;
 use super::pod::{declared_total, main_containers};
 use crate::model::{File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
+use crate::rendering::Rendering;
 use crate::yaml::{self, Document, Kind, Node};
 
 /// What cannot be read off manifests.
@@ -58,8 +63,13 @@ pub struct Derived {
 }
 
 /// Derives a draft for each workload of these files that no blueprint governs yet. `governed`: the workloads that have one, each with
-/// its source.
-pub fn derive(files: &Files, governed: &[(ObjectRef, RepoPath)], options: &DeriveOptions) -> Derived {
+/// its source; `renderings`: what was rendered, with the files and folders that each was made of.
+pub fn derive(
+    files: &Files,
+    governed: &[(ObjectRef, RepoPath)],
+    renderings: &[(Rendering, BTreeSet<RepoPath>)],
+    options: &DeriveOptions,
+) -> Derived {
     let rendered = Rendered::of(files);
     let mut derived = Derived::default();
     let mut found: Vec<Found> = Vec::new();
@@ -76,7 +86,9 @@ pub fn derive(files: &Files, governed: &[(ObjectRef, RepoPath)], options: &Deriv
             }
         };
         if let Some(by) = rendered.by(path) {
-            leave_out(by);
+            if !renderings.iter().any(|(_, inputs)| inputs.iter().any(|input| path.is_within(input))) {
+                leave_out(by);
+            }
             continue;
         }
         let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
@@ -105,6 +117,29 @@ pub fn derive(files: &Files, governed: &[(ObjectRef, RepoPath)], options: &Deriv
             };
             let object = ObjectRef::workload(kind, namespace.as_str(), name);
             found.push(Found { object, kind, guessed_namespace: guessed, path: path.clone(), document });
+        }
+    }
+    for (rendering, _) in renderings {
+        let manifests = match &rendering.outcome {
+            Ok(manifests) => manifests,
+            Err(failure) => {
+                let said = failure.said.as_ref().map_or_else(String::new, |said| format!(" ({})", said.raw()));
+                let because = format!("{} could not render it: {}{said}", rendering.renderer, failure.message);
+                derived.left_out.push(LeftOut { path: rendering.root.clone(), because });
+                continue;
+            }
+        };
+        for manifest in manifests.iter() {
+            if let Some(target) = autoscaled(&manifest.document.root) {
+                autoscalers.insert(target);
+            }
+            let Some((kind, name)) = workload(&manifest.document.root) else { continue };
+            let own = Some(manifest.object.namespace.as_str()).filter(|namespace| !namespace.is_empty());
+            let Ok(namespace) = Name::new(own.unwrap_or(options.namespace.as_str())) else { continue };
+            let guessed = own.is_none().then_some("guessed: what is rendered names none");
+            let object = ObjectRef::workload(kind, namespace.as_str(), name);
+            let document = manifest.document.clone();
+            found.push(Found { object, kind, guessed_namespace: guessed, path: rendering.root.clone(), document });
         }
     }
     let mut targets: BTreeMap<ObjectRef, RepoPath> = BTreeMap::new();
@@ -313,7 +348,7 @@ struct Rendered {
     kustomize: BTreeMap<String, Result<Option<String>, ()>>,
 }
 
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) use crate::rendering::KUSTOMIZATIONS;
 
 impl Rendered {
     fn of(files: &Files) -> Self {
@@ -352,11 +387,11 @@ impl Rendered {
 
     fn by(&self, path: &RepoPath) -> Option<&'static str> {
         if ancestors(path.as_str()).any(|folder| self.helm.contains(folder)) {
-            return Some("it belongs to a Helm chart, which bpctl does not render yet");
+            return Some("it belongs to a Helm chart, which no environment renders here");
         }
         let nearest = ancestors(path.as_str()).find_map(|folder| self.kustomize.get(folder));
         matches!(nearest, Some(Err(())))
-            .then_some("Kustomize changes it on its way, and bpctl does not render that yet")
+            .then_some("Kustomize changes it on its way to a cluster, but not for this environment")
     }
 
     fn namespace(&self, path: &RepoPath) -> Option<&str> {

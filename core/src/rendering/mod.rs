@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub use fields::{all_fields, governed_fields};
+pub(crate) use inputs::KUSTOMIZATIONS;
 pub use inputs::{Inputs, inputs};
 pub use mutate::Mutation;
 pub use trace::{Answer, Trace, TraceInput};

@@ -35,7 +35,7 @@ fn options() -> DeriveOptions {
 }
 
 fn derived(all: &[(&str, &str)]) -> Derived {
-    derive(&files(all), &[], &options())
+    derive(&files(all), &[], &[], &options())
 }
 
 fn names(derived: &Derived) -> Vec<&str> {
@@ -136,11 +136,11 @@ fn one_workload_gets_one_draft_and_none_where_it_has_one() {
     assert_eq!(drafts.left_out[0].because, "Deployment/web of namespace default is in a/web.yaml too");
     let source = |path| RepoPath::new(path).expect("a path");
     let governed = [(ObjectRef::deployment("default", "web"), source("a"))];
-    let rest = derive(&files(&all), &governed, &options());
+    let rest = derive(&files(&all), &governed, &[], &options());
     assert_eq!((names(&rest), rest.governed), (vec!["web"], 1), "the name is free again, the object is another");
     assert_eq!(rest.drafts[0].workload.namespace, "other");
     let elsewhere = [(ObjectRef::deployment("shop", "web"), source("a/web.yaml"))];
-    let rest = derive(&files(&all[..1]), &elsewhere, &options());
+    let rest = derive(&files(&all[..1]), &elsewhere, &[], &options());
     assert_eq!(
         (names(&rest), rest.governed),
         (vec![], 1),
