@@ -97,16 +97,15 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
         None => blueprints_folder()?,
     };
     let (roots, renderings) = rendered(repository, &mut files, known.as_ref(), options).await?;
-    let first = NewFile {
-        path: repo_path(WORKSPACE_FILE)?,
-        text: workspace(options, &roots),
-        about: format!("environment {}", options.environment),
+    let first = |roots: &[FoundRoot]| {
+        let about = format!("environment {}", options.environment);
+        Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text: workspace(options, roots), about })
     };
     let governed: Vec<(ObjectRef, RepoPath)> = match &known {
         Some(catalog) => targets(catalog),
         // Blueprints may be there without a workspace.
         None => {
-            let catalog = with(&files, std::slice::from_ref(&first))?;
+            let catalog = with(&files, &[first(&roots)?])?;
             super::plan::whole(&catalog)?;
             targets(&catalog)
         }
@@ -122,7 +121,12 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
     let Derived { drafts, left_out, governed } = derived;
     let mut new: Vec<NewFile> = Vec::new();
     if known.is_none() {
-        new.push(first);
+        // What is rendered for no blueprint would only cost time.
+        let used = |root: &&FoundRoot| {
+            root.render.root().is_some_and(|(_, path)| drafts.iter().any(|draft| draft.manifest == *path))
+        };
+        let used: Vec<FoundRoot> = roots.iter().filter(used).cloned().collect();
+        new.push(first(&used)?);
     }
     let policy =
         folder.join("policies/base.yaml").map_err(|error| PipelineError::told(error.to_string(), "this is a bug"))?;

@@ -43,7 +43,7 @@ impl Workbench {
     /// There is no such renderer on this machine, or no place for the files.
     pub fn new(render: &Render, files: Files) -> Result<Self, RenderFailure> {
         let (renderer, _) = render.root().ok_or_else(|| RenderFailure::new("the entry names no renderer"))?;
-        let program = locate(renderer).ok_or_else(|| RenderFailure::new(missing(renderer)))?;
+        let program = locate(renderer).ok_or_else(|| missing(renderer))?;
         let scratch = tempfile::Builder::new().prefix("bpctl-render-").tempdir().map_err(|error| io(&error))?;
         let bench = Self { scratch, program, render: render.clone(), files };
         for folder in ["tree", "home", "none"] {
@@ -189,18 +189,14 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
-/// Whether what an entry needs is on this machine.
-pub fn available(render: &Render) -> bool {
-    render.root().is_some_and(|(renderer, _)| locate(renderer).is_some())
-}
-
-fn missing(renderer: Renderer) -> &'static str {
-    match renderer {
+fn missing(renderer: Renderer) -> RenderFailure {
+    let message = match renderer {
         Renderer::Kustomize => {
             "there is neither kustomize nor kubectl on this machine; install one, or say where it is with BPCTL_KUSTOMIZE"
         }
         Renderer::Helm => "there is no helm on this machine; install it, or say where it is with BPCTL_HELM",
-    }
+    };
+    RenderFailure { renderer_missing: true, ..RenderFailure::new(message) }
 }
 
 fn io(error: &std::io::Error) -> RenderFailure {

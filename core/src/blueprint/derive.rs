@@ -145,6 +145,7 @@ pub fn derive(
     let mut targets: BTreeMap<ObjectRef, RepoPath> = BTreeMap::new();
     let mut known: BTreeSet<ObjectRef> = BTreeSet::new();
     let mut names = BTreeSet::new();
+    let mut twice: BTreeMap<RepoPath, Vec<String>> = BTreeMap::new();
     for workload in found {
         // A manifest without a namespace is of the namespace that its blueprint says.
         let declared = workload.declared();
@@ -156,7 +157,7 @@ pub fn derive(
         }
         if let Some(first) = targets.get(&workload.object) {
             let because = format!("{} of namespace {} is in {first} too", workload.object, workload.object.namespace);
-            derived.left_out.push(LeftOut { path: workload.path, because });
+            twice.entry(workload.path).or_default().push(because);
             continue;
         }
         let Some((name, path)) = free_name(&workload.object, &names, files, options) else {
@@ -169,6 +170,11 @@ pub fn derive(
         let text = workload.text(&name, autoscalers.contains(&(workload.kind, workload.object.name.clone())), options);
         derived.drafts.push(Draft { name, path, text, workload: workload.object, manifest: workload.path });
     }
+    derived.left_out.extend(twice.into_iter().map(|(path, all)| {
+        let more =
+            if all.len() > 1 { format!(", and so are {} more of its workloads", all.len() - 1) } else { String::new() };
+        LeftOut { because: format!("{}{more}", all[0]), path }
+    }));
     derived.governed = known.len();
     derived.drafts.sort_by(|a, b| a.name.cmp(&b.name));
     derived.left_out.sort();

@@ -50,12 +50,14 @@ pub struct RenderFailure {
     pub message: String,
     /// What the renderer or the file says, which is text from outside.
     pub said: Option<Untrusted>,
+    /// The renderer is not on this machine: nothing is said of the files.
+    pub renderer_missing: bool,
 }
 
 impl RenderFailure {
     /// Our sentence alone.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), said: None }
+        Self { message: message.into(), said: None, renderer_missing: false }
     }
 
     /// The same, with somebody's words.

@@ -1,1 +1,200 @@
+//! What a rendering reads and refuses, and the search for a line, over a renderer of a few lines.
 
+use super::mutate::{other, places};
+use super::*;
+use crate::blueprint::Render;
+use crate::model::{Blob, File, Files};
+
+fn files(all: &[(&str, &str)]) -> Files {
+    let file = |(path, text): &(&str, &str)| {
+        let blob = Blob { id: String::new(), bytes: text.as_bytes().into() };
+        (RepoPath::new(*path).unwrap(), File::Blob(blob))
+    };
+    Files(all.iter().map(file).collect())
+}
+
+fn path(text: &str) -> RepoPath {
+    RepoPath::new(text).unwrap()
+}
+
+fn kustomize(root: &str) -> Render {
+    Render { kustomize: Some(path(root)), ..Render::default() }
+}
+
+fn helm(root: &str) -> Render {
+    Render { helm: Some(path(root)), ..Render::default() }
+}
+
+#[test]
+fn a_kustomization_reads_what_it_names_and_what_that_names() {
+    let all = files(&[
+        (
+            "over/kustomization.yaml",
+            "resources: [../base]\ncomponents: [../extra]\npatches: [{path: p.yaml}, {patch: \"a: 1\\nb: 2\"}]\nconfigMapGenerator:\n  - {name: c, files: [k=../conf/a.txt], envs: [e.env]}\n",
+        ),
+        ("over/p.yaml", ""),
+        ("over/e.env", ""),
+        ("base/kustomization.yml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", ""),
+        ("extra/Kustomization", "patchesStrategicMerge: [x.yaml, \"kind: A\\nmetadata: {}\"]\n"),
+        ("extra/x.yaml", ""),
+        ("conf/a.txt", ""),
+        ("other/secret.yaml", ""),
+    ]);
+    let read = inputs(&kustomize("over"), &all);
+    assert_eq!(read.refused, None);
+    assert_eq!(read.depth, BTreeMap::from([(path("over"), 0), (path("base"), 1), (path("extra"), 1)]));
+    let seen: Vec<String> = read.files(&all).unwrap().0.into_keys().map(|path| path.to_string()).collect();
+    assert!(!seen.iter().any(|path| path.starts_with("other")), "{seen:?}");
+    assert_eq!(seen.len(), 8, "{seen:?}");
+    // As long as a folder was not read, it is only asked for.
+    let half = files(&[("over/kustomization.yaml", "resources: [../base]\n")]);
+    assert!(inputs(&kustomize("over"), &half).wanted.contains(&path("base")));
+    assert_eq!(inputs(&kustomize("over"), &half).files(&half).unwrap_err().message, "there is no base");
+}
+
+#[test]
+fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
+    for (line, why) in [
+        ("resources: [https://example.org/x.yaml]", "fetched from elsewhere"),
+        ("resources: [github.com/kubernetes-sigs/kustomize/examples/helloWorld?ref=v1]", "fetched from elsewhere"),
+        ("resources: [\"git@example.org:a/b\"]", "fetched from elsewhere"),
+        ("resources: [\"git::https://example.org/a//b\"]", "fetched from elsewhere"),
+        ("bases: [example.org/a/b]", "fetched from elsewhere"),
+        ("resources: [../../../etc]", "outside of the repository"),
+        ("resources: [../.git/hooks]", "outside of the repository"),
+        ("patches: [{path: ../../../etc/passwd}]", "outside of the repository"),
+        ("configMapGenerator: [{name: a, files: [x=../../../etc/passwd]}]", "outside of the repository"),
+        ("helmCharts: [{name: a}]", "inflates Helm charts"),
+    ] {
+        let all = files(&[("deploy/over/kustomization.yaml", line)]);
+        let refused = inputs(&kustomize("deploy/over"), &all).files(&all).unwrap_err();
+        assert!(refused.message.contains(why), "{line}: {refused:?}");
+    }
+    for (dependency, why) in [
+        ("{name: redis, version: 1, repository: https://charts.example.org}", "fetched from elsewhere"),
+        ("{name: redis, version: 1, repository: \"file://../../../../etc\"}", "outside of the repository"),
+    ] {
+        let chart = format!("name: a\ndependencies: [{dependency}]\n");
+        let all = files(&[("charts/a/Chart.yaml", &chart)]);
+        let refused = inputs(&helm("charts/a"), &all).files(&all).unwrap_err();
+        assert!(refused.message.contains(why), "{dependency}: {refused:?}");
+    }
+    // A packed dependency is a chart like another.
+    let packed = files(&[
+        ("c/Chart.yaml", "dependencies: [{name: redis, version: 1, repository: https://charts.example.org}]"),
+        ("c/charts/redis-1.0.0.tgz", ""),
+    ]);
+    assert_eq!(inputs(&helm("c"), &packed).refused, None);
+}
+
+#[test]
+fn t18_what_is_no_regular_file_is_not_rendered() {
+    let mut all = files(&[("c/Chart.yaml", "name: a"), ("k/kustomization.yaml", "resources: [web.yaml]")]);
+    for link in ["c/templates/passwd.yaml", "k/web.yaml"] {
+        all.0.insert(path(link), File::Refused("it is a symbolic link".into()));
+    }
+    for render in [helm("c"), kustomize("k")] {
+        assert!(inputs(&render, &all).files(&all).is_err(), "{render:?}");
+    }
+}
+
+#[test]
+fn folders_that_name_each_other_end() {
+    let all = files(&[("a/kustomization.yaml", "resources: [../b]"), ("b/kustomization.yaml", "resources: [../a]")]);
+    assert_eq!(inputs(&kustomize("a"), &all).depth.len(), 2);
+}
+
+#[test]
+fn a_mutation_is_another_text_of_the_same_sort_and_each_salt_gives_another() {
+    for (text, first) in [
+        ("3", "4"),
+        ("100m", "101m"),
+        ("25%", "26%"),
+        ("v1.2.9", "v1.2.10"),
+        ("007", "008"),
+        ("true", "false"),
+        ("info", "infoqaa"),
+        ("sha256:00000000000000000000000000000001", "sha256:00000000000000000000000000000002"),
+    ] {
+        assert_eq!(other(text, 0), first);
+        if text != "true" {
+            let all: std::collections::BTreeSet<String> = (0..600).map(|salt| other(text, salt)).collect();
+            assert_eq!(all.len(), 600, "{text}");
+        }
+    }
+}
+
+/// A renderer: what stands in `values.yaml` under `replicas`, and twice what stands under `twice`.
+fn render(files: &Files) -> Option<Vec<Manifest>> {
+    let text = std::str::from_utf8(&files.blob(&path("c/values.yaml"))?.bytes).ok()?.to_owned();
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.split('#').next().map(str::trim));
+    let twice: i64 = value("twice: ")?.parse().ok()?;
+    let made = format!(
+        "# Source: c/templates/w.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: w}}\nspec:\n  replicas: {}\n  \
+         minReadySeconds: {}\n  image: {}\n",
+        value("replicas: ")?,
+        twice * 2,
+        value("repository: ").map(|repository| format!("{repository}:{}", value("tag: ").unwrap()))?,
+    );
+    objects(&path("c"), made.as_bytes()).ok()
+}
+
+fn search(values: &str, field: &str) -> Origin {
+    let all = files(&[("c/Chart.yaml", "name: c"), ("c/values.yaml", values)]);
+    let (entry, settings) = (helm("c"), BTreeMap::new());
+    let read = inputs(&entry, &all);
+    let before = render(&all).unwrap();
+    let input = TraceInput { render: &entry, inputs: &read, files: &all, settings: &settings, before: &before };
+    let field = FieldPath::keys(["spec", field]);
+    let mut trace = match Trace::new(input, &before[0], &field) {
+        Ok(trace) => trace,
+        Err(why) => return Origin::Unknown(why),
+    };
+    while let Some(mutation) = trace.next_mutation() {
+        trace.answer(render(&mutation.over(&all)).as_deref());
+    }
+    trace.origin()
+}
+
+fn line(origin: &Origin) -> (usize, usize, bool, usize) {
+    match origin {
+        Origin::Line(line) => (line.span.line, line.span.column, line.whole, line.also),
+        Origin::Unknown(why) => panic!("{why}"),
+    }
+}
+
+#[test]
+fn x09_only_a_line_that_the_field_moves_with_is_named() {
+    let values =
+        "other: 3\n# replicas: 3\nreplicas: 3 # three\nspare: {replicas: 3}\ntwice: 21\nrepository: web\ntag: web\n";
+    assert_eq!(line(&search(values, "replicas")), (3, 11, true, 0));
+    // What is computed stands nowhere; a field that nothing makes has no line.
+    assert!(matches!(search(values, "minReadySeconds"), Origin::Unknown(_)));
+    assert_eq!(line(&search("replicas: 1\ntwice: 1\nrepository: web\ntag: v1.27\n", "image")), (4, 6, false, 0));
+    // The same text in both parts: the later one is tried first, and proves itself.
+    assert_eq!(line(&search(values, "image")).2, false);
+}
+
+#[test]
+fn x09_a_text_is_found_as_a_word_of_its_own() {
+    let all = files(&[
+        ("c/Chart.yaml", "name: c"),
+        ("c/values.yaml", "a: 1.2.3\nb: 1.2\nc: \"1.2\"\nd: x1.2\ne: [1.2, img:1.2]\nf: |\n  say 1.2\n  # 1.25\n"),
+    ]);
+    let (entry, settings) = (helm("c"), BTreeMap::new());
+    let before = objects(&path("c"), b"kind: Deployment\nmetadata: {name: w}\nspec: {v: \"1.2\"}\n").unwrap();
+    let read = inputs(&entry, &all);
+    let input = TraceInput { render: &entry, inputs: &read, files: &all, settings: &settings, before: &before };
+    let field = FieldPath::keys(["spec", "v"]);
+    let trace = Trace::new(input, &before[0], &field).unwrap();
+    let mut lines: Vec<usize> = places(&trace.traced, &["1.2".to_owned()])
+        .into_iter()
+        .filter_map(|place| match place.at {
+            super::mutate::At::Bytes { span, .. } => Some(span.line),
+            super::mutate::At::Setting(_) => None,
+        })
+        .collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [2, 3, 5, 5, 7]);
+}

@@ -53,7 +53,7 @@ pub(super) struct Traced<'a> {
 /// A search for the place that makes one field.
 #[derive(Debug)]
 pub struct Trace<'a> {
-    traced: Traced<'a>,
+    pub(super) traced: Traced<'a>,
     input: TraceInput<'a>,
     object: &'a Manifest,
     field: FieldPath,

@@ -27,8 +27,7 @@ impl Rule for ConfigMissing {
         let configured: Vec<_> = configured.collect();
         let mut maps: BTreeMap<&str, Vec<&Manifest>> = BTreeMap::new();
         if !configured.is_empty() {
-            let all = look.catalog.manifests.values().flat_map(|file| file.iter());
-            for manifest in all.filter(|manifest| manifest.object.kind == "ConfigMap") {
+            for manifest in look.all_manifests().filter(|manifest| manifest.object.kind == "ConfigMap") {
                 maps.entry(&manifest.object.name).or_default().push(manifest);
             }
         }
@@ -47,12 +46,12 @@ impl Rule for ConfigMissing {
                 };
                 let here = maps.get(map_name).into_iter().flatten().find(|manifest| {
                     let namespace = manifest.object.namespace.as_str();
-                    manifest.path.is_within(&target.source)
+                    manifest.path.meets(&target.source)
                         && (namespace.is_empty() || namespace == target.namespace.as_str())
                 });
                 let Some(manifest) = here else {
                     // A file that could not be read may hold it.
-                    if look.all_read() {
+                    if look.all_read() && !look.is_unrendered(variant) {
                         let diagnostic = problem("no source declares this ConfigMap".into());
                         let diagnostic = diagnostic.label(at_map, format!("not found below {}", target.source));
                         found.push(diagnostic.help("correct the name, or declare the ConfigMap beside the workload"));

@@ -81,6 +81,22 @@ impl<'c> Look<'c> {
         Self { catalog, variants, surroundings }
     }
 
+    /// All manifests: as they stand, and as they are rendered for any environment.
+    pub fn all_manifests(&self) -> impl Iterator<Item = &'c Manifest> {
+        let catalog = self.catalog;
+        let environments = catalog.workspace.value.environments.keys();
+        let rendered = environments.flat_map(|name| catalog.renderings(name)).filter_map(|r| r.outcome.as_ref().ok());
+        let plain = catalog.manifests.values().flat_map(|file| file.iter());
+        plain.chain(rendered.flat_map(|manifests| manifests.iter()))
+    }
+
+    /// Whether what declares a blueprint's objects could not be rendered.
+    pub fn is_unrendered(&self, variant: &Variant<'_>) -> bool {
+        let target = &variant.blueprint.value.spec.target;
+        let mut environments = self.catalog.workspace.value.environments.keys();
+        environments.any(|name| self.catalog.declared(name, &target.source, &target.object()).is_err())
+    }
+
     /// Whether every file of bpctl's own was read. If not, a name that is nowhere may stand in one that was not.
     pub fn all_read(&self) -> bool {
         self.catalog.diagnostics.is_empty()

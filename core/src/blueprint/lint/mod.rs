@@ -33,6 +33,7 @@ mod policy_unknown_name;
 mod probe_missing;
 mod prod_on_local_forge;
 mod reading;
+mod render_failed;
 mod replicas_outside_bounds;
 mod request_above_limit;
 mod request_outside_bounds;
@@ -114,6 +115,7 @@ pub const RULES: &[&dyn Rule] = &[
     &rollback_too_late::RollbackTooLate,
     &config_range_empty::ConfigRangeEmpty,
     &config_missing::ConfigMissing,
+    &render_failed::RenderFailed,
     &secret_in_config::SecretInConfig,
     &operation_twice::OperationTwice,
     &loosened_in_vain::LoosenedInVain,

@@ -41,7 +41,10 @@ impl Rule for TargetMissing {
             let diagnostic = if below.is_empty() {
                 Diagnostic::error("target-missing", format!("there are no manifests at {}", target.source))
                     .label(blueprint.span(&["spec", "target", "source"]), "no YAML file here")
-                    .help("write the path of the file or folder that declares the workload, from the repository's root")
+                    .help(
+                        "write the path of the file or folder that declares the workload, from the repository's root; what a chart or an \
+                         overlay makes counts where `environments.NAME.render` in bpctl.yaml names it",
+                    )
             } else {
                 let near =
                     below.iter().flat_map(|(_, manifests)| manifests.iter()).filter(|m| m.object.kind == object.kind);

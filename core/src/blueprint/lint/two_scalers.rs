@@ -23,7 +23,7 @@ impl Rule for TwoScalers {
 
     fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         let mut scalers: BTreeMap<&str, Vec<&Manifest>> = BTreeMap::new();
-        let all = look.catalog.manifests.values().flat_map(|file| file.iter());
+        let all = look.all_manifests();
         for manifest in all.filter(|manifest| manifest.object.kind == "HorizontalPodAutoscaler") {
             let text = |key| manifest.document.root.at(&["spec", "scaleTargetRef", key]).and_then(Node::as_str);
             if let (Some("Deployment"), Some(name)) = (text("kind"), text("name")) {
