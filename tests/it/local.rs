@@ -5,6 +5,7 @@ mod causes;
 mod governance;
 mod hostile;
 mod refused;
+mod rendered;
 mod resize;
 mod review;
 

@@ -278,16 +278,15 @@ impl Catalog {
     /// Notes what renderers read, and says which of it is no manifest as it stands.
     fn read_by_renderers(&mut self, files: &Files) -> BTreeSet<RepoPath> {
         let environments = &self.workspace.value.environments;
-        let everywhere = environments.values().all(|environment| !environment.render.is_empty());
         let mut rendered: BTreeSet<RepoPath> = BTreeSet::new();
         for entry in environments.values().flat_map(|environment| &environment.render) {
             let Some((renderer, root)) = entry.root() else { continue };
-            let wanted = inputs(entry, files).wanted;
-            // A kustomization's files are manifests by themselves; an environment that renders nothing may mean them so.
-            if renderer == Renderer::Helm || everywhere {
-                rendered.extend(wanted.iter().cloned());
+            let reads = inputs(entry, files).reads;
+            // A kustomization's files are manifests by themselves, and other blueprints may mean them so; a chart's are not.
+            if renderer == Renderer::Helm {
+                rendered.extend(reads.iter().cloned());
             }
-            self.render_inputs.entry(root.clone()).or_default().extend(wanted);
+            self.render_inputs.entry(root.clone()).or_default().extend(reads);
         }
         let charts = files.0.keys().filter_map(|path| path.as_str().strip_suffix("/Chart.yaml"));
         rendered.extend(charts.filter_map(|chart| RepoPath::new(format!("{chart}/templates")).ok()));

@@ -13,8 +13,10 @@ pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomizati
 /// What a rendering reads, as far as the files at hand tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {
-    /// Files and folders. Some may not be among the files yet: read them, and ask again.
+    /// Files and folders to look at. Some may not be among the files yet: read them, and ask again.
     pub wanted: BTreeSet<RepoPath>,
+    /// The files, and the charts' folders, that the renderer gets: a change of any other changes nothing of what is rendered.
+    pub reads: BTreeSet<RepoPath>,
     /// Why it cannot be rendered from the repository alone: the first reason met.
     pub refused: Option<RenderFailure>,
     /// Kustomize's folders by how many steps they are from the root: what stands nearer wins.
@@ -70,6 +72,7 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
         }
         return;
     };
+    inputs.reads.insert(path.clone());
     let Some(File::Blob(blob)) = files.get(&path) else {
         return refuse(inputs, format!("{path} is not a regular file"), "");
     };
@@ -125,6 +128,7 @@ fn reference(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, files:
         if matches!(files.get(&target), Some(File::Refused(_))) {
             refuse(inputs, format!("{by} names what is not a regular file"), named);
         }
+        inputs.reads.insert(target.clone());
         inputs.wanted.insert(target);
     }
 }
@@ -143,6 +147,7 @@ fn remote(named: &str) -> bool {
 fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
     inputs.wanted.insert(root.clone());
     inputs.wanted.extend(render.values.iter().cloned());
+    inputs.reads.clone_from(&inputs.wanted);
     let Ok(path) = root.join("Chart.yaml") else { return };
     if files.below(root).next().is_some() && files.get(&path).is_none() {
         return refuse(inputs, format!("{root} holds no Chart.yaml"), "");
@@ -172,6 +177,7 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
             Some(local) => match resolve(root.as_str(), local).and_then(|path| RepoPath::new(path).ok()) {
                 Some(from) => {
                     inputs.wanted.insert(from.clone());
+                    inputs.reads.insert(from.clone());
                     let to = root.join(&format!("charts/{name}"));
                     inputs.linked.extend(to.ok().map(|to| (to, from)));
                 }
@@ -213,7 +219,11 @@ impl Inputs {
             return Err(why.clone());
         }
         let mut seen = Files::default();
-        for path in &self.wanted {
+        let unread = self.wanted.iter().find(|path| files.below(path).next().is_none());
+        if let Some(path) = unread {
+            return Err(RenderFailure::new(format!("there is no {path}")));
+        }
+        for path in &self.reads {
             let mut found = false;
             for (path, file) in files.below(path) {
                 found = true;

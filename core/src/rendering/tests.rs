@@ -47,6 +47,10 @@ fn a_kustomization_reads_what_it_names_and_what_that_names() {
     let seen: Vec<String> = read.files(&all).unwrap().0.into_keys().map(|path| path.to_string()).collect();
     assert!(!seen.iter().any(|path| path.starts_with("other")), "{seen:?}");
     assert_eq!(seen.len(), 8, "{seen:?}");
+    // A neighbour that nothing names is not shown to the renderer, and its change is none of what is rendered.
+    let mut more = all.clone();
+    more.0.extend(files(&[("base/neighbour.yaml", "")]).0);
+    assert_eq!(inputs(&kustomize("over"), &more).files(&more).unwrap().0.len(), 8);
     // As long as a folder was not read, it is only asked for.
     let half = files(&[("over/kustomization.yaml", "resources: [../base]\n")]);
     assert!(inputs(&kustomize("over"), &half).wanted.contains(&path("base")));
