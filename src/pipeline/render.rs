@@ -1,19 +1,20 @@
 //! Renders what environments deliver by Kustomize and Helm, and finds the lines that make rendered fields (X9).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use bpctl_core::blueprint::{Catalog, Manifest, Render};
-use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Proposed, RepoPath, SourceSpan, Trusted};
+use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Proposed, RepoPath, Trusted};
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
-use bpctl_core::rendering::{Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, inputs, objects};
-use bpctl_core::yaml::Node;
+use bpctl_core::rendering::{
+    Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, inputs, objects, settings,
+};
 
 use crate::git::GitError;
 use crate::render_tools::Workbench;
 
 /// How long lines are looked for, per rendered folder. What is not found by then is said to be unknown.
-const SEARCH: Duration = Duration::from_secs(20);
+const SEARCH: Duration = Duration::from_secs(60);
 
 /// The files and folders that all `render` entries of a workspace read, and that are not among the files yet; read them and ask again.
 pub(super) fn read_inputs(
@@ -88,7 +89,7 @@ pub async fn trace(
     let entries = place.render.clone();
     let mut renderings = catalog.renderings(environment).to_vec();
     for (position, entry) in entries.iter().enumerate() {
-        let settings = settings(catalog, environment, position);
+        let settings = settings(entry, &catalog.workspace.document, environment.as_str(), position);
         let Some((_, root)) = entry.root() else { continue };
         let Some(rendering) = renderings.iter_mut().find(|rendering| rendering.root == *root) else { continue };
         let mine: Vec<_> = fields.iter().filter(|(path, ..)| path == root).collect();
@@ -157,13 +158,4 @@ pub(super) async fn judged(
 async fn mutated(bench: &Workbench, root: &RepoPath, mutation: &Mutation) -> Option<Vec<Manifest>> {
     let output = bench.run(mutation).await.ok()?;
     objects(root, &output).ok()
-}
-
-/// Where an entry's `set` stands in the workspace.
-fn settings(catalog: &Catalog, environment: &Name, position: usize) -> BTreeMap<String, SourceSpan> {
-    let document = &catalog.workspace.document;
-    let entries =
-        document.root.at(&["environments", environment.as_str(), "render"]).map_or(&[] as &[Node], Node::items);
-    let set = entries.get(position).and_then(|entry| entry.get("set")).map_or(&[] as &[_], Node::entries);
-    set.iter().map(|entry| (entry.key.clone(), document.span_of(&entry.value))).collect()
 }

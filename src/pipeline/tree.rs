@@ -144,10 +144,20 @@ fn load_manifests(
     half: HalfRead,
     read: impl Fn(&[RepoPath]) -> Result<Files, GitError>,
 ) -> Result<Tree, PipelineError> {
-    let HalfRead { own, mut files, mut wanted } = half;
+    let HalfRead { mut own, mut files, mut wanted } = half;
     let sources = own.sources();
     files.0.extend(read(&sources)?.0);
     wanted.extend(sources);
+    let applications = own.applications();
+    if !applications.is_empty() {
+        files.0.extend(read(&applications)?.0);
+        wanted.extend(applications);
+        // A folder that an Application names is a chart if it holds one.
+        let charts: Vec<RepoPath> = own.charts_of_applications(&files);
+        files.0.extend(read(&charts)?.0);
+        wanted.extend(charts);
+        own.resolve_applications(&files);
+    }
     let rendered = own.workspace().value.environments.values().flat_map(|environment| &environment.render);
     render::read_inputs(&rendered.collect::<Vec<_>>(), &mut files, &mut wanted, read)?;
     wanted.sort();

@@ -25,7 +25,9 @@ use crate::runtime;
 const STDOUT_LIMIT: u64 = 64 << 20;
 const STDERR_LIMIT: u64 = 1 << 20;
 /// How long one rendering may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How much memory it may ask for, in KiB: a chart can count to any number.
+const MEMORY: u32 = 2 << 20;
 
 /// A folder with the files of one rendering, and the program that renders it.
 #[derive(Debug)]
@@ -94,7 +96,7 @@ impl Workbench {
             (Some(_), true) => ["kustomize".to_owned()].into_iter().chain(arguments[1..].iter().cloned()).collect(),
             _ => arguments.to_vec(),
         };
-        let mut command = Command::new(&self.program);
+        let mut command = bounded(&self.program);
         command.args(&arguments).current_dir(scratch.join("tree")).env_clear();
         command.envs([("PATH", scratch.join("none")), ("HOME", home.clone()), ("TMPDIR", home.clone())]);
         for folder in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_PLUGINS", "XDG_CONFIG_HOME"] {
@@ -136,6 +138,17 @@ impl Workbench {
             String::from_utf8_lossy(&complaint).replace(&format!("{}/", scratch.join("tree").display()), "");
         Err(RenderFailure::new("the renderer refused").said(reason(&complaint)))
     }
+}
+
+/// The program within bounds, where there is a shell that can set them.
+fn bounded(program: &Path) -> Command {
+    let shell = Path::new("/bin/sh");
+    if !shell.is_file() {
+        return Command::new(program);
+    }
+    let mut command = Command::new(shell);
+    command.args(["-c", &format!("ulimit -v {MEMORY} 2>/dev/null; exec \"$0\" \"$@\"")]).arg(program);
+    command
 }
 
 /// The line that tells most.

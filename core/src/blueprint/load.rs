@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, WorkloadKind};
-use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs};
+use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs, resolve_application};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
 /// The workspace's file.
@@ -165,6 +165,8 @@ type Parsed = Result<Vec<Document>, Box<Diagnostic>>;
 pub struct OwnFiles {
     workspace: Located<Workspace>,
     documents: Vec<(RepoPath, Parsed)>,
+    /// Applications that do not say what is rendered.
+    unresolved: Vec<Diagnostic>,
 }
 
 impl OwnFiles {
@@ -176,7 +178,7 @@ impl OwnFiles {
         let unread = |path: &RepoPath, file: &File| matches!(file, File::Refused(_)) && !path.file_name().contains('.');
         let own = files.below(&workspace.value.blueprints).filter(|(path, file)| is_yaml(path) || unread(path, file));
         let documents = parse_all(&own.collect::<Vec<_>>(), Kind::Own);
-        Ok(Self { workspace, documents })
+        Ok(Self { workspace, documents, unresolved: Vec::new() })
     }
 
     /// The files and folders that blueprints name as sources. Lenient: whatever is wrong with a file is said when the catalog is made.
@@ -201,6 +203,49 @@ impl OwnFiles {
             }
         }
         targets
+    }
+
+    /// The files of Applications that the workspace renders by, and the folders that they may name.
+    pub fn applications(&self) -> Vec<RepoPath> {
+        let entries = self.workspace.value.environments.values().flat_map(|environment| &environment.render);
+        entries.filter_map(|entry| entry.application.clone()).collect()
+    }
+
+    /// Where the charts of Applications would be, and the values files that may be missing.
+    pub fn charts_of_applications(&self, files: &Files) -> Vec<RepoPath> {
+        let mut charts = Vec::new();
+        for path in self.applications() {
+            let Some(blob) = files.blob(&path) else { continue };
+            for document in yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default() {
+                let folder = document.root.at(&["spec", "source", "path"]).and_then(Node::as_str);
+                charts.extend(folder.and_then(|folder| RepoPath::new(folder.trim_start_matches("./")).ok()));
+            }
+        }
+        charts
+    }
+
+    /// Puts what Applications say in their place. `files` holds them, and `Chart.yaml` of the folders that they name; called again with
+    /// what is still wanted, until nothing is.
+    pub fn resolve_applications(&mut self, files: &Files) {
+        let Located { value, document, .. } = &mut self.workspace;
+        for (name, environment) in &mut value.environments {
+            for (position, entry) in environment.render.iter_mut().enumerate() {
+                match resolve_application(entry, files) {
+                    Ok(resolved) => *entry = resolved,
+                    Err(diagnostic) => {
+                        let nodes = document.root.at(&["environments", name.as_str(), "render"]);
+                        let node = nodes.and_then(|nodes| nodes.items().get(position)?.get("application"));
+                        let unplaced = diagnostic.labels.is_empty();
+                        self.unresolved.push(match node.filter(|_| unplaced) {
+                            Some(node) => {
+                                diagnostic.label(document.span_of(node), "this entry").source(document.source.clone())
+                            }
+                            None => *diagnostic,
+                        });
+                    }
+                }
+            }
+        }
     }
 
     /// The workspace.
@@ -252,7 +297,7 @@ impl Catalog {
             by_target: BTreeMap::new(),
             render_inputs: BTreeMap::new(),
             renderings: BTreeMap::new(),
-            diagnostics: Vec::new(),
+            diagnostics: own.unresolved,
         };
         for (path, parsed) in own.documents {
             catalog.read_own(&path, parsed);
@@ -286,7 +331,9 @@ impl Catalog {
             if renderer == Renderer::Helm {
                 rendered.extend(reads.iter().cloned());
             }
-            self.render_inputs.entry(root.clone()).or_default().extend(reads);
+            let root = self.render_inputs.entry(root.clone()).or_default();
+            root.extend(reads);
+            root.extend(entry.resolved_from.clone());
         }
         let charts = files.0.keys().filter_map(|path| path.as_str().strip_suffix("/Chart.yaml"));
         rendered.extend(charts.filter_map(|chart| RepoPath::new(format!("{chart}/templates")).ok()));

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::BlueprintVersion;
-use crate::model::{Name, Period, RepoPath};
+use crate::model::{Name, Period, RepoPath, SourceSpan};
 
 /// The file's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -144,7 +144,7 @@ pub struct Environment {
     pub render: Vec<Render>,
 }
 
-/// One folder that is rendered: exactly one of `kustomize` and `helm`.
+/// One folder that is rendered: exactly one of `kustomize`, `helm` and `application`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Render {
@@ -154,7 +154,10 @@ pub struct Render {
     /// A folder with a `Chart.yaml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helm: Option<RepoPath>,
-    /// The Helm release's name; left out: the folder's.
+    /// A file that declares an Application of Argo CD: its folder, values and parameters are the delivery's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<RepoPath>,
+    /// The Helm release's name, or which Application of its file; left out: the folder's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<Name>,
     /// The Helm release's namespace; left out: `default`.
@@ -169,6 +172,12 @@ pub struct Render {
     /// The Kubernetes version that a chart is told, `1.33`; left out: what Helm was built for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_version: Option<String>,
+    /// The Application that this entry was made from.
+    #[serde(skip)]
+    pub resolved_from: Option<RepoPath>,
+    /// Where the settings of that Application stand.
+    #[serde(skip)]
+    pub settings: BTreeMap<String, SourceSpan>,
 }
 
 impl Render {
@@ -180,10 +189,21 @@ impl Render {
 
     /// What is wrong with the entry: the field, what is wrong, what to write.
     pub(super) fn fault(&self) -> Option<(&'static str, String, String)> {
+        if self.application.is_some() {
+            let mixed = [("kustomize", self.kustomize.is_some()), ("helm", self.helm.is_some())];
+            let mixed = mixed.into_iter().chain([
+                ("namespace", self.namespace.is_some()),
+                ("values", !self.values.is_empty()),
+                ("set", !self.set.is_empty()),
+            ]);
+            return mixed.into_iter().find(|(_, given)| *given).map(|(field, _)| {
+                let help = "write it there, or name the folder by `kustomize` or `helm` instead of the Application";
+                (field, format!("`{field}` comes from the Application"), help.into())
+            });
+        }
         match (&self.kustomize, &self.helm) {
             (None, None) => {
-                let help =
-                    "write `kustomize: FOLDER` (with a kustomization.yaml) or `helm: FOLDER` (with a Chart.yaml)";
+                let help = "write `kustomize: FOLDER` (with a kustomization.yaml), `helm: FOLDER` (with a Chart.yaml) or `application: FILE`";
                 return Some(("", "this entry renders nothing".into(), help.into()));
             }
             (Some(_), Some(_)) => {

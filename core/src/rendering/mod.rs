@@ -4,6 +4,7 @@
 //! a field is never guessed from templates: it is shown by mutation. A value is changed where it stands, everything is rendered again, and
 //! the line is claimed only if the field moved with it ([`trace`]).
 
+mod application;
 mod fields;
 mod inputs;
 mod mutate;
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+pub use application::{resolve_application, settings};
 pub use fields::{all_fields, governed_fields};
 pub(crate) use inputs::KUSTOMIZATIONS;
 pub use inputs::{Inputs, inputs};

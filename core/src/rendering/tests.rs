@@ -202,3 +202,82 @@ fn x09_a_text_is_found_as_a_word_of_its_own() {
     lines.sort_unstable();
     assert_eq!(lines, [2, 3, 5, 5, 7]);
 }
+
+const APPLICATION: &str = "apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: api, namespace: argocd}
+spec:
+  destination: {namespace: shop}
+  source:
+    path: ./charts/api
+    helm:
+      valueFiles: [values-prod.yaml, ../shared.yaml, /env/prod.yaml]
+      values: |
+        cache: {size: 9Mi, hosts: [a, b]}
+      valuesObject: {image: {tag: v2, \"a.b\": x}, cache: {size: 10Mi}}
+      parameters:
+        - {name: image.tag, value: v3}
+        - {name: replicas, value: \"7\"}
+        - {name: label, value: \"7\", forceString: true}
+        - {name: zip, value: \"0123\"}
+        - {name: enabled, value: \"true\"}
+";
+
+fn application(text: &str, also: &[(&str, &str)]) -> Result<Render, String> {
+    let entry = Render { application: Some(path("argocd/api.yaml")), ..Render::default() };
+    let mut all = files(&[("argocd/api.yaml", text)]);
+    all.0.extend(files(also).0);
+    resolve_application(&entry, &all).map_err(|diagnostic| diagnostic.message)
+}
+
+#[test]
+fn an_application_says_what_the_delivery_renders_and_the_last_of_its_values_wins() {
+    let render = application(APPLICATION, &[]).unwrap();
+    assert_eq!(render.root(), Some((Renderer::Helm, &path("charts/api"))));
+    assert_eq!((render.release.unwrap().as_str(), render.namespace.unwrap().as_str()), ("api", "shop"));
+    assert_eq!(render.values, [path("charts/api/values-prod.yaml"), path("charts/shared.yaml"), path("env/prod.yaml")]);
+    let set: Vec<String> = render.set.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(
+        set,
+        [
+            "cache.hosts=[\"a\",\"b\"]",
+            "cache.size=\"10Mi\"",
+            "enabled=true",
+            "image.a\\.b=\"x\"",
+            "image.tag=\"v3\"",
+            "label=\"7\"",
+            "replicas=7",
+            "zip=\"0123\"",
+        ]
+    );
+    assert_eq!((render.settings["image.tag"].line, render.settings["cache.hosts"].line), (14, 10));
+    let kustomized = APPLICATION.split("    helm:").next().unwrap();
+    let render = application(kustomized, &[]).unwrap();
+    assert_eq!(render.root(), Some((Renderer::Kustomize, &path("charts/api"))));
+    let chart = application(kustomized, &[("charts/api/Chart.yaml", "name: api")]).unwrap();
+    assert_eq!(chart.root(), Some((Renderer::Helm, &path("charts/api"))));
+}
+
+#[test]
+fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
+    for (from, to, why) in [
+        ("path: ./charts/api", "chart: redis", "repository of charts"),
+        ("path: ./charts/api", "path: ../../etc", "no folder of this repository"),
+        ("  source:", "  sources: []\n  source:", "several sources"),
+        ("values-prod.yaml,", "$values/prod.yaml,", "not in the repository"),
+        ("values-prod.yaml,", "https://example.org/v.yaml,", "not in the repository"),
+        ("values-prod.yaml,", "../../../x.yaml,", "not in the repository"),
+        ("    helm:", "    plugin: {name: x}\n    helm:", "a plugin renders it"),
+        ("      values: |", "      fileParameters: []\n      values: |", "does not know this option"),
+        ("kind: Application", "kind: ApplicationSet", "no such Application"),
+    ] {
+        let refused = application(&APPLICATION.replacen(from, to, 1), &[]).unwrap_err();
+        assert!(refused.contains(why), "{to}: {refused}");
+    }
+    let kustomized = APPLICATION.split("    helm:").next().unwrap();
+    let options = format!("{kustomized}    kustomize: {{images: [a=b]}}\n");
+    assert!(application(&options, &[]).unwrap_err().contains("only the Application holds"));
+    assert!(
+        application(&format!("{APPLICATION}---\n{APPLICATION}"), &[]).unwrap_err().contains("several Applications")
+    );
+}

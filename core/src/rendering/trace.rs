@@ -16,7 +16,7 @@ use crate::yaml::{Node, Value, value_at};
 /// Places that are changed at once, at most.
 const TOGETHER: usize = 64;
 /// Places that are tried one by one, at most. Each costs a rendering.
-const ALONE: usize = 12;
+const ALONE: usize = 8;
 /// Places of several searches that are changed at once.
 const MOST_TOGETHER: usize = 600;
 

@@ -254,3 +254,35 @@ fn objects(text: &str) -> Vec<Json> {
     })
     .collect()
 }
+
+/// Would miss: a chart that takes the machine with it, or that reads what is not in the repository.
+#[test]
+fn t15_a_hostile_chart_ends_in_bounds_and_sees_nothing_of_the_machine() {
+    let repo = repository("anywhere");
+    let template = "charts/api/templates/deployment.yaml";
+    let good = repo.read(template);
+    let seen = |what: &str| {
+        repo.write(template, &good.replace("| default \"safe\" | quote }}", what));
+        let from = std::time::Instant::now();
+        let ran = bpctl(&repo, None).with("AWS_SECRET_ACCESS_KEY", "canary-1").run(&["where", "api", "-o", "json"]);
+        assert!(from.elapsed().as_secs() < 40, "{:?}", from.elapsed());
+        ran
+    };
+    for hostile in
+        ["}}{{ range $i := until 900000000 }}{{ $i }}{{ end }}", "}}{{ range $i := until 30000000 }}xxxxxxxx{{ end }}"]
+    {
+        let ran = seen(hostile).exits(1);
+        assert!(ran.stderr.contains("Helm could not render charts/api"), "{}", ran.stderr);
+    }
+    // Functions that look outside give nothing, or do not exist.
+    for hostile in [
+        "}}{{ .Files.Get \"../../../../../../etc/passwd\" | quote }}",
+        "}}{{ getHostByName \"localhost\" | quote }}",
+        "}}{{ (lookup \"v1\" \"Namespace\" \"\" \"default\") | toString | quote }}",
+        "}}{{ env \"AWS_SECRET_ACCESS_KEY\" }}",
+    ] {
+        let ran = seen(hostile);
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!all.contains("root:") && !all.contains("127.0.0.1") && !all.contains("canary-1"), "{hostile}: {all}");
+    }
+}

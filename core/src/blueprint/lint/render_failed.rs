@@ -13,11 +13,12 @@ impl Rule for RenderFailed {
         Page {
             code: "render-failed",
             about: "Kustomize or Helm cannot render what an environment delivers",
-            explain: "What cannot be rendered is unknown: nothing is planned, delivered or compared for the workloads in it. bpctl renders with the \
-                real programs, from the repository alone, without network: remote bases and charts that are not in charts/ have to be vendored.\n\n\
+            explain: "What cannot be rendered is unknown: nothing is planned, delivered or compared for the workloads in it. bpctl renders \
+                with the\nreal programs, from the repository alone, without network: remote bases and charts that are not in charts/ have \
+                to be vendored.\n\n\
                 \x20 environments:\n    prod:\n      render:\n        - kustomize: deploy/overlays/prd   # no such folder\n\n\
-                Run `kustomize build FOLDER` or `helm template FOLDER` to see all that the renderer says. Where the renderer itself is missing on \
-                the machine that lints, this is a note only.",
+                Run `kustomize build FOLDER` or `helm template FOLDER` to see all that the renderer says. Where the renderer itself is \
+                missing\non the machine that lints, this is a note only.",
         }
     }
 
