@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""generate.py FOLDER [--count N] [--drifted N] [--namespace NAME]: a repository to measure with.
+"""generate.py FOLDER [--count N] [--drifted N] [--namespace NAME] [--recorded]: a repository to measure with.
 
 FOLDER/repo     a Git repository on main: bpctl.yaml, and for each of N workloads a blueprint and a Deployment
 FOLDER/drift    for the first workloads, what somebody changed in the cluster, to be applied by server-side apply
 FOLDER/schemas  a schema for kubeconform that every manifest fulfils
+
+With --recorded the cluster is a snapshot inside the repository, made of the shipped example's, and nothing has drifted.
 
 The same arguments give the same bytes, commit ids included.
 """
@@ -117,6 +119,46 @@ def write(path: pathlib.Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+class Recording:
+    """The shipped example's backend, over and over, as `bpctl snapshot` would have recorded it."""
+
+    def __init__(self) -> None:
+        self.shop = pathlib.Path(__file__).resolve().parent.parent / "examples" / "shop"
+        cluster = self.shop / "clusters" / "staging"
+        self.header = json.loads((cluster / "snapshot.json").read_text())
+        self.lists = {}
+        for name in ("deployments", "pods"):
+            listed = json.loads((cluster / "shop" / f"{name}.json").read_text())
+            mine = [i for i in listed["items"] if self.is_backend(i["metadata"]["name"])]
+            # One pod each: more would measure pods.
+            listed["items"] = mine[:1]
+            self.lists[name] = listed
+        self.schema = (cluster / "schemas" / "apps_v1_Deployment.json").read_text()
+
+    @staticmethod
+    def is_backend(name: str) -> bool:
+        return name == "backend" or (name.startswith("backend-") and "canary" not in name)
+
+    def renamed(self, text: str, name: str, namespace: str) -> str:
+        return text.replace("backend", name).replace("namespace: shop", f"namespace: {namespace}")
+
+    def manifest(self, name: str, namespace: str) -> str:
+        text = (self.shop / "deploy" / "backend.yaml").read_text()
+        return self.renamed(text, name, namespace)
+
+    def write(self, folder: pathlib.Path, namespace: str, count: int) -> None:
+        write(folder / "snapshot.json", json.dumps({**self.header, "namespaces": [namespace]}))
+        write(folder / "schemas" / "apps_v1_Deployment.json", self.schema)
+        for kind, listed in self.lists.items():
+            items = []
+            for i in range(count):
+                for item in listed["items"]:
+                    text = json.dumps(item).replace("backend", f"app-{i:05}")
+                    text = text.replace('"namespace": "shop"', json.dumps({"namespace": namespace})[1:-1])
+                    items.append(json.loads(text.replace(item["metadata"]["uid"], f"{item['metadata']['uid'][:-5]}{i:05}")))
+            write(folder / namespace / f"{kind}.json", json.dumps({**listed, "items": items}))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
@@ -124,10 +166,16 @@ def main() -> None:
     parser.add_argument("--drifted", type=int, default=50)
     parser.add_argument("--namespace", default="bench")
     parser.add_argument("--context", default="lab")
+    parser.add_argument("--recorded", action="store_true")
     args = parser.parse_args()
 
     repo = args.folder / "repo"
-    write(repo / "bpctl.yaml", WORKSPACE.format(context=args.context))
+    workspace = WORKSPACE.format(context=args.context)
+    if args.recorded:
+        workspace = workspace.replace(f"context: {args.context}", "snapshot: clusters/bench")
+        record = Recording()
+        record.write(repo / "clusters" / "bench", args.namespace, args.count)
+    write(repo / "bpctl.yaml", workspace)
     write(repo / "blueprints" / "allowed_signers", "# PRINCIPAL KEYTYPE KEY\n")
     for i in range(args.count):
         values = {
@@ -138,7 +186,10 @@ def main() -> None:
             "cache": 10 + i % 300,
         }
         write(repo / "blueprints" / values["name"] / "blueprint.yaml", BLUEPRINT.format(**values))
-        write(repo / "deploy" / f"{values['name']}.yaml", DEPLOYMENT.format(**values))
+        manifest = DEPLOYMENT.format(**values)
+        if args.recorded:
+            manifest = record.manifest(values["name"], values["namespace"])
+        write(repo / "deploy" / f"{values['name']}.yaml", manifest)
         if i < args.drifted:
             write(args.folder / "drift" / f"{values['name']}.yaml", DRIFT.format(**values))
     write(args.folder / "schemas" / "deployment.json", json.dumps(TRIVIAL_SCHEMA))
