@@ -115,7 +115,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Print the JSON Schema of a file or an output
     Schema(schema::SchemaArgs),
-    /// Print the completion script of a shell
+    /// Print the completion script of a shell, or write manual pages
     Completions(completions::CompletionsArgs),
 }
 
@@ -160,7 +160,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Actions(args) => Ok(actions::run(&args, output)),
         Command::Explain(args) => explain::run(&args, output),
         Command::Schema(args) => schema::run(&args, output),
-        Command::Completions(args) => Ok(completions::run(&args, output)),
+        Command::Completions(args) => completions::run(&args, output),
     }
 }
 

@@ -36,6 +36,30 @@ fn the_lint_rules_page_is_up_to_date() {
     assert!(there == text, "out of date; run: cargo run -- explain --markdown > docs/LINT_RULES.md");
 }
 
+#[test]
+fn the_command_line_page_is_up_to_date() {
+    let file = root().join("docs/CLI.md");
+    let text = Repo::empty().run(&["completions", "--markdown"]).exits(0).stdout;
+    let there = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(there == text, "out of date; run: cargo run -- completions --markdown > docs/CLI.md");
+}
+
+/// Would miss: a page that `man` cannot read, a command without one.
+#[test]
+fn every_command_has_a_manual_page() {
+    let repo = Repo::empty();
+    repo.run(&["completions", "--man", "man"]).exits(0);
+    let pages: Vec<String> = std::fs::read_dir(repo.path().join("man"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"))
+        .collect();
+    for command in ["lint", "plan", "apply", "where"] {
+        let page = repo.read(&format!("man/bpctl-{command}.1"));
+        assert!(page.contains(".SH SYNOPSIS") && page.contains("BPCTL"), "{page}");
+    }
+    assert!(pages.len() >= 18, "{pages:?}");
+}
+
 fn validator(name: &str) -> jsonschema::Validator {
     let (_, text) = bpctl::cli::schema::all().into_iter().find(|(n, _)| *n == name).expect("a schema");
     let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");
