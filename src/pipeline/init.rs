@@ -99,7 +99,11 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
     let (roots, renderings) = rendered(repository, &mut files, known.as_ref(), options).await?;
     let first = |roots: &[FoundRoot]| {
         let about = format!("environment {}", options.environment);
-        Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text: workspace(options, roots), about })
+        Ok::<_, PipelineError>(NewFile {
+            path: repo_path(WORKSPACE_FILE)?,
+            text: workspace(options, roots, at_github(repository)),
+            about,
+        })
     };
     let governed: Vec<(ObjectRef, RepoPath)> = match &known {
         Some(catalog) => targets(catalog),
@@ -110,14 +114,13 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
             targets(&catalog)
         }
     };
-    let derive_options =
-        DeriveOptions { owner: options.owner.clone(), namespace: options.namespace.clone(), folder: folder.clone() };
-    let mut derived = derive(&files, &governed, &renderings, &derive_options);
-    if !options.below.is_empty() {
-        let wanted = |path: &RepoPath| options.below.iter().any(|below| path.is_within(below));
-        derived.drafts.retain(|draft| wanted(&draft.manifest));
-        derived.left_out.retain(|left| wanted(&left.path));
-    }
+    let derive_options = DeriveOptions {
+        owner: options.owner.clone(),
+        namespace: options.namespace.clone(),
+        folder: folder.clone(),
+        below: options.below.clone(),
+    };
+    let derived = derive(&files, &governed, &renderings, &derive_options);
     let Derived { drafts, left_out, governed } = derived;
     let mut new: Vec<NewFile> = Vec::new();
     if known.is_none() {
@@ -225,7 +228,15 @@ fn blueprints_folder() -> Result<RepoPath, PipelineError> {
     repo_path("blueprints")
 }
 
-fn workspace(options: &InitOptions, roots: &[FoundRoot]) -> String {
+/// Whether pull requests live at GitHub, which is no forge of bpctl's yet.
+fn at_github(repository: &Repository) -> bool {
+    let origin = repository.remote_url("origin").ok().flatten().unwrap_or_default();
+    let rest = origin.split_once("://").map_or(origin.as_str(), |(_, rest)| rest);
+    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
+    host.starts_with("github.com/") || host.starts_with("github.com:")
+}
+
+fn workspace(options: &InitOptions, roots: &[FoundRoot], at_github: bool) -> String {
     let given = runtime::variable("BPCTL_KUBECONFIG").map(std::path::PathBuf::from);
     let (context, mark) = match &options.context {
         Some(context) => (context.clone(), ""),
@@ -236,9 +247,14 @@ fn workspace(options: &InitOptions, roots: &[FoundRoot]) -> String {
     };
     let mut text = format!(
         "# What bpctl looks at. See docs/BLUEPRINT_FORMAT.md of bpctl for all fields.\napiVersion: bpctl.dev/v1\nkind: Workspace\n\
-         blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
+         blueprints: blueprints\n{forge}environments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
          # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
          delivery: gitops\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
+        forge = if at_github {
+            "forge: local # GitHub is no forge of bpctl's yet: pull requests are refs of this repository\n"
+        } else {
+            ""
+        },
         environment = options.environment,
         tier = options.tier,
         context = serde_json::Value::from(context),

@@ -25,6 +25,14 @@ pub struct DeriveOptions {
     pub namespace: Name,
     /// The folder that blueprints go to.
     pub folder: RepoPath,
+    /// Look below these only; empty: everywhere.
+    pub below: Vec<RepoPath>,
+}
+
+impl DeriveOptions {
+    fn wants(&self, path: &RepoPath) -> bool {
+        self.below.is_empty() || self.below.iter().any(|below| path.is_within(below))
+    }
 }
 
 /// A blueprint to be written.
@@ -76,6 +84,9 @@ pub fn derive(
     let mut autoscalers = BTreeSet::new();
     for (path, file) in &files.0 {
         let (true, File::Blob(blob)) = (is_yaml(path) && !path.is_within(&options.folder), file) else { continue };
+        if !options.wants(path) {
+            continue;
+        }
         let text = String::from_utf8_lossy(&blob.bytes);
         if !mentions_workload(&text) && !text.contains("HorizontalPodAutoscaler") {
             continue;
@@ -161,7 +172,11 @@ pub fn derive(
             continue;
         }
         let Some((name, path)) = free_name(&workload.object, &names, files, options) else {
-            let because = format!("there is no free name for the blueprint of {}", workload.object);
+            let own = workload.object.name.replace('.', "-");
+            let because = match Name::new(own) {
+                Ok(_) => format!("there is no free name for the blueprint of {}", workload.object),
+                Err(_) => format!("{} has a name that Kubernetes does not take", workload.object),
+            };
             derived.left_out.push(LeftOut { path: workload.path, because });
             continue;
         };
@@ -276,7 +291,11 @@ impl Found {
         for (resource, show, share) in [("cpu", cpu as fn(i128) -> Option<String>, 70), ("memory", memory, 80)] {
             let Some(request) = self.sum("requests", resource) else { continue };
             let limit = self.sum("limits", resource);
-            let (Some(minimum), Some(maximum)) = (show(request / 2), show(limit.unwrap_or(request * 2))) else {
+            // Rounded so that what the manifest says today lies within.
+            let most = limit.unwrap_or(request * 2);
+            let unit = if resource == "cpu" { 1_000_000 } else { 1_i128 << 20 };
+            let unit = if resource == "cpu" { unit } else { unit * 1_000_000_000 };
+            let (Some(minimum), Some(maximum)) = (show(request / 2), show(most + (unit - most % unit) % unit)) else {
                 continue;
             };
             let most = if limit.is_some() { "the limit" } else { "twice the request" };
@@ -359,6 +378,7 @@ pub(super) use crate::rendering::KUSTOMIZATIONS;
 impl Rendered {
     fn of(files: &Files) -> Self {
         let mut rendered = Self { helm: BTreeSet::new(), kustomize: BTreeMap::new() };
+        let mut builds_on: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut changed_elsewhere = Vec::new();
         for (path, file) in &files.0 {
             let folder = folder(path.as_str());
@@ -374,18 +394,23 @@ impl Rendered {
             let harmless = ["apiVersion", "kind", "metadata", "resources", "namespace"];
             let entries = document.root.entries();
             let namespace = document.root.get("namespace").and_then(Node::as_str).map(str::to_owned);
-            let listed = document.root.get("resources").map_or(&[] as &[Node], Node::items);
-            let listed = listed.iter().filter_map(Node::as_str).filter_map(|text| resolve(folder, text));
+            let listed = ["resources", "bases", "components"].into_iter().filter_map(|key| document.root.get(key));
+            let listed = listed.flat_map(Node::items).filter_map(Node::as_str);
+            let listed: Vec<String> = listed.filter_map(|text| resolve(folder, text)).collect();
             let plain = entries.iter().all(|entry| harmless.contains(&entry.key.as_str()));
             if !plain || namespace.is_some() {
-                changed_elsewhere.extend(listed);
+                changed_elsewhere.extend(listed.iter().cloned());
             }
+            builds_on.insert(folder.to_owned(), listed);
             rendered.kustomize.insert(folder.to_owned(), if plain { Ok(namespace) } else { Err(()) });
         }
-        // What an overlay changes does not reach the cluster as its base stands in Git.
-        for base in changed_elsewhere {
-            if let Some(known) = rendered.kustomize.get_mut(&base) {
-                *known = Err(());
+        // What an overlay changes does not reach the cluster as its base stands in Git, however many folders lie between.
+        let mut seen = BTreeSet::new();
+        while let Some(base) = changed_elsewhere.pop() {
+            let Some(known) = rendered.kustomize.get_mut(&base) else { continue };
+            *known = Err(());
+            if seen.insert(base.clone()) {
+                changed_elsewhere.extend(builds_on.get(&base).into_iter().flatten().cloned());
             }
         }
         rendered

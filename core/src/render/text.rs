@@ -176,6 +176,7 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
         return;
     }
     let _ = writeln!(out, "\n{title}");
+    let all = together(all);
     let width = all.iter().take(MOST).map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, told) in all.iter().take(MOST) {
         let _ = writeln!(out, "  {name:<width$}  {told}");
@@ -183,6 +184,19 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
     if all.len() > MOST {
         let _ = writeln!(out, "  … and {} more (-o json has all)", all.len() - MOST);
     }
+}
+
+/// The same line of many blueprints is one line.
+fn together(all: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut names: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    for (_, line) in &all {
+        *names.entry(line).or_default() += 1;
+    }
+    let common: Vec<(String, usize)> =
+        names.into_iter().filter(|(_, count)| *count > 3).map(|(line, count)| (line.to_owned(), count)).collect();
+    let first = common.iter().map(|(line, count)| (format!("{count} blueprints"), line.clone()));
+    let rest = all.iter().filter(|(_, line)| !common.iter().any(|(known, _)| known == line)).cloned();
+    first.chain(rest).collect()
 }
 
 /// What the change settles: it would be to do without it.

@@ -286,3 +286,38 @@ fn t15_a_hostile_chart_ends_in_bounds_and_sees_nothing_of_the_machine() {
         assert!(!all.contains("root:") && !all.contains("127.0.0.1") && !all.contains("canary-1"), "{hostile}: {all}");
     }
 }
+
+/// Would miss: a blueprint on a base that an overlay changes, an overlay of another environment, a chart that nobody renders.
+#[test]
+fn init_derives_blueprints_from_what_is_rendered() {
+    let _ = lab("KUBECONFIG");
+    let repo = repository("shop");
+    repo.git(&["rm", "-rq", "bpctl.yaml", "blueprints"]);
+    repo.write(
+        "deploy/overlays/dev/kustomization.yaml",
+        "resources: [../../base]\nreplicas: [{name: web, count: 9}]\n",
+    );
+    repo.git(&["remote", "add", "origin", "https://github.com/example/shop.git"]);
+    repo.commit(&[], "manifests alone");
+    let told = repo.run(&["init", "--env", "lab", "--namespace", "apis"]).exits(0).stdout;
+    for line in [
+        "Deployment/web in shop, from deploy/overlays/lab",
+        "Deployment/jobs in shop, from deploy/overlays/lab",
+        "Deployment/api in apis, from charts/api",
+        "StatefulSet/cache in apis, from charts/api",
+    ] {
+        assert!(told.contains(line), "{line} is missing in {told}");
+    }
+    let workspace = repo.read("bpctl.yaml");
+    for line in [
+        "      - helm: \"charts/api\" # guessed: release, namespace and values\n        namespace: \"apis\"\n        values: [\"charts/api/values-lab.yaml\"]\n",
+        "      - kustomize: \"deploy/overlays/lab\" # guessed: there are also deploy/overlays/dev\n",
+        "forge: local # GitHub is no forge",
+    ] {
+        assert!(workspace.contains(line), "{line} is missing in {workspace}");
+    }
+    assert!(repo.read("blueprints/web/blueprint.yaml").contains("min_replicas: 3 # as the manifest declares"));
+    repo.run(&["lint"]).exits(0);
+    let told = repo.run(&["where", "web", "spec.replicas"]).exits(0).stdout;
+    assert!(told.contains("deploy/overlays/lab/kustomization.yaml:11:12"), "{told}");
+}

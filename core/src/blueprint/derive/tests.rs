@@ -31,6 +31,7 @@ fn options() -> DeriveOptions {
         owner: None,
         namespace: Name::new("default").expect("a name"),
         folder: RepoPath::new("blueprints").expect("a path"),
+        below: Vec::new(),
     }
 }
 
@@ -146,4 +147,39 @@ fn one_workload_gets_one_draft_and_none_where_it_has_one() {
         (vec![], 1),
         "the blueprint says the namespace that the manifest leaves out"
     );
+}
+
+#[test]
+fn a_folder_that_was_named_is_looked_at_alone() {
+    let below = DeriveOptions { below: vec![RepoPath::new("b").expect("a path")], ..options() };
+    let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n";
+    let all = [("a/web.yaml", DEPLOYMENT), ("a/hpa.yaml", hpa), ("b/web.yaml", DEPLOYMENT)];
+    let derived = derive(&files(&all), &[], &[], &below);
+    assert_eq!((names(&derived), derived.left_out.len()), (vec!["web"], 0));
+    assert_eq!(derived.drafts[0].manifest.as_str(), "b/web.yaml");
+    assert!(derived.drafts[0].text.contains("min_replicas: 2"), "another folder's autoscaler is not its own");
+}
+
+#[test]
+fn what_an_overlay_changes_is_changed_through_every_folder_between() {
+    for key in ["resources", "bases", "components"] {
+        let derived = derived(&[
+            ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+            ("base/web.yaml", DEPLOYMENT),
+            ("mid/kustomization.yaml", &format!("{key}: [../base]\n")),
+            ("top/kustomization.yaml", &format!("{key}: [../mid]\nimages: [{{name: web, newTag: \"9\"}}]\n")),
+        ]);
+        assert_eq!(names(&derived), Vec::<&str>::new(), "{key}");
+        assert_eq!(derived.left_out[0].path.as_str(), "base/web.yaml", "{key}");
+    }
+}
+
+#[test]
+fn bounds_hold_what_the_manifest_says_in_any_unit() {
+    for (written, maximum) in [("1G", "954Mi"), ("129e6", "124Mi"), ("512Mi", "512Mi")] {
+        let text = DEPLOYMENT.replace("limits: {memory: 512Mi}", &format!("limits: {{memory: {written}}}"));
+        let text = text.replace("limits: {memory: 64Mi}", "limits: {memory: 0}");
+        let derived = derived(&[("web.yaml", &text)]);
+        assert!(derived.drafts[0].text.contains(&format!("maximum: {maximum},")), "{}", derived.drafts[0].text);
+    }
 }
