@@ -65,7 +65,7 @@ pub async fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Ex
             }
             None => "run it in the repository that holds the manifests, or name a folder".to_owned(),
         };
-        let missing = "couldn't find a Deployment, StatefulSet or DaemonSet in plain YAML";
+        let missing = "couldn't find a Deployment, StatefulSet or DaemonSet, plain or rendered";
         return Err(CommandError::told(missing, hint));
     }
     if !args.dry_run {

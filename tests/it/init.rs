@@ -85,7 +85,7 @@ fn what_git_ignores_and_what_stands_behind_links_is_not_taken() {
 fn where_there_is_nothing_to_govern_init_says_why() {
     let repo = repository(&[("charts/web/Chart.yaml", "name: web\n"), ("charts/web/templates/web.yaml", DEPLOYMENT)]);
     let ran = repo.run(&["init"]).exits(1);
-    assert!(ran.stderr.contains("Helm chart"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("charts/web was left out: Helm could not render it"), "{}", ran.stderr);
     assert_eq!(repo.git(&["status", "--porcelain"]), "");
     // A catalog with parts missing could hide which workloads are governed.
     let repo = repository(&[("deploy/web.yaml", DEPLOYMENT)]);
