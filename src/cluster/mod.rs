@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
 pub use bpctl_core::govern::FIELD_MANAGER;
-use bpctl_core::model::WorkloadKind;
+use bpctl_core::model::{ObjectKind, WorkloadKind};
 use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, WorkloadName, group_pods};
 use serde_json::Value as Json;
 
@@ -35,6 +35,13 @@ pub use snapshot::SnapshotCluster;
 
 /// The kinds of workloads to list, by namespace. What nobody asks for is not listed: reading rights for it are not needed.
 pub type Wanted = BTreeMap<String, BTreeSet<WorkloadKind>>;
+
+/// Further objects, by namespace and kind: the names that blueprints are about. Their kinds are listed whole, one call a page, so
+/// that an object that is missing is known to be missing; of the others nothing is kept but their names.
+pub type WantedObjects = BTreeMap<(String, ObjectKind), BTreeSet<String>>;
+
+/// What was found of them, by name.
+pub type FoundObjects = BTreeMap<(String, ObjectKind), Known<BTreeMap<String, LiveObject>>>;
 
 /// One namespace's workloads and their pods.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +61,9 @@ pub struct RawListing {
     /// All pods.
     pub pods: Known<Vec<Json>>,
 }
+
+/// Further objects as a snapshot holds them: whole where a blueprint is about them, else the name alone.
+pub type RawObjects = BTreeMap<(String, ObjectKind), Known<Vec<Json>>>;
 
 impl RawListing {
     /// None is known, for the same reason.
@@ -100,6 +110,9 @@ pub trait Cluster: Send + Sync {
     async fn list_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> NamespaceListing;
     /// The same of several namespaces, looked at side by side.
     async fn list_namespaces(&self, wanted: &Wanted) -> BTreeMap<String, NamespaceListing>;
+    /// The further objects that blueprints are about. One of which a recording holds nothing but the name is left out of its list, and
+    /// the list is then unknown.
+    async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects;
     /// Merge keys and types of one kind: `apps/v1`, `Deployment`.
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema>;
 }

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use bpctl_core::blueprint::{Catalog, Environment, PrometheusSource};
-use bpctl_core::model::{Name, ObjectRef, Period, Timestamp, WorkloadKind};
+use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
+use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PullState, Resource, TypeSchema,
     Unknown, UnknownCode, Usage,
 };
 
 use super::PipelineError;
-use crate::cluster::{Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster, Wanted};
+use crate::cluster::{
+    Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster, Wanted, WantedObjects,
+};
 use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
 use crate::metrics::{Measured, Prometheus, PrometheusOptions};
 use crate::runtime;
@@ -108,6 +110,50 @@ async fn see(cluster: &ClusterEdge, wanted: &Wanted) -> Seen {
     Seen { from: from.ok(), listings, schemas }
 }
 
+/// What belongs to workloads, each object alone, and the types of its kinds.
+type Further = (Vec<(ObjectRef, Known<Option<LiveObject>>)>, Vec<(ObjectKind, Known<TypeSchema>)>);
+
+/// Looks at what belongs to workloads: one list per kind and namespace, whatever the number of objects.
+async fn see_further(cluster: &ClusterEdge, wanted: &WantedObjects) -> Further {
+    let edge = cluster.reading();
+    let kinds: BTreeSet<&ObjectKind> = wanted.keys().map(|(_, kind)| kind).collect();
+    let schemas = async {
+        let mut schemas = Vec::new();
+        for kind in kinds {
+            schemas.push((kind.clone(), edge.type_schema(&kind.api_version, &kind.kind).await));
+        }
+        schemas
+    };
+    let (mut found, schemas) = tokio::join!(edge.list_objects(wanted), schemas);
+    let mut objects = Vec::new();
+    for (place @ (namespace, kind), names) in wanted {
+        for name in names {
+            let known = match found.get_mut(place) {
+                Some(Known::Known(map)) => Known::Known(map.remove(name)),
+                Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
+                None => not_observed("its kind was not listed"),
+            };
+            let ObjectKind { api_version, kind } = kind.clone();
+            objects.push((ObjectRef { api_version, kind, namespace: namespace.clone(), name: name.clone() }, known));
+        }
+    }
+    (objects, schemas)
+}
+
+/// The objects that belong to the workloads of these catalogs.
+pub(super) fn companions(catalogs: &[&Catalog]) -> WantedObjects {
+    let mut wanted = WantedObjects::new();
+    for catalog in catalogs {
+        for name in catalog.blueprints.keys() {
+            for Companion { object, .. } in catalog.companions(name).compared {
+                let place = (object.namespace.clone(), ObjectKind::of(&object));
+                wanted.entry(place).or_default().insert(object.name);
+            }
+        }
+    }
+    wanted
+}
+
 /// A look at a cluster that has begun: it goes on while the tree is still being read.
 #[derive(Debug)]
 pub struct Look(tokio::task::JoinHandle<Seen>);
@@ -166,8 +212,12 @@ pub async fn observe_on(
             None => see(cluster, &wanted.lists).await,
         }
     };
-    let (seen, usage, history) =
-        tokio::join!(seen, usage(place, cluster, &wanted, now), history(environment, forge, clock.now));
+    let (seen, further, usage, history) = tokio::join!(
+        seen,
+        see_further(cluster, &wanted.objects),
+        usage(place, cluster, &wanted, now),
+        history(environment, forge, clock.now)
+    );
     let Seen { from, listings, schemas } = seen;
     let mut from = from.unwrap_or_else(|| unreachable_origin(place));
     if let (ObservedFrom::Snapshot { folder, .. }, Some(named)) = (&mut from, &place.cluster.snapshot) {
@@ -182,6 +232,12 @@ pub async fn observe_on(
     for (kind, schema) in schemas {
         let key = FactKey::Schema(WorkloadKind::API_VERSION.into(), kind.as_str().into());
         observation.add(key, source, FactValue::Schema(schema));
+    }
+    for (object, known) in further.0 {
+        observation.add(FactKey::Object(object), source, FactValue::Object(known));
+    }
+    for (kind, schema) in further.1 {
+        observation.add(FactKey::Schema(kind.api_version, kind.kind), source, FactValue::Schema(schema));
     }
     let mut objects: BTreeMap<(String, WorkloadKind), Known<BTreeMap<String, LiveObject>>> = BTreeMap::new();
     let mut pods = BTreeMap::new();
@@ -239,6 +295,7 @@ struct Asked {
     workloads: BTreeMap<ObjectRef, WorkloadKind>,
     lists: Wanted,
     windows: BTreeMap<(ObjectRef, Resource), Period>,
+    objects: WantedObjects,
 }
 
 impl Asked {
@@ -248,6 +305,7 @@ impl Asked {
             workloads: BTreeMap::new(),
             lists: Wanted::new(),
             windows: BTreeMap::new(),
+            objects: companions(catalogs),
         };
         for catalog in catalogs {
             for name in catalog.blueprints.keys() {

@@ -1,5 +1,6 @@
 //! Drift, rights and snapshots against a real API server.
 
+mod companions;
 mod edits;
 mod kinds;
 mod public;

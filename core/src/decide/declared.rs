@@ -1,14 +1,19 @@
-//! Drift: what Git declares against what the cluster shows.
+//! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
 use super::drift::{DeliveryManagers, DriftKind, FieldDrift, compare};
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
-use crate::model::Untrusted;
-use crate::observe::{Known, Unknown, UnknownCode};
+use crate::blueprint::Manifest;
+use crate::model::{ObjectRef, Untrusted};
+use crate::observe::{LiveObject, Unknown, UnknownCode};
 
-/// Compares the manifest with the live object, by containment.
+/// Compares the workload's manifest with the live object, by containment.
 #[derive(Debug)]
 pub struct DriftDetector;
+
+/// Compares the manifests of a workload's companions in the same way.
+#[derive(Debug)]
+pub struct CompanionDetector;
 
 impl Detector for DriftDetector {
     fn ident(&self) -> &'static str {
@@ -22,66 +27,128 @@ impl Detector for DriftDetector {
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
         let mut detected = Detected::default();
         let target = input.blueprint.value.spec.target.object();
-        let mut unknown = |what: &str, why: Unknown| detected.unknown.push(UnknownFact { what: what.into(), why });
         let Some(manifest) = input.manifest else {
             let source = &input.blueprint.value.spec.target.source;
             let message = format!("no manifest below {source} declares {target}");
-            unknown("the manifest", Unknown { code: UnknownCode::NotObserved, message, detail: None });
+            let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
+            detected.unknown.push(UnknownFact { what: "the manifest".into(), why });
             return detected;
         };
-        let live = match input.facts.object(&target) {
-            Known::Known(live) => live,
-            Known::Unknown(why) => {
-                unknown("the cluster's object", why);
+        let (live, fields) = match differences(input, &target, manifest) {
+            Ok(Some(different)) => different,
+            Ok(None) => return detected,
+            Err((part, why)) => {
+                let what = match part {
+                    Part::Object => "the cluster's object",
+                    Part::Types => "the types of its fields",
+                };
+                detected.unknown.push(UnknownFact { what: what.into(), why });
                 return detected;
             }
         };
-        let Some(live) = live else {
-            let action = Action::Reconcile(Reconcile {
-                version: 1,
-                blueprint: input.blueprint.value.metadata.name.clone(),
-                workload: target.clone(),
-                uid: None,
-                fields: Vec::new(),
-            });
-            detected.findings.push((Finding::Absent { object: target }, Some(action)));
-            return detected;
-        };
-        let schema = match input.facts.schema(&target.api_version, &target.kind) {
-            Known::Known(schema) => schema,
-            Known::Unknown(why) => {
-                unknown("the types of its fields", why);
-                return detected;
-            }
-        };
-        let fields = compare(&manifest.document, live, schema, &DeliveryManagers::default());
-        if fields.is_empty() {
-            return detected;
-        }
         if let Some(owner) = fields.iter().find_map(autoscaler) {
             // Bringing anything back by applying the manifest would take the replicas from their owner too.
+            let others: Vec<String> =
+                fields.iter().filter(|drift| autoscaler(drift).is_none()).map(|drift| drift.path.to_string()).collect();
+            let others = match others.len() {
+                0 => String::new(),
+                n => format!("; until then {} differs too and stays ({n} in all)", others.join(", ")),
+            };
             let because = format!(
-                "an autoscaler ({}) owns spec.replicas, which the manifest declares too: remove it from the manifest first",
-                crate::render::sink::terminal(owner)
+                "an autoscaler ({}) owns spec.replicas, which the manifest declares too: remove it from the manifest first{}",
+                crate::render::sink::terminal(owner),
+                crate::render::sink::terminal(&Untrusted::new(others))
             );
             detected.why_not.push(WhyNot { what: "reconcile".into(), because });
             return detected;
         }
-        let reverted = fields.iter().map(|drift| RevertedField {
-            field: drift.path.clone(),
-            from: drift.live.clone(),
-            to: if drift.kind == DriftKind::PendingRemoval { None } else { drift.declared.clone() },
-        });
-        let action = Action::Reconcile(Reconcile {
-            version: 1,
-            blueprint: input.blueprint.value.metadata.name.clone(),
-            workload: target.clone(),
-            uid: Some(live.uid.clone()),
-            fields: reverted.collect(),
-        });
-        detected.findings.push((Finding::Drift(DriftFinding { object: target, fields }), Some(action)));
+        detected.findings.push(finding(input, target, live, fields));
         detected
     }
+}
+
+impl Detector for CompanionDetector {
+    fn ident(&self) -> &'static str {
+        "companion-drift"
+    }
+
+    fn about(&self) -> &'static str {
+        "The same for what belongs to the workload: its autoscaler, Services, disruption budgets, ConfigMaps, and what the blueprint names"
+    }
+
+    fn detect(&self, input: &DetectInput<'_>) -> Detected {
+        let mut detected = Detected::default();
+        let companions = input.catalog.companions(&input.blueprint.value.metadata.name);
+        for (what, message) in companions.unclear {
+            let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
+            detected.unknown.push(UnknownFact { what, why });
+        }
+        for (what, because) in companions.left_out {
+            detected.why_not.push(WhyNot { what, because });
+        }
+        for companion in companions.compared {
+            match differences(input, &companion.object, companion.manifest) {
+                Ok(None) => {}
+                Ok(Some((live, fields))) => detected.findings.push(finding(input, companion.object, live, fields)),
+                Err((part, why)) => {
+                    let what = match part {
+                        Part::Object => companion.object.to_string(),
+                        Part::Types => format!("the types of {}", companion.object),
+                    };
+                    detected.unknown.push(UnknownFact { what, why });
+                }
+            }
+        }
+        detected
+    }
+}
+
+/// What of an object could not be seen.
+enum Part {
+    Object,
+    Types,
+}
+
+/// An object that was looked at (`None`: it is not there), and the fields in which it differs.
+type Differences<'a> = (Option<&'a LiveObject>, Vec<FieldDrift>);
+
+/// How the cluster differs from a manifest; `None`: in nothing.
+fn differences<'a>(
+    input: &DetectInput<'a>,
+    object: &ObjectRef,
+    manifest: &Manifest,
+) -> Result<Option<Differences<'a>>, (Part, Unknown)> {
+    let Some(live) = input.facts.object(object).ok().map_err(|why| (Part::Object, why))? else {
+        return Ok(Some((None, Vec::new())));
+    };
+    let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
+    let fields = compare(&manifest.document, live, schema, &DeliveryManagers::default());
+    Ok((!fields.is_empty()).then_some((Some(live), fields)))
+}
+
+fn finding(
+    input: &DetectInput<'_>,
+    object: ObjectRef,
+    live: Option<&LiveObject>,
+    fields: Vec<FieldDrift>,
+) -> (Finding, Option<Action>) {
+    let reverted = fields.iter().map(|drift| RevertedField {
+        field: drift.path.clone(),
+        from: drift.live.clone(),
+        to: if drift.kind == DriftKind::PendingRemoval { None } else { drift.declared.clone() },
+    });
+    let action = Action::Reconcile(Reconcile {
+        version: 1,
+        blueprint: input.blueprint.value.metadata.name.clone(),
+        workload: object.clone(),
+        uid: live.map(|live| live.uid.clone()),
+        fields: reverted.collect(),
+    });
+    let finding = match live {
+        None => Finding::Absent { object },
+        Some(_) => Finding::Drift(DriftFinding { object, fields }),
+    };
+    (finding, Some(action))
 }
 
 /// The autoscaler that wrote `spec.replicas`: the controller manager's horizontal autoscaler writes through the scale subresource.

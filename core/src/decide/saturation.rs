@@ -95,6 +95,17 @@ impl Detector for SaturationDetector {
             detected.why_not.push(WhyNot { what: "scale".into(), because });
             return detected;
         }
+        let companions = input.catalog.companions(&blueprint.metadata.name).compared;
+        if let Some(scaler) = companions.iter().find(|c| c.object.kind == "HorizontalPodAutoscaler") {
+            let bound = |key| scaler.manifest.document.root.at(&["spec", key]).and_then(crate::yaml::Node::as_int);
+            let bounds = format!("{} to {}", bound("minReplicas").unwrap_or(1), bound("maxReplicas").unwrap_or(1));
+            let because = format!(
+                "{} owns the replicas ({bounds}): change minReplicas and maxReplicas in {}, not the replicas",
+                scaler.object, scaler.manifest.path
+            );
+            detected.why_not.push(WhyNot { what: "scale".into(), because });
+            return detected;
+        }
         // The manifest may leave replicas out; Kubernetes reads that as 1.
         let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(crate::yaml::Node::as_int);
         let Ok(replicas) = u32::try_from(declared.unwrap_or(1)) else { return detected };

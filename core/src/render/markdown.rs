@@ -114,8 +114,9 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
                     .by
                     .as_ref()
                     .map_or_else(String::new, |by| format!(", written by {}", sink::markdown(&by.manager)));
+                let companion = words::companion(item).map_or_else(String::new, |companion| format!("{companion} "));
                 lines.push(format!(
-                    "- `{}` {}: {} in the cluster, Git says {}{by}",
+                    "- `{}` {companion}{}: {} in the cluster, Git says {}{by}",
                     part.name,
                     sink::markdown(&Untrusted::new(field.path.to_string())),
                     sink::markdown(&value(field.live.as_ref())),

@@ -6,7 +6,7 @@ use crate::action::{Action, RequestChange};
 use crate::blueprint::Tier;
 use crate::decide::{Finding, MeasuredRequest};
 use crate::execute::Effect;
-use crate::model::{Percent, Untrusted};
+use crate::model::{Percent, Untrusted, WorkloadKind};
 use crate::plan::{BlueprintPlan, Cause, Causes, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
@@ -37,12 +37,22 @@ pub fn change(item: &PlanItem) -> String {
             let told: Vec<String> = resize.requests.iter().map(request).collect();
             told.join(", ")
         }
-        Action::Reconcile(reconcile) => match (&item.finding, reconcile.fields.len()) {
-            (Finding::Absent { object }, _) => format!("create {object}"),
-            (_, 1) => replicas(&reconcile.fields[0]).unwrap_or_else(|| "1 field".into()),
-            (_, fields) => format!("{fields} fields"),
-        },
+        Action::Reconcile(reconcile) => {
+            let told = match (&item.finding, reconcile.fields.len()) {
+                (Finding::Absent { object }, _) => return format!("create {object}"),
+                (_, 1) => replicas(&reconcile.fields[0]).unwrap_or_else(|| "1 field".into()),
+                (_, fields) => format!("{fields} fields"),
+            };
+            companion(item).map_or(told.clone(), |companion| format!("{companion}: {told}"))
+        }
     }
+}
+
+/// The object, where the action is not about the workload itself but about what belongs to it. Names of objects in Git need no sink: the
+/// catalog takes names that Kubernetes takes.
+pub fn companion(item: &PlanItem) -> Option<String> {
+    let object = item.action.workload();
+    WorkloadKind::of(object).is_none().then(|| object.to_string())
 }
 
 /// `cpu request 120m → 108m`. Quantities need no sink: their text is digits and a suffix.

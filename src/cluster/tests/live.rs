@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bpctl_core::model::{ObjectRef, WorkloadKind};
+use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, Unknown, UnknownCode};
 use serde_json::{Value as Json, json};
 
 use super::fake::Fake;
 use super::{deployment, deployments, pod};
-use crate::cluster::{Cluster as _, ClusterError, NamespaceListing};
+use crate::cluster::{Cluster as _, ClusterError, NamespaceListing, WantedObjects};
 
 #[allow(clippy::unnecessary_wraps)] // what a script answers
 fn page(items: &[Json], next: &str) -> Option<(u16, String)> {
@@ -228,7 +228,7 @@ async fn a_schema_is_kept_by_the_hash_of_its_document() {
     let hash = AtomicUsize::new(0);
     let fake = Fake::start(move |line, _| match line {
         line if line.ends_with("/openapi/v3") => {
-            let hash = hash.fetch_add(1, Ordering::SeqCst) / 2;
+            let hash = hash.fetch_add(1, Ordering::SeqCst) / 2; // of every second run another
             let url = format!("/openapi/v3/apis/apps/v1?hash={hash}");
             Some((200, json!({"paths": {"apis/apps/v1": {"serverRelativeURL": url}}}).to_string()))
         }
@@ -239,11 +239,86 @@ async fn a_schema_is_kept_by_the_hash_of_its_document() {
         }
     })
     .await;
-    for documents in [1, 1, 2] {
-        let schema = fake.cluster.type_schema("apps/v1", "Deployment").await;
-        assert!(schema.known().is_some_and(|schema| schema.lists.contains_key("spec")));
+    for (run, documents) in [1, 1, 2].into_iter().enumerate() {
+        let cluster = fake.next_run().await;
+        for _ in 0..2 {
+            let schema = cluster.type_schema("apps/v1", "Deployment").await;
+            assert!(schema.known().is_some_and(|schema| schema.lists.contains_key("spec")));
+        }
         assert_eq!(fake.count("?hash="), documents);
+        assert_eq!(fake.count("/openapi/v3\n"), run + 1, "the index is read once a run");
     }
     let none = fake.cluster.type_schema("g.io/v1", "Thing").await;
     assert_eq!(reason(&none).code, UnknownCode::Unsupported);
+}
+
+fn object(kind: &str, name: &str) -> Json {
+    json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "shop", "uid": name}, "data": {"a": name}})
+}
+
+fn further(kinds: &[&str]) -> WantedObjects {
+    let place = |kind: &&str| (("shop".to_owned(), ObjectKind::new("v1", *kind)), ["web".to_owned()].into());
+    kinds.iter().map(place).collect()
+}
+
+/// Z9
+#[tokio::test]
+async fn z9_companions_whose_second_page_fails_are_unknown_and_the_other_kinds_are_not() {
+    let fake = Fake::start(|line, _| match line {
+        line if line.contains("/services?") => page(&[object("Service", "web"), object("Service", "other")], ""),
+        line if line.contains("continue=") => status(500, "down"),
+        _ => page(&[object("ConfigMap", "web")], "t"),
+    })
+    .await;
+    let found = fake.cluster.list_objects(&further(&["ConfigMap", "Service"])).await;
+    let of = |kind| &found[&("shop".to_owned(), ObjectKind::new("v1", kind))];
+    assert_eq!(reason(of("ConfigMap")).code, UnknownCode::Unreachable);
+    let services = of("Service").known().expect("whole");
+    assert_eq!(services.keys().collect::<Vec<_>>(), ["web"], "what nobody asked about is not handed on");
+}
+
+/// Z10
+#[tokio::test]
+async fn z10_companions_that_expire_under_way_are_listed_anew() {
+    let expired = AtomicUsize::new(0);
+    let fake = Fake::start(move |line, _| match line {
+        line if line.contains("continue=") && expired.fetch_add(1, Ordering::SeqCst) == 0 => status(410, "expired"),
+        line if line.contains("continue=") => page(&[object("ConfigMap", "web")], ""),
+        _ => page(&[object("ConfigMap", "a")], "t"),
+    })
+    .await;
+    let found = fake.cluster.list_objects(&further(&["ConfigMap"])).await;
+    let known = found.values().next().expect("an answer").known().expect("whole");
+    assert_eq!((known["web"].uid.as_str(), known.len()), ("web", 1));
+    assert_eq!(fake.count("limit=50"), 4);
+}
+
+/// Z9
+#[tokio::test]
+async fn z9_a_server_that_goes_away_in_mid_list_leaves_it_unknown() {
+    let fake = Fake::start(|line, _| match line {
+        line if line.contains("continue=") => None,
+        line if line.contains("/pods?") => page(&[pod("x", "web")], "t"),
+        line if line.contains("/configmaps?") => page(&[object("ConfigMap", "web")], "t"),
+        _ => page(&[deployment("web", "1", 1)], "t"),
+    })
+    .await;
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    assert_eq!(reason(&listing.workloads[&WorkloadKind::Deployment]).code, UnknownCode::Unreachable);
+    assert_eq!(reason(&listing.pods).code, UnknownCode::Unreachable);
+    let found = fake.cluster.list_objects(&further(&["ConfigMap"])).await;
+    assert_eq!(reason(found.values().next().expect("an answer")).code, UnknownCode::Unreachable);
+}
+
+#[tokio::test]
+async fn secrets_are_neither_written_nor_asked_for_whatever_a_permit_says() {
+    let fake = Fake::start(|_, _| Some((200, object("Secret", "web").to_string()))).await;
+    let secret =
+        ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: "shop".into(), name: "web".into() };
+    let error =
+        fake.cluster.apply_object(&secret, Some("web"), &object("Secret", "web"), true).await.expect_err("refused");
+    assert!(matches!(error, ClusterError::Unsupported(_)), "{error}");
+    let found = fake.cluster.list_objects(&further(&["Secret"])).await;
+    assert_eq!(reason(found.values().next().expect("an answer")).code, UnknownCode::Unsupported);
+    assert_eq!(fake.count(""), 0);
 }
