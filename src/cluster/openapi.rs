@@ -157,7 +157,8 @@ fn scalar(
         Some(ScalarType::IntOrString)
     } else if format == "date-time" {
         Some(ScalarType::Time)
-
+    } else if format == "byte" {
+        Some(ScalarType::Bytes)
     } else if type_name == "number" {
         Some(ScalarType::Number)
     } else {

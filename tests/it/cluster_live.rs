@@ -4,5 +4,6 @@ mod companions;
 mod edits;
 mod kinds;
 mod public;
+mod quirks;
 mod rights;
 mod workspace;

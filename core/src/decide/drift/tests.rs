@@ -529,3 +529,37 @@ fn drift_points_into_the_manifest_and_survives_storage() {
         assert_eq!(serde_json::from_str::<FieldDrift>(&text).expect("read"), drift);
     }
 }
+
+/// A certificate that an injector puts into a webhook is its own business; one that Git pins is Git's.
+#[test]
+fn quirk_ca_bundle_is_injected() {
+    let webhooks = |fields: &str| format!("webhooks: [{{name: w, clientConfig: {{{fields}}}}}]");
+    let compare = |declared: &str, live: &str| {
+        let kind = "ValidatingWebhookConfiguration";
+        objects("admissionregistration.k8s.io/v1", kind, &webhooks(declared), &webhooks(live))
+    };
+    for declared in ["service: {name: s}", "service: {name: s}, caBundle: \"\"", "service: {name: s}, caBundle: null"] {
+        assert_eq!(compare(declared, "service: {name: s}, caBundle: QUJD"), NONE, "{declared}");
+    }
+    assert_eq!(
+        compare("caBundle: Cg==", "caBundle: QUJD"),
+        ["Changed webhooks[0].clientConfig.caBundle \"Cg==\" → \"QUJD\""]
+    );
+}
+
+/// The job controller labels pods and selects them by a uid that no manifest can know.
+#[test]
+fn quirk_controller_uid_labels() {
+    let manifest = "spec: {template: {metadata: {labels: {app: migrate}}}}";
+    let labels = |app: &str| {
+        format!(
+            "spec: {{selector: {{matchLabels: {{batch.kubernetes.io/controller-uid: u}}}}, template: {{metadata: {{labels: \
+             {{app: {app}, controller-uid: u, batch.kubernetes.io/controller-uid: u, job-name: x}}}}}}}}"
+        )
+    };
+    assert_eq!(objects("batch/v1", "Job", manifest, &labels("migrate")), NONE);
+    assert_eq!(
+        objects("batch/v1", "Job", manifest, &labels("other")),
+        ["Changed spec.template.metadata.labels.app \"migrate\" → \"other\""]
+    );
+}
