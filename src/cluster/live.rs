@@ -1,6 +1,6 @@
 //! The live API.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::list::{self, Listed};
 use super::openapi::{self, SchemaFile};
 use super::{
     Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, FoundObjects, NamespaceListing, RawListing,
-    RawObjects, Wanted, WantedObjects,
+    RawObjects, Trial, Wanted, WantedObjects,
 };
 
 /// No namespace has so many pages; a server that says so goes in circles.
@@ -52,6 +52,15 @@ pub struct LiveCluster {
     schema_cache: Option<PathBuf>,
     index: Arc<OnceCell<Json>>,
     shapes: Arc<Mutex<BTreeMap<ObjectKind, Arc<OnceCell<Shape>>>>>,
+}
+
+/// How an apply is meant.
+#[derive(Clone, Copy)]
+enum Patch {
+    /// The server says what it would store, and stores nothing.
+    DryRun,
+    /// A permit says so.
+    Permitted,
 }
 
 /// What the server says of a kind.
@@ -168,7 +177,7 @@ impl LiveCluster {
     }
 
     /// What the server would store if this were applied: a dry run, for `--exact`. It needs the right to PATCH.
-    pub async fn dry_run(
+    pub async fn try_apply(
         &self,
         object: &ObjectRef,
         uid: Option<&str>,
@@ -176,7 +185,7 @@ impl LiveCluster {
     ) -> Result<LiveObject, ClusterError> {
         let attempt = format!("try {object} in namespace {} of context {}", object.namespace, self.context);
         let path = self.object_path(object).await?;
-        self.patch(object, &path, uid, manifest, true, &attempt).await
+        self.patch(object, &path, uid, manifest, Patch::DryRun, &attempt).await
     }
 
     /// Further objects as a snapshot records them.
@@ -272,9 +281,10 @@ impl LiveCluster {
         let first = format!("{path}?limit={}", listed.page());
         let mut path = first.clone();
         let mut version = None;
-        // A page is decoded while the next one is on its way.
-        let mut pages = Vec::new();
-        loop {
+        // A page is decoded while the next one is on its way, and no more of them wait than that: memory has a bound (T42).
+        let mut pages = VecDeque::new();
+        let mut items = Vec::new();
+        for number in 1.. {
             let page = self.api.get(&path, attempt).await?;
             let head = list::head(&page).map_err(malformed)?;
             if *version.get_or_insert_with(|| head.resource_version.clone()) != head.resource_version {
@@ -282,16 +292,20 @@ impl LiveCluster {
                 return Err(ClusterError::Incomplete { attempt: attempt.into(), why });
             }
             let (listed, namespace) = (listed.clone(), namespace.to_owned());
-            pages.push(tokio::task::spawn_blocking(move || list::items(&page, &listed, &namespace)));
+            pages.push_back(tokio::task::spawn_blocking(move || list::items(&page, &listed, &namespace)));
+            if pages.len() > 1
+                && let Some(page) = pages.pop_front()
+            {
+                items.append(&mut page.await.map_err(|error| malformed(error.to_string()))?.map_err(malformed)?);
+            }
             let Some(token) = head.r#continue.filter(|token| !token.is_empty()) else { break };
-            if pages.len() >= MAX_PAGES {
+            if number >= MAX_PAGES {
                 let why = format!("it has more than {MAX_PAGES} pages");
                 return Err(ClusterError::Incomplete { attempt: attempt.into(), why });
             }
             let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
             path = format!("{first}&continue={token}");
         }
-        let mut items = Vec::new();
         for page in pages {
             items.append(&mut page.await.map_err(|error| malformed(error.to_string()))?.map_err(malformed)?);
         }
@@ -348,14 +362,17 @@ impl LiveCluster {
         path: &str,
         uid: Option<&str>,
         manifest: &Json,
-        dry_run: bool,
+        patch: Patch,
         attempt: &str,
     ) -> Result<LiveObject, ClusterError> {
         let body = apply_body(object, uid, manifest, attempt)?;
         // Fields are taken over only from the object that was judged: where there was none, whoever made one meanwhile keeps
         // what is theirs and the server answers a conflict.
         let force = uid.is_some();
-        let dry_run = if dry_run { "&dryRun=All" } else { "" };
+        let dry_run = match patch {
+            Patch::DryRun => "&dryRun=All",
+            Patch::Permitted => "",
+        };
         let path = format!("{path}?fieldManager={FIELD_MANAGER}&force={force}&fieldValidation=Strict{dry_run}");
         let answer = self.api.apply(&path, body, attempt).await?;
         live_object(object, &answer, attempt)
@@ -379,7 +396,8 @@ impl LiveCluster {
         let path = self.object_path(object).await?;
         let before = self.get(object, &path, &attempt).await?;
         same_object(uid, before.as_ref().map(|live| live.uid.as_str()), &attempt)?;
-        let after = self.patch(object, &path, uid, manifest, dry_run, &attempt).await?;
+        let patch = if dry_run { Patch::DryRun } else { Patch::Permitted };
+        let after = self.patch(object, &path, uid, manifest, patch, &attempt).await?;
         same_object(uid.or(Some(&after.uid)), Some(&after.uid), &attempt)?;
         let changed = before.is_none_or(|before| substance(&before.body) != substance(&after.body));
         Ok(Applied {
@@ -437,6 +455,30 @@ impl Cluster for LiveCluster {
             found.insert(place, known);
         }
         found
+    }
+
+    async fn dry_run(&self, trials: Vec<Trial>) -> BTreeMap<ObjectRef, Known<LiveObject>> {
+        let mut answers = BTreeMap::new();
+        let mut waiting = trials.into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < SIDE_BY_SIDE {
+                let Some(Trial { object, uid, manifest }) = waiting.next() else { break };
+                let cluster = self.clone();
+                // A task that breaks down leaves no answer, and so nothing exact.
+                let unanswered = Known::unknown(UnknownCode::NotObserved, "bpctl's own dry run broke down");
+                answers.insert(object.clone(), unanswered);
+                running.spawn(async move {
+                    let answer = cluster.try_apply(&object, uid.as_deref(), &manifest).await;
+                    (object, answer.map_or_else(|error| Known::Unknown(error.into_unknown()), Known::Known))
+                });
+            }
+            match running.join_next().await {
+                Some(Ok((object, answer))) => drop(answers.insert(object, answer)),
+                Some(Err(_)) => {}
+                None => return answers,
+            }
+        }
     }
 
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema> {

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
 pub use bpctl_core::govern::FIELD_MANAGER;
-use bpctl_core::model::{ObjectKind, WorkloadKind};
+use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, WorkloadName, group_pods};
 use serde_json::Value as Json;
 
@@ -42,6 +42,17 @@ pub type WantedObjects = BTreeMap<(String, ObjectKind), BTreeSet<String>>;
 
 /// What was found of them, by name.
 pub type FoundObjects = BTreeMap<(String, ObjectKind), Known<BTreeMap<String, LiveObject>>>;
+
+/// A manifest whose apply is tried: what would be stored is asked, and nothing is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// The object.
+    pub object: ObjectRef,
+    /// The live object that was looked at; `None`: there was none.
+    pub uid: Option<String>,
+    /// What would be applied.
+    pub manifest: Json,
+}
 
 /// One namespace's workloads and their pods.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +124,9 @@ pub trait Cluster: Send + Sync {
     /// The further objects that blueprints are about. One of which a recording holds nothing but the name is left out of its list, and
     /// the list is then unknown.
     async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects;
+    /// What the server would store if these were applied as the manager `bpctl`. Every request of it is a dry run, so that the reading
+    /// half writes nothing; it needs the right to PATCH all the same (`templates/rbac/exact.yaml`).
+    async fn dry_run(&self, trials: Vec<Trial>) -> BTreeMap<ObjectRef, Known<LiveObject>>;
     /// Merge keys and types of one kind: `apps/v1`, `Deployment`.
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema>;
 }

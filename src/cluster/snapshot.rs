@@ -11,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
 use bpctl_core::model::{ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
-use bpctl_core::observe::{Known, ObservedFrom, Resource, TypeSchema, group_pods};
+use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Resource, TypeSchema, UnknownCode, group_pods};
 use bpctl_core::yaml;
 use serde_json::Value as Json;
 
@@ -21,7 +21,8 @@ use super::openapi::SchemaFile;
 use super::record::{self, HEADER, RecordedUsage, SnapshotHeader, USAGE, write_whole};
 use super::server_side;
 use super::{
-    Applied, Cluster, ClusterError, ClusterWrite, FoundObjects, NamespaceListing, RawListing, Wanted, WantedObjects,
+    Applied, Cluster, ClusterError, ClusterWrite, FoundObjects, NamespaceListing, RawListing, Trial, Wanted,
+    WantedObjects,
 };
 
 /// Larger than any snapshot that fits bpctl's memory bound.
@@ -317,6 +318,11 @@ impl Cluster for SnapshotCluster {
             )
         };
         wanted.iter().map(list).collect()
+    }
+
+    async fn dry_run(&self, trials: Vec<Trial>) -> BTreeMap<ObjectRef, Known<LiveObject>> {
+        let unasked = || Known::unknown(UnknownCode::Unsupported, "a recording cannot be asked what it would store");
+        trials.into_iter().map(|trial| (trial.object, unasked())).collect()
     }
 
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema> {

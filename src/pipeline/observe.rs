@@ -5,15 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
+use bpctl_core::execute::Effect;
 use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PullState, Resource, TypeSchema,
     Unknown, UnknownCode, Usage,
 };
 
+use bpctl_core::plan::Plan;
+
 use super::PipelineError;
 use crate::cluster::{
-    Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster, Wanted, WantedObjects,
+    Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster, Trial, Wanted, WantedObjects,
 };
 use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
 use crate::metrics::{Measured, Prometheus, PrometheusOptions};
@@ -278,6 +281,24 @@ pub async fn observe_on(
         observation.add(FactKey::History(name.clone()), "forge", FactValue::History(mine));
     }
     Ok(Observed { observation, server_clock: clock.from_server })
+}
+
+/// Asks the API server what it would store of everything that a plan would apply, and adds the answers to the observation.
+pub async fn try_exactly(cluster: &ClusterEdge, plan: &Plan, desired: &Catalog, observation: &mut Observation) {
+    let mut trials = Vec::new();
+    for effect in plan.items().flat_map(|item| &item.effects) {
+        let Effect::ApplyObject(apply) = effect else { continue };
+        let manifests = desired.manifests.get(&apply.path).into_iter().flat_map(|manifests| manifests.iter());
+        let manifest = manifests.into_iter().find(|manifest| manifest.document.index == apply.document);
+        trials.extend(manifest.map(|manifest| Trial {
+            object: apply.object.clone(),
+            uid: apply.uid.clone(),
+            manifest: manifest.document.root.to_json(),
+        }));
+    }
+    for (object, answer) in cluster.reading().dry_run(trials).await {
+        observation.add(FactKey::DryRun(object), "kubernetes", FactValue::DryRun(answer));
+    }
 }
 
 fn not_observed<T>(message: &str) -> Known<T> {

@@ -2,6 +2,7 @@
 
 mod companions;
 mod edits;
+mod exact;
 mod kinds;
 mod public;
 mod quirks;

@@ -1,11 +1,11 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
-use super::drift::{DeliveryManagers, DriftKind, FieldDrift, compare};
+use super::drift::{DeliveryManagers, DriftKind, FieldDrift, compare, exact};
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::Manifest;
 use crate::model::{ObjectRef, Untrusted};
-use crate::observe::{LiveObject, Unknown, UnknownCode};
+use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 
 /// Compares the workload's manifest with the live object, by containment.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Detector for DriftDetector {
             detected.unknown.push(UnknownFact { what: "the manifest".into(), why });
             return detected;
         };
-        let (live, fields) = match differences(input, &target, manifest) {
+        let different = match differences(input, &target, manifest) {
             Ok(Some(different)) => different,
             Ok(None) => return detected,
             Err((part, why)) => {
@@ -46,6 +46,11 @@ impl Detector for DriftDetector {
                 return detected;
             }
         };
+        if different.is_nothing() {
+            detected.why_not.push(nothing(&target));
+            return detected;
+        }
+        let fields = &different.fields;
         if let Some(owner) = fields.iter().find_map(autoscaler) {
             // Bringing anything back by applying the manifest would take the replicas from their owner too.
             let others: Vec<String> =
@@ -62,7 +67,7 @@ impl Detector for DriftDetector {
             detected.why_not.push(WhyNot { what: "reconcile".into(), because });
             return detected;
         }
-        detected.findings.push(finding(input, target, live, fields));
+        detected.findings.push(finding(input, target, different));
         detected
     }
 }
@@ -89,7 +94,8 @@ impl Detector for CompanionDetector {
         for companion in companions.compared {
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
-                Ok(Some((live, fields))) => detected.findings.push(finding(input, companion.object, live, fields)),
+                Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
+                Ok(Some(different)) => detected.findings.push(finding(input, companion.object, different)),
                 Err((part, why)) => {
                     let what = match part {
                         Part::Object => companion.object.to_string(),
@@ -109,44 +115,83 @@ enum Part {
     Types,
 }
 
-/// An object that was looked at (`None`: it is not there), and the fields in which it differs.
-type Differences<'a> = (Option<&'a LiveObject>, Vec<FieldDrift>);
+/// How an object differs from what Git declares.
+struct Different<'a> {
+    /// `None`: it is not there.
+    live: Option<&'a LiveObject>,
+    fields: Vec<FieldDrift>,
+    /// Why the API server did not say what it would store, where it was asked.
+    approximate: Option<Unknown>,
+}
+
+impl Different<'_> {
+    /// The API server was asked, and an apply would change nothing of what looks different.
+    fn is_nothing(&self) -> bool {
+        self.live.is_some() && self.fields.is_empty()
+    }
+}
+
+/// What is said of differences that an apply would not change.
+fn nothing(object: &ObjectRef) -> WhyNot {
+    let because =
+        format!("{object} is written otherwise, and the API server says that applying the manifest changes nothing");
+    WhyNot { what: "reconcile".into(), because }
+}
 
 /// How the cluster differs from a manifest; `None`: in nothing.
 fn differences<'a>(
     input: &DetectInput<'a>,
     object: &ObjectRef,
     manifest: &Manifest,
-) -> Result<Option<Differences<'a>>, (Part, Unknown)> {
-    let Some(live) = input.facts.object(object).ok().map_err(|why| (Part::Object, why))? else {
-        return Ok(Some((None, Vec::new())));
+) -> Result<Option<Different<'a>>, (Part, Unknown)> {
+    let live = input.facts.object(object).ok().map_err(|why| (Part::Object, why))?;
+    let tried = input.facts.dry_run(object);
+    let approximate = match (live, &tried) {
+        (None, None) => Some(None),
+        (None, Some(Known::Unknown(why))) => Some(Some(why.clone())),
+        _ => None,
     };
+    if let Some(approximate) = approximate {
+        return Ok(Some(Different { live, fields: Vec::new(), approximate }));
+    }
     let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
-    let fields = compare(&manifest.document, live, schema, &DeliveryManagers::default());
-    Ok((!fields.is_empty()).then_some((Some(live), fields)))
+    let fields =
+        live.map(|live| compare(&manifest.document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
+    if live.is_some() && fields.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match tried {
+        None => Different { live, fields, approximate: None },
+        Some(Known::Known(tried)) => {
+            let fields = exact(&manifest.document, live, tried, schema, fields);
+            Different { live, fields, approximate: None }
+        }
+        Some(Known::Unknown(why)) => Different { live, fields, approximate: Some(why) },
+    }))
 }
 
-fn finding(
-    input: &DetectInput<'_>,
-    object: ObjectRef,
-    live: Option<&LiveObject>,
-    fields: Vec<FieldDrift>,
-) -> (Finding, Option<Action>) {
+fn finding(input: &DetectInput<'_>, object: ObjectRef, different: Different<'_>) -> (Finding, Option<Action>) {
+    let Different { live, fields, approximate } = different;
     let reverted = fields.iter().map(|drift| RevertedField {
         field: drift.path.clone(),
         from: drift.live.clone(),
-        to: if drift.kind == DriftKind::PendingRemoval { None } else { drift.declared.clone() },
+        to: match drift.kind {
+            DriftKind::PendingRemoval => None,
+            DriftKind::Admission => drift.admitted.clone(),
+            DriftKind::Changed | DriftKind::Missing => drift.admitted.clone().or_else(|| drift.declared.clone()),
+        },
     });
     let action = Action::Reconcile(Reconcile {
         version: 1,
         blueprint: input.blueprint.value.metadata.name.clone(),
         workload: object.clone(),
         uid: live.map(|live| live.uid.clone()),
-        fields: reverted.collect(),
+        // What an object is made of is its manifest.
+        fields: if live.is_some() { reverted.collect() } else { Vec::new() },
     });
     let finding = match live {
-        None => Finding::Absent { object },
-        Some(_) => Finding::Drift(DriftFinding { object, fields }),
+        None => Finding::Absent { object, admission: fields, approximate },
+        Some(_) => Finding::Drift(DriftFinding { object, fields, approximate }),
     };
     (finding, Some(action))
 }

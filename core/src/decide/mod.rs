@@ -80,6 +80,12 @@ pub enum Finding {
     Absent {
         /// Which.
         object: ObjectRef,
+        /// What it will not be like, where the API server was asked: what admission changes of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        admission: Vec<drift::FieldDrift>,
+        /// Why the API server did not say what it would store, where it was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approximate: Option<Unknown>,
     },
 }
 
@@ -112,6 +118,9 @@ pub struct DriftFinding {
     pub object: ObjectRef,
     /// The fields.
     pub fields: Vec<drift::FieldDrift>,
+    /// Why the API server did not say what it would store, where it was asked: the fields are as the manifest has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approximate: Option<Unknown>,
 }
 
 /// Something that was not proposed (X10).

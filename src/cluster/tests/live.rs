@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::fake::Fake;
 use super::{deployment, deployments, pod};
-use crate::cluster::{Cluster as _, ClusterError, NamespaceListing, WantedObjects};
+use crate::cluster::{Cluster, ClusterError, NamespaceListing, Trial, WantedObjects};
 
 #[allow(clippy::unnecessary_wraps)] // what a script answers
 fn page(items: &[Json], next: &str) -> Option<(u16, String)> {
@@ -321,4 +321,42 @@ async fn secrets_are_neither_written_nor_asked_for_whatever_a_permit_says() {
     let found = fake.cluster.list_objects(&further(&["Secret"])).await;
     assert_eq!(reason(found.values().next().expect("an answer")).code, UnknownCode::Unsupported);
     assert_eq!(fake.count(""), 0);
+}
+
+/// B4
+#[tokio::test]
+async fn b04_the_reading_half_can_try_an_apply_and_nothing_more() {
+    let fake = Fake::start(|line, body| match line {
+        line if !line.contains("dryRun=All") => status(500, "written"),
+        line if line.contains("/web?") && body.contains("\"uid\":\"u\"") => {
+            Some((200, deployment("web", "u", 3).to_string()))
+        }
+        _ => status(422, "admission webhook \"x\" denied the request"),
+    })
+    .await;
+    let trial = |name: &str, uid: Option<&str>| Trial {
+        object: ObjectRef::deployment("shop", name),
+        uid: uid.map(Into::into),
+        manifest: deployment(name, "elsewhere", 3),
+    };
+    let reading: &dyn Cluster = &fake.cluster;
+    let answers = reading.dry_run(vec![trial("web", Some("u")), trial("new", None)]).await;
+    let web = answers[&ObjectRef::deployment("shop", "web")].known().expect("tried");
+    assert_eq!(web.body["spec"]["replicas"], 3);
+    let refused = reason(&answers[&ObjectRef::deployment("shop", "new")]);
+    assert!(refused.detail.as_ref().is_some_and(|said| said.raw().contains("denied")), "{refused:?}");
+    assert_eq!((fake.count("PATCH "), fake.count("dryRun=All")), (2, 2));
+    assert_eq!(fake.count("/web?fieldManager=bpctl&force=true"), 1);
+    assert_eq!(fake.count("/new?fieldManager=bpctl&force=false"), 1, "whoever made one meanwhile keeps what is theirs");
+}
+
+/// T42
+#[tokio::test]
+async fn t42_a_list_that_does_not_end_is_capped_and_so_incomplete() {
+    let fake = Fake::start(|line, _| page(&[], if line.contains("/pods?") { "more" } else { "" })).await;
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    let unknown = reason(&listing.pods);
+    assert_eq!(unknown.code, UnknownCode::Incomplete);
+    assert!(unknown.message.ends_with("it has more than 1000 pages"), "{}", unknown.message);
+    assert!(listing.workloads[&WorkloadKind::Deployment].known().is_some());
 }

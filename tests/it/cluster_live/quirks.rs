@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::workspace::{WAYS, bpctl, drift, parts, workspace};
 use crate::support::{Namespace, Repo, kubectl, lab, wait_for};
 
-const WEB: &str = "apiVersion: apps/v1
+pub const WEB: &str = "apiVersion: apps/v1
 kind: Deployment
 metadata: {name: web}
 spec:
@@ -28,7 +28,7 @@ spec:
 ";
 
 /// A repository of the Deployment and one object beside it, which the blueprint names.
-fn repository(namespace: &Namespace, object: &str, named: &str) -> Repo {
+pub fn repository(namespace: &Namespace, object: &str, named: &str) -> Repo {
     let repo = Repo::empty();
     repo.write("bpctl.yaml", &workspace());
     repo.write("deploy/web.yaml", &format!("{WEB}---\n{object}"));
@@ -42,7 +42,7 @@ fn repository(namespace: &Namespace, object: &str, named: &str) -> Repo {
     repo
 }
 
-fn deliver(namespace: &Namespace, way: &[&str], manifests: &str) {
+pub fn deliver(namespace: &Namespace, way: &[&str], manifests: &str) {
     let mut arguments = way.to_vec();
     arguments.extend(["-f", "-"]);
     namespace.kubectl(&arguments, Some(manifests));

@@ -72,7 +72,7 @@ impl Drop for Account<'_> {
 }
 
 /// The lab's kubeconfig, changed.
-fn changed(folder: &tempfile::TempDir, change: impl FnOnce(&mut Json)) -> PathBuf {
+pub fn changed(folder: &tempfile::TempDir, change: impl FnOnce(&mut Json)) -> PathBuf {
     let text = kubectl(&["config", "view", "--raw", "--flatten", "-o", "json"], None);
     let mut config: Json = serde_json::from_str(&text).expect("JSON");
     change(&mut config);

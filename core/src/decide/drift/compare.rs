@@ -63,6 +63,7 @@ impl<'a> Walk<'a> {
             span: Some(self.document.span_of(declared)),
             declared: (!self.withhold).then(|| declared.to_json()),
             live: live.filter(|_| !self.withhold).cloned(),
+            admitted: None,
             by: None,
         });
     }

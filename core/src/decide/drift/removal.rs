@@ -123,6 +123,7 @@ impl<'a> Walk<'a> {
             .or_else(|| attribution::delivered(&path, &ownership::entries(&self.live.body, self.managers)));
         let withhold = self.secret && (path.has_key("data") || path.has_key("stringData"));
         self.found.push(FieldDrift {
+            admitted: None,
             path,
             kind: DriftKind::PendingRemoval,
             span: Some(self.document.span(range)),

@@ -1,6 +1,6 @@
 use serde_json::Value as Json;
 
-use super::{DeliveryManagers, DriftKind, FieldDrift, compare};
+use super::{DeliveryManagers, DriftKind, FieldDrift, compare, exact};
 use crate::observe::{LiveObject, TypeSchema};
 use crate::yaml::{Document, Kind, parse};
 
@@ -561,5 +561,63 @@ fn quirk_controller_uid_labels() {
     assert_eq!(
         objects("batch/v1", "Job", manifest, &labels("other")),
         ["Changed spec.template.metadata.labels.app \"migrate\" → \"other\""]
+    );
+}
+
+/// What a dry run makes of suspects, as lines with what admission stores instead.
+fn exactly(manifest: &str, live_body: &str, tried: &str) -> Vec<String> {
+    let object = |body: &str| {
+        let mut body = document(body).root.to_json();
+        body["metadata"]["name"] = "x".into();
+        live("apps/v1", "Deployment", body)
+    };
+    let (document, live, tried, schema) = (document(manifest), object(live_body), object(tried), deployment_schema());
+    let suspected = compare(&document, &live, &schema, &DeliveryManagers::default());
+    let found = exact(&document, Some(&live), &tried, &schema, suspected);
+    let admitted = |drift: &FieldDrift| drift.admitted.as_ref().map_or(String::new(), |value| format!(" ⇒ {value}"));
+    found.iter().map(|drift| format!("{}{}", line(drift), admitted(drift))).collect()
+}
+
+#[test]
+fn a_dry_run_keeps_what_an_apply_would_change_and_says_what_admission_makes_of_it() {
+    let spec = |replicas: u32, image: &str, more: &str| {
+        format!(
+            "spec: {{replicas: {replicas}, template: {{spec: {{containers: [{{name: c, image: {image}, args: [a]}}{more}]}}}}}}"
+        )
+    };
+    let manifest = spec(2, "web:1", "");
+    let image = "spec.template.spec.containers[name=c].image";
+    // Nothing would change of the image, and a sidecar comes in.
+    assert_eq!(
+        exactly(&manifest, &spec(3, "mirror/web:1", ""), &spec(2, "mirror/web:1", ", {name: mesh, image: m}")),
+        [
+            "Changed spec.replicas 2 → 3",
+            "Admission spec.template.spec.containers[name=mesh] - → - ⇒ {\"image\":\"m\",\"name\":\"mesh\"}"
+        ]
+    );
+    // It changes, but not into what is declared; a value that is as declared now would not stay so.
+    assert_eq!(
+        exactly(&manifest, &spec(2, "old:1", ""), &spec(2, "mirror/web:1", "")),
+        [format!("Changed {image} \"web:1\" → \"old:1\" ⇒ \"mirror/web:1\"")]
+    );
+    let scaled = exactly(&manifest, &spec(3, "web:1", ""), &spec(2, "mirror/web:1", ""));
+    let admitted = format!("Admission {image} \"web:1\" → \"web:1\" ⇒ \"mirror/web:1\"");
+    assert_eq!(scaled, ["Changed spec.replicas 2 → 3".to_owned(), admitted]);
+    // Status, bookkeeping and what `kubectl` keeps for itself are not changes; a label is.
+    let noise = |number: u32| {
+        format!(
+            "{}\nstatus: {{replicas: {number}}}\nmetadata: {{generation: {number}, annotations: \
+             {{deployment.kubernetes.io/revision: \"{number}\"}}, labels: {{l: \"{number}\"}}}}",
+            spec(2 + number, "web:1", "")
+        )
+    };
+    assert_eq!(
+        exactly(&manifest, &noise(1), &noise(0)),
+        ["Changed spec.replicas 2 → 3", "Admission metadata.labels.l - → \"1\" ⇒ \"0\""]
+    );
+    assert_eq!(
+        exactly(&manifest, &spec(3, "web:1", ""), &spec(3, "web:1", "")),
+        NONE,
+        "the server would change nothing"
     );
 }
