@@ -3,13 +3,14 @@
 //! A `HorizontalPodAutoscaler` that scales it, a `PodDisruptionBudget` and a Service that select its pods, `ConfigMap`s that its pods read, and
 //! what `spec.target.companions` names. Which objects those are is read off manifests alone. Secrets are never among them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Blueprint, Catalog, Manifest, Target};
-use crate::model::{Name, ObjectRef, WorkloadKind};
+use super::{Catalog, Manifest, Target};
+use crate::model::{Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::yaml::Node;
 
 /// `KIND/NAME` of an object that belongs to a workload, beside those that are found by themselves: `Certificate/web`.
@@ -75,81 +76,170 @@ pub struct Companions<'c> {
     pub unclear: Vec<(String, String)>,
 }
 
+/// The companions of every blueprint: where each stands. Made once a catalog, in one pass over its manifests, because thousands of blueprints
+/// may share one folder.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CompanionIndex(BTreeMap<Name, Found>);
+
+#[derive(Debug, Clone, Default)]
+struct Found {
+    /// Object, file, position in the file.
+    compared: Vec<(ObjectRef, RepoPath, usize)>,
+    left_out: Vec<(String, String)>,
+    unclear: Vec<(String, String)>,
+    /// The first file of each object, by group, kind and name; `None`: more than one was told already.
+    places: BTreeMap<(String, String, String), Option<RepoPath>>,
+}
+
 impl Catalog {
     /// The objects that belong to a blueprint's workload. One that belongs to several is the first blueprint's, by name.
     pub fn companions(&self, name: &Name) -> Companions<'_> {
-        let mut found = Companions::default();
-        let Some(blueprint) = self.blueprints.get(name).map(|located| &located.value) else { return found };
-        let target = &blueprint.spec.target;
-        let Some(workload) = Workload::of(self, blueprint) else { return found };
-        let mut places: BTreeMap<(String, String, String), &Manifest> = BTreeMap::new();
-        let mut twice = BTreeSet::new();
-        for manifest in self.below(target) {
-            let object = at_home(manifest, target);
-            if object.kind == "Secret" && object.api_version == "v1" {
-                if workload.secrets.contains(object.name.as_str()) {
-                    let because = "not compared: bpctl never reads Secrets";
-                    found.left_out.push((object.to_string(), because.into()));
-                }
-                continue;
-            }
-            if !workload.has(manifest, target) {
-                continue;
-            }
-            if !super::spec::is_object_name(&object.name) || !is_api_version(&object.api_version) {
-                // It goes into addresses and onto terminals; Kubernetes would not take it either.
-                let what = format!("a {} of {}", object.kind, manifest.path);
-                found.unclear.push((what, "its name or apiVersion is none that Kubernetes takes".into()));
-                continue;
-            }
-            let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-            let key = (group.to_owned(), object.kind.clone(), object.name.clone());
-            if let Some(first) = places.get(&key) {
-                if twice.insert(key) {
-                    let because = format!("{} and {} both declare it", first.path, manifest.path);
-                    found.unclear.push((object.to_string(), because));
-                    found.compared.retain(|companion| companion.object.to_string() != object.to_string());
-                }
-                continue;
-            }
-            places.insert(key, manifest);
-            match self.governor(name, manifest, &object) {
-                Some(other) => found.left_out.push((object.to_string(), format!("compared with blueprint {other}"))),
-                None => found.compared.push(Companion { object, manifest }),
-            }
-        }
-        for named in &target.companions {
-            if !places.keys().any(|(_, kind, name)| *kind == named.kind && *name == named.name) {
-                let because = format!("no manifest below {} declares it", target.source);
-                found.unclear.push((named.to_string(), because));
-            }
-        }
-        found
-    }
-
-    /// The manifests of a blueprint's sources that go to its namespace.
-    fn below<'c>(&'c self, target: &'c Target) -> impl Iterator<Item = &'c Manifest> {
-        // Paths that begin alike stand together; of those some are siblings (`web`, `web-2`).
-        self.manifests
-            .range(target.source.clone()..)
-            .take_while(|(path, _)| path.as_str().starts_with(target.source.as_str()))
-            .filter(|(path, _)| path.is_within(&target.source))
-            .flat_map(|(_, manifests)| manifests.iter())
-            .filter(|manifest| {
-                let namespace = &manifest.object.namespace;
-                namespace.is_empty() || namespace == target.namespace.as_str()
-            })
-    }
-
-    /// The blueprint before this one that a companion belongs to as well.
-    fn governor(&self, name: &Name, manifest: &Manifest, object: &ObjectRef) -> Option<&Name> {
-        let others = self.blueprints.range::<Name, _>(..name);
-        let mut others = others.filter(|(_, other)| {
-            let target = &other.value.spec.target;
-            target.namespace.as_str() == object.namespace && manifest.path.is_within(&target.source)
+        let Some(found) = self.companion_index().0.get(name) else { return Companions::default() };
+        let compared = found.compared.iter().filter_map(|(object, path, position)| {
+            let manifest = self.manifests.get(path)?.get(*position)?;
+            Some(Companion { object: object.clone(), manifest })
         });
-        let is_its = |other: &Blueprint| Workload::of(self, other).is_some_and(|w| w.has(manifest, &other.spec.target));
-        others.find(|(_, other)| is_its(&other.value)).map(|(other, _)| other)
+        Companions { compared: compared.collect(), left_out: found.left_out.clone(), unclear: found.unclear.clone() }
+    }
+}
+
+impl CompanionIndex {
+    /// Finds them.
+    pub(super) fn of(catalog: &Catalog) -> Self {
+        let mut all: BTreeMap<Name, Found> = BTreeMap::new();
+        let pointers = Pointers::of(catalog);
+        for (path, manifests) in &catalog.manifests {
+            for (position, manifest) in manifests.iter().enumerate() {
+                let object = &manifest.object;
+                let secret = object.kind == "Secret" && object.api_version == "v1";
+                // By namespace: without one a manifest is an object in each.
+                let mut governors: BTreeMap<&Name, &Name> = BTreeMap::new();
+                for (name, (workload, target)) in pointers.candidates(manifest) {
+                    let namespace = object.namespace.as_str();
+                    let here = namespace.is_empty() || namespace == target.namespace.as_str();
+                    if !here || !path.is_within(&target.source) {
+                        continue;
+                    }
+                    let found = all.entry(name.clone()).or_default();
+                    if secret {
+                        let because = "not compared: bpctl never reads Secrets";
+                        found.left_out.push((object.to_string(), because.into()));
+                    } else if workload.has(manifest, target) {
+                        let governor = *governors.entry(&target.namespace).or_insert(name);
+                        found.add(at_home(manifest, target), path, position, Some(governor).filter(|one| *one != name));
+                    }
+                }
+            }
+        }
+        for (name, blueprint) in &catalog.blueprints {
+            let target = &blueprint.value.spec.target;
+            for named in &target.companions {
+                let found = all.entry(name.clone()).or_default();
+                if !found.places.keys().any(|(_, kind, name)| *kind == named.kind && *name == named.name) {
+                    let because = format!("no manifest below {} declares it", target.source);
+                    found.unclear.push((named.to_string(), because));
+                }
+            }
+        }
+        Self(all)
+    }
+}
+
+impl Found {
+    fn add(&mut self, object: ObjectRef, path: &RepoPath, position: usize, governor: Option<&Name>) {
+        if !super::spec::is_object_name(&object.name) || !is_api_version(&object.api_version) {
+            // It goes into addresses and onto terminals; Kubernetes would not take it either.
+            let what = format!("a {} of {path}", object.kind);
+            self.unclear.push((what, "its name or apiVersion is none that Kubernetes takes".into()));
+            return;
+        }
+        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+        let key = (group.to_owned(), object.kind.clone(), object.name.clone());
+        match self.places.entry(key) {
+            Entry::Vacant(place) => drop(place.insert(Some(path.clone()))),
+            Entry::Occupied(mut place) => {
+                if let Some(first) = place.get_mut().take() {
+                    self.unclear.push((object.to_string(), format!("{first} and {path} both declare it")));
+                    self.compared.retain(|(other, ..)| other.kind != object.kind || other.name != object.name);
+                }
+                return;
+            }
+        }
+        match governor {
+            Some(other) => self.left_out.push((object.to_string(), format!("compared with blueprint {other}"))),
+            None => self.compared.push((object, path.clone(), position)),
+        }
+    }
+}
+
+/// Which blueprints a manifest may belong to, by what their workloads point to and are pointed to by.
+struct Pointers<'c> {
+    workloads: BTreeMap<&'c Name, (Workload<'c>, &'c Target)>,
+    by_workload: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
+    by_label: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
+    by_config: BTreeMap<&'c str, Vec<&'c Name>>,
+    by_secret: BTreeMap<&'c str, Vec<&'c Name>>,
+    by_name: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
+}
+
+impl<'c> Pointers<'c> {
+    fn of(catalog: &'c Catalog) -> Self {
+        let mut pointers = Self {
+            workloads: BTreeMap::new(),
+            by_workload: BTreeMap::new(),
+            by_label: BTreeMap::new(),
+            by_config: BTreeMap::new(),
+            by_secret: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+        };
+        for (name, blueprint) in &catalog.blueprints {
+            let target = &blueprint.value.spec.target;
+            let Some(workload) = Workload::of(catalog, target) else { continue };
+            let reference = (target.workload.kind.as_str(), target.workload.name.as_str());
+            pointers.by_workload.entry(reference).or_default().push(name);
+            for label in &workload.labels {
+                pointers.by_label.entry((*label.0, *label.1)).or_default().push(name);
+            }
+            for config in &workload.config {
+                pointers.by_config.entry(config).or_default().push(name);
+            }
+            for secret in &workload.secrets {
+                pointers.by_secret.entry(secret).or_default().push(name);
+            }
+            for named in &target.companions {
+                pointers.by_name.entry((&named.kind, &named.name)).or_default().push(name);
+            }
+            pointers.workloads.insert(name, (workload, target));
+        }
+        pointers
+    }
+
+    /// Those that it may belong to, by name.
+    fn candidates(&self, manifest: &Manifest) -> Vec<(&'c Name, &(Workload<'c>, &'c Target))> {
+        let (object, root) = (&manifest.object, &manifest.document.root);
+        let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str).unwrap_or_default();
+        let labelled = |keys: &[&str]| {
+            let first = root.at(keys).map(Node::entries).unwrap_or_default().first()?;
+            Some(self.by_label.get(&(first.key.as_str(), first.value.as_str()?)))
+        };
+        let pointed = match object.kind.as_str() {
+            "HorizontalPodAutoscaler" => {
+                let scaled = |key| text(&["spec", "scaleTargetRef", key]);
+                self.by_workload.get(&(scaled("kind"), scaled("name")))
+            }
+            "Service" => labelled(&["spec", "selector"]).flatten(),
+            // Without labels it may select any pods.
+            "PodDisruptionBudget" => match labelled(&["spec", "selector", "matchLabels"]) {
+                Some(labelled) => labelled,
+                None => return self.workloads.iter().map(|(name, workload)| (*name, workload)).collect(),
+            },
+            "ConfigMap" => self.by_config.get(object.name.as_str()),
+            "Secret" => self.by_secret.get(object.name.as_str()),
+            _ => None,
+        };
+        let named = self.by_name.get(&(object.kind.as_str(), object.name.as_str()));
+        let names: BTreeSet<&'c Name> = pointed.into_iter().chain(named).flatten().copied().collect();
+        names.into_iter().filter_map(|name| Some((name, self.workloads.get(name)?))).collect()
     }
 }
 
@@ -173,8 +263,7 @@ struct Workload<'c> {
 }
 
 impl<'c> Workload<'c> {
-    fn of(catalog: &'c Catalog, blueprint: &Blueprint) -> Option<Self> {
-        let target = &blueprint.spec.target;
+    fn of(catalog: &'c Catalog, target: &Target) -> Option<Self> {
         let root = &catalog.manifest(&target.source, &target.object())?.document.root;
         let template = root.at(&["spec", "template"])?;
         let labels = template.at(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::companion::CompanionIndex;
 use super::{Blueprint, Policy, Suppression, Workspace};
 use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, WorkloadKind};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
@@ -81,6 +82,8 @@ pub struct Catalog {
     by_object: BTreeMap<(String, String, String), Vec<(RepoPath, usize)>>,
     /// Which blueprint governs which object.
     by_target: BTreeMap<ObjectRef, Name>,
+    /// What belongs to which workload; found when somebody asks.
+    companion_index: OnceLock<Arc<CompanionIndex>>,
     /// What could not be read. Not empty: parts of the catalog are missing.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -227,6 +230,7 @@ impl Catalog {
             manifests: BTreeMap::new(),
             by_object: BTreeMap::new(),
             by_target: BTreeMap::new(),
+            companion_index: OnceLock::new(),
             diagnostics: Vec::new(),
         };
         for (path, parsed) in own.documents {
@@ -358,6 +362,10 @@ impl Catalog {
         let source = &blueprint.value.spec.target.source;
         let manifest = self.manifest(source, workload);
         Ok((blueprint, manifest.ok_or_else(|| format!("no manifest below {source} declares {workload}"))?))
+    }
+
+    pub(super) fn companion_index(&self) -> &CompanionIndex {
+        self.companion_index.get_or_init(|| Arc::new(CompanionIndex::of(self)))
     }
 
     /// The blueprint as it holds in one environment.
