@@ -219,6 +219,11 @@ impl LiveCluster {
         found
     }
 
+    /// The metrics API's answer for a namespace.
+    pub(super) async fn get_moments(&self, namespace: &str, attempt: &str) -> Result<Vec<u8>, ClusterError> {
+        self.api.get(&format!("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods"), attempt).await
+    }
+
     async fn list(&self, listed: &Listed, namespace: &str) -> Known<Vec<Json>> {
         let attempt = format!("list {} in namespace {namespace} of context {}", listed.name(), self.context);
         let path = match self.list_path(listed, namespace).await {
@@ -596,7 +601,7 @@ fn live_object(object: &ObjectRef, body: &[u8], attempt: &str) -> Result<LiveObj
         .ok_or_else(|| ClusterError::Malformed { attempt: attempt.into(), why: "the answer is another object".into() })
 }
 
-fn parse<T: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<T, ClusterError> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<T, ClusterError> {
     serde_json::from_slice(body).map_err(|error| ClusterError::Malformed {
         attempt: attempt.into(),
         why: format!("the answer is no JSON: {error}"),

@@ -8,6 +8,7 @@ mod error;
 mod list;
 #[expect(clippy::disallowed_methods, reason = "the folder of cached schemas")]
 mod live;
+mod metrics_api;
 mod openapi;
 #[expect(clippy::disallowed_methods, reason = "writes snapshot folders")]
 mod record;
@@ -28,7 +29,9 @@ use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, Work
 use serde_json::Value as Json;
 
 pub use error::ClusterError;
+use live::parse;
 pub use live::{ConnectOptions, LiveCluster};
+pub use metrics_api::PodMoment;
 pub use openapi::derive;
 pub use record::{RecordedUsage, SnapshotHeader, record};
 pub use snapshot::SnapshotCluster;

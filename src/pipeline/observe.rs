@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
 use bpctl_core::execute::Effect;
-use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
+use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Timestamp, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PullState, Resource, TypeSchema,
-    Unknown, UnknownCode, Usage,
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage, PullState, Resource,
+    TypeSchema, Unknown, UnknownCode, Usage,
 };
 
 use bpctl_core::plan::Plan;
 
 use super::PipelineError;
 use crate::cluster::{
-    Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster, Trial, Wanted, WantedObjects,
+    Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, PodMoment, SnapshotCluster, Trial, Wanted,
+    WantedObjects,
 };
 use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
 use crate::metrics::{Measured, Prometheus, PrometheusOptions};
@@ -273,7 +274,12 @@ pub async fn observe_on(
                 |measured| measured.of(workload, names.as_ref(), *window),
             );
             let key = FactKey::Usage(workload.clone(), resource);
-            observation.add(key, if source == "snapshot" { source } else { "prometheus" }, FactValue::Usage(measured));
+            let by = match (source, measured.known().is_some_and(|usage| usage.point_in_time)) {
+                ("snapshot", _) => source,
+                (_, true) => "metrics.k8s.io",
+                (_, false) => "prometheus",
+            };
+            observation.add(key, by, FactValue::Usage(measured));
         }
     }
     for name in &wanted.blueprints {
@@ -351,13 +357,56 @@ impl Asked {
 enum WindowUsage {
     Prometheus(Measured),
     Snapshot(BTreeMap<String, Known<crate::cluster::RecordedUsage>>),
+    /// One moment, by the cluster's own metrics API.
+    Moment(Moment),
     Unknown(Unknown),
+}
+
+/// What pods used at one moment, by namespace.
+struct Moment {
+    resource: Resource,
+    now: Timestamp,
+    pods: Arc<BTreeMap<String, Known<BTreeMap<String, PodMoment>>>>,
+}
+
+/// A moment that is older tells nothing of now; a metrics server looks once a minute or more often.
+const FRESH: Period = Period::from_secs(120);
+
+impl Moment {
+    /// The use of these pods, each one sample of as many as would fill the window.
+    fn of(&self, namespace: &str, names: &BTreeSet<String>, window: Period) -> Known<Usage> {
+        let all = match self.pods.get(namespace) {
+            Some(Known::Known(all)) => all,
+            Some(Known::Unknown(unknown)) => return Known::Unknown(unknown.clone()),
+            None => return not_observed("nobody measured it"),
+        };
+        let fresh = |moment: &&PodMoment| moment.at >= FRESH.before(self.now);
+        let mine = || names.iter().filter_map(|name| Some((name, all.get(name).filter(fresh)?)));
+        let Some(shortest) = mine().map(|(_, moment)| moment.over.as_millis()).min() else {
+            let message = format!("metrics.k8s.io has nothing of its pods from the last {FRESH}");
+            return Known::unknown(
+                if names.is_empty() { UnknownCode::NotObserved } else { UnknownCode::Stale },
+                message,
+            );
+        };
+        let expected = window.as_millis().div_ceil(shortest.max(1)).max(1);
+        let pods = mine().filter_map(|(name, moment)| {
+            let mean = moment.used.get(&self.resource)?.clone();
+            Some(PodUsage { pod: Untrusted::new(name), mean, samples: 1 })
+        });
+        let expected_samples = u32::try_from(expected).unwrap_or(u32::MAX);
+        Known::Known(Usage { window, expected_samples, pods: pods.collect(), point_in_time: true })
+    }
 }
 
 impl WindowUsage {
     fn of(&self, workload: &ObjectRef, pods: Option<&BTreeSet<String>>, window: Period) -> Known<Usage> {
         let (expected_samples, of_namespace, measured_over) = match self {
             Self::Unknown(unknown) => return Known::Unknown(unknown.clone()),
+            Self::Moment(moment) => {
+                let Some(pods) = pods else { return not_observed("which pods are the workload's is not known") };
+                return moment.of(&workload.namespace, pods, window);
+            }
             Self::Prometheus(measured) => match &measured.pods {
                 Known::Unknown(unknown) => return Known::Unknown(unknown.clone()),
                 Known::Known(all) => {
@@ -380,7 +429,7 @@ impl WindowUsage {
         if mine.is_empty() && !pods.is_empty() {
             return not_observed(&format!("no sample of its pods arrived over the last {window}"));
         }
-        Known::Known(Usage { window, expected_samples, pods: mine })
+        Known::Known(Usage { window, expected_samples, pods: mine, point_in_time: false })
     }
 }
 
@@ -405,10 +454,15 @@ async fn usage(
             }
             return answers;
         }
-        (ClusterEdge::Live(_), None) => {
-            let message = "the environment names no Prometheus".to_owned();
-            let unknown = Unknown { code: UnknownCode::NotObserved, message, detail: None };
-            return windows.into_iter().map(|asked| (asked, WindowUsage::Unknown(unknown.clone()))).collect();
+        (ClusterEdge::Live(live), None) => {
+            let mut moments = BTreeMap::new();
+            for namespace in wanted.lists.keys() {
+                let moment = live.pod_moments(namespace).await;
+                moments.insert(namespace.clone(), unserved(moment));
+            }
+            let pods = Arc::new(moments);
+            let moment = |resource| WindowUsage::Moment(Moment { resource, now, pods: Arc::clone(&pods) });
+            return windows.into_iter().map(|(window, resource)| ((window, resource), moment(resource))).collect();
         }
         (ClusterEdge::Live(_), Some(source)) => connect_prometheus(source),
     };
@@ -424,6 +478,20 @@ async fn usage(
         answers.insert((window, resource), answer);
     }
     answers
+}
+
+/// Says what would help where the cluster has no metrics API, or does not show it.
+fn unserved<T>(moment: Known<T>) -> Known<T> {
+    match moment {
+        Known::Known(moment) => Known::Known(moment),
+        Known::Unknown(why) => Known::Unknown(Unknown {
+            message: format!(
+                "the environment names no Prometheus, and the cluster itself did not say: {}",
+                why.message
+            ),
+            ..why
+        }),
+    }
 }
 
 /// Connects to a Prometheus.

@@ -4,6 +4,7 @@ mod companions;
 mod edits;
 mod exact;
 mod kinds;
+mod moment;
 mod public;
 mod quirks;
 mod rights;

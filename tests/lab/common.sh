@@ -23,7 +23,8 @@ K8S=1.36.3
 KWOK=0.8.0
 PROMETHEUS=0.315.0 # how the module numbers Prometheus 3.15
 GITEA=1.26.0
-export K8S KWOK PROMETHEUS GITEA LAB_DIR
+METRICS_SERVER=0.9.0
+export K8S KWOK PROMETHEUS GITEA METRICS_SERVER LAB_DIR
 
 die() {
   echo "${0##*/}: $*" >&2

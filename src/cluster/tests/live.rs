@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
-use bpctl_core::observe::{Known, Unknown, UnknownCode};
+use bpctl_core::observe::{Known, Resource, Unknown, UnknownCode};
 use serde_json::{Value as Json, json};
 
 use super::fake::Fake;
@@ -359,4 +359,42 @@ async fn t42_a_list_that_does_not_end_is_capped_and_so_incomplete() {
     assert_eq!(unknown.code, UnknownCode::Incomplete);
     assert!(unknown.message.ends_with("it has more than 1000 pages"), "{}", unknown.message);
     assert!(listing.workloads[&WorkloadKind::Deployment].known().is_some());
+}
+
+#[tokio::test]
+async fn what_pods_use_at_the_moment_is_the_sum_over_containers_and_half_an_answer_is_none() {
+    let container = |cpu: &str, memory: &str| json!({"name": "c", "usage": {"cpu": cpu, "memory": memory}});
+    let pod = |name: &str, namespace: &str, containers: Json| {
+        json!({"metadata": {"name": name, "namespace": namespace}, "timestamp": "2026-11-21T12:00:00Z", "window": "15.012s",
+            "containers": containers})
+    };
+    let two = json!([container("100000000n", "64Mi"), container("0.05", "65536Ki")]);
+    let half = json!([container("1", "1Gi"), {"name": "d", "usage": {"memory": "1Gi"}}]);
+    let whole = json!({"metadata": {}, "items": [pod("a", "shop", two.clone()), pod("b", "shop", half), pod("c", "shop", json!([]))]});
+    let fake = Fake::start(move |_, _| Some((200, whole.to_string()))).await;
+    let Known::Known(moments) = fake.cluster.pod_moments("shop").await else { panic!("an answer") };
+    assert_eq!(fake.count("GET /apis/metrics.k8s.io/v1beta1/namespaces/shop/pods"), 1);
+    let used = |name: &str, resource| moments[name].used.get(&resource).map(ToString::to_string);
+    assert_eq!(
+        (used("a", Resource::Cpu), used("a", Resource::Memory)),
+        (Some("150m".into()), Some("134217728".into()))
+    );
+    assert_eq!((used("b", Resource::Cpu), used("b", Resource::Memory)), (None, Some("2147483648".into())));
+    assert_eq!((used("c", Resource::Cpu), moments["a"].over.as_millis()), (None, 15_012));
+
+    for (answer, code) in [
+        (Some((200, json!({"items": [pod("a", "other", two.clone())]}).to_string())), UnknownCode::Malformed),
+        (Some((200, json!({"metadata": {"continue": "t"}, "items": []}).to_string())), UnknownCode::Incomplete),
+        (
+            Some((200, json!({"items": [{"metadata": {"name": "a", "namespace": "shop"}}]}).to_string())),
+            UnknownCode::Malformed,
+        ),
+        (status(404, "not found"), UnknownCode::Unsupported),
+        (status(403, "no"), UnknownCode::Forbidden),
+        (status(503, "the metrics server is down"), UnknownCode::Unreachable),
+    ] {
+        let shown = format!("{answer:?}");
+        let fake = Fake::start(move |_, _| answer.clone()).await;
+        assert_eq!(reason(&fake.cluster.pod_moments("shop").await).code, code, "{shown}");
+    }
 }
