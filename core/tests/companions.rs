@@ -6,9 +6,11 @@ mod small_world;
 
 use bpctl_core::blueprint::lint::version_bumps;
 use bpctl_core::blueprint::{Catalog, Tier};
-use bpctl_core::decide::Finding;
+use bpctl_core::decide::{Finding, decide};
 use bpctl_core::model::{Name, ObjectRef, Proposed, Timestamp};
-use bpctl_core::observe::{FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, TypeSchema, UnknownCode};
+use bpctl_core::observe::{
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
+};
 use bpctl_core::plan::{Plan, PlanInput, build};
 use bpctl_core::render;
 use rstest::rstest;
@@ -176,14 +178,30 @@ fn x08_a_blueprint_names_what_does_not_point_to_its_workload() {
 
 #[test]
 fn x08_what_belongs_to_two_workloads_is_compared_once() {
-    let mut entries = world("}", &[&manifest("v1", "Service", "{selector: {tier: front}}")]);
+    let mut entries = world("}", &[&manifest("v1", "Service", "{selector: {tier: front}, ports: [{port: 80}]}")]);
     entries.push(("blueprints/api.yaml".into(), blueprint("api", "Deployment/api", "}")));
     entries.push(("deploy/api.yaml".into(), WEB.replace("name: web}", "name: api}")));
     let catalog = catalog(&read(&entries));
     assert_eq!(compared(&catalog, "api"), ["Service/x"]);
     assert_eq!(compared(&catalog, "web"), Vec::<String>::new());
-    let told = ("Service/x".to_owned(), "compared with blueprint api".to_owned());
-    assert_eq!(catalog.companions(&name("web")).left_out, [told]);
+    let companions = catalog.companions(&name("web"));
+    let shared = companions.shared.iter().map(|(companion, with)| (companion.object.to_string(), with.to_string()));
+    assert_eq!(shared.collect::<Vec<_>>(), [("Service/x".to_owned(), "api".to_owned())]);
+    let told = |port: u32| {
+        let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
+        let mut seen = Observation::new(name("staging"), from, "2026-11-21T12:00:00Z".parse().unwrap());
+        let live = LiveObject::from_json("v1", "Service", live(port)).unwrap();
+        seen.add(FactKey::Object(service()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
+        let types = FactValue::Schema(Known::Known(TypeSchema::default()));
+        seen.add(FactKey::Schema("v1".into(), "Service".into()), "kubernetes", types);
+        let facts = Recorder::new(&seen);
+        let detected = decide(&catalog, &name("web"), &name("staging"), &facts);
+        assert!(detected.findings.is_empty());
+        detected.why_not.into_iter().map(|why| format!("{}: {}", why.what, why.because)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(80), Vec::<String>::new(), "nothing to say");
+    let differs = "Service/x: it differs, and is brought back with blueprint api, whose workload has it as well";
+    assert_eq!(told(81), [differs]);
 }
 
 /// B3
@@ -235,7 +253,7 @@ fn plan_of(rest: &str, manifests: &[&str], governance: &str, known: Known<Option
 }
 
 fn live(port: u32) -> Json {
-    json!({"metadata": {"name": "x", "namespace": "shop", "uid": "2"}, "spec": {"selector": {"app": "web"},
+    json!({"metadata": {"name": "x", "namespace": "shop", "uid": "2"}, "spec": {"selector": {"app": "web", "tier": "front"},
         "ports": [{"port": port}], "clusterIP": "10.0.0.1"}})
 }
 

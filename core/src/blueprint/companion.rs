@@ -70,6 +70,8 @@ pub struct Companion<'c> {
 pub struct Companions<'c> {
     /// Those that are compared, in the order of files.
     pub compared: Vec<Companion<'c>>,
+    /// Those that another blueprint's workload has as well, which comes first: they are brought back with that one.
+    pub shared: Vec<(Companion<'c>, Name)>,
     /// Those that are not, by intent: `Secret/web`, and why.
     pub left_out: Vec<(String, String)>,
     /// Those of which it is not clear what Git declares.
@@ -85,6 +87,8 @@ pub(super) struct CompanionIndex(BTreeMap<Name, Found>);
 struct Found {
     /// Object, file, position in the file.
     compared: Vec<(ObjectRef, RepoPath, usize)>,
+    /// The same, and the blueprint that it belongs to first.
+    shared: Vec<(ObjectRef, RepoPath, usize, Name)>,
     left_out: Vec<(String, String)>,
     unclear: Vec<(String, String)>,
     /// The first file of each object, by group, kind and name; `None`: more than one was told already.
@@ -95,11 +99,19 @@ impl Catalog {
     /// The objects that belong to a blueprint's workload. One that belongs to several is the first blueprint's, by name.
     pub fn companions(&self, name: &Name) -> Companions<'_> {
         let Some(found) = self.companion_index().0.get(name) else { return Companions::default() };
-        let compared = found.compared.iter().filter_map(|(object, path, position)| {
-            let manifest = self.manifests.get(path)?.get(*position)?;
+        let companion = |object: &ObjectRef, path: &RepoPath, position: usize| {
+            let manifest = self.manifests.get(path)?.get(position)?;
             Some(Companion { object: object.clone(), manifest })
-        });
-        Companions { compared: compared.collect(), left_out: found.left_out.clone(), unclear: found.unclear.clone() }
+        };
+        let compared = found.compared.iter().filter_map(|(object, path, position)| companion(object, path, *position));
+        let shared = found.shared.iter();
+        let shared = shared.filter_map(|(object, path, at, with)| Some((companion(object, path, *at)?, with.clone())));
+        Companions {
+            compared: compared.collect(),
+            shared: shared.collect(),
+            left_out: found.left_out.clone(),
+            unclear: found.unclear.clone(),
+        }
     }
 }
 
@@ -160,13 +172,15 @@ impl Found {
             Entry::Occupied(mut place) => {
                 if let Some(first) = place.get_mut().take() {
                     self.unclear.push((object.to_string(), format!("{first} and {path} both declare it")));
-                    self.compared.retain(|(other, ..)| other.kind != object.kind || other.name != object.name);
+                    let is_other = |other: &ObjectRef| other.kind != object.kind || other.name != object.name;
+                    self.compared.retain(|(other, ..)| is_other(other));
+                    self.shared.retain(|(other, ..)| is_other(other));
                 }
                 return;
             }
         }
         match governor {
-            Some(other) => self.left_out.push((object.to_string(), format!("compared with blueprint {other}"))),
+            Some(other) => self.shared.push((object, path.clone(), position, other.clone())),
             None => self.compared.push((object, path.clone(), position)),
         }
     }

@@ -91,6 +91,16 @@ impl Detector for CompanionDetector {
         for (what, because) in companions.left_out {
             detected.why_not.push(WhyNot { what, because });
         }
+        for (companion, with) in companions.shared {
+            // Its own blueprint tells the rest; here it is worth a word only where it differs.
+            if let Ok(Some(different)) = differences(input, &companion.object, companion.manifest)
+                && !different.is_nothing()
+            {
+                let because =
+                    format!("it differs, and is brought back with blueprint {with}, whose workload has it as well");
+                detected.why_not.push(WhyNot { what: companion.object.to_string(), because });
+            }
+        }
         for companion in companions.compared {
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
