@@ -135,6 +135,26 @@ fn what_the_server_does_not_try_is_approximate_and_the_rest_goes_on() {
     assert!(told(&repo).contains("approximate: a recording cannot be asked"));
 }
 
+/// A webhook that cannot be reached refuses the dry run as it would the write.
+#[test]
+fn a_webhook_that_fails_makes_what_it_guards_approximate() {
+    let namespace = Namespace::new("webhook");
+    let repo = repository(&namespace, "", "");
+    deliver(&namespace, WAYS[1], WEB);
+    namespace.kubectl(&["set", "env", "deployment/web", "A=9"], None);
+    let name = format!("fails-{}", namespace.name);
+    let _gone = Gone(vec![format!("validatingwebhookconfiguration/{name}")]);
+    let webhook = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": name}, "webhooks": [{"name": "guard.example.org", "sideEffects": "None", "failurePolicy": "Fail",
+            "admissionReviewVersions": ["v1"], "clientConfig": {"url": "https://127.0.0.1:1/guard"},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace.name}},
+            "rules": [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments"]}]}]});
+    kubectl(&["apply", "-f", "-"], Some(&webhook.to_string()));
+    let text = wait_for("the webhook", 60, || Some(told(&repo)).filter(|text| text.contains("approximate: ")));
+    assert!(text.contains("failed calling webhook"), "{text}");
+    assert!(text.contains("env[name=A].value: \"9\" in the cluster, Git says \"1\""), "{text}");
+}
+
 /// Objects of the whole cluster that go when the test ends.
 struct Gone(Vec<String>);
 
