@@ -235,7 +235,12 @@ impl Seen {
         for (resource, mean) in [(Resource::Cpu, self.cpu), (Resource::Memory, self.memory)] {
             let samples = self.samples;
             let one = |n| PodUsage { pod: Untrusted::new(format!("web-{n}")), mean: mean.parse().unwrap(), samples };
-            let usage = Usage { window: Period::from_secs(300), expected_samples: 20, pods: (0..2).map(one).collect() };
+            let usage = Usage {
+                window: Period::from_secs(300),
+                expected_samples: 20,
+                pods: (0..2).map(one).collect(),
+                point_in_time: false,
+            };
             observation.add(FactKey::Usage(web(), resource), "prometheus", FactValue::Usage(Known::Known(usage)));
         }
         let past = |pull| PastOperation {

@@ -85,7 +85,7 @@ fn observation(live_replicas: u32, ready: u32, millis: i128, samples: u32) -> Ob
         "kubernetes",
         FactValue::Pods(Known::Known((0..ready).map(|n| pod(n, true)).collect())),
     );
-    let usage = Usage { window: Period::from_secs(300), expected_samples: 20, pods: usage };
+    let usage = Usage { window: Period::from_secs(300), expected_samples: 20, pods: usage, point_in_time: false };
     observation.add(FactKey::Usage(web(), Resource::Cpu), "prometheus", FactValue::Usage(Known::Known(usage)));
     observation.add(
         FactKey::Schema("apps/v1".into(), "Deployment".into()),
@@ -161,6 +161,29 @@ fn too_few_samples_are_unknown(#[case] samples: u32, #[case] decides: bool) {
     let files = world("min_replicas: 2, max_replicas: 5", "", "", 2);
     let found = scale_of(&files, &observation(2, 2, 95, samples));
     assert_eq!(found.is_ok(), decides, "{found:?}");
+}
+
+/// B6: what the metrics API says of one moment is known, and decides nothing over a longer window.
+#[test]
+fn b06_one_moment_is_told_and_decides_only_over_a_window_as_short() {
+    let files = world("min_replicas: 2, max_replicas: 5", "", "", 2);
+    let mut seen = observation(2, 2, 92, 1);
+    let key = FactKey::Usage(web(), Resource::Cpu);
+    let mut usage = |expected| {
+        let Some(FactValue::Usage(Known::Known(usage))) = seen.facts.get_mut(&key).map(|fact| &mut fact.value) else {
+            panic!("usage")
+        };
+        (usage.point_in_time, usage.expected_samples) = (true, expected);
+        scale_of(&files, &seen)
+    };
+    let told = "CPU is 92% of request at this moment, by metrics.k8s.io; a decision over 5m needs 80% of that time, which a \
+                Prometheus shows, or a shorter window";
+    assert_eq!(usage(20), Err(told.to_owned()));
+    assert_eq!(usage(2), Err(told.to_owned()));
+    assert_eq!(usage(1), Ok((3, None)));
+    let facts = Recorder::new(&seen);
+    let detected = decide(&catalog(&files), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    assert_eq!(detected.unknown, [], "it is known");
 }
 
 #[test]

@@ -34,6 +34,9 @@ pub struct PlanArgs {
     /// Tell what this change causes from what stood before it, at the point where it left this branch, tag or commit
     #[arg(long, value_name = "REF", env = "BPCTL_BASE_REF")]
     base: Option<String>,
+    /// Ask the API server, by dry runs, what applying would change of what differs; needs the rights of templates/rbac/exact.yaml
+    #[arg(long, env = "BPCTL_EXACT", value_parser = super::flag(), conflicts_with = "base")]
+    exact: bool,
     /// Exit with 3 when changes are planned, 4 when something needs approval, 5 when something is forbidden
     #[arg(long, env = "BPCTL_DETAILED_EXITCODE", value_parser = super::flag())]
     detailed_exitcode: bool,
@@ -60,6 +63,7 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
         changed_since: args.changed_since.clone(),
         shard: args.shard,
         base: args.base.clone(),
+        exact: args.exact,
     };
     let planned = plan::plan(&session, args.environment.environment.as_deref(), &options).await?;
     let plan = &planned.plan;

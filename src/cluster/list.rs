@@ -1,55 +1,93 @@
 //! Pages of lists: read whole, thinned while they are read.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
-use bpctl_core::model::{Name, WorkloadKind};
+use bpctl_core::model::{Name, ObjectKind, WorkloadKind};
+use bpctl_core::observe::LiveObject;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
 
 /// Which list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Listed {
     Workloads(WorkloadKind),
     Pods,
+    /// Another kind, and the names that matter; `None`: all.
+    Objects(Arc<ObjectKind>, Option<Arc<BTreeSet<String>>>),
 }
 
+/// Objects per page, as `kubectl` asks.
+const PAGE: usize = 500;
+/// The same of kinds whose objects may be a mebibyte each.
+const PAGE_OF_LARGE: usize = 50;
+
+/// On an object of which only the name was kept, in recordings too.
+const NAME_ONLY: &str = "bpctl.dev/name-only";
+
 impl Listed {
-    /// The plural, as in URLs and file names.
-    pub(super) fn plural(self) -> &'static str {
+    /// As people and file names call it: `deployments`, `service`, `certificate.v1.cert-manager.io`. `kubectl get` knows each.
+    pub(super) fn name(&self) -> String {
         match self {
-            Self::Workloads(kind) => kind.plural(),
-            Self::Pods => "pods",
+            Self::Workloads(kind) => kind.plural().into(),
+            Self::Pods => "pods".into(),
+            Self::Objects(kind, _) => {
+                let (singular, version) = (kind.kind.to_ascii_lowercase(), kind.api_version.rsplit('/').next());
+                match kind.group() {
+                    "" => singular,
+                    group => format!("{singular}.{}.{group}", version.unwrap_or_default()),
+                }
+            }
         }
     }
 
-    pub(super) fn prefix(self) -> &'static str {
-        match self {
-            Self::Workloads(_) => "/apis/apps/v1",
-            Self::Pods => "/api/v1",
-        }
+    pub(super) fn page(&self) -> usize {
+        if matches!(self, Self::Objects(..)) { PAGE_OF_LARGE } else { PAGE }
     }
 
-    fn type_of(self) -> (&'static str, &'static str) {
+    fn type_of(&self) -> (&str, &str) {
         match self {
             Self::Workloads(kind) => (WorkloadKind::API_VERSION, kind.as_str()),
             Self::Pods => ("v1", "Pod"),
+            Self::Objects(kind, _) => (&kind.api_version, &kind.kind),
         }
     }
 
-    fn keep(self) -> &'static Keep {
+    fn keep(&self) -> &'static Keep {
         match self {
-            Self::Workloads(_) => &Keep::All,
+            Self::Workloads(_) | Self::Objects(..) => &Keep::All,
             Self::Pods => &POD,
         }
     }
 
-    fn keep_list(self) -> Keep {
+    fn keep_list(&self) -> Keep {
         Keep::Map(match self {
-            Self::Workloads(_) => &WORKLOADS,
+            Self::Workloads(_) | Self::Objects(..) => &WORKLOADS,
             Self::Pods => &PODS,
         })
     }
+}
+
+/// The objects that matter of a list, by name. `None`: of one of them only the name was recorded.
+pub(super) fn wanted(
+    kind: &ObjectKind,
+    names: &BTreeSet<String>,
+    items: Vec<Json>,
+) -> Option<BTreeMap<String, LiveObject>> {
+    let read = |body| LiveObject::from_json(&kind.api_version, &kind.kind, body);
+    let all = items.into_iter().filter_map(read).filter(|live| names.contains(&live.reference.name));
+    let named: BTreeMap<String, LiveObject> = all.map(|live| (live.reference.name.clone(), live)).collect();
+    let whole = |live: &LiveObject| live.body["metadata"]["annotations"].get(NAME_ONLY).is_none();
+    named.values().all(whole).then_some(named)
+}
+
+/// An object without all but its name.
+fn name_only(item: &Json) -> Json {
+    let metadata = |key: &str| item["metadata"][key].clone();
+    serde_json::json!({"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": {"name": metadata("name"),
+        "namespace": metadata("namespace"), "uid": metadata("uid"), "annotations": {NAME_ONLY: "true"}}})
 }
 
 /// Whether a text can be a namespace, and so part of a URL or a file's path.
@@ -83,7 +121,7 @@ pub(super) fn head(page: &[u8]) -> Result<HeadMetadata, String> {
 }
 
 /// The items of one page, each checked.
-pub(super) fn items(page: &[u8], listed: Listed, namespace: &str) -> Result<Vec<Json>, String> {
+pub(super) fn items(page: &[u8], listed: &Listed, namespace: &str) -> Result<Vec<Json>, String> {
     let keep = listed.keep_list();
     let mut reader = serde_json::Deserializer::from_slice(page);
     let list = keep.deserialize(&mut reader).and_then(|list| reader.end().map(|()| list));
@@ -92,7 +130,7 @@ pub(super) fn items(page: &[u8], listed: Listed, namespace: &str) -> Result<Vec<
 }
 
 /// The items of a list that was read already, each checked: of the right type, in the namespace, with a name.
-pub(super) fn checked(mut list: Json, listed: Listed, namespace: &str) -> Result<Vec<Json>, String> {
+pub(super) fn checked(mut list: Json, listed: &Listed, namespace: &str) -> Result<Vec<Json>, String> {
     let Some(Json::Array(mut items)) = list.get_mut("items").map(Json::take) else {
         return Err("it is not a list".into());
     };
@@ -113,12 +151,17 @@ pub(super) fn checked(mut list: Json, listed: Listed, namespace: &str) -> Result
         if metadata("namespace") != Some(namespace) {
             return Err(wrong("is of another namespace"));
         }
+        if let Listed::Objects(_, Some(names)) = listed
+            && !metadata("name").is_some_and(|name| names.contains(name))
+        {
+            *item = name_only(item);
+        }
     }
     Ok(items)
 }
 
 /// Thins the items of a list that was read in another way than by [`items`].
-pub(super) fn thin(item: &Json, listed: Listed) -> Json {
+pub(super) fn thin(item: &Json, listed: &Listed) -> Json {
     listed.keep().deserialize(item).unwrap_or(Json::Null)
 }
 
@@ -278,7 +321,7 @@ mod tests {
     #[test]
     fn a_thinned_pod_says_the_same_and_holds_no_environment() {
         let page = serde_json::json!({"kind": "PodList", "metadata": {}, "items": [pod()]}).to_string();
-        let thinned = items(page.as_bytes(), Listed::Pods, "shop").expect("a page");
+        let thinned = items(page.as_bytes(), &Listed::Pods, "shop").expect("a page");
         assert_eq!(pod_from_json(&thinned[0]), pod_from_json(&pod()));
         assert!(pod_from_json(&thinned[0]).is_some());
         assert!(!thinned[0].to_string().contains("hunter2"), "{}", thinned[0]);
@@ -286,7 +329,7 @@ mod tests {
         let mut whole = pod();
         whole["apiVersion"] = "v1".into();
         whole["kind"] = "Pod".into();
-        assert_eq!(thin(&whole, Listed::Pods), thinned[0]);
+        assert_eq!(thin(&whole, &Listed::Pods), thinned[0]);
     }
 
     fn group(items: &[Json]) -> Vec<String> {
@@ -308,7 +351,7 @@ mod tests {
             ("{\"items\": [{\"kind\": \"Secret\", \"metadata\": {\"name\": \"a\"}}]}", "is no Deployment"),
             ("{\"items\": []} x", "not JSON"),
         ] {
-            let error = items(page.as_bytes(), Listed::Workloads(WorkloadKind::Deployment), "shop").expect_err(page);
+            let error = items(page.as_bytes(), &Listed::Workloads(WorkloadKind::Deployment), "shop").expect_err(page);
             assert!(error.contains(why), "{page}: {error}");
         }
         assert!(head(b"{\"kind\": \"Status\"}").is_err());

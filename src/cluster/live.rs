@@ -1,29 +1,35 @@
 //! The live API.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
-use bpctl_core::model::{Digest, ObjectRef, WorkloadKind};
-use bpctl_core::observe::{Known, LiveObject, ObservedFrom, TypeSchema, Unknown};
+use bpctl_core::model::{Digest, ObjectKind, ObjectRef, WorkloadKind};
+use bpctl_core::observe::{Known, LiveObject, ObservedFrom, TypeSchema, Unknown, UnknownCode};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value as Json;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
 
 use super::api::Api;
 use super::list::{self, Listed};
 use super::openapi::{self, SchemaFile};
-use super::{Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, NamespaceListing, RawListing, Wanted};
+use super::{
+    Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, FoundObjects, NamespaceListing, RawListing,
+    RawObjects, Trial, Wanted, WantedObjects,
+};
 
-/// Objects per page, as `kubectl` asks.
-const PAGE: usize = 500;
 /// No namespace has so many pages; a server that says so goes in circles.
 const MAX_PAGES: usize = 1000;
 /// How often a list that expires under way is begun anew (Z10).
 const MAX_LISTS: usize = 3;
 /// Namespaces looked at side by side.
 const SIDE_BY_SIDE: usize = 8;
+
+/// Whatever is asked for, by whomever.
+const NO_SECRETS: &str = "bpctl neither reads nor writes Secrets";
 
 /// How to get to a cluster.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +50,23 @@ pub struct LiveCluster {
     api: Api,
     context: String,
     schema_cache: Option<PathBuf>,
+    index: Arc<OnceCell<Json>>,
+    shapes: Arc<Mutex<BTreeMap<ObjectKind, Arc<OnceCell<Shape>>>>>,
+}
+
+/// How an apply is meant.
+#[derive(Clone, Copy)]
+enum Patch {
+    /// The server says what it would store, and stores nothing.
+    DryRun,
+    /// A permit says so.
+    Permitted,
+}
+
+/// What the server says of a kind.
+struct Shape {
+    schema: TypeSchema,
+    plural: Option<String>,
 }
 
 impl std::fmt::Debug for LiveCluster {
@@ -94,7 +117,13 @@ impl LiveCluster {
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
         let client = kube::Client::try_from(config)
             .map_err(|error| failed(format!("prepare a client for context {context}"), error.into()))?;
-        Ok(Self { api: Api::new(client), context, schema_cache: options.schema_cache })
+        Ok(Self {
+            api: Api::new(client),
+            context,
+            schema_cache: options.schema_cache,
+            index: Arc::default(),
+            shapes: Arc::default(),
+        })
     }
 
     /// The context that `kubectl` would use; nothing is asked.
@@ -135,30 +164,74 @@ impl LiveCluster {
         }
         // Three kinds at most, each a future of its own; one that nobody asked for is done at once.
         let list = |kind| async move {
-            if kinds.contains(&kind) { Some((kind, self.list(Listed::Workloads(kind), namespace).await)) } else { None }
+            if kinds.contains(&kind) {
+                Some((kind, self.list(&Listed::Workloads(kind), namespace).await))
+            } else {
+                None
+            }
         };
         let [one, two, three] = WorkloadKind::ALL;
         let (one, two, three, pods) =
-            tokio::join!(list(one), list(two), list(three), self.list(Listed::Pods, namespace));
+            tokio::join!(list(one), list(two), list(three), self.list(&Listed::Pods, namespace));
         RawListing { workloads: [one, two, three].into_iter().flatten().collect(), pods }
     }
 
     /// What the server would store if this were applied: a dry run, for `--exact`. It needs the right to PATCH.
-    pub async fn dry_run(
+    pub async fn try_apply(
         &self,
         object: &ObjectRef,
         uid: Option<&str>,
         manifest: &Json,
     ) -> Result<LiveObject, ClusterError> {
         let attempt = format!("try {object} in namespace {} of context {}", object.namespace, self.context);
-        let path = object_path(object)?;
-        self.patch(object, &path, uid, manifest, true, &attempt).await
+        let path = self.object_path(object).await?;
+        self.patch(object, &path, uid, manifest, Patch::DryRun, &attempt).await
     }
 
-    async fn list(&self, listed: Listed, namespace: &str) -> Known<Vec<Json>> {
-        let attempt = format!("list {} in namespace {namespace} of context {}", listed.plural(), self.context);
+    /// Further objects as a snapshot records them.
+    pub async fn raw_objects(&self, wanted: &WantedObjects) -> RawObjects {
+        let mut waiting = wanted.iter().map(|(place, names)| (place.clone(), Arc::new(names.clone())));
+        let mut running = JoinSet::new();
+        let mut found = RawObjects::new();
+        loop {
+            while running.len() < SIDE_BY_SIDE {
+                let Some(((namespace, kind), names)) = waiting.next() else { break };
+                let cluster = self.clone();
+                running.spawn(async move {
+                    let listed = Listed::Objects(Arc::new(kind.clone()), Some(names));
+                    (cluster.list(&listed, &namespace).await, (namespace, kind))
+                });
+            }
+            match running.join_next().await {
+                Some(Ok((items, place))) => drop(found.insert(place, items)),
+                Some(Err(_)) => {}
+                None => break,
+            }
+        }
+        for (namespace, kind) in wanted.keys() {
+            // A task that broke down has left no answer.
+            found.entry((namespace.clone(), kind.clone())).or_insert_with(|| {
+                let attempt = format!("list {} in namespace {namespace} of context {}", kind.kind, self.context);
+                let why = "bpctl's own reader broke down".into();
+                Known::Unknown(ClusterError::Malformed { attempt, why }.into_unknown())
+            });
+        }
+        found
+    }
+
+    /// The metrics API's answer for a namespace.
+    pub(super) async fn get_moments(&self, namespace: &str, attempt: &str) -> Result<Vec<u8>, ClusterError> {
+        self.api.get(&format!("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods"), attempt).await
+    }
+
+    async fn list(&self, listed: &Listed, namespace: &str) -> Known<Vec<Json>> {
+        let attempt = format!("list {} in namespace {namespace} of context {}", listed.name(), self.context);
+        let path = match self.list_path(listed, namespace).await {
+            Ok(path) => path,
+            Err(error) => return Known::Unknown(error.into_unknown()),
+        };
         for _ in 0..MAX_LISTS {
-            match self.list_once(listed, namespace, &attempt).await {
+            match self.list_once(listed, namespace, &path, &attempt).await {
                 Ok(items) => return Known::Known(items),
                 Err(ClusterError::Refused { status: 410, .. }) => {}
                 Err(error) => return Known::Unknown(error.into_unknown()),
@@ -168,60 +241,115 @@ impl LiveCluster {
         Known::Unknown(ClusterError::Incomplete { attempt, why }.into_unknown())
     }
 
-    async fn list_once(&self, listed: Listed, namespace: &str, attempt: &str) -> Result<Vec<Json>, ClusterError> {
+    async fn list_path(&self, listed: &Listed, namespace: &str) -> Result<String, ClusterError> {
+        let kind = match listed {
+            Listed::Workloads(kind) => ObjectKind::new(WorkloadKind::API_VERSION, kind.as_str()),
+            Listed::Pods => ObjectKind::new("v1", "Pod"),
+            Listed::Objects(kind, _) => kind.as_ref().clone(),
+        };
+        self.path_of(&kind, namespace).await
+    }
+
+    /// The address of the kind's objects in a namespace.
+    async fn path_of(&self, kind: &ObjectKind, namespace: &str) -> Result<String, ClusterError> {
+        let known = match (kind.api_version.as_str(), kind.kind.as_str()) {
+            ("v1", "Secret") => return Err(ClusterError::Unsupported(NO_SECRETS.into())),
+            (WorkloadKind::API_VERSION, kind) => WorkloadKind::of_kind(kind).map(WorkloadKind::plural),
+            ("v1", "Pod") => Some("pods"),
+            ("v1", "Service") => Some("services"),
+            ("v1", "ConfigMap") => Some("configmaps"),
+            ("autoscaling/v1" | "autoscaling/v2", "HorizontalPodAutoscaler") => Some("horizontalpodautoscalers"),
+            ("policy/v1", "PodDisruptionBudget") => Some("poddisruptionbudgets"),
+            _ => None,
+        };
+        let plural = match known {
+            Some(plural) => plural.to_owned(),
+            None => {
+                let shape = self.shape(kind).await?;
+                let none =
+                    || format!("{} ({}) is no kind whose objects lie in namespaces", kind.kind, kind.api_version);
+                shape.get().and_then(|shape| shape.plural.clone()).ok_or_else(|| ClusterError::Unsupported(none()))?
+            }
+        };
+        let api = if kind.group().is_empty() { "api" } else { "apis" };
+        Ok(format!("/{api}/{}/namespaces/{namespace}/{plural}", kind.api_version))
+    }
+
+    async fn list_once(
+        &self,
+        listed: &Listed,
+        namespace: &str,
+        path: &str,
+        attempt: &str,
+    ) -> Result<Vec<Json>, ClusterError> {
         let malformed = |why: String| ClusterError::Malformed { attempt: attempt.into(), why };
-        let first = format!("{}/namespaces/{namespace}/{}?limit={PAGE}", listed.prefix(), listed.plural());
+        let first = format!("{path}?limit={}", listed.page());
         let mut path = first.clone();
         let mut version = None;
-        // A page is decoded while the next one is on its way.
-        let mut pages = Vec::new();
-        loop {
+        // A page is decoded while the next one is on its way, and no more of them wait than that: memory has a bound (T42).
+        let mut pages = VecDeque::new();
+        let mut items = Vec::new();
+        for number in 1.. {
             let page = self.api.get(&path, attempt).await?;
             let head = list::head(&page).map_err(malformed)?;
             if *version.get_or_insert_with(|| head.resource_version.clone()) != head.resource_version {
                 let why = "its pages are not of one version".into();
                 return Err(ClusterError::Incomplete { attempt: attempt.into(), why });
             }
-            let namespace = namespace.to_owned();
-            pages.push(tokio::task::spawn_blocking(move || list::items(&page, listed, &namespace)));
+            let (listed, namespace) = (listed.clone(), namespace.to_owned());
+            pages.push_back(tokio::task::spawn_blocking(move || list::items(&page, &listed, &namespace)));
+            if pages.len() > 1
+                && let Some(page) = pages.pop_front()
+            {
+                items.append(&mut page.await.map_err(|error| malformed(error.to_string()))?.map_err(malformed)?);
+            }
             let Some(token) = head.r#continue.filter(|token| !token.is_empty()) else { break };
-            if pages.len() >= MAX_PAGES {
+            if number >= MAX_PAGES {
                 let why = format!("it has more than {MAX_PAGES} pages");
                 return Err(ClusterError::Incomplete { attempt: attempt.into(), why });
             }
             let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
             path = format!("{first}&continue={token}");
         }
-        let mut items = Vec::new();
         for page in pages {
             items.append(&mut page.await.map_err(|error| malformed(error.to_string()))?.map_err(malformed)?);
         }
         Ok(items)
     }
 
-    async fn schema(&self, api_version: &str, kind: &str) -> Result<TypeSchema, ClusterError> {
+    /// What the server says of a kind, asked once.
+    async fn shape(&self, kind: &ObjectKind) -> Result<Arc<OnceCell<Shape>>, ClusterError> {
+        let cell = Arc::clone(self.shapes.lock().await.entry(kind.clone()).or_default());
+        cell.get_or_try_init(|| self.read_shape(kind)).await?;
+        Ok(cell)
+    }
+
+    async fn read_shape(&self, of: &ObjectKind) -> Result<Shape, ClusterError> {
+        let ObjectKind { api_version, kind } = of;
         let attempt = format!("read the types of {kind} ({api_version}) of context {}", self.context);
-        let index: Json = parse(&self.api.get("/openapi/v3", &attempt).await?, &attempt)?;
+        let index =
+            self.index.get_or_try_init(|| async { parse(&self.api.get("/openapi/v3", &attempt).await?, &attempt) });
         let unsupported =
             || ClusterError::Unsupported(format!("couldn't {attempt}: the API server does not describe it"));
-        let path = openapi::document_path(&index, api_version).ok_or_else(unsupported)?;
+        let path = openapi::document_path(index.await?, api_version).ok_or_else(unsupported)?;
         // The path holds the hash of the document, so that a cached schema is never older than the server's.
         let cached = self.schema_cache.as_ref().filter(|_| path.contains("?hash=")).map(|folder| {
-            let name = Digest::of_bytes(format!("1 {path} {api_version} {kind}").as_bytes());
+            let name = Digest::of_bytes(format!("3 {path} {api_version} {kind}").as_bytes());
             (folder.clone(), folder.join(format!("{name}.json")))
         });
-        if let Some(schema) = cached.as_ref().and_then(|(_, file)| read_cached(file)) {
-            return Ok(schema);
+        if let Some(shape) = cached.as_ref().and_then(|(_, file)| read_cached(file)) {
+            return Ok(shape);
         }
         let document = self.api.get(&path, &attempt).await?;
         let (group, version) = openapi::split(api_version);
         let document: Json = parse(&document, &attempt)?;
         let schema = openapi::derive(&document, group, version, kind).ok_or_else(unsupported)?;
+        let shape = Shape { schema, plural: openapi::plural(&document, group, version, kind) };
         if let Some((folder, file)) = cached {
             // A cache that cannot be written costs time only.
-            let _ = write_cached(&folder, &file, &schema);
+            let _ = write_cached(&folder, &file, &shape);
         }
-        Ok(schema)
+        Ok(shape)
     }
 
     /// The live object; `None`: there is none.
@@ -239,17 +367,26 @@ impl LiveCluster {
         path: &str,
         uid: Option<&str>,
         manifest: &Json,
-        dry_run: bool,
+        patch: Patch,
         attempt: &str,
     ) -> Result<LiveObject, ClusterError> {
         let body = apply_body(object, uid, manifest, attempt)?;
         // Fields are taken over only from the object that was judged: where there was none, whoever made one meanwhile keeps
         // what is theirs and the server answers a conflict.
         let force = uid.is_some();
-        let dry_run = if dry_run { "&dryRun=All" } else { "" };
+        let dry_run = match patch {
+            Patch::DryRun => "&dryRun=All",
+            Patch::Permitted => "",
+        };
         let path = format!("{path}?fieldManager={FIELD_MANAGER}&force={force}&fieldValidation=Strict{dry_run}");
         let answer = self.api.apply(&path, body, attempt).await?;
         live_object(object, &answer, attempt)
+    }
+
+    async fn object_path(&self, object: &ObjectRef) -> Result<String, ClusterError> {
+        addressable(object)?;
+        let place = self.path_of(&appliable(object)?, &object.namespace).await?;
+        Ok(format!("{place}/{}", object.name))
     }
 
     /// What a permit carries out; not visible outside this folder, so that nothing is applied without one.
@@ -261,10 +398,11 @@ impl LiveCluster {
         dry_run: bool,
     ) -> Result<Applied, ClusterError> {
         let attempt = format!("apply {object} in namespace {} of context {}", object.namespace, self.context);
-        let path = object_path(object)?;
+        let path = self.object_path(object).await?;
         let before = self.get(object, &path, &attempt).await?;
         same_object(uid, before.as_ref().map(|live| live.uid.as_str()), &attempt)?;
-        let after = self.patch(object, &path, uid, manifest, dry_run, &attempt).await?;
+        let patch = if dry_run { Patch::DryRun } else { Patch::Permitted };
+        let after = self.patch(object, &path, uid, manifest, patch, &attempt).await?;
         same_object(uid.or(Some(&after.uid)), Some(&after.uid), &attempt)?;
         let changed = before.is_none_or(|before| substance(&before.body) != substance(&after.body));
         Ok(Applied {
@@ -313,9 +451,46 @@ impl Cluster for LiveCluster {
         listings
     }
 
+    async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects {
+        let mut found = FoundObjects::new();
+        for (place, known) in self.raw_objects(wanted).await {
+            let names = wanted.get(&place).cloned().unwrap_or_default();
+            // A server's own list has all of each object.
+            let known = known.map(|items| list::wanted(&place.1, &names, items).unwrap_or_default());
+            found.insert(place, known);
+        }
+        found
+    }
+
+    async fn dry_run(&self, trials: Vec<Trial>) -> BTreeMap<ObjectRef, Known<LiveObject>> {
+        let mut answers = BTreeMap::new();
+        let mut waiting = trials.into_iter();
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < SIDE_BY_SIDE {
+                let Some(Trial { object, uid, manifest }) = waiting.next() else { break };
+                let cluster = self.clone();
+                // A task that breaks down leaves no answer, and so nothing exact.
+                let unanswered = Known::unknown(UnknownCode::NotObserved, "bpctl's own dry run broke down");
+                answers.insert(object.clone(), unanswered);
+                running.spawn(async move {
+                    let answer = cluster.try_apply(&object, uid.as_deref(), &manifest).await;
+                    (object, answer.map_or_else(|error| Known::Unknown(error.into_unknown()), Known::Known))
+                });
+            }
+            match running.join_next().await {
+                Some(Ok((object, answer))) => drop(answers.insert(object, answer)),
+                Some(Err(_)) => {}
+                None => return answers,
+            }
+        }
+    }
+
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema> {
-        match self.schema(api_version, kind).await {
-            Ok(schema) => Known::Known(schema),
+        let known = |cell: Arc<OnceCell<Shape>>| cell.get().map(|shape| shape.schema.clone());
+        match self.shape(&ObjectKind::new(api_version, kind)).await.map(known) {
+            Ok(Some(schema)) => Known::Known(schema),
+            Ok(None) => Known::unknown(UnknownCode::NotObserved, "nobody asked for its types"),
             Err(error) => Known::Unknown(Unknown::from(error)),
         }
     }
@@ -394,14 +569,21 @@ pub(super) fn substance(body: &Json) -> Json {
     body
 }
 
-/// The kind of an object that bpctl applies.
-pub(super) fn applied_kind(object: &ObjectRef) -> Result<WorkloadKind, ClusterError> {
-    WorkloadKind::of(object)
-        .ok_or_else(|| ClusterError::Unsupported(format!("bpctl applies workloads of apps/v1 only, not {object}")))
+/// The kind of an object, where it is one that bpctl may apply: it can be no Secret, whatever a permit says.
+pub(super) fn appliable(object: &ObjectRef) -> Result<ObjectKind, ClusterError> {
+    let kind = ObjectKind::of(object);
+    if kind.kind == "Secret" && kind.group().is_empty() {
+        return Err(ClusterError::Unsupported(NO_SECRETS.into()));
+    }
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/');
+    if !kind.api_version.chars().all(good) || !kind.kind.chars().all(|c| c.is_ascii_alphanumeric()) {
+        return Err(ClusterError::Unsupported(format!("{object} is of no kind that Kubernetes has")));
+    }
+    Ok(kind)
 }
 
-fn object_path(object: &ObjectRef) -> Result<String, ClusterError> {
-    let kind = applied_kind(object)?;
+/// Whether an object's name and namespace can be part of an address.
+fn addressable(object: &ObjectRef) -> Result<(), ClusterError> {
     let name_is_good = !object.name.is_empty()
         && object.name.len() <= 253
         && object.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
@@ -409,7 +591,7 @@ fn object_path(object: &ObjectRef) -> Result<String, ClusterError> {
     if !name_is_good || !list::is_namespace(&object.namespace) {
         return Err(ClusterError::Unsupported(format!("{object} has no name that Kubernetes takes")));
     }
-    Ok(format!("/apis/apps/v1/namespaces/{}/{}/{}", object.namespace, kind.plural(), object.name))
+    Ok(())
 }
 
 fn live_object(object: &ObjectRef, body: &[u8], attempt: &str) -> Result<LiveObject, ClusterError> {
@@ -419,21 +601,22 @@ fn live_object(object: &ObjectRef, body: &[u8], attempt: &str) -> Result<LiveObj
         .ok_or_else(|| ClusterError::Malformed { attempt: attempt.into(), why: "the answer is another object".into() })
 }
 
-fn parse<T: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<T, ClusterError> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<T, ClusterError> {
     serde_json::from_slice(body).map_err(|error| ClusterError::Malformed {
         attempt: attempt.into(),
         why: format!("the answer is no JSON: {error}"),
     })
 }
 
-fn read_cached(file: &Path) -> Option<TypeSchema> {
+fn read_cached(file: &Path) -> Option<Shape> {
     let file: SchemaFile = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-    (file.schema_version == 1).then_some(file.schema)
+    (file.schema_version == 1).then_some(Shape { schema: file.schema, plural: file.plural })
 }
 
-fn write_cached(folder: &Path, file: &Path, schema: &TypeSchema) -> std::io::Result<()> {
+fn write_cached(folder: &Path, file: &Path, shape: &Shape) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let text = serde_json::to_vec(&SchemaFile { schema_version: 1, schema: schema.clone() })?;
+    let (schema, plural) = (shape.schema.clone(), shape.plural.clone());
+    let text = serde_json::to_vec(&SchemaFile { schema_version: 1, schema, plural })?;
     super::record::write_whole(file, &text)
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod list;
 #[expect(clippy::disallowed_methods, reason = "the folder of cached schemas")]
 mod live;
+mod metrics_api;
 mod openapi;
 #[expect(clippy::disallowed_methods, reason = "writes snapshot folders")]
 mod record;
@@ -23,18 +24,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
 pub use bpctl_core::govern::FIELD_MANAGER;
-use bpctl_core::model::WorkloadKind;
+use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, WorkloadName, group_pods};
 use serde_json::Value as Json;
 
 pub use error::ClusterError;
+use live::parse;
 pub use live::{ConnectOptions, LiveCluster};
+pub use metrics_api::PodMoment;
 pub use openapi::derive;
 pub use record::{RecordedUsage, SnapshotHeader, record};
 pub use snapshot::SnapshotCluster;
 
 /// The kinds of workloads to list, by namespace. What nobody asks for is not listed: reading rights for it are not needed.
 pub type Wanted = BTreeMap<String, BTreeSet<WorkloadKind>>;
+
+/// Further objects, by namespace and kind: the names that blueprints are about. Their kinds are listed whole, one call a page, so
+/// that an object that is missing is known to be missing; of the others nothing is kept but their names.
+pub type WantedObjects = BTreeMap<(String, ObjectKind), BTreeSet<String>>;
+
+/// What was found of them, by name.
+pub type FoundObjects = BTreeMap<(String, ObjectKind), Known<BTreeMap<String, LiveObject>>>;
+
+/// A manifest whose apply is tried: what would be stored is asked, and nothing is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// The object.
+    pub object: ObjectRef,
+    /// The live object that was looked at; `None`: there was none.
+    pub uid: Option<String>,
+    /// What would be applied.
+    pub manifest: Json,
+}
 
 /// One namespace's workloads and their pods.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +75,9 @@ pub struct RawListing {
     /// All pods.
     pub pods: Known<Vec<Json>>,
 }
+
+/// Further objects as a snapshot holds them: whole where a blueprint is about them, else the name alone.
+pub type RawObjects = BTreeMap<(String, ObjectKind), Known<Vec<Json>>>;
 
 impl RawListing {
     /// None is known, for the same reason.
@@ -100,6 +124,12 @@ pub trait Cluster: Send + Sync {
     async fn list_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> NamespaceListing;
     /// The same of several namespaces, looked at side by side.
     async fn list_namespaces(&self, wanted: &Wanted) -> BTreeMap<String, NamespaceListing>;
+    /// The further objects that blueprints are about. One of which a recording holds nothing but the name is left out of its list, and
+    /// the list is then unknown.
+    async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects;
+    /// What the server would store if these were applied as the manager `bpctl`. Every request of it is a dry run, so that the reading
+    /// half writes nothing; it needs the right to PATCH all the same (`templates/rbac/exact.yaml`).
+    async fn dry_run(&self, trials: Vec<Trial>) -> BTreeMap<ObjectRef, Known<LiveObject>>;
     /// Merge keys and types of one kind: `apps/v1`, `Deployment`.
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema>;
 }

@@ -157,6 +157,8 @@ fn scalar(
         Some(ScalarType::IntOrString)
     } else if format == "date-time" {
         Some(ScalarType::Time)
+    } else if format == "byte" {
+        Some(ScalarType::Bytes)
     } else if type_name == "number" {
         Some(ScalarType::Number)
     } else {
@@ -174,6 +176,17 @@ fn is_empty(value: &Json) -> bool {
         Json::Object(map) => map.is_empty(),
         Json::Bool(true) => false,
     }
+}
+
+/// The plural of a kind in the URLs of its lists in a namespace; `None` where it has none.
+pub(super) fn plural(document: &Json, group: &str, version: &str, kind: &str) -> Option<String> {
+    document.get("paths")?.as_object()?.iter().find_map(|(path, operations)| {
+        let (_, plural) = path.split_once("/namespaces/{namespace}/")?;
+        let gvk = operations.get("get")?.get("x-kubernetes-group-version-kind")?;
+        let is_it = gvk["group"] == group && gvk["version"] == version && gvk["kind"] == kind;
+        let is_plural = !plural.is_empty() && plural.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        (is_it && is_plural).then(|| plural.to_owned())
+    })
 }
 
 /// Where the index names the document of a group and version, as a path on the same server.
@@ -194,6 +207,9 @@ pub(super) fn split(api_version: &str) -> (&str, &str) {
 pub(super) struct SchemaFile {
     pub(super) schema_version: u32,
     pub(super) schema: TypeSchema,
+    /// The plural in URLs; recordings do without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) plural: Option<String>,
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! NAMESPACE/deployments.json|yaml    a List, whole objects: environment values in them are recorded as they are; the same for
 //!                                    statefulsets and daemonsets, where a blueprint governs one
 //! NAMESPACE/pods.json|yaml           a List; recorded by bpctl it holds only what decisions need of a pod
+//! NAMESPACE/service.json|yaml        a List of another kind that belongs to workloads, named as `kubectl get` takes it
+//!                                    (`horizontalpodautoscaler.v2.autoscaling`): whole where a blueprint is about it, else the name alone
 //! schemas/apps_v1_Deployment.json    merge keys and types, from the server's OpenAPI
 //! usage.json                         what pods used
 //! ```
@@ -14,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bpctl_core::model::{Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{Known, PodUsage, Resource, TypeSchema};
@@ -22,7 +25,7 @@ use serde_json::Value as Json;
 
 use super::list::{self, Listed};
 use super::openapi::SchemaFile;
-use super::{ClusterError, RawListing};
+use super::{ClusterError, RawListing, RawObjects};
 
 /// The name of the header's file.
 pub(super) const HEADER: &str = "snapshot.json";
@@ -67,6 +70,7 @@ pub fn record(
     folder: &Path,
     header: &SnapshotHeader,
     listings: &BTreeMap<String, RawListing>,
+    objects: &RawObjects,
     schemas: &BTreeMap<(String, String), TypeSchema>,
     usage: &[RecordedUsage],
 ) -> Result<(), ClusterError> {
@@ -91,17 +95,27 @@ pub fn record(
         let inside = make(folder.join(namespace))?;
         let kinds = WorkloadKind::ALL.map(|kind| (Listed::Workloads(kind), listing.workloads.get(&kind)));
         for (listed, items) in kinds.into_iter().chain([(Listed::Pods, Some(&listing.pods))]) {
-            for file in list_files(&inside, listed) {
+            for file in list_files(&inside, &listed) {
                 remove(file)?;
             }
             if let Some(Known::Known(items)) = items {
-                write(inside.join(format!("{}.json", listed.plural())), list_text(items).as_bytes())?;
+                write(inside.join(format!("{}.json", listed.name())), list_text(items).as_bytes())?;
             }
+        }
+    }
+    for ((namespace, kind), items) in objects {
+        // The namespaces were made above: a companion lies where its workload is.
+        let (inside, listed) = (folder.join(namespace), Listed::Objects(Arc::new(kind.clone()), None));
+        for file in list_files(&inside, &listed) {
+            remove(file)?;
+        }
+        if let Known::Known(items) = items {
+            write(inside.join(format!("{}.json", listed.name())), list_text(items).as_bytes())?;
         }
     }
     let inside = make(folder.join("schemas"))?;
     for ((api_version, kind), schema) in schemas {
-        let file = SchemaFile { schema_version: 1, schema: schema.clone() };
+        let file = SchemaFile { schema_version: 1, schema: schema.clone(), plural: None };
         write(inside.join(schema_name(api_version, kind)), pretty(&file).as_bytes())?;
     }
     write(folder.join(USAGE), usage_text(usage).as_bytes())?;
@@ -109,8 +123,8 @@ pub fn record(
 }
 
 /// The files that a list may be in.
-pub(super) fn list_files(inside: &Path, listed: Listed) -> Vec<PathBuf> {
-    ["json", "yaml", "yml"].map(|extension| inside.join(format!("{}.{extension}", listed.plural()))).into()
+pub(super) fn list_files(inside: &Path, listed: &Listed) -> Vec<PathBuf> {
+    ["json", "yaml", "yml"].map(|extension| inside.join(format!("{}.{extension}", listed.name()))).into()
 }
 
 /// The name of a kind's schema.

@@ -6,20 +6,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bpctl_core::govern::ApplyPermit;
-use bpctl_core::model::{ObjectRef, Period, Timestamp, WorkloadKind};
-use bpctl_core::observe::{Known, ObservedFrom, Resource, TypeSchema, group_pods};
+use bpctl_core::model::{ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
+use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Resource, TypeSchema, UnknownCode, group_pods};
 use bpctl_core::yaml;
 use serde_json::Value as Json;
 
 use super::list::{self, Listed};
-use super::live::{applied_kind, desired, same_object, substance};
+use super::live::{appliable, desired, same_object, substance};
 use super::openapi::SchemaFile;
 use super::record::{self, HEADER, RecordedUsage, SnapshotHeader, USAGE, write_whole};
 use super::server_side;
-use super::{Applied, Cluster, ClusterError, ClusterWrite, NamespaceListing, RawListing, Wanted};
+use super::{
+    Applied, Cluster, ClusterError, ClusterWrite, FoundObjects, NamespaceListing, RawListing, Trial, Wanted,
+    WantedObjects,
+};
 
 /// Larger than any snapshot that fits bpctl's memory bound.
 const MAX_FILE: u64 = 1 << 30;
@@ -84,8 +88,8 @@ impl SnapshotCluster {
     /// The namespace as it is recorded.
     pub fn raw_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> RawListing {
         let (workloads, pods) = std::thread::scope(|scope| {
-            let pods = scope.spawn(|| self.list(Listed::Pods, namespace));
-            let lists = kinds.iter().map(|kind| (*kind, self.list(Listed::Workloads(*kind), namespace)));
+            let pods = scope.spawn(|| self.list(&Listed::Pods, namespace));
+            let lists = kinds.iter().map(|kind| (*kind, self.list(&Listed::Workloads(*kind), namespace)));
             let workloads: Vec<_> = lists.collect();
             (workloads, pods.join().unwrap_or_else(|_| Err(self.broken(namespace))))
         });
@@ -138,15 +142,15 @@ impl SnapshotCluster {
         ClusterError::Malformed { attempt, why: "bpctl's own reader broke down".into() }
     }
 
-    fn list(&self, listed: Listed, namespace: &str) -> Result<Vec<Json>, ClusterError> {
-        let plural = listed.plural();
+    fn list(&self, listed: &Listed, namespace: &str) -> Result<Vec<Json>, ClusterError> {
+        let plural = listed.name();
         let attempt = format!("list {plural} in namespace {namespace} of the snapshot {}", self.folder.display());
         self.list_file(listed, namespace, &attempt)?.1
     }
 
     /// The one file of a list, and what is in it.
-    fn list_file(&self, listed: Listed, namespace: &str, attempt: &str) -> Result<ListFile, ClusterError> {
-        let plural = listed.plural();
+    fn list_file(&self, listed: &Listed, namespace: &str, attempt: &str) -> Result<ListFile, ClusterError> {
+        let plural = listed.name();
         let missing = |why: String| ClusterError::NotRecorded { attempt: attempt.into(), why };
         if !self.header.namespaces.iter().any(|recorded| recorded == namespace) {
             return Err(missing(format!("{HEADER} does not name the namespace")));
@@ -218,13 +222,16 @@ impl SnapshotCluster {
     ) -> Result<Applied, ClusterError> {
         let folder = self.folder.display();
         let attempt = format!("apply {object} in namespace {} of the snapshot {folder}", object.namespace);
-        let kind = applied_kind(object)?;
+        let listed = match WorkloadKind::of(object) {
+            Some(kind) => Listed::Workloads(kind),
+            None => Listed::Objects(Arc::new(appliable(object)?), None),
+        };
         let desired = desired(object, manifest, &attempt)?;
         let failed = |source: std::io::Error| ClusterError::File { attempt: attempt.clone(), source };
         // One delivery at a time; readers see the file before it or after it.
         let lock = File::open(self.folder.join(HEADER)).map_err(failed)?;
         lock.lock().map_err(failed)?;
-        let (file, items) = self.list_file(Listed::Workloads(kind), &object.namespace, &attempt)?;
+        let (file, items) = self.list_file(&listed, &object.namespace, &attempt)?;
         let mut items = items?;
         let named = |item: &Json| item.pointer("/metadata/name").and_then(Json::as_str) == Some(&object.name);
         let position = items.iter().position(named);
@@ -261,7 +268,7 @@ impl SnapshotCluster {
     /// Removes what a workload's pods used: nobody knows what they use after a change.
     fn forget_usage(&self, object: &ObjectRef) -> Result<(), ClusterError> {
         let mut usages = self.usages()?;
-        if let Ok(pods) = self.list(Listed::Pods, &object.namespace) {
+        if let Ok(pods) = self.list(&Listed::Pods, &object.namespace) {
             let pods = WorkloadKind::of(object)
                 .and_then(|kind| group_pods(&pods).remove(&(kind, object.name.clone())))
                 .unwrap_or_default();
@@ -295,6 +302,29 @@ impl Cluster for SnapshotCluster {
         wanted.iter().map(|(name, kinds)| (name.clone(), self.raw_namespace(name, kinds).into())).collect()
     }
 
+    async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects {
+        let list = |((namespace, kind), names): (&(String, ObjectKind), &BTreeSet<String>)| {
+            let listed = Listed::Objects(Arc::new(kind.clone()), Some(Arc::new(names.clone())));
+            let answer = self.list(&listed, namespace).and_then(|items| {
+                list::wanted(kind, names, items).ok_or_else(|| {
+                    let attempt = format!("read {} in namespace {namespace} of the snapshot", listed.name());
+                    let why = "of some only the name was recorded; record it anew with: bpctl snapshot".into();
+                    ClusterError::NotRecorded { attempt, why }
+                })
+            });
+            (
+                (namespace.clone(), kind.clone()),
+                answer.map_or_else(|error| Known::Unknown(error.into_unknown()), Known::Known),
+            )
+        };
+        wanted.iter().map(list).collect()
+    }
+
+    async fn dry_run(&self, trials: Vec<Trial>) -> BTreeMap<ObjectRef, Known<LiveObject>> {
+        let unasked = || Known::unknown(UnknownCode::Unsupported, "a recording cannot be asked what it would store");
+        trials.into_iter().map(|trial| (trial.object, unasked())).collect()
+    }
+
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema> {
         match self.schema(api_version, kind) {
             Ok(schema) => Known::Known(schema),
@@ -326,7 +356,7 @@ fn read(file: &Path) -> Result<Option<Vec<u8>>, ClusterError> {
     std::fs::read(file).map(Some).map_err(failed)
 }
 
-fn read_list(file: &Path, text: &[u8], listed: Listed, namespace: &str) -> Result<Vec<Json>, String> {
+fn read_list(file: &Path, text: &[u8], listed: &Listed, namespace: &str) -> Result<Vec<Json>, String> {
     let is_json = file.extension().is_some_and(|extension| extension == "json");
     // What bpctl has written is JSON under any name.
     if is_json || text.first() == Some(&b'{') {
@@ -346,7 +376,7 @@ fn read_list(file: &Path, text: &[u8], listed: Listed, namespace: &str) -> Resul
     let root = document.root.to_json();
     whole(root.pointer("/metadata/continue").and_then(Json::as_str))?;
     let items = list::checked(root, listed, namespace)?;
-    Ok(if listed == Listed::Pods { items.iter().map(|item| list::thin(item, listed)).collect() } else { items })
+    Ok(if *listed == Listed::Pods { items.iter().map(|item| list::thin(item, listed)).collect() } else { items })
 }
 
 fn whole(token: Option<&str>) -> Result<(), String> {
@@ -360,7 +390,7 @@ fn whole(token: Option<&str>) -> Result<(), String> {
 fn found_namespaces(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let has =
-        |inside: &Path, kind| record::list_files(inside, Listed::Workloads(kind)).iter().any(|file| file.is_file());
+        |inside: &Path, kind| record::list_files(inside, &Listed::Workloads(kind)).iter().any(|file| file.is_file());
     let has_list = |inside: &Path| WorkloadKind::ALL.into_iter().any(|kind| has(inside, kind));
     let mut names: Vec<String> = entries
         .filter(|entry| has_list(&entry.path()))

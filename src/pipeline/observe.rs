@@ -4,15 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use bpctl_core::blueprint::{Catalog, Environment, PrometheusSource};
-use bpctl_core::model::{Name, ObjectRef, Period, Timestamp, WorkloadKind};
+use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
+use bpctl_core::execute::Effect;
+use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Timestamp, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PullState, Resource, TypeSchema,
-    Unknown, UnknownCode, Usage,
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage, PullState, Resource,
+    TypeSchema, Unknown, UnknownCode, Usage,
 };
 
+use bpctl_core::plan::Plan;
+
 use super::PipelineError;
-use crate::cluster::{Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, SnapshotCluster, Wanted};
+use crate::cluster::{
+    Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, PodMoment, SnapshotCluster, Trial, Wanted,
+    WantedObjects,
+};
 use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
 use crate::metrics::{Measured, Prometheus, PrometheusOptions};
 use crate::runtime;
@@ -108,6 +114,50 @@ async fn see(cluster: &ClusterEdge, wanted: &Wanted) -> Seen {
     Seen { from: from.ok(), listings, schemas }
 }
 
+/// What belongs to workloads, each object alone, and the types of its kinds.
+type Further = (Vec<(ObjectRef, Known<Option<LiveObject>>)>, Vec<(ObjectKind, Known<TypeSchema>)>);
+
+/// Looks at what belongs to workloads: one list per kind and namespace, whatever the number of objects.
+async fn see_further(cluster: &ClusterEdge, wanted: &WantedObjects) -> Further {
+    let edge = cluster.reading();
+    let kinds: BTreeSet<&ObjectKind> = wanted.keys().map(|(_, kind)| kind).collect();
+    let schemas = async {
+        let mut schemas = Vec::new();
+        for kind in kinds {
+            schemas.push((kind.clone(), edge.type_schema(&kind.api_version, &kind.kind).await));
+        }
+        schemas
+    };
+    let (mut found, schemas) = tokio::join!(edge.list_objects(wanted), schemas);
+    let mut objects = Vec::new();
+    for (place @ (namespace, kind), names) in wanted {
+        for name in names {
+            let known = match found.get_mut(place) {
+                Some(Known::Known(map)) => Known::Known(map.remove(name)),
+                Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
+                None => not_observed("its kind was not listed"),
+            };
+            let ObjectKind { api_version, kind } = kind.clone();
+            objects.push((ObjectRef { api_version, kind, namespace: namespace.clone(), name: name.clone() }, known));
+        }
+    }
+    (objects, schemas)
+}
+
+/// The objects that belong to the workloads of these catalogs.
+pub(super) fn companions(catalogs: &[&Catalog], environment: &Name) -> WantedObjects {
+    let mut wanted = WantedObjects::new();
+    for catalog in catalogs {
+        for name in catalog.blueprints.keys() {
+            for Companion { object, .. } in catalog.companions(environment, name).compared {
+                let place = (object.namespace.clone(), ObjectKind::of(&object));
+                wanted.entry(place).or_default().insert(object.name);
+            }
+        }
+    }
+    wanted
+}
+
 /// A look at a cluster that has begun: it goes on while the tree is still being read.
 #[derive(Debug)]
 pub struct Look(tokio::task::JoinHandle<Seen>);
@@ -166,8 +216,12 @@ pub async fn observe_on(
             None => see(cluster, &wanted.lists).await,
         }
     };
-    let (seen, usage, history) =
-        tokio::join!(seen, usage(place, cluster, &wanted, now), history(environment, forge, clock.now));
+    let (seen, further, usage, history) = tokio::join!(
+        seen,
+        see_further(cluster, &wanted.objects),
+        usage(place, cluster, &wanted, now),
+        history(environment, forge, clock.now)
+    );
     let Seen { from, listings, schemas } = seen;
     let mut from = from.unwrap_or_else(|| unreachable_origin(place));
     if let (ObservedFrom::Snapshot { folder, .. }, Some(named)) = (&mut from, &place.cluster.snapshot) {
@@ -182,6 +236,12 @@ pub async fn observe_on(
     for (kind, schema) in schemas {
         let key = FactKey::Schema(WorkloadKind::API_VERSION.into(), kind.as_str().into());
         observation.add(key, source, FactValue::Schema(schema));
+    }
+    for (object, known) in further.0 {
+        observation.add(FactKey::Object(object), source, FactValue::Object(known));
+    }
+    for (kind, schema) in further.1 {
+        observation.add(FactKey::Schema(kind.api_version, kind.kind), source, FactValue::Schema(schema));
     }
     let mut objects: BTreeMap<(String, WorkloadKind), Known<BTreeMap<String, LiveObject>>> = BTreeMap::new();
     let mut pods = BTreeMap::new();
@@ -214,7 +274,12 @@ pub async fn observe_on(
                 |measured| measured.of(workload, names.as_ref(), *window),
             );
             let key = FactKey::Usage(workload.clone(), resource);
-            observation.add(key, if source == "snapshot" { source } else { "prometheus" }, FactValue::Usage(measured));
+            let by = match (source, measured.known().is_some_and(|usage| usage.point_in_time)) {
+                ("snapshot", _) => source,
+                (_, true) => "metrics.k8s.io",
+                (_, false) => "prometheus",
+            };
+            observation.add(key, by, FactValue::Usage(measured));
         }
     }
     for name in &wanted.blueprints {
@@ -222,6 +287,24 @@ pub async fn observe_on(
         observation.add(FactKey::History(name.clone()), "forge", FactValue::History(mine));
     }
     Ok(Observed { observation, server_clock: clock.from_server })
+}
+
+/// Asks the API server what it would store of everything that a plan would apply, and adds the answers to the observation.
+pub async fn try_exactly(cluster: &ClusterEdge, plan: &Plan, desired: &Catalog, observation: &mut Observation) {
+    let mut trials = Vec::new();
+    for effect in plan.items().flat_map(|item| &item.effects) {
+        let Effect::ApplyObject(apply) = effect else { continue };
+        let manifests = desired.manifests.get(&apply.path).into_iter().flat_map(|manifests| manifests.iter());
+        let manifest = manifests.into_iter().find(|manifest| manifest.document.index == apply.document);
+        trials.extend(manifest.map(|manifest| Trial {
+            object: apply.object.clone(),
+            uid: apply.uid.clone(),
+            manifest: manifest.document.root.to_json(),
+        }));
+    }
+    for (object, answer) in cluster.reading().dry_run(trials).await {
+        observation.add(FactKey::DryRun(object), "kubernetes", FactValue::DryRun(answer));
+    }
 }
 
 fn not_observed<T>(message: &str) -> Known<T> {
@@ -239,6 +322,7 @@ struct Asked {
     workloads: BTreeMap<ObjectRef, WorkloadKind>,
     lists: Wanted,
     windows: BTreeMap<(ObjectRef, Resource), Period>,
+    objects: WantedObjects,
 }
 
 impl Asked {
@@ -248,6 +332,7 @@ impl Asked {
             workloads: BTreeMap::new(),
             lists: Wanted::new(),
             windows: BTreeMap::new(),
+            objects: companions(catalogs, environment),
         };
         for catalog in catalogs {
             for name in catalog.blueprints.keys() {
@@ -272,13 +357,56 @@ impl Asked {
 enum WindowUsage {
     Prometheus(Measured),
     Snapshot(BTreeMap<String, Known<crate::cluster::RecordedUsage>>),
+    /// One moment, by the cluster's own metrics API.
+    Moment(Moment),
     Unknown(Unknown),
+}
+
+/// What pods used at one moment, by namespace.
+struct Moment {
+    resource: Resource,
+    now: Timestamp,
+    pods: Arc<BTreeMap<String, Known<BTreeMap<String, PodMoment>>>>,
+}
+
+/// A moment that is older tells nothing of now; a metrics server looks once a minute or more often.
+const FRESH: Period = Period::from_secs(120);
+
+impl Moment {
+    /// The use of these pods, each one sample of as many as would fill the window.
+    fn of(&self, namespace: &str, names: &BTreeSet<String>, window: Period) -> Known<Usage> {
+        let all = match self.pods.get(namespace) {
+            Some(Known::Known(all)) => all,
+            Some(Known::Unknown(unknown)) => return Known::Unknown(unknown.clone()),
+            None => return not_observed("nobody measured it"),
+        };
+        let fresh = |moment: &&PodMoment| moment.at >= FRESH.before(self.now);
+        let mine = || names.iter().filter_map(|name| Some((name, all.get(name).filter(fresh)?)));
+        let Some(shortest) = mine().map(|(_, moment)| moment.over.as_millis()).min() else {
+            let message = format!("metrics.k8s.io has nothing of its pods from the last {FRESH}");
+            return Known::unknown(
+                if names.is_empty() { UnknownCode::NotObserved } else { UnknownCode::Stale },
+                message,
+            );
+        };
+        let expected = window.as_millis().div_ceil(shortest.max(1)).max(1);
+        let pods = mine().filter_map(|(name, moment)| {
+            let mean = moment.used.get(&self.resource)?.clone();
+            Some(PodUsage { pod: Untrusted::new(name), mean, samples: 1 })
+        });
+        let expected_samples = u32::try_from(expected).unwrap_or(u32::MAX);
+        Known::Known(Usage { window, expected_samples, pods: pods.collect(), point_in_time: true })
+    }
 }
 
 impl WindowUsage {
     fn of(&self, workload: &ObjectRef, pods: Option<&BTreeSet<String>>, window: Period) -> Known<Usage> {
         let (expected_samples, of_namespace, measured_over) = match self {
             Self::Unknown(unknown) => return Known::Unknown(unknown.clone()),
+            Self::Moment(moment) => {
+                let Some(pods) = pods else { return not_observed("which pods are the workload's is not known") };
+                return moment.of(&workload.namespace, pods, window);
+            }
             Self::Prometheus(measured) => match &measured.pods {
                 Known::Unknown(unknown) => return Known::Unknown(unknown.clone()),
                 Known::Known(all) => {
@@ -301,7 +429,7 @@ impl WindowUsage {
         if mine.is_empty() && !pods.is_empty() {
             return not_observed(&format!("no sample of its pods arrived over the last {window}"));
         }
-        Known::Known(Usage { window, expected_samples, pods: mine })
+        Known::Known(Usage { window, expected_samples, pods: mine, point_in_time: false })
     }
 }
 
@@ -326,10 +454,15 @@ async fn usage(
             }
             return answers;
         }
-        (ClusterEdge::Live(_), None) => {
-            let message = "the environment names no Prometheus".to_owned();
-            let unknown = Unknown { code: UnknownCode::NotObserved, message, detail: None };
-            return windows.into_iter().map(|asked| (asked, WindowUsage::Unknown(unknown.clone()))).collect();
+        (ClusterEdge::Live(live), None) => {
+            let mut moments = BTreeMap::new();
+            for namespace in wanted.lists.keys() {
+                let moment = live.pod_moments(namespace).await;
+                moments.insert(namespace.clone(), unserved(moment));
+            }
+            let pods = Arc::new(moments);
+            let moment = |resource| WindowUsage::Moment(Moment { resource, now, pods: Arc::clone(&pods) });
+            return windows.into_iter().map(|(window, resource)| ((window, resource), moment(resource))).collect();
         }
         (ClusterEdge::Live(_), Some(source)) => connect_prometheus(source),
     };
@@ -345,6 +478,20 @@ async fn usage(
         answers.insert((window, resource), answer);
     }
     answers
+}
+
+/// Says what would help where the cluster has no metrics API, or does not show it.
+fn unserved<T>(moment: Known<T>) -> Known<T> {
+    match moment {
+        Known::Known(moment) => Known::Known(moment),
+        Known::Unknown(why) => Known::Unknown(Unknown {
+            message: format!(
+                "the environment names no Prometheus, and the cluster itself did not say: {}",
+                why.message
+            ),
+            ..why
+        }),
+    }
 }
 
 /// Connects to a Prometheus.

@@ -7,7 +7,7 @@ use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Name, Proposed};
 use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard};
 
-use super::observe::{Look, observe_on};
+use super::observe::{Look, observe_on, try_exactly};
 use super::{PipelineError, Session, Tree, connect_cluster, render, tree};
 use crate::git::Repository;
 
@@ -75,6 +75,8 @@ pub struct PlanOptions {
     pub shard: Option<Shard>,
     /// Also plan this commit's state against the same observation, to tell what the change causes: branch, tag or id.
     pub base: Option<String>,
+    /// Ask the API server what it would store of what differs, by dry runs.
+    pub exact: bool,
 }
 
 impl PlanOptions {
@@ -157,10 +159,16 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     };
     let catalogs: Vec<&Catalog> =
         [Some(&desired), before.as_ref().map(|(before, _)| before)].into_iter().flatten().map(Proposed::get).collect();
-    let observed = observe_on(&environment, place, &catalogs, &*cluster?, forge, look).await?;
-    let input =
-        PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observed.observation };
+    let cluster = cluster?;
+    let mut observation = observe_on(&environment, place, &catalogs, &cluster, forge, look).await?.observation;
     let scope = || only.as_ref().map(|(names, scope)| (names, scope.clone()));
+    if options.exact {
+        let input =
+            PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observation };
+        let suspected = render::plan(input, &tree.files, scope()).await;
+        try_exactly(&cluster, &suspected, desired.get(), &mut observation).await;
+    }
+    let input = PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observation };
     let mut plan = render::plan(input, &tree.files, scope()).await;
     if let Some((before, files)) = &before {
         // The same observation, so that nothing differs but the change.

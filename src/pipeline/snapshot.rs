@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bpctl_core::blueprint::{Catalog, Environment};
-use bpctl_core::model::{Name, Period, Timestamp, WorkloadKind};
+use bpctl_core::model::{Name, ObjectKind, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{Known, ObservedFrom, Resource};
 
-use super::observe::connect_prometheus;
+use super::observe::{companions, connect_prometheus};
 use super::{ClusterEdge, PipelineError};
 use crate::cluster::{RecordedUsage, SnapshotHeader, Wanted, record};
 
@@ -58,13 +58,20 @@ pub async fn take(
         }
         listings.insert(namespace.clone(), listing);
     }
+    let companions = companions(&[catalog], environment);
+    let objects = live.raw_objects(&companions).await;
+    for ((namespace, kind), known) in &objects {
+        missing.extend(unknown(known).map(|why| format!("{} of {namespace}: {why}", kind.kind)));
+    }
     let mut schemas = BTreeMap::new();
-    for kind in wanted.values().flatten().collect::<BTreeSet<_>>() {
-        match reading.type_schema(WorkloadKind::API_VERSION, kind.as_str()).await {
+    let workloads: BTreeSet<_> = wanted.values().flatten().collect();
+    let workloads = workloads.into_iter().map(|kind| ObjectKind::new(WorkloadKind::API_VERSION, kind.as_str()));
+    for kind in workloads.chain(companions.into_keys().map(|(_, kind)| kind)).collect::<BTreeSet<_>>() {
+        match reading.type_schema(&kind.api_version, &kind.kind).await {
             Known::Known(schema) => {
-                schemas.insert((WorkloadKind::API_VERSION.to_owned(), kind.as_str().to_owned()), schema);
+                schemas.insert((kind.api_version, kind.kind), schema);
             }
-            Known::Unknown(why) => missing.push(format!("the types of {}: {}", kind.plural(), why.message)),
+            Known::Unknown(why) => missing.push(format!("the types of {}: {}", kind.kind, why.message)),
         }
     }
     let mut usage = Vec::new();
@@ -88,7 +95,7 @@ pub async fn take(
     }
     let header =
         SnapshotHeader { schema_version: 1, recorded_at: now, context, version, namespaces: namespaces.clone() };
-    record(folder, &header, &listings, &schemas, &usage)?;
+    record(folder, &header, &listings, &objects, &schemas, &usage)?;
     Ok(Recorded { namespaces, missing })
 }
 

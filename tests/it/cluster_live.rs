@@ -1,8 +1,12 @@
 //! Drift, rights and snapshots against a real API server.
 
+mod companions;
 mod edits;
+mod exact;
 mod kinds;
+mod moment;
 mod public;
+mod quirks;
 mod rendered;
 mod rights;
 mod workspace;

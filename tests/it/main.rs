@@ -21,6 +21,8 @@ mod kill;
 mod layers;
 mod lint;
 mod local;
+mod many;
 mod stage;
 mod story;
 mod support;
+mod templates;

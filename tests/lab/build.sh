@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh [kube|prometheus|forge|helm…]: builds what the lab runs, from Go modules, into the cache; what is there already is left alone.
+# build.sh [kube|prometheus|metrics|forge|helm…]: builds what the lab runs, from Go modules, into the cache; what is there already is left alone.
 # Everything takes about half an hour on two cores the first time, and nothing afterwards. Needs Go 1.26, gcc, and for the
 # first build the Go module proxy. BPCTL_LAB_NICE is the builds' niceness (default 5).
 # shellcheck source=tests/lab/common.sh
@@ -62,6 +62,14 @@ build_prometheus() {
   done
 }
 
+build_metrics() {
+  local bin=$CACHE/bin/metrics-server-$METRICS_SERVER
+  if [ -x "$bin" ]; then return 0; fi
+  echo "building metrics-server $METRICS_SERVER"
+  CGO_ENABLED=0 GOBIN=$CACHE/src nicely go install -trimpath -ldflags '-s -w' "sigs.k8s.io/metrics-server/cmd/metrics-server@v$METRICS_SERVER"
+  mv "$CACHE/src/metrics-server" "$bin"
+}
+
 build_forge() {
   local bin=$CACHE/bin/gitea-$GITEA static=$CACHE/share/gitea-$GITEA src=$CACHE/src/gitea-$GITEA module tags='sqlite sqlite_unlock_notify'
   if [ -x "$bin" ] && [ -d "$static" ]; then return 0; fi
@@ -92,10 +100,10 @@ build_helm() {
   ln -sfn "helm-$HELM" "$CACHE/bin/helm"
 }
 
-[ $# -gt 0 ] || set -- kube prometheus forge helm
+[ $# -gt 0 ] || set -- kube prometheus metrics forge helm
 for part in "$@"; do
   case $part in
-    kube | prometheus | forge | helm) "build_$part" ;;
+    kube | prometheus | metrics | forge | helm) "build_$part" ;;
     *) die "unknown part: $part" ;;
   esac
 done

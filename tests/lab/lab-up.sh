@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# lab-up.sh: builds what is missing, starts Kubernetes, Prometheus and Gitea together, and leaves one file to source:
+# lab-up.sh: builds what is missing, starts Kubernetes with metrics.k8s.io, Prometheus and Gitea, and leaves one file to source:
 # $BPCTL_LAB_STATE/env, with all that the three say and a PATH with a kubectl of the cluster's version and promtool.
 # Prometheus scrapes the kubelets' metrics from the start. Run again it starts what does not run. down.sh stops it all.
 # shellcheck source=tests/lab/common.sh
@@ -22,6 +22,12 @@ for part in "${failed[@]}"; do
   cat "$STATE/$part-up.log" >&2
 done
 [ ${#failed[@]} = 0 ] || die "did not start: ${failed[*]}"
+
+# Its server is registered with the API server, so it comes after that.
+bash "$LAB_DIR/metrics-up.sh" >"$STATE/metrics-up.log" 2>&1 || {
+  cat "$STATE/metrics-up.log" >&2
+  die "did not start: metrics"
+}
 
 # shellcheck source=/dev/null
 LAB_NODE_METRICS=$(. "$STATE/kube/env" && echo "$LAB_NODE_METRICS")

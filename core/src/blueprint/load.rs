@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::companion::CompanionIndex;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, WorkloadKind};
 use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs, resolve_application};
@@ -88,6 +89,8 @@ pub struct Catalog {
     render_inputs: BTreeMap<RepoPath, BTreeSet<RepoPath>>,
     /// What was rendered, by environment; see [`Catalog::set_renderings`].
     renderings: BTreeMap<Name, Arc<Vec<Rendering>>>,
+    /// What belongs to which workload, by environment; found when somebody asks.
+    companion_index: OnceLock<Arc<BTreeMap<Name, Arc<CompanionIndex>>>>,
     /// What could not be read. Not empty: parts of the catalog are missing.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -297,6 +300,7 @@ impl Catalog {
             by_target: BTreeMap::new(),
             render_inputs: BTreeMap::new(),
             renderings: BTreeMap::new(),
+            companion_index: OnceLock::new(),
             diagnostics: own.unresolved,
         };
         for (path, parsed) in own.documents {
@@ -444,6 +448,7 @@ impl Catalog {
     /// Adds what was rendered for one environment: an entry for each of its `render`, in that order.
     pub fn set_renderings(&mut self, environment: &Name, renderings: Vec<Rendering>) {
         self.renderings.insert(environment.clone(), Arc::new(renderings));
+        self.companion_index = OnceLock::new();
     }
 
     /// What was rendered for an environment.
@@ -505,12 +510,7 @@ impl Catalog {
 
     /// One document of what reaches an environment, by the path that a [`Manifest`] names and its place there.
     pub fn manifest_at(&self, environment: &Name, path: &RepoPath, document: usize) -> Option<&Manifest> {
-        let rendered = self.renderings(environment).iter().find(|rendering| rendering.root == *path);
-        let manifests = match rendered {
-            Some(rendering) => rendering.outcome.as_ref().ok()?,
-            None => self.manifests.get(path)?,
-        };
-        manifests.iter().find(|manifest| manifest.document.index == document)
+        self.manifests_at(environment, path)?.iter().find(|manifest| manifest.document.index == document)
     }
 
     /// A blueprint as written and the manifest of its workload. `Err`: what is missing, in one sentence.
@@ -524,6 +524,34 @@ impl Catalog {
         let source = &blueprint.value.spec.target.source;
         let manifest = self.declared(environment, source, workload).map_err(|unrendered| unrendered.to_string())?;
         Ok((blueprint, manifest.ok_or_else(|| format!("no manifest below {source} declares {workload}"))?))
+    }
+
+    pub(super) fn companion_index(&self, environment: &Name) -> Option<&CompanionIndex> {
+        let all = self.companion_index.get_or_init(|| {
+            let mut plain = None;
+            let environments = self.workspace.value.environments.iter().map(|(name, place)| {
+                let find = || Arc::new(CompanionIndex::of(self, name));
+                // Where nothing is rendered all environments have the same.
+                let index = if place.render.is_empty() { plain.get_or_insert_with(find).clone() } else { find() };
+                (name.clone(), index)
+            });
+            Arc::new(environments.collect())
+        });
+        all.get(environment).map(AsRef::as_ref)
+    }
+
+    /// Whether an environment renders what a source holds.
+    pub(super) fn renders(&self, environment: &Name, source: &RepoPath) -> bool {
+        let entries = self.workspace.value.environments.get(environment).map_or(&[] as &[Render], |e| &e.render);
+        entries.iter().filter_map(Render::root).any(|(_, root)| root.meets(source))
+    }
+
+    /// The manifests of a file, or of a folder that an environment renders.
+    pub(super) fn manifests_at(&self, environment: &Name, path: &RepoPath) -> Option<&[Manifest]> {
+        match self.renderings(environment).iter().find(|rendering| rendering.root == *path) {
+            Some(rendering) => rendering.outcome.as_ref().ok().map(|all| all.as_slice()),
+            None => self.manifests.get(path).map(|all| all.as_slice()),
+        }
     }
 
     /// The blueprint as it holds in one environment.

@@ -1,5 +1,6 @@
 //! What people write: blueprints, policies, the workspace (B1, B2), and how they are read and checked.
 
+mod companion;
 pub mod derive;
 mod document;
 mod limits;
@@ -12,6 +13,7 @@ mod spec;
 mod suppression;
 mod workspace;
 
+pub use companion::{Companion, CompanionRef, Companions};
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
 pub(crate) use load::manifest;

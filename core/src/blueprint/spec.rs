@@ -54,6 +54,10 @@ pub struct Target {
     pub namespace: Name,
     /// The file or folder of the repository that declares it.
     pub source: RepoPath,
+    /// Further objects of the source that belong to the workload, `KIND/NAME`: custom resources, an Ingress. Those that its manifest
+    /// points to, or that point to it, are found by themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub companions: Vec<super::CompanionRef>,
 }
 
 impl Target {
@@ -96,7 +100,7 @@ impl<'de> Deserialize<'de> for WorkloadRef {
 }
 
 /// Kubernetes' rule for object names: a DNS subdomain.
-fn is_object_name(name: &str) -> bool {
+pub(super) fn is_object_name(name: &str) -> bool {
     (1..=253).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
         && !name.starts_with(['-', '.'])

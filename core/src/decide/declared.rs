@@ -1,14 +1,19 @@
-//! Drift: what Git declares against what the cluster shows.
+//! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
-use super::drift::{DeliveryManagers, DriftKind, FieldDrift, compare};
+use super::drift::{DeliveryManagers, DriftKind, FieldDrift, compare, exact};
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
-use crate::model::Untrusted;
-use crate::observe::{Known, Unknown, UnknownCode};
+use crate::blueprint::Manifest;
+use crate::model::{ObjectRef, Untrusted};
+use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 
-/// Compares the manifest with the live object, by containment.
+/// Compares the workload's manifest with the live object, by containment.
 #[derive(Debug)]
 pub struct DriftDetector;
+
+/// Compares the manifests of a workload's companions in the same way.
+#[derive(Debug)]
+pub struct CompanionDetector;
 
 impl Detector for DriftDetector {
     fn ident(&self) -> &'static str {
@@ -22,69 +27,186 @@ impl Detector for DriftDetector {
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
         let mut detected = Detected::default();
         let target = input.blueprint.value.spec.target.object();
-        let mut unknown = |what: &str, why: Unknown| detected.unknown.push(UnknownFact { what: what.into(), why });
         let Some(manifest) = input.manifest else {
             let source = &input.blueprint.value.spec.target.source;
             let (message, detail) = match input.catalog.declared(input.environment, source, &target) {
                 Err(unrendered) => (unrendered.to_string(), unrendered.because.said),
                 Ok(_) => (format!("no manifest below {source} declares {target}"), None),
             };
-            unknown("the manifest", Unknown { code: UnknownCode::NotObserved, message, detail });
+            let why = Unknown { code: UnknownCode::NotObserved, message, detail };
+            detected.unknown.push(UnknownFact { what: "the manifest".into(), why });
             return detected;
         };
-        let live = match input.facts.object(&target) {
-            Known::Known(live) => live,
-            Known::Unknown(why) => {
-                unknown("the cluster's object", why);
+        let different = match differences(input, &target, manifest) {
+            Ok(Some(different)) => different,
+            Ok(None) => return detected,
+            Err((part, why)) => {
+                let what = match part {
+                    Part::Object => "the cluster's object",
+                    Part::Types => "the types of its fields",
+                };
+                detected.unknown.push(UnknownFact { what: what.into(), why });
                 return detected;
             }
         };
-        let Some(live) = live else {
-            let action = Action::Reconcile(Reconcile {
-                version: 1,
-                blueprint: input.blueprint.value.metadata.name.clone(),
-                workload: target.clone(),
-                uid: None,
-                fields: Vec::new(),
-            });
-            detected.findings.push((Finding::Absent { object: target }, Some(action)));
-            return detected;
-        };
-        let schema = match input.facts.schema(&target.api_version, &target.kind) {
-            Known::Known(schema) => schema,
-            Known::Unknown(why) => {
-                unknown("the types of its fields", why);
-                return detected;
-            }
-        };
-        let fields = compare(&manifest.document, live, schema, &DeliveryManagers::default());
-        if fields.is_empty() {
+        if different.is_nothing() {
+            detected.why_not.push(nothing(&target));
             return detected;
         }
+        let fields = &different.fields;
         if let Some(owner) = fields.iter().find_map(autoscaler) {
             // Bringing anything back by applying the manifest would take the replicas from their owner too.
+            let others: Vec<String> =
+                fields.iter().filter(|drift| autoscaler(drift).is_none()).map(|drift| drift.path.to_string()).collect();
+            let others = match others.len() {
+                0 => String::new(),
+                n => format!("; until then {} differs too and stays ({n} in all)", others.join(", ")),
+            };
             let because = format!(
-                "an autoscaler ({}) owns spec.replicas, which the manifest declares too: remove it from the manifest first",
-                crate::render::sink::terminal(owner)
+                "an autoscaler ({}) owns spec.replicas, which the manifest declares too: remove it from the manifest first{}",
+                crate::render::sink::terminal(owner),
+                crate::render::sink::terminal(&Untrusted::new(others))
             );
             detected.why_not.push(WhyNot { what: "reconcile".into(), because });
             return detected;
         }
-        let reverted = fields.iter().map(|drift| RevertedField {
-            field: drift.path.clone(),
-            from: drift.live.clone(),
-            to: if drift.kind == DriftKind::PendingRemoval { None } else { drift.declared.clone() },
-        });
-        let action = Action::Reconcile(Reconcile {
-            version: 1,
-            blueprint: input.blueprint.value.metadata.name.clone(),
-            workload: target.clone(),
-            uid: Some(live.uid.clone()),
-            fields: reverted.collect(),
-        });
-        detected.findings.push((Finding::Drift(DriftFinding { object: target, fields }), Some(action)));
+        detected.findings.push(finding(input, target, different));
         detected
     }
+}
+
+impl Detector for CompanionDetector {
+    fn ident(&self) -> &'static str {
+        "companion-drift"
+    }
+
+    fn about(&self) -> &'static str {
+        "The same for what belongs to the workload: its autoscaler, Services, disruption budgets, ConfigMaps, and what the blueprint names"
+    }
+
+    fn detect(&self, input: &DetectInput<'_>) -> Detected {
+        let mut detected = Detected::default();
+        let companions = input.catalog.companions(input.environment, &input.blueprint.value.metadata.name);
+        for (what, message) in companions.unclear {
+            let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
+            detected.unknown.push(UnknownFact { what, why });
+        }
+        for (what, because) in companions.left_out {
+            detected.why_not.push(WhyNot { what, because });
+        }
+        for (companion, with) in companions.shared {
+            // Its own blueprint tells the rest; here it is worth a word only where it differs.
+            if let Ok(Some(different)) = differences(input, &companion.object, companion.manifest)
+                && !different.is_nothing()
+            {
+                let because =
+                    format!("it differs, and is brought back with blueprint {with}, whose workload has it as well");
+                detected.why_not.push(WhyNot { what: companion.object.to_string(), because });
+            }
+        }
+        for companion in companions.compared {
+            match differences(input, &companion.object, companion.manifest) {
+                Ok(None) => {}
+                Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
+                Ok(Some(different)) => detected.findings.push(finding(input, companion.object, different)),
+                Err((part, why)) => {
+                    let what = match part {
+                        Part::Object => companion.object.to_string(),
+                        Part::Types => format!("the types of {}", companion.object),
+                    };
+                    detected.unknown.push(UnknownFact { what, why });
+                }
+            }
+        }
+        detected
+    }
+}
+
+/// What of an object could not be seen.
+enum Part {
+    Object,
+    Types,
+}
+
+/// How an object differs from what Git declares.
+struct Different<'a> {
+    /// `None`: it is not there.
+    live: Option<&'a LiveObject>,
+    fields: Vec<FieldDrift>,
+    /// Why the API server did not say what it would store, where it was asked.
+    approximate: Option<Unknown>,
+}
+
+impl Different<'_> {
+    /// The API server was asked, and an apply would change nothing of what looks different.
+    fn is_nothing(&self) -> bool {
+        self.live.is_some() && self.fields.is_empty()
+    }
+}
+
+/// What is said of differences that an apply would not change.
+fn nothing(object: &ObjectRef) -> WhyNot {
+    let because =
+        format!("{object} is written otherwise, and the API server says that applying the manifest changes nothing");
+    WhyNot { what: "reconcile".into(), because }
+}
+
+/// How the cluster differs from a manifest; `None`: in nothing.
+fn differences<'a>(
+    input: &DetectInput<'a>,
+    object: &ObjectRef,
+    manifest: &Manifest,
+) -> Result<Option<Different<'a>>, (Part, Unknown)> {
+    let live = input.facts.object(object).ok().map_err(|why| (Part::Object, why))?;
+    let tried = input.facts.dry_run(object);
+    let approximate = match (live, &tried) {
+        (None, None) => Some(None),
+        (None, Some(Known::Unknown(why))) => Some(Some(why.clone())),
+        _ => None,
+    };
+    if let Some(approximate) = approximate {
+        return Ok(Some(Different { live, fields: Vec::new(), approximate }));
+    }
+    let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
+    let fields =
+        live.map(|live| compare(&manifest.document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
+    if live.is_some() && fields.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(match tried {
+        None => Different { live, fields, approximate: None },
+        Some(Known::Known(tried)) => {
+            let fields = exact(&manifest.document, live, tried, schema, fields);
+            Different { live, fields, approximate: None }
+        }
+        Some(Known::Unknown(why)) => Different { live, fields, approximate: Some(why) },
+    }))
+}
+
+fn finding(input: &DetectInput<'_>, object: ObjectRef, different: Different<'_>) -> (Finding, Option<Action>) {
+    let Different { live, fields, approximate } = different;
+    let reverted = fields.iter().map(|drift| RevertedField {
+        field: drift.path.clone(),
+        from: drift.live.clone(),
+        to: match drift.kind {
+            DriftKind::PendingRemoval => None,
+            DriftKind::Admission => drift.admitted.clone(),
+            DriftKind::Changed | DriftKind::Missing => drift.admitted.clone().or_else(|| drift.declared.clone()),
+        },
+    });
+    let action = Action::Reconcile(Reconcile {
+        version: 1,
+        blueprint: input.blueprint.value.metadata.name.clone(),
+        workload: object.clone(),
+        uid: live.map(|live| live.uid.clone()),
+        // What an object is made of is its manifest.
+        fields: if live.is_some() { reverted.collect() } else { Vec::new() },
+    });
+    let finding = match live {
+        None => Finding::Absent { object, admission: fields, approximate },
+        Some(_) => Finding::Drift(DriftFinding { object, fields, approximate }),
+    };
+    (finding, Some(action))
 }
 
 /// The autoscaler that wrote `spec.replicas`: the controller manager's horizontal autoscaler writes through the scale subresource.

@@ -12,7 +12,7 @@ pub mod sizing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use declared::DriftDetector;
+pub use declared::{CompanionDetector, DriftDetector};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub use saturation::{SaturationDetector, Utilization, utilization};
 
@@ -22,7 +22,7 @@ use crate::model::{Name, ObjectRef, Percent, Period, Quantity};
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 2;
+pub const LOGIC: u32 = 3;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 3] = [&SaturationDetector, &ResizeDetector, &DriftDetector];
+pub const DETECTORS: [&dyn Detector; 4] = [&SaturationDetector, &ResizeDetector, &DriftDetector, &CompanionDetector];
 
 /// A difference that matters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -80,6 +80,12 @@ pub enum Finding {
     Absent {
         /// Which.
         object: ObjectRef,
+        /// What it will not be like, where the API server was asked: what admission changes of it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        admission: Vec<drift::FieldDrift>,
+        /// Why the API server did not say what it would store, where it was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approximate: Option<Unknown>,
     },
 }
 
@@ -112,6 +118,9 @@ pub struct DriftFinding {
     pub object: ObjectRef,
     /// The fields.
     pub fields: Vec<drift::FieldDrift>,
+    /// Why the API server did not say what it would store, where it was asked: the fields are as the manifest has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approximate: Option<Unknown>,
 }
 
 /// Something that was not proposed (X10).

@@ -8,7 +8,7 @@ use super::{DetectInput, Detected, Detector, Finding, UnknownFact, WhyNot, utili
 use crate::action::{Action, MaximumChange, RequestChange, Resize};
 use crate::blueprint::{ResourceBounds, TierName, containers};
 use crate::model::{Percent, Period, Quantity};
-use crate::observe::{Known, Pod, Resource};
+use crate::observe::{Known, Pod, Resource, Unknown, UnknownCode};
 use crate::yaml::Node;
 
 /// Requests follow what pods use, in steps.
@@ -181,7 +181,11 @@ fn sized(
             "{others} of {replicas} pods run with another request, or with further containers; it waits for that"
         )));
     }
-    let measured = utilization(pods, usage, resource).map_err(Left::Unseen)?;
+    let unseen = |why: Unknown| {
+        let seen = usage.point_in_time && why.code == UnknownCode::TooFewSamples;
+        if seen { Left::Not(why.message) } else { Left::Unseen(why) }
+    };
+    let measured = utilization(pods, usage, resource).map_err(unseen)?;
     // Each measured pod requests the same, so that the sum of requests tells how many were measured.
     let pods_measured = u32::try_from(measured.request.nanos() / current.nanos()).unwrap_or(u32::MAX);
     let environment = input.catalog.workspace.value.environments.get(input.environment);

@@ -6,7 +6,7 @@
 use super::{DetectInput, Detected, Detector, Finding, Saturation, UnknownFact, WhyNot};
 use crate::action::{Action, LimitChange, Scale};
 use crate::blueprint::{Blueprint, Scaling};
-use crate::model::{Percent, Quantity};
+use crate::model::{ObjectRef, Percent, Quantity};
 use crate::observe::{Known, LiveObject, Pod, Resource, Unknown, UnknownCode, Usage};
 
 /// Least share of expected samples that a decision rests on.
@@ -58,6 +58,16 @@ pub fn utilization(pods: &[Pod], usage: &Usage, resource: Resource) -> Result<Ut
     }
     let expected = u64::from(usage.expected_samples) * ready.len() as u64;
     let coverage = Percent::ratio(i128::from(samples), i128::from(expected)).unwrap_or(Percent::whole(0));
+    if coverage < COVERAGE && usage.point_in_time {
+        let name = if resource == Resource::Cpu { "CPU" } else { "memory" };
+        let now = Percent::ratio(used, requested).map_or_else(|| "unknown".into(), |percent| percent.to_string());
+        let message = format!(
+            "{name} is {now} of request at this moment, by metrics.k8s.io; a decision over {} needs {COVERAGE} of that \
+             time, which a Prometheus shows, or a shorter window",
+            usage.window
+        );
+        return Err(unknown(UnknownCode::TooFewSamples, message));
+    }
     if coverage < COVERAGE {
         let message = format!("{samples} of {expected} samples over {} arrived, fewer than {COVERAGE}", usage.window);
         return Err(unknown(UnknownCode::TooFewSamples, message));
@@ -95,6 +105,17 @@ impl Detector for SaturationDetector {
             detected.why_not.push(WhyNot { what: "scale".into(), because });
             return detected;
         }
+        let companions = input.catalog.companions(input.environment, &blueprint.metadata.name).compared;
+        if let Some(scaler) = companions.iter().find(|c| c.object.kind == "HorizontalPodAutoscaler") {
+            let bound = |key| scaler.manifest.document.root.at(&["spec", key]).and_then(crate::yaml::Node::as_int);
+            let bounds = format!("{} to {}", bound("minReplicas").unwrap_or(1), bound("maxReplicas").unwrap_or(1));
+            let because = format!(
+                "{} owns the replicas ({bounds}): change minReplicas and maxReplicas in {}, not the replicas",
+                scaler.object, scaler.manifest.path
+            );
+            detected.why_not.push(WhyNot { what: "scale".into(), because });
+            return detected;
+        }
         // The manifest may leave replicas out; Kubernetes reads that as 1.
         let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(crate::yaml::Node::as_int);
         let Ok(replicas) = u32::try_from(declared.unwrap_or(1)) else { return detected };
@@ -108,6 +129,11 @@ impl Detector for SaturationDetector {
         let measured = measure(input, &target);
         let measured = match measured {
             Ok(measured) => measured,
+            // Seen, and not enough to act on.
+            Err(why) if is_momentary(input, &target, &why) => {
+                detected.why_not.push(why_not(why.message));
+                return detected;
+            }
             Err(why) => {
                 detected.unknown.push(UnknownFact { what: "CPU utilization".into(), why });
                 return detected;
@@ -126,7 +152,13 @@ impl Detector for SaturationDetector {
     }
 }
 
-fn measure(input: &DetectInput<'_>, target: &crate::model::ObjectRef) -> Result<Utilization, Unknown> {
+/// Whether a use is known, but only of this moment.
+fn is_momentary(input: &DetectInput<'_>, target: &ObjectRef, why: &Unknown) -> bool {
+    let usage = input.facts.usage(target, Resource::Cpu);
+    why.code == UnknownCode::TooFewSamples && usage.known().is_some_and(|usage| usage.point_in_time)
+}
+
+fn measure(input: &DetectInput<'_>, target: &ObjectRef) -> Result<Utilization, Unknown> {
     let pods = input.facts.pods(target).ok()?;
     let usage = input.facts.usage(target, Resource::Cpu).ok()?;
     utilization(pods, usage, Resource::Cpu)

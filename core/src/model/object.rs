@@ -108,6 +108,32 @@ impl std::fmt::Display for WorkloadKind {
     }
 }
 
+/// A kind of objects, in the version that manifests of it are written in: `v1`, `Service`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectKind {
+    /// `v1`, `autoscaling/v2`, …
+    pub api_version: String,
+    /// `Service`, …
+    pub kind: String,
+}
+
+impl ObjectKind {
+    /// Makes a kind.
+    pub fn new(api_version: impl Into<String>, kind: impl Into<String>) -> Self {
+        Self { api_version: api_version.into(), kind: kind.into() }
+    }
+
+    /// The kind of this object.
+    pub fn of(object: &ObjectRef) -> Self {
+        Self::new(object.api_version.as_str(), object.kind.as_str())
+    }
+
+    /// The API group; empty: the core one.
+    pub fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+}
+
 /// One Kubernetes object: `apps/v1`, `Deployment`, namespace (empty for cluster-wide kinds), name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -101,6 +101,8 @@ pub enum FactKey {
     Pods(ObjectRef),
     /// What the pods of one workload use.
     Usage(ObjectRef, Resource),
+    /// What the API server would store if the object's manifest were applied; looked up only where somebody asks for it.
+    DryRun(ObjectRef),
     /// Types and merge keys of one kind: `apps/v1`, `Deployment`.
     Schema(String, String),
     /// What was done to one blueprint's workload in this environment: merged changes and their outcomes.
@@ -117,6 +119,7 @@ impl std::fmt::Display for FactKey {
             Self::Pods(o) => object(f, "pods", o),
             Self::Usage(o, Resource::Cpu) => object(f, "usage-cpu", o),
             Self::Usage(o, Resource::Memory) => object(f, "usage-memory", o),
+            Self::DryRun(o) => object(f, "dry-run", o),
             Self::Schema(api_version, kind) => write!(f, "schema:{api_version}:{kind}"),
             Self::History(blueprint) => write!(f, "history:{blueprint}"),
         }
@@ -152,6 +155,7 @@ fn parse_key(text: &str) -> Option<FactKey> {
         ("pods", 5) => object().map(FactKey::Pods),
         ("usage-cpu", 5) => object().map(|o| FactKey::Usage(o, Resource::Cpu)),
         ("usage-memory", 5) => object().map(|o| FactKey::Usage(o, Resource::Memory)),
+        ("dry-run", 5) => object().map(FactKey::DryRun),
         ("schema", 3) => Some(FactKey::Schema(parts[1].into(), parts[2].into())),
         ("history", 2) => Name::new(parts[1]).ok().map(FactKey::History),
         _ => None,
@@ -177,6 +181,8 @@ pub enum FactValue {
     Pods(Known<Vec<Pod>>),
     /// Usage of the workload's pods.
     Usage(Known<Usage>),
+    /// What would be stored.
+    DryRun(Known<LiveObject>),
     /// Types of a kind.
     Schema(Known<TypeSchema>),
     /// Past operations, oldest first.

@@ -198,4 +198,7 @@ pub struct Usage {
     pub expected_samples: u32,
     /// Each pod that had any sample.
     pub pods: Vec<PodUsage>,
+    /// Seen at one moment only (`metrics.k8s.io`): each sample is the mean of a time that may be shorter than the window.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub point_in_time: bool,
 }

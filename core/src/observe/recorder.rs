@@ -46,6 +46,16 @@ impl<'o> Recorder<'o> {
         }
     }
 
+    /// What the API server would store if the object's manifest were applied; `None`: nobody asked it.
+    pub fn dry_run(&self, object: &ObjectRef) -> Option<Known<&'o LiveObject>> {
+        let key = FactKey::DryRun(object.clone());
+        self.observation.facts.contains_key(&key).then(|| match self.read(key) {
+            Ok(FactValue::DryRun(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        })
+    }
+
     /// The workload's pods.
     pub fn pods(&self, workload: &ObjectRef) -> Known<&'o Vec<Pod>> {
         match self.read(FactKey::Pods(workload.clone())) {

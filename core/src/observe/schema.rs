@@ -35,6 +35,8 @@ pub enum ScalarType {
     Boolean,
     /// RFC 3339 time.
     Time,
+    /// Base64, in which line breaks mean nothing.
+    Bytes,
 }
 
 /// The shape of one kind. A path is dotted keys with `[]` for any item: `spec.template.spec.containers[].ports`; `{}` is

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Plan, PlanItem};
 use crate::action::{Action, RevertedField};
 use crate::blueprint::Tier;
-use crate::model::{Digest, FieldPath, Name};
+use crate::model::{Digest, FieldPath, Name, ObjectRef};
 
 /// A plan's actions, told apart by where they come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -62,14 +62,15 @@ pub struct CauseCounts {
 impl Causes {
     /// Compares a plan with the base's, made against the same observation.
     pub fn of(plan: &Plan, before: &Plan, base: &str) -> Self {
-        let mut stood: BTreeMap<(&Name, &str), &PlanItem> = BTreeMap::new();
+        let mut stood: BTreeMap<(&Name, &str, &ObjectRef), &PlanItem> = BTreeMap::new();
         for part in &before.blueprints {
-            stood.extend(part.items.iter().map(|item| ((&part.name, item.action.name()), item)));
+            let key = |item| (Self::key(&part.name, item), item);
+            stood.extend(part.items.iter().map(key));
         }
         let mut items = BTreeMap::new();
         for part in &plan.blueprints {
             for item in &part.items {
-                let twin = stood.remove(&(&part.name, item.action.name()));
+                let twin = stood.remove(&Self::key(&part.name, item));
                 items.insert(item.id.clone(), cause(item, twin));
             }
         }
@@ -80,9 +81,14 @@ impl Causes {
         };
         let (settled, lost) = stood
             .into_iter()
-            .map(|((name, _), item)| Settled { blueprint: name.clone(), item: item.clone() })
+            .map(|((name, ..), item)| Settled { blueprint: name.clone(), item: item.clone() })
             .partition(|gone| settles(&gone.blueprint));
         Self { base: base.into(), items, settled, lost }
+    }
+
+    /// What makes an action the same before and after a change: a workload and its companions each have their own.
+    fn key<'p>(blueprint: &'p Name, item: &'p PlanItem) -> (&'p Name, &'static str, &'p ObjectRef) {
+        (blueprint, item.action.name(), item.action.workload())
     }
 
     /// Where an action comes from.

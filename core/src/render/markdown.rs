@@ -2,9 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{because, change, sink, symbol, value, words};
+use super::{because, change, sink, symbol, words};
 use crate::blueprint::Tier;
-use crate::decide::Finding;
 use crate::model::Untrusted;
 use crate::plan::{Cause, Plan, PlanItem};
 
@@ -108,19 +107,22 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for part in &plan.blueprints {
         for item in &part.items {
-            let Finding::Drift(drift) = &item.finding else { continue };
-            for field in &drift.fields {
+            for field in words::fields(item) {
                 let by = field
                     .by
                     .as_ref()
                     .map_or_else(String::new, |by| format!(", written by {}", sink::markdown(&by.manager)));
+                let companion = words::companion(item).map_or_else(String::new, |companion| format!("{companion} "));
                 lines.push(format!(
-                    "- `{}` {}: {} in the cluster, Git says {}{by}",
+                    "- `{}` {companion}{}: {}{by}",
                     part.name,
                     sink::markdown(&Untrusted::new(field.path.to_string())),
-                    sink::markdown(&value(field.live.as_ref())),
-                    sink::markdown(&value(field.declared.as_ref()))
+                    words::difference(field, sink::markdown)
                 ));
+            }
+            if let Some((why, said)) = words::approximate(item) {
+                let said = said.map_or_else(String::new, |said| format!(" — {}", sink::markdown(said)));
+                lines.push(format!("- `{}` {} is approximate: {why}{said}", part.name, item.action.workload()));
             }
         }
     }

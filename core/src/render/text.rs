@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{because, change, provenance, sink, symbol, value, words};
+use super::{because, change, provenance, sink, symbol, words};
 use crate::blueprint::{Delivery, Tier};
 use crate::decide::Finding;
-use crate::decide::drift::{DriftKind, FieldDrift};
+use crate::decide::drift::FieldDrift;
 use crate::model::Untrusted;
 use crate::observe::ObservedFrom;
 use crate::plan::{BlueprintPlan, Plan, PlanItem, Settled};
@@ -86,13 +86,16 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
         if !matches!(item.finding, Finding::Drift(_)) {
             line(out, &because(item));
         }
-        if let Finding::Drift(drift) = &item.finding {
-            for field in drift.fields.iter().take(MOST) {
-                drifted(out, field);
-            }
-            if drift.fields.len() > MOST {
-                line(out, &format!("… and {} more fields (-o json has all)", drift.fields.len() - MOST));
-            }
+        let fields = words::fields(item);
+        for field in fields.iter().take(MOST) {
+            drifted(out, field);
+        }
+        if fields.len() > MOST {
+            line(out, &format!("… and {} more fields (-o json has all)", fields.len() - MOST));
+        }
+        if let Some((why, said)) = words::approximate(item) {
+            let said = said.map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
+            line(out, &format!("approximate: {why}{said}"));
         }
         if let Some(told) = plan.causes.as_ref().and_then(|causes| words::cause(causes, item)) {
             line(out, &told);
@@ -106,13 +109,7 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
 
 fn drifted(out: &mut String, field: &FieldDrift) {
     let path = sink::terminal(&Untrusted::new(field.path.to_string()));
-    let (declared, live) =
-        (sink::terminal(&value(field.declared.as_ref())), sink::terminal(&value(field.live.as_ref())));
-    let told = match field.kind {
-        DriftKind::Changed => format!("{path}: {live} in the cluster, Git says {declared}"),
-        DriftKind::Missing => format!("{path}: not in the cluster, Git says {declared}"),
-        DriftKind::PendingRemoval => format!("{path}: {live} in the cluster, no longer in Git"),
-    };
+    let told = format!("{path}: {}", words::difference(field, sink::terminal));
     line(out, &told);
     let unplaced = || field.unplaced.as_ref().map(|why| format!("no line to point to: {why}"));
     let at = field.span.as_ref().map(|span| format!("declared at {span}")).or_else(unplaced);

@@ -4,9 +4,10 @@ use serde_json::Value as Json;
 
 use crate::action::{Action, RequestChange};
 use crate::blueprint::Tier;
+use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Finding, MeasuredRequest};
 use crate::execute::Effect;
-use crate::model::{Percent, Untrusted};
+use crate::model::{Percent, Untrusted, WorkloadKind};
 use crate::plan::{BlueprintPlan, Cause, Causes, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
@@ -37,12 +38,22 @@ pub fn change(item: &PlanItem) -> String {
             let told: Vec<String> = resize.requests.iter().map(request).collect();
             told.join(", ")
         }
-        Action::Reconcile(reconcile) => match (&item.finding, reconcile.fields.len()) {
-            (Finding::Absent { object }, _) => format!("create {object}"),
-            (_, 1) => replicas(&reconcile.fields[0]).unwrap_or_else(|| "1 field".into()),
-            (_, fields) => format!("{fields} fields"),
-        },
+        Action::Reconcile(reconcile) => {
+            let told = match (&item.finding, reconcile.fields.len()) {
+                (Finding::Absent { object, .. }, _) => return format!("create {object}"),
+                (_, 1) => replicas(&reconcile.fields[0]).unwrap_or_else(|| "1 field".into()),
+                (_, fields) => format!("{fields} fields"),
+            };
+            companion(item).map_or(told.clone(), |companion| format!("{companion}: {told}"))
+        }
     }
+}
+
+/// The object, where the action is not about the workload itself but about what belongs to it. Names of objects in Git need no sink: the
+/// catalog takes names that Kubernetes takes.
+pub fn companion(item: &PlanItem) -> Option<String> {
+    let object = item.action.workload();
+    WorkloadKind::of(object).is_none().then(|| object.to_string())
 }
 
 /// `cpu request 120m → 108m`. Quantities need no sink: their text is digits and a suffix.
@@ -94,6 +105,48 @@ pub fn because(item: &PlanItem) -> String {
         Finding::Drift(_) => "the cluster differs from what Git declares".into(),
         Finding::Absent { .. } => "Git declares it, and the cluster does not have it".into(),
     }
+}
+
+/// What an asked API server did not say, where it was asked; what it said itself is shown as text from outside.
+pub fn approximate(item: &PlanItem) -> Option<(&str, Option<&Untrusted>)> {
+    let why = match &item.finding {
+        Finding::Drift(drift) => drift.approximate.as_ref(),
+        Finding::Absent { approximate, .. } => approximate.as_ref(),
+        Finding::Saturation(_) | Finding::Missized(_) => None,
+    };
+    why.map(|why| (why.message.as_str(), why.detail.as_ref()))
+}
+
+/// The fields that a finding shows one by one.
+pub fn fields(item: &PlanItem) -> &[FieldDrift] {
+    match &item.finding {
+        Finding::Drift(drift) => &drift.fields,
+        Finding::Absent { admission, .. } => admission,
+        Finding::Saturation(_) | Finding::Missized(_) => &[],
+    }
+}
+
+/// `web:1 in the cluster, Git says web:2`; values are shown by the medium's sink.
+pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> String {
+    let show = |json: Option<&Json>| sink(&value(json));
+    let (declared, live) = (show(field.declared.as_ref()), show(field.live.as_ref()));
+    let admitted = field.admitted.as_ref().map(|admitted| sink(&value(Some(admitted))));
+    let told = match (field.kind, &admitted) {
+        (DriftKind::Changed, _) => format!("{live} in the cluster, Git says {declared}"),
+        (DriftKind::Missing, _) => format!("not in the cluster, Git says {declared}"),
+        (DriftKind::PendingRemoval, _) => format!("{live} in the cluster, no longer in Git"),
+        (DriftKind::Admission, Some(_)) if field.declared.is_some() => match field.live {
+            Some(_) => format!("{live} in the cluster, Git says {declared}"),
+            None => format!("Git says {declared}"),
+        },
+        (DriftKind::Admission, Some(admitted)) => {
+            return format!("{live} in the cluster, admission makes it {admitted}; Git does not say");
+        }
+        (DriftKind::Admission, None) => {
+            return format!("{live} in the cluster, admission takes it away; Git does not keep it");
+        }
+    };
+    admitted.map_or(told.clone(), |admitted| format!("{told}, admission makes it {admitted}"))
 }
 
 /// The lines that the action changes: `deploy/frontend.yaml:9:13`.

@@ -12,6 +12,7 @@ type Script = dyn Fn(&str, &str) -> Option<(u16, String)> + Send + Sync;
 pub(super) struct Fake {
     pub(super) requests: Arc<Mutex<Vec<String>>>,
     pub(super) cluster: LiveCluster,
+    options: ConnectOptions,
     _kubeconfig: tempfile::TempDir,
 }
 
@@ -41,8 +42,13 @@ impl Fake {
             schema_cache: Some(folder.path().join("cache")),
             ..ConnectOptions::default()
         };
-        let cluster = LiveCluster::connect(options).await.expect("a client");
-        Self { requests, cluster, _kubeconfig: folder }
+        let cluster = LiveCluster::connect(options.clone()).await.expect("a client");
+        Self { requests, cluster, options, _kubeconfig: folder }
+    }
+
+    /// A client as the next run has it.
+    pub(super) async fn next_run(&self) -> LiveCluster {
+        LiveCluster::connect(self.options.clone()).await.expect("a client")
     }
 
     pub(super) fn count(&self, part: &str) -> usize {

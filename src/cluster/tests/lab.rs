@@ -52,7 +52,7 @@ async fn lab_an_apply_does_what_the_permit_says_and_a_snapshot_does_the_same() {
 
     let gone = lab.apply_object(&object, Some("gone"), &manifest("web", 1), false).await.expect_err("gone");
     assert!(matches!(gone, ClusterError::Replaced { .. }), "{gone}");
-    let raced = lab.dry_run(&object, Some("gone"), &manifest("web", 1)).await.expect_err("the server checks too");
+    let raced = lab.try_apply(&object, Some("gone"), &manifest("web", 1)).await.expect_err("the server checks too");
     assert!(matches!(raced, ClusterError::Conflict { .. }), "{raced:?}");
 
     let made = lab.apply_object(&object, None, &manifest("web", 1), false).await.expect("made");
@@ -111,7 +111,7 @@ async fn lab_an_apply_does_what_the_permit_says_and_a_snapshot_does_the_same() {
     // Created by somebody else between the look and the apply: theirs is not taken over.
     kubectl(&["create", "deployment", "-n", NAMESPACE, "other", "--image=other:1", "--replicas=2"]);
     let other = ObjectRef::deployment(NAMESPACE, "other");
-    let race = lab.dry_run(&other, None, &manifest("other", 9)).await.expect_err("theirs");
+    let race = lab.try_apply(&other, None, &manifest("other", 9)).await.expect_err("theirs");
     assert!(matches!(race, ClusterError::Conflict { .. }), "{race:?}");
     kubectl(&["delete", "namespace", NAMESPACE, "--wait=false"]);
 }

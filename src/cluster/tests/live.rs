@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bpctl_core::model::{ObjectRef, WorkloadKind};
-use bpctl_core::observe::{Known, Unknown, UnknownCode};
+use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
+use bpctl_core::observe::{Known, Resource, Unknown, UnknownCode};
 use serde_json::{Value as Json, json};
 
 use super::fake::Fake;
 use super::{deployment, deployments, pod};
-use crate::cluster::{Cluster as _, ClusterError, NamespaceListing};
+use crate::cluster::{Cluster, ClusterError, NamespaceListing, Trial, WantedObjects};
 
 #[allow(clippy::unnecessary_wraps)] // what a script answers
 fn page(items: &[Json], next: &str) -> Option<(u16, String)> {
@@ -228,7 +228,7 @@ async fn a_schema_is_kept_by_the_hash_of_its_document() {
     let hash = AtomicUsize::new(0);
     let fake = Fake::start(move |line, _| match line {
         line if line.ends_with("/openapi/v3") => {
-            let hash = hash.fetch_add(1, Ordering::SeqCst) / 2;
+            let hash = hash.fetch_add(1, Ordering::SeqCst) / 2; // of every second run another
             let url = format!("/openapi/v3/apis/apps/v1?hash={hash}");
             Some((200, json!({"paths": {"apis/apps/v1": {"serverRelativeURL": url}}}).to_string()))
         }
@@ -239,11 +239,162 @@ async fn a_schema_is_kept_by_the_hash_of_its_document() {
         }
     })
     .await;
-    for documents in [1, 1, 2] {
-        let schema = fake.cluster.type_schema("apps/v1", "Deployment").await;
-        assert!(schema.known().is_some_and(|schema| schema.lists.contains_key("spec")));
+    for (run, documents) in [1, 1, 2].into_iter().enumerate() {
+        let cluster = fake.next_run().await;
+        for _ in 0..2 {
+            let schema = cluster.type_schema("apps/v1", "Deployment").await;
+            assert!(schema.known().is_some_and(|schema| schema.lists.contains_key("spec")));
+        }
         assert_eq!(fake.count("?hash="), documents);
+        assert_eq!(fake.count("/openapi/v3\n"), run + 1, "the index is read once a run");
     }
     let none = fake.cluster.type_schema("g.io/v1", "Thing").await;
     assert_eq!(reason(&none).code, UnknownCode::Unsupported);
+}
+
+fn object(kind: &str, name: &str) -> Json {
+    json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "shop", "uid": name}, "data": {"a": name}})
+}
+
+fn further(kinds: &[&str]) -> WantedObjects {
+    let place = |kind: &&str| (("shop".to_owned(), ObjectKind::new("v1", *kind)), ["web".to_owned()].into());
+    kinds.iter().map(place).collect()
+}
+
+/// Z9
+#[tokio::test]
+async fn z9_companions_whose_second_page_fails_are_unknown_and_the_other_kinds_are_not() {
+    let fake = Fake::start(|line, _| match line {
+        line if line.contains("/services?") => page(&[object("Service", "web"), object("Service", "other")], ""),
+        line if line.contains("continue=") => status(500, "down"),
+        _ => page(&[object("ConfigMap", "web")], "t"),
+    })
+    .await;
+    let found = fake.cluster.list_objects(&further(&["ConfigMap", "Service"])).await;
+    let of = |kind| &found[&("shop".to_owned(), ObjectKind::new("v1", kind))];
+    assert_eq!(reason(of("ConfigMap")).code, UnknownCode::Unreachable);
+    let services = of("Service").known().expect("whole");
+    assert_eq!(services.keys().collect::<Vec<_>>(), ["web"], "what nobody asked about is not handed on");
+}
+
+/// Z10
+#[tokio::test]
+async fn z10_companions_that_expire_under_way_are_listed_anew() {
+    let expired = AtomicUsize::new(0);
+    let fake = Fake::start(move |line, _| match line {
+        line if line.contains("continue=") && expired.fetch_add(1, Ordering::SeqCst) == 0 => status(410, "expired"),
+        line if line.contains("continue=") => page(&[object("ConfigMap", "web")], ""),
+        _ => page(&[object("ConfigMap", "a")], "t"),
+    })
+    .await;
+    let found = fake.cluster.list_objects(&further(&["ConfigMap"])).await;
+    let known = found.values().next().expect("an answer").known().expect("whole");
+    assert_eq!((known["web"].uid.as_str(), known.len()), ("web", 1));
+    assert_eq!(fake.count("limit=50"), 4);
+}
+
+/// Z9
+#[tokio::test]
+async fn z9_a_server_that_goes_away_in_mid_list_leaves_it_unknown() {
+    let fake = Fake::start(|line, _| match line {
+        line if line.contains("continue=") => None,
+        line if line.contains("/pods?") => page(&[pod("x", "web")], "t"),
+        line if line.contains("/configmaps?") => page(&[object("ConfigMap", "web")], "t"),
+        _ => page(&[deployment("web", "1", 1)], "t"),
+    })
+    .await;
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    assert_eq!(reason(&listing.workloads[&WorkloadKind::Deployment]).code, UnknownCode::Unreachable);
+    assert_eq!(reason(&listing.pods).code, UnknownCode::Unreachable);
+    let found = fake.cluster.list_objects(&further(&["ConfigMap"])).await;
+    assert_eq!(reason(found.values().next().expect("an answer")).code, UnknownCode::Unreachable);
+}
+
+#[tokio::test]
+async fn secrets_are_neither_written_nor_asked_for_whatever_a_permit_says() {
+    let fake = Fake::start(|_, _| Some((200, object("Secret", "web").to_string()))).await;
+    let secret =
+        ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: "shop".into(), name: "web".into() };
+    let error =
+        fake.cluster.apply_object(&secret, Some("web"), &object("Secret", "web"), true).await.expect_err("refused");
+    assert!(matches!(error, ClusterError::Unsupported(_)), "{error}");
+    let found = fake.cluster.list_objects(&further(&["Secret"])).await;
+    assert_eq!(reason(found.values().next().expect("an answer")).code, UnknownCode::Unsupported);
+    assert_eq!(fake.count(""), 0);
+}
+
+/// B4
+#[tokio::test]
+async fn b04_the_reading_half_can_try_an_apply_and_nothing_more() {
+    let fake = Fake::start(|line, body| match line {
+        line if !line.contains("dryRun=All") => status(500, "written"),
+        line if line.contains("/web?") && body.contains("\"uid\":\"u\"") => {
+            Some((200, deployment("web", "u", 3).to_string()))
+        }
+        _ => status(422, "admission webhook \"x\" denied the request"),
+    })
+    .await;
+    let trial = |name: &str, uid: Option<&str>| Trial {
+        object: ObjectRef::deployment("shop", name),
+        uid: uid.map(Into::into),
+        manifest: deployment(name, "elsewhere", 3),
+    };
+    let reading: &dyn Cluster = &fake.cluster;
+    let answers = reading.dry_run(vec![trial("web", Some("u")), trial("new", None)]).await;
+    let web = answers[&ObjectRef::deployment("shop", "web")].known().expect("tried");
+    assert_eq!(web.body["spec"]["replicas"], 3);
+    let refused = reason(&answers[&ObjectRef::deployment("shop", "new")]);
+    assert!(refused.detail.as_ref().is_some_and(|said| said.raw().contains("denied")), "{refused:?}");
+    assert_eq!((fake.count("PATCH "), fake.count("dryRun=All")), (2, 2));
+    assert_eq!(fake.count("/web?fieldManager=bpctl&force=true"), 1);
+    assert_eq!(fake.count("/new?fieldManager=bpctl&force=false"), 1, "whoever made one meanwhile keeps what is theirs");
+}
+
+/// T42
+#[tokio::test]
+async fn t42_a_list_that_does_not_end_is_capped_and_so_incomplete() {
+    let fake = Fake::start(|line, _| page(&[], if line.contains("/pods?") { "more" } else { "" })).await;
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    let unknown = reason(&listing.pods);
+    assert_eq!(unknown.code, UnknownCode::Incomplete);
+    assert!(unknown.message.ends_with("it has more than 1000 pages"), "{}", unknown.message);
+    assert!(listing.workloads[&WorkloadKind::Deployment].known().is_some());
+}
+
+#[tokio::test]
+async fn what_pods_use_at_the_moment_is_the_sum_over_containers_and_half_an_answer_is_none() {
+    let container = |cpu: &str, memory: &str| json!({"name": "c", "usage": {"cpu": cpu, "memory": memory}});
+    let pod = |name: &str, namespace: &str, containers: Json| {
+        json!({"metadata": {"name": name, "namespace": namespace}, "timestamp": "2026-11-21T12:00:00Z", "window": "15.012s",
+            "containers": containers})
+    };
+    let two = json!([container("100000000n", "64Mi"), container("0.05", "65536Ki")]);
+    let half = json!([container("1", "1Gi"), {"name": "d", "usage": {"memory": "1Gi"}}]);
+    let whole = json!({"metadata": {}, "items": [pod("a", "shop", two.clone()), pod("b", "shop", half), pod("c", "shop", json!([]))]});
+    let fake = Fake::start(move |_, _| Some((200, whole.to_string()))).await;
+    let Known::Known(moments) = fake.cluster.pod_moments("shop").await else { panic!("an answer") };
+    assert_eq!(fake.count("GET /apis/metrics.k8s.io/v1beta1/namespaces/shop/pods"), 1);
+    let used = |name: &str, resource| moments[name].used.get(&resource).map(ToString::to_string);
+    assert_eq!(
+        (used("a", Resource::Cpu), used("a", Resource::Memory)),
+        (Some("150m".into()), Some("134217728".into()))
+    );
+    assert_eq!((used("b", Resource::Cpu), used("b", Resource::Memory)), (None, Some("2147483648".into())));
+    assert_eq!((used("c", Resource::Cpu), moments["a"].over.as_millis()), (None, 15_012));
+
+    for (answer, code) in [
+        (Some((200, json!({"items": [pod("a", "other", two.clone())]}).to_string())), UnknownCode::Malformed),
+        (Some((200, json!({"metadata": {"continue": "t"}, "items": []}).to_string())), UnknownCode::Incomplete),
+        (
+            Some((200, json!({"items": [{"metadata": {"name": "a", "namespace": "shop"}}]}).to_string())),
+            UnknownCode::Malformed,
+        ),
+        (status(404, "not found"), UnknownCode::Unsupported),
+        (status(403, "no"), UnknownCode::Forbidden),
+        (status(503, "the metrics server is down"), UnknownCode::Unreachable),
+    ] {
+        let shown = format!("{answer:?}");
+        let fake = Fake::start(move |_, _| answer.clone()).await;
+        assert_eq!(reason(&fake.cluster.pod_moments("shop").await).code, code, "{shown}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Deployments that others wrote: what was just applied is not drift.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,6 +13,19 @@ struct Public {
     file: String,
     text: String,
     document: String,
+    /// What of the file may belong to it.
+    beside: Vec<String>,
+}
+
+/// The documents of a file that may belong to a workload.
+fn companions(text: &str) -> Vec<String> {
+    let is_one = |document: &&str| {
+        let object: serde_json::Value = serde_yaml::from_str(document).unwrap_or_default();
+        let kinds = ["ConfigMap", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"];
+        kinds.iter().any(|kind| object["kind"] == **kind)
+    };
+    let text = format!("\n{text}");
+    text.split("\n---").filter(is_one).map(str::to_owned).collect()
 }
 
 /// Kubernetes' own repository, as the lab's build has it in Go's module cache.
@@ -51,6 +64,7 @@ fn filled_in(text: &str) -> String {
         let value = match line.trim_start().split(':').next() {
             Some("- image" | "image") => "registry.example.org/filled-in:1",
             Some("memory") => "1Gi",
+            Some("clusterIP") => "None",
             _ => "1",
         };
         let mut rest = line;
@@ -79,6 +93,7 @@ fn deployments(namespace: &str) -> Vec<Public> {
         files(&root.join(folder), &mut paths);
     }
     let mut names = BTreeSet::new();
+    let mut seen = BTreeMap::new();
     let mut found = Vec::new();
     for path in paths {
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
@@ -89,6 +104,14 @@ fn deployments(namespace: &str) -> Vec<Public> {
         for other in ["kube-system", "hello"] {
             text = text.replace(&format!("namespace: {other}\n"), &format!("namespace: {namespace}\n"));
         }
+        for document in companions(&text) {
+            let object: serde_json::Value = serde_yaml::from_str(&document).expect("an object");
+            let name = format!("{}/{}", object["kind"], object["metadata"]["name"]);
+            // Two files that declare one Service are two installations: a cluster has one of them.
+            if *seen.entry(name).or_insert_with(|| path.clone()) != path {
+                text = format!("\n{text}").replace(&document, "\n");
+            }
+        }
         for document in format!("\n{text}").split("\n---") {
             let Ok(object) = serde_yaml::from_str::<serde_json::Value>(document) else { continue };
             if object["kind"] != "Deployment" || object["apiVersion"] != "apps/v1" {
@@ -98,7 +121,8 @@ fn deployments(namespace: &str) -> Vec<Public> {
             if names.insert(name.clone()) {
                 let file =
                     format!("deploy/{name}/{}.yaml", path.file_stem().unwrap().to_string_lossy().replace(".yaml", ""));
-                found.push(Public { name, file, text: text.clone(), document: document.to_owned() });
+                let beside = companions(&text);
+                found.push(Public { name, file, text: text.clone(), document: document.to_owned(), beside });
             }
         }
     }
@@ -109,7 +133,9 @@ fn applied_is_not_drift(way: &[&str]) {
     let namespace = Namespace::new("public");
     let public = deployments(&namespace.name);
     assert!(public.len() >= 15, "{} Deployments", public.len());
-    let documents: Vec<&str> = public.iter().map(|one| one.document.as_str()).collect();
+    let beside: BTreeSet<&str> = public.iter().flat_map(|one| one.beside.iter().map(String::as_str)).collect();
+    assert!(beside.len() >= 5, "{} objects beside them", beside.len());
+    let documents: Vec<&str> = public.iter().map(|one| one.document.as_str()).chain(beside).collect();
     let mut arguments = way.to_vec();
     arguments.extend(["-f", "-"]);
     namespace.kubectl(&arguments, Some(&documents.join("\n---\n")));

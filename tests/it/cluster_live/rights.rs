@@ -11,7 +11,7 @@ const APPLIER: &str = include_str!("../../../templates/rbac/applier.yaml");
 const READER: &str = include_str!("../../../templates/rbac/reader.yaml");
 
 /// A service account of a namespace, with these rights.
-struct Account<'n> {
+pub struct Account<'n> {
     namespace: &'n Namespace,
     rights: Option<String>,
     folder: tempfile::TempDir,
@@ -19,12 +19,12 @@ struct Account<'n> {
 
 impl<'n> Account<'n> {
     /// With the shipped rights of a reader.
-    fn reader(namespace: &'n Namespace) -> Self {
+    pub fn reader(namespace: &'n Namespace) -> Self {
         let rights = READER.replace("bpctl-reader", &format!("bpctl-reader-{}", namespace.name));
         Self::with(namespace, Some(rights.replace("namespace: bpctl", &format!("namespace: {}", namespace.name))))
     }
 
-    fn with(namespace: &'n Namespace, rights: Option<String>) -> Self {
+    pub fn with(namespace: &'n Namespace, rights: Option<String>) -> Self {
         namespace.kubectl(&["create", "serviceaccount", "bpctl"], None);
         if let Some(rights) = &rights {
             namespace.kubectl(&["apply", "-f", "-"], Some(rights));
@@ -32,18 +32,18 @@ impl<'n> Account<'n> {
         Self { namespace, rights, folder: tempfile::tempdir().expect("a folder") }
     }
 
-    fn user(&self) -> String {
+    pub fn user(&self) -> String {
         format!("system:serviceaccount:{}:bpctl", self.namespace.name)
     }
 
     /// A kubeconfig with a token of it.
-    fn kubeconfig(&self) -> PathBuf {
+    pub fn kubeconfig(&self) -> PathBuf {
         let token = self.namespace.kubectl(&["create", "token", "bpctl"], None);
         changed(&self.folder, |config| config["users"][0]["user"] = json!({"token": token.trim()}))
     }
 
     /// Its requests so far, as the API server wrote them down.
-    fn requests(&self) -> Vec<String> {
+    pub fn requests(&self) -> Vec<String> {
         let all = audited(&self.user())
             .into_iter()
             .filter(|event| event.pointer("/user/username") == Some(&self.user().into()));
@@ -72,7 +72,7 @@ impl Drop for Account<'_> {
 }
 
 /// The lab's kubeconfig, changed.
-fn changed(folder: &tempfile::TempDir, change: impl FnOnce(&mut Json)) -> PathBuf {
+pub fn changed(folder: &tempfile::TempDir, change: impl FnOnce(&mut Json)) -> PathBuf {
     let text = kubectl(&["config", "view", "--raw", "--flatten", "-o", "json"], None);
     let mut config: Json = serde_json::from_str(&text).expect("JSON");
     change(&mut config);
@@ -117,7 +117,7 @@ fn plan(repo: &Repo, kubeconfig: &std::path::Path) -> Json {
 }
 
 /// The unknown lines of a plan's parts: what and code.
-fn unknown(plan: &Json) -> Vec<(String, String)> {
+pub fn unknown(plan: &Json) -> Vec<(String, String)> {
     let all = parts(plan).flat_map(|(_, part)| part["unknown"].as_array().unwrap().clone());
     all.map(|line| (line["what"].as_str().unwrap().into(), line["why"]["code"].as_str().unwrap().into())).collect()
 }
@@ -307,7 +307,7 @@ fn a_plan_on_a_snapshot_is_the_plan_on_the_cluster() {
 }
 
 /// A plan without where and when it was made, and without the hundredths of a percent by which its moments differ.
-fn comparable(mut plan: Json) -> Json {
+pub fn comparable(mut plan: Json) -> Json {
     for key in ["from", "observedAt", "desired"] {
         assert!(plan.as_object_mut().unwrap().remove(key).is_some(), "{key}");
     }

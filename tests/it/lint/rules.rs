@@ -32,6 +32,9 @@ const HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscale
 const OTHER_HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {scaleTargetRef: {kind: Deployment, name: other}}\n";
 const MAP: &str =
     "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backend}\ndata: {WORKERS: \"4\", LEVEL: info}\n";
+const CERTIFICATE: &str = "---\napiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: web}\n";
+const ONCE: &str = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1, selector: {}}\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 1, selector: {}}\n";
+const TWICE: &str = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1, selector: {}}\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1, selector: {}}\n";
 const SNAPSHOT: &str = "    cluster: {snapshot: clusters/staging}";
 
 /// One row at least for every rule; `every_rule_has_a_row` counts.
@@ -43,6 +46,8 @@ const ROWS: &[Row] = &[
     ("cooldown-too-short", &[(FRONTEND, "cooldown: 60s", "cooldown: 59s")], (FRONTEND, 20, 15), &[(FRONTEND, "cooldown: 60s", "cooldown: 61s")]),
     ("cooldown-too-short", &[(POLICY, "cooldown: 60s", "cooldown: 1s")], (POLICY, 6, 20), &[(POLICY, "cooldown: 60s", "cooldown: 1h")]),
     ("target-missing", &[(BACKEND, SOURCE, "source: deploy/nothing.yaml")], (BACKEND, 9, 13), &[(BACKEND, SOURCE, "source: deploy")]),
+    ("companion-unclear", &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    companions: [Certificate/web]")], (BACKEND, 10, 18), &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    companions: [Certificate/web]"), (MANIFEST, "", CERTIFICATE)]),
+    ("companion-unclear", &[(MANIFEST, "", TWICE)], (BACKEND, 9, 13), &[(MANIFEST, "", ONCE)]),
     ("target-missing", &[(BACKEND, "workload: Deployment/backend", "workload: Deployment/other")], (BACKEND, 7, 15), &[(MANIFEST, "  namespace: shop\n", "")]),
     ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 0%\ngovernance")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 1%\ngovernance")]),
     ("threshold-without-effect", &[(FRONTEND, "scale_down_threshold: 30%", "scale_down_threshold: 0%")], (FRONTEND, 18, 27), &[(FRONTEND, "scale_down_threshold: 30%", "scale_down_threshold: 1%")]),

@@ -18,7 +18,7 @@ pub struct Reconcile {
     pub version: u32,
     /// The blueprint.
     pub blueprint: Name,
-    /// The workload.
+    /// The workload, or the companion of it that goes back.
     pub workload: ObjectRef,
     /// The live object that was looked at; `None`: it does not exist and will be created.
     pub uid: Option<String>,

@@ -9,6 +9,7 @@ mod approvals_cannot_count;
 mod approver_never_matches;
 mod audit_without_effect;
 mod bounds_inverted;
+mod companion_unclear;
 mod config_missing;
 mod config_range_empty;
 mod cooldown_too_long;
@@ -114,6 +115,7 @@ pub const RULES: &[&dyn Rule] = &[
     &probe_missing::ProbeMissing,
     &rollback_too_late::RollbackTooLate,
     &config_range_empty::ConfigRangeEmpty,
+    &companion_unclear::CompanionUnclear,
     &config_missing::ConfigMissing,
     &render_failed::RenderFailed,
     &secret_in_config::SecretInConfig,

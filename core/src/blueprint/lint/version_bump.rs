@@ -10,7 +10,7 @@ use semver::{BuildMetadata, Prerelease, Version};
 use serde_json::Value as Json;
 
 use super::{Page, mark};
-use crate::blueprint::{Blueprint, Catalog, Located, Operation, Policy, PolicyMatch, Tier};
+use crate::blueprint::{Blueprint, Catalog, Located, Operation, Policy, PolicyMatch, Target, Tier};
 use crate::govern::default_tier;
 use crate::model::{Diagnostic, Name};
 use crate::yaml::{Document, Node};
@@ -123,7 +123,10 @@ fn blueprint_needs(before: &Catalog, after: &Catalog, old: &Located<Blueprint>, 
     let mut needs = Vec::new();
     let (a, b) = (&old.document, &new.document);
     metadata(a, b, Bump::Major, &mut needs);
-    if old.value.spec.target != new.value.spec.target {
+    // A further companion adds to the contract; which workload it is for decides all of it.
+    let place =
+        |blueprint: &Located<Blueprint>| Target { companions: Vec::new(), ..blueprint.value.spec.target.clone() };
+    if place(old) != place(new) {
         needs.push(need(Bump::Major, &["spec", "target"], "is another"));
     }
     let none = None;
@@ -148,9 +151,9 @@ fn blueprint_needs(before: &Catalog, after: &Catalog, old: &Located<Blueprint>, 
             break;
         }
     }
-    for part in ["spec", "governance", "environments"] {
-        let json = |document: &Document| document.root.get(part).map_or(Json::Null, Node::to_json);
-        compare(&json(a), &json(b), &mut vec![part.to_owned()], &mut needs);
+    for part in [&["spec"] as &[&str], &["spec", "target", "companions"], &["governance"], &["environments"]] {
+        let json = |document: &Document| document.root.at(part).map_or(Json::Null, Node::to_json);
+        compare(&json(a), &json(b), &mut part.iter().map(|key| (*key).to_owned()).collect(), &mut needs);
     }
     needs
 }

@@ -64,6 +64,7 @@ impl<'a> Walk<'a> {
             span: Some(self.document.span_of(declared)),
             declared: (!self.withhold).then(|| declared.to_json()),
             live: live.filter(|_| !self.withhold).cloned(),
+            admitted: None,
             by: None,
         });
     }
@@ -107,7 +108,7 @@ impl<'a> Walk<'a> {
             match (live.get(&entry.key), declared) {
                 (None, _) => self.report(DriftKind::Missing, &entry.value, None),
                 (Some(Json::String(live)), Some(text)) if plain && *live == quirks::base64(text.as_bytes()) => {}
-                (Some(Json::String(live)), Some(text)) if !plain && same_base64(text, live) => {}
+                (Some(Json::String(live)), Some(text)) if !plain && scalar::same_base64(text, live) => {}
                 (Some(live), _) => self.report(DriftKind::Changed, &entry.value, Some(live)),
             }
             self.way.up(mark);
@@ -244,9 +245,4 @@ impl<'a> Walk<'a> {
 /// An environment variable with empty text now comes from somewhere else.
 fn took_another_form(key: &str, node: &Node, live: &Map<String, Json>) -> bool {
     key == "value" && live.contains_key("valueFrom") && node.get("valueFrom").is_none()
-}
-
-/// Line breaks inside base64 mean nothing.
-fn same_base64(declared: &str, live: &str) -> bool {
-    declared.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).eq(live.bytes())
 }

@@ -5,11 +5,12 @@
 //! pending removal. Types and merge keys come from the kind's [`TypeSchema`]; nothing here knows Deployments. Never
 //! decides what to do about it.
 //!
-//! Not seen by containment: a key that somebody added inside an item of an atomic list, and a value that a webhook
-//! would change on the way in. A server-side dry-run (`--exact`) sees both.
+//! Not seen by containment: a key that somebody added inside an item of an atomic list, and a value that a webhook would change on the way
+//! in. A server-side dry run ([`exact()`]) sees both.
 
 mod attribution;
 mod compare;
+mod exact;
 mod ownership;
 mod quirks;
 mod removal;
@@ -19,6 +20,7 @@ mod way;
 #[cfg(test)]
 mod tests;
 
+pub use exact::exact;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
@@ -47,6 +49,9 @@ pub struct FieldDrift {
     /// What the cluster has (text from outside); withheld for a Secret's data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Json>,
+    /// What the API server would store instead of what Git declares, where it was asked: admission changes it on the way in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted: Option<Json>,
     /// Who wrote the live value, where `managedFields` tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Attribution>,
@@ -62,6 +67,8 @@ pub enum DriftKind {
     Missing,
     /// In the cluster, owned by a delivery manager, no longer declared.
     PendingRemoval,
+    /// Changed on the way in by the API server or by admission, as a dry run shows: not as Git declares it, or not declared at all.
+    Admission,
 }
 
 /// Who wrote a field, as `managedFields` name them.

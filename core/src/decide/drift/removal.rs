@@ -124,6 +124,7 @@ impl<'a> Walk<'a> {
         let withhold = self.secret && (path.has_key("data") || path.has_key("stringData"));
         self.found.push(FieldDrift {
             unplaced: None,
+            admitted: None,
             path,
             kind: DriftKind::PendingRemoval,
             span: Some(self.document.span(range)),

@@ -28,11 +28,17 @@ pub(super) fn equal_as(scalar: ScalarType, declared: &Node, live: &Json) -> bool
     let both = match scalar {
         ScalarType::Quantity => texts().map(|(a, b)| a.parse::<Quantity>().ok().zip(b.parse().ok()).is_some_and(same)),
         ScalarType::Time => texts().map(|(a, b)| a.parse::<Timestamp>().ok().zip(b.parse().ok()).is_some_and(same)),
+        ScalarType::Bytes => declared.as_str().zip(live.as_str()).map(|(a, b)| same_base64(a, b)),
         ScalarType::IntOrString => texts().map(|(a, b)| a == b),
         // `8080` is not the text "8080": the server refuses it where text is due.
         ScalarType::String | ScalarType::Integer | ScalarType::Number | ScalarType::Boolean => None,
     };
     both.unwrap_or(false)
+}
+
+/// Line breaks inside base64 mean nothing.
+pub(super) fn same_base64(declared: &str, live: &str) -> bool {
+    declared.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).eq(live.bytes())
 }
 
 fn same<T: PartialEq>((a, b): (T, T)) -> bool {

@@ -1,6 +1,6 @@
 use serde_json::Value as Json;
 
-use super::{DeliveryManagers, DriftKind, FieldDrift, compare};
+use super::{DeliveryManagers, DriftKind, FieldDrift, compare, exact};
 use crate::observe::{LiveObject, TypeSchema};
 use crate::yaml::{Document, Kind, parse};
 
@@ -528,4 +528,96 @@ fn drift_points_into_the_manifest_and_survives_storage() {
         let text = serde_json::to_string(&drift).expect("json");
         assert_eq!(serde_json::from_str::<FieldDrift>(&text).expect("read"), drift);
     }
+}
+
+/// A certificate that an injector puts into a webhook is its own business; one that Git pins is Git's.
+#[test]
+fn quirk_ca_bundle_is_injected() {
+    let webhooks = |fields: &str| format!("webhooks: [{{name: w, clientConfig: {{{fields}}}}}]");
+    let compare = |declared: &str, live: &str| {
+        let kind = "ValidatingWebhookConfiguration";
+        objects("admissionregistration.k8s.io/v1", kind, &webhooks(declared), &webhooks(live))
+    };
+    for declared in ["service: {name: s}", "service: {name: s}, caBundle: \"\"", "service: {name: s}, caBundle: null"] {
+        assert_eq!(compare(declared, "service: {name: s}, caBundle: QUJD"), NONE, "{declared}");
+    }
+    assert_eq!(
+        compare("caBundle: Cg==", "caBundle: QUJD"),
+        ["Changed webhooks[0].clientConfig.caBundle \"Cg==\" → \"QUJD\""]
+    );
+}
+
+/// The job controller labels pods and selects them by a uid that no manifest can know.
+#[test]
+fn quirk_controller_uid_labels() {
+    let manifest = "spec: {template: {metadata: {labels: {app: migrate}}}}";
+    let labels = |app: &str| {
+        format!(
+            "spec: {{selector: {{matchLabels: {{batch.kubernetes.io/controller-uid: u}}}}, template: {{metadata: {{labels: \
+             {{app: {app}, controller-uid: u, batch.kubernetes.io/controller-uid: u, job-name: x}}}}}}}}"
+        )
+    };
+    assert_eq!(objects("batch/v1", "Job", manifest, &labels("migrate")), NONE);
+    assert_eq!(
+        objects("batch/v1", "Job", manifest, &labels("other")),
+        ["Changed spec.template.metadata.labels.app \"migrate\" → \"other\""]
+    );
+}
+
+/// What a dry run makes of suspects, as lines with what admission stores instead.
+fn exactly(manifest: &str, live_body: &str, tried: &str) -> Vec<String> {
+    let object = |body: &str| {
+        let mut body = document(body).root.to_json();
+        body["metadata"]["name"] = "x".into();
+        live("apps/v1", "Deployment", body)
+    };
+    let (document, live, tried, schema) = (document(manifest), object(live_body), object(tried), deployment_schema());
+    let suspected = compare(&document, &live, &schema, &DeliveryManagers::default());
+    let found = exact(&document, Some(&live), &tried, &schema, suspected);
+    let admitted = |drift: &FieldDrift| drift.admitted.as_ref().map_or(String::new(), |value| format!(" ⇒ {value}"));
+    found.iter().map(|drift| format!("{}{}", line(drift), admitted(drift))).collect()
+}
+
+#[test]
+fn a_dry_run_keeps_what_an_apply_would_change_and_says_what_admission_makes_of_it() {
+    let spec = |replicas: u32, image: &str, more: &str| {
+        format!(
+            "spec: {{replicas: {replicas}, template: {{spec: {{containers: [{{name: c, image: {image}, args: [a]}}{more}]}}}}}}"
+        )
+    };
+    let manifest = spec(2, "web:1", "");
+    let image = "spec.template.spec.containers[name=c].image";
+    // Nothing would change of the image, and a sidecar comes in.
+    assert_eq!(
+        exactly(&manifest, &spec(3, "mirror/web:1", ""), &spec(2, "mirror/web:1", ", {name: mesh, image: m}")),
+        [
+            "Changed spec.replicas 2 → 3",
+            "Admission spec.template.spec.containers[name=mesh] - → - ⇒ {\"image\":\"m\",\"name\":\"mesh\"}"
+        ]
+    );
+    // It changes, but not into what is declared; a value that is as declared now would not stay so.
+    assert_eq!(
+        exactly(&manifest, &spec(2, "old:1", ""), &spec(2, "mirror/web:1", "")),
+        [format!("Changed {image} \"web:1\" → \"old:1\" ⇒ \"mirror/web:1\"")]
+    );
+    let scaled = exactly(&manifest, &spec(3, "web:1", ""), &spec(2, "mirror/web:1", ""));
+    let admitted = format!("Admission {image} \"web:1\" → \"web:1\" ⇒ \"mirror/web:1\"");
+    assert_eq!(scaled, ["Changed spec.replicas 2 → 3".to_owned(), admitted]);
+    // Status, bookkeeping and what `kubectl` keeps for itself are not changes; a label is.
+    let noise = |number: u32| {
+        format!(
+            "{}\nstatus: {{replicas: {number}}}\nmetadata: {{generation: {number}, annotations: \
+             {{deployment.kubernetes.io/revision: \"{number}\"}}, labels: {{l: \"{number}\"}}}}",
+            spec(2 + number, "web:1", "")
+        )
+    };
+    assert_eq!(
+        exactly(&manifest, &noise(1), &noise(0)),
+        ["Changed spec.replicas 2 → 3", "Admission metadata.labels.l - → \"1\" ⇒ \"0\""]
+    );
+    assert_eq!(
+        exactly(&manifest, &spec(3, "web:1", ""), &spec(3, "web:1", "")),
+        NONE,
+        "the server would change nothing"
+    );
 }

@@ -1,0 +1,368 @@
+//! Companions: the objects of a blueprint's sources that belong to its workload and are compared and delivered with it (X8).
+//!
+//! A `HorizontalPodAutoscaler` that scales it, a `PodDisruptionBudget` and a Service that select its pods, `ConfigMap`s that its pods read, and
+//! what `spec.target.companions` names. Which objects those are is read off manifests alone. Secrets are never among them.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Catalog, Manifest, Target};
+use crate::model::{Name, ObjectRef, RepoPath, WorkloadKind};
+use crate::yaml::Node;
+
+/// `KIND/NAME` of an object that belongs to a workload, beside those that are found by themselves: `Certificate/web`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(with = "String")]
+pub struct CompanionRef {
+    /// The object's kind.
+    pub kind: String,
+    /// The object's name.
+    pub name: String,
+}
+
+impl std::fmt::Display for CompanionRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+impl Serialize for CompanionRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CompanionRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+        let text = String::deserialize(deserializer)?;
+        let (kind, name) = text.split_once('/').unwrap_or_default();
+        let is_kind = kind.starts_with(|c: char| c.is_ascii_uppercase())
+            && kind.len() <= 63
+            && kind.chars().all(|c| c.is_ascii_alphanumeric());
+        if !is_kind || !super::spec::is_object_name(name) {
+            return Err(D::Error::custom(format!("`{text}` is not an object: write KIND/NAME, as in Certificate/web")));
+        }
+        if kind == "Secret" {
+            return Err(D::Error::custom("bpctl never reads Secrets, so that none is compared: leave it out"));
+        }
+        if WorkloadKind::of_kind(kind).is_some() {
+            return Err(D::Error::custom(format!("`{text}` is a workload: write a blueprint of its own for it")));
+        }
+        Ok(Self { kind: kind.into(), name: name.into() })
+    }
+}
+
+/// An object that belongs to a workload.
+#[derive(Debug, Clone)]
+pub struct Companion<'c> {
+    /// The object, with the namespace that it goes to.
+    pub object: ObjectRef,
+    /// What declares it.
+    pub manifest: &'c Manifest,
+}
+
+/// The companions of one blueprint's workload.
+#[derive(Debug, Clone, Default)]
+pub struct Companions<'c> {
+    /// Those that are compared, in the order of files.
+    pub compared: Vec<Companion<'c>>,
+    /// Those that another blueprint's workload has as well, which comes first: they are brought back with that one.
+    pub shared: Vec<(Companion<'c>, Name)>,
+    /// Those that are not, by intent: `Secret/web`, and why.
+    pub left_out: Vec<(String, String)>,
+    /// Those of which it is not clear what Git declares.
+    pub unclear: Vec<(String, String)>,
+}
+
+/// The companions of every blueprint: where each stands. Made once a catalog, in one pass over its manifests, because thousands of blueprints
+/// may share one folder.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CompanionIndex(BTreeMap<Name, Found>);
+
+#[derive(Debug, Clone, Default)]
+struct Found {
+    /// Object, file, position in the file.
+    compared: Vec<(ObjectRef, RepoPath, usize)>,
+    /// The same, and the blueprint that it belongs to first.
+    shared: Vec<(ObjectRef, RepoPath, usize, Name)>,
+    left_out: Vec<(String, String)>,
+    unclear: Vec<(String, String)>,
+    /// The first file of each object, by group, kind and name; `None`: more than one was told already.
+    places: BTreeMap<(String, String, String), Option<RepoPath>>,
+}
+
+impl Catalog {
+    /// The objects that belong to a blueprint's workload. One that belongs to several is the first blueprint's, by name.
+    pub fn companions(&self, environment: &Name, name: &Name) -> Companions<'_> {
+        let found = self.companion_index(environment).and_then(|index| index.0.get(name));
+        let Some(found) = found else { return Companions::default() };
+        let companion = |object: &ObjectRef, path: &RepoPath, position: usize| {
+            let manifest = self.manifests_at(environment, path)?.get(position)?;
+            Some(Companion { object: object.clone(), manifest })
+        };
+        let compared = found.compared.iter().filter_map(|(object, path, position)| companion(object, path, *position));
+        let shared = found.shared.iter();
+        let shared = shared.filter_map(|(object, path, at, with)| Some((companion(object, path, *at)?, with.clone())));
+        Companions {
+            compared: compared.collect(),
+            shared: shared.collect(),
+            left_out: found.left_out.clone(),
+            unclear: found.unclear.clone(),
+        }
+    }
+}
+
+impl CompanionIndex {
+    /// Finds them.
+    pub(super) fn of(catalog: &Catalog, environment: &Name) -> Self {
+        let mut all: BTreeMap<Name, Found> = BTreeMap::new();
+        let pointers = Pointers::of(catalog, environment);
+        let plain = catalog.manifests.iter().map(|(path, manifests)| (path, manifests.as_slice()));
+        let rendered = catalog.renderings(environment).iter();
+        let rendered = rendered.filter_map(|r| Some((&r.root, r.outcome.as_ref().ok()?.as_slice())));
+        for (path, manifests) in plain.chain(rendered) {
+            for (position, manifest) in manifests.iter().enumerate() {
+                let object = &manifest.object;
+                let secret = object.kind == "Secret" && object.api_version == "v1";
+                // By namespace: without one a manifest is an object in each.
+                let mut governors: BTreeMap<&Name, &Name> = BTreeMap::new();
+                for (name, (workload, target)) in pointers.candidates(manifest) {
+                    let namespace = object.namespace.as_str();
+                    let here = namespace.is_empty() || namespace == target.namespace.as_str();
+                    let at_source = match manifest.rendered {
+                        true => path.meets(&target.source),
+                        false => path.is_within(&target.source) && !catalog.renders(environment, &target.source),
+                    };
+                    if !here || !at_source {
+                        continue;
+                    }
+                    let found = all.entry(name.clone()).or_default();
+                    if secret {
+                        let because = "not compared: bpctl never reads Secrets";
+                        found.left_out.push((object.to_string(), because.into()));
+                    } else if workload.has(manifest, target) {
+                        let governor = *governors.entry(&target.namespace).or_insert(name);
+                        found.add(at_home(manifest, target), path, position, Some(governor).filter(|one| *one != name));
+                    }
+                }
+            }
+        }
+        for (name, blueprint) in &catalog.blueprints {
+            let target = &blueprint.value.spec.target;
+            for named in &target.companions {
+                let found = all.entry(name.clone()).or_default();
+                if !found.places.keys().any(|(_, kind, name)| *kind == named.kind && *name == named.name) {
+                    let because = format!("no manifest below {} declares it", target.source);
+                    found.unclear.push((named.to_string(), because));
+                }
+            }
+        }
+        Self(all)
+    }
+}
+
+impl Found {
+    fn add(&mut self, object: ObjectRef, path: &RepoPath, position: usize, governor: Option<&Name>) {
+        if !super::spec::is_object_name(&object.name) || !is_api_version(&object.api_version) {
+            // It goes into addresses and onto terminals; Kubernetes would not take it either.
+            let what = format!("a {} of {path}", object.kind);
+            self.unclear.push((what, "its name or apiVersion is none that Kubernetes takes".into()));
+            return;
+        }
+        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+        let key = (group.to_owned(), object.kind.clone(), object.name.clone());
+        match self.places.entry(key) {
+            Entry::Vacant(place) => drop(place.insert(Some(path.clone()))),
+            Entry::Occupied(mut place) => {
+                if let Some(first) = place.get_mut().take() {
+                    self.unclear.push((object.to_string(), format!("{first} and {path} both declare it")));
+                    let is_other = |other: &ObjectRef| other.kind != object.kind || other.name != object.name;
+                    self.compared.retain(|(other, ..)| is_other(other));
+                    self.shared.retain(|(other, ..)| is_other(other));
+                }
+                return;
+            }
+        }
+        match governor {
+            Some(other) => self.shared.push((object, path.clone(), position, other.clone())),
+            None => self.compared.push((object, path.clone(), position)),
+        }
+    }
+}
+
+/// Which blueprints a manifest may belong to, by what their workloads point to and are pointed to by.
+struct Pointers<'c> {
+    workloads: BTreeMap<&'c Name, (Workload<'c>, &'c Target)>,
+    by_workload: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
+    by_label: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
+    by_config: BTreeMap<&'c str, Vec<&'c Name>>,
+    by_secret: BTreeMap<&'c str, Vec<&'c Name>>,
+    by_name: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
+}
+
+impl<'c> Pointers<'c> {
+    fn of(catalog: &'c Catalog, environment: &Name) -> Self {
+        let mut pointers = Self {
+            workloads: BTreeMap::new(),
+            by_workload: BTreeMap::new(),
+            by_label: BTreeMap::new(),
+            by_config: BTreeMap::new(),
+            by_secret: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+        };
+        for (name, blueprint) in &catalog.blueprints {
+            let target = &blueprint.value.spec.target;
+            let Some(workload) = Workload::of(catalog, environment, target) else { continue };
+            let reference = (target.workload.kind.as_str(), target.workload.name.as_str());
+            pointers.by_workload.entry(reference).or_default().push(name);
+            for label in &workload.labels {
+                pointers.by_label.entry((*label.0, *label.1)).or_default().push(name);
+            }
+            for config in &workload.config {
+                pointers.by_config.entry(config).or_default().push(name);
+            }
+            for secret in &workload.secrets {
+                pointers.by_secret.entry(secret).or_default().push(name);
+            }
+            for named in &target.companions {
+                pointers.by_name.entry((&named.kind, &named.name)).or_default().push(name);
+            }
+            pointers.workloads.insert(name, (workload, target));
+        }
+        pointers
+    }
+
+    /// Those that it may belong to, by name.
+    fn candidates(&self, manifest: &Manifest) -> Vec<(&'c Name, &(Workload<'c>, &'c Target))> {
+        let (object, root) = (&manifest.object, &manifest.document.root);
+        let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str).unwrap_or_default();
+        let labelled = |keys: &[&str]| {
+            let first = root.at(keys).map(Node::entries).unwrap_or_default().first()?;
+            Some(self.by_label.get(&(first.key.as_str(), first.value.as_str()?)))
+        };
+        let pointed = match object.kind.as_str() {
+            "HorizontalPodAutoscaler" => {
+                let scaled = |key| text(&["spec", "scaleTargetRef", key]);
+                self.by_workload.get(&(scaled("kind"), scaled("name")))
+            }
+            "Service" => labelled(&["spec", "selector"]).flatten(),
+            // Without labels it may select any pods.
+            "PodDisruptionBudget" => match labelled(&["spec", "selector", "matchLabels"]) {
+                Some(labelled) => labelled,
+                None => return self.workloads.iter().map(|(name, workload)| (*name, workload)).collect(),
+            },
+            "ConfigMap" => self.by_config.get(object.name.as_str()),
+            "Secret" => self.by_secret.get(object.name.as_str()),
+            _ => None,
+        };
+        let named = self.by_name.get(&(object.kind.as_str(), object.name.as_str()));
+        let names: BTreeSet<&'c Name> = pointed.into_iter().chain(named).flatten().copied().collect();
+        names.into_iter().filter_map(|name| Some((name, self.workloads.get(name)?))).collect()
+    }
+}
+
+/// The object of a manifest, in the namespace that it goes to.
+fn at_home(manifest: &Manifest, target: &Target) -> ObjectRef {
+    ObjectRef { namespace: target.namespace.to_string(), ..manifest.object.clone() }
+}
+
+/// `v1`, or `GROUP/VERSION`.
+fn is_api_version(text: &str) -> bool {
+    let (group, version) = text.split_once('/').unwrap_or(("core", text));
+    let good = |part: &str| super::spec::is_object_name(part);
+    text.len() <= 253 && good(group) && good(version)
+}
+
+/// What of a workload's manifest says which objects are its companions.
+struct Workload<'c> {
+    labels: BTreeMap<&'c str, &'c str>,
+    config: BTreeSet<&'c str>,
+    secrets: BTreeSet<&'c str>,
+}
+
+impl<'c> Workload<'c> {
+    fn of(catalog: &'c Catalog, environment: &Name, target: &Target) -> Option<Self> {
+        let root = &catalog.manifest(environment, &target.source, &target.object())?.document.root;
+        let template = root.at(&["spec", "template"])?;
+        let labels = template.at(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();
+        let labels = labels.iter().filter_map(|entry| Some((entry.key.as_str(), entry.value.as_str()?))).collect();
+        let mut workload = Self { labels, config: BTreeSet::new(), secrets: BTreeSet::new() };
+        let Some(pod) = template.get("spec") else { return Some(workload) };
+        let items = |node: &'c Node, key| node.get(key).map(Node::items).unwrap_or_default();
+        let name = |node: &'c Node, keys: &[&str]| node.at(keys).and_then(Node::as_str);
+        for volume in items(pod, "volumes") {
+            workload.config.extend(name(volume, &["configMap", "name"]));
+            workload.secrets.extend(name(volume, &["secret", "secretName"]));
+            for source in volume.at(&["projected", "sources"]).map(Node::items).unwrap_or_default() {
+                workload.config.extend(name(source, &["configMap", "name"]));
+                workload.secrets.extend(name(source, &["secret", "name"]));
+            }
+        }
+        for container in items(pod, "containers").iter().chain(items(pod, "initContainers")) {
+            for source in items(container, "envFrom") {
+                workload.config.extend(name(source, &["configMapRef", "name"]));
+                workload.secrets.extend(name(source, &["secretRef", "name"]));
+            }
+            for variable in items(container, "env") {
+                workload.config.extend(name(variable, &["valueFrom", "configMapKeyRef", "name"]));
+                workload.secrets.extend(name(variable, &["valueFrom", "secretKeyRef", "name"]));
+            }
+        }
+        workload.secrets.extend(items(pod, "imagePullSecrets").iter().filter_map(|secret| name(secret, &["name"])));
+        Some(workload)
+    }
+
+    /// Whether the object of a manifest is a companion.
+    fn has(&self, manifest: &Manifest, target: &Target) -> bool {
+        let (object, root) = (&manifest.object, &manifest.document.root);
+        let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
+        let named =
+            || target.companions.iter().any(|companion| companion.kind == object.kind && companion.name == object.name);
+        let by_itself = match (object.api_version.as_str(), object.kind.as_str()) {
+            ("autoscaling/v1" | "autoscaling/v2", "HorizontalPodAutoscaler") => {
+                let of_apps = text(&["spec", "scaleTargetRef", "apiVersion"]).is_none_or(|v| v.starts_with("apps/"));
+                text(&["spec", "scaleTargetRef", "kind"]) == Some(target.workload.kind.as_str())
+                    && text(&["spec", "scaleTargetRef", "name"]) == Some(target.workload.name.as_str())
+                    && of_apps
+            }
+            ("policy/v1", "PodDisruptionBudget") => {
+                root.at(&["spec", "selector"]).is_some_and(|selector| self.is_selected(selector))
+            }
+            ("v1", "Service") => {
+                let selector = root.at(&["spec", "selector"]).map(Node::entries).unwrap_or_default();
+                !selector.is_empty() && selector.iter().all(|entry| self.is_labelled(&entry.key, &entry.value))
+            }
+            ("v1", "ConfigMap") => self.config.contains(object.name.as_str()),
+            _ => false,
+        };
+        by_itself || named()
+    }
+
+    fn is_labelled(&self, key: &str, value: &Node) -> bool {
+        self.labels.get(key).is_some_and(|label| Some(*label) == value.as_str())
+    }
+
+    /// A label selector, as Kubernetes reads it: all of it has to hold, and an empty one selects every pod.
+    fn is_selected(&self, selector: &Node) -> bool {
+        let labels = selector.get("matchLabels").map(Node::entries).unwrap_or_default();
+        let expressions = selector.get("matchExpressions").map(Node::items).unwrap_or_default();
+        labels.iter().all(|entry| self.is_labelled(&entry.key, &entry.value))
+            && expressions.iter().all(|expression| {
+                let Some(key) = expression.get("key").and_then(Node::as_str) else { return false };
+                let label = self.labels.get(key);
+                let values = expression.get("values").map(Node::items).unwrap_or_default();
+                let is_in = label.is_some_and(|label| values.iter().any(|value| value.as_str() == Some(*label)));
+                match expression.get("operator").and_then(Node::as_str) {
+                    Some("In") => is_in,
+                    Some("NotIn") => !is_in,
+                    Some("Exists") => label.is_some(),
+                    Some("DoesNotExist") => label.is_none(),
+                    _ => false,
+                }
+            })
+    }
+}
