@@ -63,7 +63,12 @@ fn name(text: &str) -> Name {
 }
 
 fn compared(catalog: &Catalog, blueprint: &str) -> Vec<String> {
-    catalog.companions(&name(blueprint)).compared.iter().map(|companion| companion.object.to_string()).collect()
+    catalog
+        .companions(&name("staging"), &name(blueprint))
+        .compared
+        .iter()
+        .map(|companion| companion.object.to_string())
+        .collect()
 }
 
 fn manifest(api_version: &str, kind: &str, spec: &str) -> String {
@@ -138,7 +143,7 @@ fn x08_config_maps_that_pods_read_belong_to_them_and_secrets_are_said_to_be_left
         compared(&catalog, "web"),
         ["ConfigMap/all", "ConfigMap/mounted", "ConfigMap/one", "ConfigMap/projected"]
     );
-    let left_out = catalog.companions(&name("web")).left_out;
+    let left_out = catalog.companions(&name("staging"), &name("web")).left_out;
     assert_eq!(left_out, [("Secret/pull".to_owned(), "not compared: bpctl never reads Secrets".to_owned())]);
 }
 
@@ -147,7 +152,7 @@ fn x08_a_blueprint_names_what_does_not_point_to_its_workload() {
     let certificate = manifest("cert-manager.io/v1", "Certificate", "{secretName: tls}");
     let named = ", companions: [Certificate/x, Ingress/none]}";
     let one = catalog(&read(&world(named, &[&certificate])));
-    let companions = one.companions(&name("web"));
+    let companions = one.companions(&name("staging"), &name("web"));
     assert_eq!(companions.compared[0].object.api_version, "cert-manager.io/v1");
     assert_eq!(companions.compared[0].object.namespace, "shop");
     let unclear = [("Ingress/none".to_owned(), "no manifest below deploy declares it".to_owned())];
@@ -157,7 +162,7 @@ fn x08_a_blueprint_names_what_does_not_point_to_its_workload() {
     let elsewhere = certificate.replace("name: x", "name: x, namespace: other");
     assert_eq!(compared(&catalog(&read(&world(named, &[&elsewhere]))), "web"), Vec::<String>::new());
     let twice = catalog(&read(&world(named, &[&certificate, &certificate.replace("/v1", "/v1alpha1")])));
-    let companions = twice.companions(&name("web"));
+    let companions = twice.companions(&name("staging"), &name("web"));
     assert_eq!(companions.compared.len(), 0);
     assert_eq!(companions.unclear[0].1, "deploy/x0.yaml and deploy/x1.yaml both declare it");
     // A name that could move a cursor, or an address, is nobody's.
@@ -184,7 +189,7 @@ fn x08_what_belongs_to_two_workloads_is_compared_once() {
     let catalog = catalog(&read(&entries));
     assert_eq!(compared(&catalog, "api"), ["Service/x"]);
     assert_eq!(compared(&catalog, "web"), Vec::<String>::new());
-    let companions = catalog.companions(&name("web"));
+    let companions = catalog.companions(&name("staging"), &name("web"));
     let shared = companions.shared.iter().map(|(companion, with)| (companion.object.to_string(), with.to_string()));
     assert_eq!(shared.collect::<Vec<_>>(), [("Service/x".to_owned(), "api".to_owned())]);
     let told = |port: u32| {

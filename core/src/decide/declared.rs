@@ -53,24 +53,22 @@ impl Detector for DriftDetector {
             detected.why_not.push(nothing(&target));
             return detected;
         }
-        let fields = &different.fields;
-        if let Some(owner) = fields.iter().find_map(autoscaler) {
-            // Bringing anything back by applying the manifest would take the replicas from their owner too.
-            let others: Vec<String> =
-                fields.iter().filter(|drift| autoscaler(drift).is_none()).map(|drift| drift.path.to_string()).collect();
-            let others = match others.len() {
-                0 => String::new(),
-                n => format!("; until then {} differs too and stays ({n} in all)", others.join(", ")),
-            };
-            let because = format!(
-                "an autoscaler ({}) owns spec.replicas, which the manifest declares too: remove it from the manifest first{}",
-                crate::render::sink::terminal(owner),
-                crate::render::sink::terminal(&Untrusted::new(others))
-            );
-            detected.why_not.push(WhyNot { what: "reconcile".into(), because });
+        let Some(owner) = different.fields.iter().find_map(autoscaler) else {
+            detected.findings.push(finding(input, target, different, false));
             return detected;
+        };
+        // What an autoscaler set is its own to change, and no apply may take it; the rest goes back.
+        let owner = crate::render::sink::terminal(owner);
+        let because = format!(
+            "an autoscaler ({owner}) owns spec.replicas, which the manifest declares too and which is left to it: remove it from \
+             the manifest"
+        );
+        detected.why_not.push(WhyNot { what: "replicas".into(), because });
+        let fields: Vec<FieldDrift> =
+            different.fields.iter().filter(|drift| autoscaler(drift).is_none()).cloned().collect();
+        if !fields.is_empty() {
+            detected.findings.push(finding(input, target, Different { fields, ..different }, true));
         }
-        detected.findings.push(finding(input, target, different));
         detected
     }
 }
@@ -108,7 +106,9 @@ impl Detector for CompanionDetector {
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
                 Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
-                Ok(Some(different)) => detected.findings.push(finding(input, companion.object, different)),
+                Ok(Some(different)) => {
+                    detected.findings.push(finding(input, companion.object, different, false));
+                }
                 Err((part, why)) => {
                     let what = match part {
                         Part::Object => companion.object.to_string(),
@@ -183,7 +183,12 @@ fn differences<'a>(
     }))
 }
 
-fn finding(input: &DetectInput<'_>, object: ObjectRef, different: Different<'_>) -> (Finding, Option<Action>) {
+fn finding(
+    input: &DetectInput<'_>,
+    object: ObjectRef,
+    different: Different<'_>,
+    leave_replicas: bool,
+) -> (Finding, Option<Action>) {
     let Different { live, fields, approximate } = different;
     let reverted = fields.iter().map(|drift| RevertedField {
         field: drift.path.clone(),
@@ -201,6 +206,7 @@ fn finding(input: &DetectInput<'_>, object: ObjectRef, different: Different<'_>)
         uid: live.map(|live| live.uid.clone()),
         // What an object is made of is its manifest.
         fields: if live.is_some() { reverted.collect() } else { Vec::new() },
+        leave_replicas,
     });
     let finding = match live {
         None => Finding::Absent { object, admission: fields, approximate },

@@ -309,11 +309,19 @@ pub fn permit_apply(
     Some(ApplyPermit {
         object: effect.object.clone(),
         uid: effect.uid.clone(),
-        manifest: manifest.document.root.to_json(),
+        manifest: applied(manifest.document.root.to_json(), effect.leave_replicas),
         base: rules.tip().commit().into(),
         action: action.id(),
         at: facts.now(),
     })
+}
+
+/// What is applied of a manifest.
+fn applied(mut manifest: serde_json::Value, leave_replicas: bool) -> serde_json::Value {
+    if leave_replicas && let Some(spec) = manifest.get_mut("spec").and_then(serde_json::Value::as_object_mut) {
+        spec.remove("replicas");
+    }
+    manifest
 }
 
 /// The rules' identity: the text of workspace, policies and blueprints on base.

@@ -241,6 +241,16 @@ fn an_autoscalers_own_writes_are_not_drift() {
     assert_eq!(part["items"], json!([]));
     let told = part["notProposed"][0]["because"].as_str().unwrap();
     assert!(told.starts_with("an autoscaler (kube-controller-manager) owns spec.replicas"), "{told}");
+    // What else differs is found and brought back, and the autoscaler's number stays.
+    let image =
+        r#"[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"registry.example.org/other:6"}]"#;
+    namespace.kubectl(&["patch", "deployment/web", "--type=json", "--field-manager=somebody", "-p", image], None);
+    let container = namespace.get("deployment web").pointer("/spec/template/spec/containers/0/name").cloned().unwrap();
+    let path = format!("spec.template.spec.containers[name={}].image", container.as_str().unwrap());
+    assert_eq!(found(&repo), [owned(&path, "somebody")]);
+    bpctl(&repo, None).run(&["apply", "--wait", "0s"]).exits(0);
+    assert_eq!(found(&repo), []);
+    assert_eq!(namespace.get("deployment web")["spec"]["replicas"], 3);
     // The same number written by hand is drift.
     namespace.kubectl(&["scale", "deployment/web", "--replicas=2"], None);
     assert_eq!(found(&repo), [owned("spec.replicas", "kubectl")]);

@@ -24,6 +24,9 @@ pub struct Reconcile {
     pub uid: Option<String>,
     /// The fields, in the manifest's order.
     pub fields: Vec<RevertedField>,
+    /// `spec.replicas` is left out of what is applied: an autoscaler owns it, whatever the manifest says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leave_replicas: bool,
 }
 
 /// One field that goes back to what Git declares.
@@ -65,6 +68,7 @@ impl ActionType for Reconcile {
             uid: self.uid.clone(),
             path: manifest.path.clone(),
             document: manifest.document.index,
+            leave_replicas: self.leave_replicas,
         })])
     }
 }

@@ -19,6 +19,7 @@ const ZERO_IS_ABSENT: &[&str] = &[
     "initialDelaySeconds",
     "minReadySeconds",
     "nodePort",
+    "partition",
     "paused",
     "periodSeconds",
     "publishNotReadyAddresses",
@@ -41,6 +42,7 @@ const FILLED_IN: &[(&str, &[&str])] = &[
     ("healthCheckNodePort", &[]),
     ("imagePullPolicy", &["Always", "IfNotPresent"]),
     ("nodePort", &[]),
+    ("path", &["/"]),
     ("periodSeconds", &["10"]),
     ("podManagementPolicy", &["OrderedReady"]),
     ("protocol", &["TCP"]),
@@ -69,6 +71,17 @@ const ATOMIC_DEFAULTS: &[(&str, &str)] = &[("apiVersion", "v1"), ("divisor", "0"
 /// Whether the API group is one of Kubernetes' own.
 pub(super) fn is_native(api_version: &str) -> bool {
     api_version.split_once('/').is_none_or(|(group, _)| !group.contains('.') || group.ends_with(".k8s.io"))
+}
+
+/// Whether the server keeps this field of a pod under another name, by which the manifest says it too.
+pub(super) fn is_overruled(native: bool, key: &str, pod: &Node) -> bool {
+    let says = |key: &str| pod.get(key).and_then(Node::as_str).is_some_and(|text| !text.is_empty());
+    native
+        && match key {
+            "serviceAccount" => says("serviceAccountName"),
+            "serviceAccountName" => !says(key) && says("serviceAccount"),
+            _ => false,
+        }
 }
 
 pub(super) fn is_free_map(key: &str) -> bool {

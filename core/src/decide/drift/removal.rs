@@ -82,9 +82,10 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn key(&self, key: &str) -> Place<'a> {
-        let entry = self.node.and_then(|node| node.entry(key)).filter(|entry| entry.value.value != Value::Null);
-        match entry {
+    /// `null_counts`: for who applies by server-side apply a key without a value is declared all the same.
+    fn key(&self, key: &str, null_counts: bool) -> Place<'a> {
+        let entry = self.node.and_then(|node| node.entry(key));
+        match entry.filter(|entry| null_counts || entry.value.value != Value::Null) {
             Some(entry) => Place { node: Some(&entry.value), range: entry.key_start as usize..entry.key_end as usize },
             None => self.undeclared(),
         }
@@ -176,7 +177,7 @@ impl<'a> Walk<'a> {
         match owned {
             Owned::Field(key) => {
                 let live = live.get(key).filter(|live| !live.is_null() && self.is_ours(key))?;
-                Some((Step::Key(key), place.key(key), live))
+                Some((Step::Key(key), place.key(key, true), live))
             }
             Owned::Item(keys) => {
                 let live = live
@@ -244,7 +245,7 @@ impl<'a> Walk<'a> {
                     let Some(live) = live.get(key).filter(|live| !quirks::is_empty(live) && self.is_ours(key)) else {
                         continue;
                     };
-                    self.applied_step(Step::Key(key), value, &place.key(key), live);
+                    self.applied_step(Step::Key(key), value, &place.key(key, false), live);
                 }
             }
             (Json::Array(applied), Json::Array(live)) => match self.way.list() {

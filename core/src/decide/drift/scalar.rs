@@ -26,7 +26,9 @@ pub(super) fn plainly_equal(declared: &Node, live: &Json) -> bool {
 pub(super) fn equal_as(scalar: ScalarType, declared: &Node, live: &Json) -> bool {
     let texts = || Some((node_text(declared)?, json_text(live)?));
     let both = match scalar {
-        ScalarType::Quantity => texts().map(|(a, b)| a.parse::<Quantity>().ok().zip(b.parse().ok()).is_some_and(same)),
+        ScalarType::Quantity => {
+            texts().map(|(a, b)| a.parse::<Quantity>().ok().zip(b.parse().ok()).is_some_and(same_amount))
+        }
         ScalarType::Time => texts().map(|(a, b)| a.parse::<Timestamp>().ok().zip(b.parse().ok()).is_some_and(same)),
         ScalarType::Bytes => declared.as_str().zip(live.as_str()).map(|(a, b)| same_base64(a, b)),
         ScalarType::IntOrString => texts().map(|(a, b)| a == b),
@@ -34,6 +36,13 @@ pub(super) fn equal_as(scalar: ScalarType, declared: &Node, live: &Json) -> bool
         ScalarType::String | ScalarType::Integer | ScalarType::Number | ScalarType::Boolean => None,
     };
     both.unwrap_or(false)
+}
+
+/// What is finer than a thousandth is rounded up on the way in.
+fn same_amount((declared, live): (Quantity, Quantity)) -> bool {
+    let milli = 1_000_000;
+    let rest = declared.nanos().rem_euclid(milli);
+    declared == live || (rest != 0 && declared.nanos() - rest + milli == live.nanos())
 }
 
 /// Line breaks inside base64 mean nothing.
@@ -93,7 +102,10 @@ pub(super) fn same_item(keys: &MergeKeys, declared: &Node, live: &Json) -> bool 
             (Some(declared), Some(live)) => {
                 plainly_equal(declared, live) || equal_as(ScalarType::IntOrString, declared, live)
             }
-            (Some(declared), None) => default.is_some() && node_text(declared) == *default,
+            // No text and an empty one are the same key: a chart writes `name: ""` where it was given none.
+            (Some(declared), None) => {
+                (default.is_some() && node_text(declared) == *default) || declared.as_str() == Some("")
+            }
             (None, Some(live)) => default.is_some() && json_text(live) == *default,
             (None, None) => true,
         }

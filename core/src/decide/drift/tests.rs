@@ -621,3 +621,42 @@ fn a_dry_run_keeps_what_an_apply_would_change_and_says_what_admission_makes_of_i
         "the server would change nothing"
     );
 }
+
+/// Seen on public manifests: what the server writes otherwise than it was told.
+#[test]
+fn what_the_server_says_otherwise_is_no_drift() {
+    for (manifest, body) in [
+        ("{serviceAccount: one, serviceAccountName: two}", "{serviceAccount: two, serviceAccountName: two}"),
+        ("{serviceAccount: one, serviceAccountName: ''}", "{serviceAccount: one, serviceAccountName: one}"),
+        ("{imagePullSecrets: [{name: ''}]}", "{imagePullSecrets: [{}]}"),
+        ("{imagePullSecrets: [{name: }]}", "{imagePullSecrets: [{}]}"),
+    ] {
+        assert_eq!(pods(manifest, body), Vec::<String>::new(), "{manifest}");
+    }
+    for (manifest, body) in [
+        ("resources: {requests: {cpu: 0.3333333333}}", "resources: {requests: {cpu: 334m}}"),
+        ("resources: {requests: {cpu: 100.5m}}", "resources: {requests: {cpu: 101m}}"),
+        ("resources: {limits: {cpu: 5u}}", "resources: {limits: {cpu: 1m}}"),
+        ("readinessProbe: {httpGet: {path: '', port: 80}}", "readinessProbe: {httpGet: {path: /, port: 80}}"),
+    ] {
+        assert_eq!(containers(manifest, body), Vec::<String>::new(), "{manifest}");
+    }
+    // And what looks like it is.
+    assert_eq!(pods("{serviceAccountName: two}", "{serviceAccountName: one}").len(), 1);
+    assert_eq!(pods("{serviceAccount: two}", "{serviceAccount: one}").len(), 1);
+    assert_eq!(containers("resources: {limits: {cpu: 100m}}", "resources: {limits: {cpu: 101m}}").len(), 1);
+}
+
+/// Applied by server-side apply, a key without a value is the applier's all the same.
+#[test]
+fn a_key_without_a_value_is_declared_by_who_applies_it() {
+    let body = |owned: &str| {
+        format!(
+            "metadata: {{managedFields: [{{manager: kubectl, operation: Apply, apiVersion: apps/v1, fieldsType: FieldsV1, fieldsV1: {owned}}}]}}\n\
+             spec: {{replicas: 1, paused: true}}\n"
+        )
+    };
+    let owned = "{'f:spec': {'f:replicas': {}, 'f:paused': {}}}";
+    assert_eq!(deployments("spec: {replicas: null, paused: true}", &body(owned)), Vec::<String>::new());
+    assert_eq!(deployments("spec: {paused: true}", &body(owned)), ["PendingRemoval spec.replicas - → 1"]);
+}
