@@ -386,6 +386,7 @@ fn a_raised_maximum_is_edited_where_it_stands_or_not_at_all() {
         .map(|effect| match effect {
             Effect::SetField(set) => format!("{} {} {}", set.path, set.field, set.to),
             Effect::ApplyObject(_) => "apply".into(),
+            Effect::RestartPods(_) => "restart".into(),
         })
         .collect();
     assert_eq!(

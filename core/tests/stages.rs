@@ -67,6 +67,10 @@ fn pod(number: u32, ready: bool) -> Pod {
         cpu_request: Some("100m".parse().unwrap()),
         memory_request: None,
         reasons: Vec::new(),
+        stopped: Vec::new(),
+        unschedulable: false,
+        revision: None,
+        ended: None,
     }
 }
 

@@ -3,5 +3,6 @@
 mod edits;
 mod kinds;
 mod public;
+mod restart;
 mod rights;
 mod workspace;

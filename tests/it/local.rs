@@ -6,6 +6,7 @@ mod governance;
 mod hostile;
 mod refused;
 mod resize;
+mod restart;
 mod review;
 
 use crate::support::{Repo, key, signed_shop};

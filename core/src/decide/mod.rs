@@ -5,6 +5,7 @@
 
 mod declared;
 pub mod drift;
+mod recovery;
 mod resize;
 mod saturation;
 pub mod sizing;
@@ -13,16 +14,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use declared::DriftDetector;
+pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub use saturation::{SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
-use crate::model::{Name, ObjectRef, Percent, Period, Quantity};
+use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted};
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 2;
+pub const LOGIC: u32 = 3;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -64,7 +66,7 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 3] = [&SaturationDetector, &ResizeDetector, &DriftDetector];
+pub const DETECTORS: [&dyn Detector; 4] = [&SaturationDetector, &ResizeDetector, &DriftDetector, &RecoveryDetector];
 
 /// A difference that matters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -81,6 +83,27 @@ pub enum Finding {
         /// Which.
         object: ObjectRef,
     },
+    /// Pods failed.
+    Failing(Failing),
+    /// Something that no action answers.
+    Reported(Reported),
+}
+
+/// Something that is not as it should be, and that no action of bpctl answers. Each has a stable code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reported {
+    /// What kind: `pods-failed`.
+    pub code: String,
+    /// How bad.
+    pub severity: Severity,
+    /// It stays as it is until a person does something.
+    pub needs_person: bool,
+    /// What was seen; names and reasons in it come from the cluster.
+    pub message: Untrusted,
+    /// What to do, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub help: Vec<Untrusted>,
 }
 
 /// CPU utilization is above or below its threshold (B6).

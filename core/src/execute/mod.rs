@@ -17,6 +17,8 @@ pub enum Effect {
     SetField(SetField),
     /// Applies an object's manifest, as it stands on base, by server-side apply.
     ApplyObject(ApplyObject),
+    /// Makes a workload's controller replace its pods, by one annotation of the pod template.
+    RestartPods(RestartPods),
 }
 
 /// Sets one field of one file.
@@ -65,4 +67,18 @@ pub struct ApplyObject {
     pub path: RepoPath,
     /// Which document of the file, from 0.
     pub document: usize,
+}
+
+/// Makes a workload's controller replace its pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartPods {
+    /// The workload.
+    pub object: ObjectRef,
+    /// The live object that was looked at.
+    pub uid: String,
+    /// Its generation then.
+    pub generation: i64,
+    /// The value that the annotation gets.
+    pub request: String,
 }

@@ -13,8 +13,11 @@ mod subject;
 
 pub use defaults::default_tier;
 pub use judge::{Hold, RuleRef, Verdict, judge};
-pub use permit::{ApplyPermit, MergePermit};
-pub use pull::{Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, rules_hash};
+pub use permit::{ApplyPermit, MergePermit, RestartPermit};
+pub use pull::{
+    Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, permit_restart,
+    rules_hash,
+};
 pub use review::{ReviewJudgement, count_reviews};
 pub use rules::{FIELD_MANAGER, Outcome, RULES, Rule, RuleInput};
 pub use subject::{OperationInput, RequestTouch, Subject, Touch};

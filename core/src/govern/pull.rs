@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::permit::{ApplyPermit, MergePermit};
+use super::permit::{ApplyPermit, MergePermit, RestartPermit};
 use super::{ReviewJudgement, Subject, Touch, Verdict, count_reviews, judge};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
-use crate::execute::ApplyObject;
+use crate::execute::{ApplyObject, RestartPods};
 use crate::model::{Digest, Name, ObjectRef, Proposed, Timestamp, Trusted};
 use crate::observe::{
     CheckConclusion, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder, ReviewState,
+    next_restart,
 };
 use crate::propose::{Change, ChangeSet, Governed};
 
@@ -311,6 +312,38 @@ pub fn permit_apply(
         object: effect.object.clone(),
         uid: effect.uid.clone(),
         manifest: manifest.document.root.to_json(),
+        base: rules.tip().commit().into(),
+        action: action.id(),
+        at: facts.now(),
+    })
+}
+
+/// The permit to replace one workload's pods. `None`: the action is not allowed, or held.
+pub fn permit_restart(
+    rules: &Trusted<Catalog>,
+    environment: &Name,
+    action: &Action,
+    effect: &RestartPods,
+    facts: &Recorder<'_>,
+    server_clock: bool,
+) -> Option<RestartPermit> {
+    let place = rules.get().workspace.value.environments.get(environment)?;
+    if place.tier == TierName::Prod && !server_clock {
+        return None; // a local clock permits nothing in production
+    }
+    let verdict = judge(rules, environment, &Subject::of_action(action), facts);
+    if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
+        return None;
+    }
+    // The effect is the one that the facts ask for: the object, its generation and the request that follows from them.
+    let Known::Known(Some(live)) = facts.object(&effect.object) else { return None };
+    let asked = next_restart(live, facts.now())?;
+    let target = rules.get().blueprint(action.blueprint(), environment)?.value.spec.target.object();
+    if live.uid != effect.uid || asked != (effect.request.clone(), effect.generation) || effect.object != target {
+        return None;
+    }
+    Some(RestartPermit {
+        effect: effect.clone(),
         base: rules.tip().commit().into(),
         action: action.id(),
         at: facts.now(),

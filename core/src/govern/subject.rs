@@ -37,6 +37,11 @@ pub enum Touch {
         /// The replicas that it goes back to, where they are among the fields.
         replicas: Option<u64>,
     },
+    /// The workload's pods are replaced.
+    Restart {
+        /// The value that the annotation gets.
+        request: String,
+    },
     /// Another field of a manifest.
     Field(FieldPath),
     /// A whole object is added.
@@ -97,6 +102,7 @@ impl Subject {
                 Touch::Requests(resize.requests.iter().map(request).collect())
             }
             Action::Reconcile(reconcile) => Touch::Reconcile { replicas: reconcile.replicas().map(u64::from) },
+            Action::Restart(restart) => Touch::Restart { request: restart.request.clone() },
         };
         Self { blueprint: action.blueprint().clone(), object: action.workload().clone(), touch }
     }
@@ -179,6 +185,7 @@ impl Subject {
             // What stands on base was approved when it was merged; only a way to zero is judged again.
             Touch::Reconcile { replicas: Some(0) } => Operation::ScaleToZero,
             Touch::Reconcile { .. } => Operation::Reconcile,
+            Touch::Restart { .. } => Operation::Restart,
             Touch::Field(field) => field_operation(field),
             Touch::Added | Touch::Opaque => Operation::ChangeManifest,
             Touch::Removed => Operation::Delete,

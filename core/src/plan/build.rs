@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Delivery, Tier, TierName};
-use crate::decide::{Detected, LOGIC, WhyNot, decide};
+use crate::decide::{Detected, Finding, LOGIC, WhyNot, decide};
 use crate::govern::{Subject, judge};
 use crate::model::{Digest, Name, Proposed, Trusted};
 use crate::observe::{FactKey, Observation, Recorder};
@@ -100,8 +100,14 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
     let facts = Recorder::new(input.observation);
     let mut not_proposed = detected.why_not;
     let mut items = Vec::new();
+    let mut findings = Vec::new();
     for (finding, action) in detected.findings {
-        let Some(action) = action else { continue };
+        let Some(action) = action else {
+            if let Finding::Reported(reported) = finding {
+                findings.push(reported);
+            }
+            continue;
+        };
         match action.lower(catalog) {
             Ok(effects) => {
                 let judged = |subject| judge(input.rules, input.environment, &subject, &facts);
@@ -124,6 +130,7 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
         version: blueprint.metadata.version.to_string(),
         manifest: manifest.map_or_else(|| target.source.to_string(), |manifest| manifest.path.to_string()),
         items,
+        findings,
         not_proposed,
         unknown: detected.unknown,
         evidence: evidence.into_iter().collect(),

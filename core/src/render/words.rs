@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 
 use crate::action::{Action, RequestChange};
 use crate::blueprint::Tier;
-use crate::decide::{Finding, MeasuredRequest};
+use crate::decide::{FailedPod, Failing, Finding, MeasuredRequest, Reported};
 use crate::execute::Effect;
-use crate::model::{Percent, Untrusted};
+use crate::model::{Percent, Severity, Untrusted};
 use crate::plan::{BlueprintPlan, Cause, Causes, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
@@ -16,6 +16,7 @@ pub fn symbol(item: &PlanItem) -> &'static str {
         (Action::Scale(scale), _) if scale.to < scale.from.unwrap_or(1) => "▼",
         (Action::Resize(resize), _) if resize.requests.iter().all(|request| request.to < request.from) => "▼",
         (Action::Scale(_) | Action::Resize(_), _) => "▲",
+        (Action::Restart(_), _) => "↻",
         (Action::Reconcile(_), _) => match item.finding {
             Finding::Absent { .. } => "+",
             _ => "~",
@@ -37,6 +38,13 @@ pub fn change(item: &PlanItem) -> String {
             let told: Vec<String> = resize.requests.iter().map(request).collect();
             told.join(", ")
         }
+        Action::Restart(_) => match &item.finding {
+            Finding::Failing(failing) => {
+                let (next, max) = (failing.restarts.saturating_add(1), failing.max.unwrap_or(0));
+                format!("replace its pods, restart {next} of {max}")
+            }
+            _ => "replace its pods".into(),
+        },
         Action::Reconcile(reconcile) => match (&item.finding, reconcile.fields.len()) {
             (Finding::Absent { object }, _) => format!("create {object}"),
             (_, 1) => replicas(&reconcile.fields[0]).unwrap_or_else(|| "1 field".into()),
@@ -92,8 +100,24 @@ pub fn because(item: &PlanItem) -> String {
             format!("{} (mean of {pods} over {})", told.join("; "), missized.window)
         }
         Finding::Drift(_) => "the cluster differs from what Git declares".into(),
+        Finding::Failing(failing) => failed(failing),
+        Finding::Reported(_) => "it is reported below".into(),
         Finding::Absent { .. } => "Git declares it, and the cluster does not have it".into(),
     }
+}
+
+/// `1 container failed: OOMKilled; 2 restarts so far, 0 of them by bpctl`. None of it is the cluster's own text.
+fn failed(failing: &Failing) -> String {
+    let count = failing.pods.len();
+    let mut kinds: Vec<&str> = failing.pods.iter().map(FailedPod::kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let plural = if count == 1 { "" } else { "s" };
+    let Failing { restarts, by_bpctl, .. } = failing;
+    format!(
+        "{count} container{plural} failed: {}; {restarts} restarts so far, {by_bpctl} of them by bpctl",
+        kinds.join(", ")
+    )
 }
 
 /// The lines that the action changes: `deploy/frontend.yaml:9:13`.
@@ -103,9 +127,20 @@ pub fn provenance(item: &PlanItem) -> Vec<String> {
             Some(at) => format!("{}:{}:{}", set.path, at.line, at.column),
             None => set.path.to_string(),
         }),
-        Effect::ApplyObject(_) => None,
+        Effect::ApplyObject(_) | Effect::RestartPods(_) => None,
     });
     places.collect()
+}
+
+/// `error pods-failed`, with who has to act.
+pub fn severity(reported: &Reported) -> String {
+    let severity = match reported.severity {
+        Severity::Info => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let person = if reported.needs_person { ", for a person" } else { "" };
+    format!("{severity} {}{person}", reported.code)
 }
 
 /// A field's value, as outside text: short, one line, JSON as people write it.

@@ -6,6 +6,7 @@ mod cooldown;
 mod freeze;
 mod policy;
 mod resources;
+mod restarts;
 
 pub use cooldown::FIELD_MANAGER;
 
@@ -64,9 +65,10 @@ pub trait Rule: Sync {
 }
 
 /// All rules, in the order in which they are cited.
-pub const RULES: [&dyn Rule; 6] = [
+pub const RULES: [&dyn Rule; 7] = [
     &bounds::Bounds,
     &resources::Resources,
+    &restarts::Restarts,
     &policy::Policies,
     &authority::Authority,
     &cooldown::Cooldown,
