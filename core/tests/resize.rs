@@ -437,7 +437,7 @@ fn judged(spec: &str, policy: &str, before: &str, after: &str, seen: &Seen) -> V
 #[case::one_of_several(BOTH, "", "- {name: web, resources: {requests: {cpu: 100m}}}\n        - {name: log}", ("100m", "95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
 #[case::policy_is_stricter(BOTH, "limits: {resize_step: 4%}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "limits.resize_step = 4%", Some("cpu request = 96m"))]
 #[case::policy_is_wider(BOTH, "limits: {resize_step: 20%}\n", ONE, ("cpu: 100m", "cpu: 80m"), (Operation::Resize, Tier::Allowed), "limits.resize_step = 20%", None)]
-#[case::policy_forbids(BOTH, "operations: {resize: forbidden}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::Resize, Tier::Forbidden), "policy base: resize", None)]
+#[case::policy_forbids(BOTH, "operations: {resize: forbidden}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::Resize, Tier::Forbidden), "policy base: resize", Some("a pull request that changes this rule, for people to approve"))]
 fn b07_a_request_is_judged_by_its_numbers(
     #[case] spec: &str,
     #[case] policy: &str,

@@ -2,6 +2,7 @@
 
 mod attacked;
 mod causes;
+mod config;
 mod governance;
 mod hostile;
 mod refused;

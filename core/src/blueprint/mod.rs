@@ -1,5 +1,6 @@
 //! What people write: blueprints, policies, the workspace (B1, B2), and how they are read and checked.
 
+mod config;
 pub mod derive;
 mod document;
 mod limits;
@@ -12,6 +13,7 @@ mod spec;
 mod suppression;
 mod workspace;
 
+pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
 pub use load::{Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace};

@@ -3,6 +3,7 @@
 //! A detector is one file here, registered once in [`DETECTORS`]. Detectors read facts only through the recorder and never see the
 //! effects interface: a stage cannot write, by compilation (B4; `tests/it/layers.rs`).
 
+mod contract;
 mod declared;
 pub mod drift;
 mod recovery;
@@ -13,6 +14,7 @@ pub mod sizing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use contract::ContractDetector;
 pub use declared::DriftDetector;
 pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
@@ -66,7 +68,8 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 4] = [&SaturationDetector, &ResizeDetector, &DriftDetector, &RecoveryDetector];
+pub const DETECTORS: [&dyn Detector; 5] =
+    [&SaturationDetector, &ResizeDetector, &DriftDetector, &RecoveryDetector, &ContractDetector];
 
 /// A difference that matters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::defaults::{self, default_tier};
-use super::rules::{RULES, RuleInput};
+use super::rules::{RULES, RuleInput, alternative as way_on};
 use super::{OperationInput, Outcome, Subject};
 use crate::blueprint::{Catalog, Operation, Tier, containers};
 use crate::model::{Name, SourceSpan, Timestamp, Trusted};
@@ -46,6 +46,9 @@ pub struct Verdict {
     pub rules: Vec<RuleRef>,
     /// The nearest allowed thing.
     pub alternative: Option<String>,
+    /// What it does to those whom the workload serves, in numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub impact: Vec<String>,
     /// What delays it.
     pub holds: Vec<Hold>,
     /// Who may approve; empty: anybody with write access.
@@ -112,10 +115,17 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     // People's own lines tell more than the built-in table, and a number more than a list; else the order of the rules stays.
     tiers.sort_by_key(|(_, rule, _)| rule.source.is_none() && rule.cite.starts_with(defaults::SOURCE));
     let alternative = tiers.iter().filter(|(t, ..)| *t == tier).find_map(|(.., alternative)| alternative.clone());
+    let alternative = alternative.or_else(|| {
+        // What is forbidden has a way on: that of the operation that nobody may do, where a rule has not named one.
+        let built_in = operations.iter().find(|operation| default_tier(**operation) == Tier::Forbidden);
+        let operation = *built_in.or(operations.last()).filter(|_| tier == Tier::Forbidden)?;
+        let tier = place.tier;
+        Some(way_on(&RuleInput { catalog, environment, tier, blueprint: &blueprint, subject, operation, facts }))
+    });
     let rules = tiers.into_iter().filter(|(t, ..)| *t == tier).map(|(_, rule, _)| rule).collect();
     holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
     let approvers = blueprint.value.governance.approval_workflow.approvers.clone();
-    Verdict { tier, operations, rules, alternative, holds, approvers }
+    Verdict { tier, operations, rules, alternative, impact: Vec::new(), holds, approvers }
 }
 
 fn cite(ident: &str, outcome: &Outcome) -> RuleRef {
@@ -131,7 +141,8 @@ fn lone(tier: Tier, ident: &str, because: String) -> Verdict {
         tier,
         operations: Vec::new(),
         rules: vec![RuleRef { ident: ident.into(), cite: ident.into(), because, source: None }],
-        alternative: None,
+        alternative: (tier == Tier::Forbidden).then(|| "a pull request adds it first, for people to merge".into()),
+        impact: Vec::new(),
         holds: Vec::new(),
         approvers: Vec::new(),
     }

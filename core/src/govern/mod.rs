@@ -4,6 +4,7 @@
 //! Rules are read from the base branch only ([`crate::model::Trusted`]); a proposed catalog does not fit the parameter (X5, T1; `tests/it/layers.rs`).
 
 mod defaults;
+mod impact;
 mod judge;
 mod permit;
 mod pull;
@@ -20,4 +21,4 @@ pub use pull::{
 };
 pub use review::{ReviewJudgement, count_reviews};
 pub use rules::{FIELD_MANAGER, Outcome, RULES, Rule, RuleInput};
-pub use subject::{OperationInput, RequestTouch, Subject, Touch};
+pub use subject::{ConfigTouch, OperationInput, RequestTouch, Subject, Touch};

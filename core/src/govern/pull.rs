@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::impact::{impact, is_told};
 use super::permit::{ApplyPermit, MergePermit, RestartPermit};
 use super::{ReviewJudgement, Subject, Touch, Verdict, count_reviews, judge};
 use crate::action::Action;
@@ -115,11 +116,13 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     let judged = |environment: &Name, recorder: &Recorder<'_>| -> Vec<ChangeVerdict> {
         let one = |governed: &Governed| {
             let subject = Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
+            let mut verdict = judge(rules, environment, &subject, recorder);
+            verdict.impact = impact_of(rules, set, governed);
             ChangeVerdict {
                 environment: environment.clone(),
                 blueprint: governed.blueprint.clone(),
                 change: governed.change.clone(),
-                verdict: judge(rules, environment, &subject, recorder),
+                verdict,
             }
         };
         set.governed.iter().map(one).collect()
@@ -358,6 +361,27 @@ pub fn rules_hash(rules: &Trusted<Catalog>) -> Digest {
     texts.extend(catalog.blueprints.values().map(|b| (b.path.as_str(), &*b.document.source.text)));
     texts.sort_unstable();
     Digest::of(&texts)
+}
+
+/// What a change of strategy or probes does, together with the others of the same workload; told once, with the first of them.
+fn impact_of(rules: &Trusted<Catalog>, set: &ChangeSet, governed: &Governed) -> Vec<String> {
+    let told = |change: &Change| match change {
+        Change::Field(change) if is_told(&change.field) => Some(change.clone()),
+        _ => None,
+    };
+    let Some(own) = told(&governed.change) else { return Vec::new() };
+    let mine = |other: &&Governed| other.blueprint == governed.blueprint;
+    let fields = set.governed.iter().filter(mine).filter_map(|other| match &other.change {
+        Change::Field(change) if change.object == own.object && change.path == own.path => Some(change),
+        _ => None,
+    });
+    let fields: Vec<_> = fields.collect();
+    if fields.iter().find(|change| is_told(&change.field)).is_none_or(|first| **first != own) {
+        return Vec::new();
+    }
+    let Some(manifests) = rules.get().manifests.get(&own.path) else { return Vec::new() };
+    let base = manifests.iter().find(|manifest| manifest.object == own.object);
+    base.map(|manifest| impact(&manifest.document.root.to_json(), &fields)).unwrap_or_default()
 }
 
 fn required_checks(pull: &PullFacts) -> Result<Vec<String>, String> {

@@ -1,13 +1,16 @@
 //! Governance rules: one file each, registered once in [`RULES`].
 
+mod alternatives;
 mod authority;
 mod bounds;
+mod config;
 mod cooldown;
 mod freeze;
 mod policy;
 mod resources;
 mod restarts;
 
+pub(super) use alternatives::alternative;
 pub use cooldown::FIELD_MANAGER;
 
 use crate::blueprint::{Blueprint, Catalog, Located, Operation, Tier, TierName};
@@ -65,10 +68,11 @@ pub trait Rule: Sync {
 }
 
 /// All rules, in the order in which they are cited.
-pub const RULES: [&dyn Rule; 7] = [
+pub const RULES: [&dyn Rule; 8] = [
     &bounds::Bounds,
     &resources::Resources,
     &restarts::Restarts,
+    &config::Config,
     &policy::Policies,
     &authority::Authority,
     &cooldown::Cooldown,
