@@ -314,8 +314,15 @@ fn b08_who_lists_no_restart_is_asked() {
 #[test]
 fn b11_a_restart_and_a_merge_keep_their_distance() {
     let mut observation = observe("", "ready crash=2");
-    let merged =
-        PastOperation { pull: 4, operation: "scale".into(), merged_at: ago("59s"), commit: "c".into(), outcome: None };
+    let merged = PastOperation {
+        pull: 4,
+        operation: "scale".into(),
+        merged_at: ago("59s"),
+        commit: "c".into(),
+        outcome: None,
+        changes: None,
+        reset_by: None,
+    };
     let history = FactKey::History(Name::new("web").unwrap());
     observation.add(history, "t", FactValue::History(Known::Known(vec![merged])));
     assert_eq!(told(&world(Some(3), ""), &observation), "restart after 2 until 2026-11-21T12:00:01Z");

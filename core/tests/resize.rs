@@ -244,6 +244,8 @@ impl Seen {
             merged_at: "2026-11-10T12:00:00Z".parse().unwrap(),
             commit: "1".repeat(40),
             outcome: None,
+            changes: None,
+            reset_by: None,
         };
         let history = (1..=self.resized).map(|n| past(n as u64)).collect();
         observation.add(

@@ -41,7 +41,7 @@ pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<E
     plan::whole(rules.get())?;
     let place = plan::place(rules.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
-    let observed = observe(&environment, place, &[rules.get()], &cluster, forge).await?;
+    let observed = observe(&environment, place, &[rules.get()], &cluster, &session.repository, forge).await?;
     let facts = forge.pull(args.number).await.map_err(failed)?;
     let observations = BTreeMap::from([(environment, observed.observation)]);
     let judged = pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await?;

@@ -208,7 +208,9 @@ impl Pass<'_> {
 
     async fn observe(&self, base: &Base) -> Result<Observation, PipelineError> {
         let forge = self.session.forge.reading();
-        Ok(observe(&self.environment, &self.place, &[base.rules.get()], self.cluster, forge).await?.observation)
+        let repository = &self.session.repository;
+        let rules = [base.rules.get()];
+        Ok(observe(&self.environment, &self.place, &rules, self.cluster, repository, forge).await?.observation)
     }
 
     fn plan(&self, base: &Base, observation: &Observation) -> Plan {

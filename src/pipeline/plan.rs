@@ -149,7 +149,7 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
         }
     };
     let catalogs: Vec<&Catalog> = [Some(&desired), before.as_ref()].into_iter().flatten().map(Proposed::get).collect();
-    let observed = observe_on(&environment, place, &catalogs, &*cluster?, forge, look).await?;
+    let observed = observe_on(&environment, place, &catalogs, &*cluster?, (repository, forge), look).await?;
     let input =
         PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observed.observation };
     let scoped = |input: &PlanInput<'_>| build_for(input, only.as_ref().map(|(names, scope)| (names, scope.clone())));

@@ -68,7 +68,7 @@ pub async fn look(session: &Session, named: Option<&str>) -> Result<Observation,
     let base = tree::workspace_on_base(&session.repository, &forge.base_tip().await?)?;
     let place = plan::base_place(base.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
-    Ok(observe(&environment, place, &[&catalog], &cluster, forge).await?.observation)
+    Ok(observe(&environment, place, &[&catalog], &cluster, &session.repository, forge).await?.observation)
 }
 
 /// Decides what should be done in the work tree's state, on these facts.

@@ -48,8 +48,8 @@ impl Detector for ContractDetector {
             let levels = asked.join(", ");
             let message =
                 format!("whether {levels} of spec.performance are met is unknown: bpctl asks no metric for them yet");
-            let help = "watch them where they are measured".into();
-            let reported = broken("service-levels-unseen", Severity::Info, message, help);
+            let mut reported = broken("service-levels-unseen", Severity::Info, message, String::new());
+            reported.help.clear();
             detected.findings.push((Finding::Reported(reported), None));
         }
         detected

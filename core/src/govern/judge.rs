@@ -30,8 +30,22 @@ pub struct RuleRef {
 pub struct Hold {
     /// The rule.
     pub rule: RuleRef,
-    /// When it ends; `None`: not known.
+    /// When it ends; `None`: not known, or not by time.
     pub until: Option<Timestamp>,
+    /// What ends it, where that is not a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<String>,
+}
+
+impl Hold {
+    /// `until 2026-11-21T14:03:05Z`, `until a person …`, `until that is known` (X10).
+    pub fn until(&self) -> String {
+        match (&self.until, &self.ends) {
+            (Some(until), _) => format!("until {until:.0}"),
+            (None, Some(ends)) => format!("until {ends}"),
+            (None, None) => "until that is known".into(),
+        }
+    }
 }
 
 /// The judge's answer.
@@ -106,7 +120,7 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
                 if let Some(tier) = outcome.tier {
                     tiers.push((tier, reference, outcome.alternative));
                 } else {
-                    holds.push(Hold { rule: reference, until: outcome.hold_until });
+                    holds.push(Hold { rule: reference, until: outcome.hold_until, ends: outcome.hold_ends });
                 }
             }
         }

@@ -245,8 +245,7 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         block("local-clock", "a local clock permits nothing in production".into());
     }
     for hold in verdicts.iter().flat_map(|v| &v.verdict.holds).take(1) {
-        let until = hold.until.map_or_else(String::new, |until| format!(" until {until:.0}"));
-        block("held", format!("{}{until}: {}", hold.rule.cite, hold.rule.because));
+        block("held", format!("{} {}: {}", hold.rule.cite, hold.until(), hold.rule.because));
     }
     let checks = required_checks(pull);
     if let Err(why) = &checks {

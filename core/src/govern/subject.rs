@@ -281,7 +281,7 @@ fn config_of(change: &FieldChange, target: Option<&ObjectRef>) -> Vec<ConfigTouc
 }
 
 /// `spec.template.spec.containers[name=…].resources.requests.cpu` or `.memory`.
-fn request_of(field: &FieldPath) -> Option<(String, Resource)> {
+pub(super) fn request_of(field: &FieldPath) -> Option<(String, Resource)> {
     let (head, tail) = (FieldPath(field.0.get(..4)?.to_vec()), field.0.get(4..)?);
     let [Segment::Item(keys), Segment::Key(resources), Segment::Key(requests), Segment::Key(resource)] = tail else {
         return None;

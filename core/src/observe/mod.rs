@@ -12,7 +12,7 @@ mod schema;
 
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
-    CheckConclusion, CheckRun, Identity, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
+    CheckConclusion, CheckRun, Identity, PastChange, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
 };
 pub use live::{
     LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage, WorkloadName, group_pods, newest_revision,

@@ -157,8 +157,8 @@ fn not_proposed(plan: &Plan) -> Vec<String> {
     for part in &plan.blueprints {
         for item in &part.items {
             if let Some(hold) = item.hold() {
-                let until = hold.until.map_or_else(|| "unknown".into(), |until| format!("{until:.0}"));
-                lines.push(format!("- `{}` {} until {until}: {}", part.name, item.action.name(), hold.rule.because));
+                let until = hold.until();
+                lines.push(format!("- `{}` {} {until}: {}", part.name, item.action.name(), hold.rule.because));
             }
         }
         lines.extend(part.not_proposed.iter().map(|why| format!("- `{}` {}: {}", part.name, why.what, why.because)));

@@ -60,7 +60,7 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         let why_not = part.not_proposed.iter().map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
         let held = part.items.iter().filter_map(|item| {
             let hold = item.hold()?;
-            let until = hold.until.map_or_else(|| "until that is known".into(), |until| format!("until {until:.0}"));
+            let until = hold.until();
             Some(format!(
                 "{} ({}): {} {until} — {}",
                 item.action.name(),

@@ -28,9 +28,17 @@ fn one(input: &RuleInput<'_>, touch: &ConfigTouch) -> Outcome {
     let range = touch.range(&input.blueprint.value.spec);
     let key = shown(&touch.key, "a key of it");
     let name = format!("spec.config.{}.{key}", shown_map(&touch.map));
-    let outcome = |tier, cite: String, because: String, alternative: Option<String>, source: Option<SourceSpan>| {
-        Outcome { tier: Some(tier), hold_until: None, unknown: None, cite, because, alternative, source }
-    };
+    let outcome =
+        |tier, cite: String, because: String, alternative: Option<String>, source: Option<SourceSpan>| Outcome {
+            tier: Some(tier),
+            hold_until: None,
+            hold_ends: None,
+            unknown: None,
+            cite,
+            because,
+            alternative,
+            source,
+        };
     if touch.is_credential(&input.blueprint.value.spec) {
         let because = "its name says that it is a credential, and a ConfigMap is no place for one".into();
         let instead = "put it into a Secret; a person changes that by other means".into();

@@ -34,6 +34,7 @@ impl Rule for Cooldown {
                 return vec![Outcome {
                     tier: None,
                     hold_until: None,
+                    hold_ends: None,
                     unknown: Some(why),
                     cite: format!("cooldown = {cooldown}"),
                     because: "when the last operation was is not known".into(),
@@ -49,6 +50,7 @@ impl Rule for Cooldown {
         vec![Outcome {
             tier: None,
             hold_until: Some(until),
+            hold_ends: None,
             unknown: None,
             cite: format!("cooldown = {cooldown}"),
             because: format!("last operation: {what}"),

@@ -31,6 +31,7 @@ impl Rule for Restarts {
         let outcome = |tier, because: String| Outcome {
             tier: Some(tier),
             hold_until: None,
+            hold_ends: None,
             unknown: None,
             cite: cite.clone(),
             because,
@@ -70,6 +71,7 @@ impl Rule for Restarts {
                 outcomes.extend(not_before.map(|until| Outcome {
                     tier: None,
                     hold_until: Some(until),
+                    hold_ends: None,
                     cite: "pause between restarts".into(),
                     ..outcome(
                         Tier::Allowed,
