@@ -58,6 +58,11 @@ fn history(told: &str) -> Vec<PastOperation> {
 }
 
 fn judged(policy: &str, past: &str, touch: Touch) -> Verdict {
+    judged_with("", policy, past, touch)
+}
+
+/// The same with these lines at the end of the blueprint.
+fn judged_with(lines: &str, policy: &str, past: &str, touch: Touch) -> Verdict {
     let blueprint = "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {name: web, version: 1.0.0, owner: team}\nspec:\n  target: {workload: Deployment/web, namespace: shop, source: deploy/web.yaml}\n  scaling: {min_replicas: 1, max_replicas: 9}\n  resources: {cpu: {minimum: 10m}}\n";
     let policy = format!(
         "apiVersion: bpctl.dev/v1\nkind: Policy\nmetadata: {{name: base, version: 1.0.0, owner: platform}}\n{policy}"
@@ -65,7 +70,7 @@ fn judged(policy: &str, past: &str, touch: Touch) -> Verdict {
     let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 3\n  template:\n    spec:\n      containers:\n        - {name: web, resources: {requests: {cpu: 100m}}}\n";
     let files = files(&[
         ("bpctl.yaml", WORKSPACE),
-        ("blueprints/web.yaml", blueprint),
+        ("blueprints/web.yaml", &format!("{blueprint}{lines}")),
         ("blueprints/base.yaml", &policy),
         ("deploy/web.yaml", manifest),
     ]);
@@ -238,4 +243,20 @@ fn what_a_merge_changed_is_read_off_two_versions_of_a_file() {
     assert_eq!(changed("a: 1\n", "a: 2\n"), Some(Vec::new()));
     assert_eq!(changed(&text(3, 1), "a: 2\n"), None);
     assert_eq!(changed(&text(3, 1), "a: [\n"), None);
+}
+
+/// An override holds up to its end, by the forge's clock, and every verdict names it; then the blueprint's own values count.
+#[rstest]
+#[case::it_stays("", Tier::RequiresApproval, None)]
+#[case::one_second_left(
+    "expires: 2026-11-21T12:00:01Z, ",
+    Tier::RequiresApproval,
+    Some("the override of staging holds until 2026-11-21T12:00:01Z (blueprints/web.yaml:9:22)")
+)]
+#[case::over("expires: 2026-11-21T12:00:00Z, ", Tier::Allowed, None)]
+#[case::long_over("expires: 2020-01-01T00:00:00Z, ", Tier::Allowed, None)]
+fn x11_an_override_ends_to_the_second(#[case] expires: &str, #[case] tier: Tier, #[case] named: Option<&str>) {
+    let over = format!("environments:\n  staging: {{{expires}spec: {{scaling: {{max_replicas: 3}}}}}}\n");
+    let verdict = judged_with(&over, "", "", scale());
+    assert_eq!((verdict.tier, verdict.overrides.first().map(String::as_str)), (tier, named), "{verdict:?}");
 }

@@ -370,7 +370,7 @@ fn usage_is_asked_for_where_bounds_or_scaling_stand(
     #[case] memory: Option<&str>,
 ) {
     let catalog = catalog(&world(spec, ONE, ""));
-    let blueprint = catalog.blueprint(&Name::new("web").unwrap(), &Name::new("staging").unwrap()).unwrap();
+    let blueprint = catalog.blueprint_as_written(&Name::new("web").unwrap(), &Name::new("staging").unwrap()).unwrap();
     let asked = |resource| blueprint.value.spec.window(resource).map(|window| window.to_string());
     assert_eq!((asked(Resource::Cpu).as_deref(), asked(Resource::Memory).as_deref()), (cpu, memory));
 }

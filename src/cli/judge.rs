@@ -71,6 +71,9 @@ fn text(url: &str, judged: &PullJudgement) -> String {
             verdict.blueprint,
             change(&verdict.change)
         );
+        for line in &verdict.verdict.overrides {
+            let _ = writeln!(out, "  {:<14} {line}", "");
+        }
         for line in &verdict.verdict.impact {
             let _ = writeln!(out, "  {:<14} impact: {line}", "");
         }

@@ -56,7 +56,7 @@ pub(super) async fn history(
     }
     for (name, operations) in &mut all {
         operations.sort_by_key(|operation| (operation.merged_at, operation.pull));
-        let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, environment));
+        let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, environment, now));
         let Some(blueprint) = blueprint else { continue };
         let target = &blueprint.value.spec.target;
         let (workload, source) = (target.object(), &target.source);

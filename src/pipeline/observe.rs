@@ -153,8 +153,8 @@ pub async fn observe_on(
     (repository, forge): (&Repository, &dyn Forge),
     look: Option<Look>,
 ) -> Result<Observed, PipelineError> {
-    let wanted = Asked::of(catalogs, environment);
     let clock = forge.clock().await?;
+    let wanted = Asked::of(catalogs, environment, clock.now);
     let now = match cluster {
         ClusterEdge::Live(_) => clock.now,
         ClusterEdge::Snapshot(snapshot) => snapshot.recorded_at(),
@@ -244,7 +244,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(catalogs: &[&Catalog], environment: &Name) -> Self {
+    fn of(catalogs: &[&Catalog], environment: &Name, now: Timestamp) -> Self {
         let mut wanted = Self {
             blueprints: BTreeSet::new(),
             workloads: BTreeMap::new(),
@@ -253,7 +253,7 @@ impl Asked {
         };
         for catalog in catalogs {
             for name in catalog.blueprints.keys() {
-                let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
+                let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };
                 let workload = blueprint.value.spec.target.object();
                 wanted.blueprints.insert(name.clone());
                 let kind = blueprint.value.spec.target.workload.kind;

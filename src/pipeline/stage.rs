@@ -51,7 +51,9 @@ pub fn parse(repository: &Repository, named: Option<&str>) -> Result<Parsed, Pip
         None => None,
     };
     let effective = |name: &Name| match &environment {
-        Some(environment) => catalog.blueprint(name, environment).map(|blueprint| blueprint.value.clone()),
+        Some(environment) => {
+            catalog.blueprint(name, environment, crate::runtime::now()).map(|blueprint| blueprint.value.clone())
+        }
         None => catalog.blueprints.get(name).map(|blueprint| blueprint.value.clone()),
     };
     let blueprints = catalog.blueprints.keys().filter_map(|name| Some((name.clone(), effective(name)?))).collect();

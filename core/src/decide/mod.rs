@@ -161,7 +161,7 @@ pub struct UnknownFact {
 /// Runs every detector on one blueprint.
 pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Recorder<'_>) -> Detected {
     let mut all = Detected::default();
-    let Some(blueprint) = catalog.blueprint(name, environment) else { return all };
+    let Some(blueprint) = catalog.blueprint(name, environment, facts.now()) else { return all };
     let target = &blueprint.value.spec.target;
     let manifest = catalog.manifest(&target.source, &target.object());
     for detector in DETECTORS {

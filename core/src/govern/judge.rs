@@ -63,6 +63,9 @@ pub struct Verdict {
     /// What it does to those whom the workload serves, in numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub impact: Vec<String>,
+    /// Overrides of the environment that hold for a time, and until when (X11).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
     /// What delays it.
     pub holds: Vec<Hold>,
     /// Who may approve; empty: anybody with write access.
@@ -86,7 +89,7 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
             format!("environment {environment} is not on {}", rules.tip().branch()),
         );
     };
-    let Some(blueprint) = catalog.blueprint(&subject.blueprint, environment) else {
+    let Some(blueprint) = catalog.blueprint(&subject.blueprint, environment, facts.now()) else {
         let because =
             format!("blueprint {} is not on {} yet: a person merges it first", subject.blueprint, rules.tip().branch());
         // Whom it will belong to is its own claim, so every policy speaks.
@@ -138,8 +141,14 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     });
     let rules = tiers.into_iter().filter(|(t, ..)| *t == tier).map(|(_, rule, _)| rule).collect();
     holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
+    let over = blueprint.value.environments.get(environment).and_then(|over| over.expires);
+    let overrides = over.filter(|expires| *expires > facts.now()).map(|expires| {
+        let at = blueprint.span(&["environments", environment.as_str(), "expires"]);
+        format!("the override of {environment} holds until {expires:.0} ({at})")
+    });
+    let overrides = overrides.into_iter().collect();
     let approvers = blueprint.value.governance.approval_workflow.approvers.clone();
-    Verdict { tier, operations, rules, alternative, impact: Vec::new(), holds, approvers }
+    Verdict { tier, operations, rules, alternative, impact: Vec::new(), overrides, holds, approvers }
 }
 
 fn cite(ident: &str, outcome: &Outcome) -> RuleRef {
@@ -157,6 +166,7 @@ fn lone(tier: Tier, ident: &str, because: String) -> Verdict {
         rules: vec![RuleRef { ident: ident.into(), cite: ident.into(), because, source: None }],
         alternative: (tier == Tier::Forbidden).then(|| "a pull request adds it first, for people to merge".into()),
         impact: Vec::new(),
+        overrides: Vec::new(),
         holds: Vec::new(),
         approvers: Vec::new(),
     }

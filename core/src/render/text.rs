@@ -142,6 +142,9 @@ fn drifted(out: &mut String, field: &FieldDrift) {
 }
 
 fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
+    for over in &item.verdict.overrides {
+        line(out, over);
+    }
     let rule = item.verdict.principal();
     match item.verdict.tier {
         Tier::Allowed => {

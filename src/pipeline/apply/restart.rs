@@ -141,7 +141,7 @@ impl Pass<'_> {
         let catalog = base.rules.get();
         let facts = Recorder::new(observation);
         let one = |name: &Name| {
-            let blueprint = catalog.blueprint(name, &self.environment)?;
+            let blueprint = catalog.blueprint(name, &self.environment, facts.now())?;
             let input = RestartInput {
                 workload: &blueprint.value.spec.target.object(),
                 recovered: catalog.workspace.value.verification.recovered,
@@ -154,8 +154,9 @@ impl Pass<'_> {
     }
 
     fn uid(&self, base: &Base, blueprint: &Name, observation: &Observation) -> String {
-        let target = base.rules.get().blueprint(blueprint, &self.environment).map(|b| b.value.spec.target.object());
         let facts = Recorder::new(observation);
+        let blueprint = base.rules.get().blueprint(blueprint, &self.environment, facts.now());
+        let target = blueprint.map(|blueprint| blueprint.value.spec.target.object());
         match target.map(|target| facts.object(&target)) {
             Some(Known::Known(Some(live))) => live.uid.clone(),
             _ => String::new(),
