@@ -4,6 +4,7 @@
 use serde_json::Value as Json;
 
 use super::{DetectInput, Detected, Detector, Finding, Reported};
+use crate::action::Action;
 use crate::blueprint::{Probe, containers, quantity};
 use crate::model::{Quantity, Severity, Untrusted};
 use crate::observe::{Known, Resource};
@@ -72,6 +73,14 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     let (low, high) = (i128::from(scaling.min_replicas), i128::from(scaling.max_replicas));
     let declared = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
     let mut found = Vec::new();
+    // A way to zero is refused with the drift that it is, and an alternative.
+    let zero = |(finding, _): &(Finding, Option<Action>)| match finding {
+        Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.is_keys(&["spec", "replicas"])),
+        _ => false,
+    };
+    if declared == 0 && input.earlier.iter().any(zero) {
+        return found;
+    }
     if !(low..=high).contains(&declared) {
         let side = if declared < low { "fewer than the minimum of" } else { "more than the maximum of" };
         let bound = if declared < low { low } else { high };
