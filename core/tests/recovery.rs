@@ -233,9 +233,15 @@ fn told(files: &Files, observation: &Observation) -> String {
 #[case::failed_who_knows_when("1@10m", "ready crash=0/?@9m", Some(3), "it failed again within 30s of its restart")]
 #[case::failed_at_once_without_a_restart("", "ready crash=1/0s", Some(3), "restart after 1")]
 // Pods that are being replaced do not count.
-#[case::of_before_the_restart("1@10m", "ready crash=9@11m", Some(3), "not: the pods that failed are being replaced")]
+#[case::of_before_the_restart("1@599s", "ready crash=9@11m", Some(3), "not: the pods that failed are being replaced")]
 #[case::of_an_earlier_revision("", "ready old:crash=9", Some(3), "not: the pods that failed are being replaced")]
 #[case::of_both_revisions("", "crash=1 old:crash=9", Some(3), "restart after 1")]
+#[case::never_replaced(
+    "1@10m",
+    "ready crash=1@11m",
+    Some(3),
+    "Not restarted: its last restart has not replaced them within 10m"
+)]
 // Whose annotation it is.
 #[case::foreign("foreign:1@10m", "ready crash=1@9m", Some(3), "somebody else wrote bpctl's annotation")]
 fn b08_recovery(#[case] past: &str, #[case] pods: &str, #[case] max: Option<u32>, #[case] wanted: &str) {
@@ -297,6 +303,22 @@ fn b08_a_restart_is_judged_by_what_the_pods_show() {
     assert!(!other(&|r| r.generation += 1));
     assert!(!other(&|r| r.request = "x-1-7".into()));
     assert!(!other(&|r| r.workload.name = "db".into()));
+}
+
+/// Where a new template brings no new pods, a restart is no answer.
+#[test]
+fn b08_who_replaces_no_pods_is_not_restarted() {
+    for (pointer, value, because) in [
+        ("updateStrategy", json!({"type": "OnDelete"}), "its strategy is OnDelete: a restart would replace no pod"),
+        ("paused", json!(true), "its roll-outs are paused: a restart would replace no pod"),
+    ] {
+        let mut observation = observe("", "ready crash=1");
+        let mut live = live("");
+        live.body["spec"][pointer] = value;
+        observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(Some(live))));
+        let told = told(&world(Some(3), ""), &observation);
+        assert!(told.contains(because), "{told}");
+    }
 }
 
 /// A person's list decides whether bpctl restarts at all.

@@ -87,6 +87,9 @@ const PAUSE: Period = Period::from_secs(60);
 /// No pause is longer.
 const LONGEST_PAUSE: Period = Period::from_secs(3600);
 
+/// By then a restart has replaced the pods: Kubernetes' own deadline for the progress of a roll-out.
+const PROGRESS: Period = Period::from_secs(600);
+
 /// Reasons of containers that ran and ended. Others never ran: a restart does not change that.
 const RAN: [&str; 7] = [
     "CrashLoopBackOff",
@@ -127,10 +130,12 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
     };
     let count = past.as_ref().map_or(0, |past| past.count);
     let of_now: Vec<&&&Pod> = failed.iter().filter(current).collect();
-    if of_now.is_empty() {
+    let stuck = since.is_some_and(|since| PROGRESS.after(since) <= input.now);
+    if of_now.is_empty() && !stuck {
         return Recovery::Waits("the pods that failed are being replaced".into());
     }
-    let told: Vec<FailedPod> = of_now.iter().flat_map(|pod| told(pod)).collect();
+    let counted: Vec<&&&Pod> = if of_now.is_empty() { failed.iter().collect() } else { of_now.clone() };
+    let told: Vec<FailedPod> = counted.iter().flat_map(|pod| told(pod)).collect();
     let by_kubelet = told.iter().map(|pod| pod.restarts).max().unwrap_or(0);
     let restarts = by_kubelet.saturating_add(count);
     let failing = Failing { pods: told, restarts, by_bpctl: count, max: input.max };
@@ -139,6 +144,16 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
         && past.at.is_none()
     {
         return person("when it was restarted last is not known: somebody else wrote bpctl's annotation".into());
+    }
+    let text = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_str);
+    if text("/spec/updateStrategy/type") == Some("OnDelete") {
+        return person("its strategy is OnDelete: a restart would replace no pod".into());
+    }
+    if live.body.pointer("/spec/paused") == Some(&serde_json::Value::Bool(true)) {
+        return person("its roll-outs are paused: a restart would replace no pod".into());
+    }
+    if of_now.is_empty() {
+        return person(format!("its last restart has not replaced them within {PROGRESS}"));
     }
     if of_now.iter().any(|pod| pod.unschedulable || pod.stopped.iter().any(|stopped| !ran(stopped))) {
         return person("some of its containers cannot start, and a restart does not change that".into());
