@@ -249,6 +249,8 @@ impl Seen {
             merged_at: "2026-11-10T12:00:00Z".parse().unwrap(),
             commit: "1".repeat(40),
             outcome: None,
+            changes: None,
+            reset_by: None,
         };
         let history = (1..=self.resized).map(|n| past(n as u64)).collect();
         observation.add(
@@ -373,7 +375,7 @@ fn usage_is_asked_for_where_bounds_or_scaling_stand(
     #[case] memory: Option<&str>,
 ) {
     let catalog = catalog(&world(spec, ONE, ""));
-    let blueprint = catalog.blueprint(&Name::new("web").unwrap(), &Name::new("staging").unwrap()).unwrap();
+    let blueprint = catalog.blueprint_as_written(&Name::new("web").unwrap(), &Name::new("staging").unwrap()).unwrap();
     let asked = |resource| blueprint.value.spec.window(resource).map(|window| window.to_string());
     assert_eq!((asked(Resource::Cpu).as_deref(), asked(Resource::Memory).as_deref()), (cpu, memory));
 }
@@ -391,6 +393,7 @@ fn a_raised_maximum_is_edited_where_it_stands_or_not_at_all() {
         .map(|effect| match effect {
             Effect::SetField(set) => format!("{} {} {}", set.path, set.field, set.to),
             Effect::ApplyObject(_) => "apply".into(),
+            Effect::RestartPods(_) => "restart".into(),
         })
         .collect();
     assert_eq!(
@@ -444,7 +447,7 @@ fn judged(spec: &str, policy: &str, before: &str, after: &str, seen: &Seen) -> V
 #[case::one_of_several(BOTH, "", "- {name: web, resources: {requests: {cpu: 100m}}}\n        - {name: log}", ("100m", "95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
 #[case::policy_is_stricter(BOTH, "limits: {resize_step: 4%}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "limits.resize_step = 4%", Some("cpu request = 96m"))]
 #[case::policy_is_wider(BOTH, "limits: {resize_step: 20%}\n", ONE, ("cpu: 100m", "cpu: 80m"), (Operation::Resize, Tier::Allowed), "limits.resize_step = 20%", None)]
-#[case::policy_forbids(BOTH, "operations: {resize: forbidden}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::Resize, Tier::Forbidden), "policy base: resize", None)]
+#[case::policy_forbids(BOTH, "operations: {resize: forbidden}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::Resize, Tier::Forbidden), "policy base: resize", Some("a pull request that changes this rule, for people to approve"))]
 fn b07_a_request_is_judged_by_its_numbers(
     #[case] spec: &str,
     #[case] policy: &str,

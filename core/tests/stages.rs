@@ -67,6 +67,10 @@ fn pod(number: u32, ready: bool) -> Pod {
         cpu_request: Some("100m".parse().unwrap()),
         memory_request: None,
         reasons: Vec::new(),
+        stopped: Vec::new(),
+        unschedulable: false,
+        revision: None,
+        ended: None,
     }
 }
 
@@ -236,7 +240,15 @@ fn zero_replicas_is_refused_with_an_alternative() {
 
 fn merged(when: &str) -> Known<Vec<PastOperation>> {
     let commit = "1".repeat(40);
-    Known::Known(vec![PastOperation { pull: 1, operation: "scale".into(), merged_at: at(when), commit, outcome: None }])
+    Known::Known(vec![PastOperation {
+        pull: 1,
+        operation: "scale".into(),
+        merged_at: at(when),
+        commit,
+        outcome: None,
+        changes: None,
+        reset_by: None,
+    }])
 }
 
 /// The cooldown goes by the forge's merge times, at least 60 s, to the second; unknown history holds (B11, T31).

@@ -84,6 +84,14 @@ pub async fn run(global: &Global, args: &AuditArgs, output: &Output) -> Result<E
     Ok(Exit::Fine)
 }
 
+/// The checks of a verification. The ledger's branch can be written by others: its text is outside text.
+fn checks(report: &bpctl_core::verify::VerifyReport) -> String {
+    let shown = |text: &str| sink::terminal(&Untrusted::new(text));
+    let checks: Vec<String> =
+        report.checks.iter().map(|c| format!("{}: {}", shown(&c.window), shown(&c.evidence))).collect();
+    checks.join("; ")
+}
+
 fn told(event: &Event) -> String {
     let short = |commit: &str| commit.get(..7).unwrap_or(commit).to_owned();
     // The ledger's branch can be written by others: its text is outside text.
@@ -104,10 +112,10 @@ fn told(event: &Event) -> String {
         }
         Event::Declined { pull } => format!("#{pull} was closed by a person"),
         Event::Applied { summary, base, .. } => format!("{} (base {})", shown(summary), shown(&short(base))),
-        Event::Verified { pull, report, .. } => {
-            let checks: Vec<String> =
-                report.checks.iter().map(|c| format!("{}: {}", shown(&c.window), shown(&c.evidence))).collect();
-            format!("#{pull}: {} ({})", report.outcome, checks.join("; "))
+        Event::Restarted { summary, .. } => shown(summary),
+        Event::Recovered { request, report } => {
+            format!("restart {}: {} ({})", shown(request), report.outcome, checks(report))
         }
+        Event::Verified { pull, report, .. } => format!("#{pull}: {} ({})", report.outcome, checks(report)),
     }
 }

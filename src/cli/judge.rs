@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bpctl_core::blueprint::is_credential;
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK};
-use bpctl_core::model::Untrusted;
+use bpctl_core::model::{Segment, Untrusted};
 use bpctl_core::observe::CheckConclusion;
-use bpctl_core::propose::Change;
+use bpctl_core::propose::{Change, FieldChange};
 use bpctl_core::render::{self, sink};
 use clap::Args;
 
@@ -43,7 +44,7 @@ pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<E
     let rules = render_rules(rules, &files, std::slice::from_ref(&environment)).await;
     let place = plan::place(rules.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
-    let observed = observe(&environment, place, &[rules.get()], &cluster, forge).await?;
+    let observed = observe(&environment, place, &[rules.get()], &cluster, &session.repository, forge).await?;
     let facts = forge.pull(args.number).await.map_err(failed)?;
     let observations = BTreeMap::from([(environment, observed.observation)]);
     let judged = pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await?;
@@ -73,6 +74,12 @@ fn text(url: &str, judged: &PullJudgement) -> String {
             verdict.blueprint,
             change(&verdict.change)
         );
+        for line in &verdict.verdict.overrides {
+            let _ = writeln!(out, "  {:<14} {line}", "");
+        }
+        for line in &verdict.verdict.impact {
+            let _ = writeln!(out, "  {:<14} impact: {line}", "");
+        }
         if let Some(alternative) = &verdict.verdict.alternative {
             let _ = writeln!(out, "  {:<14} instead: {alternative}", "");
         }
@@ -103,9 +110,19 @@ fn text(url: &str, judged: &PullJudgement) -> String {
     out
 }
 
+/// Whether a value is a credential's, by its object's kind or by its key's name.
+fn is_secret(change: &FieldChange) -> bool {
+    let named = |segment: &Segment| matches!(segment, Segment::Key(key) if is_credential(key, None));
+    change.object.kind == "Secret" || (change.object.kind == "ConfigMap" && change.field.0.iter().any(named))
+}
+
 fn change(change: &Change) -> String {
     let shown = |text: String| sink::terminal(&Untrusted::new(text));
     match change {
+        // The value of a credential is in Git already; it need not be in a terminal's scrollback and a job's log as well (T38).
+        Change::Field(change) if is_secret(change) => {
+            format!("{} {}: not shown", shown(change.object.to_string()), shown(change.field.to_string()))
+        }
         Change::Field(change) => format!(
             "{} {}: {} → {}",
             shown(change.object.to_string()),

@@ -102,7 +102,7 @@ fn exit(plan: &Plan) -> Exit {
     let counts = plan.counts();
     if counts.forbidden > 0 {
         Exit::Forbidden
-    } else if counts.needs_approval > 0 {
+    } else if counts.needs_approval > 0 || plan.needs_person() {
         Exit::NeedsApproval
     } else if counts.allowed > 0 {
         Exit::Changes

@@ -34,7 +34,8 @@ pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
     let deadline = args.wait.after(runtime::now());
     let reports = loop {
-        let observation = observe(&environment, place, &[rules.get()], &cluster, forge).await?.observation;
+        let observation =
+            observe(&environment, place, &[rules.get()], &cluster, &session.repository, forge).await?.observation;
         let open = verify::open(&session, &environment, &rules, &observation).await?;
         let reports: Vec<_> = open
             .into_iter()

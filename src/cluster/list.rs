@@ -185,7 +185,7 @@ static POD: Keep = Keep::Map(&[
         Keep::Map(&[
             ("creationTimestamp", Keep::All),
             ("deletionTimestamp", Keep::All),
-            ("labels", Keep::Map(&[("pod-template-hash", Keep::All)])),
+            ("labels", Keep::Map(&[("controller-revision-hash", Keep::All), ("pod-template-hash", Keep::All)])),
             ("name", Keep::All),
             ("namespace", Keep::All),
             ("ownerReferences", Keep::All),

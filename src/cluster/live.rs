@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bpctl_core::govern::ApplyPermit;
+use bpctl_core::govern::{ApplyPermit, RestartPermit};
 use bpctl_core::model::{Digest, ObjectKind, ObjectRef, WorkloadKind};
-use bpctl_core::observe::{Known, LiveObject, ObservedFrom, TypeSchema, Unknown, UnknownCode};
+use bpctl_core::observe::{
+    Known, LiveObject, ObservedFrom, RESTART_ANNOTATION, RESTART_MANAGER, TypeSchema, Unknown, UnknownCode,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value as Json;
 use tokio::sync::{Mutex, OnceCell};
@@ -25,6 +27,8 @@ use super::{
 const MAX_PAGES: usize = 1000;
 /// How often a list that expires under way is begun anew (Z10).
 const MAX_LISTS: usize = 3;
+/// How often a workload is looked at whose status is written just when it is to be restarted.
+const MAX_LOOKS: u32 = 3;
 /// Namespaces looked at side by side.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -405,12 +409,39 @@ impl LiveCluster {
         let after = self.patch(object, &path, uid, manifest, patch, &attempt).await?;
         same_object(uid.or(Some(&after.uid)), Some(&after.uid), &attempt)?;
         let changed = before.is_none_or(|before| substance(&before.body) != substance(&after.body));
-        Ok(Applied {
-            generation: after.body.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or(0),
-            uid: after.uid,
-            resource_version: after.resource_version,
-            changed,
-        })
+        Ok(applied(after, changed))
+    }
+
+    /// What a restart permit carries out. The write holds the version that was just read, so that nothing changed between looking and
+    /// writing; a status that was written meanwhile is looked at again, which repeats no write that was taken.
+    pub(super) async fn restart_object(
+        &self,
+        object: &ObjectRef,
+        uid: &str,
+        generation: i64,
+        request: &str,
+    ) -> Result<Applied, ClusterError> {
+        let attempt = format!("restart {object} in namespace {} of context {}", object.namespace, self.context);
+        let path = self.object_path(object).await?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let live = self.get(object, &path, &attempt).await?;
+            let live =
+                live.ok_or_else(|| ClusterError::Replaced { attempt: attempt.clone(), why: "it is gone".into() })?;
+            if may_restart(&live, uid, generation, request, &attempt)? {
+                return Ok(applied(live, false));
+            }
+            let body = serde_json::json!({"apiVersion": object.api_version, "kind": object.kind,
+                "metadata": {"name": object.name, "namespace": object.namespace, "uid": uid, "resourceVersion": live.resource_version},
+                "spec": {"template": {"metadata": {"annotations": {RESTART_ANNOTATION: request}}}}});
+            let path = format!("{path}?fieldManager={RESTART_MANAGER}&force=false&fieldValidation=Strict");
+            match self.api.apply(&path, body.to_string().into_bytes(), &attempt).await {
+                Ok(answer) => return Ok(applied(live_object(object, &answer, &attempt)?, true)),
+                Err(ClusterError::Conflict { .. }) if tries < MAX_LOOKS => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
@@ -500,6 +531,40 @@ impl Cluster for LiveCluster {
 impl ClusterWrite for LiveCluster {
     async fn apply(&self, permit: ApplyPermit, dry_run: bool) -> Result<Applied, ClusterError> {
         self.apply_object(permit.object(), permit.uid(), permit.manifest(), dry_run).await
+    }
+
+    async fn restart(&self, permit: RestartPermit) -> Result<Applied, ClusterError> {
+        self.restart_object(permit.object(), permit.uid(), permit.generation(), permit.request()).await
+    }
+}
+
+/// The annotation that this generation of the object may get, and whether it has it already (T44).
+pub(super) fn may_restart(
+    live: &LiveObject,
+    uid: &str,
+    generation: i64,
+    request: &str,
+    attempt: &str,
+) -> Result<bool, ClusterError> {
+    same_object(Some(uid), Some(&live.uid), attempt)?;
+    let annotations = live.body.pointer("/spec/template/metadata/annotations");
+    if annotations.and_then(|all| all.get(RESTART_ANNOTATION)).and_then(Json::as_str) == Some(request) {
+        return Ok(true);
+    }
+    let now = live.body.pointer("/metadata/generation").and_then(Json::as_i64);
+    if now != Some(generation) {
+        let why = "it was changed after it was judged".into();
+        return Err(ClusterError::Replaced { attempt: attempt.into(), why });
+    }
+    Ok(false)
+}
+
+fn applied(after: LiveObject, changed: bool) -> Applied {
+    Applied {
+        generation: after.body.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or(0),
+        uid: after.uid,
+        resource_version: after.resource_version,
+        changed,
     }
 }
 

@@ -22,8 +22,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use bpctl_core::govern::ApplyPermit;
 pub use bpctl_core::govern::FIELD_MANAGER;
+use bpctl_core::govern::{ApplyPermit, RestartPermit};
 use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, WorkloadName, group_pods};
 use serde_json::Value as Json;
@@ -140,4 +140,7 @@ pub trait ClusterWrite: Cluster {
     /// Brings one object to what the permit holds, by server-side apply under the manager `bpctl`. Nothing is applied to
     /// another object of the same name than the one that was judged (T44). `dry_run`: only asks what would happen.
     async fn apply(&self, permit: ApplyPermit, dry_run: bool) -> Result<Applied, ClusterError>;
+    /// Writes the restart annotation of the permit into the workload's pod template, under a manager of its own and nothing else. Only the
+    /// object and the generation that were judged are written to (T44); the same request a second time changes nothing.
+    async fn restart(&self, permit: RestartPermit) -> Result<Applied, ClusterError>;
 }

@@ -9,14 +9,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bpctl_core::govern::ApplyPermit;
+use bpctl_core::govern::{ApplyPermit, RestartPermit};
 use bpctl_core::model::{ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
-use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Resource, TypeSchema, UnknownCode, group_pods};
+use bpctl_core::observe::{
+    Known, LiveObject, ObservedFrom, RESTART_ANNOTATION, RESTART_MANAGER, Resource, TypeSchema, UnknownCode, group_pods,
+};
 use bpctl_core::yaml;
 use serde_json::Value as Json;
 
 use super::list::{self, Listed};
-use super::live::{appliable, desired, same_object, substance};
+use super::live::{appliable, desired, may_restart, same_object, substance};
 use super::openapi::SchemaFile;
 use super::record::{self, HEADER, RecordedUsage, SnapshotHeader, USAGE, write_whole};
 use super::server_side;
@@ -265,6 +267,54 @@ impl SnapshotCluster {
         Ok(applied)
     }
 
+    /// What a restart permit carries out: the annotation, and who wrote it when. The recorded pods stay as they are.
+    pub(super) fn restart_object(
+        &self,
+        object: &ObjectRef,
+        uid: &str,
+        generation: i64,
+        request: &str,
+    ) -> Result<Applied, ClusterError> {
+        let folder = self.folder.display();
+        let attempt = format!("restart {object} in namespace {} of the snapshot {folder}", object.namespace);
+        let kind = WorkloadKind::of(object)
+            .ok_or_else(|| ClusterError::Unsupported(format!("{object} is no workload that is restarted")))?;
+        let failed = |source: std::io::Error| ClusterError::File { attempt: attempt.clone(), source };
+        let lock = File::open(self.folder.join(HEADER)).map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        let (file, items) = self.list_file(&Listed::Workloads(kind), &object.namespace, &attempt)?;
+        let mut items = items?;
+        let named = |item: &&mut Json| item.pointer("/metadata/name").and_then(Json::as_str) == Some(&object.name);
+        let item = items.iter_mut().find(named);
+        let gone = || ClusterError::Replaced { attempt: attempt.clone(), why: "it is gone".into() };
+        let item = item.ok_or_else(gone)?;
+        let live = LiveObject::from_json(&object.api_version, &object.kind, item.clone()).ok_or_else(gone)?;
+        let has_it = may_restart(&live, uid, generation, request, &attempt)?;
+        let resource_version = live.resource_version.parse::<u64>().unwrap_or(0) + u64::from(!has_it);
+        let applied = Applied {
+            uid: live.uid,
+            resource_version: resource_version.to_string(),
+            generation: generation + i64::from(!has_it),
+            changed: !has_it,
+        };
+        if has_it {
+            return Ok(applied);
+        }
+        item["spec"]["template"]["metadata"]["annotations"][RESTART_ANNOTATION] = request.into();
+        item["metadata"]["generation"] = applied.generation.into();
+        item["metadata"]["resourceVersion"] = applied.resource_version.clone().into();
+        let field = format!("f:{RESTART_ANNOTATION}");
+        let entry = serde_json::json!({"manager": RESTART_MANAGER, "operation": "Apply", "apiVersion": object.api_version,
+            "time": self.header.recorded_at, "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:spec": {"f:template": {"f:metadata": {"f:annotations": {field: {}}}}}}});
+        let entries = item.pointer("/metadata/managedFields").and_then(Json::as_array).cloned().unwrap_or_default();
+        let others = entries.into_iter().filter(|entry| entry["manager"] != RESTART_MANAGER);
+        item["metadata"]["managedFields"] = Json::Array(others.chain([entry]).collect());
+        self.forget_usage(object)?;
+        write_whole(&file, record::list_text(&items).as_bytes()).map_err(failed)?;
+        Ok(applied)
+    }
+
     /// Removes what a workload's pods used: nobody knows what they use after a change.
     fn forget_usage(&self, object: &ObjectRef) -> Result<(), ClusterError> {
         let mut usages = self.usages()?;
@@ -337,6 +387,10 @@ impl Cluster for SnapshotCluster {
 impl ClusterWrite for SnapshotCluster {
     async fn apply(&self, permit: ApplyPermit, dry_run: bool) -> Result<Applied, ClusterError> {
         self.apply_object(permit.object(), permit.uid(), permit.manifest(), dry_run)
+    }
+
+    async fn restart(&self, permit: RestartPermit) -> Result<Applied, ClusterError> {
+        self.restart_object(permit.object(), permit.uid(), permit.generation(), permit.request())
     }
 }
 

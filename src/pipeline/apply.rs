@@ -1,7 +1,9 @@
 //! `apply`: one level-triggered pass, safe to run again and at the same time as another.
 //!
-//! Settle what is open, propose what the plan adds, merge what is permitted, deliver what stands on base, verify what landed, write it
-//! down. Each step looks at the world, never at a log: a pass that was killed anywhere is finished by the next one (Z1).
+//! Settle what is open, propose what the plan adds, merge what is permitted, deliver what stands on base, restart what failed, verify what
+//! landed, write it down. Each step looks at the world, never at a log: a pass that was killed anywhere is finished by the next one (Z1).
+
+mod restart;
 
 use std::collections::BTreeMap;
 
@@ -163,8 +165,14 @@ impl Pass<'_> {
             observation = self.observe(&base).await?;
         }
 
-        // 4. Verify what landed.
-        let verified = self.verify(&base, observation, options.wait).await?;
+        if self.recover(&base, &observation).await? {
+            observation = self.observe(&base).await?;
+        }
+
+        // 4. Verify what landed, and what was restarted.
+        let deadline = options.wait.after(runtime::now());
+        let verified = self.verify(&base, observation.clone(), deadline).await?;
+        self.verify_restarts(&base, observation, deadline).await?;
         Ok((first, verified))
     }
 
@@ -201,7 +209,9 @@ impl Pass<'_> {
 
     async fn observe(&self, base: &Base) -> Result<Observation, PipelineError> {
         let forge = self.session.forge.reading();
-        Ok(observe(&self.environment, &self.place, &[base.rules.get()], self.cluster, forge).await?.observation)
+        let repository = &self.session.repository;
+        let rules = [base.rules.get()];
+        Ok(observe(&self.environment, &self.place, &rules, self.cluster, repository, forge).await?.observation)
     }
 
     async fn plan(&self, base: &Base, observation: &Observation) -> Plan {
@@ -584,11 +594,10 @@ impl Pass<'_> {
         &mut self,
         base: &Base,
         mut observation: Observation,
-        wait: Period,
+        deadline: Timestamp,
     ) -> Result<Vec<Verified>, PipelineError> {
         let mut open = verify::open(self.session, &self.environment, &base.rules, &observation).await?;
         let mut done = Vec::new();
-        let deadline = wait.after(runtime::now());
         loop {
             let mut pending = Vec::new();
             for (blueprint, operation) in open {

@@ -4,7 +4,7 @@
 
 use std::sync::Mutex;
 
-use bpctl_core::govern::{ApplyPermit, MergePermit};
+use bpctl_core::govern::{ApplyPermit, MergePermit, RestartPermit};
 use bpctl_core::observe::CheckConclusion;
 
 use super::PipelineError;
@@ -31,6 +31,8 @@ pub enum Call {
     MergePull,
     /// An object is applied to the cluster.
     ApplyObject,
+    /// A workload's pods are replaced.
+    RestartPods,
     /// Entries are appended to the ledger.
     AppendLedger,
     /// A person's answer is recorded (local forge).
@@ -39,7 +41,7 @@ pub enum Call {
 
 impl Call {
     /// All calls.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::CreateBranch,
         Self::UpdateBranch,
         Self::DeleteBranch,
@@ -48,6 +50,7 @@ impl Call {
         Self::SetCheck,
         Self::MergePull,
         Self::ApplyObject,
+        Self::RestartPods,
         Self::AppendLedger,
         Self::AnswerPull,
     ];
@@ -63,6 +66,7 @@ impl Call {
             Self::SetCheck => "set-check",
             Self::MergePull => "merge-pull",
             Self::ApplyObject => "apply-object",
+            Self::RestartPods => "restart-pods",
             Self::AppendLedger => "append-ledger",
             Self::AnswerPull => "answer-pull",
         }
@@ -165,6 +169,15 @@ impl<'a> Effects<'a> {
             self.cluster.ok_or_else(|| PipelineError::told("no cluster was opened for writing", "this is a bug"))?;
         let real = async { Ok(Some(cluster.apply(permit, false).await?)) };
         self.call(Call::ApplyObject, &target, None, real).await
+    }
+
+    /// Restarts what the permit names. `None`: a dry run.
+    pub async fn restart(&self, permit: RestartPermit) -> Result<Option<Applied>, PipelineError> {
+        let target = format!("{} in {}", permit.object(), permit.object().namespace);
+        let cluster =
+            self.cluster.ok_or_else(|| PipelineError::told("no cluster was opened for writing", "this is a bug"))?;
+        let real = async { Ok(Some(cluster.restart(permit).await?)) };
+        self.call(Call::RestartPods, &target, None, real).await
     }
 
     /// Appends to the ledger: its branch is made or moved to a commit that holds more.

@@ -6,6 +6,7 @@
 pub mod apply;
 mod effects;
 mod error;
+mod history;
 pub mod init;
 pub mod ledger;
 pub mod lint;

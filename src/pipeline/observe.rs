@@ -8,23 +8,22 @@ use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
 use bpctl_core::execute::Effect;
 use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Timestamp, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage, PullState, Resource,
-    TypeSchema, Unknown, UnknownCode, Usage,
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PodUsage, Resource, TypeSchema, Unknown,
+    UnknownCode, Usage,
 };
 
 use bpctl_core::plan::Plan;
 
 use super::PipelineError;
+use super::history::history;
 use crate::cluster::{
     Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, PodMoment, SnapshotCluster, Trial, Wanted,
     WantedObjects,
 };
-use crate::forge::{BranchName, Forge, ForgeError, PullFilter};
+use crate::forge::{Forge, ForgeError};
+use crate::git::Repository;
 use crate::metrics::{Measured, Prometheus, PrometheusOptions};
 use crate::runtime;
-
-/// How far back operations are looked for: more than any cooldown that makes sense.
-const HISTORY: Period = Period::from_secs(31 * 86_400);
 
 /// A cluster of either source.
 pub enum ClusterEdge {
@@ -190,9 +189,10 @@ pub async fn observe(
     place: &Environment,
     catalogs: &[&Catalog],
     cluster: &ClusterEdge,
+    repository: &Repository,
     forge: &dyn Forge,
 ) -> Result<Observed, PipelineError> {
-    observe_on(environment, place, catalogs, cluster, forge, None).await
+    observe_on(environment, place, catalogs, cluster, (repository, forge), None).await
 }
 
 /// The same, going on from a look that has begun.
@@ -201,11 +201,11 @@ pub async fn observe_on(
     place: &Environment,
     catalogs: &[&Catalog],
     cluster: &ClusterEdge,
-    forge: &dyn Forge,
+    (repository, forge): (&Repository, &dyn Forge),
     look: Option<Look>,
 ) -> Result<Observed, PipelineError> {
-    let wanted = Asked::of(catalogs, environment);
     let clock = forge.clock().await?;
+    let wanted = Asked::of(catalogs, environment, clock.now);
     let now = match cluster {
         ClusterEdge::Live(_) => clock.now,
         ClusterEdge::Snapshot(snapshot) => snapshot.recorded_at(),
@@ -220,7 +220,7 @@ pub async fn observe_on(
         seen,
         see_further(cluster, &wanted.objects),
         usage(place, cluster, &wanted, now),
-        history(environment, forge, clock.now)
+        history(environment, catalogs, repository, forge, clock.now)
     );
     let Seen { from, listings, schemas } = seen;
     let mut from = from.unwrap_or_else(|| unreachable_origin(place));
@@ -326,7 +326,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(catalogs: &[&Catalog], environment: &Name) -> Self {
+    fn of(catalogs: &[&Catalog], environment: &Name, now: Timestamp) -> Self {
         let mut wanted = Self {
             blueprints: BTreeSet::new(),
             workloads: BTreeMap::new(),
@@ -336,7 +336,7 @@ impl Asked {
         };
         for catalog in catalogs {
             for name in catalog.blueprints.keys() {
-                let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
+                let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };
                 let workload = blueprint.value.spec.target.object();
                 wanted.blueprints.insert(name.clone());
                 let kind = blueprint.value.spec.target.workload.kind;
@@ -504,34 +504,6 @@ pub fn connect_prometheus(source: &PrometheusSource) -> Result<Prometheus, Unkno
         rate_interval: source.rate_interval,
     };
     Prometheus::connect(options).map_err(crate::metrics::MetricsError::into_unknown)
-}
-
-/// Merged operations of this environment, by blueprint, from the forge's records.
-async fn history(environment: &Name, forge: &dyn Forge, now: Timestamp) -> Known<BTreeMap<Name, Vec<PastOperation>>> {
-    let pulls = match forge.pulls(PullFilter::UpdatedSince(HISTORY.before(now))).await {
-        Ok(pulls) => pulls,
-        Err(error) => return Known::Unknown(forge_unknown(&error)),
-    };
-    let mut all: BTreeMap<Name, Vec<PastOperation>> = BTreeMap::new();
-    for pull in pulls {
-        let PullState::Merged { at, commit } = &pull.state else { continue };
-        let Some((blueprint, operation)) =
-            pull.head_branch.as_deref().and_then(|b| BranchName::parse_proposal(environment, b))
-        else {
-            continue;
-        };
-        all.entry(blueprint).or_default().push(PastOperation {
-            pull: pull.number,
-            operation,
-            merged_at: *at,
-            commit: commit.clone(),
-            outcome: None,
-        });
-    }
-    for operations in all.values_mut() {
-        operations.sort_by_key(|operation| (operation.merged_at, operation.pull));
-    }
-    Known::Known(all)
 }
 
 /// A failed call as a reason for not knowing.

@@ -160,7 +160,8 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let catalogs: Vec<&Catalog> =
         [Some(&desired), before.as_ref().map(|(before, _)| before)].into_iter().flatten().map(Proposed::get).collect();
     let cluster = cluster?;
-    let mut observation = observe_on(&environment, place, &catalogs, &cluster, forge, look).await?.observation;
+    let mut observation =
+        observe_on(&environment, place, &catalogs, &cluster, (repository, forge), look).await?.observation;
     let scope = || only.as_ref().map(|(names, scope)| (names, scope.clone()));
     if options.exact {
         let input =

@@ -38,7 +38,7 @@ pub async fn take(
     let mut wanted: Wanted = BTreeMap::new();
     let mut windows = BTreeSet::new();
     for name in catalog.blueprints.keys() {
-        let Some(blueprint) = catalog.blueprint(name, environment) else { continue };
+        let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };
         let target = &blueprint.value.spec.target;
         wanted.entry(target.namespace.to_string()).or_default().insert(target.workload.kind);
         windows.extend([Resource::Cpu, Resource::Memory].iter().filter_map(|r| blueprint.value.spec.window(*r)));

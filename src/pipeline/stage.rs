@@ -51,7 +51,9 @@ pub fn parse(repository: &Repository, named: Option<&str>) -> Result<Parsed, Pip
         None => None,
     };
     let effective = |name: &Name| match &environment {
-        Some(environment) => catalog.blueprint(name, environment).map(|blueprint| blueprint.value.clone()),
+        Some(environment) => {
+            catalog.blueprint(name, environment, crate::runtime::now()).map(|blueprint| blueprint.value.clone())
+        }
         None => catalog.blueprints.get(name).map(|blueprint| blueprint.value.clone()),
     };
     let blueprints = catalog.blueprints.keys().filter_map(|name| Some((name.clone(), effective(name)?))).collect();
@@ -68,7 +70,7 @@ pub async fn look(session: &Session, named: Option<&str>) -> Result<Observation,
     let base = tree::workspace_on_base(&session.repository, &forge.base_tip().await?)?;
     let place = plan::base_place(base.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
-    Ok(observe(&environment, place, &[&catalog], &cluster, forge).await?.observation)
+    Ok(observe(&environment, place, &[&catalog], &cluster, &session.repository, forge).await?.observation)
 }
 
 /// Decides what should be done in the work tree's state, on these facts.

@@ -80,7 +80,7 @@ pub fn look(
     observation: &Observation,
 ) -> Option<VerifyReport> {
     let catalog = rules.get();
-    let effective = catalog.blueprint(blueprint, environment)?;
+    let effective = catalog.blueprint(blueprint, environment, observation.governed_at)?;
     let target = &effective.value.spec.target;
     let workload = target.object();
     let manifest = catalog.manifest(environment, &target.source, &workload)?;

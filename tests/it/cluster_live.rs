@@ -8,5 +8,6 @@ mod moment;
 mod public;
 mod quirks;
 mod rendered;
+mod restart;
 mod rights;
 mod workspace;

@@ -230,6 +230,18 @@ fn a_permit_cannot_be_made_or_copied() {
         false,
         "E0451",
     );
+    does_not_build(
+        "pub fn f(effect: bpctl_core::execute::RestartPods, at: bpctl_core::model::Timestamp, d: bpctl_core::model::Digest)
+            -> bpctl_core::govern::RestartPermit {
+            bpctl_core::govern::RestartPermit { effect, base: String::new(), action: d, at } }",
+        false,
+        "E0451",
+    );
+    does_not_build(
+        "pub fn f(p: &bpctl_core::govern::RestartPermit) -> bpctl_core::govern::RestartPermit { p.clone() }",
+        false,
+        "E0308",
+    );
 }
 
 /// A stage that opens a file does not pass the build.

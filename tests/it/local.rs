@@ -1,12 +1,15 @@
 //! The local forge through the program, on the shipped shop: the story, and what may not happen in it.
 
 mod attacked;
+mod breaker;
 mod causes;
+mod config;
 mod governance;
 mod hostile;
 mod refused;
 mod rendered;
 mod resize;
+mod restart;
 mod review;
 
 use crate::support::{Repo, key, signed_shop};

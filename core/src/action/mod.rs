@@ -5,6 +5,7 @@
 
 mod reconcile;
 mod resize;
+mod restart;
 mod scale;
 
 use schemars::JsonSchema;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use reconcile::{Reconcile, RevertedField};
 pub use resize::{MaximumChange, RequestChange, Resize};
+pub use restart::Restart;
 pub use scale::{LimitChange, Scale};
 
 use crate::blueprint::{Catalog, Operation};
@@ -28,6 +30,8 @@ pub enum Action {
     Resize(Resize),
     /// Bring drifted fields of the cluster back to what Git declares.
     Reconcile(Reconcile),
+    /// Replace a workload's pods.
+    Restart(Restart),
 }
 
 /// What every action can say of itself.
@@ -67,7 +71,7 @@ const fn info<A: ActionType>() -> ActionInfo {
 }
 
 /// All actions.
-pub const ALL: [ActionInfo; 3] = [info::<Scale>(), info::<Resize>(), info::<Reconcile>()];
+pub const ALL: [ActionInfo; 4] = [info::<Scale>(), info::<Resize>(), info::<Reconcile>(), info::<Restart>()];
 
 /// Calls the same method whichever action it is: the list that a new action adds one line to.
 macro_rules! each {
@@ -76,6 +80,7 @@ macro_rules! each {
             Action::Scale($inner) => $body,
             Action::Resize($inner) => $body,
             Action::Reconcile($inner) => $body,
+            Action::Restart($inner) => $body,
         }
     };
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Governance, Spec};
-use crate::model::Name;
+use crate::model::{Name, Timestamp};
 
 /// The version of the file's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,6 +54,9 @@ pub struct Override {
     /// Fields of `governance`.
     #[serde(default)]
     pub governance: serde_json::Map<String, serde_json::Value>,
+    /// From then on it has no effect (X11); left out: it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
 }
 
 /// Who and which.

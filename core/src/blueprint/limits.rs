@@ -1,7 +1,7 @@
 //! The limits of right-sizing as they hold for one blueprint: of several policies the strictest number, built-in ones where none says (B7).
 
 use super::{Catalog, Limits, Metadata, TierName};
-use crate::model::{Percent, SourceSpan};
+use crate::model::{Percent, Period, SourceSpan};
 
 /// A number and the line that says it; `None`: built in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,29 @@ pub struct ResizeLimits {
 }
 
 impl Catalog {
+    /// Failed operations in a row that hold every further one (B11): the smallest number of the policies that match, 3 where none says.
+    pub fn breaker(&self, tier: TierName, metadata: &Metadata) -> (u32, Option<SourceSpan>) {
+        let policies = self.policies.values();
+        let matching = policies.filter(|p| p.value.applies_to.matches(tier, &metadata.owner, &metadata.name));
+        let said = matching.filter_map(|policy| Some((policy.value.limits.breaker?, policy)));
+        match said.min_by_key(|(number, _)| *number) {
+            Some((number, policy)) => (number, Some(policy.span(&["limits", "breaker"]))),
+            None => (3, None),
+        }
+    }
+
+    /// The time within which a change and its way back count as one back-and-forth: the longest of the policies that match, a day where
+    /// none says.
+    pub fn reversal(&self, tier: TierName, metadata: &Metadata) -> (Period, Option<SourceSpan>) {
+        let policies = self.policies.values();
+        let matching = policies.filter(|p| p.value.applies_to.matches(tier, &metadata.owner, &metadata.name));
+        let said = matching.filter_map(|policy| Some((policy.value.limits.reversal?, policy)));
+        match said.max_by_key(|(period, _)| *period) {
+            Some((period, policy)) => (period, Some(policy.span(&["limits", "reversal"]))),
+            None => (Period::from_secs(86_400), None),
+        }
+    }
+
     /// The limits of right-sizing for one blueprint in an environment of this tier.
     pub fn resize_limits(&self, tier: TierName, metadata: &Metadata) -> ResizeLimits {
         let smallest = |key: &str, built_in: Percent, of: fn(&Limits) -> Option<Percent>| {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::companion::CompanionIndex;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
-use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, WorkloadKind};
+use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind};
 use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs, resolve_application};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
@@ -554,8 +554,18 @@ impl Catalog {
         }
     }
 
-    /// The blueprint as it holds in one environment.
-    pub fn blueprint(&self, name: &Name, environment: &Name) -> Option<Cow<'_, Located<Blueprint>>> {
+    /// The blueprint as it holds in one environment at this time: an override that expired has no effect (X11). It goes by the forge's
+    /// clock, as pauses and freezes do.
+    pub fn blueprint(&self, name: &Name, environment: &Name, now: Timestamp) -> Option<Cow<'_, Located<Blueprint>>> {
+        let located = self.blueprints.get(name)?;
+        match located.value.environments.get(environment).and_then(|over| over.expires) {
+            Some(expires) if expires <= now => Some(Cow::Borrowed(located)),
+            _ => self.blueprint_as_written(name, environment),
+        }
+    }
+
+    /// The same, whatever has expired: for `lint`, which tells that on its own.
+    pub fn blueprint_as_written(&self, name: &Name, environment: &Name) -> Option<Cow<'_, Located<Blueprint>>> {
         effective(self.blueprints.get(name)?, environment).ok()
     }
 }

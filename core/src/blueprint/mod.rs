@@ -1,6 +1,7 @@
 //! What people write: blueprints, policies, the workspace (B1, B2), and how they are read and checked.
 
 mod companion;
+mod config;
 pub mod derive;
 mod document;
 mod limits;
@@ -14,6 +15,7 @@ mod suppression;
 mod workspace;
 
 pub use companion::{Companion, CompanionRef, Companions};
+pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
 pub(crate) use load::manifest;

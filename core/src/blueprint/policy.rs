@@ -95,6 +95,9 @@ pub struct Limits {
     /// Failed operations in a row that stop everything (B11).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaker: Option<u32>,
+    /// A field that was changed and changed back within this time is a person's to change again; 24h where no policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversal: Option<Period>,
     /// Pause between operations on one workload; at least 60s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Period>,

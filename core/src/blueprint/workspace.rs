@@ -354,11 +354,14 @@ pub struct Verification {
     /// Within this the pods run and are ready.
     #[serde(default = "default_ready")]
     pub ready: Period,
+    /// Within this of a restart the pods run, are ready and have not failed again (B15).
+    #[serde(default = "default_recovered")]
+    pub recovered: Period,
 }
 
 impl Default for Verification {
     fn default() -> Self {
-        Self { applied: default_applied(), ready: default_ready() }
+        Self { applied: default_applied(), ready: default_ready(), recovered: default_recovered() }
     }
 }
 
@@ -367,4 +370,7 @@ fn default_applied() -> Period {
 }
 fn default_ready() -> Period {
     Period::from_secs(60)
+}
+fn default_recovered() -> Period {
+    Period::from_secs(30)
 }

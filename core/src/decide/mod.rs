@@ -3,8 +3,10 @@
 //! A detector is one file here, registered once in [`DETECTORS`]. Detectors read facts only through the recorder and never see the
 //! effects interface: a stage cannot write, by compilation (B4; `tests/it/layers.rs`).
 
+mod contract;
 mod declared;
 pub mod drift;
+mod recovery;
 mod resize;
 mod saturation;
 pub mod sizing;
@@ -12,13 +14,15 @@ pub mod sizing;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use contract::ContractDetector;
 pub use declared::{CompanionDetector, DriftDetector};
+pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub use saturation::{SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
-use crate::model::{Name, ObjectRef, Percent, Period, Quantity};
+use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted};
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
@@ -64,7 +68,8 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 4] = [&SaturationDetector, &ResizeDetector, &DriftDetector, &CompanionDetector];
+pub const DETECTORS: [&dyn Detector; 6] =
+    [&SaturationDetector, &ResizeDetector, &DriftDetector, &CompanionDetector, &RecoveryDetector, &ContractDetector];
 
 /// A difference that matters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -87,6 +92,27 @@ pub enum Finding {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approximate: Option<Unknown>,
     },
+    /// Pods failed.
+    Failing(Failing),
+    /// Something that no action answers.
+    Reported(Reported),
+}
+
+/// Something that is not as it should be, and that no action of bpctl answers. Each has a stable code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Reported {
+    /// What kind: `pods-failed`.
+    pub code: String,
+    /// How bad.
+    pub severity: Severity,
+    /// It stays as it is until a person does something.
+    pub needs_person: bool,
+    /// What was seen; names and reasons in it come from the cluster.
+    pub message: Untrusted,
+    /// What to do, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub help: Vec<Untrusted>,
 }
 
 /// CPU utilization is above or below its threshold (B6).
@@ -144,7 +170,7 @@ pub struct UnknownFact {
 /// Runs every detector on one blueprint.
 pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Recorder<'_>) -> Detected {
     let mut all = Detected::default();
-    let Some(blueprint) = catalog.blueprint(name, environment) else { return all };
+    let Some(blueprint) = catalog.blueprint(name, environment, facts.now()) else { return all };
     let target = &blueprint.value.spec.target;
     let manifest = catalog.manifest(environment, &target.source, &target.object());
     for detector in DETECTORS {

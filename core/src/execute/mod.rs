@@ -17,6 +17,8 @@ pub enum Effect {
     SetField(SetField),
     /// Applies an object's manifest, as it stands on base, by server-side apply.
     ApplyObject(ApplyObject),
+    /// Makes a workload's controller replace its pods, by one annotation of the pod template.
+    RestartPods(RestartPods),
 }
 
 /// Sets one field of one file.
@@ -68,4 +70,18 @@ pub struct ApplyObject {
     /// Without its `spec.replicas`, which an autoscaler owns.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leave_replicas: bool,
+}
+
+/// Makes a workload's controller replace its pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartPods {
+    /// The workload.
+    pub object: ObjectRef,
+    /// The live object that was looked at.
+    pub uid: String,
+    /// Its generation then.
+    pub generation: i64,
+    /// The value that the annotation gets.
+    pub request: String,
 }

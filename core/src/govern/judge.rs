@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::defaults::{self, default_tier};
-use super::rules::{RULES, RuleInput};
+use super::rules::{RULES, RuleInput, alternative as way_on};
 use super::{OperationInput, Outcome, Subject};
 use crate::blueprint::{Catalog, Operation, Tier, containers};
 use crate::model::{Name, SourceSpan, Timestamp, Trusted};
@@ -30,8 +30,22 @@ pub struct RuleRef {
 pub struct Hold {
     /// The rule.
     pub rule: RuleRef,
-    /// When it ends; `None`: not known.
+    /// When it ends; `None`: not known, or not by time.
     pub until: Option<Timestamp>,
+    /// What ends it, where that is not a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<String>,
+}
+
+impl Hold {
+    /// `until 2026-11-21T14:03:05Z`, `until a person …`, `until that is known` (X10).
+    pub fn until(&self) -> String {
+        match (&self.until, &self.ends) {
+            (Some(until), _) => format!("until {until:.0}"),
+            (None, Some(ends)) => format!("until {ends}"),
+            (None, None) => "until that is known".into(),
+        }
+    }
 }
 
 /// The judge's answer.
@@ -46,6 +60,12 @@ pub struct Verdict {
     pub rules: Vec<RuleRef>,
     /// The nearest allowed thing.
     pub alternative: Option<String>,
+    /// What it does to those whom the workload serves, in numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub impact: Vec<String>,
+    /// Overrides of the environment that hold for a time, and until when (X11).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overrides: Vec<String>,
     /// What delays it.
     pub holds: Vec<Hold>,
     /// Who may approve; empty: anybody with write access.
@@ -69,7 +89,7 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
             format!("environment {environment} is not on {}", rules.tip().branch()),
         );
     };
-    let Some(blueprint) = catalog.blueprint(&subject.blueprint, environment) else {
+    let Some(blueprint) = catalog.blueprint(&subject.blueprint, environment, facts.now()) else {
         let because =
             format!("blueprint {} is not on {} yet: a person merges it first", subject.blueprint, rules.tip().branch());
         // Whom it will belong to is its own claim, so every policy speaks.
@@ -103,7 +123,7 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
                 if let Some(tier) = outcome.tier {
                     tiers.push((tier, reference, outcome.alternative));
                 } else {
-                    holds.push(Hold { rule: reference, until: outcome.hold_until });
+                    holds.push(Hold { rule: reference, until: outcome.hold_until, ends: outcome.hold_ends });
                 }
             }
         }
@@ -112,10 +132,23 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     // People's own lines tell more than the built-in table, and a number more than a list; else the order of the rules stays.
     tiers.sort_by_key(|(_, rule, _)| rule.source.is_none() && rule.cite.starts_with(defaults::SOURCE));
     let alternative = tiers.iter().filter(|(t, ..)| *t == tier).find_map(|(.., alternative)| alternative.clone());
+    let alternative = alternative.or_else(|| {
+        // What is forbidden has a way on: that of the operation that nobody may do, where a rule has not named one.
+        let built_in = operations.iter().find(|operation| default_tier(**operation) == Tier::Forbidden);
+        let operation = *built_in.or(operations.last()).filter(|_| tier == Tier::Forbidden)?;
+        let tier = place.tier;
+        Some(way_on(&RuleInput { catalog, environment, tier, blueprint: &blueprint, subject, operation, facts }))
+    });
     let rules = tiers.into_iter().filter(|(t, ..)| *t == tier).map(|(_, rule, _)| rule).collect();
     holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
+    let over = blueprint.value.environments.get(environment).and_then(|over| over.expires);
+    let overrides = over.filter(|expires| *expires > facts.now()).map(|expires| {
+        let at = blueprint.span(&["environments", environment.as_str(), "expires"]);
+        format!("the override of {environment} holds until {expires:.0} ({at})")
+    });
+    let overrides = overrides.into_iter().collect();
     let approvers = blueprint.value.governance.approval_workflow.approvers.clone();
-    Verdict { tier, operations, rules, alternative, holds, approvers }
+    Verdict { tier, operations, rules, alternative, impact: Vec::new(), overrides, holds, approvers }
 }
 
 fn cite(ident: &str, outcome: &Outcome) -> RuleRef {
@@ -131,7 +164,9 @@ fn lone(tier: Tier, ident: &str, because: String) -> Verdict {
         tier,
         operations: Vec::new(),
         rules: vec![RuleRef { ident: ident.into(), cite: ident.into(), because, source: None }],
-        alternative: None,
+        alternative: (tier == Tier::Forbidden).then(|| "a pull request adds it first, for people to merge".into()),
+        impact: Vec::new(),
+        overrides: Vec::new(),
         holds: Vec::new(),
         approvers: Vec::new(),
     }

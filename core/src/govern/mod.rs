@@ -4,6 +4,7 @@
 //! Rules are read from the base branch only ([`crate::model::Trusted`]); a proposed catalog does not fit the parameter (X5, T1; `tests/it/layers.rs`).
 
 mod defaults;
+mod impact;
 mod judge;
 mod permit;
 mod pull;
@@ -13,8 +14,12 @@ mod subject;
 
 pub use defaults::default_tier;
 pub use judge::{Hold, RuleRef, Verdict, judge};
-pub use permit::{ApplyPermit, MergePermit};
-pub use pull::{Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, rules_hash};
+pub use permit::{ApplyPermit, MergePermit, RestartPermit};
+pub use pull::{
+    Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, permit_restart,
+    rules_hash,
+};
 pub use review::{ReviewJudgement, count_reviews};
 pub use rules::{FIELD_MANAGER, Outcome, RULES, Rule, RuleInput};
-pub use subject::{OperationInput, RequestTouch, Subject, Touch};
+use subject::request_of;
+pub use subject::{ConfigTouch, OperationInput, RequestTouch, Subject, Touch};

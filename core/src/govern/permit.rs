@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::execute::RestartPods;
 use crate::model::{Digest, ObjectRef, Timestamp};
 
 /// The proof that one pull request may be merged: which head, onto which base, by which rules, with whose approvals.
@@ -84,6 +85,43 @@ impl ApplyPermit {
         &self.manifest
     }
     /// The base commit that holds the manifest.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+    /// The action's id.
+    pub fn action(&self) -> &Digest {
+        &self.action
+    }
+}
+
+/// The proof that one workload's pods may be replaced now (B8): a pod failed, and no rule forbids or delays it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestartPermit {
+    pub(super) effect: RestartPods,
+    pub(super) base: String,
+    pub(super) action: Digest,
+    pub(super) at: Timestamp,
+}
+
+impl RestartPermit {
+    /// The workload that may be restarted.
+    pub fn object(&self) -> &ObjectRef {
+        &self.effect.object
+    }
+    /// The live object's uid that was judged (T44).
+    pub fn uid(&self) -> &str {
+        &self.effect.uid
+    }
+    /// The generation that was judged: a workload that changed since is judged again.
+    pub fn generation(&self) -> i64 {
+        self.effect.generation
+    }
+    /// The annotation's value.
+    pub fn request(&self) -> &str {
+        &self.effect.request
+    }
+    /// The base commit whose rules judged.
     pub fn base(&self) -> &str {
         &self.base
     }

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::permit::{ApplyPermit, MergePermit};
+use super::impact::{impact, is_told};
+use super::permit::{ApplyPermit, MergePermit, RestartPermit};
 use super::{ReviewJudgement, Subject, Touch, Verdict, count_reviews, judge};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
-use crate::execute::ApplyObject;
+use crate::execute::{ApplyObject, RestartPods};
 use crate::model::{Digest, Name, ObjectRef, Proposed, Timestamp, Trusted};
 use crate::observe::{
     CheckConclusion, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder, ReviewState,
+    next_restart,
 };
 use crate::propose::{Change, ChangeSet, Governed};
 
@@ -114,11 +116,13 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     let judged = |environment: &Name, recorder: &Recorder<'_>| -> Vec<ChangeVerdict> {
         let one = |governed: &Governed| {
             let subject = Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
+            let mut verdict = judge(rules, environment, &subject, recorder);
+            verdict.impact = impact_of(rules, set, governed);
             ChangeVerdict {
                 environment: environment.clone(),
                 blueprint: governed.blueprint.clone(),
                 change: governed.change.clone(),
-                verdict: judge(rules, environment, &subject, recorder),
+                verdict,
             }
         };
         set.governed.iter().map(one).collect()
@@ -241,8 +245,7 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         block("local-clock", "a local clock permits nothing in production".into());
     }
     for hold in verdicts.iter().flat_map(|v| &v.verdict.holds).take(1) {
-        let until = hold.until.map_or_else(String::new, |until| format!(" until {until:.0}"));
-        block("held", format!("{}{until}: {}", hold.rule.cite, hold.rule.because));
+        block("held", format!("{} {}: {}", hold.rule.cite, hold.until(), hold.rule.because));
     }
     let checks = required_checks(pull);
     if let Err(why) = &checks {
@@ -324,6 +327,38 @@ fn applied(mut manifest: serde_json::Value, leave_replicas: bool) -> serde_json:
     manifest
 }
 
+/// The permit to replace one workload's pods. `None`: the action is not allowed, or held.
+pub fn permit_restart(
+    rules: &Trusted<Catalog>,
+    environment: &Name,
+    action: &Action,
+    effect: &RestartPods,
+    facts: &Recorder<'_>,
+    server_clock: bool,
+) -> Option<RestartPermit> {
+    let place = rules.get().workspace.value.environments.get(environment)?;
+    if place.tier == TierName::Prod && !server_clock {
+        return None; // a local clock permits nothing in production
+    }
+    let verdict = judge(rules, environment, &Subject::of_action(action), facts);
+    if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
+        return None;
+    }
+    // The effect is the one that the facts ask for: the object, its generation and the request that follows from them.
+    let Known::Known(Some(live)) = facts.object(&effect.object) else { return None };
+    let asked = next_restart(live, facts.now())?;
+    let target = rules.get().blueprint(action.blueprint(), environment, facts.now())?.value.spec.target.object();
+    if live.uid != effect.uid || asked != (effect.request.clone(), effect.generation) || effect.object != target {
+        return None;
+    }
+    Some(RestartPermit {
+        effect: effect.clone(),
+        base: rules.tip().commit().into(),
+        action: action.id(),
+        at: facts.now(),
+    })
+}
+
 /// The rules' identity: the text of workspace, policies and blueprints on base.
 pub fn rules_hash(rules: &Trusted<Catalog>) -> Digest {
     let catalog = rules.get();
@@ -332,6 +367,27 @@ pub fn rules_hash(rules: &Trusted<Catalog>) -> Digest {
     texts.extend(catalog.blueprints.values().map(|b| (b.path.as_str(), &*b.document.source.text)));
     texts.sort_unstable();
     Digest::of(&texts)
+}
+
+/// What a change of strategy or probes does, together with the others of the same workload; told once, with the first of them.
+fn impact_of(rules: &Trusted<Catalog>, set: &ChangeSet, governed: &Governed) -> Vec<String> {
+    let told = |change: &Change| match change {
+        Change::Field(change) if is_told(&change.field) => Some(change.clone()),
+        _ => None,
+    };
+    let Some(own) = told(&governed.change) else { return Vec::new() };
+    let mine = |other: &&Governed| other.blueprint == governed.blueprint;
+    let fields = set.governed.iter().filter(mine).filter_map(|other| match &other.change {
+        Change::Field(change) if change.object == own.object && change.path == own.path => Some(change),
+        _ => None,
+    });
+    let fields: Vec<_> = fields.collect();
+    if fields.iter().find(|change| is_told(&change.field)).is_none_or(|first| **first != own) {
+        return Vec::new();
+    }
+    let Some(manifests) = rules.get().manifests.get(&own.path) else { return Vec::new() };
+    let base = manifests.iter().find(|manifest| manifest.object == own.object);
+    base.map(|manifest| impact(&manifest.document.root.to_json(), &fields)).unwrap_or_default()
 }
 
 fn required_checks(pull: &PullFacts) -> Result<Vec<String>, String> {

@@ -1,11 +1,13 @@
 //! What is judged: an action or a change, reduced to what rules ask about.
 
+use serde_json::Value as Json;
+
 use crate::action::Action;
-use crate::blueprint::{Operation, Scaling, Spec, quantity_of};
+use crate::blueprint::{ConfigRange, Operation, Scaling, Spec, is_credential, quantity_of};
 use crate::decide::sizing::within;
 use crate::model::{FieldPath, Name, ObjectRef, Percent, Quantity, Segment};
 use crate::observe::Resource;
-use crate::propose::Change;
+use crate::propose::{Change, FieldChange};
 
 /// What is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,13 @@ pub enum Touch {
         /// The replicas that it goes back to, where they are among the fields.
         replicas: Option<u64>,
     },
+    /// The workload's pods are replaced.
+    Restart {
+        /// The value that the annotation gets.
+        request: String,
+    },
+    /// Values of a `ConfigMap` change.
+    Config(Vec<ConfigTouch>),
     /// Another field of a manifest.
     Field(FieldPath),
     /// A whole object is added.
@@ -60,6 +69,41 @@ pub struct RequestTouch {
     pub from: Option<Quantity>,
     /// The new value; `None`: it goes, or cannot be read.
     pub to: Option<Quantity>,
+}
+
+/// A key of a `ConfigMap` whose value Git will declare otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigTouch {
+    /// `ConfigMap/NAME`, as `spec.config` writes it.
+    pub map: String,
+    /// The key.
+    pub key: String,
+    /// What stands on base; `None`: nothing, or no text.
+    pub from: Option<String>,
+    /// The new value; `None`: it goes, or is no text.
+    pub to: Option<String>,
+    /// The key goes.
+    pub gone: bool,
+    /// It is of the blueprint's own namespace.
+    pub own: bool,
+}
+
+impl ConfigTouch {
+    /// The range that the blueprint declares for it.
+    pub fn range<'s>(&self, spec: &'s Spec) -> Option<&'s ConfigRange> {
+        spec.config.get(&self.map)?.get(&self.key).filter(|_| self.own)
+    }
+
+    /// Whether a value is written under a name that says it is a credential; to take one away is fine.
+    pub fn is_credential(&self, spec: &Spec) -> bool {
+        !self.gone && is_credential(&self.key, self.range(spec))
+    }
+
+    /// Whether it is a change from one value to another that lies in the declared range.
+    pub fn is_within(&self, spec: &Spec) -> bool {
+        let (Some(_), Some(to)) = (&self.from, &self.to) else { return false };
+        self.range(spec).is_some_and(|range| range.allows(to))
+    }
 }
 
 /// What the operations of a subject follow from: the trusted blueprint, policies and manifest, never the subject's own claim.
@@ -97,6 +141,7 @@ impl Subject {
                 Touch::Requests(resize.requests.iter().map(request).collect())
             }
             Action::Reconcile(reconcile) => Touch::Reconcile { replicas: reconcile.replicas().map(u64::from) },
+            Action::Restart(restart) => Touch::Restart { request: restart.request.clone() },
         };
         Self { blueprint: action.blueprint().clone(), object: action.workload().clone(), touch }
     }
@@ -127,6 +172,12 @@ impl Subject {
             {
                 let to = change.to.as_ref().map(|to| to.as_u64().unwrap_or(u64::MAX));
                 (change.object.clone(), Touch::Replicas { to })
+            }
+            Change::Field(change) if change.object.kind == "ConfigMap" => {
+                let touched = config_of(change, target);
+                let touch =
+                    if touched.is_empty() { Touch::Field(change.field.clone()) } else { Touch::Config(touched) };
+                (change.object.clone(), touch)
             }
             Change::Field(change) => {
                 let request =
@@ -179,8 +230,13 @@ impl Subject {
             // What stands on base was approved when it was merged; only a way to zero is judged again.
             Touch::Reconcile { replicas: Some(0) } => Operation::ScaleToZero,
             Touch::Reconcile { .. } => Operation::Reconcile,
+            Touch::Restart { .. } => Operation::Restart,
+            Touch::Config(touched) if touched.iter().any(|touch| touch.is_credential(input.spec)) => {
+                Operation::ChangeSecrets
+            }
+            Touch::Config(touched) if touched.iter().all(|touch| touch.is_within(input.spec)) => Operation::Configure,
             Touch::Field(field) => field_operation(field),
-            Touch::Added | Touch::Opaque => Operation::ChangeManifest,
+            Touch::Config(_) | Touch::Added | Touch::Opaque => Operation::ChangeManifest,
             Touch::Removed => Operation::Delete,
             Touch::Governance => Operation::ChangeGovernance,
         };
@@ -188,8 +244,44 @@ impl Subject {
     }
 }
 
+/// The keys that a change of a `ConfigMap` is about; none: it is about something else of it.
+fn config_of(change: &FieldChange, target: Option<&ObjectRef>) -> Vec<ConfigTouch> {
+    let Some(Segment::Key(part)) = change.field.0.first() else { return Vec::new() };
+    if part != "data" && part != "binaryData" {
+        return Vec::new();
+    }
+    let namespace = &change.object.namespace;
+    let own = change.object.api_version == "v1"
+        && target.is_some_and(|target| namespace.is_empty() || *namespace == target.namespace);
+    let text = |value: Option<&Json>| value.and_then(Json::as_str).filter(|_| part == "data").map(ToOwned::to_owned);
+    let touch = |key: &str, from: Option<&Json>, to: Option<&Json>| ConfigTouch {
+        map: format!("ConfigMap/{}", change.object.name),
+        key: key.into(),
+        from: text(from),
+        to: text(to),
+        gone: to.is_none(),
+        own,
+    };
+    match change.field.0.get(1) {
+        Some(Segment::Key(key)) => vec![touch(key, change.from.as_ref(), change.to.as_ref())],
+        Some(_) => Vec::new(),
+        // All of them come, go or become something else.
+        None => {
+            let keys = |value: &Option<Json>| -> Vec<String> {
+                value.as_ref().and_then(Json::as_object).map(|map| map.keys().cloned().collect()).unwrap_or_default()
+            };
+            let mut all = keys(&change.from);
+            all.extend(keys(&change.to));
+            all.sort_unstable();
+            all.dedup();
+            let of = |value: &Option<Json>, key: &str| value.as_ref().and_then(|value| value.get(key)).cloned();
+            all.iter().map(|key| touch(key, of(&change.from, key).as_ref(), of(&change.to, key).as_ref())).collect()
+        }
+    }
+}
+
 /// `spec.template.spec.containers[name=…].resources.requests.cpu` or `.memory`.
-fn request_of(field: &FieldPath) -> Option<(String, Resource)> {
+pub(super) fn request_of(field: &FieldPath) -> Option<(String, Resource)> {
     let (head, tail) = (FieldPath(field.0.get(..4)?.to_vec()), field.0.get(4..)?);
     let [Segment::Item(keys), Segment::Key(resources), Segment::Key(requests), Segment::Key(resource)] = tail else {
         return None;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
+use crate::decide::FailedPod;
 use crate::govern::{ReviewJudgement, Verdict};
 use crate::model::{Digest, Name, RepoPath, Timestamp};
 use crate::observe::Observation;
@@ -87,6 +88,22 @@ pub enum Event {
         /// The object's resource version after it.
         resource_version: String,
     },
+    /// A workload's pods were replaced.
+    Restarted {
+        /// One line.
+        summary: String,
+        /// The request: which template, the how many-th restart, of which generation.
+        request: String,
+        /// The pods that had failed, where the run that restarted them wrote this (B15).
+        before: Vec<FailedPod>,
+    },
+    /// A restart was verified.
+    Recovered {
+        /// The request.
+        request: String,
+        /// The report.
+        report: VerifyReport,
+    },
     /// What landed was verified.
     Verified {
         /// The pull request.
@@ -107,6 +124,8 @@ impl Event {
             Self::Merged { .. } => "merged",
             Self::Declined { .. } => "declined",
             Self::Applied { .. } => "applied",
+            Self::Restarted { .. } => "restarted",
+            Self::Recovered { .. } => "recovered",
             Self::Verified { .. } => "verified",
         }
     }

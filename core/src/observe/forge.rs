@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use serde_json::Value as Json;
+
 use super::Known;
-use crate::model::{Digest, Timestamp, Untrusted};
+use crate::model::{Digest, FieldPath, Timestamp, Untrusted};
 
 /// A person or a machine, by the forge's own numeric id (T6). On the local forge the id is the allowed signer's principal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -169,4 +171,21 @@ pub struct PastOperation {
     pub commit: String,
     /// How its verification ended; `None` while that is open.
     pub outcome: Option<CheckConclusion>,
+    /// The fields of the workload's manifest that it changed, as Git has them; `None`: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<PastChange>>,
+    /// The commit of the base branch by which a person changed the blueprint after it, where that was looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_by: Option<String>,
+}
+
+/// A field that an operation of the past changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PastChange {
+    /// The field.
+    pub field: FieldPath,
+    /// Before.
+    pub from: Option<Json>,
+    /// After.
+    pub to: Option<Json>,
 }

@@ -90,6 +90,77 @@ pub struct Pod {
     pub memory_request: Option<Quantity>,
     /// Reasons of containers that wait or ended: `CrashLoopBackOff`, `OOMKilled`.
     pub reasons: Vec<Untrusted>,
+    /// Containers that do not run now, and how they ended last; init containers among them (B8).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped: Vec<StoppedContainer>,
+    /// No node takes it: the condition `PodScheduled` is false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unschedulable: bool,
+    /// Which revision of the workload's template made it, by the label of its controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+    /// Why the pod as a whole ended: `Evicted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Untrusted>,
+}
+
+/// A container that does not run, as the kubelet says (B8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StoppedContainer {
+    /// The container's name.
+    pub name: Untrusted,
+    /// Why it does not run now: `CrashLoopBackOff`, `Error`, `ImagePullBackOff`.
+    pub reason: Untrusted,
+    /// Why its last run ended, where that is not the same: `OOMKilled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Untrusted>,
+    /// The exit code of its last run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// How often the kubelet restarted it.
+    pub restarts: u32,
+    /// When its last run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// When its last run ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+}
+
+/// A container's status where it waits for more than its creation, or ended in failure; `None`: it runs, begins, or is done.
+fn stopped(status: &Json) -> Option<StoppedContainer> {
+    let text = |pointer: &str| status.pointer(pointer).and_then(Json::as_str);
+    let code = |pointer: &str| status.pointer(pointer).and_then(Json::as_i64);
+    let waiting = text("/state/waiting/reason").filter(|r| !matches!(*r, "ContainerCreating" | "PodInitializing"));
+    let terminated = status.pointer("/state/terminated").filter(|state| !state.is_null());
+    let failed = terminated.filter(|state| state.get("exitCode").and_then(Json::as_i64) != Some(0));
+    let last = if terminated.is_some() { "/state/terminated" } else { "/lastState/terminated" };
+    let at = |key: &str| text(&format!("{last}/{key}")).and_then(|text| text.parse().ok());
+    let ended = text(&format!("{last}/reason"));
+    let reason = waiting.or_else(|| failed.map(|_| ended.unwrap_or("Error")))?;
+    let count = status.get("restartCount").and_then(Json::as_u64).unwrap_or(0);
+    Some(StoppedContainer {
+        name: Untrusted::new(text("/name").unwrap_or_default()),
+        reason: Untrusted::new(reason),
+        ended: ended.filter(|ended| *ended != reason).map(Untrusted::new),
+        exit_code: code(&format!("{last}/exitCode")),
+        restarts: u32::try_from(count).unwrap_or(u32::MAX),
+        started_at: at("startedAt"),
+        finished_at: at("finishedAt"),
+    })
+}
+
+/// The revision that the workload's controller makes pods of now: that of the newest pod; of two the one that began later, because the
+/// cluster's clock gives whole seconds.
+pub fn newest_revision<'p>(pods: &[&'p Pod]) -> Option<&'p str> {
+    let mut spans: BTreeMap<&str, (Option<Timestamp>, Option<Timestamp>)> = BTreeMap::new();
+    for pod in pods {
+        let Some(revision) = &pod.revision else { continue };
+        let span = spans.entry(revision).or_insert((pod.created_at, pod.created_at));
+        *span = (span.0.max(pod.created_at), span.1.min(pod.created_at));
+    }
+    spans.into_iter().max_by_key(|(_, span)| *span).map(|(revision, _)| revision)
 }
 
 /// Reads a pod from the API server's JSON; `None` where it has no name.
@@ -100,9 +171,13 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
     let terminating = metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null());
     let time = |value: Option<&Json>| value.and_then(Json::as_str).and_then(|text| text.parse().ok());
     let items = |value: Option<&Json>| value.and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice).to_vec();
-    let ready_condition = items(status.get("conditions"))
-        .into_iter()
-        .find(|condition| condition.get("type").and_then(Json::as_str) == Some("Ready"));
+    let condition = |name: &str| {
+        items(status.get("conditions"))
+            .into_iter()
+            .find(|condition| condition.get("type").and_then(Json::as_str) == Some(name))
+    };
+    let ready_condition = condition("Ready");
+    let scheduled = condition("PodScheduled");
     let ready = ready_condition.as_ref().and_then(|c| c.get("status")).and_then(Json::as_str) == Some("True");
     let mut restarts: u32 = 0;
     let mut reasons = Vec::new();
@@ -127,6 +202,16 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
         cpu_request: request_sum(body, "cpu"),
         memory_request: request_sum(body, "memory"),
         reasons,
+        stopped: ["containerStatuses", "initContainerStatuses"]
+            .into_iter()
+            .flat_map(|key| items(status.get(key)))
+            .filter_map(|status| stopped(&status))
+            .collect(),
+        unschedulable: scheduled.as_ref().and_then(|c| c.get("status")).and_then(Json::as_str) == Some("False"),
+        revision: ["pod-template-hash", "controller-revision-hash"]
+            .into_iter()
+            .find_map(|label| metadata.get("labels")?.get(label)?.as_str().map(Into::into)),
+        ended: status.get("reason").and_then(Json::as_str).map(Untrusted::new),
     })
 }
 

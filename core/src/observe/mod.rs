@@ -7,12 +7,17 @@ mod fact;
 mod forge;
 mod live;
 mod recorder;
+mod restart;
 mod schema;
 
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
-    CheckConclusion, CheckRun, Identity, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
+    CheckConclusion, CheckRun, Identity, PastChange, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
 };
-pub use live::{LiveObject, Pod, PodUsage, Resource, Usage, WorkloadName, group_pods, pod_from_json};
+pub use live::{
+    LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage, WorkloadName, group_pods, newest_revision,
+    pod_from_json,
+};
 pub use recorder::Recorder;
+pub use restart::{PastRestart, RESTART_ANNOTATION, RESTART_MANAGER, next_restart};
 pub use schema::{ListType, ScalarType, TypeSchema};

@@ -153,8 +153,14 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
     let manifest = catalog.manifest(input.environment, &target.source, &target.object());
     let mut not_proposed = detected.why_not;
     let mut items = Vec::new();
+    let mut findings = Vec::new();
     for (finding, action) in detected.findings {
-        let Some(action) = action else { continue };
+        let Some(action) = action else {
+            if let Finding::Reported(reported) = finding {
+                findings.push(reported);
+            }
+            continue;
+        };
         let finding = placed(finding, catalog, input.environment, manifest);
         match action.lower(catalog, input.environment) {
             Ok(effects) => {
@@ -176,6 +182,7 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
         version: blueprint.metadata.version.to_string(),
         manifest: manifest.map_or_else(|| target.source.to_string(), |manifest| manifest.path.to_string()),
         items,
+        findings,
         not_proposed,
         unknown: detected.unknown,
         evidence: evidence.into_iter().collect(),

@@ -13,7 +13,7 @@ pub use scope::{Scope, Selector, SelectorError, Shard, ShardError};
 
 use crate::action::Action;
 use crate::blueprint::{Delivery, Tier, TierName};
-use crate::decide::{Finding, UnknownFact, WhyNot};
+use crate::decide::{Finding, Reported, UnknownFact, WhyNot};
 use crate::execute::Effect;
 use crate::govern::{Hold, Verdict};
 use crate::model::{Digest, Name, Timestamp};
@@ -75,6 +75,9 @@ pub struct BlueprintPlan {
     pub manifest: String,
     /// Actions.
     pub items: Vec<PlanItem>,
+    /// What is not as it should be and no action answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Reported>,
     /// What was not proposed.
     pub not_proposed: Vec<WhyNot>,
     /// What could not be seen.
@@ -138,6 +141,16 @@ impl Plan {
             }
         }
         counts
+    }
+
+    /// What is not as it should be and no action answers, with the blueprint that it is of.
+    pub fn findings(&self) -> impl Iterator<Item = (&Name, &Reported)> {
+        self.blueprints.iter().flat_map(|part| part.findings.iter().map(|reported| (&part.name, reported)))
+    }
+
+    /// Whether something stays as it is until a person does something.
+    pub fn needs_person(&self) -> bool {
+        self.findings().any(|(_, reported)| reported.needs_person)
     }
 
     /// Whether something could not be seen.

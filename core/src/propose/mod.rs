@@ -4,8 +4,10 @@ mod changes;
 mod diff;
 mod edits;
 mod nearly;
+mod past;
 mod proposal;
 
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
 pub use diff::{FieldDifference, differences};
+pub use past::past_changes;
 pub use proposal::{Proposal, ProposalError, propose};

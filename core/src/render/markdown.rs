@@ -17,6 +17,8 @@ pub fn plan(plan: &Plan) -> String {
         "forbidden"
     } else if counts.needs_approval > 0 {
         "needs approval"
+    } else if plan.needs_person() {
+        "needs a person"
     } else if counts.allowed > 0 {
         "allowed"
     } else if counts.held > 0 {
@@ -70,6 +72,7 @@ pub fn plan(plan: &Plan) -> String {
         let _ = writeln!(out, "\n… and {left} more action{}; the full plan is `bpctl plan -o json`.", plural(left));
     }
     details(&mut out, "Drifted fields", drift_lines(plan));
+    found(&mut out, plan);
     details(&mut out, "Not proposed, and until when", not_proposed(plan));
     details(&mut out, "Unknown", unknown(plan));
     let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
@@ -129,13 +132,35 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
+/// What no action answers stands open, not folded: it waits for a person.
+fn found(out: &mut String, plan: &Plan) {
+    let mut left = 0;
+    for (number, (name, reported)) in plan.findings().enumerate() {
+        let help: Vec<String> = reported.help.iter().map(sink::markdown).collect();
+        let help = if help.is_empty() { String::new() } else { format!(" — {}", help.join(", ")) };
+        let severity = words::severity(reported);
+        let row = format!("- `{name}` {severity}: {}{help}\n", sink::markdown(&reported.message));
+        if out.len() + row.len() > BUDGET / 2 {
+            left += 1;
+            continue;
+        }
+        if number == 0 {
+            out.push_str("\n**Found**\n\n");
+        }
+        out.push_str(&row);
+    }
+    if left > 0 {
+        let _ = writeln!(out, "\n… and {left} more findings; all are in `bpctl plan -o json`.");
+    }
+}
+
 fn not_proposed(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for part in &plan.blueprints {
         for item in &part.items {
             if let Some(hold) = item.hold() {
-                let until = hold.until.map_or_else(|| "unknown".into(), |until| format!("{until:.0}"));
-                lines.push(format!("- `{}` {} until {until}: {}", part.name, item.action.name(), hold.rule.because));
+                let until = hold.until();
+                lines.push(format!("- `{}` {} {until}: {}", part.name, item.action.name(), hold.rule.because));
             }
         }
         lines.extend(part.not_proposed.iter().map(|why| format!("- `{}` {}: {}", part.name, why.what, why.because)));

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::{because, change, provenance, sink, symbol, words};
 use crate::blueprint::{Delivery, Tier};
-use crate::decide::Finding;
 use crate::decide::drift::FieldDrift;
+use crate::decide::{FailedPod, Finding, Reported};
 use crate::model::Untrusted;
 use crate::observe::ObservedFrom;
 use crate::plan::{BlueprintPlan, Plan, PlanItem, Settled};
@@ -48,11 +48,19 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         blueprint(&mut out, plan, part);
     }
     settled(&mut out, plan);
+    list(&mut out, "found", plan, |part| {
+        let told = |reported: &Reported| {
+            let head = format!("{}: {}", words::severity(reported), sink::terminal(&reported.message));
+            let help = reported.help.iter().map(|help| format!("  {}", sink::terminal(help)));
+            [head].into_iter().chain(help).collect::<Vec<_>>()
+        };
+        part.findings.iter().flat_map(told).collect()
+    });
     list(&mut out, "not proposed", plan, |part| {
         let why_not = part.not_proposed.iter().map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
         let held = part.items.iter().filter_map(|item| {
             let hold = item.hold()?;
-            let until = hold.until.map_or_else(|| "until that is known".into(), |until| format!("until {until:.0}"));
+            let until = hold.until();
             Some(format!(
                 "{} ({}): {} {until} — {}",
                 item.action.name(),
@@ -97,6 +105,12 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
             let said = said.map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
             line(out, &format!("approximate: {why}{said}"));
         }
+        if let Finding::Failing(failing) = &item.finding {
+            for pod in failing.pods.iter().take(MOST) {
+                line(out, &sink::terminal(&Untrusted::new(FailedPod::told(pod))));
+            }
+            line(out, "all its pods are replaced, as its strategy says; Git is not changed");
+        }
         if let Some(told) = plan.causes.as_ref().and_then(|causes| words::cause(causes, item)) {
             line(out, &told);
         }
@@ -126,6 +140,9 @@ fn drifted(out: &mut String, field: &FieldDrift) {
 }
 
 fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
+    for over in &item.verdict.overrides {
+        line(out, over);
+    }
     let rule = item.verdict.principal();
     match item.verdict.tier {
         Tier::Allowed => {
@@ -223,6 +240,7 @@ fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
         (counts.needs_approval, "needs approval"),
         (counts.forbidden, "forbidden"),
         (counts.held, "held"),
+        (plan.findings().filter(|(_, reported)| reported.needs_person).count(), "for a person"),
     ];
     let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let _ = writeln!(out);

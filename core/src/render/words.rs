@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 use crate::action::{Action, RequestChange};
 use crate::blueprint::Tier;
 use crate::decide::drift::{DriftKind, FieldDrift};
-use crate::decide::{Finding, MeasuredRequest};
+use crate::decide::{FailedPod, Failing, Finding, MeasuredRequest, Reported};
 use crate::execute::Effect;
-use crate::model::{Percent, Untrusted, WorkloadKind};
+use crate::model::{Percent, Severity, Untrusted, WorkloadKind};
 use crate::plan::{BlueprintPlan, Cause, Causes, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
@@ -17,6 +17,7 @@ pub fn symbol(item: &PlanItem) -> &'static str {
         (Action::Scale(scale), _) if scale.to < scale.from.unwrap_or(1) => "▼",
         (Action::Resize(resize), _) if resize.requests.iter().all(|request| request.to < request.from) => "▼",
         (Action::Scale(_) | Action::Resize(_), _) => "▲",
+        (Action::Restart(_), _) => "↻",
         (Action::Reconcile(_), _) => match item.finding {
             Finding::Absent { .. } => "+",
             _ => "~",
@@ -38,6 +39,13 @@ pub fn change(item: &PlanItem) -> String {
             let told: Vec<String> = resize.requests.iter().map(request).collect();
             told.join(", ")
         }
+        Action::Restart(_) => match &item.finding {
+            Finding::Failing(failing) => {
+                let (next, max) = (failing.restarts.saturating_add(1), failing.max.unwrap_or(0));
+                format!("replace its pods, restart {next} of {max}")
+            }
+            _ => "replace its pods".into(),
+        },
         Action::Reconcile(reconcile) => {
             let told = match (&item.finding, reconcile.fields.len()) {
                 (Finding::Absent { object, .. }, _) => return format!("create {object}"),
@@ -103,6 +111,8 @@ pub fn because(item: &PlanItem) -> String {
             format!("{} (mean of {pods} over {})", told.join("; "), missized.window)
         }
         Finding::Drift(_) => "the cluster differs from what Git declares".into(),
+        Finding::Failing(failing) => failed(failing),
+        Finding::Reported(_) => "it is reported below".into(),
         Finding::Absent { .. } => "Git declares it, and the cluster does not have it".into(),
     }
 }
@@ -112,7 +122,7 @@ pub fn approximate(item: &PlanItem) -> Option<(&str, Option<&Untrusted>)> {
     let why = match &item.finding {
         Finding::Drift(drift) => drift.approximate.as_ref(),
         Finding::Absent { approximate, .. } => approximate.as_ref(),
-        Finding::Saturation(_) | Finding::Missized(_) => None,
+        _ => None,
     };
     why.map(|why| (why.message.as_str(), why.detail.as_ref()))
 }
@@ -122,7 +132,7 @@ pub fn fields(item: &PlanItem) -> &[FieldDrift] {
     match &item.finding {
         Finding::Drift(drift) => &drift.fields,
         Finding::Absent { admission, .. } => admission,
-        Finding::Saturation(_) | Finding::Missized(_) => &[],
+        _ => &[],
     }
 }
 
@@ -149,6 +159,20 @@ pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> St
     admitted.map_or(told.clone(), |admitted| format!("{told}, admission makes it {admitted}"))
 }
 
+/// `1 container failed: OOMKilled; 2 restarts so far, 0 of them by bpctl`. None of it is the cluster's own text.
+fn failed(failing: &Failing) -> String {
+    let count = failing.pods.len();
+    let mut kinds: Vec<&str> = failing.pods.iter().map(FailedPod::kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let plural = if count == 1 { "" } else { "s" };
+    let Failing { restarts, by_bpctl, .. } = failing;
+    format!(
+        "{count} container{plural} failed: {}; {restarts} restarts so far, {by_bpctl} of them by bpctl",
+        kinds.join(", ")
+    )
+}
+
 /// The lines that the action changes: `deploy/frontend.yaml:9:13`.
 pub fn provenance(item: &PlanItem) -> Vec<String> {
     let places = item.effects.iter().filter_map(|effect| match effect {
@@ -156,9 +180,20 @@ pub fn provenance(item: &PlanItem) -> Vec<String> {
             Some(at) => format!("{}:{}:{}", set.path, at.line, at.column),
             None => set.path.to_string(),
         }),
-        Effect::ApplyObject(_) => None,
+        Effect::ApplyObject(_) | Effect::RestartPods(_) => None,
     });
     places.collect()
+}
+
+/// `error pods-failed`, with who has to act.
+pub fn severity(reported: &Reported) -> String {
+    let severity = match reported.severity {
+        Severity::Info => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let person = if reported.needs_person { ", for a person" } else { "" };
+    format!("{severity} {}{person}", reported.code)
 }
 
 /// A field's value, as outside text: short, one line, JSON as people write it.

@@ -1,11 +1,15 @@
 //! Verifies what landed (B13, B16): a pure question to one observation and a few times, so a late run gives the same answer.
 
+mod restart;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blueprint::{Delivery, Verification, quantity_of};
 use crate::model::{ObjectRef, Period, Quantity, Timestamp};
 use crate::observe::{CheckConclusion, Known, ObservedFrom, Pod, Recorder, Resource};
+
+pub use restart::{RestartInput, verify_restart};
 
 /// What is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -126,3 +126,34 @@ fn without_a_token_nothing_is_proposed_and_the_way_out_is_told() {
     assert!(ran.stderr.contains("BPCTL_TOKEN"), "{}", ran.stderr);
     assert_eq!(shop.pulls().len(), 0);
 }
+
+/// Would miss: outcomes and changes that only the local forge gives, another account's status that counts, and a person's change of the
+/// blueprint that is not seen.
+#[test]
+fn b11_outcomes_and_changes_of_the_past_come_from_the_server() {
+    let shop = Shop::new();
+    shop.apply();
+    let merge = shop.fetch("refs/heads/main");
+    let past = || {
+        let observed = shop.bpctl().run(&["stage", "observe", "--env", "staging"]).exits(0).json();
+        observed["facts"]["history:frontend"]["value"]["history"]["known"][0].clone()
+    };
+    let first = past();
+    let replicas = json!([{"field": [{"key": "spec"}, {"key": "replicas"}], "from": 2, "to": 3}]);
+    assert_eq!((&first["operation"], &first["commit"], &first["changes"]), (&json!("scale"), &json!(merge), &replicas));
+    let failed = json!({"context": "bpctl/verify-staging", "state": "failure", "description": "as a test says"});
+    shop.api(REVIEWER, "POST", &format!("/statuses/{merge}"), failed.clone(), 201);
+    assert_eq!(past()["outcome"], first["outcome"], "anybody who may push can write a status");
+    shop.api(BOT, "POST", &format!("/statuses/{merge}"), failed, 201);
+    assert_eq!((&past()["outcome"], &past()["resetBy"]), (&json!("failure"), &json!(null)));
+    for (path, from, to, resets) in [
+        ("deploy/frontend.yaml", "replicas: 3", "replicas: 4", false),
+        ("blueprints/frontend/blueprint.yaml", "version: 1.4.0", "version: 1.4.1", true),
+    ] {
+        let base = shop.fetch("refs/heads/main");
+        let next = shop.commit_on(&base, path, from, to, "a person's", "a@x.test");
+        shop.push(REVIEWER, &format!("{next}:refs/heads/main"));
+        let reset_by = past()["resetBy"].clone();
+        assert_eq!(reset_by, if resets { json!(next) } else { json!(null) }, "{path}");
+    }
+}

@@ -8,7 +8,7 @@ const MANIFEST: &str = "deploy/frontend.yaml";
 const USAGE: &str = "clusters/staging/usage.json";
 
 /// The shop with a frontend that has no need of more replicas and may be resized, whose two pods use this much.
-fn shop(cpu: &str, memory: &str, memory_samples: u32) -> (Repo, String) {
+pub(super) fn shop(cpu: &str, memory: &str, memory_samples: u32) -> (Repo, String) {
     let (repo, alice) = signed_shop();
     repo.replace(BLUEPRINT, "scale_up_threshold: 80%", "scale_up_threshold: 95%");
     repo.replace(BLUEPRINT, "[scale, reconcile, restart]", "[scale, reconcile, restart, resize]");

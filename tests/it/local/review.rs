@@ -160,7 +160,8 @@ fn t23_a_push_after_the_judgement_is_not_merged() {
             let staging = Name::new("staging").expect("a name");
             let place = plan::place(rules.get(), &staging).expect("a place");
             let cluster = connect_cluster(place, session.repository.work_tree()).await.expect("a cluster");
-            let observed = observe(&staging, place, &[rules.get()], &cluster, forge).await.expect("facts");
+            let observed =
+                observe(&staging, place, &[rules.get()], &cluster, &session.repository, forge).await.expect("facts");
             let facts = forge.pull(1).await.expect("a pull request");
             let observations = BTreeMap::from([(staging, observed.observation)]);
             let judged =

@@ -70,7 +70,9 @@ impl<'c> Look<'c> {
                 manifest,
             });
             for name in overrides.keys() {
-                let Some(blueprint) = catalog.blueprint(&blueprint.value.metadata.name, name) else { continue };
+                let Some(blueprint) = catalog.blueprint_as_written(&blueprint.value.metadata.name, name) else {
+                    continue;
+                };
                 variants.push(Variant {
                     blueprint,
                     environments: environments.iter().filter(|(known, _)| *known == name).collect(),

@@ -25,6 +25,7 @@ mod loosened_in_vain;
 mod nothing_delivered;
 mod objective_without_meaning;
 mod operation_twice;
+mod override_expired;
 mod override_unknown_environment;
 mod override_without_effect;
 mod path_missing;
@@ -133,6 +134,7 @@ pub const RULES: &[&dyn Rule] = &[
     &limit_without_room::LimitWithoutRoom,
     &policy_unknown_name::PolicyUnknownName,
     &policy_empty::PolicyEmpty,
+    &override_expired::OverrideExpired,
     &override_unknown_environment::OverrideUnknownEnvironment,
     &override_without_effect::OverrideWithoutEffect,
     &path_missing::PathMissing,

@@ -1,12 +1,11 @@
 //! `secret-in-config`: a credential among the values that bpctl may change.
 
 use super::{Look, Page, Rule, key_span};
+use crate::blueprint::is_credential;
 use crate::model::Diagnostic;
 
 /// A key of `spec.config` whose name says that it holds a credential (B9).
 pub(super) struct SecretInConfig;
-
-const WORDS: [&str; 8] = ["password", "passwd", "secret", "token", "api_key", "apikey", "private_key", "credential"];
 
 impl Rule for SecretInConfig {
     fn page(&self) -> Page {
@@ -24,10 +23,7 @@ impl Rule for SecretInConfig {
         for variant in &look.variants {
             for (map, keys) in &variant.blueprint.value.spec.config {
                 for (key, range) in keys {
-                    let name = key.to_ascii_lowercase().replace(['-', '.'], "_");
-                    // A number, such as TOKEN_LIFETIME within bounds, is no credential.
-                    let number = range.one_of.is_none() && (range.min.is_some() || range.max.is_some());
-                    if number || !WORDS.iter().any(|word| name.contains(word)) {
+                    if !is_credential(key, Some(range)) {
                         continue;
                     }
                     let diagnostic = Diagnostic::warning(

@@ -134,7 +134,7 @@ fn blueprint_needs(before: &Catalog, after: &Catalog, old: &Located<Blueprint>, 
     for environment in std::iter::once(none).chain(environments.into_iter().map(Some)) {
         let tiers = |catalog: &Catalog, blueprint: &Located<Blueprint>| -> Vec<Tier> {
             let name = &blueprint.value.metadata.name;
-            let there = environment.and_then(|environment| catalog.blueprint(name, environment));
+            let there = environment.and_then(|environment| catalog.blueprint_as_written(name, environment));
             let value = there.as_ref().map_or(&blueprint.value, |located| &located.value);
             Operation::ALL.iter().map(|operation| tier(value, *operation)).collect()
         };

@@ -61,5 +61,14 @@ fn blueprint_because(tier: Tier) -> String {
 }
 
 fn outcome(tier: Tier, cite: String, because: String, source: Option<crate::model::SourceSpan>) -> Outcome {
-    Outcome { tier: Some(tier), hold_until: None, unknown: None, cite, because, alternative: None, source }
+    Outcome {
+        tier: Some(tier),
+        hold_until: None,
+        hold_ends: None,
+        unknown: None,
+        cite,
+        because,
+        alternative: None,
+        source,
+    }
 }

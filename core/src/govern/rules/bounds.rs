@@ -27,6 +27,7 @@ impl Rule for Bounds {
         let outcome = |tier, cite: String, because: String, alternative, keys: &[&str]| Outcome {
             tier: Some(tier),
             hold_until: None,
+            hold_ends: None,
             unknown: None,
             cite,
             because,
@@ -39,6 +40,7 @@ impl Rule for Bounds {
                 Operation::ScaleBeyondLimits => vec![Outcome {
                     tier: Some(Tier::RequiresApproval),
                     hold_until: None,
+                    hold_ends: None,
                     unknown: None,
                     cite: "spec.scaling is missing".into(),
                     because: "the blueprint sets no bounds for replicas".into(),
@@ -95,6 +97,7 @@ fn zero(minimum: u32, source: Option<crate::model::SourceSpan>) -> Outcome {
     Outcome {
         tier: Some(Tier::Forbidden),
         hold_until: None,
+        hold_ends: None,
         unknown: None,
         cite: format!("scaling.min_replicas = {minimum}"),
         because: "zero replicas is an outage".into(),

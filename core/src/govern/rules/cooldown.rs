@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::{Outcome, Rule, RuleInput};
 use crate::govern::Touch;
 use crate::model::{Period, Timestamp};
-use crate::observe::{Known, LiveObject};
+use crate::observe::{Known, LiveObject, PastRestart};
 
 /// `spec.scaling.cooldown` and the policies' `limits.cooldown`; the longest wins.
 pub struct Cooldown;
@@ -34,6 +34,7 @@ impl Rule for Cooldown {
                 return vec![Outcome {
                     tier: None,
                     hold_until: None,
+                    hold_ends: None,
                     unknown: Some(why),
                     cite: format!("cooldown = {cooldown}"),
                     because: "when the last operation was is not known".into(),
@@ -49,6 +50,7 @@ impl Rule for Cooldown {
         vec![Outcome {
             tier: None,
             hold_until: Some(until),
+            hold_ends: None,
             unknown: None,
             cite: format!("cooldown = {cooldown}"),
             because: format!("last operation: {what}"),
@@ -84,18 +86,24 @@ fn last_operation(input: &RuleInput<'_>) -> Result<Option<(Timestamp, String)>, 
         Known::Unknown(unknown) => return Err(unknown.message),
     };
     let merged = history.iter().map(|operation| (operation.merged_at, operation.pull)).max();
-    if !matches!(input.subject.touch, Touch::Reconcile { .. }) {
-        return Ok(merged.map(|(at, pull)| (at, format!("#{pull}, merged {at:.0}"))));
-    }
-    // Delivering what was merged is part of that operation; a second delivery without a merge between is a new one.
-    let live = match input.facts.object(&input.subject.object) {
+    let live = match input.facts.object(&input.blueprint.value.spec.target.object()) {
         Known::Known(live) => live,
         Known::Unknown(unknown) => return Err(unknown.message),
     };
-    let applied = live.and_then(last_apply);
-    // The cluster gives whole seconds.
-    let applied = applied.filter(|applied| merged.is_none_or(|(at, _)| at.as_second() <= applied.as_second()));
-    Ok(applied.map(|at| (at, format!("applied {at:.0}"))))
+    let restarted = live.and_then(|live| PastRestart::of(live, input.facts.now())?.at);
+    let restarted = restarted.map(|at| (at, format!("restarted {at:.0}")));
+    let applied = live.and_then(last_apply).map(|at| (at, format!("applied {at:.0}")));
+    let told = merged.map(|(at, pull)| (at, format!("#{pull}, merged {at:.0}")));
+    Ok(match input.subject.touch {
+        // Delivering what was merged is part of that operation; a second delivery without a merge between is a new one. The cluster
+        // gives whole seconds.
+        Touch::Reconcile { .. } => {
+            let after = |(at, _): &(Timestamp, String)| merged.is_none_or(|(m, _)| m.as_second() <= at.as_second());
+            applied.filter(after).max(restarted.filter(after))
+        }
+        Touch::Restart { .. } => told.max(applied).max(restarted),
+        _ => told.max(restarted),
+    })
 }
 
 /// When bpctl last applied the object, by the cluster's clock.

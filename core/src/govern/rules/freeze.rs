@@ -30,6 +30,7 @@ impl Rule for Freezes {
                 outcomes.push(Outcome {
                     tier: None,
                     hold_until: Some(freeze.to),
+                    hold_ends: None,
                     unknown: None,
                     cite: format!("freeze {}", freeze.name),
                     because: format!("policy {} freezes until {:.0}", policy.value.metadata.name, freeze.to),

@@ -1,12 +1,18 @@
 //! Governance rules: one file each, registered once in [`RULES`].
 
+mod alternatives;
 mod authority;
 mod bounds;
+mod breaker;
+mod config;
 mod cooldown;
 mod freeze;
 mod policy;
 mod resources;
+mod restarts;
+mod reversal;
 
+pub(super) use alternatives::alternative;
 pub use cooldown::FIELD_MANAGER;
 
 use crate::blueprint::{Blueprint, Catalog, Located, Operation, Tier, TierName};
@@ -41,6 +47,8 @@ pub struct Outcome {
     pub tier: Option<Tier>,
     /// Nothing happens before this.
     pub hold_until: Option<Timestamp>,
+    /// Nothing happens before this, which is no time: `a person changes the blueprint`.
+    pub hold_ends: Option<String>,
     /// Nothing happens, and nobody can say until when: why.
     pub unknown: Option<String>,
     /// The rule as people know it: `scaling.max_replicas = 3`.
@@ -64,11 +72,15 @@ pub trait Rule: Sync {
 }
 
 /// All rules, in the order in which they are cited.
-pub const RULES: [&dyn Rule; 6] = [
+pub const RULES: [&dyn Rule; 10] = [
     &bounds::Bounds,
     &resources::Resources,
+    &restarts::Restarts,
+    &config::Config,
+    &reversal::Reversal,
     &policy::Policies,
     &authority::Authority,
+    &breaker::Breaker,
     &cooldown::Cooldown,
     &freeze::Freezes,
 ];

@@ -25,6 +25,7 @@ impl Rule for Policies {
                 Some(Outcome {
                     tier: Some(tier),
                     hold_until: None,
+                    hold_ends: None,
                     unknown: None,
                     cite: format!("policy {}: {}", policy.value.metadata.name, input.operation),
                     because: format!("policy {} says: {tier}", policy.value.metadata.name),

@@ -2,11 +2,11 @@
 //! and the bounds it is allowed, further a person is asked, and below the minimum it is refused with an alternative.
 
 use super::{Outcome, Rule, RuleInput};
-use crate::blueprint::{Limit, Operation, Tier, containers, quantity};
+use crate::blueprint::{Limit, Operation, Tier, containers, quantity, quantity_of};
 use crate::decide::sizing::{off, one_step, within};
-use crate::govern::{RequestTouch, Touch};
+use crate::govern::{RequestTouch, Touch, request_of};
 use crate::model::{Percent, Quantity};
-use crate::observe::Known;
+use crate::observe::{Known, PastOperation};
 
 /// `spec.resources`, `limits.resize_step`, `limits.resize_sum`.
 pub struct Resources;
@@ -34,7 +34,16 @@ impl Rule for Resources {
 }
 
 fn outcome(tier: Tier, cite: String, because: String) -> Outcome {
-    Outcome { tier: Some(tier), hold_until: None, unknown: None, cite, because, alternative: None, source: None }
+    Outcome {
+        tier: Some(tier),
+        hold_until: None,
+        hold_ends: None,
+        unknown: None,
+        cite,
+        because,
+        alternative: None,
+        source: None,
+    }
 }
 
 /// Minimum and maximum, which are per pod.
@@ -107,20 +116,62 @@ fn step(requests: &[RequestTouch], step: &Limit) -> Option<Outcome> {
     Some(Outcome { alternative, source: step.source.clone(), ..outcome })
 }
 
-/// What earlier resizes and this one may add up to. How far the earlier ones went is not among the facts, so each counts as a whole step.
+/// What earlier resizes and this one may add up to, from the last value that a person merged: walked back through the changes as Git has
+/// them. A resize of which that is not known counts as a whole step.
 fn sum(input: &RuleInput<'_>, requests: &[RequestTouch], step: &Limit, sum: &Limit) -> Option<Outcome> {
     // An unknown history holds everything already: the cooldown says so.
     let Known::Known(history) = input.facts.history(&input.subject.blueprint) else { return None };
-    let earlier = history.iter().filter(|operation| operation.operation == Operation::Resize.name()).count();
-    let own = requests.iter().filter_map(|request| off(request.from.as_ref()?, request.to.as_ref()?)).max()?;
-    let earlier_sum = step.value.basis_points().saturating_mul(u64::try_from(earlier).unwrap_or(u64::MAX));
-    let total = Percent::from_basis_points(earlier_sum.saturating_add(own.basis_points()));
-    if earlier == 0 || total <= sum.value {
+    let resizes: Vec<&PastOperation> =
+        history.iter().filter(|operation| operation.operation == Operation::Resize.name()).collect();
+    let worst = requests.iter().filter_map(|request| total(&resizes, request, step)).max_by_key(|total| total.sum)?;
+    if worst.resizes == 0 || worst.sum <= sum.value {
         return None;
     }
-    let plural = if earlier == 1 { "resize" } else { "resizes" };
+    let plural = if worst.resizes == 1 { "resize" } else { "resizes" };
+    let counted = if worst.unknown == 0 {
+        format!(", from {}, the last value that a person merged", worst.from)
+    } else if worst.unknown == worst.resizes {
+        ", counted as a step each".into()
+    } else {
+        format!(", {} of them counted as a step each", worst.unknown)
+    };
     let because =
-        format!("{earlier} {plural} of the last 31 days, counted as a step each, and this one add up to {total}");
+        format!("{} {plural} of the last 31 days{counted}, and this one add up to {}", worst.resizes, worst.sum);
     let told = outcome(Tier::RequiresApproval, format!("limits.resize_sum = {}", sum.value), because);
     Some(Outcome { source: sum.source.clone(), ..told })
+}
+
+/// How far a request would be from the last value that a person merged.
+struct Total {
+    sum: Percent,
+    from: Quantity,
+    resizes: usize,
+    unknown: usize,
+}
+
+fn total(resizes: &[&PastOperation], request: &RequestTouch, step: &Limit) -> Option<Total> {
+    let (from, to) = (request.from.as_ref()?, request.to.as_ref()?);
+    let wanted = (request.container.clone(), request.resource);
+    let mut anchor = from.clone();
+    let (mut counted, mut unknown) = (0, 0);
+    for past in resizes.iter().rev() {
+        let Some(changes) = &past.changes else {
+            unknown += 1;
+            continue;
+        };
+        let Some(change) = changes.iter().find(|change| request_of(&change.field).as_ref() == Some(&wanted)) else {
+            continue;
+        };
+        let value = |value: &Option<serde_json::Value>| value.as_ref().and_then(quantity_of);
+        let (Some(before), Some(after)) = (value(&change.from), value(&change.to)) else { break };
+        // Somebody else changed it since, or a person had to approve this one: from there on it is a person's value.
+        if after != anchor || !within(&before, &after, step.value) {
+            break;
+        }
+        anchor = before;
+        counted += 1;
+    }
+    let steps = step.value.basis_points().saturating_mul(u64::try_from(unknown).unwrap_or(u64::MAX));
+    let sum = Percent::from_basis_points(steps.saturating_add(off(&anchor, to)?.basis_points()));
+    Some(Total { sum, from: anchor, resizes: counted + unknown, unknown })
 }

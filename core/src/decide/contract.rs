@@ -1,0 +1,210 @@
+//! Where Git or the cluster breaks what the blueprint promises, and no action of bpctl's mends it (B1, B9): replicas, requests, probes,
+//! strategy, service levels. What the cluster has otherwise than Git is drift, and told there once.
+
+use serde_json::Value as Json;
+
+use super::{DetectInput, Detected, Detector, Finding, Reported};
+use crate::action::Action;
+use crate::blueprint::{Probe, containers, quantity};
+use crate::model::{Quantity, Severity, Untrusted};
+use crate::observe::{Known, Resource};
+use crate::yaml::Node;
+
+/// Compares manifest and cluster with the blueprint's own promises.
+#[derive(Debug)]
+pub struct ContractDetector;
+
+impl Detector for ContractDetector {
+    fn ident(&self) -> &'static str {
+        "contract"
+    }
+
+    fn about(&self) -> &'static str {
+        "Replicas, requests, probes and strategy are what the blueprint promises; what cannot be seen of its service levels is said"
+    }
+
+    fn detect(&self, input: &DetectInput<'_>) -> Detected {
+        let mut detected = Detected::default();
+        let spec = &input.blueprint.value.spec;
+        if let Some(manifest) = input.manifest {
+            let root = &manifest.document.root;
+            let mut found = Vec::new();
+            found.extend(replicas(input, root));
+            for resource in [Resource::Cpu, Resource::Memory] {
+                found.extend(requests(input, root, resource));
+            }
+            found.extend(probes(input, root));
+            found.extend(strategy(input, root));
+            detected.findings.extend(found.into_iter().map(|reported| (Finding::Reported(reported), None)));
+        }
+        let levels = [
+            ("latency_p95", spec.performance.latency_p95.is_some()),
+            ("error_rate", spec.performance.error_rate.is_some()),
+            ("availability", spec.performance.availability.is_some()),
+            ("throughput", spec.performance.throughput.is_some()),
+        ];
+        let asked: Vec<&str> = levels.iter().filter(|(_, asked)| *asked).map(|(name, _)| *name).collect();
+        if !asked.is_empty() {
+            // No decision is left out for want of them, so that the plan is whole without.
+            let levels = asked.join(", ");
+            let message =
+                format!("whether {levels} of spec.performance are met is unknown: bpctl asks no metric for them yet");
+            let mut reported = broken("service-levels-unseen", Severity::Info, message, String::new());
+            reported.help.clear();
+            detected.findings.push((Finding::Reported(reported), None));
+        }
+        detected
+    }
+}
+
+/// A broken promise; `severe` where users may notice.
+fn broken(code: &str, severity: Severity, message: String, help: String) -> Reported {
+    Reported {
+        code: code.into(),
+        severity,
+        needs_person: severity == Severity::Error,
+        message: Untrusted::new(message),
+        help: vec![Untrusted::new(help)],
+    }
+}
+
+fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
+    let Some(scaling) = &input.blueprint.value.spec.scaling else { return Vec::new() };
+    let (low, high) = (i128::from(scaling.min_replicas), i128::from(scaling.max_replicas));
+    let declared = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+    let mut found = Vec::new();
+    // A way to zero is refused with the drift that it is, and an alternative.
+    let zero = |(finding, _): &(Finding, Option<Action>)| match finding {
+        Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.is_keys(&["spec", "replicas"])),
+        _ => false,
+    };
+    if declared == 0 && input.earlier.iter().any(zero) {
+        return found;
+    }
+    if !(low..=high).contains(&declared) {
+        let side = if declared < low { "fewer than the minimum of" } else { "more than the maximum of" };
+        let bound = if declared < low { low } else { high };
+        let message = format!("Git declares {declared} replicas, {side} {bound}");
+        let help = "change replicas in the manifest, or the bounds in the blueprint".into();
+        found.push(broken("replicas-outside-bounds", Severity::Error, message, help));
+    }
+    // Where Git and cluster disagree it is drift; here it matters that the cluster is outside while Git is within.
+    let target = input.blueprint.value.spec.target.object();
+    if let Known::Known(Some(live)) = input.facts.object(&target)
+        && let Some(has) = live.body.pointer("/spec/replicas").and_then(Json::as_i64).map(i128::from)
+        && has != declared
+        && !(low..=high).contains(&has)
+    {
+        let message = format!("the cluster has {has} replicas, outside {low} to {high}, and Git {declared}");
+        let help = "somebody changed them beside Git; see the drift, which reconcile brings back".into();
+        found.push(Reported {
+            needs_person: false,
+            ..broken("replicas-outside-bounds", Severity::Warning, message, help)
+        });
+    }
+    found
+}
+
+/// The pods' sum, where every container says something.
+fn total(root: &Node, resource: Resource) -> Option<Quantity> {
+    let all = containers(root);
+    let one = |(_, node): &(String, &Node)| quantity(node.at(&["resources", "requests", resource.name()])?);
+    if let [only] = all.as_slice() {
+        return one(only); // as people wrote it
+    }
+    let nanos: Option<i128> = all.iter().map(one).try_fold(0_i128, |sum, request| sum.checked_add(request?.nanos()));
+    nanos.filter(|_| !all.is_empty()).map(Quantity::from_nanos)
+}
+
+fn requests(input: &DetectInput<'_>, root: &Node, resource: Resource) -> Option<Reported> {
+    let bounds = input.blueprint.value.spec.resources.of(resource)?;
+    let declared = total(root, resource)?;
+    let low = bounds.minimum.as_ref().filter(|minimum| declared < **minimum);
+    let high = bounds.maximum.as_ref().filter(|maximum| declared > **maximum);
+    let (side, bound) =
+        low.map(|low| ("less than the minimum of", low)).or(high.map(|h| ("more than the maximum of", h)))?;
+    let message = format!("a pod requests {declared} of {resource}, {side} {bound}");
+    let help = "change the request in the manifest, or the bound in the blueprint".into();
+    Some(broken("request-outside-bounds", Severity::Warning, message, help))
+}
+
+fn probes(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
+    let checks = &input.blueprint.value.spec.reliability.health_checks;
+    let list = root.at(&["spec", "template", "spec", "containers"]).map(Node::items).unwrap_or_default();
+    let mut found = Vec::new();
+    for (kind, wanted, key) in
+        [("readiness", checks.readiness, "readinessProbe"), ("liveness", checks.liveness, "livenessProbe")]
+    {
+        let has = |container: &Node| container.get(key).is_some_and(|probe| !probe.entries().is_empty());
+        if wanted != Probe::Required || list.is_empty() || list.iter().any(has) {
+            continue;
+        }
+        let message = format!("no container has a {kind} probe, and the blueprint requires one");
+        let help = format!("add a {key} to the manifest, or write {kind}: optional");
+        found.push(broken("probe-missing", Severity::Error, message, help));
+    }
+    found
+}
+
+/// A part of the replicas as Kubernetes writes it: whether it is a percentage, and the number.
+fn part(value: &Json) -> Option<(bool, u64)> {
+    match value {
+        Json::Number(number) => number.as_u64().map(|number| (false, number)),
+        Json::String(text) => text.strip_suffix('%')?.parse().ok().map(|number| (true, number)),
+        _ => None,
+    }
+}
+
+fn strategy(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
+    let mut found = Vec::new();
+    let Some(wanted) = &input.blueprint.value.spec.deployment else { return found };
+    let declared = root.at(&["spec", "strategy"]).or_else(|| root.at(&["spec", "updateStrategy"]));
+    let kind = declared.and_then(|strategy| strategy.get("type")).and_then(Node::as_str).unwrap_or("RollingUpdate");
+    if kind != wanted.strategy {
+        let other = if ["RollingUpdate", "Recreate", "OnDelete"].contains(&kind) { kind } else { "another one" };
+        let message = format!("the manifest's strategy is {other}, the blueprint promises {}", wanted.strategy);
+        let help = "make the two say the same, by a pull request".into();
+        found.push(broken("strategy-differs", Severity::Warning, message, help));
+        return found;
+    }
+    if kind != "RollingUpdate" {
+        return found;
+    }
+    let of = |key: &str| declared.and_then(|strategy| strategy.at(&["rollingUpdate", key])).map(Node::to_json);
+    for (name, key, wanted) in
+        [("max_unavailable", "maxUnavailable", &wanted.max_unavailable), ("max_surge", "maxSurge", &wanted.max_surge)]
+    {
+        let Some(limit) = wanted else { continue };
+        // What the manifest leaves out has Kubernetes' default.
+        let deployment = root.get("kind").and_then(Node::as_str) == Some("Deployment");
+        let default = match key {
+            _ if deployment => Json::from("25%"),
+            "maxUnavailable" => Json::from(1),
+            _ => Json::from(0),
+        };
+        let value = of(key).unwrap_or(default);
+        let above = match (part(&value), part(limit)) {
+            (Some((share, value)), Some((same, limit))) if share == same => value > limit,
+            // A number and a share are compared over the replicas.
+            (Some(value), Some(limit)) => {
+                let replicas = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+                let replicas = u64::try_from(replicas).unwrap_or(0);
+                let pods = |(share, number): (bool, u64)| {
+                    if share { number.saturating_mul(replicas) / 100 } else { number }
+                };
+                pods(value) > pods(limit)
+            }
+            _ => continue,
+        };
+        if above {
+            let shown =
+                part(&value).map_or_else(String::new, |(share, n)| format!("{n}{}", if share { "%" } else { "" }));
+            let promised =
+                part(limit).map_or_else(String::new, |(share, n)| format!("{n}{}", if share { "%" } else { "" }));
+            let message = format!("the manifest's {key} is {shown}, more than the blueprint's {name} of {promised}");
+            let help = "make the two say the same, by a pull request".into();
+            found.push(broken("strategy-differs", Severity::Warning, message, help));
+        }
+    }
+    found
+}

@@ -1,0 +1,401 @@
+//! Recovery: pods that failed (B8). What a restart may cure is restarted, a limited number of times and with growing pauses; what it cannot
+//! cure, or did not, is for a person.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot};
+use crate::action::{Action, Restart};
+use crate::model::{Period, Severity, Timestamp, Untrusted};
+use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, newest_revision, next_restart};
+
+/// Pods that failed are restarted.
+#[derive(Debug)]
+pub struct RecoveryDetector;
+
+/// Pods of a workload failed (B8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Failing {
+    /// Each pod that failed.
+    pub pods: Vec<FailedPod>,
+    /// Restarts so far: the most that the kubelet did of one container, and those of this template by bpctl.
+    pub restarts: u32,
+    /// Those of them by bpctl.
+    pub by_bpctl: u32,
+    /// The blueprint's limit; `None`: it names none.
+    pub max: Option<u32>,
+}
+
+/// One pod that failed, as it is before anything is done about it (B15).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedPod {
+    /// Its name.
+    pub pod: Untrusted,
+    /// The container; `None`: the pod as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Untrusted>,
+    /// Why it does not run.
+    pub reason: Untrusted,
+    /// Why its last run ended, where that is not the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Untrusted>,
+    /// The exit code of its last run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// How often the kubelet restarted it.
+    pub restarts: u32,
+}
+
+/// What is to be done about a workload's pods. Detector and judge ask the same question, so that neither takes the other's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recovery {
+    /// None failed.
+    Healthy,
+    /// Something is under way, or has to be settled first: one clause.
+    Waits(String),
+    /// A restart.
+    Restart {
+        /// What failed.
+        failing: Failing,
+        /// Not before this, for it was restarted lately.
+        not_before: Option<Timestamp>,
+    },
+    /// A person.
+    Person {
+        /// What failed.
+        failing: Failing,
+        /// Why a restart is not enough: one clause.
+        because: String,
+    },
+}
+
+/// What [`recovery`] looks at besides the workload and its pods.
+#[derive(Debug, Clone, Copy)]
+pub struct RecoveryInput {
+    /// `spec.reliability.max_restart_count`.
+    pub max: Option<u32>,
+    /// `verification.recovered`: who fails sooner after a restart is not cured by it (B15).
+    pub recovered: Period,
+    /// Now, by the forge's clock.
+    pub now: Timestamp,
+}
+
+/// The pause after the first restart; each further one doubles it.
+const PAUSE: Period = Period::from_secs(60);
+/// No pause is longer.
+const LONGEST_PAUSE: Period = Period::from_secs(3600);
+
+/// By then a restart has replaced the pods: Kubernetes' own deadline for the progress of a roll-out.
+const PROGRESS: Period = Period::from_secs(600);
+
+/// Reasons of containers that ran and ended. Others never ran: a restart does not change that.
+const RAN: [&str; 7] = [
+    "CrashLoopBackOff",
+    "Error",
+    "OOMKilled",
+    "ContainerCannotRun",
+    "ContainerStatusUnknown",
+    "RunContainerError",
+    "StartError",
+];
+
+/// What is to be done about these pods.
+pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recovery {
+    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
+    let generation = number("/metadata/generation");
+    if generation.is_some() && number("/status/observedGeneration").is_some_and(|seen| Some(seen) < generation) {
+        return Recovery::Waits("the controller has not seen the last change yet".into());
+    }
+    let pods: Vec<&Pod> = pods.iter().filter(|pod| !pod.terminating).collect();
+    if !pods.iter().any(|pod| is_failed(pod)) {
+        return Recovery::Healthy;
+    }
+    let declared = number("/spec/replicas").or_else(|| number("/status/desiredNumberScheduled")).unwrap_or(1);
+    let ready = pods.iter().filter(|pod| pod.ready).count() as u64;
+    // A pod that ended as a whole stays listed after another one took its place.
+    let failed: Vec<&&Pod> =
+        pods.iter().filter(|pod| is_failed(pod) && !(ended_whole(pod) && ready >= declared)).collect();
+    if failed.is_empty() {
+        return Recovery::Healthy;
+    }
+    // Pods of an earlier revision are about to be replaced: by a merged change, or by the last restart.
+    let newest = newest_revision(&pods);
+    let past = PastRestart::of(live, input.now);
+    let since = past.as_ref().and_then(|past| past.at);
+    let current = |pod: &&&&Pod| {
+        (newest.is_none() || pod.revision.is_none() || pod.revision.as_deref() == newest)
+            && since.is_none_or(|since| pod.created_at.is_some_and(|at| at.as_second() >= since.as_second()))
+    };
+    let count = past.as_ref().map_or(0, |past| past.count);
+    let of_now: Vec<&&&Pod> = failed.iter().filter(current).collect();
+    let stuck = since.is_some_and(|since| PROGRESS.after(since) <= input.now);
+    if of_now.is_empty() && !stuck {
+        return Recovery::Waits("the pods that failed are being replaced".into());
+    }
+    let counted: Vec<&&&Pod> = if of_now.is_empty() { failed.iter().collect() } else { of_now.clone() };
+    let told: Vec<FailedPod> = counted.iter().flat_map(|pod| told(pod)).collect();
+    let by_kubelet = told.iter().map(|pod| pod.restarts).max().unwrap_or(0);
+    let restarts = by_kubelet.saturating_add(count);
+    let failing = Failing { pods: told, restarts, by_bpctl: count, max: input.max };
+    let person = |because: String| Recovery::Person { failing: failing.clone(), because };
+    if let Some(past) = &past
+        && past.at.is_none()
+    {
+        return person("when it was restarted last is not known: somebody else wrote bpctl's annotation".into());
+    }
+    let text = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_str);
+    if text("/spec/updateStrategy/type") == Some("OnDelete") {
+        return person("its strategy is OnDelete: a restart would replace no pod".into());
+    }
+    if live.body.pointer("/spec/paused") == Some(&serde_json::Value::Bool(true)) {
+        return person("its roll-outs are paused: a restart would replace no pod".into());
+    }
+    if of_now.is_empty() {
+        return person(format!("its last restart has not replaced them within {PROGRESS}"));
+    }
+    if of_now.iter().any(|pod| pod.unschedulable || pod.stopped.iter().any(|stopped| !ran(stopped))) {
+        return person("some of its containers cannot start, and a restart does not change that".into());
+    }
+    let Some(max) = input.max else {
+        return person("the blueprint sets no max_restart_count".into());
+    };
+    if restarts >= max {
+        return person(format!("{} of {max} restarts are spent", restarts.min(max)));
+    }
+    if count > 0 && of_now.iter().any(|pod| crashed_at_once(pod, input.recovered)) {
+        return person(format!("it failed again within {} of its restart", input.recovered));
+    }
+    let not_before = since.filter(|_| count > 0).map(|since| pause(count).after(since));
+    Recovery::Restart { failing, not_before: not_before.filter(|until| *until > input.now) }
+}
+
+/// The pause after the how many-th restart: 1 minute, 2, 4, …, an hour at most.
+fn pause(count: u32) -> Period {
+    let doubled = 1_u64.checked_shl(count.saturating_sub(1)).map(|times| PAUSE.as_millis().saturating_mul(times));
+    Period::from_millis(doubled.unwrap_or(u64::MAX).min(LONGEST_PAUSE.as_millis()))
+}
+
+fn ran(stopped: &StoppedContainer) -> bool {
+    RAN.contains(&stopped.reason.raw()) || stopped.exit_code.is_some_and(|_| !cannot_start(stopped.reason.raw()))
+}
+
+fn ended_whole(pod: &Pod) -> bool {
+    pod.phase.raw() == "Failed"
+}
+
+fn is_failed(pod: &Pod) -> bool {
+    !pod.ready && (ended_whole(pod) || pod.stopped.iter().any(ran))
+}
+
+/// Whether a container's last run was shorter than a recovery has to last; one whose length is not known is taken for one.
+fn crashed_at_once(pod: &Pod, recovered: Period) -> bool {
+    pod.stopped.iter().filter(|stopped| ran(stopped)).any(|stopped| match (stopped.started_at, stopped.finished_at) {
+        (Some(from), Some(to)) => to < recovered.after(from),
+        _ => true,
+    })
+}
+
+fn told(pod: &Pod) -> Vec<FailedPod> {
+    let one = |stopped: &StoppedContainer| FailedPod {
+        pod: pod.name.clone(),
+        container: Some(stopped.name.clone()),
+        reason: stopped.reason.clone(),
+        ended: stopped.ended.clone(),
+        exit_code: stopped.exit_code,
+        restarts: stopped.restarts,
+    };
+    let stopped: Vec<FailedPod> = pod.stopped.iter().filter(|stopped| ran(stopped)).map(one).collect();
+    if !stopped.is_empty() && !ended_whole(pod) {
+        return stopped;
+    }
+    vec![FailedPod {
+        pod: pod.name.clone(),
+        container: None,
+        reason: pod.ended.clone().unwrap_or_else(|| pod.phase.clone()),
+        ended: None,
+        exit_code: None,
+        restarts: pod.restarts,
+    }]
+}
+
+/// Waiting reasons of containers that never ran: code of the finding, and what helps.
+fn cannot_start(reason: &str) -> bool {
+    advice(reason).is_some()
+}
+
+fn advice(reason: &str) -> Option<(&'static str, &'static str)> {
+    Some(match reason {
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "ErrImageNeverPull"
+        | "InvalidImageName"
+        | "ImageInspectError"
+        | "RegistryUnavailable" => (
+            "image-not-pulled",
+            "a restart does not help: correct the image's name or tag in the manifest, or the credentials for its registry",
+        ),
+        "CreateContainerConfigError" | "CreateContainerError" => (
+            "container-not-created",
+            "a restart does not help: a ConfigMap, Secret or volume that it names is missing or has no such key",
+        ),
+        _ => return None,
+    })
+}
+
+impl Detector for RecoveryDetector {
+    fn ident(&self) -> &'static str {
+        "recovery"
+    }
+
+    fn about(&self) -> &'static str {
+        "Pods that failed are restarted, up to max_restart_count and with growing pauses; after that a person looks"
+    }
+
+    fn detect(&self, input: &DetectInput<'_>) -> Detected {
+        let mut detected = Detected::default();
+        let blueprint = &input.blueprint.value;
+        let target = blueprint.spec.target.object();
+        let max = blueprint.spec.reliability.max_restart_count;
+        let Known::Known(Some(live)) = input.facts.object(&target) else {
+            return detected; // the drift detector says what is missing
+        };
+        let pods = match input.facts.pods(&target) {
+            Known::Known(pods) => pods,
+            Known::Unknown(why) => {
+                if max.is_some() {
+                    detected.unknown.push(UnknownFact { what: "whether its pods failed".into(), why });
+                }
+                return detected;
+            }
+        };
+        detected.findings.extend(cannot_run(pods).map(|reported| (Finding::Reported(reported), None)));
+        let asked = RecoveryInput {
+            max,
+            recovered: input.catalog.workspace.value.verification.recovered,
+            now: input.facts.now(),
+        };
+        match recovery(&asked, live, pods) {
+            Recovery::Healthy => {}
+            Recovery::Waits(because) => detected.why_not.push(WhyNot { what: "restart".into(), because }),
+            Recovery::Person { failing, because } => {
+                let reported = for_a_person(input, live, &failing, &because);
+                detected.findings.push((Finding::Reported(reported), None));
+            }
+            Recovery::Restart { failing, .. } => {
+                if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
+                    let because = "the pod template in the cluster is not what Git declares: that is settled first";
+                    detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() });
+                    return detected;
+                }
+                let Some((request, generation)) = next_restart(live, input.facts.now()) else {
+                    let because = "the cluster does not say which generation of it this is";
+                    detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() });
+                    return detected;
+                };
+                let action = Action::Restart(Restart {
+                    version: 1,
+                    blueprint: blueprint.metadata.name.clone(),
+                    workload: target,
+                    uid: live.uid.clone(),
+                    generation,
+                    request,
+                });
+                detected.findings.push((Finding::Failing(failing), Some(action)));
+            }
+        }
+        detected
+    }
+}
+
+/// Whether what was found before brings new pods of its own.
+fn rolls_out(finding: &Finding) -> bool {
+    match finding {
+        Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.starts_with_keys(&["spec", "template"])),
+        _ => false,
+    }
+}
+
+/// What keeps pods from running at all, each kind once.
+fn cannot_run(pods: &[Pod]) -> impl Iterator<Item = Reported> {
+    let mut found: Vec<Reported> = Vec::new();
+    let mut add = |code: &str, message: String, help: &str| {
+        if found.iter().all(|known| known.code != code) {
+            found.push(Reported {
+                code: code.into(),
+                severity: Severity::Error,
+                needs_person: true,
+                message: Untrusted::new(message),
+                help: vec![Untrusted::new(help)],
+            });
+        }
+    };
+    for pod in pods.iter().filter(|pod| !pod.terminating && !pod.ready) {
+        let name = pod.name.raw();
+        if pod.unschedulable && pod.phase.raw() == "Pending" {
+            let help = "a restart does not help: the nodes have no room for its requests, or none of them is allowed to take it";
+            add("pod-unschedulable", format!("pod {name}: no node takes it"), help);
+        }
+        for stopped in &pod.stopped {
+            if let Some((code, help)) = advice(stopped.reason.raw()) {
+                let told = format!("pod {name}: container {}: {}", stopped.name.raw(), stopped.reason.raw());
+                add(code, told, help);
+            } else if !ran(stopped) {
+                let told = format!("pod {name}: container {}: {}", stopped.name.raw(), stopped.reason.raw());
+                add(
+                    "container-waits",
+                    told,
+                    "it never ran, so that a restart does not help: kubectl describe tells more",
+                );
+            }
+        }
+    }
+    found.into_iter()
+}
+
+/// What a person is told: what failed, why it is theirs, and what to run.
+fn for_a_person(input: &DetectInput<'_>, live: &LiveObject, failing: &Failing, because: &str) -> Reported {
+    let target = &input.blueprint.value.spec.target;
+    let (namespace, workload) = (&target.namespace, &target.workload);
+    let workload = format!("{}/{}", workload.kind.as_str().to_lowercase(), workload.name);
+    let path = input.manifest.map_or_else(|| target.source.to_string(), |manifest| manifest.path.to_string());
+    let revision = live.body.pointer("/metadata/annotations/deployment.kubernetes.io~1revision");
+    let revision = revision.and_then(serde_json::Value::as_str);
+    let revision = revision.map_or_else(String::new, |revision| format!(" (the cluster runs revision {revision})"));
+    let help = vec![
+        Untrusted::new(format!("see why: kubectl -n {namespace} logs {workload} --previous")),
+        Untrusted::new(format!("go back{revision}: git log -5 -- {path}, then git revert COMMIT and a pull request")),
+    ];
+    let first = failing.pods.first().map_or_else(String::new, FailedPod::told);
+    let more = failing.pods.len().saturating_sub(1);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Reported {
+        code: "pods-failed".into(),
+        severity: Severity::Error,
+        needs_person: true,
+        message: Untrusted::new(format!("{first}{more}. Not restarted: {because}")),
+        help,
+    }
+}
+
+impl FailedPod {
+    /// The reason in words of bpctl's own: nothing of what the cluster says is in it.
+    pub(crate) fn kind(&self) -> &'static str {
+        let mut reasons = self.ended.iter().chain([&self.reason]).map(Untrusted::raw);
+        let known =
+            |reason: &str| RAN.into_iter().filter(|known| *known != "CrashLoopBackOff").find(|known| *known == reason);
+        reasons.find_map(known).unwrap_or("ended and does not run again")
+    }
+
+    /// `pod web-1: container web: CrashLoopBackOff (OOMKilled, exit 137)`. Outside text: it goes through a sink.
+    pub(crate) fn told(&self) -> String {
+        let ended = self.ended.as_ref().map(|ended| ended.raw().to_owned());
+        let code = self.exit_code.map(|code| format!("exit {code}"));
+        let more: Vec<String> = ended.into_iter().chain(code).collect();
+        let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
+        let container =
+            self.container.as_ref().map_or_else(String::new, |container| format!("container {}: ", container.raw()));
+        format!("pod {}: {container}{}{more}", self.pod.raw(), self.reason.raw())
+    }
+}

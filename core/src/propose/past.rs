@@ -1,0 +1,32 @@
+//! What a merged change made of one workload's manifest, read off two versions of a file.
+
+use super::differences;
+use crate::model::{ObjectRef, RepoPath};
+use crate::observe::PastChange;
+use crate::yaml::{self, Document, Kind, Node};
+
+/// The fields of a workload that differ between two versions of a file; empty where it declares the workload in neither. `None`: one of
+/// them cannot be read, or declares it and the other does not.
+pub fn past_changes(target: &ObjectRef, path: &RepoPath, before: &[u8], after: &[u8]) -> Option<Vec<PastChange>> {
+    let before = yaml::parse(path.as_str(), before, Kind::Manifest).ok()?;
+    let after = yaml::parse(path.as_str(), after, Kind::Manifest).ok()?;
+    let find = |documents: &'_ [Document]| documents.iter().position(|document| is(document, target));
+    match (find(&before), find(&after)) {
+        (None, None) => Some(Vec::new()),
+        (Some(old), Some(new)) => {
+            let found = differences(&before[old].root, &after[new].root).into_iter();
+            Some(found.map(|d| PastChange { field: d.field, from: d.from, to: d.to }).collect())
+        }
+        _ => None,
+    }
+}
+
+fn is(document: &Document, target: &ObjectRef) -> bool {
+    let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str).unwrap_or_default().to_owned();
+    target.is_declared_by(&ObjectRef {
+        api_version: text(&["apiVersion"]),
+        kind: text(&["kind"]),
+        namespace: text(&["metadata", "namespace"]),
+        name: text(&["metadata", "name"]),
+    })
+}

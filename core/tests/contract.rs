@@ -1,0 +1,91 @@
+//! Broken promises: what a manifest or the cluster has otherwise than the blueprint says, and no action mends.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod small_world;
+
+use bpctl_core::decide::{Finding, decide};
+use bpctl_core::model::{Name, Severity};
+use bpctl_core::observe::{FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, Recorder};
+use rstest::rstest;
+use serde_json::json;
+use small_world::{WORKSPACE, catalog, files, trusted, web};
+
+/// What is found: severity, code and message.
+fn found(spec: &str, manifest: &str, live: Option<u64>) -> Vec<String> {
+    let blueprint = format!(
+        "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: Deployment/web, namespace: shop, source: deploy/web.yaml}}\n{spec}"
+    );
+    let manifest =
+        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n{manifest}");
+    let files =
+        files(&[("bpctl.yaml", WORKSPACE), ("blueprints/web.yaml", &blueprint), ("deploy/web.yaml", &manifest)]);
+    assert!(catalog(&files).diagnostics.is_empty());
+    let (name, staging) = (Name::new("web").unwrap(), Name::new("staging").unwrap());
+    let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
+    let mut observation = Observation::new(staging.clone(), from, "2026-11-21T12:00:00Z".parse().unwrap());
+    let body = |replicas| json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": replicas}});
+    let object = live.and_then(|replicas| LiveObject::from_json("apps/v1", "Deployment", body(replicas)));
+    observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(object)));
+    let rules = trusted(&files);
+    let detected = decide(rules.get(), &name, &staging, &Recorder::new(&observation));
+    let told = detected.findings.iter().filter_map(|(finding, action)| match finding {
+        Finding::Reported(reported) => {
+            assert!(action.is_none());
+            let severity = format!("{:?}", reported.severity).to_lowercase();
+            assert_eq!(reported.needs_person, reported.severity == Severity::Error);
+            Some(format!("{severity} {}: {}", reported.code, reported.message.raw()))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+const SCALING: &str = "  scaling: {min_replicas: 2, max_replicas: 5}\n";
+const CPU: &str = "  resources: {cpu: {minimum: 100m, maximum: 500m}, memory: {minimum: 128Mi}}\n";
+const CHECKS: &str = "  reliability: {health_checks: {readiness: required, liveness: required}}\n";
+const ROLLING: &str = "  deployment: {strategy: RollingUpdate, max_surge: 1, max_unavailable: 25%}\n";
+
+/// One container with these lines.
+fn pod(lines: &str) -> String {
+    format!("  replicas: 4\n  template: {{spec: {{containers: [{{name: web{lines}}}]}}}}\n")
+}
+
+#[rstest]
+#[case::nothing_promised("", "  replicas: 99\n", &[])]
+#[case::at_the_minimum(SCALING, "  replicas: 2\n", &[])]
+#[case::at_the_maximum(SCALING, "  replicas: 5\n", &[])]
+#[case::below(SCALING, "  replicas: 1\n", &["error replicas-outside-bounds: Git declares 1 replicas, fewer than the minimum of 2"])]
+#[case::left_out(SCALING, "  template: {}\n", &["error replicas-outside-bounds: Git declares 1 replicas, fewer than the minimum of 2"])]
+#[case::above(SCALING, "  replicas: 6\n", &["error replicas-outside-bounds: Git declares 6 replicas, more than the maximum of 5"])]
+#[case::request_at_the_minimum(CPU, &pod(", resources: {requests: {cpu: 100m, memory: 128Mi}}"), &[])]
+#[case::request_below(CPU, &pod(", resources: {requests: {cpu: 99m, memory: 128Mi}}"), &["warning request-outside-bounds: a pod requests 99m of cpu, less than the minimum of 100m"])]
+#[case::request_at_the_maximum(CPU, &pod(", resources: {requests: {cpu: 500m}}"), &[])]
+#[case::request_above(CPU, &pod(", resources: {requests: {cpu: 501m}}"), &["warning request-outside-bounds: a pod requests 501m of cpu, more than the maximum of 500m"])]
+#[case::memory_below(CPU, &pod(", resources: {requests: {memory: 64Mi}}"), &["warning request-outside-bounds: a pod requests 64Mi of memory, less than the minimum of 128Mi"])]
+#[case::none_requested(CPU, &pod(""), &[])]
+#[case::beyond_all_numbers(CPU, &pod(", resources: {requests: {cpu: \"1e29\"}}"), &[])]
+#[case::both_probes(CHECKS, &pod(", readinessProbe: {exec: {}}, livenessProbe: {exec: {}}"), &[])]
+#[case::no_readiness(CHECKS, &pod(", livenessProbe: {exec: {}}"), &["error probe-missing: no container has a readiness probe, and the blueprint requires one"])]
+#[case::an_empty_probe(CHECKS, &pod(", readinessProbe: {}, livenessProbe: {exec: {}}"), &["error probe-missing: no container has a readiness probe, and the blueprint requires one"])]
+#[case::neither(CHECKS, &pod(""), &["error probe-missing: no container has a readiness probe, and the blueprint requires one", "error probe-missing: no container has a liveness probe, and the blueprint requires one"])]
+#[case::the_promised_strategy(ROLLING, "  replicas: 4\n  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 25%}}\n", &[])]
+#[case::another_strategy(ROLLING, "  strategy: {type: Recreate}\n", &["warning strategy-differs: the manifest's strategy is Recreate, the blueprint promises RollingUpdate"])]
+#[case::more_unavailable(ROLLING, "  replicas: 4\n  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 26%}}\n", &["warning strategy-differs: the manifest's maxUnavailable is 26%, more than the blueprint's max_unavailable of 25%"])]
+#[case::less_unavailable(ROLLING, "  replicas: 4\n  strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 10%}}\n", &[])]
+#[case::a_number_for_a_share(ROLLING, "  replicas: 4\n  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}\n", &[])]
+#[case::a_larger_number_for_a_share(ROLLING, "  replicas: 4\n  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 2}}\n", &["warning strategy-differs: the manifest's maxUnavailable is 2, more than the blueprint's max_unavailable of 25%"])]
+#[case::by_default(ROLLING, "  replicas: 8\n", &["warning strategy-differs: the manifest's maxSurge is 25%, more than the blueprint's max_surge of 1"])]
+#[case::levels("  performance: {latency_p95: 200ms, error_rate: 1%}\n", "  replicas: 1\n", &["info service-levels-unseen: whether latency_p95, error_rate of spec.performance are met is unknown: bpctl asks no metric for them yet"])]
+fn broken_promises_are_found(#[case] spec: &str, #[case] manifest: &str, #[case] wanted: &[&str]) {
+    assert_eq!(found(spec, manifest, None), wanted);
+}
+
+/// What the cluster has otherwise than Git is drift already; that it is outside the bounds is told beside it, once.
+#[rstest]
+#[case::as_in_git("  replicas: 3\n", 3, &[])]
+#[case::drifted_within("  replicas: 3\n", 4, &[])]
+#[case::both_outside("  replicas: 9\n", 9, &["error replicas-outside-bounds: Git declares 9 replicas, more than the maximum of 5"])]
+fn a_cluster_that_breaks_a_promise_is_told_once(#[case] manifest: &str, #[case] has: u64, #[case] wanted: &[&str]) {
+    assert_eq!(found(SCALING, manifest, Some(has)), wanted);
+}

@@ -1,0 +1,378 @@
+//! Recovery (B8, B15): which failure is answered by a restart, when, how often, and what is a person's; and whether a restart helped.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod small_world;
+
+use bpctl_core::action::Action;
+use bpctl_core::blueprint::Tier;
+use bpctl_core::decide::{Finding, decide};
+use bpctl_core::execute::Effect;
+use bpctl_core::govern::{Subject, judge, permit_restart};
+use bpctl_core::model::{Files, Name, Period, Timestamp};
+use bpctl_core::observe::{
+    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, RESTART_ANNOTATION,
+    RESTART_MANAGER, Recorder, UnknownCode, next_restart, pod_from_json,
+};
+use bpctl_core::verify::{Outcome, RestartInput, verify_restart};
+use rstest::rstest;
+use serde_json::{Value as Json, json};
+use small_world::{WORKSPACE, files, trusted, web};
+
+const NOW: &str = "2026-11-21T12:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn ago(text: &str) -> Timestamp {
+    text.parse::<Period>().unwrap().before(now())
+}
+
+/// A blueprint with this limit, and these lines in its `governance`.
+fn world(max: Option<u32>, governance: &str) -> Files {
+    let max = max.map_or_else(String::new, |max| format!("  reliability: {{max_restart_count: {max}}}\n"));
+    let blueprint = format!(
+        "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: Deployment/web, namespace: shop, source: deploy/web.yaml}}\n{max}{governance}"
+    );
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n        - {name: web, image: web}\n";
+    files(&[("bpctl.yaml", WORKSPACE), ("blueprints/web.yaml", &blueprint), ("deploy/web.yaml", manifest)])
+}
+
+/// The Deployment; `past`: `1@50s` is the first restart of this template, 50s ago.
+fn live(past: &str) -> LiveObject {
+    let mut body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "9", "generation": 7,
+        "annotations": {"deployment.kubernetes.io/revision": "4"}, "managedFields": []},
+        "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "web"}]}}},
+        "status": {"observedGeneration": 7}});
+    let object = |body: &Json| LiveObject::from_json("apps/v1", "Deployment", body.clone()).unwrap();
+    let Some((count, since)) = past.split_once('@') else { return object(&body) };
+    let (template, _) = next_restart(&object(&body), now()).unwrap();
+    let template = template.split('-').next().unwrap().to_owned();
+    let (template, manager) = match count.split_once(':') {
+        Some(("other", _)) => ("0123456789ab".to_owned(), RESTART_MANAGER),
+        Some(("foreign", _)) => (template, "kubectl"),
+        _ => (template, RESTART_MANAGER),
+    };
+    let count = count.rsplit(':').next().unwrap();
+    body["spec"]["template"]["metadata"] =
+        json!({"annotations": {RESTART_ANNOTATION: format!("{template}-{count}-6")}});
+    body["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Apply", "time": ago(since),
+        "fieldsV1": {"f:spec": {"f:template": {"f:metadata": {"f:annotations": {format!("f:{RESTART_ANNOTATION}"): {}}}}}}}]);
+    object(&body)
+}
+
+/// `crash=2/5m`: a pod in `CrashLoopBackOff`, restarted twice, whose last run took five minutes. `old:`, `gone:` before it: of an earlier
+/// revision, on its way out. `@10s` after it: created ten seconds ago.
+fn pod(number: usize, told: &str) -> bpctl_core::observe::Pod {
+    let (told, created) = told.split_once('@').unwrap_or((told, "1h"));
+    let (prefix, told) = told.split_once(':').unwrap_or(("", told));
+    let (kind, rest) = told.split_once('=').unwrap_or((told, "0"));
+    let (restarts, run) = rest.split_once('/').unwrap_or((rest, "5m"));
+    let restarts: u64 = restarts.parse().unwrap();
+    let ended = |reason: &str, code: i64| match run {
+        "?" => json!({"reason": reason, "exitCode": code}),
+        run => {
+            json!({"reason": reason, "exitCode": code, "startedAt": run.parse::<Period>().unwrap().before(ago("1s")), "finishedAt": ago("1s")})
+        }
+    };
+    let waits = |reason: &str| json!({"waiting": {"reason": reason}});
+    let (phase, state, last) = match kind {
+        "ready" | "starting" => ("Running", json!({"running": {}}), Json::Null),
+        "crash" => ("Running", waits("CrashLoopBackOff"), ended("Error", 1)),
+        "oom" => ("Running", waits("CrashLoopBackOff"), ended("OOMKilled", 137)),
+        "loop" => ("Running", waits("CrashLoopBackOff"), ended("Completed", 0)),
+        "error" => ("Running", json!({"terminated": ended("Error", 1)}), Json::Null),
+        "done" => ("Running", json!({"terminated": ended("Completed", 0)}), Json::Null),
+        "back" => ("Running", json!({"running": {}}), ended("Error", 1)),
+        "pull" => ("Pending", waits("ImagePullBackOff"), Json::Null),
+        "pull-again" => ("Running", waits("ErrImagePull"), ended("Error", 1)),
+        "config" => ("Pending", waits("CreateContainerConfigError"), Json::Null),
+        "odd" => ("Running", waits("SomethingNew"), Json::Null),
+        "creating" => ("Pending", waits("ContainerCreating"), Json::Null),
+        "pending" => ("Pending", Json::Null, Json::Null),
+        "evicted" | "failed" => ("Failed", Json::Null, Json::Null),
+        "init" => ("Pending", waits("PodInitializing"), Json::Null),
+        other => panic!("{other}"),
+    };
+    let ready = if ["ready"].contains(&kind) { "True" } else { "False" };
+    let mut body = json!({"metadata": {"name": format!("web-{number}"), "uid": number.to_string(), "creationTimestamp": ago(created),
+        "labels": {"pod-template-hash": if prefix == "old" { "old" } else { "new" }}},
+        "spec": {"containers": []},
+        "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": ago(created)}],
+            "containerStatuses": [{"name": "web", "restartCount": restarts, "state": state, "lastState": {"terminated": last}}]}});
+    if prefix == "old" {
+        body["metadata"]["creationTimestamp"] = json!(ago("3h"));
+    }
+    if prefix == "gone" {
+        body["metadata"]["deletionTimestamp"] = json!(NOW);
+    }
+    if kind == "pending" {
+        let scheduled = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable"});
+        body["status"]["conditions"].as_array_mut().unwrap().push(scheduled);
+    }
+    if kind == "evicted" {
+        body["status"]["reason"] = "Evicted".into();
+    }
+    if kind == "init" {
+        body["status"]["initContainerStatuses"] = json!([{"name": "migrate", "restartCount": restarts,
+            "state": {"waiting": {"reason": "CrashLoopBackOff"}}, "lastState": {"terminated": ended("Error", 1)}}]);
+    }
+    pod_from_json(&body).unwrap()
+}
+
+fn observe(past: &str, pods: &str) -> Observation {
+    let name = Name::new("staging").unwrap();
+    let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
+    let mut observation = Observation::new(name, from, now());
+    let pods = pods.split_whitespace().enumerate().map(|(number, told)| pod(number, told)).collect();
+    observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(Some(live(past)))));
+    observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known(pods)));
+    observation.add(
+        FactKey::Schema("apps/v1".into(), "Deployment".into()),
+        "t",
+        FactValue::Schema(Known::Known(bpctl_core::observe::TypeSchema::default())),
+    );
+    observation.add(FactKey::History(Name::new("web").unwrap()), "t", FactValue::History(Known::Known(Vec::new())));
+    observation
+}
+
+/// What the plan says: `restart`, `restart until TIME`, or what is found; and whether the judge permits just that.
+fn told(files: &Files, observation: &Observation) -> String {
+    let rules = trusted(files);
+    let (name, staging) = (Name::new("web").unwrap(), Name::new("staging").unwrap());
+    let facts = Recorder::new(observation);
+    let detected = decide(rules.get(), &name, &staging, &facts);
+    let mut all = Vec::new();
+    for (finding, action) in &detected.findings {
+        match (finding, action) {
+            (Finding::Failing(failing), Some(action)) => {
+                let verdict = judge(&rules, &staging, &Subject::of_action(action), &facts);
+                let until = verdict.holds.first().map(|hold| hold.until.map_or_else(|| "?".into(), |u| u.to_string()));
+                let effects = action.lower(rules.get(), &Name::new("staging").unwrap()).unwrap();
+                let [Effect::RestartPods(effect)] = effects.as_slice() else { panic!("{effects:?}") };
+                let permit = permit_restart(&rules, &staging, action, effect, &facts, true);
+                assert_eq!(permit.is_some(), verdict.tier == Tier::Allowed && until.is_none(), "{verdict:?}");
+                let until = until.map_or_else(String::new, |until| format!(" until {until}"));
+                let tier = if verdict.tier == Tier::Allowed { String::new() } else { format!(" {}", verdict.tier) };
+                all.push(format!("restart after {}{tier}{until}", failing.restarts));
+            }
+            (Finding::Reported(reported), None) => all.push(format!("{}: {}", reported.code, reported.message.raw())),
+            _ => {}
+        }
+    }
+    all.extend(detected.why_not.iter().filter(|why| why.what == "restart").map(|why| format!("not: {}", why.because)));
+    all.extend(detected.unknown.iter().map(|unknown| format!("unknown: {}", unknown.what)));
+    all.join("; ")
+}
+
+#[rstest]
+// The requirement's own: 2 of 3 is restarted, 3 of 3 is a person's.
+#[case::two_of_three("", "ready crash=2", Some(3), "restart after 2")]
+#[case::three_of_three(
+    "",
+    "ready crash=3",
+    Some(3),
+    "pods-failed: pod web-1: container web: CrashLoopBackOff (Error, exit 1). Not restarted: 3 of 3 restarts are spent"
+)]
+#[case::none_yet("", "ready error=0", Some(3), "restart after 0")]
+#[case::one_allowed("", "ready error=0", Some(1), "restart after 0")]
+#[case::none_allowed("", "ready error=0", Some(0), "0 of 0 restarts are spent")]
+#[case::more_than_the_limit("", "crash=40 crash=1", Some(3), "3 of 3 restarts are spent")]
+#[case::the_worst_pod_counts("", "crash=1 crash=2", Some(3), "restart after 2")]
+#[case::no_limit_given("", "ready crash=0", None, "Not restarted: the blueprint sets no max_restart_count")]
+#[case::no_limit_given_and_nothing_failed("", "ready ready", None, "")]
+// What failed means.
+#[case::all_ready("", "ready ready", Some(3), "")]
+#[case::starting("", "ready starting", Some(3), "")]
+#[case::being_created("", "ready creating", Some(3), "")]
+#[case::runs_again("", "ready back=1", Some(3), "")]
+#[case::done("", "ready done", Some(3), "")]
+#[case::out_of_memory("", "ready oom=1", Some(3), "restart after 1")]
+#[case::ends_well_again_and_again("", "ready loop=1", Some(3), "restart after 1")]
+#[case::an_init_container("", "ready init=1", Some(3), "restart after 1")]
+#[case::evicted_and_missed("", "ready evicted", Some(3), "restart after 0")]
+#[case::evicted_and_replaced("", "ready ready evicted", Some(3), "")]
+#[case::failed_and_replaced("", "ready ready failed failed", Some(3), "")]
+#[case::on_its_way_out("", "ready ready gone:crash=1", Some(3), "")]
+#[case::no_pods("", "", Some(3), "")]
+// What a restart does not cure.
+#[case::image("", "ready pull", Some(3), "image-not-pulled: pod web-1: container web: ImagePullBackOff")]
+#[case::image_after_a_run(
+    "",
+    "ready pull-again=1",
+    Some(3),
+    "image-not-pulled: pod web-1: container web: ErrImagePull"
+)]
+#[case::no_config_map("", "ready config", Some(3), "container-not-created: ")]
+#[case::no_node("", "ready pending", Some(3), "pod-unschedulable: pod web-1: no node takes it")]
+#[case::an_unknown_reason("", "ready odd", Some(3), "container-waits: pod web-1: container web: SomethingNew")]
+#[case::one_pod_of_each("", "pull crash=1", Some(3), "restart after 1")]
+// Back-off: 60s, doubled each time, an hour at most.
+#[case::first_pause("1@59s", "ready crash=0@50s", Some(9), "restart after 1 until 2026-11-21T12:00:01Z")]
+#[case::first_pause_over("1@60s", "ready crash=0@50s", Some(9), "restart after 1")]
+#[case::second_pause("2@119s", "ready crash=0@50s", Some(9), "restart after 2 until 2026-11-21T12:00:01Z")]
+#[case::second_pause_over("2@2m", "ready crash=0@50s", Some(9), "restart after 2")]
+#[case::third_pause("3@239s", "ready crash=0@50s", Some(9), "restart after 3 until 2026-11-21T12:00:01Z")]
+#[case::longest_pause("8@3599s", "ready crash=0@50s", Some(9), "restart after 8 until 2026-11-21T12:00:01Z")]
+#[case::longest_pause_over("8@1h", "ready crash=0@50s", Some(9), "restart after 8")]
+// Restarts by bpctl and by the kubelet add up; those of another template, or of yesterday, do not.
+#[case::they_add_up("2@10m", "ready crash=1@5m", Some(3), "3 of 3 restarts are spent")]
+#[case::they_add_up_just_below("1@10m", "ready crash=1@5m", Some(3), "restart after 2")]
+#[case::another_template("other:3@10m", "ready crash=1@5m", Some(3), "restart after 1")]
+#[case::just_a_day("3@86399s", "ready crash=0@5m", Some(3), "3 of 3 restarts are spent")]
+#[case::a_day_ago("3@24h", "ready crash=0@5m", Some(3), "restart after 0")]
+// A restart that was in vain is not repeated (B15: 30s).
+#[case::failed_at_once(
+    "1@10m",
+    "ready crash=0/29s@9m",
+    Some(3),
+    "Not restarted: it failed again within 30s of its restart"
+)]
+#[case::failed_just_later("1@10m", "ready crash=0/30s@9m", Some(3), "restart after 1")]
+#[case::failed_who_knows_when("1@10m", "ready crash=0/?@9m", Some(3), "it failed again within 30s of its restart")]
+#[case::failed_at_once_without_a_restart("", "ready crash=1/0s", Some(3), "restart after 1")]
+// Pods that are being replaced do not count.
+#[case::of_before_the_restart("1@599s", "ready crash=9@11m", Some(3), "not: the pods that failed are being replaced")]
+#[case::of_an_earlier_revision("", "ready old:crash=9", Some(3), "not: the pods that failed are being replaced")]
+#[case::of_both_revisions("", "crash=1 old:crash=9", Some(3), "restart after 1")]
+#[case::never_replaced(
+    "1@10m",
+    "ready crash=1@11m",
+    Some(3),
+    "Not restarted: its last restart has not replaced them within 10m"
+)]
+// Whose annotation it is.
+#[case::foreign("foreign:1@10m", "ready crash=1@9m", Some(3), "somebody else wrote bpctl's annotation")]
+fn b08_recovery(#[case] past: &str, #[case] pods: &str, #[case] max: Option<u32>, #[case] wanted: &str) {
+    let told = told(&world(max, ""), &observe(past, pods));
+    if wanted.is_empty() || wanted.starts_with("restart") {
+        // Of a pod that cannot start besides, that is told too.
+        let own: Vec<&str> = told.split("; ").filter(|line| !line.starts_with("image-not-pulled")).collect();
+        assert_eq!(own.join("; "), wanted);
+    } else {
+        assert!(told.contains(wanted), "{told:?}");
+    }
+}
+
+/// A pod that cannot start is told beside one that failed, and only the failed one is counted.
+#[test]
+fn b08_a_failure_and_a_missing_image_are_told_apart() {
+    let told = told(&world(Some(3), ""), &observe("", "pull crash=1"));
+    assert_eq!(told, "image-not-pulled: pod web-0: container web: ImagePullBackOff; restart after 1");
+}
+
+/// The judge looks at the pods itself: a restart that nothing failed for, one after the limit, and one of another object get no permit.
+#[test]
+fn b08_a_restart_is_judged_by_what_the_pods_show() {
+    let (staging, files) = (Name::new("staging").unwrap(), world(Some(3), ""));
+    let rules = trusted(&files);
+    let failed = observe("", "ready crash=2");
+    let facts = Recorder::new(&failed);
+    let detected = decide(rules.get(), &Name::new("web").unwrap(), &staging, &facts);
+    let action = detected.findings.iter().find_map(|(_, action)| action.clone()).unwrap();
+    let Action::Restart(restart) = &action else { panic!("{action:?}") };
+    let judged = |observation: &Observation, action: &Action| {
+        let facts = Recorder::new(observation);
+        let effects = action.lower(rules.get(), &Name::new("staging").unwrap()).unwrap();
+        let [Effect::RestartPods(effect)] = effects.as_slice() else { panic!("{effects:?}") };
+        let verdict = judge(&rules, &staging, &Subject::of_action(action), &facts);
+        (verdict, permit_restart(&rules, &staging, action, effect, &facts, true).is_some())
+    };
+    let (verdict, permitted) = judged(&failed, &action);
+    assert_eq!((verdict.tier, permitted), (Tier::Allowed, true));
+    for (pods, because) in [("ready ready", "none of its pods failed"), ("ready crash=3", "3 of 3 restarts are spent")]
+    {
+        let (verdict, permitted) = judged(&observe("", pods), &action);
+        assert_eq!((verdict.tier, permitted), (Tier::RequiresApproval, false), "{pods}");
+        assert!(verdict.rules.iter().any(|rule| rule.because == because), "{pods}: {verdict:?}");
+    }
+    // What cannot be seen permits nothing.
+    let mut unseen = failed.clone();
+    unseen.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::unknown(UnknownCode::Forbidden, "no rights")));
+    let (verdict, permitted) = judged(&unseen, &action);
+    assert!(!permitted && verdict.holds.iter().any(|hold| hold.until.is_none()), "{verdict:?}");
+    // Another object, generation or value than the facts ask for.
+    let other = |change: &dyn Fn(&mut bpctl_core::action::Restart)| {
+        let mut restart = restart.clone();
+        change(&mut restart);
+        judged(&failed, &Action::Restart(restart)).1
+    };
+    assert!(other(&|_| ()));
+    assert!(!other(&|r| r.uid = "another".into()));
+    assert!(!other(&|r| r.generation += 1));
+    assert!(!other(&|r| r.request = "x-1-7".into()));
+    assert!(!other(&|r| r.workload.name = "db".into()));
+}
+
+/// Where a new template brings no new pods, a restart is no answer.
+#[test]
+fn b08_who_replaces_no_pods_is_not_restarted() {
+    for (pointer, value, because) in [
+        ("updateStrategy", json!({"type": "OnDelete"}), "its strategy is OnDelete: a restart would replace no pod"),
+        ("paused", json!(true), "its roll-outs are paused: a restart would replace no pod"),
+    ] {
+        let mut observation = observe("", "ready crash=1");
+        let mut live = live("");
+        live.body["spec"][pointer] = value;
+        observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(Some(live))));
+        let told = told(&world(Some(3), ""), &observation);
+        assert!(told.contains(because), "{told}");
+    }
+}
+
+/// A person's list decides whether bpctl restarts at all.
+#[test]
+fn b08_who_lists_no_restart_is_asked() {
+    let lists = "governance: {agent_authority: {allowed_operations: [scale]}}\n";
+    assert_eq!(told(&world(Some(3), lists), &observe("", "ready crash=2")), "restart after 2 needs approval");
+    let lists = "governance: {agent_authority: {allowed_operations: [restart]}}\n";
+    assert_eq!(told(&world(Some(3), lists), &observe("", "ready crash=2")), "restart after 2");
+    let lists = "governance: {agent_authority: {forbidden_operations: [restart]}}\n";
+    assert_eq!(told(&world(Some(3), lists), &observe("", "ready crash=2")), "restart after 2 forbidden");
+}
+
+/// One operation at a time: after a merge a restart waits, and after a restart everything does.
+#[test]
+fn b11_a_restart_and_a_merge_keep_their_distance() {
+    let mut observation = observe("", "ready crash=2");
+    let merged = PastOperation {
+        pull: 4,
+        operation: "scale".into(),
+        merged_at: ago("59s"),
+        commit: "c".into(),
+        outcome: None,
+        changes: None,
+        reset_by: None,
+    };
+    let history = FactKey::History(Name::new("web").unwrap());
+    observation.add(history, "t", FactValue::History(Known::Known(vec![merged])));
+    assert_eq!(told(&world(Some(3), ""), &observation), "restart after 2 until 2026-11-21T12:00:01Z");
+}
+
+fn verified(past: &str, pods: &str) -> Option<(Outcome, String)> {
+    let observation = observe(past, pods);
+    let (target, from) = (web(), observation.from.clone());
+    let input = RestartInput { workload: &target, recovered: Period::from_secs(30), from: &from };
+    let (_, _, report) = verify_restart(&input, &Recorder::new(&observation))?;
+    Some((report.outcome, report.checks[0].evidence.clone()))
+}
+
+#[rstest]
+#[case::never_restarted("", "ready ready", None)]
+#[case::of_another_template("other:1@1m", "ready ready", None)]
+#[case::it_has_to_last("1@29s", "ready@20s ready@20s", Some(Outcome::Pending))]
+#[case::it_lasted("1@30s", "ready@20s ready@20s", Some(Outcome::Success))]
+#[case::seen_late("1@2h", "ready@7190s ready@7190s", Some(Outcome::Success))]
+#[case::failed_at_once("1@5s", "ready@4s crash=1@4s", Some(Outcome::Failure))]
+#[case::failed_later("1@40s", "ready@30s error=0@30s", Some(Outcome::Failure))]
+#[case::restarted_by_the_kubelet_meanwhile("1@40s", "ready@30s ready=1@30s", Some(Outcome::Failure))]
+#[case::one_is_missing("1@40s", "ready@30s", Some(Outcome::Failure))]
+#[case::one_is_old("1@40s", "ready@30s ready@1h", Some(Outcome::Failure))]
+#[case::replaced_since("1@2h", "ready@1m ready@1m", Some(Outcome::Unknown))]
+#[case::not_ready_yet("1@10s", "starting@5s ready@5s", Some(Outcome::Pending))]
+#[case::not_ready_in_time("1@30s", "starting@25s ready@25s", Some(Outcome::Failure))]
+fn b15_a_restart_is_verified(#[case] past: &str, #[case] pods: &str, #[case] wanted: Option<Outcome>) {
+    let found = verified(past, pods);
+    assert_eq!(found.as_ref().map(|(outcome, _)| *outcome), wanted, "{found:?}");
+}

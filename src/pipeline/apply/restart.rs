@@ -1,0 +1,170 @@
+//! Restarts: the one thing that a pass does to a cluster without Git, under either delivery (B8, B15).
+
+use bpctl_core::action::Action;
+use bpctl_core::blueprint::Tier;
+use bpctl_core::decide::{FailedPod, Finding};
+use bpctl_core::execute::Effect;
+use bpctl_core::govern::permit_restart;
+use bpctl_core::ledger::Event;
+use bpctl_core::model::{Digest, Name, Period, Timestamp};
+use bpctl_core::observe::{Known, Observation, PastRestart, Recorder};
+use bpctl_core::plan::PlanItem;
+use bpctl_core::verify::{Outcome, RestartInput, VerifyReport, verify_restart};
+
+use super::{Base, Pass, REMEMBERED};
+use crate::pipeline::{PipelineError, ledger, verify};
+use crate::runtime;
+
+/// A restart and how its verification stands.
+type Restarted = (Name, PastRestart, Timestamp, VerifyReport);
+
+impl Pass<'_> {
+    /// Restarts what may be. Answers whether anything was.
+    pub(super) async fn recover(&mut self, base: &Base, observation: &Observation) -> Result<bool, PipelineError> {
+        let plan = self.plan(base, observation).await;
+        let server_clock = self.session.forge.reading().clock().await?.from_server;
+        let mut any = false;
+        for item in plan.items() {
+            let Action::Restart(restart) = &item.action else { continue };
+            for effect in &item.effects {
+                let Effect::RestartPods(effect) = effect else { continue };
+                let facts = Recorder::new(observation);
+                let permit = permit_restart(&base.rules, &self.environment, &item.action, effect, &facts, server_clock);
+                let Some(permit) = permit else {
+                    self.not_restarted(item, server_clock);
+                    continue;
+                };
+                let applied = match self.effects.restart(permit).await {
+                    Ok(applied) => applied,
+                    // One workload that the server refuses does not keep the others waiting.
+                    Err(PipelineError::Cluster(error)) => {
+                        self.failed = true;
+                        let said = error
+                            .said()
+                            .map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
+                        self.step(&restart.blueprint, format!("{error}{said}"), None);
+                        continue;
+                    }
+                    Err(other) => return Err(other),
+                };
+                let because = bpctl_core::render::because(item);
+                let Some(applied) = applied else {
+                    self.step(&restart.blueprint, format!("would restart {}: {because}", restart.workload), None);
+                    continue;
+                };
+                any = true;
+                if !applied.changed {
+                    self.step(&restart.blueprint, format!("{}: another run has restarted it", restart.workload), None);
+                    continue;
+                }
+                let told = format!("restarted {}: {because}", restart.workload);
+                let now = self.session.forge.reading().clock().await?.now;
+                let before: Vec<FailedPod> = match &item.finding {
+                    Finding::Failing(failing) => failing.pods.clone(),
+                    _ => Vec::new(),
+                };
+                let event = Event::Restarted { summary: told.clone(), request: restart.request.clone(), before };
+                self.entry(restarted_id(&applied.uid, &restart.request), &restart.blueprint, &item.id, now, event);
+                self.step(&restart.blueprint, told, None);
+            }
+        }
+        Ok(any)
+    }
+
+    /// Says why pods that failed were not replaced; held and forbidden items are said with the plan.
+    fn not_restarted(&mut self, item: &PlanItem, server_clock: bool) {
+        let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
+        let why = match (item.verdict.tier, item.hold()) {
+            (_, Some(_)) | (Tier::Forbidden, _) => return,
+            (Tier::RequiresApproval, _) => format!(
+                "needs approval ({rule}): list restart in allowed_operations by a pull request, or restart it yourself"
+            ),
+            (Tier::Allowed, _) if !server_clock => "a local clock permits nothing in production".into(),
+            (Tier::Allowed, _) => "no permit was given".into(),
+        };
+        self.step(item.action.blueprint(), format!("{} not restarted: {why}", item.action.workload()), None);
+    }
+
+    /// Verifies the restarts of the last day that the ledger has no final outcome of, and writes down those that a killed run did not; what
+    /// follows from a failure is derived from the cluster anew in every run, never from the ledger.
+    pub(super) async fn verify_restarts(
+        &mut self,
+        base: &Base,
+        mut observation: Observation,
+        deadline: Timestamp,
+    ) -> Result<(), PipelineError> {
+        if self.restarts(base, &observation).is_empty() {
+            return Ok(());
+        }
+        let forge = self.session.forge.reading();
+        let known = ledger::load(&self.session.repository, forge, &self.environment).await?.ids();
+        loop {
+            let mut pending = false;
+            for (blueprint, past, at, report) in self.restarts(base, &observation) {
+                let id = Digest::of(&("recovered", &self.environment, &blueprint, &past.request));
+                if known.contains(&id) {
+                    continue;
+                }
+                let waits = report.outcome == Outcome::Pending;
+                if waits && runtime::now() < deadline && !self.effects.is_dry_run() {
+                    pending = true;
+                    continue;
+                }
+                if self.entries.iter().any(|entry| entry.id == id) {
+                    continue;
+                }
+                let uid = self.uid(base, &blueprint, &observation);
+                let correlation = Digest::of(&("restart", &blueprint, &past.request));
+                let summary = format!("restarted {at:.0}");
+                let event = Event::Restarted { summary, request: past.request.clone(), before: Vec::new() };
+                self.entry(restarted_id(&uid, &past.request), &blueprint, &correlation, at, event);
+                let told = format!("restart of {at:.0}: {} ({})", report.outcome, verify::summary(&report));
+                let next = waits.then(|| format!("bpctl apply --env {}", self.environment));
+                self.failed |= report.outcome == Outcome::Failure;
+                self.step(&blueprint, told, next);
+                if verify::is_final(report.outcome, &observation.from) {
+                    let now = self.session.forge.reading().clock().await?.now;
+                    let event = Event::Recovered { request: past.request, report };
+                    self.entry(id, &blueprint, &correlation, now, event);
+                }
+            }
+            if !pending {
+                return Ok(());
+            }
+            runtime::sleep(Period::from_millis(500)).await;
+            observation = self.observe(base).await?;
+        }
+    }
+
+    /// Each workload's last restart, if it is not older than a day.
+    fn restarts(&self, base: &Base, observation: &Observation) -> Vec<Restarted> {
+        let catalog = base.rules.get();
+        let facts = Recorder::new(observation);
+        let one = |name: &Name| {
+            let blueprint = catalog.blueprint(name, &self.environment, facts.now())?;
+            let input = RestartInput {
+                workload: &blueprint.value.spec.target.object(),
+                recovered: catalog.workspace.value.verification.recovered,
+                from: &observation.from,
+            };
+            let (past, at, report) = verify_restart(&input, &facts)?;
+            (REMEMBERED.after(at) > facts.now()).then(|| (name.clone(), past, at, report))
+        };
+        catalog.blueprints.keys().filter_map(one).collect()
+    }
+
+    fn uid(&self, base: &Base, blueprint: &Name, observation: &Observation) -> String {
+        let facts = Recorder::new(observation);
+        let blueprint = base.rules.get().blueprint(blueprint, &self.environment, facts.now());
+        let target = blueprint.map(|blueprint| blueprint.value.spec.target.object());
+        match target.map(|target| facts.object(&target)) {
+            Some(Known::Known(Some(live))) => live.uid.clone(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// The same restart is written down once, whichever run does it.
+fn restarted_id(uid: &str, request: &str) -> Digest {
+    Digest::of(&("restarted", uid, request))
+}
