@@ -83,18 +83,14 @@ pub async fn origins(
     let mut all = Vec::with_capacity(names.len());
     for name in names {
         let manifest = declared(&tree.catalog, &environment, &name)?;
-        let origin = |field: &FieldPath, node: &bpctl_core::yaml::Node| match manifest.rendered {
-            true => tree.catalog.origin(&environment, manifest, field).cloned(),
-            false => Some(Origin::Line(Line {
-                span: manifest.document.span_of(node),
-                whole: true,
-                also: 0,
-                field: Some(SourceField {
-                    path: manifest.path.clone(),
-                    document: manifest.document.index,
-                    field: field.clone(),
-                }),
-            })),
+        let origin = |field: &FieldPath, node: &bpctl_core::yaml::Node| {
+            if manifest.rendered {
+                return tree.catalog.origin(&environment, manifest, field).cloned();
+            }
+            let source =
+                SourceField { path: manifest.path.clone(), document: manifest.document.index, field: field.clone() };
+            let span = manifest.document.span_of(node);
+            Some(Origin::Line(Line { span, whole: true, also: 0, field: Some(source) }))
         };
         let fields = fields(manifest, options).into_iter().map(|(field, value)| FieldOrigin {
             origin: origin(&field, value).unwrap_or_else(|| Origin::Unknown("it was not looked for".into())),

@@ -1,10 +1,9 @@
 //! Renders what environments deliver by Kustomize and Helm, and finds the lines that make rendered fields (X9).
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use bpctl_core::blueprint::{Catalog, Manifest, Render};
-use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Proposed, RepoPath, Trusted};
+use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Period, Proposed, RepoPath, Trusted};
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
 use bpctl_core::rendering::{
     Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, inputs, objects, settings,
@@ -12,9 +11,10 @@ use bpctl_core::rendering::{
 
 use crate::git::GitError;
 use crate::render_tools::Workbench;
+use crate::runtime;
 
 /// How long lines are looked for, per rendered folder. What is not found by then is said to be unknown.
-const SEARCH: Duration = Duration::from_secs(60);
+const SEARCH_SECONDS: u64 = 60;
 
 /// The files and folders that all `render` entries of a workspace read, and that are not among the files yet; read them and ask again.
 pub(super) fn read_inputs(
@@ -100,7 +100,7 @@ pub async fn trace(
         let Ok((inputs, bench)) = bench(entry, files) else { continue };
         let input =
             TraceInput { render: entry, inputs: &inputs, files: bench.files(), settings: &settings, before: &before };
-        let until = Instant::now() + SEARCH;
+        let until = Period::from_secs(SEARCH_SECONDS).after(runtime::now());
         let mut traces = Vec::with_capacity(mine.len());
         for (_, object, field) in mine {
             let key = (object.clone(), field.clone());
@@ -119,7 +119,7 @@ pub async fn trace(
             let mut late = false;
             while !late && let Some(mutation) = trace.next_mutation() {
                 trace.answer(mutated(&bench, root, &mutation).await.as_deref());
-                late = Instant::now() > until;
+                late = runtime::now() > until;
             }
             let origin = match trace.origin() {
                 Origin::Unknown(_) if late => Origin::Unknown("the search for lines took too long".into()),

@@ -65,7 +65,7 @@ pub async fn rules_beside(
         return Ok(Trusted::from_base(tip, other.catalog.clone()));
     }
     let (files, rules) = base_tree(repository, tip)?;
-    Ok(render::render_rules(rules, &files, &[environment.clone()]).await)
+    Ok(render::render_rules(rules, &files, std::slice::from_ref(environment)).await)
 }
 
 /// The work tree's workspace alone.

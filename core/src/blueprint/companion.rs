@@ -133,9 +133,10 @@ impl CompanionIndex {
                 for (name, (workload, target)) in pointers.candidates(manifest) {
                     let namespace = object.namespace.as_str();
                     let here = namespace.is_empty() || namespace == target.namespace.as_str();
-                    let at_source = match manifest.rendered {
-                        true => path.meets(&target.source),
-                        false => path.is_within(&target.source) && !catalog.renders(environment, &target.source),
+                    let at_source = if manifest.rendered {
+                        path.meets(&target.source)
+                    } else {
+                        path.is_within(&target.source) && !catalog.renders(environment, &target.source)
                     };
                     if !here || !at_source {
                         continue;

@@ -190,7 +190,7 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
         return;
     }
     let _ = writeln!(out, "\n{title}");
-    let all = together(all);
+    let all = together(&all);
     let width = all.iter().take(MOST).map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, told) in all.iter().take(MOST) {
         let _ = writeln!(out, "  {name:<width$}  {told}");
@@ -201,9 +201,9 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
 }
 
 /// The same line of many blueprints is one line.
-fn together(all: Vec<(String, String)>) -> Vec<(String, String)> {
+fn together(all: &[(String, String)]) -> Vec<(String, String)> {
     let mut names: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for (_, line) in &all {
+    for (_, line) in all {
         *names.entry(line).or_default() += 1;
     }
     let common: Vec<(String, usize)> =

@@ -167,7 +167,8 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
         let here = root.join(&format!("charts/{name}")).ok().is_some_and(|path| files.below(&path).next().is_some());
         let packed = root.join("charts").ok().is_some_and(|charts| {
             files.below(&charts).any(|(path, _)| {
-                path.file_name().strip_prefix(name).is_some_and(|rest| rest.starts_with('-') && rest.ends_with(".tgz"))
+                let rest = path.file_name().strip_prefix(name).and_then(|rest| rest.strip_suffix(".tgz"));
+                rest.is_some_and(|rest| rest.starts_with('-'))
             })
         });
         if here || packed {

@@ -73,12 +73,8 @@ pub(super) fn places(traced: &Traced<'_>, needles: &[String]) -> Vec<Place> {
             continue;
         }
         let Some(order) = traced.order(path) else { continue };
-        let documents = match is_template(path) {
-            true => None,
-            false => {
-                yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok().filter(|documents| !documents.is_empty())
-            }
-        };
+        let parsed = || yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok().filter(|all| !all.is_empty());
+        let documents = if is_template(path) { None } else { parsed() };
         match documents {
             Some(documents) => documents.iter().for_each(|d| in_document(traced, d, path, order, needles, &mut found)),
             None => in_text(traced, path, text, order, needles, &mut found),

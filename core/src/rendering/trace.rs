@@ -134,7 +134,9 @@ impl<'a> Trace<'a> {
         }
         let traced = traces.iter().filter(|trace| trace.joint).collect::<Vec<_>>();
         let (true, Some(first)) = (traced.len() > 1, traced.first()) else {
-            traces.iter_mut().for_each(|trace| trace.joint = false);
+            for trace in traces.iter_mut() {
+                trace.joint = false;
+            }
             return None;
         };
         let places: Vec<_> = chosen.iter().map(|(place, to)| (place, to.clone())).collect();
