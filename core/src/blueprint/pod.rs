@@ -41,10 +41,11 @@ pub(super) fn declared(container: &Node, part: &str, resource: &str) -> Option<Q
 
 /// The sum over a pod's containers. `None`: one of them says nothing, so that the sum is not known.
 pub(super) fn declared_total(manifest: &Node, part: &str, resource: &str) -> Option<Quantity> {
-    let all = main_containers(manifest);
-    if all.is_empty() {
+    if main_containers(manifest).is_empty() {
         return None;
     }
-    let nanos = all.iter().map(|container| declared(container, part, resource).map(|quantity| quantity.nanos()));
+    // Sidecars among the init containers run, and are measured, as long as the pod does.
+    let all = containers(manifest);
+    let nanos = all.iter().map(|(_, container)| declared(container, part, resource).map(|quantity| quantity.nanos()));
     nanos.sum::<Option<i128>>().map(Quantity::from_nanos)
 }

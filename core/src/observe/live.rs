@@ -217,8 +217,12 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
 
 fn request_sum(body: &Json, resource: &str) -> Option<Quantity> {
     let containers = body.pointer("/spec/containers")?.as_array()?;
+    // A sidecar among the init containers runs, and is measured, as long as the pod does.
+    let init = body.pointer("/spec/initContainers").and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice);
+    let sidecars =
+        init.iter().filter(|container| container.get("restartPolicy").and_then(Json::as_str) == Some("Always"));
     let mut nanos: i128 = 0;
-    for container in containers {
+    for container in containers.iter().chain(sidecars) {
         let request = container.pointer("/resources/requests")?.get(resource)?;
         let request: Quantity = match request {
             Json::String(text) => text.parse().ok()?,

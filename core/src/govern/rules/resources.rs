@@ -27,7 +27,7 @@ impl Rule for Resources {
         for request in requests {
             outcomes.extend(bounds(input, request));
         }
-        outcomes.extend(step(requests, &limits.step));
+        outcomes.extend(step(input, requests, &limits.step));
         outcomes.extend(sum(input, requests, &limits.step, &limits.sum));
         outcomes
     }
@@ -95,7 +95,7 @@ fn others(input: &RuleInput<'_>, request: &RequestTouch) -> i128 {
 }
 
 /// The step, which all requests of the subject have to keep within; the nearest allowed is a step of each.
-fn step(requests: &[RequestTouch], step: &Limit) -> Option<Outcome> {
+fn step(input: &RuleInput<'_>, requests: &[RequestTouch], step: &Limit) -> Option<Outcome> {
     let mut told = Vec::new();
     let mut nearest = Vec::new();
     let mut beyond = false;
@@ -108,10 +108,18 @@ fn step(requests: &[RequestTouch], step: &Limit) -> Option<Outcome> {
             None => format!("the {} request was nothing", request.resource),
         });
         let allowed = if keeps { Some(to.clone()) } else { one_step(request.resource, from, to, step.value) };
-        nearest.extend(allowed.map(|allowed| format!("{} request = {allowed}", request.resource)));
+        // Only what the bounds allow is worth naming.
+        nearest.push(allowed.filter(|allowed| {
+            let touch = RequestTouch { to: Some(allowed.clone()), ..request.clone() };
+            bounds(input, &touch).is_empty()
+        }));
     }
     let tier = if beyond { Tier::RequiresApproval } else { Tier::Allowed };
-    let alternative = (beyond && !nearest.is_empty()).then(|| nearest.join(", "));
+    let named = requests.iter().zip(nearest).map(|(request, allowed)| {
+        let allowed = allowed?;
+        Some(format!("{} request = {allowed}", request.resource))
+    });
+    let alternative = named.collect::<Option<Vec<String>>>().filter(|_| beyond).map(|named| named.join(", "));
     let outcome = outcome(tier, format!("limits.resize_step = {}", step.value), told.join(", "));
     Some(Outcome { alternative, source: step.source.clone(), ..outcome })
 }
