@@ -153,20 +153,14 @@ async fn rendered(
     known: Option<&Catalog>,
     options: &InitOptions,
 ) -> Result<(Vec<FoundRoot>, Vec<Made>), PipelineError> {
-    let mut roots = match known.map(|catalog| catalog.workspace.value.environments.get(&options.environment)) {
-        None => render_roots(files, &options.environment, &options.namespace),
+    let roots = match known.map(|catalog| catalog.workspace.value.environments.get(&options.environment)) {
+        None => render_roots(files, &options.environment, &options.namespace, &options.below),
         Some(place) => place
             .map_or(&[] as &[Render], |place| &place.render)
             .iter()
             .map(|render| FoundRoot { render: render.clone(), others: Vec::new() })
             .collect(),
     };
-    if !options.below.is_empty() && known.is_none() {
-        let wanted = |root: &FoundRoot| {
-            root.render.root().is_some_and(|(_, path)| options.below.iter().any(|below| path.meets(below)))
-        };
-        roots.retain(wanted);
-    }
     let mut made = Vec::new();
     let mut kept = Vec::new();
     for root in roots {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use bpctl_core::blueprint::{Catalog, Manifest, Render};
+use bpctl_core::blueprint::{Catalog, Manifest, Render, Renderer};
 use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Period, Proposed, RepoPath, Trusted};
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
 use bpctl_core::rendering::{
-    Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, inputs, objects, settings,
+    Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, inputs, may_vary, objects, settings,
 };
 
 use crate::git::GitError;
@@ -60,8 +60,17 @@ pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name])
         let mut renderings = Vec::with_capacity(entries.len());
         for entry in &entries {
             let Some((renderer, root)) = entry.root() else { continue };
-            let output = output(entry, files).await;
-            renderings.push(Rendering::of(root, renderer, output.as_deref().map_err(Clone::clone)));
+            let first = output(entry, files).await;
+            let rendering = Rendering::of(root, renderer, first.as_deref().map_err(Clone::clone));
+            let varies = renderer == Renderer::Helm
+                && rendering.outcome.is_ok()
+                && bench(entry, files).is_ok_and(|(_, bench)| may_vary(bench.files()));
+            renderings.push(if varies {
+                let again = output(entry, files).await;
+                rendering.beside(&Rendering::of(root, renderer, again.as_deref().map_err(Clone::clone)))
+            } else {
+                rendering
+            });
         }
         catalog.set_renderings(environment, renderings);
     }

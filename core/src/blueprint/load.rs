@@ -6,7 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::companion::CompanionIndex;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
-use crate::model::{Diagnostic, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind};
+use crate::model::{
+    Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind,
+};
 use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs, resolve_application};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
@@ -66,6 +68,19 @@ pub struct Manifest {
     pub document: Document,
     /// A renderer made it: `path` is the folder that was rendered, and the document stands in no file.
     pub rendered: bool,
+    /// Fields that are others each time it is rendered: what Git wants of them is not known.
+    pub unstable: Vec<FieldPath>,
+}
+
+impl Manifest {
+    /// Whether a field is another each time the manifest is rendered, or holds one that is.
+    pub fn is_unstable(&self, field: &FieldPath) -> bool {
+        if self.unstable.is_empty() {
+            return false;
+        }
+        let text = field.to_string();
+        self.unstable.iter().map(ToString::to_string).any(|other| other.starts_with(&text) || text.starts_with(&other))
+    }
 }
 
 /// Everything that a tree says, read. Cheap to clone: what is large is shared.
@@ -619,7 +634,13 @@ pub(crate) fn manifest(path: &RepoPath, document: Document) -> Option<Manifest> 
         namespace: text(&["metadata", "namespace"]),
         name: text(&["metadata", "name"]),
     };
-    (!object.kind.is_empty()).then(|| Manifest { path: path.clone(), object, document, rendered: false })
+    (!object.kind.is_empty()).then(|| Manifest {
+        path: path.clone(),
+        object,
+        document,
+        rendered: false,
+        unstable: Vec::new(),
+    })
 }
 
 fn unknown_kind(document: &Document, kind: Option<&str>) -> Diagnostic {

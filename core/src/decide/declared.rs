@@ -37,6 +37,12 @@ impl Detector for DriftDetector {
             detected.unknown.push(UnknownFact { what: "the manifest".into(), why });
             return detected;
         };
+        for field in &manifest.unstable {
+            let message = "it is another each time the chart is rendered, so what Git wants of it is not known".into();
+            let what = crate::render::sink::terminal(&Untrusted::new(field.to_string()));
+            let why = Unknown { code: UnknownCode::Unsupported, message, detail: None };
+            detected.unknown.push(UnknownFact { what, why });
+        }
         let different = match differences(input, &target, manifest) {
             Ok(Some(different)) => different,
             Ok(None) => return detected,
@@ -168,8 +174,9 @@ fn differences<'a>(
         return Ok(Some(Different { live, fields: Vec::new(), approximate }));
     }
     let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
-    let fields =
+    let mut fields =
         live.map(|live| compare(&manifest.document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
+    fields.retain(|drift| !manifest.is_unstable(&drift.path));
     if live.is_some() && fields.is_empty() {
         return Ok(None);
     }

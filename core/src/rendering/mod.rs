@@ -29,7 +29,7 @@ pub use trace::{Answer, Trace, TraceInput};
 
 use crate::blueprint::{Catalog, Manifest, Renderer, manifest};
 use crate::execute::{Effect, Place, SetField};
-use crate::model::{Diagnostic, FieldPath, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
+use crate::model::{Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
 use crate::yaml::{self, Kind, value_at};
 
 /// One folder, rendered for one environment.
@@ -126,6 +126,49 @@ impl Rendering {
         };
         let outcome = output.and_then(|bytes| objects(root, bytes).map_err(unreadable));
         Self { root: root.clone(), renderer, outcome: outcome.map(Arc::new), origins: BTreeMap::new() }
+    }
+}
+
+/// Whether a chart's templates hold what gives another value each time: then it is rendered twice, to see where.
+pub fn may_vary(files: &Files) -> bool {
+    const EACH_TIME: [&str; 14] = [
+        "randAlpha",
+        "randNumeric",
+        "randAscii",
+        "randBytes",
+        "randInt",
+        "genCA",
+        "genSelfSignedCert",
+        "genSignedCert",
+        "genPrivateKey",
+        "htpasswd",
+        "bcrypt",
+        "uuidv4",
+        "shuffle",
+        "now",
+    ];
+    files.0.iter().filter(|(path, _)| path.as_str().contains("/templates/")).any(|(_, file)| {
+        let File::Blob(blob) = file else { return false };
+        let text = String::from_utf8_lossy(&blob.bytes);
+        EACH_TIME.iter().any(|function| text.contains(function))
+    })
+}
+
+impl Rendering {
+    /// Notes which fields another rendering of the same files gave otherwise.
+    #[must_use]
+    pub fn beside(mut self, again: &Self) -> Self {
+        let (Ok(first), Ok(second)) = (&self.outcome, &again.outcome) else { return self };
+        let noted = first.iter().cloned().map(|mut manifest| {
+            let other = second.iter().find(|other| other.object == manifest.object);
+            manifest.unstable = other.map_or_else(Vec::new, |other| {
+                let varies = crate::propose::differences(&manifest.document.root, &other.document.root);
+                varies.into_iter().map(|difference| difference.field).collect()
+            });
+            manifest
+        });
+        self.outcome = Ok(Arc::new(noted.collect()));
+        self
     }
 }
 

@@ -63,7 +63,7 @@ pub(super) fn places(traced: &Traced<'_>, needles: &[String]) -> Vec<Place> {
     for (key, value) in &traced.render.set {
         let text = plain(value);
         let Some(needle) = needles.iter().position(|needle| Some(needle) == text.as_ref()) else { continue };
-        let rank = [needle, traced.likeness(key.rsplit('.').next(), key), 0, 0, 0];
+        let rank = [needle, traced.likeness(key.rsplit('.').next(), key) * 2, 0, 0, 0];
         found.push(Place { at: At::Setting(key.clone()), text: needles[needle].clone(), rank });
     }
     for (path, file) in &traced.files.0 {
@@ -97,6 +97,9 @@ fn in_document(
     needles: &[String],
     found: &mut Vec<Place>,
 ) {
+    // The object's own document, or a patch of it, is likelier than another's.
+    let says = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str);
+    let own = says(&["kind"]) == Some(&traced.object.kind) && says(&["metadata", "name"]) == Some(&traced.object.name);
     let mut stack: Vec<(Vec<Segment>, &Node)> = vec![(Vec::new(), &document.root)];
     while let Some((steps, node)) = stack.pop() {
         match &node.value {
@@ -135,7 +138,7 @@ fn in_document(
                 let leaf =
                     is_whole.then(|| Leaf { document: document.index, path: crate::model::FieldPath(steps.clone()) });
                 let likeness = if is_whole { traced.likeness(near, &context()) } else { traced.in_line(raw, start) };
-                let rank = [position, likeness, usize::from(!is_whole), order, bytes.start];
+                let rank = [position, likeness * 2 + usize::from(!own), usize::from(!is_whole), order, bytes.start];
                 let span = document.span(bytes.clone());
                 let at = At::Bytes { path: path.clone(), range: bytes, span, leaf };
                 found.push(Place { at, text: needle.clone(), rank });
@@ -156,7 +159,7 @@ fn in_text(traced: &Traced<'_>, path: &RepoPath, text: &str, order: usize, needl
             let column = before.chars().count() + 1;
             let end = start + needle.len();
             let span = SourceSpan { file: path.to_string(), line, column, start, end };
-            let rank = [position, traced.in_line(text, start), 1, order, start];
+            let rank = [position, traced.in_line(text, start) * 2 + 1, 1, order, start];
             let at = At::Bytes { path: path.clone(), range: start..end, span, leaf: None };
             found.push(Place { at, text: needle.clone(), rank });
         }

@@ -45,7 +45,7 @@ pub(super) struct Traced<'a> {
     pub(super) files: &'a Files,
     depth: &'a BTreeMap<RepoPath, usize>,
     field: &'a FieldPath,
-    object: &'a ObjectRef,
+    pub(super) object: &'a ObjectRef,
     /// The template that Helm says the object comes from.
     template: Option<RepoPath>,
 }
@@ -255,7 +255,10 @@ fn renderer(render: &Render) -> String {
 /// How many fields of an object differ; an object that is gone is one.
 fn moved(before: &Manifest, after: &[Manifest]) -> usize {
     match after.iter().find(|new| new.object == before.object) {
-        Some(new) => differences(&before.document.root, &new.document.root).len(),
+        Some(new) => {
+            let moved = differences(&before.document.root, &new.document.root);
+            moved.iter().filter(|difference| !before.is_unstable(&difference.field)).count()
+        }
         None => 1,
     }
 }

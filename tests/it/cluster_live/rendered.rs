@@ -321,3 +321,33 @@ fn init_derives_blueprints_from_what_is_rendered() {
     let told = repo.run(&["where", "web", "spec.replicas"]).exits(0).stdout;
     assert!(told.contains("deploy/overlays/lab/kustomization.yaml:11:12"), "{told}");
 }
+
+/// A chart that makes a secret of its own each time is not drift each time, and is not applied again and again.
+#[test]
+fn x09_what_is_another_each_time_it_is_rendered_is_unknown() {
+    let namespace = Namespace::new("random");
+    let repo = repository(&namespace.name);
+    let template = "charts/api/templates/deployment.yaml";
+    let text = repo.read(template);
+    let random =
+        "labels: {app: {{ .Release.Name }}}\n      annotations: {sum: {{ randAlphaNum 16 | sha256sum }}}\n    spec:";
+    repo.commit(
+        &[(template, &text.replace("labels: {app: {{ .Release.Name }}}\n    spec:", random))],
+        "a secret of its own",
+    );
+    for text in rendered(&repo.path(), &namespace.name).expect("they render") {
+        namespace.kubectl(&["apply", "--server-side", "-f", "-"], Some(&text));
+    }
+    let see = || bpctl(&repo, None).run(&["plan", "-o", "json"]).exits(0).json();
+    let plan = see();
+    let api = parts(&plan).find(|(name, _)| *name == "api").expect("api").1;
+    assert_eq!(drift(api), []);
+    assert!(api["unknown"].to_string().contains("annotations.sum"), "{api}");
+    let told = bpctl(&repo, None).run(&["where", "api", "spec.replicas", "-o", "json"]).exits(0).json();
+    assert_eq!(told["workloads"][0]["fields"][0]["origin"]["line"]["also"], 0, "{told}");
+    namespace.kubectl(&["scale", "deployment/api", "--replicas=5"], None);
+    let plan = see();
+    let api = parts(&plan).find(|(name, _)| *name == "api").expect("api").1;
+    assert_eq!(api["items"], serde_json::json!([]));
+    assert!(api["notProposed"].to_string().contains("no apply would settle it"), "{api}");
+}

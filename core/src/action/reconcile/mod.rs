@@ -63,6 +63,13 @@ impl ActionType for Reconcile {
 
     fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String> {
         let (_, manifest) = tree.declaration(environment, &self.blueprint, &self.workload)?;
+        // Applying it would write another value each time, and make pods anew with it.
+        if let Some(field) = manifest.unstable.first().filter(|_| self.uid.is_some()) {
+            return Err(format!(
+                "{field} is another each time {} is rendered: no apply would settle it",
+                manifest.path
+            ));
+        }
         Ok(vec![Effect::ApplyObject(ApplyObject {
             object: self.workload.clone(),
             uid: self.uid.clone(),

@@ -18,15 +18,19 @@ pub struct FoundRoot {
 }
 
 /// Overlays that nothing else builds on, one of each family, and charts that no other chart holds. `files` has to hold all kustomizations
-/// and `Chart.yaml` files.
-pub fn render_roots(files: &Files, environment: &Name, namespace: &Name) -> Vec<FoundRoot> {
-    let mut found = overlays(files, environment);
+/// and `Chart.yaml` files; `below`: folders that somebody named, empty: all.
+pub fn render_roots(files: &Files, environment: &Name, namespace: &Name, below: &[RepoPath]) -> Vec<FoundRoot> {
+    let mut found = overlays(files, environment, below);
     found.extend(charts(files, environment, namespace));
+    found.retain(|root| {
+        let meets = |(_, path): (Renderer, &RepoPath)| below.is_empty() || below.iter().any(|below| path.meets(below));
+        root.render.root().is_some_and(meets)
+    });
     found.sort_by(|a, b| a.render.root().map(|(_, root)| root).cmp(&b.render.root().map(|(_, root)| root)));
     found
 }
 
-fn overlays(files: &Files, environment: &Name) -> Vec<FoundRoot> {
+fn overlays(files: &Files, environment: &Name, below: &[RepoPath]) -> Vec<FoundRoot> {
     let known = Rendered::of(files);
     let mut used: BTreeSet<RepoPath> = BTreeSet::new();
     let mut reads: BTreeMap<RepoPath, BTreeSet<RepoPath>> = BTreeMap::new();
@@ -44,7 +48,9 @@ fn overlays(files: &Files, environment: &Name) -> Vec<FoundRoot> {
         .filter(|root| {
             let plain = matches!(known.kustomize.get(root.as_str()), Some(Ok(_)));
             let through = reads[*root].iter().any(|base| matches!(known.kustomize.get(base.as_str()), Some(Err(()))));
-            !used.contains(*root) && (!plain || through) && !is_component(files, root)
+            let named = below.contains(root);
+            let wanted = below.is_empty() || below.iter().any(|below| root.meets(below));
+            wanted && (named || !used.contains(*root)) && (!plain || through) && !is_component(files, root)
         })
         .collect();
     let mut families: Vec<Vec<&RepoPath>> = Vec::new();
