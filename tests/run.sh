@@ -4,7 +4,7 @@
 # the run. It ends with the test runner's own closing lines and their sum.
 #   --keep            leave the lab running, and say how to use and stop it
 #   BPCTL_LAB_CACHE   where the lab's binaries are kept between runs (default ~/.cache/bpctl-kit)
-# Needs Linux, Rust by rustup, Go 1.26, gcc, git, openssl, curl and flock; as root on Debian it installs what is missing.
+# Needs Linux, Rust by rustup, Go 1.26, Python 3 with venv, gcc, git, openssl, curl and flock; as root on Debian it installs what is missing.
 # The first run takes about an hour on two cores, most of it for the lab's binaries; later ones some minutes.
 # shellcheck disable=SC2317 # functions are run by name, through step and trap
 set -euo pipefail
@@ -72,6 +72,13 @@ needs() {
     # As Debian names them.
     apt-get update -q && apt-get install -qy --no-install-recommends "${missing[@]/flock/util-linux}" ca-certificates libc6-dev || return 1
   fi
+  if ! python3 -m venv --help >/dev/null 2>&1; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+      echo "please install Python 3 with venv: pre-commit is tried with it" >&2
+      return 1
+    fi
+    apt-get update -q && apt-get install -qy --no-install-recommends python3 python3-venv || return 1
+  fi
   if ! command -v cargo >/dev/null; then
     echo "please install Rust with rustup; rust-toolchain.toml names the version" >&2
     return 1
@@ -123,6 +130,7 @@ step "cargo clippy" cargo clippy --locked --workspace --all-targets -- -D warnin
 step "cargo test, compiled" cargo test --locked --workspace --no-run
 step "the lab's binaries and cargo-deny" prepared
 step "cargo deny" "$CACHE/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
+step "pre-commit" env BPCTL="${CARGO_TARGET_DIR:-target}/debug/bpctl" bash tests/pre-commit.sh
 step "the lab" lab_up
 
 echo "=== cargo test"
