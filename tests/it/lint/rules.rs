@@ -91,6 +91,7 @@ const ROWS: &[Row] = &[
     ("render-failed", &[(WORKSPACE, "delivery: direct", "delivery: direct\n    render: [{kustomize: deploy/none}]")], (WORKSPACE, 12, 26), &[]),
     ("secret-in-config", &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {DB_PASSWORD: {one_of: [a]}}}\ngovernance:\n")], (BACKEND, 18, 32), &[(BACKEND, GOVERNANCE, "  config: {ConfigMap/backend: {TOKEN_SECONDS: {min: 1, max: 9}}}\ngovernance:\n")]),
     ("operation-twice", &[(BACKEND, ALLOWED, "allowed_operations: [scale, reconcile, scale_beyond_limits]")], (BACKEND, 20, 44), &[(BACKEND, ALLOWED, "allowed_operations: [scale, reconcile, restart]")]),
+    ("operation-twice", &[(BACKEND, "", "environments:\n  staging: {governance: {agent_authority: {allowed_operations: [scale], requires_approval: [scale]}}}\n")], (BACKEND, 25, 65), &[(BACKEND, "", "environments:\n  staging: {governance: {agent_authority: {requires_approval: [scale]}}}\n")]),
     ("loosened-in-vain", &[(BACKEND, ALLOWED, "allowed_operations: [scale, reconcile, change_image]")], (BACKEND, 20, 44), &[(BACKEND, "requires_approval: [scale_beyond_limits]", "requires_approval: [scale_beyond_limits, change_image]")]),
     ("loosened-in-vain", &[(POLICY, "delete: forbidden", "delete: requires_approval")], (POLICY, 5, 14), &[(POLICY, "delete: forbidden", "restart: forbidden")]),
     ("listed-twice", &[(BACKEND, ALLOWED, "allowed_operations: [scale, reconcile, scale]")], (BACKEND, 20, 44), &[(BACKEND, ALLOWED, "allowed_operations: [reconcile, scale]")]),

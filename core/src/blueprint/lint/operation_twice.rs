@@ -23,6 +23,7 @@ impl Rule for OperationTwice {
         let mut found = Vec::new();
         for variant in &look.variants {
             let Some(authority) = &variant.blueprint.value.governance.agent_authority else { continue };
+            let overrides = variant.blueprint.document.root.get("environments").map(crate::yaml::Node::range);
             let mut first: BTreeMap<Operation, (&str, usize)> = BTreeMap::new();
             // The strictest first: it is the one that counts.
             for (key, list) in [
@@ -36,6 +37,11 @@ impl Rule for OperationTwice {
                         continue; // twice in one list: `listed-twice`
                     }
                     let place = |key, at| item_span(&variant.blueprint, &["governance", "agent_authority", key], at);
+                    let overridden =
+                        |key, at| overrides.as_ref().is_some_and(|all| all.contains(&place(key, at).start));
+                    if overridden(counts, at) && !overridden(key, position) {
+                        continue; // an environment that is stricter than the rest
+                    }
                     let diagnostic =
                         Diagnostic::warning("operation-twice", format!("{operation} stands in {key} and in {counts}"))
                             .label(place(key, position), "has no effect")
