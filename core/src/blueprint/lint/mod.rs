@@ -26,6 +26,7 @@ mod nothing_delivered;
 mod objective_without_meaning;
 mod operation_twice;
 mod override_expired;
+mod override_loosens;
 mod override_unknown_environment;
 mod override_without_effect;
 mod path_missing;
@@ -137,6 +138,7 @@ pub const RULES: &[&dyn Rule] = &[
     &override_expired::OverrideExpired,
     &override_unknown_environment::OverrideUnknownEnvironment,
     &override_without_effect::OverrideWithoutEffect,
+    &override_loosens::OverrideLoosens,
     &path_missing::PathMissing,
     &prod_on_local_forge::ProdOnLocalForge,
     &unreleased_in_prod::UnreleasedInProd,
