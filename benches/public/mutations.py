@@ -259,8 +259,9 @@ def nodeSelector_added_to(obj):
 
 @kind
 def nodeSelector_undeclared(obj):
-    if not get(obj, POD + ["nodeSelector"]):
-        yield added(POD + ["nodeSelector"], {"kubernetes.io/os": "linux"})
+    path = POD + ["nodeSelector"]
+    if not get(obj, path):
+        yield Mutation(added(path, {"kubernetes.io/os": "linux"}).patch, [] if get(obj, path) is None else [path])  # declared empty is declared
 
 
 TOLERATION = {"key": "mutated", "operator": "Exists", "effect": "NoSchedule"}
@@ -270,8 +271,8 @@ TOLERATION = {"key": "mutated", "operator": "Exists", "effect": "NoSchedule"}
 def toleration_added(obj):
     """A list without merge keys: what somebody adds to a declared one is a difference."""
     path = POD + ["tolerations"]
-    if get(obj, path):
-        yield Mutation(added(path + ["-"], TOLERATION).patch, [path])
+    if get(obj, path) is not None:
+        yield Mutation(added(path + ["-"], TOLERATION).patch if get(obj, path) else added(path, [TOLERATION]).patch, [path])
     else:
         yield added(path, [TOLERATION])
 

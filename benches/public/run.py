@@ -22,6 +22,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 import lines  # noqa: E402
 import mutations  # noqa: E402
+import rendered  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -66,7 +67,7 @@ class Repository:
         self.spec, self.options = spec, options
         self.folder = work / spec["name"]
         self.namespace = spec.get("namespace", "public-" + spec["name"])
-        self.problems, self.read = [], {}
+        self.problems, self.read, self.proven, self.base = [], {}, {}, None
         self.kubeconfig = work / f"{spec['name']}.kubeconfig"
         config = run("kubectl", "config", "view", "--raw", "--minify", "--flatten").stdout
         self.kubeconfig.write_text(config)
@@ -99,18 +100,23 @@ class Repository:
         mirror = self.options.mirrors / self.spec["repository"].replace("/", "+")
         mirror = mirror / "repo" if (mirror / "repo").is_dir() else mirror
         self.folder.mkdir()
-        checkout(mirror, self.spec["commit"], self.folder, self.spec.get("checkout", []))
+        checkout(mirror, self.spec["commit"], self.folder / self.spec.get("into", ""), self.spec.get("checkout", []))
         self.git("init", "-qb", "main")
         self.git("add", "-Af")
         self.git("commit", "-qm", f"{self.spec['repository']} at {self.spec['commit']}")
         # `--namespace` says where what names no namespace goes.
-        done = self.bpctl("init", "--context", self.context, "--namespace", self.namespace, *self.spec.get("init", []))
-        self.init = done.stdout + done.stderr
+        where = ["--context", self.context, "--namespace", self.namespace]
+        if self.spec.get("by_hand"):
+            self.by_hand(where)
+        else:
+            done = self.bpctl("init", *where, *self.spec.get("init", []))
+            self.init = done.stdout + done.stderr
         for old, new in self.spec.get("edits", {}).items():
             file, _, old = old.partition("|")
             text = (self.folder / file).read_text()
             assert old in text, f"{file} has no {old!r}"
             (self.folder / file).write_text(text.replace(old, new))
+        self.as_this_kubernetes()
         self.git("add", "-Af")
         self.git("commit", "-qm", "bpctl init")
         linted = self.bpctl("lint", check=False)
@@ -119,6 +125,37 @@ class Repository:
         self.warnings = sum(line.startswith("warning[") for line in self.lint)
         if linted.returncode:
             self.problem(f"lint ended with {linted.returncode}: {self.lint[:12]}")
+
+    def by_hand(self, where):
+        """What `init` cannot do here: its blueprints of what is rendered, with the folder as their source, and the folder named in bpctl.yaml."""
+        made = self.folder / "made"
+        made.mkdir()
+        run("git", "-C", made, "init", "-qb", "main")
+        (made / "all.yaml").write_text(self.declared_text())
+        run("git", "-C", made, "add", "-A")
+        run("git", "-C", made, *IDENTITY, "commit", "-qm", "made")
+        run(self.options.bpctl, "-C", made, "init", *where, env=self.environment)
+        source = self.rendered() or "."
+        for file in (made / "blueprints").rglob("*.yaml"):
+            file.write_text(re.sub(r"^    source: .*$", f"    source: {source}", file.read_text(), flags=re.M))
+        (made / "blueprints").rename(self.folder / "blueprints")
+        shutil.rmtree(made)
+        spec = self.spec["apply"]
+        entry = [f"      - kustomize: {source}"] if "kustomize" in spec else [f"      - helm: {source}", f"        release: {self.release()}", f"        namespace: {self.namespace}"]
+        (self.folder / "bpctl.yaml").write_text("\n".join(["apiVersion: bpctl.dev/v1", "kind: Workspace", "base: main", "forge: local", "environments:", "  staging:", "    tier: staging",
+                                                          f"    cluster: {{context: {self.context}}}", "    delivery: gitops", "    render:", *entry, ""]))
+
+    def rendered(self):
+        """The folder that Kustomize or Helm renders; None where there is none."""
+        return self.spec["apply"].get("kustomize", self.spec["apply"].get("helm"))
+
+    def release(self):
+        return self.spec["apply"].get("release") or Path(self.rendered()).name or self.spec["name"]
+
+    def as_this_kubernetes(self):
+        """Charts are told the lab's version, by both."""
+        file = self.folder / "bpctl.yaml"
+        file.write_text(re.sub(r"^( *)- helm: .*$", r"\g<0>\n\1  kube_version: 1.36.0", file.read_text(), flags=re.M))
 
     def catalog(self):
         """The blueprints' targets, from the files that init wrote."""
@@ -139,7 +176,7 @@ class Repository:
         if "helm" in spec:
             chart = self.folder / spec["helm"]
             values = [part for file in spec.get("values", []) for part in ("--values", self.folder / file)]
-            return run("helm", "template", spec.get("release", self.spec["name"]), chart, "--namespace", self.namespace, "--kube-version", "1.36.0", *values, *spec.get("arguments", [])).stdout
+            return run("helm", "template", "--no-hooks", self.release(), chart, "--namespace", self.namespace, "--kube-version", "1.36.0", *values, *spec.get("arguments", [])).stdout
         if "kustomize" in spec:
             return run("kubectl", "kustomize", self.folder / spec["kustomize"]).stdout
         texts = []
@@ -345,7 +382,10 @@ class Repository:
             yield f"{mutations.pointer(path)}: declared is {field.get('declared')!r}, not {declared!r}"
         span = field.get("span")
         if not span:
-            yield f"{mutations.pointer(path)}: no line"
+            yield f"{mutations.pointer(path)}: no line ({field.get('unplaced')})"
+            return
+        if self.rendered() is not None:
+            yield from self.judge_rendered(key, field)
             return
         file = self.folder / span["file"]
         here = list(self.nodes(file, key))
@@ -353,6 +393,19 @@ class Repository:
         spots = [node for node in (lines.find(root, path) for root in here) if node]
         if here and not any(node.key_line <= span["line"] <= node.last for node in spots):
             yield f"{mutations.pointer(path)}: {span['file']}:{span['line']}, not {[(n.key_line, n.last) for n in spots]}"
+
+    def judge_rendered(self, key, field):
+        """Whether the field moves with the bytes that its span names, rendered by the programs themselves."""
+        claim, span = json.dumps(field["path"]), field["span"]
+        known = (key, claim, span["file"], span["start"], span["end"])
+        if known not in self.proven:
+            self.base = self.base or rendered.render(self)
+            moved, _, _, possible = rendered.try_place(self, self.base, span, [((key[0], key[2]), claim, False)])
+            self.proven[known] = bool(moved), possible
+        moved, possible = self.proven[known]
+        self.lines_checked += moved
+        if not moved:
+            yield f"{rendered.show(field['path'])}: {span['file']}:{span['line']} " + ("does not make it" if possible else "could not be changed")
 
     def nodes(self, file, key):
         """The workload's documents in a file, items of a List among them."""
@@ -397,8 +450,8 @@ class Repository:
         kinds = {entry["kind"] for entry in self.done}
         return {
             **{key: self.spec[key] for key in ("name", "repository", "commit", "kind")},
-            "server_side": bool(self.spec.get("server_side")),
-            "path": next(iter(self.spec["apply"].get("files", [])), None) or self.spec["apply"].get("kustomize") or self.spec["apply"].get("helm"),
+            "server_side": bool(self.spec.get("server_side")), "rendered": self.rendered() is not None,
+            "path": "" if "into" in self.spec else next(iter(self.spec["apply"].get("files", [])), None) or self.rendered(),
             "lint_errors": getattr(self, "errors", None), "blueprints": len(self.blueprints), "workloads": len(getattr(self, "declared", {})),
             "lint_warnings": getattr(self, "warnings", None), "false_drift": getattr(self, "clean_fields", None),
             "kinds": len(kinds), "mutations": len(self.done), "fields": sum(entry["found"] for entry in self.done),
@@ -408,19 +461,23 @@ class Repository:
         }
 
 
-def table(results):
-    """The table of docs/PUBLIC_REPOSITORIES.md."""
-    rows = ["| repository, commit | what | workloads | applied | lint errors | false drift | kinds, drift among them | mutations | found of expected | invented |",
-            "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+def table(results, rendered_ones=False):
+    """One of the first two tables of docs/PUBLIC_REPOSITORIES.md: of what stands in files, or of what is rendered."""
+    columns = ["repository, commit", "what", "workloads", "applied", "lint errors", "false drift", "kinds, drift among them", "mutations", "found of expected", "invented"]
+    rows = []
     for result in results:
-        missed = sum("missed" in text for entry in result["done"] for text in entry["wrong"])
-        invented = sum("invented" in text for entry in result["done"] for text in entry["wrong"])
+        if rendered_ones != result["rendered"]:
+            continue
+        wrong = [text for entry in result["done"] for text in entry["wrong"]]
+        missed, invented, lineless = (sum(word in text for text in wrong) for word in ("missed", "invented", ": no line"))
         expected = sum(entry["expected"] for entry in result["done"])
         drift = {entry["kind"] for entry in result["done"] if entry["expected"]}
-        rows.append(f"| [{result['repository']}](https://github.com/{result['repository']}/tree/{result['commit']}/{result['path']}) `{result['commit'][:9]}`, {result['path'] or 'all'} "
-                    f"| {result['kind']} | {result['blueprints']} | {'server-side' if result['server_side'] else 'client-side'} | {result['lint_errors']} | {result['false_drift']} "
-                    f"| {result['kinds']}, {len(drift)} | {result['mutations']} | {expected - missed} of {expected} | {invented} |")
-    return "\n".join(rows)
+        row = [f"[{result['repository']}](https://github.com/{result['repository']}/tree/{result['commit']}/{result['path']}) `{result['commit'][:9]}`, {result['path'] or 'all'}",
+               result["kind"], result["blueprints"], "server-side" if result["server_side"] else "client-side", result["lint_errors"], result["false_drift"],
+               f"{result['kinds']}, {len(drift)}", result["mutations"], f"{expected - missed} of {expected}", invented]
+        rows.append(row + [f"{result['lines_checked']}, {lineless}"] if rendered_ones else row)
+    columns += ["lines proven, not named"] if rendered_ones else []
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [columns, ["---"] * len(columns), *rows])
 
 
 def main():
@@ -454,7 +511,7 @@ def main():
     if not options.keep:
         shutil.rmtree(work)
     if options.table:
-        print(table(results))
+        print(table(results), table(results, True), sep="\n\n")
     return 1 if any(result["problems"] for result in results) else 0
 
 
