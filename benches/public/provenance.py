@@ -10,6 +10,7 @@ import collections
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -27,9 +28,11 @@ class Check:
         self.seconds = {}
 
     def where(self, *arguments):
-        started = time.monotonic()
-        done = self.repository.bpctl("where", "-q", *arguments, "-o", "json")
-        return json.loads(done.stdout), time.monotonic() - started
+        """The answers for one blueprint after the other: the search is bounded in time, and many at once share that."""
+        started, workloads = time.monotonic(), []
+        for name in re.findall(r"^  name: *(\S+)", "\n".join(file.read_text() for file in sorted((self.repository.folder / "blueprints").rglob("blueprint.yaml"))), re.M):
+            workloads += json.loads(self.repository.bpctl("where", "-q", name.strip("\"'"), *arguments, "-o", "json").stdout)["workloads"]
+        return {"workloads": workloads}, time.monotonic() - started
 
     def go(self):
         name = self.repository.spec["name"]
