@@ -79,7 +79,7 @@ pub async fn origins(
         }
     }
     let files = tree.files.clone();
-    render::trace(&mut tree.catalog, &files, &environment, &wanted).await;
+    render::trace(&mut tree.catalog, &files, &environment, &wanted, render::ASKED_SEARCH).await;
     let mut all = Vec::with_capacity(names.len());
     for name in names {
         let manifest = declared(&tree.catalog, &environment, &name)?;

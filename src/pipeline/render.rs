@@ -13,8 +13,10 @@ use crate::git::GitError;
 use crate::render_tools::Workbench;
 use crate::runtime;
 
-/// How long lines are looked for, per rendered folder. What is not found by then is said to be unknown.
-const SEARCH_SECONDS: u64 = 60;
+/// How long a plan looks for lines, per rendered folder. What is not found by then is said to be unknown.
+pub(super) const PLAN_SEARCH: Period = Period::from_secs(60);
+/// The same for somebody who asked for lines and nothing else.
+pub(super) const ASKED_SEARCH: Period = Period::from_secs(900);
 
 /// The files and folders that all `render` entries of a workspace read, and that are not among the files yet; read them and ask again.
 pub(super) fn read_inputs(
@@ -93,6 +95,7 @@ pub async fn trace(
     files: &Files,
     environment: &Name,
     fields: &BTreeSet<(RepoPath, ObjectRef, FieldPath)>,
+    search: Period,
 ) {
     let Some(place) = catalog.workspace.value.environments.get(environment) else { return };
     let entries = place.render.clone();
@@ -109,7 +112,7 @@ pub async fn trace(
         let Ok((inputs, bench)) = bench(entry, files) else { continue };
         let input =
             TraceInput { render: entry, inputs: &inputs, files: bench.files(), settings: &settings, before: &before };
-        let until = Period::from_secs(SEARCH_SECONDS).after(runtime::now());
+        let until = search.after(runtime::now());
         let mut traces = Vec::with_capacity(mine.len());
         for (_, object, field) in mine {
             let key = (object.clone(), field.clone());
@@ -159,7 +162,7 @@ pub(super) async fn judged(
         return govern(&input, decisions, scope);
     }
     let mut catalog = input.desired.get().clone();
-    trace(&mut catalog, files, input.environment, &fields).await;
+    trace(&mut catalog, files, input.environment, &fields, PLAN_SEARCH).await;
     let desired = Proposed::from_head(input.desired.commit().map(str::to_owned), catalog);
     govern(&PlanInput { desired: &desired, ..input }, decisions, scope)
 }
