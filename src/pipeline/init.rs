@@ -164,11 +164,10 @@ async fn rendered(
     let mut made = Vec::new();
     let mut kept = Vec::new();
     for root in roots {
-        let Some((renderer, path)) = root.render.root() else { continue };
         let mut wanted = Vec::new();
         super::render::read_inputs(&[&root.render], files, &mut wanted, |paths| repository.read_work_tree(paths))?;
         let output = super::render::output(&root.render, files).await;
-        let rendering = Rendering::of(path, renderer, output.as_deref().map_err(Clone::clone));
+        let Some(rendering) = Rendering::of(&root.render, output.as_deref().map_err(Clone::clone)) else { continue };
         let inputs: BTreeSet<RepoPath> = inputs(&root.render, files).wanted;
         // What renders nothing that could be governed is not worth a line.
         let workloads = |manifests: &Vec<bpctl_core::blueprint::Manifest>| {

@@ -61,15 +61,18 @@ pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name])
         }
         let mut renderings = Vec::with_capacity(entries.len());
         for entry in &entries {
-            let Some((renderer, root)) = entry.root() else { continue };
+            let Some((renderer, _)) = entry.root() else { continue };
             let first = output(entry, files).await;
-            let rendering = Rendering::of(root, renderer, first.as_deref().map_err(Clone::clone));
+            let Some(rendering) = Rendering::of(entry, first.as_deref().map_err(Clone::clone)) else { continue };
             let varies = renderer == Renderer::Helm
                 && rendering.outcome.is_ok()
                 && bench(entry, files).is_ok_and(|(_, bench)| may_vary(bench.files()));
             renderings.push(if varies {
                 let again = output(entry, files).await;
-                rendering.beside(&Rendering::of(root, renderer, again.as_deref().map_err(Clone::clone)))
+                match Rendering::of(entry, again.as_deref().map_err(Clone::clone)) {
+                    Some(again) => rendering.beside(&again),
+                    None => rendering,
+                }
             } else {
                 rendering
             });
@@ -124,13 +127,13 @@ pub async fn trace(
         }
         let (keys, mut traces): (Vec<_>, Vec<_>) = traces.into_iter().unzip();
         if let Some(mutation) = Trace::first_of_all(&mut traces) {
-            let after = mutated(&bench, root, &mutation).await;
+            let after = mutated(&bench, entry, &mutation).await;
             traces.iter_mut().filter(|trace| trace.is_joint()).for_each(|trace| trace.answer(after.as_deref()));
         }
         for (key, mut trace) in keys.into_iter().zip(traces) {
             let mut late = false;
             while !late && let Some(mutation) = trace.next_mutation() {
-                trace.answer(mutated(&bench, root, &mutation).await.as_deref());
+                trace.answer(mutated(&bench, entry, &mutation).await.as_deref());
                 late = runtime::now() > until;
             }
             let origin = match trace.origin() {
@@ -167,7 +170,7 @@ pub(super) async fn judged(
     govern(&PlanInput { desired: &desired, ..input }, decisions, scope)
 }
 
-async fn mutated(bench: &Workbench, root: &RepoPath, mutation: &Mutation) -> Option<Vec<Manifest>> {
+async fn mutated(bench: &Workbench, entry: &Render, mutation: &Mutation) -> Option<Vec<Manifest>> {
     let output = bench.run(mutation).await.ok()?;
-    objects(root, &output).ok()
+    objects(entry, &output).ok()
 }

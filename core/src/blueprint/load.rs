@@ -494,7 +494,7 @@ impl Catalog {
             return Ok(self.plain(source, object));
         }
         // What stands in the files is not what reaches the cluster: only what was rendered counts, and all of it has to be known.
-        let mut found = None;
+        let mut found: Option<&Manifest> = None;
         for (renderer, root) in wanted {
             let rendering = self.renderings(environment).iter().find(|r| r.root == *root && r.renderer == renderer);
             let Some(rendering) = rendering else {
@@ -502,14 +502,24 @@ impl Catalog {
                     root: root.clone(),
                     renderer,
                     because: RenderFailure::new("it was not rendered here"),
+                    twice: None,
                 });
             };
             let manifests = rendering.outcome.as_ref().map_err(|because| Unrendered {
                 root: root.clone(),
                 renderer,
                 because: because.clone(),
+                twice: None,
             })?;
-            found = found.or_else(|| manifests.iter().find(|manifest| object.is_declared_by(&manifest.object)));
+            let here = manifests.iter().find(|manifest| object.is_declared_by(&manifest.object));
+            match (found, here) {
+                (Some(first), Some(_)) if first.path != *root => {
+                    let because = RenderFailure::new("another rendering declares it too");
+                    let twice = Some(first.path.clone());
+                    return Err(Unrendered { root: root.clone(), renderer, because, twice });
+                }
+                _ => found = found.or(here),
+            }
         }
         Ok(found)
     }

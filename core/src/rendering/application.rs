@@ -80,6 +80,10 @@ impl Reading<'_> {
                 ));
             }
             render.kustomize = Some(folder);
+            render.namespace = root
+                .at(&["spec", "destination", "namespace"])
+                .and_then(Node::as_str)
+                .and_then(|name| Name::new(name).ok());
             return Ok(render);
         }
         let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str).map(str::to_owned);

@@ -27,7 +27,7 @@ pub use inputs::{Inputs, inputs};
 pub use mutate::Mutation;
 pub use trace::{Answer, Trace, TraceInput};
 
-use crate::blueprint::{Catalog, Manifest, Renderer, manifest};
+use crate::blueprint::{Catalog, Manifest, Render, Renderer, manifest};
 use crate::execute::{Effect, Place, SetField};
 use crate::model::{Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
 use crate::yaml::{self, Kind, value_at};
@@ -70,8 +70,7 @@ impl RenderFailure {
 }
 
 /// A folder that could not be rendered. What it declares is unknown, and nothing is decided about it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{renderer} could not render {root}: {}", .because.message)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrendered {
     /// The folder.
     pub root: RepoPath,
@@ -79,6 +78,20 @@ pub struct Unrendered {
     pub renderer: Renderer,
     /// Why not.
     pub because: RenderFailure,
+    /// It was rendered, and so was this one, which declares the same object: what reaches the cluster is not known.
+    pub twice: Option<RepoPath>,
+}
+
+impl std::error::Error for Unrendered {}
+
+impl std::fmt::Display for Unrendered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { root, renderer, because, twice } = self;
+        match twice {
+            Some(other) => write!(f, "{other} and {root} both declare it, and the environment renders both"),
+            None => write!(f, "{renderer} could not render {root}: {}", because.message),
+        }
+    }
 }
 
 /// Where a rendered field comes from.
@@ -119,13 +132,14 @@ pub struct SourceField {
 }
 
 impl Rendering {
-    /// What a renderer gave back, as objects. Text that is no YAML is a rendering that failed.
-    pub fn of(root: &RepoPath, renderer: Renderer, output: Result<&[u8], RenderFailure>) -> Self {
+    /// What a renderer gave back for an entry, as objects. Text that is no YAML is a rendering that failed.
+    pub fn of(render: &Render, output: Result<&[u8], RenderFailure>) -> Option<Self> {
+        let (renderer, root) = render.root()?;
         let unreadable = |diagnostic: Box<Diagnostic>| {
             RenderFailure::new("what it makes is no YAML that Kubernetes would read").said(&diagnostic.message)
         };
-        let outcome = output.and_then(|bytes| objects(root, bytes).map_err(unreadable));
-        Self { root: root.clone(), renderer, outcome: outcome.map(Arc::new), origins: BTreeMap::new() }
+        let outcome = output.and_then(|bytes| objects(render, bytes).map_err(unreadable));
+        Some(Self { root: root.clone(), renderer, outcome: outcome.map(Arc::new), origins: BTreeMap::new() })
     }
 }
 
@@ -173,7 +187,14 @@ impl Rendering {
 }
 
 /// The objects of a renderer's output. A chart's hooks (tests, migrations) are no part of what stands in a cluster.
-pub fn objects(root: &RepoPath, output: &[u8]) -> Result<Vec<Manifest>, Box<Diagnostic>> {
+///
+/// Where Git names no namespace the delivery does: the release's, or that of the Application.
+pub fn objects(render: &Render, output: &[u8]) -> Result<Vec<Manifest>, Box<Diagnostic>> {
+    let Some((renderer, root)) = render.root() else { return Ok(Vec::new()) };
+    let delivered = match renderer {
+        Renderer::Helm => Some(render.namespace.as_ref().map_or("default", |name| name.as_str())),
+        Renderer::Kustomize => render.namespace.as_ref().map(|name| name.as_str()),
+    };
     let name = format!("{root} (rendered)");
     let documents = yaml::parse(&name, output, Kind::Manifest)?;
     let objects = documents.into_iter().filter_map(|document| manifest(root, document));
@@ -182,7 +203,15 @@ pub fn objects(root: &RepoPath, output: &[u8]) -> Result<Vec<Manifest>, Box<Diag
         // A CRD that is installed by a hook stays; what runs once and goes does not.
         hook.is_some() && m.object.kind != "CustomResourceDefinition"
     };
-    Ok(objects.filter(|object| !hook(object)).map(|object| Manifest { rendered: true, ..object }).collect())
+    let at_home = |mut manifest: Manifest| {
+        let everywhere = manifest.object.kind.starts_with("Cluster")
+            || matches!(manifest.object.kind.as_str(), "Namespace" | "CustomResourceDefinition" | "PersistentVolume");
+        if let (true, false, Some(namespace)) = (manifest.object.namespace.is_empty(), everywhere, delivered) {
+            manifest.object.namespace = namespace.into();
+        }
+        Manifest { rendered: true, ..manifest }
+    };
+    Ok(objects.filter(|object| !hook(object)).map(at_home).collect())
 }
 
 /// Where an edit of a manifest's field is made.

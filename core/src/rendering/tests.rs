@@ -141,7 +141,7 @@ fn render(files: &Files) -> Option<Vec<Manifest>> {
         twice * 2,
         value("repository: ").map(|repository| format!("{repository}:{}", value("tag: ").unwrap()))?,
     );
-    objects(&path("c"), made.as_bytes()).ok()
+    objects(&helm("c"), made.as_bytes()).ok()
 }
 
 fn search(values: &str, field: &str) -> Origin {
@@ -187,7 +187,7 @@ fn x09_a_text_is_found_as_a_word_of_its_own() {
         ("c/values.yaml", "a: 1.2.3\nb: 1.2\nc: \"1.2\"\nd: x1.2\ne: [1.2, img:1.2]\nf: |\n  say 1.2\n  # 1.25\n"),
     ]);
     let (entry, settings) = (helm("c"), BTreeMap::new());
-    let before = objects(&path("c"), b"kind: Deployment\nmetadata: {name: w}\nspec: {v: \"1.2\"}\n").unwrap();
+    let before = objects(&helm("c"), b"kind: Deployment\nmetadata: {name: w}\nspec: {v: \"1.2\"}\n").unwrap();
     let read = inputs(&entry, &all);
     let input = TraceInput { render: &entry, inputs: &read, files: &all, settings: &settings, before: &before };
     let field = FieldPath::keys(["spec", "v"]);
@@ -280,4 +280,18 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
     assert!(
         application(&format!("{APPLICATION}---\n{APPLICATION}"), &[]).unwrap_err().contains("several Applications")
     );
+}
+
+/// What a delivery puts into its namespace is not another namespace's, whatever a blueprint says.
+#[test]
+fn where_git_names_no_namespace_the_delivery_does() {
+    let text = b"kind: Deployment\nmetadata: {name: a}\n---\nkind: Deployment\nmetadata: {name: b, namespace: own}\n---\nkind: ClusterRole\nmetadata: {name: c}\n";
+    let namespaces = |render: &Render| -> Vec<String> {
+        objects(render, text).unwrap().into_iter().map(|manifest| manifest.object.namespace).collect()
+    };
+    let named = Some(crate::model::Name::new("shop").unwrap());
+    assert_eq!(namespaces(&helm("c")), ["default", "own", ""]);
+    assert_eq!(namespaces(&Render { namespace: named.clone(), ..helm("c") }), ["shop", "own", ""]);
+    assert_eq!(namespaces(&kustomize("k")), ["", "own", ""]);
+    assert_eq!(namespaces(&Render { namespace: named, ..kustomize("k") }), ["shop", "own", ""]);
 }

@@ -350,3 +350,27 @@ fn x09_what_is_another_each_time_it_is_rendered_is_unknown() {
     assert_eq!(api["items"], serde_json::json!([]));
     assert!(api["notProposed"].to_string().contains("no apply would settle it"), "{api}");
 }
+
+/// Would miss: a workload that is created where nobody delivers it, an overlay that silently wins over another.
+#[test]
+fn x09_what_another_namespace_gets_or_two_overlays_declare_is_not_planned() {
+    let _ = lab("KUBECONFIG");
+    let repo = repository("shop");
+    repo.replace("blueprints/api.yaml", "namespace: shop", "namespace: elsewhere");
+    let found = repo.run(&["lint"]).exits(6).stdout;
+    assert!(found.contains("no manifest declares Deployment/api in namespace elsewhere"), "{found}");
+    let repo = repository("shop");
+    repo.write(
+        "deploy/overlays/dev/kustomization.yaml",
+        "namespace: shop\nresources: [../../base]\nreplicas: [{name: web, count: 9}]\n",
+    );
+    repo.replace("bpctl.yaml", "      - helm", "      - kustomize: deploy/overlays/dev\n      - helm");
+    repo.commit(&[], "two overlays");
+    let found = repo.run(&["lint"]).exits(6).stdout;
+    assert!(found.contains("deploy/overlays/lab and deploy/overlays/dev both declare it"), "{found}");
+    let plan = bpctl(&repo, None).run(&["plan", "-o", "json"]).exits(0).json();
+    for (name, part) in parts(&plan).filter(|(name, _)| ["web", "jobs"].contains(name)) {
+        assert!(part["unknown"].to_string().contains("both declare it"), "{name} {part}");
+        assert_eq!(part["items"], serde_json::json!([]));
+    }
+}

@@ -26,11 +26,23 @@ impl Rule for TargetMissing {
             let environments = look.catalog.workspace.value.environments.keys();
             let declared = |name| look.catalog.declared(name, &target.source, &object);
             // What could not be rendered may declare it.
-            if environments.map(declared).any(|found| !matches!(found, Ok(None))) {
+            let all: Vec<_> = environments.map(declared).collect();
+            if let Some(twice) = all.iter().find_map(|found| found.as_ref().err().filter(|found| found.twice.is_some()))
+            {
+                let diagnostic = Diagnostic::error("target-missing", format!("it is not clear what declares {object}: {twice}"))
+                    .label(blueprint.span(&["spec", "target", "workload"]), "declared twice in one environment")
+                    .help("take one of the two out of the environment's `render`, or name a `source` that meets one of them only");
+                found.push(diagnostic.source(blueprint.source()));
                 continue;
             }
-            let below: Vec<_> =
-                look.catalog.manifests.iter().filter(|(path, _)| path.is_within(&target.source)).collect();
+            if all.iter().any(|found| !matches!(found, Ok(None))) {
+                continue;
+            }
+            let at_source = |path: &crate::model::RepoPath, rendered: bool| {
+                if rendered { path.meets(&target.source) } else { path.is_within(&target.source) }
+            };
+            let files = look.catalog.manifests.keys().any(|path| path.is_within(&target.source));
+            let below: Vec<_> = look.all_manifests().filter(|m| at_source(&m.path, m.rendered)).collect();
             // A file that could not be read has its own diagnostic; what it declares is not known.
             let unread = look.catalog.diagnostics.iter().flat_map(|d| &d.labels).any(|label| {
                 label.span.file == target.source.as_str() || label.span.file.starts_with(&format!("{}/", target.source))
@@ -38,7 +50,7 @@ impl Rule for TargetMissing {
             if unread {
                 continue;
             }
-            let diagnostic = if below.is_empty() {
+            let diagnostic = if below.is_empty() && !files {
                 Diagnostic::error("target-missing", format!("there are no manifests at {}", target.source))
                     .label(blueprint.span(&["spec", "target", "source"]), "no YAML file here")
                     .help(
@@ -46,8 +58,7 @@ impl Rule for TargetMissing {
                          overlay makes counts where `environments.NAME.render` in bpctl.yaml names it",
                     )
             } else {
-                let near =
-                    below.iter().flat_map(|(_, manifests)| manifests.iter()).filter(|m| m.object.kind == object.kind);
+                let near = below.iter().filter(|m| m.object.kind == object.kind);
                 let names: Vec<String> =
                     near.take(5).map(|m| format!("{} in {}", m.object, place(&m.object.namespace))).collect();
                 let help = if names.is_empty() {
