@@ -89,7 +89,12 @@ pub(super) async fn output(entry: &Render, files: &Files) -> Result<Vec<u8>, Ren
 fn bench(entry: &Render, files: &Files) -> Result<(Inputs, Workbench), RenderFailure> {
     let inputs = inputs(entry, files);
     let seen = inputs.files(files)?;
-    Ok((inputs, Workbench::new(entry, seen)?))
+    let mut entry = entry.clone();
+    if entry.ignore_missing {
+        entry.values.retain(|path| seen.blob(path).is_some());
+    }
+    let bench = Workbench::new(&entry, seen)?;
+    Ok((inputs, bench))
 }
 
 /// Finds the lines that make these fields of an environment's rendered objects, and puts them into the catalog.

@@ -28,6 +28,8 @@ const STDERR_LIMIT: u64 = 1 << 20;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// How much memory it may ask for, in KiB: a chart can count to any number.
 const MEMORY: u32 = 2 << 20;
+/// How much time of a processor, so that one which nobody waits for any more ends too.
+const SECONDS: u32 = 60;
 
 /// A folder with the files of one rendering, and the program that renders it.
 #[derive(Debug)]
@@ -147,7 +149,9 @@ fn bounded(program: &Path) -> Command {
         return Command::new(program);
     }
     let mut command = Command::new(shell);
-    command.args(["-c", &format!("ulimit -v {MEMORY} 2>/dev/null; exec \"$0\" \"$@\"")]).arg(program);
+    command
+        .args(["-c", &format!("ulimit -v {MEMORY} 2>/dev/null; ulimit -t {SECONDS} 2>/dev/null; exec \"$0\" \"$@\"")])
+        .arg(program);
     command
 }
 
@@ -166,7 +170,9 @@ fn arguments(render: &Render) -> Vec<String> {
             let release = render.release.as_ref().map_or_else(|| release(root), ToString::to_string);
             let namespace = render.namespace.as_ref().map_or("default", |name| name.as_str());
             arguments.extend(["template".into(), release, format!("./{root}"), format!("--namespace={namespace}")]);
-            arguments.extend(["--include-crds", "--no-hooks", "--skip-tests"].map(str::to_owned));
+            arguments.extend(
+                ["--include-crds", "--no-hooks", "--skip-tests", "--skip-schema-validation"].map(str::to_owned),
+            );
             arguments.extend(render.values.iter().map(|path| format!("--values=./{path}")));
             arguments.extend(render.set.iter().map(|(key, value)| format!("--set-json={key}={value}")));
             arguments.extend(render.kube_version.iter().map(|version| format!("--kube-version={version}")));

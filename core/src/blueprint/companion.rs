@@ -116,6 +116,20 @@ impl Catalog {
     }
 }
 
+impl Catalog {
+    /// The blueprints to whose workloads an object belongs.
+    pub fn sharing(&self, environment: &Name, object: &ObjectRef) -> Vec<Name> {
+        let names = self.blueprints.keys().filter(|name| {
+            let all = self.companions(environment, name);
+            all.compared
+                .iter()
+                .chain(all.shared.iter().map(|(companion, _)| companion))
+                .any(|one| one.object == *object)
+        });
+        names.cloned().collect()
+    }
+}
+
 impl CompanionIndex {
     /// Finds them.
     pub(super) fn of(catalog: &Catalog, environment: &Name) -> Self {

@@ -359,6 +359,13 @@ impl Catalog {
         rendered
     }
 
+    /// Whether what is rendered of a folder, in any environment, holds an object.
+    pub fn makes(&self, root: &RepoPath, object: &ObjectRef) -> bool {
+        let all = self.renderings.values().flat_map(|all| all.iter()).filter(|rendering| rendering.root == *root);
+        let manifests = all.filter_map(|rendering| rendering.outcome.as_ref().ok());
+        manifests.flat_map(|all| all.iter()).any(|manifest| object.is_declared_by(&manifest.object))
+    }
+
     /// The rendered folders that read a path, in any environment.
     pub fn roots_reading(&self, path: &RepoPath) -> Vec<&RepoPath> {
         let reads = |inputs: &BTreeSet<RepoPath>| inputs.iter().any(|input| path.is_within(input));

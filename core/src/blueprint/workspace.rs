@@ -172,6 +172,9 @@ pub struct Render {
     /// The Kubernetes version that a chart is told, `1.33`; left out: what Helm was built for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_version: Option<String>,
+    /// Values files that are not there are left out, as the Application says.
+    #[serde(skip)]
+    pub ignore_missing: bool,
     /// The Application that this entry was made from.
     #[serde(skip)]
     pub resolved_from: Option<RepoPath>,

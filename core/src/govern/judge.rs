@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::defaults::{self, default_tier};
 use super::rules::{RULES, RuleInput, alternative as way_on};
 use super::{OperationInput, Outcome, Subject};
+use crate::action::{Action, Reconcile};
 use crate::blueprint::{Catalog, Operation, Tier, containers};
-use crate::model::{Name, SourceSpan, Timestamp, Trusted};
+use crate::model::{Name, SourceSpan, Timestamp, Trusted, WorkloadKind};
 use crate::observe::Recorder;
 
 /// A rule that spoke.
@@ -149,6 +150,31 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     let overrides = overrides.into_iter().collect();
     let approvers = blueprint.value.governance.approval_workflow.approvers.clone();
     Verdict { tier, operations, rules, alternative, impact: Vec::new(), overrides, holds, approvers }
+}
+
+/// Judges an action; one on an object that belongs to several workloads by all of their blueprints: the strictest tier and every hold count.
+pub fn judge_action(rules: &Trusted<Catalog>, environment: &Name, action: &Action, facts: &Recorder<'_>) -> Verdict {
+    let mut verdict = judge(rules, environment, &Subject::of_action(action), facts);
+    let Action::Reconcile(reconcile) = action else { return verdict };
+    if WorkloadKind::of(&reconcile.workload).is_some() {
+        return verdict;
+    }
+    for name in rules.get().sharing(environment, &reconcile.workload) {
+        if name == reconcile.blueprint {
+            continue;
+        }
+        let theirs = Action::Reconcile(Reconcile { blueprint: name, ..reconcile.clone() });
+        let theirs = judge(rules, environment, &Subject::of_action(&theirs), facts);
+        if theirs.tier > verdict.tier {
+            let holds = std::mem::take(&mut verdict.holds);
+            verdict = theirs;
+            verdict.holds.extend(holds);
+        } else {
+            verdict.holds.extend(theirs.holds);
+        }
+    }
+    verdict.holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
+    verdict
 }
 
 fn cite(ident: &str, outcome: &Outcome) -> RuleRef {

@@ -13,7 +13,7 @@ mod rules;
 mod subject;
 
 pub use defaults::default_tier;
-pub use judge::{Hold, RuleRef, Verdict, judge};
+pub use judge::{Hold, RuleRef, Verdict, judge, judge_action};
 pub use permit::{ApplyPermit, MergePermit, RestartPermit};
 pub use pull::{
     Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, permit_restart,

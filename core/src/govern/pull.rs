@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::impact::{impact, is_told};
 use super::permit::{ApplyPermit, MergePermit, RestartPermit};
-use super::{ReviewJudgement, Subject, Touch, Verdict, count_reviews, judge};
+use super::{ReviewJudgement, Subject, Touch, Verdict, count_reviews, judge, judge_action};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
 use crate::execute::{ApplyObject, RestartPods};
@@ -235,6 +235,14 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         );
         block("not-a-resize", because);
     }
+    // Pauses, breaker and reversals are counted by branches: what lands under another workload's name would be counted there.
+    let own = pull.head_branch.as_deref().and_then(|branch| branch.strip_prefix("bpctl/")?.split('/').nth(1));
+    if let (Some(own), Some(other)) =
+        (own, set.governed.iter().find(|governed| Some(governed.blueprint.as_str()) != own))
+    {
+        let because = format!("it changes {} on a branch of {own}: that is for a person to merge", other.blueprint);
+        block("not-its-own", because);
+    }
     if set.governed.is_empty() {
         block("no-changes", "it changes nothing that a blueprint governs".into());
     }
@@ -304,7 +312,7 @@ pub fn permit_apply(
     if place.tier == TierName::Prod && !server_clock {
         return None; // a local clock permits nothing in production
     }
-    let verdict = judge(rules, environment, &Subject::of_action(action), facts);
+    let verdict = judge_action(rules, environment, action, facts);
     if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
         return None;
     }
@@ -340,7 +348,7 @@ pub fn permit_restart(
     if place.tier == TierName::Prod && !server_clock {
         return None; // a local clock permits nothing in production
     }
-    let verdict = judge(rules, environment, &Subject::of_action(action), facts);
+    let verdict = judge_action(rules, environment, action, facts);
     if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
         return None;
     }

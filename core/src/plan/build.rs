@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::blueprint::{Catalog, Delivery, Manifest, Tier, TierName};
 use crate::decide::drift::DriftKind;
 use crate::decide::{Detected, Finding, LOGIC, WhyNot, decide};
-use crate::govern::{Subject, judge};
+use crate::govern::{Subject, judge, judge_action};
 use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Trusted};
 use crate::observe::{FactKey, Observation, Recorder};
 use crate::rendering::Origin;
@@ -165,7 +165,7 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
         match action.lower(catalog, input.environment) {
             Ok(effects) => {
                 let judged = |subject| judge(input.rules, input.environment, &subject, &facts);
-                let verdict = judged(Subject::of_action(&action));
+                let verdict = judge_action(input.rules, input.environment, &action, &facts);
                 // Within base's limit, and yet the proposal's own is raised: that is judged too.
                 let verdict = match Subject::of_limit(&action).filter(|_| verdict.tier == Tier::Allowed) {
                     Some(limit) => judged(limit),

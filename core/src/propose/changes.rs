@@ -127,7 +127,8 @@ pub fn change_set(rules: &Trusted<Catalog>, base: &Files, head: &Files, paths: &
             .map(std::convert::AsRef::as_ref)
             .filter(|b| {
                 let source = &b.value.spec.target.source;
-                path.is_within(source) || roots.iter().any(|root| root.meets(source))
+                let makes = |root: &&RepoPath| root.meets(source) || catalog.makes(root, &b.value.spec.target.object());
+                path.is_within(source) || roots.iter().any(makes)
             })
             .collect();
         if !own && owners.is_empty() {

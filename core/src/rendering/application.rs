@@ -53,6 +53,13 @@ impl Reading<'_> {
         let source = root
             .at(&["spec", "source"])
             .ok_or_else(|| self.at(root, "the Application names no source", "it needs spec.source.path"))?;
+        let revision = source.get("targetRevision");
+        if let Some(revision) = revision.filter(|node| !matches!(node.as_str(), Some("" | "HEAD" | "main" | "master")))
+        {
+            let help =
+                "bpctl renders the base branch: leave targetRevision out, or name the folder by `kustomize` or `helm`";
+            return Err(self.at(revision, "the Application delivers another revision than the base branch", help));
+        }
         if let Some(chart) = source.get("chart") {
             return Err(self.at(
                 chart,
@@ -121,7 +128,8 @@ impl Reading<'_> {
                 "name the chart by `helm` in bpctl.yaml",
             ));
         }
-        let missing_is_fine = matches!(helm.get("ignoreMissingValueFiles").map(|n| &n.value), Some(Value::Bool(true)));
+        render.ignore_missing =
+            matches!(helm.get("ignoreMissingValueFiles").map(|n| &n.value), Some(Value::Bool(true)));
         for file in helm.get("valueFiles").map_or(&[] as &[Node], Node::items) {
             let named = file.as_str().unwrap_or_default();
             let from = if named.starts_with('/') { "" } else { folder.as_str() };
@@ -129,13 +137,11 @@ impl Reading<'_> {
             let path = path
                 .filter(|_| !named.starts_with('$') && !named.contains("://"))
                 .ok_or_else(|| self.at(file, "this values file is not in the repository", "copy it here"))?;
-            if !(missing_is_fine && self.files.blob(&path).is_none()) {
-                render.values.push(path);
-            }
+            render.values.push(path);
         }
-        if let Some(inline) =
-            helm.get("values").filter(|node| node.as_str().is_some_and(|text| !text.trim().is_empty()))
-        {
+        // `valuesObject` takes the place of `values`.
+        let inline = helm.get("values").filter(|_| helm.get("valuesObject").is_none());
+        if let Some(inline) = inline.filter(|node| node.as_str().is_some_and(|text| !text.trim().is_empty())) {
             let values = yaml::parse("values", inline.as_str().unwrap_or_default().as_bytes(), Kind::Manifest)?;
             for document in &values {
                 let span = self.document.span_of(inline);
@@ -162,6 +168,9 @@ impl Reading<'_> {
                 "true" => true.into(),
                 "false" => false.into(),
                 "null" => Json::Null,
+                list if list.starts_with('{') && list.ends_with('}') => {
+                    list[1..list.len() - 1].split(',').map(|item| Json::String(item.trim().into())).collect()
+                }
                 text if text == "0" || !text.starts_with('0') => {
                     text.parse::<i64>().map_or_else(|_| Json::String(text.into()), Json::from)
                 }

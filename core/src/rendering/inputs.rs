@@ -19,6 +19,8 @@ pub struct Inputs {
     pub reads: BTreeSet<RepoPath>,
     /// Why it cannot be rendered from the repository alone: the first reason met.
     pub refused: Option<RenderFailure>,
+    /// Values files that may be missing.
+    pub optional: BTreeSet<RepoPath>,
     /// Kustomize's folders by how many steps they are from the root: what stands nearer wins.
     pub depth: BTreeMap<RepoPath, usize>,
     /// Charts that a chart names by `file://` and does not hold: where Helm wants each, and where it stands.
@@ -38,17 +40,7 @@ pub fn inputs(render: &Render, files: &Files) -> Inputs {
 }
 
 /// Fields of a kustomization that list files or folders, and those that list mappings with such fields.
-const LISTS: [&str; 9] = [
-    "resources",
-    "bases",
-    "components",
-    "crds",
-    "configurations",
-    "generators",
-    "transformers",
-    "validators",
-    "patchesStrategicMerge",
-];
+const LISTS: [&str; 5] = ["resources", "bases", "components", "crds", "patchesStrategicMerge"];
 const NESTED: [(&str, &[&str]); 5] = [
     ("patches", &["path"]),
     ("patchesJson6902", &["path"]),
@@ -72,7 +64,13 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
         }
         return;
     };
-    inputs.reads.insert(path.clone());
+    // All names that Kustomize knows: another one that comes is a change of what is rendered.
+    inputs.reads.extend(KUSTOMIZATIONS.iter().filter_map(|name| folder.join(name).ok()));
+    if KUSTOMIZATIONS.iter().filter_map(|name| folder.join(name).ok()).filter(|path| files.get(path).is_some()).count()
+        > 1
+    {
+        refuse(inputs, format!("{folder} holds several kustomization files"), "");
+    }
     let Some(File::Blob(blob)) = files.get(&path) else {
         return refuse(inputs, format!("{path} is not a regular file"), "");
     };
@@ -80,7 +78,17 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
         return refuse(inputs, format!("{path} is not YAML"), "");
     };
     let Some(root) = documents.first().map(|document| &document.root) else { return };
+    if documents.len() > 1 {
+        refuse(inputs, format!("{path} holds several documents"), "");
+    }
+    if let Some(odd) = misspelt(root) {
+        refuse(inputs, format!("{path} has a key that Kustomize may read as another"), odd);
+    }
     for (key, why) in [
+        ("generators", "it runs plug-ins of Kustomize, which may read anything; write what they make as resources"),
+        ("transformers", "it runs plug-ins of Kustomize, which may read anything; write patches instead"),
+        ("validators", "it runs plug-ins of Kustomize, which may read anything"),
+        ("configurations", "it changes how Kustomize reads files"),
         ("helmCharts", "it inflates Helm charts, for which Kustomize would run Helm and fetch"),
         ("helmChartInflationGenerator", "it inflates Helm charts, for which Kustomize would run Helm and fetch"),
     ] {
@@ -113,7 +121,46 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
     }
 }
 
+/// A key that reads like one of Kustomize's but for its case: Go takes `Resources` for `resources`, and what it names would not be seen here.
+fn misspelt(node: &Node) -> Option<&str> {
+    const KNOWN: [&str; 22] = [
+        "resources",
+        "bases",
+        "components",
+        "crds",
+        "configurations",
+        "generators",
+        "transformers",
+        "validators",
+        "patchesStrategicMerge",
+        "patches",
+        "patchesJson6902",
+        "replacements",
+        "configMapGenerator",
+        "secretGenerator",
+        "files",
+        "envs",
+        "env",
+        "path",
+        "openapi",
+        "helmCharts",
+        "helmChartInflationGenerator",
+        "helmGlobals",
+    ];
+    let odd = node
+        .entries()
+        .iter()
+        .find(|entry| KNOWN.iter().any(|known| entry.key.eq_ignore_ascii_case(known) && entry.key != *known));
+    let below = || node.entries().iter().map(|entry| &entry.value).chain(node.items()).find_map(misspelt);
+    odd.map(|entry| entry.key.as_str()).or_else(below)
+}
+
 fn reference(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, files: &Files, inputs: &mut Inputs) {
+    // Kustomize asks whether it is an address before it asks whether there is such a file.
+    if named.contains("://") || named.contains("git@") || named.contains("git::") || named.contains("?ref=") {
+        let why = "bpctl renders what the repository holds: vendor it";
+        return refuse(inputs, format!("{by} names what is fetched from elsewhere; {why}"), named);
+    }
     let Some(target) = resolve(folder.as_str(), named).and_then(|path| RepoPath::new(path).ok()) else {
         return refuse(inputs, format!("{by} names a path outside of the repository"), named);
     };
@@ -148,6 +195,9 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
     inputs.wanted.insert(root.clone());
     inputs.wanted.extend(render.values.iter().cloned());
     inputs.reads.clone_from(&inputs.wanted);
+    if render.ignore_missing {
+        inputs.optional.extend(render.values.iter().cloned());
+    }
     let Ok(path) = root.join("Chart.yaml") else { return };
     if files.below(root).next().is_some() && files.get(&path).is_none() {
         return refuse(inputs, format!("{root} holds no Chart.yaml"), "");
@@ -220,7 +270,7 @@ impl Inputs {
             return Err(why.clone());
         }
         let mut seen = Files::default();
-        let unread = self.wanted.iter().find(|path| files.below(path).next().is_none());
+        let unread = self.wanted.difference(&self.optional).find(|path| files.below(path).next().is_none());
         if let Some(path) = unread {
             return Err(RenderFailure::new(format!("there is no {path}")));
         }
@@ -232,7 +282,8 @@ impl Inputs {
                     seen.0.insert(path.clone(), file.clone());
                 }
             }
-            if !found {
+            let kustomization = KUSTOMIZATIONS.contains(&path.file_name());
+            if !found && !kustomization && !self.optional.contains(path) {
                 return Err(RenderFailure::new(format!("there is no {path}")));
             }
         }

@@ -193,7 +193,7 @@ pub fn objects(render: &Render, output: &[u8]) -> Result<Vec<Manifest>, Box<Diag
     let Some((renderer, root)) = render.root() else { return Ok(Vec::new()) };
     let delivered = match renderer {
         Renderer::Helm => Some(render.namespace.as_ref().map_or("default", |name| name.as_str())),
-        Renderer::Kustomize => render.namespace.as_ref().map(|name| name.as_str()),
+        Renderer::Kustomize => render.namespace.as_ref().map(Name::as_str),
     };
     let name = format!("{root} (rendered)");
     let documents = yaml::parse(&name, output, Kind::Manifest)?;
@@ -260,6 +260,20 @@ pub fn edit_place(
             because(&format!("{} makes {} other fields too; a person edits it", line.span, line.also))
         }
         Some(Origin::Line(Line { span, field: Some(source), .. })) => {
+            // A chart computes; and a line of a base is other environments' too. Only a value of Kustomize's, in the environment's own
+            // folder, is known to become what is written there, and nothing else.
+            let entries = |name: &Name| {
+                let place = catalog.workspace.value.environments.get(name);
+                place.map_or(&[] as &[Render], |place| &place.render).iter().filter_map(Render::root)
+            };
+            let kustomize =
+                entries(environment).any(|(renderer, root)| renderer == Renderer::Kustomize && *root == manifest.path);
+            let mut others = catalog.workspace.value.environments.keys().filter(|name| *name != environment);
+            let shared = others.any(|name| entries(name).any(|(_, root)| root.meets(&manifest.path)))
+                || catalog.roots_reading(&source.path).len() > 1;
+            if !kustomize || shared || !source.path.is_within(&manifest.path) {
+                return because(&format!("{span} may make more than this: a person edits it"));
+            }
             Ok(EditPlace { source: source.clone(), at: Some(Place::from(span)) })
         }
         Some(Origin::Line(line)) if !line.whole => {

@@ -65,13 +65,25 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         ("resources: [\"git@example.org:a/b\"]", "fetched from elsewhere"),
         ("resources: [\"git::https://example.org/a//b\"]", "fetched from elsewhere"),
         ("bases: [example.org/a/b]", "fetched from elsewhere"),
+        ("Resources: [../../../etc]", "may read as another"),
+        ("patches: [{Path: /etc/passwd}]", "may read as another"),
+        ("configMapGenerator: [{name: a, FILES: [x=../../../etc/passwd]}]", "may read as another"),
+        ("resources: [\"http://127.0.0.1/r.yaml\"]", "fetched from elsewhere"),
+        ("generators: [gen.yaml]", "plug-ins of Kustomize"),
+        ("transformers: [\"kind: PatchTransformer\\npath: http://127.0.0.1/x\"]", "plug-ins of Kustomize"),
+        ("a: 1\n---\nresources: [x.yaml]", "several documents"),
         ("resources: [../../../etc]", "outside of the repository"),
         ("resources: [../.git/hooks]", "outside of the repository"),
         ("patches: [{path: ../../../etc/passwd}]", "outside of the repository"),
         ("configMapGenerator: [{name: a, files: [x=../../../etc/passwd]}]", "outside of the repository"),
         ("helmCharts: [{name: a}]", "inflates Helm charts"),
     ] {
-        let all = files(&[("deploy/over/kustomization.yaml", line)]);
+        // A file of that name in the tree makes no difference.
+        let all = files(&[
+            ("deploy/over/kustomization.yaml", line),
+            ("deploy/over/http:/127.0.0.1/r.yaml", ""),
+            ("deploy/over/gen.yaml", ""),
+        ]);
         let refused = inputs(&kustomize("deploy/over"), &all).files(&all).unwrap_err();
         assert!(refused.message.contains(why), "{line}: {refused:?}");
     }
@@ -84,6 +96,8 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         let refused = inputs(&helm("charts/a"), &all).files(&all).unwrap_err();
         assert!(refused.message.contains(why), "{dependency}: {refused:?}");
     }
+    let two = files(&[("k/kustomization.yaml", "resources: []"), ("k/kustomization.yml", "resources: []")]);
+    assert!(inputs(&kustomize("k"), &two).files(&two).unwrap_err().message.contains("several kustomization files"));
     // A packed dependency is a chart like another.
     let packed = files(&[
         ("c/Chart.yaml", "dependencies: [{name: redis, version: 1, repository: https://charts.example.org}]"),
@@ -240,7 +254,6 @@ fn an_application_says_what_the_delivery_renders_and_the_last_of_its_values_wins
     assert_eq!(
         set,
         [
-            "cache.hosts=[\"a\",\"b\"]",
             "cache.size=\"10Mi\"",
             "enabled=true",
             "image.a\\.b=\"x\"",
@@ -250,7 +263,7 @@ fn an_application_says_what_the_delivery_renders_and_the_last_of_its_values_wins
             "zip=\"0123\"",
         ]
     );
-    assert_eq!((render.settings["image.tag"].line, render.settings["cache.hosts"].line), (14, 10));
+    assert_eq!((render.settings["image.tag"].line, render.settings["cache.size"].line), (14, 12));
     let kustomized = APPLICATION.split("    helm:").next().unwrap();
     let render = application(kustomized, &[]).unwrap();
     assert_eq!(render.root(), Some((Renderer::Kustomize, &path("charts/api"))));
@@ -264,6 +277,7 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
         ("path: ./charts/api", "chart: redis", "repository of charts"),
         ("path: ./charts/api", "path: ../../etc", "no folder of this repository"),
         ("  source:", "  sources: []\n  source:", "several sources"),
+        ("path: ./charts/api", "targetRevision: v1.0.0\n    path: ./charts/api", "another revision"),
         ("values-prod.yaml,", "$values/prod.yaml,", "not in the repository"),
         ("values-prod.yaml,", "https://example.org/v.yaml,", "not in the repository"),
         ("values-prod.yaml,", "../../../x.yaml,", "not in the repository"),

@@ -374,3 +374,50 @@ fn x09_what_another_namespace_gets_or_two_overlays_declare_is_not_planned() {
         assert_eq!(part["items"], serde_json::json!([]));
     }
 }
+
+/// A stranger's text in a kustomization: nothing of it is fetched, and nothing outside of the tree is read (T36, T19).
+#[test]
+fn t36_a_rendering_reaches_no_network_and_no_other_folder() {
+    let _ = lab("KUBECONFIG");
+    let server = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    server.set_nonblocking(true).expect("it does not wait");
+    let url = format!("http://{}/r.yaml", server.local_addr().expect("an address"));
+    let outside = tempfile::tempdir().expect("a folder");
+    std::fs::write(outside.path().join("kustomization.yaml"), "resources: []\n").expect("written");
+    let up = format!("{}{}", "../".repeat(24), outside.path().display().to_string().trim_start_matches('/'));
+    for text in [
+        format!("resources: [\"{url}\"]\n"),
+        format!("Resources: [\"{url}\"]\n"),
+        format!("resources: [../../base]\npatches: [{{Path: \"{url}\"}}]\n"),
+        format!("resources: [../../base]\nopenapi: {{path: \"{url}\"}}\n"),
+        format!("resources: [../../base]\nconfigMapGenerator: [{{name: a, files: [\"x={url}\"]}}]\n"),
+        "resources: [../../base]\ngenerators: [gen.yaml]\n".into(),
+        format!(
+            "resources: [../../base]\ntransformers:\n  - |-\n    apiVersion: builtin\n    kind: PatchTransformer\n    metadata: {{name: p}}\n    path: {url}\n"
+        ),
+        format!("Resources: [{up}]\n"),
+        format!("resources: [{up}]\n"),
+    ] {
+        let repo = repository("shop");
+        repo.write(
+            "deploy/overlays/lab/gen.yaml",
+            &format!("apiVersion: builtin\nkind: ConfigMapGenerator\nmetadata: {{name: g}}\nfiles: [\"x={url}\"]\n"),
+        );
+        repo.write(
+            &format!("deploy/overlays/lab/{}", url.replace("//", "/")),
+            "kind: Deployment\nmetadata: {name: decoy}\n",
+        );
+        repo.commit(&[(OVERLAY, &text)], "hostile");
+        let found = repo.run(&["lint"]).exits(6).stdout;
+        assert!(found.contains("render-failed"), "{text}: {found}");
+        assert!(server.accept().is_err(), "{text}: something was asked for");
+    }
+    // Helm: a schema that is elsewhere is not looked at.
+    let repo = repository("shop");
+    repo.commit(
+        &[("charts/api/values.schema.json", &format!("{{\"properties\": {{\"image\": {{\"$ref\": \"{url}\"}}}}}}"))],
+        "a schema",
+    );
+    repo.run(&["lint"]).exits(0);
+    assert!(server.accept().is_err(), "a schema was asked for");
+}

@@ -190,3 +190,18 @@ fn t38_a_broken_kubeconfig_is_not_quoted() {
     assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
     says(&ran.stderr, &["kubeconfig", "line"]);
 }
+
+/// A pause is counted by branches: what lands on another workload's would not be counted as its own (T2).
+#[test]
+fn t02_what_is_on_another_workloads_branch_is_for_a_person_to_merge() {
+    let (repo, _) = signed_shop();
+    repo.run(&APPLY).exits(0);
+    repo.git(&["switch", "-q", "-C", "bpctl/staging/backend/scale", "main"]);
+    repo.replace("deploy/frontend.yaml", "replicas: 3 ", "replicas: 4 ");
+    repo.commit(&[], "a stranger");
+    repo.git(&["switch", "-q", "main"]);
+    let before = repo.git(&["rev-parse", "main"]);
+    let told = repo.run(&APPLY).exits(0).stdout;
+    assert_eq!(repo.git(&["rev-parse", "main"]), before, "{told}");
+    assert!(told.contains("on a branch of backend"), "{told}");
+}
