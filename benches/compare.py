@@ -123,7 +123,9 @@ def lists_of(audit: pathlib.Path, begin: int, agent: str) -> list[str]:
         for line in log:
             entry = json.loads(line)
             if entry["verb"] == "list" and agent in entry.get("userAgent", ""):
-                paths.append(entry["requestURI"])
+                # What the server does not have costs it next to nothing, and is no list.
+                if entry.get("responseStatus", {}).get("code", 200) < 400:
+                    paths.append(entry["requestURI"])
     return paths
 
 

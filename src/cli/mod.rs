@@ -146,7 +146,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
     match command {
         Command::Tour(args) => tour::run(&global, &args, output),
         Command::Init(args) => block_on(init::run(&global, &args, output)),
-        Command::Lint(args) => block_on(lint::run(&global, &args, output)),
+        Command::Lint(args) => on_this_thread(lint::run(&global, &args, output)),
         Command::Plan(args) => block_on(plan::run(&global, &args, output)),
         Command::Apply(args) => block_on(apply::run(&global, &args, output)),
         Command::Judge(args) => block_on(judge::run(&global, &args, output)),
@@ -167,6 +167,12 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
 /// Runs a command that waits for others.
 fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.map_err(|source| CommandError::io("start", source))?.block_on(work)
+}
+
+/// The same for one that seldom waits, without threads that would cost more than the work.
+fn on_this_thread<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| CommandError::io("start", source))?.block_on(work)
 }
 
