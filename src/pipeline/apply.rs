@@ -20,6 +20,7 @@ use bpctl_core::verify::Outcome;
 
 use super::verify::Verified;
 use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, render, tree, verify};
+use crate::cluster::ClusterError;
 use crate::forge::{BranchName, Created, ForgeError, Landed, NewPull, PullFilter, PullSummary, Swapped};
 use crate::git::MergedTree;
 use crate::runtime;
@@ -174,6 +175,13 @@ impl Pass<'_> {
         let verified = self.verify(&base, observation.clone(), deadline).await?;
         self.verify_restarts(&base, observation, deadline).await?;
         Ok((first, verified))
+    }
+
+    /// Says what the cluster refused for one workload.
+    fn refused(&mut self, blueprint: &Name, error: &ClusterError) {
+        self.failed = true;
+        let said = error.said().map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
+        self.step(blueprint, format!("{error}{said}"), None);
     }
 
     /// Says what went wrong with one thing and goes on with the others; what is wrong with the forge as a whole ends the pass, and so does
@@ -537,11 +545,7 @@ impl Pass<'_> {
                     Ok(applied) => applied,
                     // One object that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
-                        self.failed = true;
-                        let said = error
-                            .said()
-                            .map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
-                        self.step(&reconcile.blueprint, format!("{error}{said}"), None);
+                        self.refused(&reconcile.blueprint, &error);
                         continue;
                     }
                     Err(other) => return Err(other),

@@ -166,8 +166,7 @@ async fn rendered(
     for root in roots {
         let mut wanted = Vec::new();
         super::render::read_inputs(&[&root.render], files, &mut wanted, |paths| repository.read_work_tree(paths))?;
-        let output = super::render::output(&root.render, files).await;
-        let Some(rendering) = Rendering::of(&root.render, output.as_deref().map_err(Clone::clone)) else { continue };
+        let Some(rendering) = super::render::rendering(&root.render, files).await else { continue };
         let inputs: BTreeSet<RepoPath> = inputs(&root.render, files).wanted;
         // What renders nothing that could be governed is not worth a line.
         let workloads = |manifests: &Vec<bpctl_core::blueprint::Manifest>| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bpctl_core::blueprint::{Catalog, Manifest, Render, Renderer};
+use bpctl_core::blueprint::{Catalog, Manifest, Render};
 use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Period, Proposed, RepoPath, Trusted};
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
 use bpctl_core::rendering::{
@@ -61,29 +61,28 @@ pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name])
         }
         let mut renderings = Vec::with_capacity(entries.len());
         for entry in &entries {
-            let Some((renderer, _)) = entry.root() else { continue };
-            let first = output(entry, files).await;
-            let Some(rendering) = Rendering::of(entry, first.as_deref().map_err(Clone::clone)) else { continue };
-            let varies = renderer == Renderer::Helm
-                && rendering.outcome.is_ok()
-                && bench(entry, files).is_ok_and(|(_, bench)| may_vary(bench.files()));
-            renderings.push(if varies {
-                let again = output(entry, files).await;
-                match Rendering::of(entry, again.as_deref().map_err(Clone::clone)) {
-                    Some(again) => rendering.beside(&again),
-                    None => rendering,
-                }
-            } else {
-                rendering
-            });
+            renderings.extend(rendering(entry, files).await);
         }
         catalog.set_renderings(environment, renderings);
     }
 }
 
-/// What the renderer makes of one entry.
-pub(super) async fn output(entry: &Render, files: &Files) -> Result<Vec<u8>, RenderFailure> {
-    bench(entry, files)?.1.run(&Mutation::default()).await
+/// What the renderer makes of one entry; of a chart that may vary twice, from the same files laid out once.
+pub(super) async fn rendering(entry: &Render, files: &Files) -> Option<Rendering> {
+    let bench = match bench(entry, files) {
+        Ok((_, bench)) => bench,
+        Err(failure) => return Rendering::of(entry, Err(failure)),
+    };
+    let once = async || {
+        let output = bench.run(&Mutation::default()).await;
+        Rendering::of(entry, output.as_deref().map_err(Clone::clone))
+    };
+    let first = once().await?;
+    if entry.helm.is_none() || first.outcome.is_err() || !may_vary(bench.files()) {
+        return Some(first);
+    }
+    let again = once().await?;
+    Some(first.beside(&again))
 }
 
 fn bench(entry: &Render, files: &Files) -> Result<(Inputs, Workbench), RenderFailure> {

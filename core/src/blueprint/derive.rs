@@ -373,7 +373,7 @@ struct Rendered {
     kustomize: BTreeMap<String, Result<Option<String>, ()>>,
 }
 
-pub(super) use crate::rendering::KUSTOMIZATIONS;
+use crate::rendering::{KUSTOMIZATIONS, resolve};
 
 impl Rendered {
     fn of(files: &Files) -> Self {
@@ -437,19 +437,6 @@ fn folder(path: &str) -> &str {
 /// The folders above a path, the nearest first, the root (`""`) last.
 fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(folder(path)), |inner| (!inner.is_empty()).then(|| folder(inner)))
-}
-
-/// A folder as a kustomization names it; `None`: outside of the repository.
-fn resolve(from: &str, named: &str) -> Option<String> {
-    let mut parts: Vec<&str> = from.split('/').filter(|part| !part.is_empty()).collect();
-    for part in named.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()?),
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 #[cfg(test)]

@@ -299,6 +299,22 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
 }
 
+/// What every effect of an action needs, whatever it does: `None`: the action is not allowed, or held.
+fn may_act(
+    rules: &Trusted<Catalog>,
+    environment: &Name,
+    action: &Action,
+    facts: &Recorder<'_>,
+    server_clock: bool,
+) -> Option<()> {
+    let place = rules.get().workspace.value.environments.get(environment)?;
+    if place.tier == TierName::Prod && !server_clock {
+        return None; // a local clock permits nothing in production
+    }
+    let verdict = judge_action(rules, environment, action, facts);
+    (verdict.tier == Tier::Allowed && verdict.holds.is_empty()).then_some(())
+}
+
 /// The permit to bring one object back to what stands on base. `None`: the action is not allowed, or held.
 pub fn permit_apply(
     rules: &Trusted<Catalog>,
@@ -308,14 +324,7 @@ pub fn permit_apply(
     facts: &Recorder<'_>,
     server_clock: bool,
 ) -> Option<ApplyPermit> {
-    let place = rules.get().workspace.value.environments.get(environment)?;
-    if place.tier == TierName::Prod && !server_clock {
-        return None; // a local clock permits nothing in production
-    }
-    let verdict = judge_action(rules, environment, action, facts);
-    if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
-        return None;
-    }
+    may_act(rules, environment, action, facts, server_clock)?;
     let manifest = rules.get().manifest_at(environment, &effect.path, effect.document)?;
     Some(ApplyPermit {
         object: effect.object.clone(),
@@ -344,14 +353,7 @@ pub fn permit_restart(
     facts: &Recorder<'_>,
     server_clock: bool,
 ) -> Option<RestartPermit> {
-    let place = rules.get().workspace.value.environments.get(environment)?;
-    if place.tier == TierName::Prod && !server_clock {
-        return None; // a local clock permits nothing in production
-    }
-    let verdict = judge_action(rules, environment, action, facts);
-    if verdict.tier != Tier::Allowed || !verdict.holds.is_empty() {
-        return None;
-    }
+    may_act(rules, environment, action, facts, server_clock)?;
     // The effect is the one that the facts ask for: the object, its generation and the request that follows from them.
     let Known::Known(Some(live)) = facts.object(&effect.object) else { return None };
     let asked = next_restart(live, facts.now())?;

@@ -22,8 +22,8 @@ use serde_json::Value as Json;
 
 pub use application::{resolve_application, settings};
 pub use fields::{all_fields, governed_fields};
-pub(crate) use inputs::KUSTOMIZATIONS;
 pub use inputs::{Inputs, inputs};
+pub(crate) use inputs::{KUSTOMIZATIONS, resolve};
 pub use mutate::Mutation;
 pub use trace::{Answer, Trace, TraceInput};
 

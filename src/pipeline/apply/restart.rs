@@ -38,11 +38,7 @@ impl Pass<'_> {
                     Ok(applied) => applied,
                     // One workload that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
-                        self.failed = true;
-                        let said = error
-                            .said()
-                            .map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
-                        self.step(&restart.blueprint, format!("{error}{said}"), None);
+                        self.refused(&restart.blueprint, &error);
                         continue;
                     }
                     Err(other) => return Err(other),
