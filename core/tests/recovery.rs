@@ -314,7 +314,9 @@ fn b08_who_replaces_no_pods_is_not_restarted() {
     ] {
         let mut observation = observe("", "ready crash=1");
         let mut live = live("");
-        live.body["spec"][pointer] = value;
+        let mut body = (*live.body).clone();
+        body["spec"][pointer] = value;
+        live.body = body.into();
         observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(Some(live))));
         let told = told(&world(Some(3), ""), &observation);
         assert!(told.contains(because), "{told}");

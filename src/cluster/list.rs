@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bpctl_core::model::{Name, ObjectKind, WorkloadKind};
-use bpctl_core::observe::LiveObject;
+use bpctl_core::observe::{LiveObject, Pod, WorkloadName, owned_pod};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
@@ -61,25 +61,13 @@ impl Listed {
             Self::Pods => &POD,
         }
     }
-
-    fn keep_list(&self) -> Keep {
-        Keep::Map(match self {
-            Self::Workloads(_) | Self::Objects(..) => &WORKLOADS,
-            Self::Pods => &PODS,
-        })
-    }
 }
 
 /// The objects that matter of a list, by name. `None`: of one of them only the name was recorded.
-pub(super) fn wanted(
-    kind: &ObjectKind,
-    names: &BTreeSet<String>,
-    items: Vec<Json>,
-) -> Option<BTreeMap<String, LiveObject>> {
-    let read = |body| LiveObject::from_json(&kind.api_version, &kind.kind, body);
-    let all = items.into_iter().filter_map(read).filter(|live| names.contains(&live.reference.name));
+pub(super) fn wanted(names: &BTreeSet<String>, items: Vec<LiveObject>) -> Option<BTreeMap<String, LiveObject>> {
+    let all = items.into_iter().filter(|live| names.contains(&live.reference.name));
     let named: BTreeMap<String, LiveObject> = all.map(|live| (live.reference.name.clone(), live)).collect();
-    let whole = |live: &LiveObject| live.body["metadata"]["annotations"].get(NAME_ONLY).is_none();
+    let whole = |live: &LiveObject| live.body.clone()["metadata"]["annotations"].get(NAME_ONLY).is_none();
     named.values().all(whole).then_some(named)
 }
 
@@ -120,48 +108,129 @@ pub(super) fn head(page: &[u8]) -> Result<HeadMetadata, String> {
     Ok(head.metadata)
 }
 
-/// The items of one page, each checked.
-pub(super) fn items(page: &[u8], listed: &Listed, namespace: &str) -> Result<Vec<Json>, String> {
-    let keep = listed.keep_list();
-    let mut reader = serde_json::Deserializer::from_slice(page);
-    let list = keep.deserialize(&mut reader).and_then(|list| reader.end().map(|()| list));
-    let list = list.map_err(|error| format!("it is not JSON: {error}"))?;
-    checked(list, listed, namespace)
+/// What an item of a list becomes while the list is read: the JSON of a whole list is large, and nobody needs all of it at once.
+pub(super) trait Item: Sized + Send + 'static {
+    /// `None`: the item is not one of these.
+    fn of(item: Json, listed: &Listed) -> Option<Self>;
 }
 
-/// The items of a list that was read already, each checked: of the right type, in the namespace, with a name.
-pub(super) fn checked(mut list: Json, listed: &Listed, namespace: &str) -> Result<Vec<Json>, String> {
-    let Some(Json::Array(mut items)) = list.get_mut("items").map(Json::take) else {
+impl Item for Json {
+    fn of(item: Json, _: &Listed) -> Option<Self> {
+        Some(item)
+    }
+}
+
+impl Item for LiveObject {
+    fn of(item: Json, listed: &Listed) -> Option<Self> {
+        let (api_version, kind) = listed.type_of();
+        Self::from_json(api_version, kind, item)
+    }
+}
+
+impl Item for (WorkloadName, Pod) {
+    fn of(item: Json, _: &Listed) -> Option<Self> {
+        owned_pod(&item)
+    }
+}
+
+/// The items of one page, each checked.
+pub(super) fn items<T: Item>(page: &[u8], listed: &Listed, namespace: &str) -> Result<Vec<T>, String> {
+    let mut items = Items { listed, namespace, position: 0, found: None, wrong: None };
+    let mut reader = serde_json::Deserializer::from_slice(page);
+    let read = reader.deserialize_map(&mut items).and_then(|()| reader.end());
+    read.map_err(|error| format!("it is not JSON: {error}"))?;
+    match items.wrong {
+        Some(wrong) => Err(wrong),
+        None => items.found.ok_or_else(|| "it is not a list".into()),
+    }
+}
+
+/// The items of a list that was read already, each checked.
+pub(super) fn checked<T: Item>(mut list: Json, listed: &Listed, namespace: &str) -> Result<Vec<T>, String> {
+    let Some(Json::Array(all)) = list.get_mut("items").map(Json::take) else {
         return Err("it is not a list".into());
     };
+    let thinned = |item: Json| if *listed == Listed::Pods { thin(&item, listed) } else { item };
+    let all = all.into_iter().enumerate();
+    let items = all.map(|(position, item)| check(item, position, listed, namespace).map(|i| T::of(thinned(i), listed)));
+    items.filter_map(Result::transpose).collect()
+}
+
+/// One item: of the right type, in the namespace, with a name.
+fn check(mut item: Json, position: usize, listed: &Listed, namespace: &str) -> Result<Json, String> {
     let (api_version, kind) = listed.type_of();
-    for (position, item) in items.iter_mut().enumerate() {
-        let wrong = |what: &str| format!("item {position} {what}");
-        let Json::Object(map) = item else { return Err(wrong("is not an object")) };
-        // Items of a server's list do not name their type; those of `kubectl get` do.
-        for (key, expected) in [("apiVersion", api_version), ("kind", kind)] {
-            if map.entry(key).or_insert_with(|| expected.into()).as_str() != Some(expected) {
-                return Err(wrong(&format!("is no {kind} of {api_version}")));
-            }
-        }
-        let metadata = |key: &str| map.get("metadata").and_then(|metadata| metadata.get(key)).and_then(Json::as_str);
-        if metadata("name").unwrap_or_default().is_empty() || metadata("uid").unwrap_or_default().is_empty() {
-            return Err(wrong("has no name or no uid"));
-        }
-        if metadata("namespace") != Some(namespace) {
-            return Err(wrong("is of another namespace"));
-        }
-        if let Listed::Objects(_, Some(names)) = listed
-            && !metadata("name").is_some_and(|name| names.contains(name))
-        {
-            *item = name_only(item);
+    let wrong = |what: &str| format!("item {position} {what}");
+    let Json::Object(map) = &mut item else { return Err(wrong("is not an object")) };
+    // Items of a server's list do not name their type; those of `kubectl get` do.
+    for (key, expected) in [("apiVersion", api_version), ("kind", kind)] {
+        if map.entry(key).or_insert_with(|| expected.into()).as_str() != Some(expected) {
+            return Err(wrong(&format!("is no {kind} of {api_version}")));
         }
     }
-    Ok(items)
+    let metadata = |key: &str| map.get("metadata").and_then(|metadata| metadata.get(key)).and_then(Json::as_str);
+    if metadata("name").unwrap_or_default().is_empty() || metadata("uid").unwrap_or_default().is_empty() {
+        return Err(wrong("has no name or no uid"));
+    }
+    if metadata("namespace") != Some(namespace) {
+        return Err(wrong("is of another namespace"));
+    }
+    let matters = match listed {
+        Listed::Objects(_, Some(names)) => metadata("name").is_some_and(|name| names.contains(name)),
+        _ => true,
+    };
+    Ok(if matters { item } else { name_only(&item) })
+}
+
+/// Reads a page: first its top level, then `items`.
+struct Items<'l, T> {
+    listed: &'l Listed,
+    namespace: &'l str,
+    position: usize,
+    found: Option<Vec<T>>,
+    wrong: Option<String>,
+}
+
+impl<'de, T: Item> Visitor<'de> for &mut Items<'_, T> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(is_items) = map.next_key_seed(KeyAmong(&ITEMS))? {
+            match is_items {
+                Some(_) => map.next_value_seed(&mut *self)?,
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
+        let mut found = Vec::new();
+        while let Some(item) = sequence.next_element_seed(self.listed.keep())? {
+            match check(item, self.position, self.listed, self.namespace) {
+                Ok(item) => found.extend(T::of(item, self.listed)),
+                Err(wrong) => drop(self.wrong.get_or_insert(wrong)),
+            }
+            self.position += 1;
+        }
+        found.shrink_to_fit();
+        self.found = Some(found);
+        Ok(())
+    }
+}
+
+impl<'de, T: Item> DeserializeSeed<'de> for &mut Items<'_, T> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
 }
 
 /// Thins the items of a list that was read in another way than by [`items`].
-pub(super) fn thin(item: &Json, listed: &Listed) -> Json {
+fn thin(item: &Json, listed: &Listed) -> Json {
     listed.keep().deserialize(item).unwrap_or(Json::Null)
 }
 
@@ -172,8 +241,7 @@ enum Keep {
     Each(&'static Keep),
 }
 
-static WORKLOADS: [(&str, Keep); 1] = [("items", Keep::Each(&Keep::All))];
-static PODS: [(&str, Keep); 1] = [("items", Keep::Each(&POD))];
+static ITEMS: [(&str, Keep); 1] = [("items", Keep::All)];
 
 /// All that `bpctl_core::observe::pod_from_json` and `group_pods` look at. Environment variables, annotations and the rest of
 /// a pod are never kept.
@@ -321,7 +389,7 @@ mod tests {
     #[test]
     fn a_thinned_pod_says_the_same_and_holds_no_environment() {
         let page = serde_json::json!({"kind": "PodList", "metadata": {}, "items": [pod()]}).to_string();
-        let thinned = items(page.as_bytes(), &Listed::Pods, "shop").expect("a page");
+        let thinned: Vec<Json> = items(page.as_bytes(), &Listed::Pods, "shop").expect("a page");
         assert_eq!(pod_from_json(&thinned[0]), pod_from_json(&pod()));
         assert!(pod_from_json(&thinned[0]).is_some());
         assert!(!thinned[0].to_string().contains("hunter2"), "{}", thinned[0]);
@@ -351,7 +419,8 @@ mod tests {
             ("{\"items\": [{\"kind\": \"Secret\", \"metadata\": {\"name\": \"a\"}}]}", "is no Deployment"),
             ("{\"items\": []} x", "not JSON"),
         ] {
-            let error = items(page.as_bytes(), &Listed::Workloads(WorkloadKind::Deployment), "shop").expect_err(page);
+            let error =
+                items::<Json>(page.as_bytes(), &Listed::Workloads(WorkloadKind::Deployment), "shop").expect_err(page);
             assert!(error.contains(why), "{page}: {error}");
         }
         assert!(head(b"{\"kind\": \"Status\"}").is_err());

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use bpctl_core::govern::{ApplyPermit, RestartPermit};
 use bpctl_core::model::{Digest, ObjectKind, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{
-    Known, LiveObject, ObservedFrom, RESTART_ANNOTATION, RESTART_MANAGER, TypeSchema, Unknown, UnknownCode,
+    Known, LiveObject, ObservedFrom, Pod, RESTART_ANNOTATION, RESTART_MANAGER, TypeSchema, Unknown, UnknownCode,
+    WorkloadName,
 };
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value as Json;
@@ -16,11 +17,11 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
 
 use super::api::Api;
-use super::list::{self, Listed};
+use super::list::{self, Item, Listed};
 use super::openapi::{self, SchemaFile};
 use super::{
-    Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, FoundObjects, NamespaceListing, RawListing,
-    RawObjects, Trial, Wanted, WantedObjects,
+    Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, FoundObjects, Lists, NamespaceListing, RawListing,
+    RawObjects, Trial, Wanted, WantedObjects, unknown_lists,
 };
 
 /// No namespace has so many pages; a server that says so goes in circles.
@@ -161,10 +162,14 @@ impl LiveCluster {
 
     /// The namespace as a snapshot records it.
     pub async fn raw_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> RawListing {
+        self.lists::<Json, Json>(namespace, kinds).await.into()
+    }
+
+    async fn lists<W: Item, P: Item>(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> Lists<W, P> {
         if !list::is_namespace(namespace) {
             let why = "that is no name of a namespace".into();
             let attempt = format!("list a namespace of context {}", self.context);
-            return RawListing::unknown(kinds, &ClusterError::Malformed { attempt, why }.into_unknown());
+            return unknown_lists(kinds, &ClusterError::Malformed { attempt, why }.into_unknown());
         }
         // Three kinds at most, each a future of its own; one that nobody asked for is done at once.
         let list = |kind| async move {
@@ -177,7 +182,7 @@ impl LiveCluster {
         let [one, two, three] = WorkloadKind::ALL;
         let (one, two, three, pods) =
             tokio::join!(list(one), list(two), list(three), self.list(&Listed::Pods, namespace));
-        RawListing { workloads: [one, two, three].into_iter().flatten().collect(), pods }
+        ([one, two, three].into_iter().flatten().collect(), pods)
     }
 
     /// What the server would store if this were applied: a dry run, for `--exact`. It needs the right to PATCH.
@@ -194,16 +199,20 @@ impl LiveCluster {
 
     /// Further objects as a snapshot records them.
     pub async fn raw_objects(&self, wanted: &WantedObjects) -> RawObjects {
+        self.objects(wanted).await
+    }
+
+    async fn objects<T: Item>(&self, wanted: &WantedObjects) -> BTreeMap<(String, ObjectKind), Known<Vec<T>>> {
         let mut waiting = wanted.iter().map(|(place, names)| (place.clone(), Arc::new(names.clone())));
         let mut running = JoinSet::new();
-        let mut found = RawObjects::new();
+        let mut found = BTreeMap::new();
         loop {
             while running.len() < SIDE_BY_SIDE {
                 let Some(((namespace, kind), names)) = waiting.next() else { break };
                 let cluster = self.clone();
                 running.spawn(async move {
                     let listed = Listed::Objects(Arc::new(kind.clone()), Some(names));
-                    (cluster.list(&listed, &namespace).await, (namespace, kind))
+                    (cluster.list::<T>(&listed, &namespace).await, (namespace, kind))
                 });
             }
             match running.join_next().await {
@@ -228,7 +237,7 @@ impl LiveCluster {
         self.api.get(&format!("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods"), attempt).await
     }
 
-    async fn list(&self, listed: &Listed, namespace: &str) -> Known<Vec<Json>> {
+    async fn list<T: Item>(&self, listed: &Listed, namespace: &str) -> Known<Vec<T>> {
         let attempt = format!("list {} in namespace {namespace} of context {}", listed.name(), self.context);
         let path = match self.list_path(listed, namespace).await {
             Ok(path) => path,
@@ -279,13 +288,13 @@ impl LiveCluster {
         Ok(format!("/{api}/{}/namespaces/{namespace}/{plural}", kind.api_version))
     }
 
-    async fn list_once(
+    async fn list_once<T: Item>(
         &self,
         listed: &Listed,
         namespace: &str,
         path: &str,
         attempt: &str,
-    ) -> Result<Vec<Json>, ClusterError> {
+    ) -> Result<Vec<T>, ClusterError> {
         let malformed = |why: String| ClusterError::Malformed { attempt: attempt.into(), why };
         let first = format!("{path}?limit={}", listed.page());
         let mut path = first.clone();
@@ -452,7 +461,7 @@ impl Cluster for LiveCluster {
     }
 
     async fn list_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> NamespaceListing {
-        self.raw_namespace(namespace, kinds).await.into()
+        self.lists::<LiveObject, (WorkloadName, Pod)>(namespace, kinds).await.into()
     }
 
     async fn list_namespaces(&self, wanted: &Wanted) -> BTreeMap<String, NamespaceListing> {
@@ -476,7 +485,8 @@ impl Cluster for LiveCluster {
             listings.entry(namespace.clone()).or_insert_with(|| {
                 let attempt = format!("list namespace {namespace} of context {}", self.context);
                 let why = "bpctl's own reader broke down".into();
-                RawListing::unknown(kinds, &ClusterError::Malformed { attempt, why }.into_unknown()).into()
+                let broken = ClusterError::Malformed { attempt, why }.into_unknown();
+                unknown_lists::<LiveObject, (WorkloadName, Pod)>(kinds, &broken).into()
             });
         }
         listings
@@ -484,10 +494,10 @@ impl Cluster for LiveCluster {
 
     async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects {
         let mut found = FoundObjects::new();
-        for (place, known) in self.raw_objects(wanted).await {
+        for (place, known) in self.objects::<LiveObject>(wanted).await {
             let names = wanted.get(&place).cloned().unwrap_or_default();
             // A server's own list has all of each object.
-            let known = known.map(|items| list::wanted(&place.1, &names, items).unwrap_or_default());
+            let known = known.map(|items| list::wanted(&names, items).unwrap_or_default());
             found.insert(place, known);
         }
         found

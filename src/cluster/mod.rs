@@ -25,7 +25,7 @@ use async_trait::async_trait;
 pub use bpctl_core::govern::FIELD_MANAGER;
 use bpctl_core::govern::{ApplyPermit, RestartPermit};
 use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
-use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, WorkloadName, group_pods};
+use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, WorkloadName};
 use serde_json::Value as Json;
 
 pub use error::ClusterError;
@@ -79,27 +79,31 @@ pub struct RawListing {
 /// Further objects as a snapshot holds them: whole where a blueprint is about them, else the name alone.
 pub type RawObjects = BTreeMap<(String, ObjectKind), Known<Vec<Json>>>;
 
-impl RawListing {
-    /// None is known, for the same reason.
-    fn unknown(kinds: &BTreeSet<WorkloadKind>, reason: &bpctl_core::observe::Unknown) -> Self {
-        let workloads = kinds.iter().map(|kind| (*kind, Known::Unknown(reason.clone()))).collect();
-        Self { workloads, pods: Known::Unknown(reason.clone()) }
+/// A namespace's lists as they were read: workloads by kind, and pods.
+type Lists<W, P> = (BTreeMap<WorkloadKind, Known<Vec<W>>>, Known<Vec<P>>);
+
+impl From<Lists<Json, Json>> for RawListing {
+    fn from((workloads, pods): Lists<Json, Json>) -> Self {
+        Self { workloads, pods }
     }
 }
 
-impl From<RawListing> for NamespaceListing {
-    fn from(raw: RawListing) -> Self {
-        // Each has a name: the readers of lists have refused those that lack one.
-        let objects = |kind: WorkloadKind, items: Vec<Json>| {
-            let read = |body| LiveObject::from_json(WorkloadKind::API_VERSION, kind.as_str(), body);
-            items.into_iter().filter_map(read).collect()
+impl From<Lists<LiveObject, (WorkloadName, Pod)>> for NamespaceListing {
+    fn from((workloads, pods): Lists<LiveObject, (WorkloadName, Pod)>) -> Self {
+        let grouped = |pods: Vec<(WorkloadName, Pod)>| {
+            let mut groups: BTreeMap<WorkloadName, Vec<Pod>> = BTreeMap::new();
+            for (owner, pod) in pods {
+                groups.entry(owner).or_default().push(pod);
+            }
+            groups
         };
-        let workloads = raw.workloads.into_iter();
-        Self {
-            workloads: workloads.map(|(kind, known)| (kind, known.map(|items| objects(kind, items)))).collect(),
-            pods: raw.pods.map(|items| group_pods(&items)),
-        }
+        Self { workloads, pods: pods.map(grouped) }
     }
+}
+
+/// None is known, for the same reason.
+fn unknown_lists<W, P>(kinds: &BTreeSet<WorkloadKind>, reason: &bpctl_core::observe::Unknown) -> Lists<W, P> {
+    (kinds.iter().map(|kind| (*kind, Known::Unknown(reason.clone()))).collect(), Known::Unknown(reason.clone()))
 }
 
 /// What an apply did.

@@ -12,18 +12,19 @@ use async_trait::async_trait;
 use bpctl_core::govern::{ApplyPermit, RestartPermit};
 use bpctl_core::model::{ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{
-    Known, LiveObject, ObservedFrom, RESTART_ANNOTATION, RESTART_MANAGER, Resource, TypeSchema, UnknownCode, group_pods,
+    Known, LiveObject, ObservedFrom, Pod, RESTART_ANNOTATION, RESTART_MANAGER, Resource, TypeSchema, UnknownCode,
+    WorkloadName, group_pods,
 };
 use bpctl_core::yaml;
 use serde_json::Value as Json;
 
-use super::list::{self, Listed};
+use super::list::{self, Item, Listed};
 use super::live::{appliable, desired, may_restart, same_object, substance};
 use super::openapi::SchemaFile;
 use super::record::{self, HEADER, RecordedUsage, SnapshotHeader, USAGE, write_whole};
 use super::server_side;
 use super::{
-    Applied, Cluster, ClusterError, ClusterWrite, FoundObjects, NamespaceListing, RawListing, Trial, Wanted,
+    Applied, Cluster, ClusterError, ClusterWrite, FoundObjects, Lists, NamespaceListing, RawListing, Trial, Wanted,
     WantedObjects,
 };
 
@@ -89,18 +90,20 @@ impl SnapshotCluster {
 
     /// The namespace as it is recorded.
     pub fn raw_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> RawListing {
+        self.lists::<Json, Json>(namespace, kinds).into()
+    }
+
+    fn lists<W: Item, P: Item>(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> Lists<W, P> {
+        fn known<T>(answer: Result<Vec<T>, ClusterError>) -> Known<Vec<T>> {
+            answer.map_or_else(|error| Known::Unknown(error.into_unknown()), Known::Known)
+        }
         let (workloads, pods) = std::thread::scope(|scope| {
             let pods = scope.spawn(|| self.list(&Listed::Pods, namespace));
             let lists = kinds.iter().map(|kind| (*kind, self.list(&Listed::Workloads(*kind), namespace)));
             let workloads: Vec<_> = lists.collect();
             (workloads, pods.join().unwrap_or_else(|_| Err(self.broken(namespace))))
         });
-        let known = |answer: Result<Vec<Json>, ClusterError>| match answer {
-            Ok(items) => Known::Known(items),
-            Err(error) => Known::Unknown(error.into_unknown()),
-        };
-        let workloads = workloads.into_iter().map(|(kind, answer)| (kind, known(answer))).collect();
-        RawListing { workloads, pods: known(pods) }
+        (workloads.into_iter().map(|(kind, answer)| (kind, known(answer))).collect(), known(pods))
     }
 
     /// What the pods of a namespace used, where it was recorded over one window only.
@@ -144,14 +147,14 @@ impl SnapshotCluster {
         ClusterError::Malformed { attempt, why: "bpctl's own reader broke down".into() }
     }
 
-    fn list(&self, listed: &Listed, namespace: &str) -> Result<Vec<Json>, ClusterError> {
+    fn list<T: Item>(&self, listed: &Listed, namespace: &str) -> Result<Vec<T>, ClusterError> {
         let plural = listed.name();
         let attempt = format!("list {plural} in namespace {namespace} of the snapshot {}", self.folder.display());
         self.list_file(listed, namespace, &attempt)?.1
     }
 
     /// The one file of a list, and what is in it.
-    fn list_file(&self, listed: &Listed, namespace: &str, attempt: &str) -> Result<ListFile, ClusterError> {
+    fn list_file<T: Item>(&self, listed: &Listed, namespace: &str, attempt: &str) -> Result<ListFile<T>, ClusterError> {
         let plural = listed.name();
         let missing = |why: String| ClusterError::NotRecorded { attempt: attempt.into(), why };
         if !self.header.namespaces.iter().any(|recorded| recorded == namespace) {
@@ -233,7 +236,7 @@ impl SnapshotCluster {
         // One delivery at a time; readers see the file before it or after it.
         let lock = File::open(self.folder.join(HEADER)).map_err(failed)?;
         lock.lock().map_err(failed)?;
-        let (file, items) = self.list_file(&listed, &object.namespace, &attempt)?;
+        let (file, items) = self.list_file::<Json>(&listed, &object.namespace, &attempt)?;
         let mut items = items?;
         let named = |item: &Json| item.pointer("/metadata/name").and_then(Json::as_str) == Some(&object.name);
         let position = items.iter().position(named);
@@ -282,7 +285,7 @@ impl SnapshotCluster {
         let failed = |source: std::io::Error| ClusterError::File { attempt: attempt.clone(), source };
         let lock = File::open(self.folder.join(HEADER)).map_err(failed)?;
         lock.lock().map_err(failed)?;
-        let (file, items) = self.list_file(&Listed::Workloads(kind), &object.namespace, &attempt)?;
+        let (file, items) = self.list_file::<Json>(&Listed::Workloads(kind), &object.namespace, &attempt)?;
         let mut items = items?;
         let named = |item: &&mut Json| item.pointer("/metadata/name").and_then(Json::as_str) == Some(&object.name);
         let item = items.iter_mut().find(named);
@@ -318,7 +321,7 @@ impl SnapshotCluster {
     /// Removes what a workload's pods used: nobody knows what they use after a change.
     fn forget_usage(&self, object: &ObjectRef) -> Result<(), ClusterError> {
         let mut usages = self.usages()?;
-        if let Ok(pods) = self.list(&Listed::Pods, &object.namespace) {
+        if let Ok(pods) = self.list::<Json>(&Listed::Pods, &object.namespace) {
             let pods = WorkloadKind::of(object)
                 .and_then(|kind| group_pods(&pods).remove(&(kind, object.name.clone())))
                 .unwrap_or_default();
@@ -335,7 +338,7 @@ impl SnapshotCluster {
     }
 }
 
-type ListFile = (PathBuf, Result<Vec<Json>, ClusterError>);
+type ListFile<T> = (PathBuf, Result<Vec<T>, ClusterError>);
 
 #[async_trait]
 impl Cluster for SnapshotCluster {
@@ -345,18 +348,22 @@ impl Cluster for SnapshotCluster {
     }
 
     async fn list_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> NamespaceListing {
-        self.raw_namespace(namespace, kinds).into()
+        self.lists::<LiveObject, (WorkloadName, Pod)>(namespace, kinds).into()
     }
 
     async fn list_namespaces(&self, wanted: &Wanted) -> BTreeMap<String, NamespaceListing> {
-        wanted.iter().map(|(name, kinds)| (name.clone(), self.raw_namespace(name, kinds).into())).collect()
+        let mut listings = BTreeMap::new();
+        for (name, kinds) in wanted {
+            listings.insert(name.clone(), self.list_namespace(name, kinds).await);
+        }
+        listings
     }
 
     async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects {
         let list = |((namespace, kind), names): (&(String, ObjectKind), &BTreeSet<String>)| {
             let listed = Listed::Objects(Arc::new(kind.clone()), Some(Arc::new(names.clone())));
             let answer = self.list(&listed, namespace).and_then(|items| {
-                list::wanted(kind, names, items).ok_or_else(|| {
+                list::wanted(names, items).ok_or_else(|| {
                     let attempt = format!("read {} in namespace {namespace} of the snapshot", listed.name());
                     let why = "of some only the name was recorded; record it anew with: bpctl snapshot".into();
                     ClusterError::NotRecorded { attempt, why }
@@ -410,7 +417,7 @@ fn read(file: &Path) -> Result<Option<Vec<u8>>, ClusterError> {
     std::fs::read(file).map(Some).map_err(failed)
 }
 
-fn read_list(file: &Path, text: &[u8], listed: &Listed, namespace: &str) -> Result<Vec<Json>, String> {
+fn read_list<T: Item>(file: &Path, text: &[u8], listed: &Listed, namespace: &str) -> Result<Vec<T>, String> {
     let is_json = file.extension().is_some_and(|extension| extension == "json");
     // What bpctl has written is JSON under any name.
     if is_json || text.first() == Some(&b'{') {
@@ -429,8 +436,7 @@ fn read_list(file: &Path, text: &[u8], listed: &Listed, namespace: &str) -> Resu
     let [document] = documents.as_slice() else { return Err("it is not one list".into()) };
     let root = document.root.to_json();
     whole(root.pointer("/metadata/continue").and_then(Json::as_str))?;
-    let items = list::checked(root, listed, namespace)?;
-    Ok(if *listed == Listed::Pods { items.iter().map(|item| list::thin(item, listed)).collect() } else { items })
+    list::checked(root, listed, namespace)
 }
 
 fn whole(token: Option<&str>) -> Result<(), String> {

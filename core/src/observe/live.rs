@@ -1,9 +1,11 @@
 //! Objects and pods of a cluster, and what pods use.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
 use crate::model::{ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
@@ -19,7 +21,66 @@ pub struct LiveObject {
     /// The version that was seen.
     pub resource_version: String,
     /// The whole object, `managedFields` and `status` included.
-    pub body: Json,
+    pub body: Body,
+}
+
+/// An object's JSON, kept as its text and read when somebody looks into it: ten thousand objects as values are half a gibibyte, as text
+/// thirty mebibytes. A clone shares the text and has not been read yet; so whoever looks at many objects clones each and drops it.
+#[derive(Debug)]
+pub struct Body {
+    text: Arc<str>,
+    read: OnceLock<Json>,
+}
+
+impl From<Json> for Body {
+    fn from(value: Json) -> Self {
+        Self { text: value.to_string().into(), read: OnceLock::new() }
+    }
+}
+
+impl Deref for Body {
+    type Target = Json;
+    fn deref(&self) -> &Json {
+        // The text was written by this crate from a value: it is JSON.
+        self.read.get_or_init(|| serde_json::from_str(&self.text).unwrap_or_default())
+    }
+}
+
+impl Clone for Body {
+    fn clone(&self) -> Self {
+        Self { text: Arc::clone(&self.text), read: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Body {
+    fn eq(&self, other: &Self) -> bool {
+        // Keys of JSON are written in their order, so equal values are equal texts.
+        self.text == other.text
+    }
+}
+
+impl Serialize for Body {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.deref().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Json::deserialize(deserializer).map(Into::into)
+    }
+}
+
+impl JsonSchema for Body {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Json::schema_name()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Json::json_schema(generator)
+    }
 }
 
 impl LiveObject {
@@ -34,7 +95,7 @@ impl LiveObject {
         }
         let reference =
             ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: text("namespace"), name };
-        Some(Self { reference, uid, resource_version: text("resourceVersion"), body })
+        Some(Self { reference, uid, resource_version: text("resourceVersion"), body: body.into() })
     }
 }
 
@@ -170,18 +231,16 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
     let status = body.get("status").unwrap_or(&Json::Null);
     let terminating = metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null());
     let time = |value: Option<&Json>| value.and_then(Json::as_str).and_then(|text| text.parse().ok());
-    let items = |value: Option<&Json>| value.and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice).to_vec();
+    let items = |key: &str| status.get(key).and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice);
     let condition = |name: &str| {
-        items(status.get("conditions"))
-            .into_iter()
-            .find(|condition| condition.get("type").and_then(Json::as_str) == Some(name))
+        items("conditions").iter().find(|condition| condition.get("type").and_then(Json::as_str) == Some(name))
     };
     let ready_condition = condition("Ready");
     let scheduled = condition("PodScheduled");
-    let ready = ready_condition.as_ref().and_then(|c| c.get("status")).and_then(Json::as_str) == Some("True");
+    let ready = ready_condition.and_then(|c| c.get("status")).and_then(Json::as_str) == Some("True");
     let mut restarts: u32 = 0;
     let mut reasons = Vec::new();
-    for container in items(status.get("containerStatuses")) {
+    for container in items("containerStatuses") {
         let count = container.get("restartCount").and_then(Json::as_u64).unwrap_or(0);
         restarts = restarts.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         for pointer in ["/state/waiting/reason", "/state/terminated/reason", "/lastState/terminated/reason"] {
@@ -198,16 +257,16 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
         terminating,
         restarts,
         created_at: time(metadata.get("creationTimestamp")),
-        ready_since: time(ready_condition.as_ref().and_then(|c| c.get("lastTransitionTime"))),
+        ready_since: time(ready_condition.and_then(|c| c.get("lastTransitionTime"))),
         cpu_request: request_sum(body, "cpu"),
         memory_request: request_sum(body, "memory"),
         reasons,
         stopped: ["containerStatuses", "initContainerStatuses"]
             .into_iter()
-            .flat_map(|key| items(status.get(key)))
-            .filter_map(|status| stopped(&status))
+            .flat_map(items)
+            .filter_map(stopped)
             .collect(),
-        unschedulable: scheduled.as_ref().and_then(|c| c.get("status")).and_then(Json::as_str) == Some("False"),
+        unschedulable: scheduled.and_then(|c| c.get("status")).and_then(Json::as_str) == Some("False"),
         revision: ["pod-template-hash", "controller-revision-hash"]
             .into_iter()
             .find_map(|label| metadata.get("labels")?.get(label)?.as_str().map(Into::into)),
@@ -240,13 +299,15 @@ pub type WorkloadName = (WorkloadKind, String);
 /// pod-template hash, which its pods carry as a label, so no list of `ReplicaSets` is needed.
 pub fn group_pods(pods: &[Json]) -> BTreeMap<WorkloadName, Vec<Pod>> {
     let mut groups: BTreeMap<WorkloadName, Vec<Pod>> = BTreeMap::new();
-    for body in pods {
-        let Some(owner) = workload_of(body) else { continue };
-        if let Some(pod) = pod_from_json(body) {
-            groups.entry(owner).or_default().push(pod);
-        }
+    for (owner, pod) in pods.iter().filter_map(owned_pod) {
+        groups.entry(owner).or_default().push(pod);
     }
     groups
+}
+
+/// A pod and the workload that owns it; `None` where none does.
+pub fn owned_pod(body: &Json) -> Option<(WorkloadName, Pod)> {
+    Some((workload_of(body)?, pod_from_json(body)?))
 }
 
 fn workload_of(body: &Json) -> Option<WorkloadName> {

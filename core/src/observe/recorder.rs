@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use elsa::FrozenBTreeMap;
+
 use super::{
     FactKey, FactValue, Known, LiveObject, Observation, PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode,
     Usage,
@@ -10,16 +12,23 @@ use super::{
 use crate::model::{Name, ObjectRef, Timestamp};
 
 /// Hands out facts of an observation and remembers which were asked for, found or not.
-#[derive(Debug)]
 pub struct Recorder<'o> {
     observation: &'o Observation,
     read: RefCell<BTreeSet<FactKey>>,
+    /// Objects that were looked into, for as long as this recorder lives: the observation holds them as text.
+    objects: FrozenBTreeMap<ObjectRef, Box<LiveObject>>,
+}
+
+impl std::fmt::Debug for Recorder<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("read", &self.read).finish_non_exhaustive()
+    }
 }
 
 impl<'o> Recorder<'o> {
     /// Starts a recording.
     pub fn new(observation: &'o Observation) -> Self {
-        Self { observation, read: RefCell::default() }
+        Self { observation, read: RefCell::default(), objects: FrozenBTreeMap::new() }
     }
 
     /// The forge's time at the observation: `now` of every rule.
@@ -38,9 +47,13 @@ impl<'o> Recorder<'o> {
     }
 
     /// The live object; `None`: it does not exist.
-    pub fn object(&self, object: &ObjectRef) -> Known<Option<&'o LiveObject>> {
+    pub fn object(&self, object: &ObjectRef) -> Known<Option<&LiveObject>> {
         match self.read(FactKey::Object(object.clone())) {
-            Ok(FactValue::Object(known)) => known.as_ref().map(Option::as_ref),
+            Ok(FactValue::Object(known)) => known.as_ref().map(|live| {
+                let looked_into = || self.objects.get(object);
+                let look = |live: &LiveObject| self.objects.insert(object.clone(), Box::new(live.clone()));
+                live.as_ref().map(|live| looked_into().unwrap_or_else(|| look(live)))
+            }),
             Ok(_) => mismatch(),
             Err(unknown) => Known::Unknown(unknown),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bpctl_core::model::{ObjectRef, Period, Quantity, Untrusted, WorkloadKind};
-use bpctl_core::observe::{Known, PodUsage, Resource, UnknownCode};
+use bpctl_core::observe::{Known, LiveObject, PodUsage, Resource, UnknownCode, group_pods};
 use serde_json::{Value as Json, json};
 
 use super::{deployment, deployments, pod};
@@ -30,6 +30,17 @@ fn listing() -> RawListing {
         )]),
         pods: Known::Known(vec![pod("web-7d-x", "web"), pod("api-7d-y", "api")]),
     }
+}
+
+/// The same as a plan sees it.
+fn seen() -> NamespaceListing {
+    let RawListing { workloads, pods } = listing();
+    let read = |kind: WorkloadKind, items: Vec<Json>| {
+        let object = |item| LiveObject::from_json("apps/v1", kind.as_str(), item).expect("an object");
+        items.into_iter().map(object).collect()
+    };
+    let workloads = workloads.into_iter().map(|(kind, known)| (kind, known.map(|items| read(kind, items)))).collect();
+    NamespaceListing { workloads, pods: pods.map(|pods| group_pods(&pods)) }
 }
 
 fn usage() -> RecordedUsage {
@@ -58,7 +69,7 @@ fn code<T>(known: Known<T>) -> UnknownCode {
 #[tokio::test]
 async fn what_is_recorded_is_what_was_seen() {
     let (folder, snapshot) = recorded();
-    assert_eq!(snapshot.list_namespace("shop", &deployments()).await, NamespaceListing::from(listing()));
+    assert_eq!(snapshot.list_namespace("shop", &deployments()).await, seen());
     assert_eq!(snapshot.usage("shop", Resource::Cpu), Known::Known(usage()));
     assert_eq!(snapshot.usage_over("shop", Resource::Cpu, usage().window), Known::Known(usage()));
     let other = snapshot.usage_over("shop", Resource::Cpu, Period::from_secs(60));
@@ -84,7 +95,7 @@ async fn lists_of_kubectl_are_read_in_either_format() {
     std::fs::write(file("deployments.yaml"), yaml).expect("written");
     let pods = json!({"apiVersion": "v1", "kind": "List", "items": [pod("web-7d-x", "web"), pod("api-7d-y", "api")]});
     std::fs::write(file("pods.json"), serde_json::to_string_pretty(&pods).expect("json")).expect("written");
-    assert_eq!(snapshot.list_namespace("shop", &deployments()).await, NamespaceListing::from(listing()));
+    assert_eq!(snapshot.list_namespace("shop", &deployments()).await, seen());
 
     std::fs::write(file("deployments.json"), "{\"items\": []}").expect("written");
     assert_eq!(
