@@ -2,7 +2,7 @@
 # bench.sh [--runs N]: bpctl beside its peers on this machine, in one run: whole processes, medians, a table with the bounds.
 # Uses the lab whose env file was sourced, else starts a cluster of its own and stops it again.
 #   BPCTL         the binary to measure                  (default: builds the release binary)
-#   BENCH_COUNT   how many workloads                     (default 1000)
+#   BENCH_COUNT   how many workloads live; ten times as many recorded, a hundred times as many commits (default 1000)
 #   BENCH_DRIFTED how many of them drifted in the cluster (default 50)
 # Needs what the lab needs, and python3. Ends with 1 when a bound is broken.
 set -euo pipefail
@@ -58,6 +58,8 @@ fi
 echo "laying out $COUNT workloads, $DRIFTED of them drifted" >&2
 python3 benches/generate.py "$WORK/many" --count "$COUNT" --drifted "$DRIFTED" --namespace "$NAMESPACE"
 python3 benches/generate.py "$WORK/one" --count 1 --drifted 0 --namespace "$NAMESPACE"
+python3 benches/generate.py "$WORK/recorded" --count "$((10 * COUNT))" --drifted 0 --recorded
+python3 benches/history.py "$WORK/past" --bpctl "$BPCTL" --commits "$((100 * COUNT))"
 kubectl create namespace "$NAMESPACE" >/dev/null
 kubectl apply --server-side -f "$WORK/many/repo/deploy" >/dev/null
 kubectl apply --server-side --force-conflicts --field-manager=kubectl-edit -f "$WORK/many/drift" >/dev/null
@@ -72,4 +74,4 @@ done
   exit 1
 }
 python3 benches/compare.py --bpctl "$BPCTL" --kubeconform "$KUBECONFORM_BIN" --many "$WORK/many" --one "$WORK/one" \
-  --audit "$LAB_AUDIT_LOG" --runs "$RUNS"
+  --recorded "$WORK/recorded" --past "$WORK/past" --audit "$LAB_AUDIT_LOG" --runs "$RUNS"

@@ -135,6 +135,8 @@ def main() -> None:
     parser.add_argument("--kubeconform", required=True)
     parser.add_argument("--many", type=pathlib.Path, required=True, help="what generate.py made")
     parser.add_argument("--one", type=pathlib.Path, required=True, help="the same with one workload")
+    parser.add_argument("--recorded", type=pathlib.Path, required=True, help="what generate.py --recorded made")
+    parser.add_argument("--past", type=pathlib.Path, required=True, help="what history.py made")
     parser.add_argument("--audit", type=pathlib.Path, required=True)
     parser.add_argument("--runs", type=int, default=5)
     args = parser.parse_args()
@@ -174,6 +176,22 @@ def main() -> None:
     table.compare(f"bpctl plan, {count:,} workloads live", f"its {len(paths)} LISTs", 3, ours, raw, 0.1)
     table.add(f"bpctl plan, {count:,} workloads, resident", "≤ 300 MiB", f"{plan.resident / MIB:.0f} MiB",
               f"kubectl diff: {diff.resident / MIB:.0f} MiB", f"{plan.resident / diff.resident:.2f}", plan.resident <= 300 * MIB)
+
+    count = sum(1 for _ in (args.recorded / "repo" / "deploy").iterdir())
+    plan = Command(args.bpctl, "plan", "--env", "staging", cwd=args.recorded / "repo")
+    kubeconform = Command(args.kubeconform, "-schema-location",
+                          f"{args.recorded / 'schemas'}/{{{{ .ResourceKind }}}}.json", args.recorded / "repo" / "deploy")
+    ours, peer = medians(plan, kubeconform, runs=args.runs)
+    table.compare(f"bpctl plan, {count:,} workloads recorded", "kubeconform", 2, ours, peer)
+    table.add(f"bpctl plan, {count:,} workloads, resident", "≤ 300 MiB", f"{plan.resident / MIB:.0f} MiB",
+              f"kubeconform: {kubeconform.resident / MIB:.0f} MiB", f"{plan.resident / kubeconform.resident:.2f}",
+              plan.resident <= 300 * MIB)
+
+    plan = Command(args.bpctl, "plan", "--env", "staging", cwd=args.past)
+    log = Command("git", "log", "--format=%H", "--", "deploy/frontend.yaml", cwd=args.past)
+    commits = subprocess.run(["git", "rev-list", "--count", "main"], cwd=args.past, check=True, capture_output=True, text=True)
+    ours, peer = medians(plan, log, runs=args.runs)
+    table.compare(f"bpctl plan, merged {int(commits.stdout):,} commits ago", "git log -- PATH", 2, ours, peer)
 
     size = os.stat(args.bpctl).st_size
     table.add("release binary, stripped", "≤ 40 MiB", f"{size / MIB:.1f} MiB", "", "", size <= 40 * MIB)

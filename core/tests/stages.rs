@@ -5,7 +5,6 @@
 mod small_world;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Delivery, Tier, Verification};
@@ -298,7 +297,7 @@ fn changes(before: &str, after: &str) -> Vec<Change> {
     let mut new = base.clone();
     let path = RepoPath::new("deploy/web.yaml").unwrap();
     let blob = |text: &str| {
-        File::Blob(Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: Arc::from(text.as_bytes()) })
+        File::Blob(Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: text.as_bytes().into() })
     };
     old.0.insert(path.clone(), blob(before));
     new.0.insert(path.clone(), blob(after));

@@ -95,6 +95,7 @@ impl From<Lists<LiveObject, (WorkloadName, Pod)>> for NamespaceListing {
             for (owner, pod) in pods {
                 groups.entry(owner).or_default().push(pod);
             }
+            groups.values_mut().for_each(Vec::shrink_to_fit);
             groups
         };
         Self { workloads, pods: pods.map(grouped) }

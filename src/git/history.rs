@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use bpctl_core::model::{Timestamp, Untrusted};
 
+use super::graph::Descent;
 use super::repository::{commit, oid};
 use super::{GitError, Repository};
 
@@ -58,23 +59,23 @@ impl Repository {
     /// Whether a commit lies on the own line of a branch with this tip: only first parents are followed (T32).
     pub fn first_parent_contains(&self, tip: &str, wanted: &str) -> Result<bool, GitError> {
         let raw = self.raw();
+        let descent = Descent::of(&raw);
         let wanted = oid(wanted)?;
-        let mut next = Some(commit(&raw, tip)?);
-        while let Some(commit) = next {
-            if commit.id() == wanted {
+        let mut next = Some(commit(&raw, tip)?.id());
+        while let Some(id) = next {
+            if id == wanted {
                 return Ok(true);
             }
-            next = first_parent(&commit)?;
+            next = descent.parents(id)?.first().copied();
         }
         Ok(false)
     }
 
     /// Whether `ancestor` is `descendant` or one of its ancestors.
     pub fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {
-        let attempt = || format!("compare the history of {ancestor} and {descendant}");
         let raw = self.raw();
         let (old, new) = (commit(&raw, ancestor)?.id(), commit(&raw, descendant)?.id());
-        Ok(old == new || raw.graph_descendant_of(new, old).map_err(GitError::library(attempt()))?)
+        Descent::of(&raw).reaches(new, old)
     }
 
     /// A best common ancestor of two commits; `None`: they share no history.
@@ -92,13 +93,11 @@ impl Repository {
         let attempt = || format!("list the commits between {base} and {head}");
         let raw = self.raw();
         let base = commit(&raw, base)?.id();
+        let descent = Descent::of(&raw);
         let mut queue = VecDeque::from([oid(head)?]);
         let (mut seen, mut commits) = (HashSet::new(), Vec::new());
         while let Some(id) = queue.pop_front().filter(|_| commits.len() < limit) {
-            if !seen.insert(id)
-                || id == base
-                || raw.graph_descendant_of(base, id).map_err(GitError::library(attempt()))?
-            {
+            if !seen.insert(id) || descent.reaches(base, id)? {
                 continue;
             }
             let found = raw.find_commit(id).map_err(GitError::library(attempt()))?;
@@ -115,22 +114,20 @@ impl Repository {
             return Ok(None);
         }
         let raw = self.raw();
-        let attempt = || format!("find what brought {head} into {tip}");
+        let descent = Descent::of(&raw);
         let head = oid(head)?;
-        let holds = |id| -> Result<bool, GitError> {
-            Ok(id == head || raw.graph_descendant_of(id, head).map_err(GitError::library(attempt()))?)
-        };
+        let holds = |id| descent.reaches(id, head);
         let mut line = Vec::new();
-        let mut next = Some(commit(&raw, tip)?);
-        while let Some(commit) = next {
-            let found = commit.id() == head || commit.parent_ids().nth(1) == Some(head);
-            line.push(commit.id());
-            if found {
-                return Ok(Some(commit.id().to_string()));
+        let mut next = Some(commit(&raw, tip)?.id());
+        while let Some(id) = next {
+            let parents = descent.parents(id)?;
+            if id == head || parents.get(1) == Some(&head) {
+                return Ok(Some(id.to_string()));
             }
-            next = first_parent(&commit)?;
-            // Most heads are found at once; for the others, stop as soon as the line can no longer hold them.
-            if line.len().is_multiple_of(64) && !next.as_ref().map_or(Ok(false), |c| holds(c.id()))? {
+            line.push(id);
+            next = parents.first().copied();
+            // Most heads are found at once; for the others, stop soon after the line can no longer hold them.
+            if line.len() >= 64 && line.len().is_power_of_two() && !next.map_or(Ok(false), holds)? {
                 break;
             }
         }

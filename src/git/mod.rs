@@ -8,6 +8,7 @@
 mod checkout;
 mod config;
 mod error;
+mod graph;
 mod history;
 mod init;
 mod lock;

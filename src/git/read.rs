@@ -2,8 +2,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "an edge: reads the work tree")]
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Slotted;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ impl Repository {
                     File::Refused(LARGE.to_owned())
                 } else {
                     let object = odb.read(id).map_err(GitError::library(attempt()))?;
-                    File::Blob(Blob { id: id.to_string(), bytes: Arc::from(object.data()) })
+                    File::Blob(Blob { id: id.to_string(), bytes: object.data().into() })
                 }
             };
             files.insert(path, file);
@@ -249,17 +249,14 @@ fn checked(path: &[u8]) -> Result<RepoPath, String> {
         .ok_or_else(shown)
 }
 
-/// The wanted paths without those that lie below others.
+/// The wanted paths without those that lie below others. Ten thousand blueprints name as many files, so each path looks for those above
+/// it instead of at every other.
 fn outermost(wanted: &[RepoPath]) -> Vec<&RepoPath> {
-    let mut sorted: Vec<&RepoPath> = wanted.iter().collect();
-    sorted.sort_by_key(|path| (path.as_str().len(), *path));
-    let mut kept: Vec<&RepoPath> = Vec::new();
-    for path in sorted {
-        // Few in practice: folders of blueprints and manifests.
-        if !kept.iter().any(|above| path.is_within(above)) {
-            kept.push(path);
-        }
-    }
+    let all: BTreeSet<&str> = wanted.iter().map(RepoPath::as_str).collect();
+    let lies_below = |path: &str| path.match_indices('/').any(|(end, _)| all.contains(&path[..end]));
+    let mut kept: Vec<&RepoPath> = wanted.iter().filter(|path| !lies_below(path.as_str())).collect();
+    kept.sort();
+    kept.dedup();
     kept
 }
 
@@ -417,7 +414,7 @@ fn load(root: &Path, (path, refused): &Found) -> Result<Option<(RepoPath, File)>
             Ok(Some(bytes)) => {
                 let id =
                     Oid::hash_object(ObjectType::Blob, &bytes).map_err(GitError::library(format!("hash {path}")))?;
-                File::Blob(Blob { id: id.to_string(), bytes: Arc::from(bytes) })
+                File::Blob(Blob { id: id.to_string(), bytes: bytes.as_slice().into() })
             }
             Ok(None) => File::Refused(LARGE.to_owned()),
             Err(error) if is_absent(&error) => return Ok(None),

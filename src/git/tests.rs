@@ -336,13 +336,24 @@ fn says_which_commit_of_the_line_brought_a_head_in() -> Result<()> {
     for at in 0..70 {
         later = repo.commit(&later, &[("line", Some(&(100 + at).to_string()))], "a@example.com")?;
     }
-    assert_eq!(repo.repository.landed_by(&later, &head)?.as_deref(), Some(merge.as_str()));
-    assert_eq!(repo.repository.landed_by(&later, &inner)?.as_deref(), Some(merge.as_str()));
-    assert_eq!(repo.repository.landed_by(&later, &tip)?.as_deref(), Some(tip.as_str()));
-    assert!(repo.repository.first_parent_contains(&later, &merge)?);
-    assert!(!repo.repository.first_parent_contains(&later, &head)?);
-    assert_eq!(repo.repository.first_parent_log(&later, 2)?.len(), 2);
-    assert_eq!(repo.repository.commits_between(&tip, &merge, 10)?.len(), 3);
+    // Without a commit-graph, with one of the older half, with one of all.
+    for graph in [None, Some(&merge), Some(&later)] {
+        if let Some(of) = graph {
+            repo.git(&["update-ref", "refs/heads/graph", of])?;
+            repo.git(&["commit-graph", "write", "--reachable"])?;
+        }
+        assert_eq!(repo.repository.landed_by(&later, &head)?.as_deref(), Some(merge.as_str()));
+        assert_eq!(repo.repository.landed_by(&later, &inner)?.as_deref(), Some(merge.as_str()));
+        assert_eq!(repo.repository.landed_by(&later, &tip)?.as_deref(), Some(tip.as_str()));
+        assert!(repo.repository.first_parent_contains(&later, &merge)?);
+        assert!(!repo.repository.first_parent_contains(&later, &head)?);
+        assert_eq!(repo.repository.first_parent_log(&later, 2)?.len(), 2);
+        assert_eq!(repo.repository.commits_between(&tip, &merge, 10)?.len(), 3);
+        assert_eq!(repo.repository.landed_by(&merge, &later)?, None, "{graph:?}");
+        assert!(!repo.repository.is_ancestor(&later, &head)?, "{graph:?}");
+        assert!(repo.repository.is_ancestor(&root, &later)?, "{graph:?}");
+        assert!(repo.repository.is_ancestor(&inner, &later)?, "{graph:?}");
+    }
     Ok(())
 }
 

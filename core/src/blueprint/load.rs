@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::companion::CompanionIndex;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::model::{
-    Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind,
+    Content, Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind,
 };
 use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs, resolve_application};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
@@ -278,13 +278,13 @@ fn parse_all(files: &[(&RepoPath, &File)], kind: Kind) -> Vec<(RepoPath, Parsed)
     let mut blobs = Vec::new();
     for (path, file) in files {
         match file {
-            File::Blob(blob) => blobs.push((*path, &*blob.bytes)),
+            File::Blob(blob) => blobs.push((*path, &blob.bytes)),
             File::Refused(why) => {
                 answers.insert(path, Err(Box::new(refused(path, why))));
             }
         }
     }
-    let named: Vec<(&str, &[u8])> = blobs.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect();
+    let named: Vec<(&str, &Content)> = blobs.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect();
     answers.extend(blobs.iter().map(|(path, _)| *path).zip(yaml::parse_many(&named, kind)));
     answers.into_iter().map(|(path, parsed)| (path.clone(), parsed)).collect()
 }
@@ -639,7 +639,10 @@ fn lay_over(node: &mut Node, key: &str, over: &Node) {
             }
             _ => entry.value = over.clone(),
         },
-        None => entries.push(Entry { key: key.into(), key_start: over.start, key_end: over.end, value: over.clone() }),
+        None => {
+            let added = Entry { key: key.into(), key_start: over.start, key_end: over.end, value: over.clone() };
+            *entries = std::mem::take(entries).into_iter().chain([added]).collect();
+        }
     }
 }
 

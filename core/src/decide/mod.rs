@@ -181,5 +181,9 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
         all.why_not.extend(found.why_not);
         all.unknown.extend(found.unknown);
     }
+    // Kept for every workload until the plan is made; most have nothing to say.
+    all.findings.shrink_to_fit();
+    all.why_not.shrink_to_fit();
+    all.unknown.shrink_to_fit();
     all
 }

@@ -1,6 +1,7 @@
 //! Files of a tree, as data: what an edge read and the core looks at.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::RepoPath;
@@ -24,8 +25,41 @@ pub struct Blob {
     /// Git's id of the content.
     pub id: String,
     /// The content.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Content,
 }
+
+/// A file's bytes. Text is told apart, because whoever parses it keeps it too, and ten thousand files are better kept once.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// UTF-8.
+    Text(Arc<str>),
+    /// Anything else.
+    Binary(Arc<[u8]>),
+}
+
+impl From<&[u8]> for Content {
+    fn from(bytes: &[u8]) -> Self {
+        std::str::from_utf8(bytes).map_or_else(|_| Self::Binary(bytes.into()), |text| Self::Text(text.into()))
+    }
+}
+
+impl Deref for Content {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Content {}
 
 impl Files {
     /// What stands at this path.

@@ -17,7 +17,7 @@ mod untrusted;
 pub use diagnostic::{Diagnostic, Label, Severity, Source, SourceSpan};
 pub use digest::{Digest, canonical_json};
 pub use field_path::{FieldPath, Segment};
-pub use files::{Blob, File, Files};
+pub use files::{Blob, Content, File, Files};
 pub use jiff::Timestamp;
 pub use object::{Name, NameError, ObjectKind, ObjectRef, WorkloadKind};
 pub use percent::Percent;

@@ -28,7 +28,7 @@ fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDiff
     match (&before.value, &after.value) {
         (Value::Mapping(old), Value::Mapping(new)) => {
             for entry in old {
-                let at = path.key(&entry.key);
+                let at = path.key(entry.key.as_str());
                 match after.get(&entry.key) {
                     Some(value) => walk(&at, &entry.value, value, found),
                     None => found.push(FieldDifference { field: at, from: Some(entry.value.to_json()), to: None }),
@@ -36,7 +36,7 @@ fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDiff
             }
             for entry in new.iter().filter(|entry| before.get(&entry.key).is_none()) {
                 let to = Some(entry.value.to_json());
-                found.push(FieldDifference { field: path.key(&entry.key), from: None, to });
+                found.push(FieldDifference { field: path.key(entry.key.as_str()), from: None, to });
             }
         }
         (Value::Sequence(old), Value::Sequence(new)) => match (names(old), names(new)) {

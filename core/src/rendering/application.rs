@@ -242,5 +242,5 @@ pub fn settings(
     }
     let entries = workspace.root.at(&["environments", environment, "render"]).map_or(&[] as &[Node], Node::items);
     let set = entries.get(position).and_then(|entry| entry.get("set")).map_or(&[] as &[_], Node::entries);
-    set.iter().map(|entry| (entry.key.clone(), workspace.span_of(&entry.value))).collect()
+    set.iter().map(|entry| (entry.key.to_string(), workspace.span_of(&entry.value))).collect()
 }

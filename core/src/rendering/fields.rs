@@ -46,7 +46,7 @@ fn leaves<'a>(path: &FieldPath, node: &'a Node, found: &mut Vec<(FieldPath, &'a 
     match &node.value {
         Value::Mapping(entries) => {
             for entry in entries {
-                leaves(&path.key(&entry.key), &entry.value, found);
+                leaves(&path.key(entry.key.as_str()), &entry.value, found);
             }
         }
         Value::Sequence(items) => {

@@ -25,7 +25,7 @@ impl Mutation {
     pub fn over(&self, files: &Files) -> Files {
         let mut files = files.clone();
         for (path, bytes) in &self.files {
-            files.0.insert(path.clone(), File::Blob(Blob { id: String::new(), bytes: bytes.clone() }));
+            files.0.insert(path.clone(), File::Blob(Blob { id: String::new(), bytes: (&**bytes).into() }));
         }
         files
     }
@@ -105,7 +105,7 @@ fn in_document(
         match &node.value {
             Value::Mapping(entries) => {
                 stack.extend(entries.iter().rev().map(|entry| {
-                    let step = Segment::Key(entry.key.clone());
+                    let step = Segment::Key(entry.key.to_string());
                     (steps.iter().cloned().chain([step]).collect(), &entry.value)
                 }));
                 continue;
@@ -186,7 +186,7 @@ pub(super) fn scalar_text(node: &Node) -> Option<String> {
     match &node.value {
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Int(number) => Some(number.to_string()),
-        Value::Float(text) | Value::String(text) => Some(text.clone()),
+        Value::Float(text) | Value::String(text) => Some(text.to_string()),
         Value::Null | Value::Sequence(_) | Value::Mapping(_) => None,
     }
 }

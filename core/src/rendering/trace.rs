@@ -268,7 +268,7 @@ fn first_leaf(path: FieldPath, node: &Node) -> (FieldPath, &Node) {
     match &node.value {
         Value::Mapping(entries) if !entries.is_empty() => {
             let entry = entries.iter().find(|e| !matches!(e.value.value, Value::Null)).unwrap_or(&entries[0]);
-            first_leaf(path.key(&entry.key), &entry.value)
+            first_leaf(path.key(entry.key.as_str()), &entry.value)
         }
         Value::Sequence(items) if !items.is_empty() => first_leaf(path.join(Segment::Index(0)), &items[0]),
         _ => (path, node),

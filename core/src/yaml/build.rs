@@ -7,6 +7,8 @@ use std::ops::Range;
 use granit_parser::{Event, ScalarStyle, Span, StructureStyle, Tag};
 
 use super::node::{Document, Entry, Node, Value};
+use smol_str::SmolStr;
+
 use super::reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_DEPTH, MAX_NODES, Place};
 use super::scalar::{self, CoreTag, Resolved};
 use crate::model::Diagnostic;
@@ -246,7 +248,7 @@ impl<'a> Builder<'a> {
                 },
             };
             if self.aliased.contains(&anchor) {
-                let node = node(Value::String(key.clone()), &shown);
+                let node = node(Value::String(key.as_str().into()), &shown);
                 self.remember(anchor, &node, Weight { nodes: 1, bytes: key.len() }, 0)?;
             }
             return self.key(key, shown);
@@ -254,8 +256,8 @@ impl<'a> Builder<'a> {
         let value = match resolved {
             Resolved::Null => Value::Null,
             Resolved::Bool(flag) => Value::Bool(flag),
-            Resolved::Int(number) => Value::Int(number),
-            Resolved::Text => Value::String(text.into_owned()),
+            Resolved::Int(number) => Value::Int(number.into()),
+            Resolved::Text => Value::String(text.into()),
             Resolved::Float(number) => {
                 let Some(value) = scalar::float_value(number) else {
                     let message = format!("`{text}` is no number that JSON, and so Kubernetes, can hold");
@@ -330,7 +332,7 @@ impl<'a> Builder<'a> {
         };
         if self.kind == Kind::Own {
             if entries.len() == FEW_KEYS {
-                keys.extend(entries.iter().map(|entry| entry.key.clone()));
+                keys.extend(entries.iter().map(|entry| entry.key.to_string()));
             }
             let known = if entries.len() < FEW_KEYS {
                 entries.iter().any(|entry| entry.key == text)
@@ -363,9 +365,9 @@ impl<'a> Builder<'a> {
         let (weight, height) = (anchored.weight, anchored.height);
         if self.expects_key() {
             let key = match &anchored.node.value {
-                Value::String(text) => text.clone(),
+                Value::String(text) => text.to_string(),
                 Value::Bool(flag) => flag.to_string(),
-                Value::Int(number) if i64::try_from(*number).is_ok() => number.to_string(),
+                Value::Int(number) if i64::try_from(number.get()).is_ok() => number.to_string(),
                 Value::Float(text) => {
                     text.parse().ok().and_then(|n| scalar::key_text(&Resolved::Float(n))).unwrap_or_default()
                 }
@@ -416,8 +418,8 @@ impl<'a> Builder<'a> {
             self.seen = self.seen.max(end);
         }
         let value = match frame.content {
-            Content::Sequence(items) => Value::Sequence(items),
-            Content::Mapping { entries, .. } => Value::Mapping(entries),
+            Content::Sequence(items) => Value::Sequence(items.into()),
+            Content::Mapping { entries, .. } => Value::Mapping(entries.into()),
         };
         self.value(node(value, &(frame.start..end)), frame.height, frame.before, frame.anchor)
     }
@@ -513,11 +515,11 @@ fn node(value: Value, range: &Range<usize>) -> Node {
     Node { value, start: offset(range.start), end: offset(range.end) }
 }
 
-fn entry(key: String, range: &Range<usize>, value: Node) -> Entry {
-    Entry { key, key_start: offset(range.start), key_end: offset(range.end), value }
+fn entry(key: impl Into<SmolStr>, range: &Range<usize>, value: Node) -> Entry {
+    Entry { key: key.into(), key_start: offset(range.start), key_end: offset(range.end), value }
 }
 
-fn into_entries(node: Node) -> Option<Vec<Entry>> {
+fn into_entries(node: Node) -> Option<Box<[Entry]>> {
     match node.value {
         Value::Mapping(entries) => Some(entries),
         _ => None,

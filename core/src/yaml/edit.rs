@@ -388,7 +388,7 @@ fn find<'a>(document: &'a Document, path: &'a FieldPath) -> Result<Target<'a>, E
 /// Whether a list item has these merge keys. A port without `protocol` has TCP, as Kubernetes fills it in.
 fn has_keys(item: &Node, keys: &[(String, String)]) -> bool {
     keys.iter().all(|(key, wanted)| match item.get(key).map(|node| &node.value) {
-        Some(Value::String(text) | Value::Float(text)) => text == wanted,
+        Some(Value::String(text) | Value::Float(text)) => **text == **wanted,
         Some(Value::Int(number)) => number.to_string() == *wanted,
         Some(Value::Bool(flag)) => flag.to_string() == *wanted,
         None | Some(Value::Null) => key == "protocol" && wanted == "TCP",
@@ -399,12 +399,12 @@ fn has_keys(item: &Node, keys: &[(String, String)]) -> bool {
 fn matches(expected: Option<&Scalar>, node: &Node, written: &str) -> bool {
     match (expected, &node.value) {
         (None, Value::Null) => true,
-        (Some(Scalar::Int(wanted)), Value::Int(number)) => wanted == number,
+        (Some(Scalar::Int(wanted)), Value::Int(number)) => *wanted == number.get(),
         (Some(Scalar::Bool(wanted)), Value::Bool(flag)) => wanted == flag,
-        (Some(Scalar::String(wanted)), Value::String(text)) => wanted == text,
+        (Some(Scalar::String(wanted)), Value::String(text)) => **wanted == **text,
         // A quantity may be written as a bare number.
         (Some(Scalar::String(wanted)), Value::Int(number)) => *wanted == number.to_string() || wanted == written,
-        (Some(Scalar::String(wanted)), Value::Float(number)) => wanted == number || wanted == written,
+        (Some(Scalar::String(wanted)), Value::Float(number)) => **wanted == **number || wanted == written,
         _ => false,
     }
 }

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use crate::model::{Source, SourceSpan};
 
 /// A value and the bytes that wrote it. The span covers the scalar with its quotes, or the collection from its first to its last byte;
@@ -17,7 +19,7 @@ pub struct Node {
     pub end: u32,
 }
 
-/// What a node holds, resolved as Kubernetes resolves it.
+/// What a node holds, resolved as Kubernetes resolves it. Small, because ten thousand blueprints with their manifests are a million of these.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// `null`, `~` or nothing.
@@ -25,22 +27,52 @@ pub enum Value {
     /// `true`, `false`, and YAML 1.1's `yes`, `no`, `on`, `off`.
     Bool(bool),
     /// A whole number.
-    Int(i128),
+    Int(Whole),
     /// Any other number: the text a JSON number would have.
-    Float(String),
+    Float(Box<str>),
     /// Text.
-    String(String),
+    String(Box<str>),
     /// A list.
-    Sequence(Vec<Node>),
+    Sequence(Box<[Node]>),
     /// A mapping, in the order written.
-    Mapping(Vec<Entry>),
+    Mapping(Box<[Entry]>),
+}
+
+/// A whole number. Packed: an `i128` of its own would make every value a third larger.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(C, packed(8))]
+pub struct Whole(i128);
+
+impl Whole {
+    /// The number.
+    pub fn get(self) -> i128 {
+        self.0
+    }
+}
+
+impl From<i128> for Whole {
+    fn from(number: i128) -> Self {
+        Self(number)
+    }
+}
+
+impl std::fmt::Debug for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.get(), f)
+    }
+}
+
+impl std::fmt::Display for Whole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(&self.get(), f)
+    }
 }
 
 /// One key of a mapping.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// The key's text. Kubernetes knows only text keys; other scalars are written as JSON would.
-    pub key: String,
+    pub key: SmolStr,
     /// First byte of the key.
     pub key_start: u32,
     /// One past the key's last byte.
@@ -84,7 +116,7 @@ impl Node {
     /// The whole number, where this is one.
     pub fn as_int(&self) -> Option<i128> {
         match self.value {
-            Value::Int(number) => Some(number),
+            Value::Int(number) => Some(number.get()),
             _ => None,
         }
     }
@@ -123,16 +155,16 @@ impl Node {
         match &self.value {
             Value::Null => Json::Null,
             Value::Bool(flag) => Json::Bool(*flag),
-            Value::Int(number) => match (i64::try_from(*number), u64::try_from(*number)) {
+            Value::Int(number) => match (i64::try_from(number.get()), u64::try_from(number.get())) {
                 (Ok(number), _) => Json::from(number),
                 (_, Ok(number)) => Json::from(number),
                 _ => Json::String(number.to_string()),
             },
-            Value::Float(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone())),
-            Value::String(text) => Json::String(text.clone()),
+            Value::Float(text) => serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_string())),
+            Value::String(text) => Json::String(text.to_string()),
             Value::Sequence(items) => Json::Array(items.iter().map(Node::to_json).collect()),
             Value::Mapping(entries) => {
-                Json::Object(entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect())
+                Json::Object(entries.iter().map(|entry| (entry.key.to_string(), entry.value.to_json())).collect())
             }
         }
     }

@@ -8,7 +8,7 @@ use granit_parser::{Event, Options, Parser};
 use super::build::{Builder, Property};
 use super::node::{Document, line_starts, span_in};
 use super::syntax;
-use crate::model::{Diagnostic, Source, SourceSpan};
+use crate::model::{Content, Diagnostic, Source, SourceSpan};
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 4 << 20;
@@ -56,11 +56,12 @@ impl Place {
 }
 
 /// Reads many files, side by side where there are many: the answers stand in the order of the files.
-pub fn parse_many(files: &[(&str, &[u8])], kind: Kind) -> Vec<Result<Vec<Document>, Box<Diagnostic>>> {
+pub fn parse_many(files: &[(&str, &Content)], kind: Kind) -> Vec<Result<Vec<Document>, Box<Diagnostic>>> {
     /// Fewer are read sooner than a thread begins.
     const WORTH_A_THREAD: usize = 64;
     const THREADS: usize = 4;
-    let read = |files: &[(&str, &[u8])]| files.iter().map(|(name, bytes)| parse(name, bytes, kind)).collect::<Vec<_>>();
+    let one = |(name, content): &(&str, &Content)| read_shared(name, content, kind).map(|(documents, _)| documents);
+    let read = |files: &[(&str, &Content)]| files.iter().map(one).collect::<Vec<_>>();
     if files.len() < 2 * WORTH_A_THREAD {
         return read(files);
     }
@@ -81,8 +82,26 @@ pub fn parse(name: &str, bytes: &[u8], kind: Kind) -> Result<Vec<Document>, Box<
     read(name, bytes, kind).map(|(documents, _)| documents)
 }
 
+/// What a file holds, and which of its nodes carry anchors or tags.
+type Read = Result<(Vec<Document>, Vec<Property>), Box<Diagnostic>>;
+
 /// Reads a file, and which of its nodes carry anchors or tags.
-pub(super) fn read(name: &str, bytes: &[u8], kind: Kind) -> Result<(Vec<Document>, Vec<Property>), Box<Diagnostic>> {
+pub(super) fn read(name: &str, bytes: &[u8], kind: Kind) -> Read {
+    let text = checked(name, bytes)?;
+    read_text(name, text.into(), kind)
+}
+
+/// The same; the documents share the file's text.
+fn read_shared(name: &str, content: &Content, kind: Kind) -> Read {
+    let text = checked(name, content)?;
+    match content {
+        Content::Text(text) => read_text(name, Arc::clone(text), kind),
+        Content::Binary(_) => read_text(name, text.into(), kind),
+    }
+}
+
+/// A file's text, where it has one that is not too large.
+fn checked<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Diagnostic>> {
     if bytes.len() > MAX_BYTES {
         let span = SourceSpan { file: name.into(), line: 1, column: 1, start: 0, end: 0 };
         return Err(Box::new(
@@ -94,9 +113,12 @@ pub(super) fn read(name: &str, bytes: &[u8], kind: Kind) -> Result<(Vec<Document
             .help("split it into several files"),
         ));
     }
-    let text = check_encoding(name, bytes)?;
-    let place =
-        Place { source: Source { name: name.into(), text: text.into() }, lines: line_starts(text.as_bytes()).into() };
+    check_encoding(name, bytes)
+}
+
+fn read_text(name: &str, text: Arc<str>, kind: Kind) -> Read {
+    let place = Place { lines: line_starts(text.as_bytes()).into(), source: Source { name: name.into(), text } };
+    let text = &*place.source.text;
     let aliased = if text.contains('&') && text.contains('*') { aliased_anchors(text) } else { HashSet::new() };
 
     let mut builder = Builder::new(text, &place, kind, &aliased);

@@ -195,13 +195,13 @@ pub(super) fn float_value(number: f64) -> Option<Value> {
     let text = json_float(number);
     if text != "-0" {
         if let Ok(whole) = text.parse::<i64>() {
-            return Some(Value::Int(whole.into()));
+            return Some(Value::Int(i128::from(whole).into()));
         }
         if let Ok(whole) = text.parse::<u64>() {
-            return Some(Value::Int(whole.into()));
+            return Some(Value::Int(i128::from(whole).into()));
         }
     }
-    Some(Value::Float(text))
+    Some(Value::Float(text.into()))
 }
 
 /// A finite number as Go's `encoding/json` writes it.

@@ -259,10 +259,10 @@ impl<'de> Reader<'de> {
         match &self.node.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(flag) => visitor.visit_bool(*flag),
-            Value::Int(number) => match (u64::try_from(*number), i64::try_from(*number)) {
+            Value::Int(number) => match (u64::try_from(number.get()), i64::try_from(number.get())) {
                 (Ok(number), _) => visitor.visit_u64(number),
                 (_, Ok(number)) => visitor.visit_i64(number),
-                _ => visitor.visit_i128(*number),
+                _ => visitor.visit_i128(number.get()),
             },
             Value::Float(text) => match text.parse() {
                 Ok(number) => visitor.visit_f64(number),
@@ -344,7 +344,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
             Value::String(text) => {
                 visitor.visit_enum(Variant { name: text, key: None, content: None }).map_err(located)
             }
-            Value::Mapping(entries) => match entries.as_slice() {
+            Value::Mapping(entries) => match &**entries {
                 [entry] => visitor
                     .visit_enum(Variant { name: &entry.key, key: Some(entry), content: Some(&entry.value) })
                     .map_err(located),

@@ -1,7 +1,5 @@
 //! What the tests of stages share: one workspace, one workload, and how files become a catalog.
 
-use std::sync::Arc;
-
 use bpctl_core::blueprint::Catalog;
 use bpctl_core::model::{BaseTip, Blob, Digest, File, Files, ObjectRef, RepoPath, Trusted};
 
@@ -12,8 +10,7 @@ pub fn files(entries: &[(&str, &str)]) -> Files {
         entries
             .iter()
             .map(|(path, text)| {
-                let blob =
-                    Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: Arc::from(text.as_bytes()) };
+                let blob = Blob { id: Digest::of_bytes(text.as_bytes()).to_string(), bytes: text.as_bytes().into() };
                 (RepoPath::new(*path).unwrap(), File::Blob(blob))
             })
             .collect(),

@@ -81,7 +81,7 @@ impl Rule for ConfigMissing {
 
 fn fits(range: &ConfigRange, value: &Node) -> bool {
     let text = match &value.value {
-        Value::String(text) | Value::Float(text) => text.clone(),
+        Value::String(text) | Value::Float(text) => text.to_string(),
         Value::Int(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         _ => return false,

@@ -57,7 +57,7 @@ fn text_at<'n>(node: &'n Node, span: &SourceSpan, keys: &mut Vec<Segment>) -> Op
         return node.as_str();
     }
     for entry in node.entries().iter().filter(|entry| entry.value.range().contains(&span.start)) {
-        keys.push(Segment::Key(entry.key.clone()));
+        keys.push(Segment::Key(entry.key.to_string()));
         if let Some(text) = text_at(&entry.value, span, keys) {
             return Some(text);
         }

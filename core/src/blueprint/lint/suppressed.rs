@@ -94,7 +94,6 @@ fn speaks_of(catalog: &Catalog, suppression: &Suppression, found: &Diagnostic) -
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
 
     use super::super::{Surroundings, lint};
     use crate::blueprint::Catalog;
@@ -106,7 +105,7 @@ mod tests {
         let workspace = "apiVersion: bpctl.dev/v1\nkind: Workspace\nforge: local\nenvironments: {prod: {tier: prod, cluster: {context: x}}}\nlocal: {allowed_signers: s}\n";
         let suppression = "apiVersion: bpctl.dev/v1\nkind: Suppression\nmetadata: {name: x, owner: us}\nspec: {code: prod-on-local-forge, path: bpctl.yaml, reason: a trial, expires: 2026-06-01T00:00:00Z}\n";
         let file = |path: &str, text: &str| {
-            let blob = Blob { id: String::new(), bytes: Arc::from(text.as_bytes()) };
+            let blob = Blob { id: String::new(), bytes: text.as_bytes().into() };
             (RepoPath::new(path).expect("a path"), File::Blob(blob))
         };
         let files = Files([file("bpctl.yaml", workspace), file("blueprints/x.yaml", suppression)].into());

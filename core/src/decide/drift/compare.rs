@@ -18,7 +18,7 @@ pub(super) fn differences(document: &Document, live: &LiveObject, schema: &TypeS
     };
     let secret = quirks::is_secret(&live.reference.api_version, &live.reference.kind);
     for entry in effective(document.root.entries()) {
-        let below = live.body.get(&entry.key);
+        let below = live.body.get(entry.key.as_str());
         match entry.key.as_str() {
             "apiVersion" | "kind" | "status" => {}
             "metadata" => walk.metadata(&entry.value, below),
@@ -73,7 +73,7 @@ impl<'a> Walk<'a> {
     fn metadata(&mut self, metadata: &'a Node, live: Option<&Json>) {
         let outer = self.way.down(Step::Key("metadata"));
         for field in effective(metadata.entries()).filter(|e| matches!(e.key.as_str(), "labels" | "annotations")) {
-            let live = live.and_then(|live| live.get(&field.key));
+            let live = live.and_then(|live| live.get(field.key.as_str()));
             let inner = self.way.down(Step::Key(&field.key));
             for entry in effective(field.value.entries()) {
                 let ignored = field.key == "annotations" && quirks::is_ignored_annotation(&entry.key);
@@ -81,7 +81,7 @@ impl<'a> Walk<'a> {
                     continue;
                 }
                 let mark = self.way.down(Step::Key(&entry.key));
-                match live.and_then(|live| live.get(&entry.key)) {
+                match live.and_then(|live| live.get(entry.key.as_str())) {
                     None => self.report(DriftKind::Missing, &entry.value, None),
                     Some(live) => self.value(&entry.key, &entry.value, Some(live)),
                 }
@@ -105,7 +105,7 @@ impl<'a> Walk<'a> {
             }
             let mark = self.way.down(Step::Key(&entry.key));
             let declared = entry.value.as_str();
-            match (live.get(&entry.key), declared) {
+            match (live.get(entry.key.as_str()), declared) {
                 (None, _) => self.report(DriftKind::Missing, &entry.value, None),
                 (Some(Json::String(live)), Some(text)) if plain && *live == quirks::base64(text.as_bytes()) => {}
                 (Some(Json::String(live)), Some(text)) if !plain && scalar::same_base64(text, live) => {}
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
         let before = self.found.len();
         let native = self.native;
         for entry in effective(entries).filter(|entry| !quirks::is_overruled(native, &entry.key, node)) {
-            let below = map.get(&entry.key).filter(|live| !live.is_null());
+            let below = map.get(entry.key.as_str()).filter(|live| !live.is_null());
             let mark = self.way.down(Step::Key(&entry.key));
             let empty_text = matches!(&entry.value.value, Value::String(text) if text.is_empty());
             if below.is_none() && empty_text && (quirks::is_free_map(key) || took_another_form(&entry.key, node, map)) {

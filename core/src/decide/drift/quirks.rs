@@ -110,7 +110,7 @@ pub(super) fn counts(native: bool, key: &str, declared: &Node) -> bool {
 fn is_zero(node: &Node) -> bool {
     match &node.value {
         Value::Bool(flag) => !flag,
-        Value::Int(number) => *number == 0,
+        Value::Int(number) => number.get() == 0,
         Value::Float(text) => text.bytes().all(|byte| matches!(byte, b'0' | b'.')),
         _ => false,
     }

@@ -126,8 +126,8 @@ fn scalars(node: &Node, path: &FieldPath, out: &mut Vec<(FieldPath, Node)>) {
 fn as_scalar(node: &Node) -> Option<Scalar> {
     match &node.value {
         Value::Bool(flag) => Some(Scalar::Bool(*flag)),
-        Value::Int(number) => Some(Scalar::Int(*number)),
-        Value::Float(text) | Value::String(text) => Some(Scalar::String(text.clone())),
+        Value::Int(number) => Some(Scalar::Int(number.get())),
+        Value::Float(text) | Value::String(text) => Some(Scalar::String(text.to_string())),
         _ => None,
     }
 }
