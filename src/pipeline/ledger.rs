@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::ledger::{Entry, append, read};
-use bpctl_core::model::{Digest, File, Name, RepoPath, Timestamp};
+use bpctl_core::action::Action;
+use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, in_order, lines, read_line};
+use bpctl_core::model::{Digest, File, Name, ObjectRef, Period, RepoPath, Timestamp};
+use serde::de::DeserializeOwned;
 
 use super::{Effects, PipelineError, Session};
 use crate::forge::{BranchName, Forge, Swapped};
@@ -18,47 +20,85 @@ pub fn signature(at: Timestamp) -> Signature {
 }
 
 /// A ledger as it stands.
-#[derive(Debug, Default)]
-pub struct Ledger {
+#[derive(Debug)]
+pub struct Ledger<E = Skipped> {
     /// The branch's commit; `None`: there is none yet.
     pub commit: Option<String>,
-    /// Entries, oldest first.
-    pub entries: Vec<Entry>,
+    /// Entries, in the order of what happened.
+    pub entries: Vec<Entry<E>>,
     /// Lines that cannot be read.
     pub unreadable: usize,
     files: BTreeMap<RepoPath, Vec<u8>>,
 }
 
-impl Ledger {
+impl<E> Ledger<E> {
     /// Ids of all entries.
     pub fn ids(&self) -> BTreeSet<Digest> {
         self.entries.iter().map(|entry| entry.id.clone()).collect()
     }
+
+    /// Whether this event is written down.
+    pub fn has(&self, entry: &Entry) -> bool {
+        self.entries.iter().any(|known| known.id == entry.id)
+    }
+
+    /// The correlation of the last decision to bring an object back.
+    pub fn decision_on(&self, object: &ObjectRef) -> Option<Digest> {
+        let about = |entry: &&Entry<E>| match &entry.event {
+            Event::Decided { action: Action::Reconcile(reconcile), .. } => reconcile.workload == *object,
+            _ => false,
+        };
+        self.entries.iter().rfind(about).map(|entry| entry.correlation.clone())
+    }
 }
 
 /// Reads an environment's ledger.
-pub async fn load(repository: &Repository, forge: &dyn Forge, environment: &Name) -> Result<Ledger, PipelineError> {
-    let commit = forge.branch(&BranchName::ledger(environment)).await?;
-    match commit {
-        Some(commit) => load_at(repository, commit),
-        None => Ok(Ledger::default()),
-    }
+pub async fn load<E: DeserializeOwned>(
+    repository: &Repository,
+    forge: &dyn Forge,
+    environment: &Name,
+) -> Result<Ledger<E>, PipelineError> {
+    load_since(repository, forge, environment, None).await
 }
 
-fn load_at(repository: &Repository, commit: String) -> Result<Ledger, PipelineError> {
-    // The ledger's top folders are years; looking for one that is not there costs nothing.
-    let years: Vec<RepoPath> = (2025..2125).filter_map(|year: u32| RepoPath::new(year.to_string()).ok()).collect();
-    let tree = repository.read_tree(&commit, &years)?;
-    let mut files = BTreeMap::new();
-    for (path, file) in tree.0 {
-        if let File::Blob(blob) = file
-            && path.as_str().rsplit_once('.').is_some_and(|(_, ending)| ending == "jsonl")
-        {
-            files.insert(path, blob.bytes.to_vec());
+/// The same without the days before this one.
+pub async fn load_since<E: DeserializeOwned>(
+    repository: &Repository,
+    forge: &dyn Forge,
+    environment: &Name,
+    since: Option<Timestamp>,
+) -> Result<Ledger<E>, PipelineError> {
+    let Some(commit) = forge.branch(&BranchName::ledger(environment)).await? else {
+        return Ok(Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() });
+    };
+    // A file holds a whole day.
+    let first = since.map(|since| Period::from_secs(86_400).before(since));
+    let mut ledger = Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() };
+    for (path, file) in repository.read_tree(&commit, &years())?.0 {
+        let Some(day) = day_of(&path).filter(|day| first.is_none_or(|first| *day > first)) else { continue };
+        let File::Blob(blob) = file else {
+            // An append would begin it anew.
+            return Err(PipelineError::told(
+                format!("couldn't read the ledger's file of {day:.0}: {path} is no plain file, or larger than 4 MiB"),
+                "look at the branch of the ledger: bpctl writes no such file",
+            ));
+        };
+        for line in lines(&blob.bytes) {
+            match read_line(line) {
+                Some(entry) => ledger.entries.push(entry),
+                None => ledger.unreadable += 1,
+            }
         }
+        ledger.files.insert(path, blob.bytes.to_vec());
     }
-    let (entries, unreadable) = read(files.values().map(Vec::as_slice));
-    Ok(Ledger { commit: Some(commit), entries, unreadable, files })
+    in_order(&mut ledger.entries);
+    ledger.commit = Some(commit);
+    Ok(ledger)
+}
+
+/// The ledger's top folders; looking for one that is not there costs nothing.
+pub(super) fn years() -> Vec<RepoPath> {
+    (2025..2125).filter_map(|year: u32| RepoPath::new(year.to_string()).ok()).collect()
 }
 
 /// Appends what the ledger does not have yet. Another writer's entries are kept: the append is done again on top of them.
@@ -72,7 +112,7 @@ pub async fn record(
     let branch = BranchName::ledger(environment);
     let forge = session.forge.reading();
     for _ in 0..TRIES {
-        let ledger = load(&session.repository, forge, environment).await?;
+        let ledger: Ledger = load(&session.repository, forge, environment).await?;
         let known = ledger.ids();
         let fresh = entries.iter().filter(|entry| !known.contains(&entry.id)).count();
         let files = append(&ledger.files, &known, entries);

@@ -20,6 +20,9 @@ pub struct LiveObject {
     pub resource_version: String,
     /// The whole object, `managedFields` and `status` included.
     pub body: Json,
+    /// The identity of its pod template, where texts of the body are withheld: in the ledger's evidence (T38).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
 }
 
 impl LiveObject {
@@ -34,7 +37,7 @@ impl LiveObject {
         }
         let reference =
             ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: text("namespace"), name };
-        Some(Self { reference, uid, resource_version: text("resourceVersion"), body })
+        Some(Self { reference, uid, resource_version: text("resourceVersion"), body, template: None })
     }
 }
 
