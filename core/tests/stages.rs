@@ -374,7 +374,11 @@ fn z04_the_ledger_takes_an_event_once() {
         let event = Event::Declined { pull, by: None, reason: None };
         Entry::new(at(NOW), name("staging"), name("web"), Digest::of("x"), event)
     };
-    let files = append(&BTreeMap::new(), &std::collections::BTreeSet::default(), &[entry(1), entry(1), entry(2)]);
+    let files = append(
+        &BTreeMap::<RepoPath, Vec<u8>>::new(),
+        &std::collections::BTreeSet::default(),
+        &[entry(1), entry(1), entry(2)],
+    );
     let entries: Vec<Entry> = files.values().flat_map(|file| lines(file)).filter_map(read_line).collect();
     assert_eq!(entries.len(), 2);
     let known = entries.iter().map(|entry| entry.id.clone()).collect();

@@ -1,6 +1,7 @@
 //! The ledger's branch: read whole, appended by compare-and-swap, bounded (Z4, Z21).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bpctl_core::action::Action;
 use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, in_order, lines, read_line};
@@ -28,7 +29,7 @@ pub struct Ledger<E = Skipped> {
     pub entries: Vec<Entry<E>>,
     /// Lines that cannot be read.
     pub unreadable: usize,
-    files: BTreeMap<RepoPath, Vec<u8>>,
+    files: BTreeMap<RepoPath, Arc<[u8]>>,
 }
 
 impl<E> Ledger<E> {
@@ -53,7 +54,7 @@ impl<E> Ledger<E> {
 }
 
 /// Reads an environment's ledger.
-pub async fn load<E: DeserializeOwned>(
+pub async fn load<E: DeserializeOwned + Send>(
     repository: &Repository,
     forge: &dyn Forge,
     environment: &Name,
@@ -62,7 +63,7 @@ pub async fn load<E: DeserializeOwned>(
 }
 
 /// The same without the days before this one.
-pub async fn load_since<E: DeserializeOwned>(
+pub async fn load_since<E: DeserializeOwned + Send>(
     repository: &Repository,
     forge: &dyn Forge,
     environment: &Name,
@@ -73,8 +74,39 @@ pub async fn load_since<E: DeserializeOwned>(
     };
     // A file holds a whole day.
     let first = since.map(|since| Period::from_secs(86_400).before(since));
+    let folders = folders_since(first.unwrap_or(Timestamp::UNIX_EPOCH));
+    // Every other month on a thread of its own: unpacking and parsing take the same time, and both are long in a long ledger.
+    let halves: [Vec<RepoPath>; 2] = [0, 1].map(|half| folders.iter().skip(half).step_by(2).cloned().collect());
+    let parts: Vec<Result<Ledger<E>, PipelineError>> = std::thread::scope(|scope| {
+        let commit = commit.as_str();
+        let threads: Vec<_> = halves
+            .iter()
+            .map(|folders| scope.spawn(move || read_part(&repository.again()?, commit, folders, first)))
+            .collect();
+        let gone = || PipelineError::told("a thread that read the ledger ended", "this is a bug");
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
+    });
     let mut ledger = Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() };
-    for (path, file) in repository.read_tree(&commit, &years())?.0 {
+    for part in parts {
+        let part = part?;
+        ledger.entries.extend(part.entries);
+        ledger.unreadable += part.unreadable;
+        ledger.files.extend(part.files);
+    }
+    in_order(&mut ledger.entries);
+    ledger.commit = Some(commit);
+    Ok(ledger)
+}
+
+/// The same of some folders, in no order.
+fn read_part<E: DeserializeOwned + Send>(
+    repository: &Repository,
+    commit: &str,
+    folders: &[RepoPath],
+    first: Option<Timestamp>,
+) -> Result<Ledger<E>, PipelineError> {
+    let mut ledger = Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() };
+    for (path, file) in repository.read_tree(commit, folders)?.0 {
         let Some(day) = day_of(&path).filter(|day| first.is_none_or(|first| *day > first)) else { continue };
         let File::Blob(blob) = file else {
             // An append would begin it anew.
@@ -89,11 +121,17 @@ pub async fn load_since<E: DeserializeOwned>(
                 None => ledger.unreadable += 1,
             }
         }
-        ledger.files.insert(path, blob.bytes.to_vec());
+        ledger.files.insert(path, blob.bytes);
     }
-    in_order(&mut ledger.entries);
-    ledger.commit = Some(commit);
     Ok(ledger)
+}
+
+/// The folders of months from this time on; looking for one that is not there costs nothing.
+fn folders_since(first: Timestamp) -> Vec<RepoPath> {
+    let text = first.to_string();
+    let since = text.get(..7).unwrap_or_default().replace('-', "/");
+    let months = years().into_iter().flat_map(|year| (1..=12).map(move |month| format!("{year}/{month:02}")));
+    months.filter(|month| *month >= since).filter_map(|month| RepoPath::new(month).ok()).collect()
 }
 
 /// The ledger's top folders; looking for one that is not there costs nothing.

@@ -290,20 +290,23 @@ pub fn in_order<E>(entries: &mut [Entry<E>]) {
 
 /// The files after appending what is not there yet; empty: nothing is new. `known` holds the ids that the ledger has.
 pub fn append<'a>(
-    existing: &BTreeMap<RepoPath, Vec<u8>>,
+    existing: &BTreeMap<RepoPath, impl AsRef<[u8]>>,
     known: &BTreeSet<Digest>,
     entries: impl IntoIterator<Item = &'a Entry>,
 ) -> BTreeMap<RepoPath, Vec<u8>> {
     let mut files: BTreeMap<RepoPath, Vec<u8>> = BTreeMap::new();
     let mut seen = known.clone();
     for entry in entries {
-        let length = |path: &RepoPath| files.get(path).or_else(|| existing.get(path)).map_or(0, Vec::len);
+        let known = |path: &RepoPath| existing.get(path).map_or(0, |file| file.as_ref().len());
+        let length = |path: &RepoPath| files.get(path).map_or_else(|| known(path), Vec::len);
         let mut parts = (1..).map_while(|part| day_file(entry.at, part));
         let Some(path) = parts.find(|path| length(path) < FULL) else { continue };
         if !seen.insert(entry.id.clone()) {
             continue;
         }
-        let file = files.entry(path.clone()).or_insert_with(|| existing.get(&path).cloned().unwrap_or_default());
+        let file = files
+            .entry(path.clone())
+            .or_insert_with(|| existing.get(&path).map(|file| file.as_ref().to_vec()).unwrap_or_default());
         if !file.is_empty() && !file.ends_with(b"\n") {
             file.push(b'\n');
         }

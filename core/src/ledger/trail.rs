@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn file(entries: &[Entry]) -> (RepoPath, Vec<u8>) {
-        append(&BTreeMap::new(), &BTreeSet::new(), entries).into_iter().next().expect("a file")
+        append(&BTreeMap::<RepoPath, Vec<u8>>::new(), &BTreeSet::new(), entries).into_iter().next().expect("a file")
     }
 
     fn codes(by: &str, when: &str, before: Option<Vec<u8>>, after: Option<Vec<u8>>) -> (Vec<String>, usize) {
