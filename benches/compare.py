@@ -129,6 +129,34 @@ def lists_of(audit: pathlib.Path, begin: int, agent: str) -> list[str]:
     return paths
 
 
+def ledger(bpctl: str, folder: pathlib.Path, entries: int) -> pathlib.Path:
+    """A repository whose ledger holds this many entries over 90 days: those of the tour, again and again."""
+    subprocess.run([bpctl, "tour", "--keep", folder], check=True, capture_output=True)
+    shop = folder / "shop"
+
+    def git(*argv: str, feed: str | None = None) -> str:
+        return subprocess.run(["git", "-C", shop, *argv], input=feed, check=True, capture_output=True, text=True).stdout
+
+    branch = "refs/heads/bpctl-ledger/staging"
+    names = git("ls-tree", "-r", "--name-only", branch).split()
+    told = [json.loads(line) for name in names for line in git("show", f"{branch}:{name}").splitlines()]
+    today, days = int(time.time()), {}
+    for number in range(entries):
+        entry = dict(told[number % len(told)])
+        at = time.gmtime(today - 86400 * (89 - number * 90 // entries))
+        entry["at"], entry["id"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", at), f"{number:064x}"
+        line = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        days.setdefault(time.strftime("%Y/%m/%d", at), []).append(line)
+    feed = [f"commit {branch}\ncommitter b <b@localhost> {today} +0000\ndata 6\nledger\n"]
+    for day, lines in days.items():
+        data = "".join(f"{line}\n" for line in lines)
+        feed.append(f"M 100644 inline {day}.jsonl\ndata {len(data.encode())}\n{data}\n")
+    git("fast-import", "--force", "--quiet", feed="".join(feed))
+    blobs = [line.split()[2] for line in git("ls-tree", "-r", branch).splitlines()]
+    (folder / "blobs").write_text("".join(f"{blob}\n" for blob in blobs))
+    return shop
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--bpctl", required=True)
@@ -192,6 +220,11 @@ def main() -> None:
     commits = subprocess.run(["git", "rev-list", "--count", "main"], cwd=args.past, check=True, capture_output=True, text=True)
     ours, peer = medians(plan, log, runs=args.runs)
     table.compare(f"bpctl plan, merged {int(commits.stdout):,} commits ago", "git log -- PATH", 2, ours, peer)
+    shop = ledger(args.bpctl, args.one / "tour", 10_000)
+    cat = Command("sh", "-c", f"git cat-file --batch < {args.one / 'tour' / 'blobs'}", cwd=shop)
+    audit = Command(args.bpctl, "audit", "--env", "staging", "--verdict", "forbidden", cwd=shop)
+    ours, peer = medians(audit, cat, runs=args.runs)
+    table.compare("bpctl audit, 10,000 entries", "git cat-file", 1.5, ours, peer)
 
     size = os.stat(args.bpctl).st_size
     table.add("release binary, stripped", "≤ 40 MiB", f"{size / MIB:.1f} MiB", "", "", size <= 40 * MIB)

@@ -253,6 +253,7 @@ fn plan_of(rest: &str, manifests: &[&str], governance: &str, known: Known<Option
         let key = FactKey::Schema(api_version.into(), kind.into());
         observation.add(key, "kubernetes", FactValue::Schema(Known::Known(TypeSchema::default())));
     }
+    observation.add(FactKey::Deliveries(name("web")), "forge", FactValue::Deliveries(Known::Known(Vec::new())));
     observation.add(FactKey::History(name("web")), "forge", FactValue::History(Known::Known(Vec::new())));
     build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation: &observation })
 }

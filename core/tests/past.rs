@@ -6,10 +6,10 @@ mod small_world;
 
 use bpctl_core::blueprint::Tier;
 use bpctl_core::govern::{RequestTouch, Subject, Touch, Verdict, judge};
-use bpctl_core::model::{FieldPath, Name, Period, RepoPath, Segment, Timestamp};
+use bpctl_core::model::{FieldPath, Name, Period, RepoPath, Segment, Timestamp, Untrusted};
 use bpctl_core::observe::{
-    CheckConclusion, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastChange, PastOperation,
-    Recorder, Resource,
+    CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LiveObject, Observation, ObservedFrom, PastChange,
+    PastOperation, Recorder, Resource, UnknownCode,
 };
 use bpctl_core::propose::past_changes;
 use rstest::rstest;
@@ -63,6 +63,11 @@ fn judged(policy: &str, past: &str, touch: Touch) -> Verdict {
 
 /// The same with these lines at the end of the blueprint.
 fn judged_with(lines: &str, policy: &str, past: &str, touch: Touch) -> Verdict {
+    judged_after(lines, policy, past, Known::Known(Vec::new()), touch)
+}
+
+/// The same after these deliveries were refused.
+fn judged_after(lines: &str, policy: &str, past: &str, refused: Known<Vec<FailedDelivery>>, touch: Touch) -> Verdict {
     let blueprint = "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {name: web, version: 1.0.0, owner: team}\nspec:\n  target: {workload: Deployment/web, namespace: shop, source: deploy/web.yaml}\n  scaling: {min_replicas: 1, max_replicas: 9}\n  resources: {cpu: {minimum: 10m}}\n";
     let policy = format!(
         "apiVersion: bpctl.dev/v1\nkind: Policy\nmetadata: {{name: base, version: 1.0.0, owner: platform}}\n{policy}"
@@ -80,6 +85,7 @@ fn judged_with(lines: &str, policy: &str, past: &str, touch: Touch) -> Verdict {
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}});
     let live = LiveObject::from_json("apps/v1", "Deployment", body);
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));
+    observation.add(FactKey::Deliveries(name.clone()), "forge", FactValue::Deliveries(refused));
     observation.add(FactKey::History(name.clone()), "t", FactValue::History(Known::Known(history(past))));
     let subject = Subject { blueprint: name, object: web(), touch };
     judge(&trusted(&files), &staging, &subject, &Recorder::new(&observation))
@@ -259,4 +265,37 @@ fn x11_an_override_ends_to_the_second(#[case] expires: &str, #[case] tier: Tier,
     let over = format!("environments:\n  staging: {{{expires}spec: {{scaling: {{max_replicas: 3}}}}}}\n");
     let verdict = judged_with(&over, "", "", scale());
     assert_eq!((verdict.tier, verdict.overrides.first().map(String::as_str)), (tier, named), "{verdict:?}");
+}
+
+/// Would miss: deliveries that are refused again and again, a mixture of both kinds of failure, and what nobody could see.
+#[rstest]
+#[case::two(Known::Known(2), "", None)]
+#[case::three(
+    Known::Known(3),
+    "",
+    Some("failed one after another: delivery of abcdef0, delivery of abcdef0, delivery of abcdef0")
+)]
+#[case::both(
+    Known::Known(2),
+    "scale:1>2:fail@9h",
+    Some("failed one after another: scale #1, delivery of abcdef0, delivery of abcdef0")
+)]
+#[case::unseen(
+    Known::unknown(UnknownCode::Unreachable, "no answer"),
+    "",
+    Some("which deliveries failed is not known: no answer")
+)]
+fn b11_refused_deliveries_open_the_breaker(
+    #[case] refused: Known<u32>,
+    #[case] past: &str,
+    #[case] wanted: Option<&str>,
+) {
+    let delivery = |attempt| FailedDelivery {
+        commit: "abcdef0123".into(),
+        attempt,
+        at: now(),
+        because: Untrusted::new("Duplicate value"),
+    };
+    let refused = refused.map(|times| (1..=times).map(delivery).collect());
+    assert_eq!(open(&judged_after("", "", past, refused, Touch::Reconcile { replicas: None })), wanted);
 }

@@ -133,6 +133,11 @@ fn observe(past: &str, pods: &str) -> Observation {
         "t",
         FactValue::Schema(Known::Known(bpctl_core::observe::TypeSchema::default())),
     );
+    observation.add(
+        FactKey::Deliveries(Name::new("web").unwrap()),
+        "forge",
+        FactValue::Deliveries(Known::Known(Vec::new())),
+    );
     observation.add(FactKey::History(Name::new("web").unwrap()), "t", FactValue::History(Known::Known(Vec::new())));
     observation
 }

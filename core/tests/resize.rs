@@ -254,6 +254,11 @@ impl Seen {
         };
         let history = (1..=self.resized).map(|n| past(n as u64)).collect();
         observation.add(
+            FactKey::Deliveries(Name::new("web").unwrap()),
+            "forge",
+            FactValue::Deliveries(Known::Known(Vec::new())),
+        );
+        observation.add(
             FactKey::History(Name::new("web").unwrap()),
             "forge",
             FactValue::History(Known::Known(history)),

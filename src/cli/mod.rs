@@ -4,6 +4,7 @@ mod actions;
 mod answer;
 mod apply;
 mod audit;
+mod breaker;
 mod completions;
 mod diagnostics;
 mod error;
@@ -103,6 +104,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Show what happened, and why
     Audit(audit::AuditArgs),
+    /// Show what is stopped after failures, why, since when, and what ends it
+    Breaker(breaker::BreakerArgs),
     /// Record a cluster into a folder that plans can be made from
     Snapshot(snapshot::SnapshotArgs),
     /// Show the line of each field: in the manifest, overlay, patch or values file that makes it
@@ -154,6 +157,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Reject(args) => block_on(answer::run(&global, &args, output, crate::forge::Answer::Reject)),
         Command::Verify(args) => block_on(verify::run(&global, &args, output)),
         Command::Audit(args) => block_on(audit::run(&global, &args, output)),
+        Command::Breaker(args) => block_on(breaker::run(&global, &args, output)),
         Command::Snapshot(args) => block_on(snapshot::run(&global, &args, output)),
         Command::Where(args) => block_on(origin::run(&global, &args, output)),
         Command::Stage(args) => block_on(stage::run(&global, &args, output)),

@@ -10,7 +10,7 @@ use bpctl_core::plan::Plan;
 use clap::Args;
 use schemars::generate::SchemaSettings;
 
-use super::{CommandError, Output, apply, audit, lint, origin};
+use super::{CommandError, Output, apply, audit, breaker, lint, origin};
 use crate::pipeline::stage;
 use crate::runtime::{self, Exit};
 
@@ -46,6 +46,10 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("judgement", text::<PullJudgement>("judgement")),
         ("apply", text::<apply::ApplyOutput>("apply")),
         ("audit", text::<audit::AuditOutput>("audit")),
+        ("audit-replay", text::<audit::ReplayOutput>("audit-replay")),
+        ("audit-backtest", text::<audit::BacktestOutput>("audit-backtest")),
+        ("audit-verify", text::<audit::TrailOutput>("audit-verify")),
+        ("breaker", text::<breaker::BreakerOutput>("breaker")),
         ("where", text::<origin::WhereOutput>("where")),
         ("ledger-entry", text::<Entry>("ledger-entry")),
     ]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bpctl_core::govern::{ApplyPermit, RestartPermit};
+use bpctl_core::govern::{ApplyPermit, RestartPermit, last_apply};
 use bpctl_core::model::{Digest, ObjectKind, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{
     Known, LiveObject, ObservedFrom, Pod, RESTART_ANNOTATION, RESTART_MANAGER, TypeSchema, Unknown, UnknownCode,
@@ -572,6 +572,7 @@ pub(super) fn may_restart(
 fn applied(after: LiveObject, changed: bool) -> Applied {
     Applied {
         generation: after.body.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or(0),
+        applied_at: last_apply(&after.body),
         uid: after.uid,
         resource_version: after.resource_version,
         changed,

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 pub use bpctl_core::govern::FIELD_MANAGER;
 use bpctl_core::govern::{ApplyPermit, RestartPermit};
-use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
+use bpctl_core::model::{ObjectKind, ObjectRef, Timestamp, WorkloadKind};
 use bpctl_core::observe::{Known, LiveObject, ObservedFrom, Pod, TypeSchema, WorkloadName};
 use serde_json::Value as Json;
 
@@ -118,6 +118,8 @@ pub struct Applied {
     pub generation: i64,
     /// Whether anything but bookkeeping and status changed.
     pub changed: bool,
+    /// When the cluster says that bpctl applied it last.
+    pub applied_at: Option<Timestamp>,
 }
 
 /// The reading half. What cannot be seen whole is unknown in the answer, never an error.

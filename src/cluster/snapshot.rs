@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bpctl_core::govern::{ApplyPermit, RestartPermit};
+use bpctl_core::govern::{ApplyPermit, RestartPermit, last_apply};
 use bpctl_core::model::{ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{
     Known, LiveObject, ObservedFrom, Pod, RESTART_ANNOTATION, RESTART_MANAGER, Resource, TypeSchema, UnknownCode,
@@ -249,6 +249,7 @@ impl SnapshotCluster {
         let changed = before.is_none_or(|before| substance(before) != substance(&after));
         let text = |key: &str| after.pointer(key).and_then(Json::as_str).unwrap_or_default().to_owned();
         let applied = Applied {
+            applied_at: last_apply(&after),
             uid: text("/metadata/uid"),
             resource_version: text("/metadata/resourceVersion"),
             generation: after.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or(0),
@@ -295,6 +296,7 @@ impl SnapshotCluster {
         let has_it = may_restart(&live, uid, generation, request, &attempt)?;
         let resource_version = live.resource_version.parse::<u64>().unwrap_or(0) + u64::from(!has_it);
         let applied = Applied {
+            applied_at: last_apply(&live.body),
             uid: live.uid,
             resource_version: resource_version.to_string(),
             generation: generation + i64::from(!has_it),

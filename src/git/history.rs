@@ -2,7 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use bpctl_core::model::{Timestamp, Untrusted};
+use bpctl_core::model::{BaseTip, Timestamp, Untrusted};
 
 use super::graph::Descent;
 use super::repository::{commit, oid};
@@ -69,6 +69,16 @@ impl Repository {
             next = descent.parents(id)?.first().copied();
         }
         Ok(false)
+    }
+
+    /// An earlier commit of the protected branch's own line, as the tip that it was then; `None`: the commit never was one.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the edge that reads the protected branch: what was its tip once is in its own line"
+    )]
+    pub fn past_tip(&self, tip: &BaseTip, commit: &str) -> Result<Option<BaseTip>, GitError> {
+        let was = self.first_parent_contains(tip.commit(), commit)?;
+        Ok(was.then(|| BaseTip::attest(tip.branch(), commit)))
     }
 
     /// Whether `ancestor` is `descendant` or one of its ancestors.

@@ -47,6 +47,11 @@ impl Repository {
         Err(GitError::refused(attempt(), "neither it nor a folder above it holds .git"))
     }
 
+    /// The same repository once more, for another thread.
+    pub fn again(&self) -> Result<Self, GitError> {
+        Self::open(self.git_dir.clone(), self.work_tree.clone())
+    }
+
     fn open(git_dir: PathBuf, work_tree: Option<PathBuf>) -> Result<Self, GitError> {
         let attempt = || format!("open the Git repository {}", git_dir.display());
         let common_dir = match read_small(&git_dir.join("commondir")) {

@@ -3,6 +3,7 @@
 //! Settle what is open, propose what the plan adds, merge what is permitted, deliver what stands on base, restart what failed, verify what
 //! landed, write it down. Each step looks at the world, never at a log: a pass that was killed anywhere is finished by the next one (Z1).
 
+mod account;
 mod restart;
 
 use std::collections::BTreeMap;
@@ -59,9 +60,6 @@ pub struct ApplyReport {
     /// The worst that happened: a verification that failed.
     pub failed: bool,
 }
-
-/// How far back a pass looks for what a killed one left.
-const REMEMBERED: Period = Period::from_secs(86_400);
 
 /// The base as a pass sees it.
 struct Base {
@@ -126,7 +124,7 @@ async fn read_base(session: &Session, environment: &Name) -> Result<Base, Pipeli
 impl Pass<'_> {
     async fn run(&mut self, mut base: Base, options: ApplyOptions) -> Result<(Plan, Vec<Verified>), PipelineError> {
         let mut observation = self.observe(&base).await?;
-        self.remember().await?;
+        self.remember(&base, &observation).await?;
 
         // 1. Settle what is open.
         let open = self.open_pulls().await?;
@@ -144,7 +142,7 @@ impl Pass<'_> {
 
         // 2. Plan, propose what is new, merge what is allowed.
         let first = self.plan(&base, &observation).await;
-        self.decided(&first, &observation);
+        self.decided(&first, &base, &observation);
         // Before anything is done about it: what follows is derived after a kill, why it was done is not (Z1).
         self.write_down().await?;
         let mut merged = false;
@@ -178,10 +176,12 @@ impl Pass<'_> {
     }
 
     /// Says what the cluster refused for one workload.
-    fn refused(&mut self, blueprint: &Name, error: &ClusterError) {
+    fn refused(&mut self, blueprint: &Name, error: &ClusterError) -> String {
         self.failed = true;
         let said = error.said().map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
-        self.step(blueprint, format!("{error}{said}"), None);
+        let told = format!("{error}{said}");
+        self.step(blueprint, told.clone(), None);
+        told
     }
 
     /// Says what went wrong with one thing and goes on with the others; what is wrong with the forge as a whole ends the pass, and so does
@@ -278,7 +278,7 @@ impl Pass<'_> {
                     reviews: judged.reviews,
                     changes: judged.changes,
                 };
-                self.note(&blueprint, &correlation, at, (number, "merged"), event);
+                self.entry(&blueprint, &correlation, at, event);
                 let short = commit.get(..7).unwrap_or(&commit).to_owned();
                 self.step(
                     &blueprint,
@@ -416,7 +416,7 @@ impl Pass<'_> {
             self.effects.update_pull(number, &proposal.title, &proposal.body).await?;
             "updated"
         };
-        self.note(&blueprint, &item.id, facts.opened_at, (number, "proposed"), Event::Proposed { pull: number, head });
+        self.entry(&blueprint, &item.id, facts.opened_at, Event::Proposed { pull: number, head });
         self.step(&blueprint, format!("{verb} {}: {}", forge.pull_url(number), bpctl_core::render::change(item)), None);
         self.settle(base, number, observation).await
     }
@@ -525,6 +525,7 @@ impl Pass<'_> {
         let plan = self.plan(base, observation).await;
         let server_clock = self.session.forge.reading().clock().await?.from_server;
         let mut applied_any = false;
+        let mut failed: BTreeMap<Name, Vec<(Digest, String)>> = BTreeMap::new();
         for item in plan.items() {
             let Action::Reconcile(reconcile) = &item.action else { continue };
             for effect in &item.effects {
@@ -545,7 +546,8 @@ impl Pass<'_> {
                     Ok(applied) => applied,
                     // One object that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
-                        self.refused(&reconcile.blueprint, &error);
+                        let said = self.refused(&reconcile.blueprint, &error);
+                        failed.entry(reconcile.blueprint.clone()).or_default().push((item.id.clone(), said));
                         continue;
                     }
                     Err(other) => return Err(other),
@@ -565,15 +567,17 @@ impl Pass<'_> {
                 applied_any = true;
                 let now = self.session.forge.reading().clock().await?.now;
                 let event = Event::Applied {
-                    summary: what.clone(),
+                    summary: account::delivered(reconcile),
                     base: base.tip.commit().into(),
-                    resource_version: applied.resource_version.clone(),
+                    object: reconcile.workload.clone(),
+                    receipt: account::receipt(&observation.from, applied.applied_at, &applied.resource_version),
+                    uid: applied.uid,
                 };
-                let id = Digest::of(&("applied", &applied.uid, &applied.resource_version));
-                self.entry(id, &reconcile.blueprint, &item.id, now, event);
+                self.entry(&reconcile.blueprint, &item.id, now, event);
                 self.step(&reconcile.blueprint, format!("applied {what}"), None);
             }
         }
+        self.count_deliveries(base, &plan, observation, &failed).await?;
         Ok(applied_any)
     }
 
@@ -641,116 +645,12 @@ impl Pass<'_> {
             let event =
                 Event::Verified { pull: operation.pull, commit: operation.commit.clone(), report: report.clone() };
             let correlation = self.correlation(operation.pull, &operation.commit);
-            self.note(blueprint, &correlation, now, (operation.pull, "verified"), event);
+            self.entry(blueprint, &correlation, now, event);
         }
         let url = self.session.forge.reading().pull_url(operation.pull);
         let next = (report.outcome == Outcome::Pending).then(|| format!("bpctl verify --env {}", self.environment));
         self.step(blueprint, format!("verified {url}: {} ({summary})", report.outcome), next);
         Ok(())
-    }
-
-    /// What earlier runs did, and may not have written down or cleared away before they were killed (Z1, Z4).
-    async fn remember(&mut self) -> Result<(), PipelineError> {
-        let forge = self.session.forge.reading();
-        let (now, me) = (forge.clock().await?.now, forge.identity().await?);
-        let mut left = BTreeMap::new();
-        let mut pulls = forge.pulls(PullFilter::UpdatedSince(REMEMBERED.before(now))).await?;
-        pulls.sort_by_key(|pull| pull.number);
-        for pull in pulls {
-            let Some(branch) = pull.head_branch.clone().and_then(BranchName::new) else { continue };
-            let Some((blueprint, _)) = BranchName::parse_proposal(&self.environment, branch.as_str()) else { continue };
-            let correlation = self.correlation(pull.number, &pull.head);
-            if pull.author.id == me.id {
-                let event = Event::Proposed { pull: pull.number, head: pull.head.clone() };
-                self.note(&blueprint, &correlation, pull.opened_at, (pull.number, "proposed"), event);
-            }
-            match pull.state {
-                PullState::Open => left.remove(branch.as_str()),
-                PullState::Closed { by: Some(by), .. } if by.id == me.id => None,
-                PullState::Closed { at, .. } => {
-                    let event = Event::Declined { pull: pull.number };
-                    self.note(&blueprint, &correlation, at, (pull.number, "declined"), event);
-                    None
-                }
-                PullState::Merged { at, commit } => {
-                    let changes = Digest::of(&("pull", pull.number));
-                    let event = Event::Merged { pull: pull.number, commit, reviews: Vec::new(), changes };
-                    self.note(&blueprint, &correlation, at, (pull.number, "merged"), event);
-                    left.insert(branch.as_str().to_owned(), (branch, pull.head))
-                }
-            };
-        }
-        for (branch, head) in left.into_values() {
-            if forge.branch(&branch).await?.is_some_and(|at| at == head)
-                && let Some((blueprint, _)) = BranchName::parse_proposal(&self.environment, branch.as_str())
-            {
-                self.clear(&blueprint, &branch, &head).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Appends what happened so far to the ledger.
-    async fn write_down(&mut self) -> Result<(), PipelineError> {
-        if self.effects.is_dry_run() {
-            return Ok(());
-        }
-        let at = self.session.forge.reading().clock().await?.now;
-        self.recorded += ledger::record(self.session, self.effects, &self.environment, &self.entries, at).await?;
-        self.entries.clear();
-        Ok(())
-    }
-
-    fn decided(&mut self, plan: &Plan, observation: &Observation) {
-        for part in &plan.blueprints {
-            for item in &part.items {
-                let id = Digest::of(&(
-                    "decided",
-                    &item.id,
-                    item.verdict.tier,
-                    &plan.desired.base_commit,
-                    item.hold().is_some(),
-                ));
-                let event = Event::Decided {
-                    action: item.action.clone(),
-                    summary: format!("{}: {}", bpctl_core::render::change(item), bpctl_core::render::because(item)),
-                    verdict: item.verdict.clone(),
-                    version: part.version.clone(),
-                    base: plan.desired.base_commit.clone(),
-                    logic: plan.logic,
-                    evidence: Box::new(observation.only(&part.evidence)),
-                };
-                self.entry(id, &part.name, &item.id, plan.observed_at, event);
-            }
-        }
-    }
-
-    /// What the entries of one operation share: the action's id, as the proposal's commit says it (for people; no verdict rests on it).
-    fn correlation(&self, pull: u64, commit: &str) -> Digest {
-        let said = |commit: &str| -> Option<Digest> {
-            let info = self.session.repository.commit_info(commit).ok()?;
-            let line = info.message.raw().lines().find_map(|line| line.strip_prefix("Bpctl-Action: "))?;
-            serde_json::from_value(serde_json::Value::String(line.trim().to_owned())).ok()
-        };
-        let merged = || self.session.repository.commit_info(commit).ok()?.parents.get(1).cloned();
-        said(commit).or_else(|| said(&merged()?)).unwrap_or_else(|| Digest::of(&("pull", &self.environment, pull)))
-    }
-
-    fn note(&mut self, blueprint: &Name, correlation: &Digest, at: Timestamp, receipt: (u64, &str), event: Event) {
-        let id = Digest::of(&("pull", &self.environment, receipt.0, receipt.1));
-        self.entry(id, blueprint, correlation, at, event);
-    }
-
-    fn entry(&mut self, id: Digest, blueprint: &Name, correlation: &Digest, at: Timestamp, event: Event) {
-        self.entries.push(Entry {
-            schema_version: 1,
-            id,
-            at,
-            environment: self.environment.clone(),
-            blueprint: blueprint.clone(),
-            correlation: correlation.clone(),
-            event,
-        });
     }
 
     fn step(&mut self, blueprint: &Name, told: String, next: Option<String>) {

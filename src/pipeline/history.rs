@@ -1,14 +1,17 @@
 //! What was done before to each blueprint's workload, from server records and Git alone: merged proposals, the checks on their merge
-//! commits, what those commits changed, and whether a person changed the blueprint since (B11, X6).
+//! commits, what those commits changed, whether a person changed the blueprint since, and which deliveries were refused (B11, X6).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::blueprint::Catalog;
+use bpctl_core::blueprint::{Catalog, Delivery, Environment};
 use bpctl_core::model::{Name, ObjectRef, Period, RepoPath, Timestamp};
-use bpctl_core::observe::{CheckConclusion, Known, PastChange, PastOperation, PullState, UnknownCode};
+use bpctl_core::observe::{
+    CheckConclusion, FactKey, FactValue, FailedDelivery, Known, Observation, PastChange, PastOperation, PullState,
+    UnknownCode,
+};
 use bpctl_core::propose::past_changes;
 
-use super::observe::forge_unknown;
+use super::observe::{forge_unknown, unreachable_origin};
 use super::{PipelineError, verify};
 use crate::forge::{BranchName, Forge, PullFilter};
 use crate::git::Repository;
@@ -20,6 +23,122 @@ const HISTORY: Period = Period::from_secs(31 * 86_400);
 const LOOKED_UP: usize = 10;
 /// How many commits of the base branch are walked back to a failed operation.
 const WALKED: usize = 2000;
+
+/// How many commits of the base branch are looked back on for deliveries that failed.
+const DELIVERED: usize = 10;
+
+/// The check on a delivered commit that says that the cluster refused it: one for each attempt, because forges show only the newest of a
+/// name.
+pub(super) fn delivery_check(environment: &Name, blueprint: &Name, attempt: u32) -> String {
+    format!("bpctl/deliver-{environment}/{blueprint}/{attempt}")
+}
+
+fn parse_delivery(environment: &Name, check: &str) -> Option<(Name, u32)> {
+    let rest = check.strip_prefix("bpctl/deliver-")?.strip_prefix(environment.as_str())?.strip_prefix('/')?;
+    let (blueprint, attempt) = rest.split_once('/')?;
+    Some((Name::new(blueprint).ok()?, attempt.parse().ok()?))
+}
+
+/// The number of the next failed delivery of a commit.
+pub(super) async fn next_attempt(
+    forge: &dyn Forge,
+    environment: &Name,
+    blueprint: &Name,
+    commit: &str,
+) -> Result<u32, PipelineError> {
+    let checks = forge.checks(commit).await?;
+    let mine = checks.iter().filter_map(|check| parse_delivery(environment, &check.name));
+    let last = mine.filter(|(name, _)| name == blueprint).map(|(_, attempt)| attempt).max();
+    Ok(last.unwrap_or(0).saturating_add(1))
+}
+
+/// Deliveries that the cluster refused and that none has made good since, by blueprint, oldest first. They count until the workload's
+/// own files change: then something else is delivered.
+pub(super) async fn deliveries(
+    environment: &Name,
+    delivery: Delivery,
+    catalogs: &[&Catalog],
+    repository: &Repository,
+    forge: &dyn Forge,
+) -> Known<BTreeMap<Name, Vec<FailedDelivery>>> {
+    if delivery != Delivery::Direct {
+        return Known::Known(BTreeMap::new());
+    }
+    match failed_deliveries(environment, catalogs, repository, forge).await {
+        Ok(all) => Known::Known(all),
+        Err(PipelineError::Forge(error)) => Known::Unknown(forge_unknown(&error)),
+        Err(error) => Known::unknown(UnknownCode::Incomplete, error.to_string()),
+    }
+}
+
+async fn failed_deliveries(
+    environment: &Name,
+    catalogs: &[&Catalog],
+    repository: &Repository,
+    forge: &dyn Forge,
+) -> Result<BTreeMap<Name, Vec<FailedDelivery>>, PipelineError> {
+    let (tip, me) = (forge.base_tip().await?, forge.identity().await?);
+    let mut files: BTreeMap<&Name, Vec<&RepoPath>> = BTreeMap::new();
+    for (name, blueprint) in catalogs.iter().flat_map(|catalog| &catalog.blueprints) {
+        files.entry(name).or_default().extend([&blueprint.path, &blueprint.value.spec.target.source]);
+    }
+    let log = repository.first_parent_log(tip.commit(), DELIVERED)?;
+    let mut refused = Vec::new();
+    for commit in &log {
+        let checks = forge.checks(&commit.id).await?;
+        let mine = checks.into_iter().filter(|c| c.by.id == me.id && c.conclusion == CheckConclusion::Failure);
+        refused.push(mine.filter_map(|c| Some((parse_delivery(environment, &c.name)?, c))).collect::<Vec<_>>());
+    }
+    let mut all: BTreeMap<Name, Vec<FailedDelivery>> = BTreeMap::new();
+    if refused.iter().all(Vec::is_empty) {
+        return Ok(all);
+    }
+    for (commit, refused) in log.iter().zip(refused) {
+        for ((blueprint, attempt), check) in refused.into_iter().filter(|((name, _), _)| files.contains_key(name)) {
+            let (commit, at) = (commit.id.clone(), check.at);
+            all.entry(blueprint).or_default().push(FailedDelivery { commit, attempt, at, because: check.summary });
+        }
+        let Some(parent) = commit.parents.first() else { break };
+        let changed = repository.diff_paths(parent, &commit.id)?;
+        let changed: Vec<&RepoPath> = changed.iter().filter_map(|changed| changed.path.as_ref().ok()).collect();
+        files.retain(|_, own| !own.iter().any(|own| changed.iter().any(|path| path.is_within(own))));
+    }
+    for failed in all.values_mut() {
+        failed.sort_by_key(|failure| (failure.at, failure.attempt));
+    }
+    Ok(all)
+}
+
+/// The past alone, as an observation that nothing of a cluster is in.
+pub async fn past(
+    environment: &Name,
+    place: &Environment,
+    catalog: &Catalog,
+    repository: &Repository,
+    forge: &dyn Forge,
+) -> Result<Observation, PipelineError> {
+    let now = forge.clock().await?.now;
+    let mut observation = Observation::new(environment.clone(), unreachable_origin(place), now);
+    let merged = history(environment, &[catalog], repository, forge, now).await;
+    let refused = deliveries(environment, place.delivery, &[catalog], repository, forge).await;
+    for name in catalog.blueprints.keys() {
+        add(&mut observation, name, &merged, &refused);
+    }
+    Ok(observation)
+}
+
+/// Adds what was done to one blueprint's workload.
+pub(super) fn add(
+    observation: &mut Observation,
+    name: &Name,
+    merged: &Known<BTreeMap<Name, Vec<PastOperation>>>,
+    refused: &Known<BTreeMap<Name, Vec<FailedDelivery>>>,
+) {
+    let mine = merged.as_ref().map(|all| all.get(name).cloned().unwrap_or_default());
+    observation.add(FactKey::History(name.clone()), "forge", FactValue::History(mine));
+    let mine = refused.as_ref().map(|all| all.get(name).cloned().unwrap_or_default());
+    observation.add(FactKey::Deliveries(name.clone()), "forge", FactValue::Deliveries(mine));
+}
 
 /// Merged operations of this environment, by blueprint, oldest first.
 pub(super) async fn history(

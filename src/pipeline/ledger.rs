@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::ledger::{Entry, append, read};
-use bpctl_core::model::{Digest, File, Name, RepoPath, Timestamp};
+use bpctl_core::action::Action;
+use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, in_order, lines, read_line};
+use bpctl_core::model::{Content, Digest, File, Name, ObjectRef, Period, RepoPath, Timestamp};
+use serde::de::DeserializeOwned;
 
 use super::{Effects, PipelineError, Session};
 use crate::forge::{BranchName, Forge, Swapped};
@@ -18,47 +20,122 @@ pub fn signature(at: Timestamp) -> Signature {
 }
 
 /// A ledger as it stands.
-#[derive(Debug, Default)]
-pub struct Ledger {
+#[derive(Debug)]
+pub struct Ledger<E = Skipped> {
     /// The branch's commit; `None`: there is none yet.
     pub commit: Option<String>,
-    /// Entries, oldest first.
-    pub entries: Vec<Entry>,
+    /// Entries, in the order of what happened.
+    pub entries: Vec<Entry<E>>,
     /// Lines that cannot be read.
     pub unreadable: usize,
-    files: BTreeMap<RepoPath, Vec<u8>>,
+    files: BTreeMap<RepoPath, Content>,
 }
 
-impl Ledger {
+impl<E> Ledger<E> {
     /// Ids of all entries.
     pub fn ids(&self) -> BTreeSet<Digest> {
         self.entries.iter().map(|entry| entry.id.clone()).collect()
     }
+
+    /// Whether this event is written down.
+    pub fn has(&self, entry: &Entry) -> bool {
+        self.entries.iter().any(|known| known.id == entry.id)
+    }
+
+    /// The correlation of the last decision to bring an object back.
+    pub fn decision_on(&self, object: &ObjectRef) -> Option<Digest> {
+        let about = |entry: &&Entry<E>| match &entry.event {
+            Event::Decided { action: Action::Reconcile(reconcile), .. } => reconcile.workload == *object,
+            _ => false,
+        };
+        self.entries.iter().rfind(about).map(|entry| entry.correlation.clone())
+    }
 }
 
 /// Reads an environment's ledger.
-pub async fn load(repository: &Repository, forge: &dyn Forge, environment: &Name) -> Result<Ledger, PipelineError> {
-    let commit = forge.branch(&BranchName::ledger(environment)).await?;
-    match commit {
-        Some(commit) => load_at(repository, commit),
-        None => Ok(Ledger::default()),
-    }
+pub async fn load<E: DeserializeOwned + Send>(
+    repository: &Repository,
+    forge: &dyn Forge,
+    environment: &Name,
+) -> Result<Ledger<E>, PipelineError> {
+    load_since(repository, forge, environment, None).await
 }
 
-fn load_at(repository: &Repository, commit: String) -> Result<Ledger, PipelineError> {
-    // The ledger's top folders are years; looking for one that is not there costs nothing.
-    let years: Vec<RepoPath> = (2025..2125).filter_map(|year: u32| RepoPath::new(year.to_string()).ok()).collect();
-    let tree = repository.read_tree(&commit, &years)?;
-    let mut files = BTreeMap::new();
-    for (path, file) in tree.0 {
-        if let File::Blob(blob) = file
-            && path.as_str().rsplit_once('.').is_some_and(|(_, ending)| ending == "jsonl")
-        {
-            files.insert(path, blob.bytes.to_vec());
-        }
+/// The same without the days before this one.
+pub async fn load_since<E: DeserializeOwned + Send>(
+    repository: &Repository,
+    forge: &dyn Forge,
+    environment: &Name,
+    since: Option<Timestamp>,
+) -> Result<Ledger<E>, PipelineError> {
+    let Some(commit) = forge.branch(&BranchName::ledger(environment)).await? else {
+        return Ok(Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() });
+    };
+    // A file holds a whole day.
+    let first = since.map(|since| Period::from_secs(86_400).before(since));
+    let folders = folders_since(first.unwrap_or(Timestamp::UNIX_EPOCH));
+    // Every other month on a thread of its own: unpacking and parsing take the same time, and both are long in a long ledger.
+    let halves: [Vec<RepoPath>; 2] = [0, 1].map(|half| folders.iter().skip(half).step_by(2).cloned().collect());
+    let parts: Vec<Result<Ledger<E>, PipelineError>> = std::thread::scope(|scope| {
+        let commit = commit.as_str();
+        let threads: Vec<_> = halves
+            .iter()
+            .map(|folders| scope.spawn(move || read_part(&repository.again()?, commit, folders, first)))
+            .collect();
+        let gone = || PipelineError::told("a thread that read the ledger ended", "this is a bug");
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
+    });
+    let mut ledger = Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() };
+    for part in parts {
+        let part = part?;
+        ledger.entries.extend(part.entries);
+        ledger.unreadable += part.unreadable;
+        ledger.files.extend(part.files);
     }
-    let (entries, unreadable) = read(files.values().map(Vec::as_slice));
-    Ok(Ledger { commit: Some(commit), entries, unreadable, files })
+    in_order(&mut ledger.entries);
+    ledger.commit = Some(commit);
+    Ok(ledger)
+}
+
+/// The same of some folders, in no order.
+fn read_part<E: DeserializeOwned + Send>(
+    repository: &Repository,
+    commit: &str,
+    folders: &[RepoPath],
+    first: Option<Timestamp>,
+) -> Result<Ledger<E>, PipelineError> {
+    let mut ledger = Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() };
+    for (path, file) in repository.read_tree(commit, folders)?.0 {
+        let Some(day) = day_of(&path).filter(|day| first.is_none_or(|first| *day > first)) else { continue };
+        let File::Blob(blob) = file else {
+            // An append would begin it anew.
+            return Err(PipelineError::told(
+                format!("couldn't read the ledger's file of {day:.0}: {path} is no plain file, or larger than 4 MiB"),
+                "look at the branch of the ledger: bpctl writes no such file",
+            ));
+        };
+        for line in lines(&blob.bytes) {
+            match read_line(line) {
+                Some(entry) => ledger.entries.push(entry),
+                None => ledger.unreadable += 1,
+            }
+        }
+        ledger.files.insert(path, blob.bytes);
+    }
+    Ok(ledger)
+}
+
+/// The folders of months from this time on; looking for one that is not there costs nothing.
+fn folders_since(first: Timestamp) -> Vec<RepoPath> {
+    let text = first.to_string();
+    let since = text.get(..7).unwrap_or_default().replace('-', "/");
+    let months = years().into_iter().flat_map(|year| (1..=12).map(move |month| format!("{year}/{month:02}")));
+    months.filter(|month| *month >= since).filter_map(|month| RepoPath::new(month).ok()).collect()
+}
+
+/// The ledger's top folders; looking for one that is not there costs nothing.
+pub(super) fn years() -> Vec<RepoPath> {
+    (2025..2125).filter_map(|year: u32| RepoPath::new(year.to_string()).ok()).collect()
 }
 
 /// Appends what the ledger does not have yet. Another writer's entries are kept: the append is done again on top of them.
@@ -72,7 +149,7 @@ pub async fn record(
     let branch = BranchName::ledger(environment);
     let forge = session.forge.reading();
     for _ in 0..TRIES {
-        let ledger = load(&session.repository, forge, environment).await?;
+        let ledger: Ledger = load(&session.repository, forge, environment).await?;
         let known = ledger.ids();
         let fresh = entries.iter().filter(|entry| !known.contains(&entry.id)).count();
         let files = append(&ledger.files, &known, entries);

@@ -15,14 +15,17 @@ pub mod origins;
 pub mod plan;
 pub mod pulls;
 mod render;
+pub mod replay;
 mod session;
 pub mod snapshot;
 pub mod stage;
+pub mod trail;
 mod tree;
 pub mod verify;
 
 pub use effects::{Call, CallRecord, Effects};
 pub use error::PipelineError;
+pub use history::past;
 pub use observe::{ClusterEdge, Observed, connect_cluster, observe};
 pub use render::render_rules;
 pub use session::{ForgeAccess, Session, SessionOptions};

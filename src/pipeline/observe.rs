@@ -15,7 +15,7 @@ use bpctl_core::observe::{
 use bpctl_core::plan::Plan;
 
 use super::PipelineError;
-use super::history::history;
+use super::history::{deliveries, history};
 use crate::cluster::{
     Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, PodMoment, SnapshotCluster, Trial, Wanted,
     WantedObjects,
@@ -216,11 +216,12 @@ pub async fn observe_on(
             None => see(cluster, &wanted.lists).await,
         }
     };
-    let (seen, further, usage, history) = tokio::join!(
+    let (seen, further, usage, history, deliveries) = tokio::join!(
         seen,
         see_further(cluster, &wanted.objects),
         usage(place, cluster, &wanted, now),
-        history(environment, catalogs, repository, forge, clock.now)
+        history(environment, catalogs, repository, forge, clock.now),
+        deliveries(environment, place.delivery, catalogs, repository, forge)
     );
     let Seen { from, listings, schemas } = seen;
     let mut from = from.unwrap_or_else(|| unreachable_origin(place));
@@ -283,8 +284,7 @@ pub async fn observe_on(
         }
     }
     for name in &wanted.blueprints {
-        let mine = history.clone().map(|all| all.get(name).cloned().unwrap_or_default());
-        observation.add(FactKey::History(name.clone()), "forge", FactValue::History(mine));
+        super::history::add(&mut observation, name, &history, &deliveries);
     }
     Ok(Observed { observation, server_clock: clock.from_server })
 }
@@ -311,7 +311,7 @@ fn not_observed<T>(message: &str) -> Known<T> {
     Known::unknown(UnknownCode::NotObserved, message)
 }
 
-fn unreachable_origin(place: &Environment) -> ObservedFrom {
+pub(super) fn unreachable_origin(place: &Environment) -> ObservedFrom {
     let context = place.cluster.context.clone().unwrap_or_else(|| "in-cluster".into());
     ObservedFrom::Live { context, version: "unknown".into() }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bpctl_core::blueprint::Catalog;
-use bpctl_core::govern::{PullInput, PullJudgement, judge_pull};
-use bpctl_core::model::{BaseTip, Files, Name, Proposed, RepoPath, Trusted, Untrusted};
+use bpctl_core::blueprint::{Catalog, TierName};
+use bpctl_core::govern::{PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, Proposed, RepoPath, Trusted, Untrusted};
 use bpctl_core::observe::{Known, Observation, PullFacts, Recorder, UnknownCode};
 use bpctl_core::propose::{self, ChangeSet, change_set};
 
@@ -94,9 +94,7 @@ pub fn changes_at(
 ) -> Result<ChangeSet, PipelineError> {
     // From where it left base: what others merged since is not its change, so an approval survives a moved base (X2). That the merge gives
     // just these changes is the forge's three-way merge, whose tree the permit names.
-    let merge_base = repository.merge_base(tip.commit(), head)?.ok_or_else(|| {
-        PipelineError::told("it shares no history with the base branch", "open it from a branch of this repository")
-    })?;
+    let merge_base = left_base(repository, tip.commit(), head)?;
     let paths = convert(repository.diff_paths(&merge_base, head)?);
     let wanted: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
     let before = if merge_base == tip.commit() {
@@ -106,6 +104,45 @@ pub fn changes_at(
     };
     let after = read(repository, head, &wanted, None)?;
     Ok(change_set(rules, &before, &after, &paths))
+}
+
+/// The commit at which a head left base.
+fn left_base(repository: &Repository, base: &str, head: &str) -> Result<String, PipelineError> {
+    repository.merge_base(base, head)?.ok_or_else(|| {
+        PipelineError::told("it shares no history with the base branch", "open it from a branch of this repository")
+    })
+}
+
+/// What a merged pull request changed, and whose reviews counted: for the account of a merge that no run wrote down.
+pub fn merged(
+    session: &Session,
+    rules: &Trusted<Catalog>,
+    blueprint: &Name,
+    mut pull: PullFacts,
+    commit: &str,
+) -> Result<(Digest, Vec<ReviewJudgement>), PipelineError> {
+    let repository = &session.repository;
+    let before = repository.commit_info(commit)?.parents.first().cloned().unwrap_or_else(|| commit.to_owned());
+    let changes_of = |head: &str| -> Result<Digest, PipelineError> {
+        let left = left_base(repository, &before, head)?;
+        let paths = convert(repository.diff_paths(&left, head)?);
+        let wanted: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
+        let (before, after) = (repository.read_tree(&left, &wanted)?, repository.read_tree(head, &wanted)?);
+        Ok(change_set(rules, &before, &after, &paths).hash())
+    };
+    let changes = changes_of(&pull.head)?;
+    let reviewed: Vec<String> =
+        pull.reviews.known().into_iter().flatten().map(|review| review.commit.clone()).collect();
+    for commit in reviewed {
+        if let Ok(then) = changes_of(&commit) {
+            pull.changes_at.insert(commit, Known::Known(then));
+        }
+    }
+    let catalog = rules.get();
+    let approvers = catalog.blueprints.get(blueprint).map(|b| &b.value.governance.approval_workflow.approvers);
+    let dearest = catalog.workspace.value.environments.values().map(|e| e.tier).max().unwrap_or(TierName::Prod);
+    let reviews = count_reviews(&pull, &changes, approvers.map_or(&[], Vec::as_slice), dearest);
+    Ok((changes, reviews.unwrap_or_default()))
 }
 
 fn read(repository: &Repository, commit: &str, wanted: &[RepoPath], known: Option<&Files>) -> Result<Files, GitError> {

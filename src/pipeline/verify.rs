@@ -2,7 +2,9 @@
 
 use bpctl_core::blueprint::{Catalog, Environment, Operation, containers, quantity};
 use bpctl_core::model::{Name, Period, Trusted};
-use bpctl_core::observe::{CheckConclusion, Known, Observation, ObservedFrom, PastOperation, Recorder, Resource};
+use bpctl_core::observe::{
+    CheckConclusion, CheckRun, Known, Observation, ObservedFrom, PastOperation, Recorder, Resource,
+};
 use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, VerifyReport, verify_merged};
 use bpctl_core::yaml::Node;
 
@@ -63,11 +65,17 @@ pub async fn outcome(
     environment: &Name,
     commit: &str,
 ) -> Result<Option<CheckConclusion>, PipelineError> {
+    Ok(check(forge, environment, commit).await?.map(|check| check.conclusion))
+}
+
+/// The check that holds it.
+pub async fn check(forge: &dyn Forge, environment: &Name, commit: &str) -> Result<Option<CheckRun>, PipelineError> {
     let me = forge.identity().await?;
     let name = check_name(environment);
     let checks = forge.checks(commit).await?;
-    let mine = checks.into_iter().filter(|check| check.name == name && check.by.id == me.id && check.commit == commit);
-    Ok(mine.map(|check| check.conclusion).rfind(|conclusion| *conclusion != CheckConclusion::Pending))
+    let mut mine =
+        checks.into_iter().filter(|check| check.name == name && check.by.id == me.id && check.commit == commit);
+    Ok(mine.rfind(|check| check.conclusion != CheckConclusion::Pending))
 }
 
 /// Verifies one operation against an observation.

@@ -1,6 +1,7 @@
 //! Drift, rights and snapshots against a real API server.
 
 mod companions;
+mod deliveries;
 mod edits;
 mod exact;
 mod kinds;

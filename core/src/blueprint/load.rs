@@ -110,6 +110,24 @@ pub struct Catalog {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// Reads one policy from a file that need not stand in the repository.
+pub fn parse_policy(name: &str, bytes: &[u8]) -> Result<Located<Policy>, Box<Diagnostic>> {
+    let mut documents = yaml::parse(name, bytes, Kind::Own)?;
+    let [document] = documents.as_slice() else {
+        return Err(Box::new(Diagnostic::error("unknown-kind", format!("{name} does not hold one policy"))));
+    };
+    if document.root.get("kind").and_then(Node::as_str) != Some("Policy") {
+        let diagnostic =
+            Diagnostic::error("unknown-kind", format!("{name} is no policy")).source(document.source.clone());
+        return Err(Box::new(diagnostic.help("write `kind: Policy`")));
+    }
+    let document = documents.remove(0);
+    let value: Policy = yaml::from_node(&document, &document.root)?;
+    let file = name.rsplit('/').next().and_then(|file| RepoPath::new(file).ok());
+    let path = file.ok_or_else(|| Box::new(Diagnostic::error("unknown-kind", format!("{name} names no file"))))?;
+    Ok(Located { value, path, document })
+}
+
 /// Reads the workspace.
 pub fn load_workspace(files: &Files) -> Result<Located<Workspace>, Box<Diagnostic>> {
     let missing = || {

@@ -19,7 +19,7 @@ pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
 pub(crate) use load::manifest;
-pub use load::{Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace};
+pub use load::{Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace, parse_policy};
 pub use operation::{Operation, Tier};
 pub use pod::{containers, quantity, quantity_of};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};

@@ -5,6 +5,7 @@
 
 mod contract;
 mod declared;
+mod delivery;
 pub mod drift;
 mod recovery;
 mod resize;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use contract::ContractDetector;
 pub use declared::{CompanionDetector, DriftDetector};
+pub use delivery::DeliveryDetector;
 pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub use saturation::{SaturationDetector, Utilization, utilization};
@@ -26,7 +28,7 @@ use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrust
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 3;
+pub const LOGIC: u32 = 4;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -68,8 +70,15 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 6] =
-    [&SaturationDetector, &ResizeDetector, &DriftDetector, &CompanionDetector, &RecoveryDetector, &ContractDetector];
+pub const DETECTORS: [&dyn Detector; 7] = [
+    &SaturationDetector,
+    &ResizeDetector,
+    &DriftDetector,
+    &CompanionDetector,
+    &DeliveryDetector,
+    &RecoveryDetector,
+    &ContractDetector,
+];
 
 /// A difference that matters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

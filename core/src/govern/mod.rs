@@ -20,6 +20,6 @@ pub use pull::{
     rules_hash,
 };
 pub use review::{ReviewJudgement, count_reviews};
-pub use rules::{FIELD_MANAGER, Outcome, RULES, Rule, RuleInput};
+pub use rules::{FIELD_MANAGER, Failure, Outcome, RESET, RULES, Rule, RuleInput, failures, last_apply};
 use subject::request_of;
 pub use subject::{ConfigTouch, OperationInput, RequestTouch, Subject, Touch};

@@ -2,22 +2,32 @@
 //!
 //! It is for people. No verdict reads it: deleting it changes none.
 
-use std::collections::BTreeMap;
+mod evidence;
+mod query;
+mod trail;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::action::Action;
 use crate::decide::FailedPod;
 use crate::govern::{ReviewJudgement, Verdict};
-use crate::model::{Digest, Name, RepoPath, Timestamp};
-use crate::observe::Observation;
-use crate::verify::VerifyReport;
+use crate::model::{Digest, Name, ObjectRef, RepoPath, Timestamp, Untrusted};
+use crate::observe::{Identity, Observation};
+use crate::verify::{Outcome, VerifyReport};
+
+pub use evidence::{WITHHELD, thin};
+pub use query::{Query, VerdictFilter};
+pub use trail::{ChangedFile, Problem, PullRecord, Written, check_growth, check_pulls};
 
 /// One line of the ledger (schema version 1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Entry {
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", bound(deserialize = "E: Deserialize<'de>"))]
+pub struct Entry<E = Evidence> {
     /// Always 1; grows by adding.
     pub schema_version: u32,
     /// Identity: the same event gives the same id, so that a rerun after a crash writes it once.
@@ -32,6 +42,45 @@ pub struct Entry {
     pub correlation: Digest,
     /// What happened.
     pub event: Event,
+    /// Of a decision: the facts that were read, enough to decide again (X3), without texts that may be credentials (T38).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<E>,
+}
+
+/// The facts of a decision, as text until somebody asks for them: most readers of a ledger do not.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Evidence(Box<RawValue>);
+
+impl Evidence {
+    /// Keeps these facts.
+    pub fn of(facts: &Observation) -> Option<Self> {
+        RawValue::from_string(crate::model::canonical_json(facts)).ok().map(Self)
+    }
+
+    /// The facts; `None`: they cannot be read.
+    pub fn observation(&self) -> Option<Observation> {
+        serde_json::from_str(self.0.get()).ok()
+    }
+}
+
+impl JsonSchema for Evidence {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Observation::schema_name()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Observation::json_schema(generator)
+    }
+}
+
+/// Evidence that is passed over.
+#[derive(Debug, Clone)]
+pub struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
 }
 
 /// What happened.
@@ -39,9 +88,9 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Event {
-    /// An action was judged.
+    /// An action was judged; one that is forbidden was refused by this.
     Decided {
-        /// The action.
+        /// The action; live texts that may be credentials are withheld in it.
         action: Action,
         /// One line: what and why.
         summary: String,
@@ -53,8 +102,6 @@ pub enum Event {
         base: String,
         /// Version of the decision logic.
         logic: u32,
-        /// The facts that were read: enough to decide again.
-        evidence: Box<Observation>,
     },
     /// A pull request carries it.
     Proposed {
@@ -78,6 +125,12 @@ pub enum Event {
     Declined {
         /// Its number.
         pull: u64,
+        /// Who, where the forge tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Identity>,
+        /// Why, in that person's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Untrusted>,
     },
     /// The manifest on base was applied to the cluster.
     Applied {
@@ -85,8 +138,21 @@ pub enum Event {
         summary: String,
         /// The base commit.
         base: String,
-        /// The object's resource version after it.
-        resource_version: String,
+        /// The object.
+        object: ObjectRef,
+        /// Its identity.
+        uid: String,
+        /// What the object itself shows of it: the time by the cluster's clock, on a recording the version.
+        receipt: String,
+    },
+    /// The cluster refused what stands on base.
+    Failed {
+        /// The commit that the failure stands on, as a check.
+        commit: String,
+        /// The how many-th failure there.
+        attempt: u32,
+        /// What was refused, and what the cluster said.
+        because: Untrusted,
     },
     /// A workload's pods were replaced.
     Restarted {
@@ -94,6 +160,8 @@ pub enum Event {
         summary: String,
         /// The request: which template, the how many-th restart, of which generation.
         request: String,
+        /// The workload's identity.
+        uid: String,
         /// The pods that had failed, where the run that restarted them wrote this (B15).
         before: Vec<FailedPod>,
     },
@@ -116,7 +184,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The event's name, as `audit` filters by it.
+    /// The event's name, as `audit` shows it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Decided { .. } => "decided",
@@ -124,50 +192,121 @@ impl Event {
             Self::Merged { .. } => "merged",
             Self::Declined { .. } => "declined",
             Self::Applied { .. } => "applied",
+            Self::Failed { .. } => "failed",
             Self::Restarted { .. } => "restarted",
             Self::Recovered { .. } => "recovered",
             Self::Verified { .. } => "verified",
         }
     }
-}
 
-/// The file of a day: `2026/11/21.jsonl`.
-pub fn day_file(at: Timestamp) -> Option<RepoPath> {
-    let day = at.to_string(); // RFC 3339 in UTC: 2026-11-21T…
-    RepoPath::new(format!("{}.jsonl", day.get(..10)?.replace('-', "/"))).ok()
-}
-
-/// Reads a ledger's files. Lines that cannot be read are counted, not dropped silently.
-pub fn read<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Entry>, usize) {
-    let mut entries = Vec::new();
-    let mut unreadable = 0;
-    for file in files {
-        for line in file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            match serde_json::from_slice::<Entry>(line) {
-                Ok(entry) if entry.schema_version == 1 => entries.push(entry),
-                _ => unreadable += 1,
-            }
+    /// The pull request that it is about.
+    pub fn pull(&self) -> Option<u64> {
+        match self {
+            Self::Proposed { pull, .. }
+            | Self::Merged { pull, .. }
+            | Self::Declined { pull, .. }
+            | Self::Verified { pull, .. } => Some(*pull),
+            _ => None,
         }
     }
-    // Forges give whole seconds and clocks give more; within one second the order of writing is the order of events.
+
+    /// How a verification ended, where it is one.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Recovered { report, .. } | Self::Verified { report, .. } => Some(report.outcome),
+            _ => None,
+        }
+    }
+
+    /// The identity of the event: what happened, to what, and by which receipt, so that whoever writes it down writes the same.
+    fn id(&self, environment: &Name, blueprint: &Name, correlation: &Digest) -> Digest {
+        let of_pull = |pull: &u64| Digest::of(&("pull", environment, pull, self.name()));
+        match self {
+            Self::Decided { verdict, base, .. } => {
+                Digest::of(&("decided", correlation, verdict.tier, base, !verdict.holds.is_empty()))
+            }
+            Self::Proposed { pull, .. }
+            | Self::Merged { pull, .. }
+            | Self::Declined { pull, .. }
+            | Self::Verified { pull, .. } => of_pull(pull),
+            Self::Applied { uid, receipt, .. } => Digest::of(&("applied", uid, receipt)),
+            Self::Failed { commit, attempt, .. } => Digest::of(&("failed", environment, blueprint, commit, attempt)),
+            Self::Restarted { uid, request, .. } => Digest::of(&("restarted", uid, request)),
+            Self::Recovered { request, .. } => Digest::of(&("recovered", environment, blueprint, request)),
+        }
+    }
+}
+
+impl Entry {
+    /// Writes an event down.
+    pub fn new(at: Timestamp, environment: Name, blueprint: Name, correlation: Digest, event: Event) -> Self {
+        let id = event.id(&environment, &blueprint, &correlation);
+        Self { schema_version: 1, id, at, environment, blueprint, correlation, event, evidence: None }
+    }
+}
+
+impl<E> Entry<E> {
+    /// Whether the id is that of what the entry says.
+    pub fn is_genuine(&self) -> bool {
+        self.id == self.event.id(&self.environment, &self.blueprint, &self.correlation)
+    }
+}
+
+/// Where a day's file is full and another begins: less than what is read of a file of Git.
+const FULL: usize = 2 << 20;
+
+/// A file of a day: `2026/11/21.jsonl`, then `2026/11/21-2.jsonl`.
+fn day_file(at: Timestamp, part: u32) -> Option<RepoPath> {
+    let day = at.to_string(); // RFC 3339 in UTC: 2026-11-21T…
+    let part = if part > 1 { format!("-{part}") } else { String::new() };
+    RepoPath::new(format!("{}{part}.jsonl", day.get(..10)?.replace('-', "/"))).ok()
+}
+
+/// The day of a file: the first moment of it. `None`: it is no file of a ledger.
+pub fn day_of(path: &RepoPath) -> Option<Timestamp> {
+    let name = path.as_str().strip_suffix(".jsonl")?;
+    let day = match name.split_once('-') {
+        Some((day, part)) => part.parse::<u32>().ok().map(|_| day)?,
+        None => name,
+    };
+    format!("{}T00:00:00Z", day.replace('/', "-")).parse().ok()
+}
+
+/// Reads one line; `None`: it cannot be read.
+pub fn read_line<E: DeserializeOwned>(line: &[u8]) -> Option<Entry<E>> {
+    serde_json::from_slice::<Entry<E>>(line).ok().filter(|entry| entry.schema_version == 1)
+}
+
+/// The lines of a file.
+pub fn lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
+    file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}
+
+/// Puts entries in the order of what happened. Forges give whole seconds and clocks give more; within one second the order of writing is
+/// the order of events.
+pub fn in_order<E>(entries: &mut [Entry<E>]) {
     entries.sort_by_key(|entry| entry.at.as_second());
-    (entries, unreadable)
 }
 
 /// The files after appending what is not there yet; empty: nothing is new. `known` holds the ids that the ledger has.
 pub fn append<'a>(
-    existing: &BTreeMap<RepoPath, Vec<u8>>,
-    known: &std::collections::BTreeSet<Digest>,
+    existing: &BTreeMap<RepoPath, impl AsRef<[u8]>>,
+    known: &BTreeSet<Digest>,
     entries: impl IntoIterator<Item = &'a Entry>,
 ) -> BTreeMap<RepoPath, Vec<u8>> {
     let mut files: BTreeMap<RepoPath, Vec<u8>> = BTreeMap::new();
     let mut seen = known.clone();
     for entry in entries {
-        let Some(path) = day_file(entry.at) else { continue };
+        let known = |path: &RepoPath| existing.get(path).map_or(0, |file| file.as_ref().len());
+        let length = |path: &RepoPath| files.get(path).map_or_else(|| known(path), Vec::len);
+        let mut parts = (1..).map_while(|part| day_file(entry.at, part));
+        let Some(path) = parts.find(|path| length(path) < FULL) else { continue };
         if !seen.insert(entry.id.clone()) {
             continue;
         }
-        let file = files.entry(path.clone()).or_insert_with(|| existing.get(&path).cloned().unwrap_or_default());
+        let file = files
+            .entry(path.clone())
+            .or_insert_with(|| existing.get(&path).map(|file| file.as_ref().to_vec()).unwrap_or_default());
         if !file.is_empty() && !file.ends_with(b"\n") {
             file.push(b'\n');
         }

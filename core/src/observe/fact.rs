@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LiveObject, PastOperation, Pod, Resource, TypeSchema, Usage};
+use super::{FailedDelivery, LiveObject, PastOperation, Pod, Resource, TypeSchema, Usage};
 use crate::model::{Name, ObjectRef, Timestamp, Untrusted};
 
 /// A value that was seen whole, or the reason why it was not. Unknown never permits anything (R6).
@@ -107,6 +107,8 @@ pub enum FactKey {
     Schema(String, String),
     /// What was done to one blueprint's workload in this environment: merged changes and their outcomes.
     History(Name),
+    /// The deliveries of one blueprint's objects that failed and that none has made good since.
+    Deliveries(Name),
 }
 
 impl std::fmt::Display for FactKey {
@@ -122,6 +124,7 @@ impl std::fmt::Display for FactKey {
             Self::DryRun(o) => object(f, "dry-run", o),
             Self::Schema(api_version, kind) => write!(f, "schema:{api_version}:{kind}"),
             Self::History(blueprint) => write!(f, "history:{blueprint}"),
+            Self::Deliveries(blueprint) => write!(f, "deliveries:{blueprint}"),
         }
     }
 }
@@ -158,6 +161,7 @@ fn parse_key(text: &str) -> Option<FactKey> {
         ("dry-run", 5) => object().map(FactKey::DryRun),
         ("schema", 3) => Some(FactKey::Schema(parts[1].into(), parts[2].into())),
         ("history", 2) => Name::new(parts[1]).ok().map(FactKey::History),
+        ("deliveries", 2) => Name::new(parts[1]).ok().map(FactKey::Deliveries),
         _ => None,
     }
 }
@@ -187,6 +191,8 @@ pub enum FactValue {
     Schema(Known<TypeSchema>),
     /// Past operations, oldest first.
     History(Known<Vec<PastOperation>>),
+    /// Failed deliveries, oldest first.
+    Deliveries(Known<Vec<FailedDelivery>>),
 }
 
 /// One answer, with where and when.

@@ -189,3 +189,17 @@ pub struct PastChange {
     /// After.
     pub to: Option<Json>,
 }
+
+/// A delivery that the cluster refused, by bpctl's own check on the commit that was delivered (B11, X6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailedDelivery {
+    /// The commit of the base branch.
+    pub commit: String,
+    /// The how many-th failure on that commit: the last part of the check's name.
+    pub attempt: u32,
+    /// When, by the forge's clock.
+    pub at: Timestamp,
+    /// What was refused, and what the cluster said.
+    pub because: Untrusted,
+}

@@ -22,6 +22,9 @@ pub struct LiveObject {
     pub resource_version: String,
     /// The whole object, `managedFields` and `status` included.
     pub body: Body,
+    /// The identity of its pod template, where texts of the body are withheld: in the ledger's evidence (T38).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
 }
 
 /// An object's JSON, kept as its text and read when somebody looks into it: ten thousand objects as values are half a gibibyte, as text
@@ -95,7 +98,7 @@ impl LiveObject {
         }
         let reference =
             ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: text("namespace"), name };
-        Some(Self { reference, uid, resource_version: text("resourceVersion"), body: body.into() })
+        Some(Self { reference, uid, resource_version: text("resourceVersion"), body: body.into(), template: None })
     }
 }
 

@@ -12,12 +12,14 @@ mod schema;
 
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
-    CheckConclusion, CheckRun, Identity, PastChange, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
+    CheckConclusion, CheckRun, FailedDelivery, Identity, PastChange, PastOperation, PullFacts, PullState, Review,
+    ReviewState, Rights,
 };
 pub use live::{
     Body, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage, WorkloadName, group_pods, newest_revision,
     owned_pod, pod_from_json,
 };
 pub use recorder::Recorder;
+pub(crate) use restart::template_identity;
 pub use restart::{PastRestart, RESTART_ANNOTATION, RESTART_MANAGER, next_restart};
 pub use schema::{ListType, ScalarType, TypeSchema};

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use elsa::FrozenBTreeMap;
 
 use super::{
-    FactKey, FactValue, Known, LiveObject, Observation, PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode,
-    Usage,
+    FactKey, FactValue, FailedDelivery, Known, LiveObject, Observation, PastOperation, Pod, Resource, TypeSchema,
+    Unknown, UnknownCode, Usage,
 };
 use crate::model::{Name, ObjectRef, Timestamp};
 
@@ -100,6 +100,15 @@ impl<'o> Recorder<'o> {
     pub fn history(&self, blueprint: &Name) -> Known<&'o Vec<PastOperation>> {
         match self.read(FactKey::History(blueprint.clone())) {
             Ok(FactValue::History(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// The deliveries that failed and that none has made good since.
+    pub fn deliveries(&self, blueprint: &Name) -> Known<&'o Vec<FailedDelivery>> {
+        match self.read(FactKey::Deliveries(blueprint.clone())) {
+            Ok(FactValue::Deliveries(known)) => known.as_ref(),
             Ok(_) => mismatch(),
             Err(unknown) => Known::Unknown(unknown),
         }

@@ -31,7 +31,7 @@ impl PastRestart {
         let annotations = live.body.pointer("/spec/template/metadata/annotations")?;
         let request = annotations.get(RESTART_ANNOTATION)?.as_str()?.to_owned();
         let mut parts = request.splitn(3, '-');
-        let same = parts.next() == Some(template(live).as_str());
+        let same = parts.next() == Some(template_identity(live).as_str());
         let said = parts.next().and_then(|count| count.parse().ok());
         let at = written_at(live);
         let old = at.is_some_and(|at| COUNTED_FOR.after(at) <= now);
@@ -50,11 +50,14 @@ impl PastRestart {
 pub fn next_restart(live: &LiveObject, now: Timestamp) -> Option<(String, i64)> {
     let generation = live.body.pointer("/metadata/generation")?.as_i64()?;
     let count = PastRestart::of(live, now).map_or(0, |past| past.count).saturating_add(1);
-    Some((format!("{}-{count}-{generation}", template(live)), generation))
+    Some((format!("{}-{count}-{generation}", template_identity(live)), generation))
 }
 
 /// The template's identity, whatever bpctl's own annotation says.
-fn template(live: &LiveObject) -> String {
+pub(crate) fn template_identity(live: &LiveObject) -> String {
+    if let Some(known) = &live.template {
+        return known.clone();
+    }
     let mut template = live.body.pointer("/spec/template").cloned().unwrap_or(Json::Null);
     let empty = |value: Option<&Json>| value.and_then(Json::as_object).is_some_and(serde_json::Map::is_empty);
     if let Some(whole) = template.as_object_mut()

@@ -5,13 +5,14 @@ use bpctl_core::blueprint::Tier;
 use bpctl_core::decide::{FailedPod, Finding};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::permit_restart;
-use bpctl_core::ledger::Event;
+use bpctl_core::ledger::{Event, Skipped};
 use bpctl_core::model::{Digest, Name, Period, Timestamp};
 use bpctl_core::observe::{Known, Observation, PastRestart, Recorder};
 use bpctl_core::plan::PlanItem;
 use bpctl_core::verify::{Outcome, RestartInput, VerifyReport, verify_restart};
 
-use super::{Base, Pass, REMEMBERED};
+use super::account::REMEMBERED;
+use super::{Base, Pass};
 use crate::pipeline::{PipelineError, ledger, verify};
 use crate::runtime;
 
@@ -38,7 +39,7 @@ impl Pass<'_> {
                     Ok(applied) => applied,
                     // One workload that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
-                        self.refused(&restart.blueprint, &error);
+                        drop(self.refused(&restart.blueprint, &error));
                         continue;
                     }
                     Err(other) => return Err(other),
@@ -59,8 +60,9 @@ impl Pass<'_> {
                     Finding::Failing(failing) => failing.pods.clone(),
                     _ => Vec::new(),
                 };
-                let event = Event::Restarted { summary: told.clone(), request: restart.request.clone(), before };
-                self.entry(restarted_id(&applied.uid, &restart.request), &restart.blueprint, &item.id, now, event);
+                let (summary, request) = (told.clone(), restart.request.clone());
+                let event = Event::Restarted { summary, request, uid: applied.uid, before };
+                self.entry(&restart.blueprint, &item.id, now, event);
                 self.step(&restart.blueprint, told, None);
             }
         }
@@ -93,11 +95,13 @@ impl Pass<'_> {
             return Ok(());
         }
         let forge = self.session.forge.reading();
-        let known = ledger::load(&self.session.repository, forge, &self.environment).await?.ids();
+        let known = ledger::load::<Skipped>(&self.session.repository, forge, &self.environment).await?.ids();
         loop {
             let mut pending = false;
             for (blueprint, past, at, report) in self.restarts(base, &observation) {
-                let id = Digest::of(&("recovered", &self.environment, &blueprint, &past.request));
+                let correlation = Digest::of(&("restart", &blueprint, &past.request));
+                let event = Event::Recovered { request: past.request.clone(), report: report.clone() };
+                let id = self.written(&blueprint, &correlation, at, event).id;
                 if known.contains(&id) {
                     continue;
                 }
@@ -110,10 +114,9 @@ impl Pass<'_> {
                     continue;
                 }
                 let uid = self.uid(base, &blueprint, &observation);
-                let correlation = Digest::of(&("restart", &blueprint, &past.request));
                 let summary = format!("restarted {at:.0}");
-                let event = Event::Restarted { summary, request: past.request.clone(), before: Vec::new() };
-                self.entry(restarted_id(&uid, &past.request), &blueprint, &correlation, at, event);
+                let event = Event::Restarted { summary, request: past.request.clone(), uid, before: Vec::new() };
+                self.entry(&blueprint, &correlation, at, event);
                 let told = format!("restart of {at:.0}: {} ({})", report.outcome, verify::summary(&report));
                 let next = waits.then(|| format!("bpctl apply --env {}", self.environment));
                 self.failed |= report.outcome == Outcome::Failure;
@@ -121,7 +124,7 @@ impl Pass<'_> {
                 if verify::is_final(report.outcome, &observation.from) {
                     let now = self.session.forge.reading().clock().await?.now;
                     let event = Event::Recovered { request: past.request, report };
-                    self.entry(id, &blueprint, &correlation, now, event);
+                    self.entry(&blueprint, &correlation, now, event);
                 }
             }
             if !pending {
@@ -158,9 +161,4 @@ impl Pass<'_> {
             _ => String::new(),
         }
     }
-}
-
-/// The same restart is written down once, whichever run does it.
-fn restarted_id(uid: &str, request: &str) -> Digest {
-    Digest::of(&("restarted", uid, request))
 }

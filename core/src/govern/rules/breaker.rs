@@ -1,8 +1,13 @@
 //! The circuit breaker (B11, X6): after a number of failed operations in a row a workload's operations are held. Outcomes are the checks on
-//! merge commits; what resets it is a success, or a person's change of the blueprint on the base branch. No state of its own is kept.
+//! merge commits and on delivered commits; what resets it is a success, or a person's change of the blueprint on the base branch. No state of its own is kept.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Rule, RuleInput};
-use crate::observe::{CheckConclusion, Known, PastOperation};
+use crate::blueprint::{Catalog, Delivery};
+use crate::model::{Name, Timestamp, Untrusted};
+use crate::observe::{CheckConclusion, Known, Recorder};
 
 /// `limits.breaker`.
 pub struct Breaker;
@@ -17,42 +22,86 @@ impl Rule for Breaker {
     }
 
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
-        // An unknown history holds everything already: the cooldown says so.
-        let Known::Known(history) = input.facts.history(&input.subject.blueprint) else { return Vec::new() };
         let (limit, source) = input.catalog.breaker(input.tier, &input.blueprint.value.metadata);
-        let failed = failed_in_a_row(history);
+        let hold = |unknown: Option<String>, ends: Option<&str>, because: String| Outcome {
+            tier: None,
+            hold_until: None,
+            hold_ends: ends.map(Into::into),
+            unknown,
+            cite: format!("limits.breaker = {limit}"),
+            because,
+            alternative: None,
+            source: source.clone(),
+        };
+        let failed = match failures(input.catalog, input.environment, &input.subject.blueprint, input.facts) {
+            Known::Known(failed) => failed,
+            // An unknown history holds everything already: the cooldown says so.
+            Known::Unknown(_) if input.facts.history(&input.subject.blueprint).known().is_none() => return Vec::new(),
+            Known::Unknown(unknown) => {
+                return vec![hold(Some(unknown.message), None, "which deliveries failed is not known".into())];
+            }
+        };
         if u32::try_from(failed.len()).is_ok_and(|failed| failed < limit) {
             return Vec::new();
         }
-        let told: Vec<String> = failed.iter().rev().map(|o| format!("{} #{}", o.operation, o.pull)).collect();
-        vec![Outcome {
-            tier: None,
-            hold_until: None,
-            hold_ends: Some("a person's change of the blueprint is merged".into()),
-            unknown: None,
-            cite: format!("limits.breaker = {limit}"),
-            because: if told.is_empty() {
-                "no failure is let pass".into()
-            } else {
-                format!("failed one after another: {}", told.join(", "))
-            },
-            alternative: None,
-            source,
-        }]
+        let told: Vec<&str> = failed.iter().map(|failure| failure.what.as_str()).collect();
+        let because = if told.is_empty() {
+            "no failure is let pass".into()
+        } else {
+            format!("failed one after another: {}", told.join(", "))
+        };
+        vec![hold(None, Some(RESET), because)]
     }
 }
 
-/// The failed operations since the last success or reset, newest first. What was never verified, or could not be, is passed over: it
-/// neither counts nor resets.
-fn failed_in_a_row(history: &[PastOperation]) -> Vec<&PastOperation> {
+/// What closes a breaker.
+pub const RESET: &str = "a person's change of the blueprint is merged";
+
+/// A failure that a breaker counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    /// What: `scale #12`, `delivery of 1a2b3c4`.
+    pub what: String,
+    /// When it was merged, or refused.
+    pub at: Timestamp,
+    /// What the cluster said, of a delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Untrusted>,
+}
+
+/// The failures since the last success or reset, oldest first: operations whose verification failed, and deliveries that were refused. What
+/// was never verified, or could not be, is passed over: it neither counts nor resets.
+pub fn failures(catalog: &Catalog, environment: &Name, blueprint: &Name, facts: &Recorder<'_>) -> Known<Vec<Failure>> {
+    let history = match facts.history(blueprint) {
+        Known::Known(history) => history,
+        Known::Unknown(unknown) => return Known::Unknown(unknown),
+    };
     let mut failed = Vec::new();
     for operation in history.iter().rev() {
         match operation.outcome {
             _ if operation.reset_by.is_some() => break,
             Some(CheckConclusion::Success) => break,
-            Some(CheckConclusion::Failure) => failed.push(operation),
+            Some(CheckConclusion::Failure) => failed.push(Failure {
+                what: format!("{} #{}", operation.operation, operation.pull),
+                at: operation.merged_at,
+                because: None,
+            }),
             Some(CheckConclusion::Pending | CheckConclusion::Neutral) | None => {}
         }
     }
-    failed
+    let place = catalog.workspace.value.environments.get(environment);
+    if place.is_some_and(|place| place.delivery == Delivery::Direct) {
+        let refused = match facts.deliveries(blueprint) {
+            Known::Known(refused) => refused,
+            Known::Unknown(unknown) => return Known::Unknown(unknown),
+        };
+        failed.extend(refused.iter().map(|delivery| Failure {
+            what: format!("delivery of {}", delivery.commit.get(..7).unwrap_or(&delivery.commit)),
+            at: delivery.at,
+            because: Some(delivery.because.clone()),
+        }));
+    }
+    failed.sort_by_key(|failure| failure.at);
+    Known::Known(failed)
 }

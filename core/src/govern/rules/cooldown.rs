@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::{Outcome, Rule, RuleInput};
 use crate::govern::Touch;
 use crate::model::{Period, Timestamp};
-use crate::observe::{Known, LiveObject, PastRestart};
+use crate::observe::{Known, PastRestart};
 
 /// `spec.scaling.cooldown` and the policies' `limits.cooldown`; the longest wins.
 pub struct Cooldown;
@@ -92,7 +92,7 @@ fn last_operation(input: &RuleInput<'_>) -> Result<Option<(Timestamp, String)>, 
     };
     let restarted = live.and_then(|live| PastRestart::of(live, input.facts.now())?.at);
     let restarted = restarted.map(|at| (at, format!("restarted {at:.0}")));
-    let applied = live.and_then(last_apply).map(|at| (at, format!("applied {at:.0}")));
+    let applied = live.and_then(|live| last_apply(&live.body)).map(|at| (at, format!("applied {at:.0}")));
     let told = merged.map(|(at, pull)| (at, format!("#{pull}, merged {at:.0}")));
     Ok(match input.subject.touch {
         // Delivering what was merged is part of that operation; a second delivery without a merge between is a new one. The cluster
@@ -107,8 +107,8 @@ fn last_operation(input: &RuleInput<'_>) -> Result<Option<(Timestamp, String)>, 
 }
 
 /// When bpctl last applied the object, by the cluster's clock.
-fn last_apply(live: &LiveObject) -> Option<Timestamp> {
-    let entries = live.body.pointer("/metadata/managedFields")?.as_array()?;
+pub fn last_apply(object: &Json) -> Option<Timestamp> {
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
     entries
         .iter()
         .filter(|entry| entry.get("manager").and_then(Json::as_str) == Some(FIELD_MANAGER))

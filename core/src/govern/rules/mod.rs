@@ -13,7 +13,8 @@ mod restarts;
 mod reversal;
 
 pub(super) use alternatives::alternative;
-pub use cooldown::FIELD_MANAGER;
+pub use breaker::{Failure, RESET, failures};
+pub use cooldown::{FIELD_MANAGER, last_apply};
 
 use crate::blueprint::{Blueprint, Catalog, Located, Operation, Tier, TierName};
 use crate::model::{Name, SourceSpan, Timestamp};

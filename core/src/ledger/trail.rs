@@ -1,0 +1,254 @@
+//! Whether a ledger's branch only ever grew, by whose hand, and whether it tells the same as the forge (R7, T30).
+//!
+//! No verdict rests on the answer: a ledger that was forged misleads people, and only them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Event, Skipped, day_of, lines, read_line};
+use crate::model::{Period, RepoPath, Timestamp, Untrusted};
+use crate::observe::{CheckConclusion, PullState};
+
+/// How long entries are kept; whole days that are older may be dropped by a person (B12).
+const KEPT: Period = Period::from_secs(90 * 86_400);
+/// How much later than its commit an entry may be dated: clocks differ.
+const SKEW: Period = Period::from_secs(300);
+
+/// Something that is not as bpctl writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    /// What kind: `rewritten`.
+    pub code: String,
+    /// The ledger's commit, where it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// What was seen; names in it come from the branch.
+    pub message: Untrusted,
+}
+
+impl Problem {
+    /// A problem of the whole branch.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.into(), commit: None, message: Untrusted::new(message) }
+    }
+}
+
+/// One commit of a ledger's branch.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Its id.
+    pub commit: String,
+    /// Its author's address.
+    pub by: Untrusted,
+    /// When it was made, as it says itself.
+    pub at: Timestamp,
+    /// Whether it has more than one parent.
+    pub merges: bool,
+    /// What it changed: before and after.
+    pub changed: Vec<ChangedFile>,
+}
+
+/// A file before and after; `None`: it is not there.
+pub type ChangedFile = (RepoPath, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// What is wrong with one commit, and the old days that a person dropped by it. `machine` is the address that bpctl writes as.
+pub fn check_growth(written: &Written, machine: &str) -> (Vec<Problem>, Vec<RepoPath>) {
+    let mut problems = Vec::new();
+    let mut dropped = Vec::new();
+    let mut tell = |code: &str, message: String| {
+        problems.push(Problem {
+            code: code.into(),
+            commit: Some(written.commit.clone()),
+            message: Untrusted::new(message),
+        });
+    };
+    if written.merges {
+        tell("merged", "it merges two histories".into());
+    }
+    for (path, before, after) in &written.changed {
+        let day = day_of(path);
+        let is_old = day.is_some_and(|day| KEPT.after(day) < written.at);
+        match (before, after) {
+            (Some(_), None) if is_old => dropped.push(path.clone()),
+            (Some(before), None) => {
+                tell("shortened", format!("{path} is gone, with {} entries", lines(before).count()));
+            }
+            (before, Some(after)) => {
+                let before = before.as_deref().unwrap_or_default();
+                let Some(new) = after.strip_prefix(before) else {
+                    let (had, has) = (lines(before).count(), lines(after).count());
+                    let code = if has < had { "shortened" } else { "rewritten" };
+                    tell(code, format!("{path} had {had} entries and has {has}, and does not begin as it did"));
+                    continue;
+                };
+                if written.by.raw() != machine {
+                    tell("written-by-another", format!("{} wrote to {path}", written.by.raw()));
+                }
+                for line in lines(new) {
+                    match read_line::<Skipped>(line) {
+                        None => tell("unreadable", format!("a new line of {path} cannot be read")),
+                        Some(entry) if !entry.is_genuine() => {
+                            tell("forged", format!("entry {} says another event than its id", entry.id.short()));
+                        }
+                        Some(entry) if entry.at > SKEW.after(written.at) => {
+                            let id = entry.id.short();
+                            tell("forged", format!("entry {id} is dated after the commit that wrote it"));
+                        }
+                        Some(_) => {}
+                    }
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    (problems, dropped)
+}
+
+/// A proposal, as the forge has it.
+#[derive(Debug, Clone)]
+pub struct PullRecord {
+    /// Its number.
+    pub number: u64,
+    /// bpctl opened it.
+    pub mine: bool,
+    /// When.
+    pub opened_at: Timestamp,
+    /// How it stands.
+    pub state: PullState,
+    /// bpctl's own verification of the merge commit.
+    pub outcome: Option<CheckConclusion>,
+}
+
+/// Where ledger and forge tell different things. `until`: the last write to the ledger; what happened after it is not written down yet.
+/// `since`: what happened before it may have been dropped, or was not asked of the forge.
+pub fn check_pulls<E>(
+    entries: &[Entry<E>],
+    pulls: &[PullRecord],
+    since: Timestamp,
+    until: Option<Timestamp>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut tell = |code: &str, message: String| problems.push(Problem::new(code, message));
+    let by_number: BTreeMap<u64, &PullRecord> = pulls.iter().map(|pull| (pull.number, pull)).collect();
+    let told: BTreeSet<(u64, &'static str)> =
+        entries.iter().filter_map(|entry| Some((entry.event.pull()?, entry.event.name()))).collect();
+    for entry in entries.iter().filter(|entry| entry.at >= since) {
+        let (id, name) = (entry.id.short(), entry.event.name());
+        let Some(number) = entry.event.pull() else { continue };
+        let Some(pull) = by_number.get(&number) else {
+            tell("no-proposal", format!("entry {id} says {name} of #{number}, and the forge has no such proposal"));
+            continue;
+        };
+        let agrees = match (&entry.event, &pull.state) {
+            (Event::Merged { commit, .. }, PullState::Merged { commit: landed, .. }) => commit == landed,
+            (Event::Declined { .. }, state) => matches!(state, PullState::Closed { .. }),
+            (Event::Verified { commit, report, .. }, PullState::Merged { commit: landed, .. }) => {
+                commit == landed && pull.outcome == Some(report.outcome.conclusion())
+            }
+            (Event::Merged { .. } | Event::Verified { .. }, _) => false,
+            _ => true,
+        };
+        if !agrees {
+            tell("contradiction", format!("entry {id} says {name} of #{number}, and the forge says otherwise"));
+        }
+    }
+    // Whoever writes to the ledger writes down what the forge holds by then.
+    let mut wanted = |pull: &PullRecord, at: Timestamp, name: &'static str| {
+        if at >= since && until.is_some_and(|until| at < until) && !told.contains(&(pull.number, name)) {
+            tell("no-entry", format!("#{} was {name} at {at:.0}, and no entry says so", pull.number));
+        }
+    };
+    for pull in pulls.iter().filter(|pull| pull.mine) {
+        wanted(pull, pull.opened_at, "proposed");
+        if let PullState::Merged { at, .. } = &pull.state {
+            wanted(pull, *at, "merged");
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::append;
+    use crate::model::{Digest, Name};
+
+    const BOT: &str = "bpctl@localhost";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn proposed(pull: u64, when: &str) -> Entry {
+        let name = |text: &str| Name::new(text).expect("a name");
+        let event = Event::Proposed { pull, head: "1".repeat(40) };
+        Entry::new(at(when), name("staging"), name("web"), Digest::of("action"), event)
+    }
+
+    fn file(entries: &[Entry]) -> (RepoPath, Vec<u8>) {
+        append(&BTreeMap::<RepoPath, Vec<u8>>::new(), &BTreeSet::new(), entries).into_iter().next().expect("a file")
+    }
+
+    fn codes(by: &str, when: &str, before: Option<Vec<u8>>, after: Option<Vec<u8>>) -> (Vec<String>, usize) {
+        let (path, _) = file(&[proposed(1, "2026-05-01T10:00:00Z")]);
+        let changed = vec![(path, before, after)];
+        let written = Written { commit: "c".into(), by: Untrusted::new(by), at: at(when), merges: false, changed };
+        let (problems, dropped) = check_growth(&written, BOT);
+        (problems.into_iter().map(|problem| problem.code).collect(), dropped.len())
+    }
+
+    /// Would miss: a line that is changed, taken out or added by hand; a young day that is dropped; an old one that may be.
+    #[test]
+    fn t30_a_ledger_only_grows() {
+        let now = "2026-05-01T10:01:00Z";
+        let (_, one) = file(&[proposed(1, "2026-05-01T10:00:00Z")]);
+        let (_, two) = file(&[proposed(1, "2026-05-01T10:00:00Z"), proposed(2, "2026-05-01T10:00:30Z")]);
+        let clean: (Vec<String>, usize) = (Vec::new(), 0);
+        assert_eq!(codes(BOT, now, None, Some(one.clone())), clean);
+        assert_eq!(codes(BOT, now, Some(one.clone()), Some(two.clone())), clean);
+        let code = |by: &str, before: &[u8], after: Option<&[u8]>| {
+            codes(by, now, Some(before.to_vec()), after.map(<[u8]>::to_vec)).0
+        };
+        assert_eq!(code("eve@example.org", &one, Some(&two)), ["written-by-another"]);
+        assert_eq!(code(BOT, &two, Some(&one)), ["shortened"]);
+        assert_eq!(code(BOT, &two, None), ["shortened"]);
+        let text = String::from_utf8(two.clone()).expect("UTF-8");
+        assert_eq!(code(BOT, &two, Some(text.replace("\"pull\":1", "\"pull\":7").as_bytes())), ["rewritten"]);
+        assert_eq!(code(BOT, &one, Some(text.replace("\"pull\":2", "\"pull\":7").as_bytes())), ["forged"]);
+        assert_eq!(code(BOT, &one, Some(&[&one[..], b"{}\n"].concat())), ["unreadable"]);
+        assert_eq!(codes(BOT, "2026-05-01T09:00:00Z", None, Some(one.clone())).0, ["forged"]);
+        // 90 days later a person may drop the day.
+        assert_eq!(codes("eve@example.org", "2026-08-01T10:00:00Z", Some(two.clone()), None), (Vec::new(), 1));
+        assert_eq!(codes("eve@example.org", "2026-07-01T10:00:00Z", Some(two), None).0, ["shortened"]);
+    }
+
+    /// Would miss: an entry without a proposal, a proposal without an entry, and one that says another end.
+    #[test]
+    fn t30_ledger_and_forge_tell_the_same() {
+        let pull =
+            |state| PullRecord { number: 1, mine: true, opened_at: at("2026-05-01T10:00:00Z"), state, outcome: None };
+        let merged = PullState::Merged { at: at("2026-05-01T10:00:10Z"), commit: "a".into() };
+        let codes = |entries: &[Entry], pulls: &[PullRecord]| -> Vec<String> {
+            let until = Some(at("2026-05-01T10:01:00Z"));
+            let problems = check_pulls(entries, pulls, at("2026-05-01T00:00:00Z"), until);
+            problems.into_iter().map(|problem| problem.code).collect()
+        };
+        let opened = proposed(1, "2026-05-01T10:00:00Z");
+        assert!(codes(std::slice::from_ref(&opened), &[pull(PullState::Open)]).is_empty());
+        assert_eq!(codes(&[], &[pull(PullState::Open)]), ["no-entry"]);
+        assert_eq!(codes(std::slice::from_ref(&opened), &[]), ["no-proposal"]);
+        assert_eq!(codes(std::slice::from_ref(&opened), &[pull(merged.clone())]), ["no-entry"]);
+        let landed = |commit: &str| {
+            let event =
+                Event::Merged { pull: 1, commit: commit.into(), reviews: Vec::new(), changes: Digest::of("changes") };
+            let Entry { at: when, environment, blueprint, correlation, .. } = opened.clone();
+            Entry::new(when, environment, blueprint, correlation, event)
+        };
+        assert!(codes(&[opened.clone(), landed("a")], &[pull(merged.clone())]).is_empty());
+        assert_eq!(codes(&[opened.clone(), landed("b")], &[pull(merged)]), ["contradiction"]);
+        assert_eq!(codes(&[opened.clone(), landed("a")], &[pull(PullState::Open)]), ["contradiction"]);
+    }
+}

@@ -1,0 +1,328 @@
+//! What a pass writes down, and what it writes down for one that was killed before it could: read off the forge and the cluster (Z1, Z4).
+
+use std::collections::BTreeMap;
+
+use bpctl_core::action::{Action, Reconcile, RevertedField};
+use bpctl_core::govern::last_apply;
+use bpctl_core::ledger::{Entry, Event, Evidence, WITHHELD, thin};
+use bpctl_core::model::{Digest, Name, ObjectRef, Period, Proposed, Timestamp};
+use bpctl_core::observe::{
+    CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LiveObject, Observation, ObservedFrom, PastRestart,
+    PullState, Recorder, ReviewState,
+};
+use bpctl_core::plan::{BlueprintPlan, Plan, PlanInput, PlanItem, Scope, build_for};
+use bpctl_core::verify::{Outcome, VerifyReport, WindowCheck};
+
+use super::{Base, Pass};
+use crate::forge::{BranchName, PullFilter, PullSummary};
+use crate::pipeline::{PipelineError, history, ledger, pulls, verify};
+
+/// How far back a pass looks for what a killed one left.
+pub(super) const REMEMBERED: Period = Period::from_secs(86_400);
+
+impl Pass<'_> {
+    /// What earlier runs did, and may not have written down or cleared away before they were killed.
+    pub(super) async fn remember(&mut self, base: &Base, observation: &Observation) -> Result<(), PipelineError> {
+        let forge = self.session.forge.reading();
+        let (now, me) = (forge.clock().await?.now, forge.identity().await?);
+        let known: ledger::Ledger = ledger::load(&self.session.repository, forge, &self.environment).await?;
+        let mut left = BTreeMap::new();
+        let mut recent = forge.pulls(PullFilter::UpdatedSince(REMEMBERED.before(now))).await?;
+        recent.sort_by_key(|pull| pull.number);
+        for pull in recent {
+            let Some(branch) = pull.head_branch.clone().and_then(BranchName::new) else { continue };
+            let Some((blueprint, _)) = BranchName::parse_proposal(&self.environment, branch.as_str()) else { continue };
+            let correlation = self.correlation(pull.number, &pull.head);
+            if pull.author.id == me.id {
+                let event = Event::Proposed { pull: pull.number, head: pull.head.clone() };
+                self.entry(&blueprint, &correlation, pull.opened_at, event);
+            }
+            match &pull.state {
+                PullState::Open => drop(left.remove(branch.as_str())),
+                PullState::Closed { by: Some(by), .. } if by.id == me.id => {}
+                PullState::Closed { at, by } => {
+                    let event = Event::Declined { pull: pull.number, by: by.clone(), reason: None };
+                    if !known.has(&self.written(&blueprint, &correlation, *at, event)) {
+                        let event = self.declined_by(&pull).await?;
+                        self.entry(&blueprint, &correlation, *at, event);
+                    }
+                }
+                PullState::Merged { at, commit } => {
+                    self.remember_merged(base, &known, (&blueprint, &correlation), &pull, (*at, commit)).await?;
+                    left.insert(branch.as_str().to_owned(), (branch, pull.head));
+                }
+            }
+        }
+        for (branch, head) in left.into_values() {
+            if forge.branch(&branch).await?.is_some_and(|at| at == head)
+                && let Some((blueprint, _)) = BranchName::parse_proposal(&self.environment, branch.as_str())
+            {
+                self.clear(&blueprint, &branch, &head).await?;
+            }
+        }
+        self.remember_deliveries(base, observation, &known, now);
+        Ok(())
+    }
+
+    /// Who said no, and why.
+    async fn declined_by(&self, pull: &PullSummary) -> Result<Event, PipelineError> {
+        let facts = self.session.forge.reading().pull(pull.number).await?;
+        let PullState::Closed { by, .. } = facts.state else {
+            return Ok(Event::Declined { pull: pull.number, by: None, reason: None });
+        };
+        // On the local forge the answer itself closes, and its signature says whose it is.
+        let local = self.session.forge.reading().kind() == "local";
+        let reviews = facts.reviews.known().map_or(&[] as &[_], Vec::as_slice);
+        let no = reviews.iter().rfind(|review| {
+            review.state == ReviewState::ChangesRequested
+                && (local || by.as_ref().is_some_and(|by| by.id == review.reviewer.id))
+        });
+        let by = no.map(|review| review.reviewer.clone()).or(by);
+        let reason = no.map(|review| review.body.clone()).filter(|body| !body.raw().is_empty());
+        Ok(Event::Declined { pull: pull.number, by, reason })
+    }
+
+    /// A merge and its verification, as they stand on the forge.
+    async fn remember_merged(
+        &mut self,
+        base: &Base,
+        known: &ledger::Ledger,
+        (blueprint, correlation): (&Name, &Digest),
+        pull: &PullSummary,
+        (at, commit): (Timestamp, &str),
+    ) -> Result<(), PipelineError> {
+        let forge = self.session.forge.reading();
+        let event =
+            Event::Merged { pull: pull.number, commit: commit.into(), reviews: Vec::new(), changes: Digest::of("") };
+        if !known.has(&self.written(blueprint, correlation, at, event)) {
+            let facts = forge.pull(pull.number).await?;
+            let (changes, reviews) = pulls::merged(self.session, &base.rules, blueprint, facts, commit)?;
+            let event = Event::Merged { pull: pull.number, commit: commit.into(), reviews, changes };
+            self.entry(blueprint, correlation, at, event);
+        }
+        let verified = |outcome, evidence: &str| {
+            let check = WindowCheck { window: "check".into(), outcome, evidence: evidence.into() };
+            let report = VerifyReport { outcome, checks: vec![check], due: None };
+            Event::Verified { pull: pull.number, commit: commit.into(), report }
+        };
+        if known.has(&self.written(blueprint, correlation, at, verified(Outcome::Success, ""))) {
+            return Ok(());
+        }
+        if let Some(check) = verify::check(forge, &self.environment, commit).await? {
+            let outcome = match check.conclusion {
+                CheckConclusion::Success => Outcome::Success,
+                CheckConclusion::Failure => Outcome::Failure,
+                CheckConclusion::Neutral => Outcome::Unknown,
+                CheckConclusion::Pending => return Ok(()),
+            };
+            let event = verified(outcome, &bpctl_core::render::sink::terminal(&check.summary));
+            self.entry(blueprint, correlation, check.at, event);
+        }
+        Ok(())
+    }
+
+    /// What the objects themselves show of being applied, and what checks say of being refused.
+    fn remember_deliveries(&mut self, base: &Base, observation: &Observation, known: &ledger::Ledger, now: Timestamp) {
+        let catalog = base.rules.get();
+        let facts = Recorder::new(observation);
+        for name in catalog.blueprints.keys() {
+            if let Known::Known(failed) = facts.deliveries(name) {
+                for failure in failed {
+                    let correlation = Digest::of(&("delivery", &failure.commit));
+                    self.entry(name, &correlation, failure.at, failed_event(failure));
+                }
+            }
+        }
+        for (key, fact) in &observation.facts {
+            let (FactKey::Object(object), FactValue::Object(Known::Known(Some(live)))) = (key, &fact.value) else {
+                continue;
+            };
+            let Some((at, receipt)) = shown(live, &observation.from, observation.observed_at, now) else { continue };
+            let mut names = catalog.blueprints.keys();
+            let Some(name) = names.find(|name| catalog.declaration(&self.environment, name, object).is_ok()) else {
+                continue;
+            };
+            let correlation = known.decision_on(object).unwrap_or_else(|| Digest::of(&("applied", &live.uid)));
+            let event = Event::Applied {
+                summary: format!("{object}: written down by a later run"),
+                base: String::new(),
+                object: object.clone(),
+                uid: live.uid.clone(),
+                receipt,
+            };
+            self.entry(&name.clone(), &correlation, at, event);
+        }
+    }
+
+    /// Writes down which blueprints' deliveries were refused, as a check on the delivered commit: the breaker counts it, wherever the next
+    /// pass runs. What was delivered since, or differs no more, is made good.
+    pub(super) async fn count_deliveries(
+        &mut self,
+        base: &Base,
+        plan: &Plan,
+        observation: &Observation,
+        failed: &BTreeMap<Name, Vec<(Digest, String)>>,
+    ) -> Result<(), PipelineError> {
+        let forge = self.session.forge.reading();
+        let facts = Recorder::new(observation);
+        let commit = base.tip.commit();
+        for part in &plan.blueprints {
+            let Known::Known(standing) = facts.deliveries(&part.name) else { continue };
+            if let Some(refused) = failed.get(&part.name) {
+                if self.effects.is_dry_run() {
+                    continue;
+                }
+                let because: Vec<&str> = refused.iter().map(|(_, said)| said.as_str()).collect();
+                let because = bpctl_core::model::Untrusted::new(because.join("; "));
+                let attempt = history::next_attempt(forge, &self.environment, &part.name, commit).await?;
+                let name = history::delivery_check(&self.environment, &part.name, attempt);
+                self.effects.set_check(commit, &name, CheckConclusion::Failure, because.raw()).await?;
+                let at = forge.clock().await?.now;
+                let event = failed_event(&FailedDelivery { commit: commit.into(), attempt, at, because });
+                let correlation =
+                    refused.first().map_or_else(|| Digest::of(&("delivery", commit)), |(id, _)| id.clone());
+                self.entry(&part.name, &correlation, at, event);
+            } else if !standing.is_empty() {
+                if waits(part) {
+                    // Whatever holds it now, base is not delivered: that stays a failure.
+                    self.failed = true;
+                    continue;
+                }
+                for failure in standing {
+                    let name = history::delivery_check(&self.environment, &part.name, failure.attempt);
+                    let told = format!("delivered by {}", commit.get(..7).unwrap_or(commit));
+                    self.effects.set_check(&failure.commit, &name, CheckConclusion::Success, &told).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends what happened so far to the ledger.
+    pub(super) async fn write_down(&mut self) -> Result<(), PipelineError> {
+        if self.effects.is_dry_run() {
+            return Ok(());
+        }
+        let at = self.session.forge.reading().clock().await?.now;
+        self.recorded += ledger::record(self.session, self.effects, &self.environment, &self.entries, at).await?;
+        self.entries.clear();
+        Ok(())
+    }
+
+    /// Writes down every decision, as it follows from what is kept of its facts: live texts that may be credentials are in neither.
+    pub(super) fn decided(&mut self, plan: &Plan, base: &Base, observation: &Observation) {
+        let catalog = base.rules.get();
+        let desired = Proposed::from_head(Some(base.tip.commit().into()), catalog.clone());
+        for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
+            let declared = |object: &ObjectRef| {
+                let names = std::iter::once(&part.name).chain(catalog.blueprints.keys());
+                let mut found = names.filter_map(|name| catalog.declaration(&self.environment, name, object).ok());
+                found.next().map(|(_, manifest)| manifest.document.root.to_json())
+            };
+            let evidence = thin(&observation.only(&part.evidence), declared);
+            let input = PlanInput {
+                rules: &base.rules,
+                desired: &desired,
+                environment: &self.environment,
+                observation: &evidence,
+            };
+            let only = [part.name.clone()].into();
+            let kept = build_for(&input, Some((&only, Scope { asked: Vec::new(), of: 1 })));
+            let evidence = Evidence::of(&evidence);
+            for item in &part.items {
+                let same = |kept: &&PlanItem| {
+                    kept.action.name() == item.action.name() && kept.action.workload() == item.action.workload()
+                };
+                let event = Event::Decided {
+                    action: kept.items().find(same).map_or_else(|| bare(&item.action), |kept| kept.action.clone()),
+                    summary: format!("{}: {}", bpctl_core::render::change(item), bpctl_core::render::because(item)),
+                    verdict: item.verdict.clone(),
+                    version: part.version.clone(),
+                    base: plan.desired.base_commit.clone(),
+                    logic: plan.logic,
+                };
+                let mut entry = self.written(&part.name, &item.id, observation.governed_at, event);
+                entry.evidence.clone_from(&evidence);
+                self.entries.push(entry);
+            }
+        }
+    }
+
+    /// What the entries of one operation share: the action's id, as the proposal's commit says it (for people; no verdict rests on it).
+    pub(super) fn correlation(&self, pull: u64, commit: &str) -> Digest {
+        let said = |commit: &str| -> Option<Digest> {
+            let info = self.session.repository.commit_info(commit).ok()?;
+            let line = info.message.raw().lines().find_map(|line| line.strip_prefix("Bpctl-Action: "))?;
+            serde_json::from_value(serde_json::Value::String(line.trim().to_owned())).ok()
+        };
+        let merged = || self.session.repository.commit_info(commit).ok()?.parents.get(1).cloned();
+        said(commit).or_else(|| said(&merged()?)).unwrap_or_else(|| Digest::of(&("pull", &self.environment, pull)))
+    }
+
+    pub(super) fn written(&self, blueprint: &Name, correlation: &Digest, at: Timestamp, event: Event) -> Entry {
+        Entry::new(at, self.environment.clone(), blueprint.clone(), correlation.clone(), event)
+    }
+
+    pub(super) fn entry(&mut self, blueprint: &Name, correlation: &Digest, at: Timestamp, event: Event) {
+        let entry = self.written(blueprint, correlation, at, event);
+        self.entries.push(entry);
+    }
+}
+
+fn failed_event(failure: &FailedDelivery) -> Event {
+    let FailedDelivery { commit, attempt, because, .. } = failure.clone();
+    Event::Failed { commit, attempt, because }
+}
+
+/// Whether something of base is not in the cluster, or may not be.
+fn waits(part: &BlueprintPlan) -> bool {
+    let reconcile = |item: &PlanItem| matches!(item.action, Action::Reconcile(_));
+    let delivered =
+        |item: &PlanItem| item.verdict.tier == bpctl_core::blueprint::Tier::Allowed && item.hold().is_none();
+    !part.unknown.is_empty() || part.items.iter().any(|item| reconcile(item) && !delivered(item))
+}
+
+/// The action without what the cluster has.
+fn bare(action: &Action) -> Action {
+    let mut action = action.clone();
+    if let Action::Reconcile(reconcile) = &mut action {
+        reconcile.fields.iter_mut().for_each(|field| field.from = Some(WITHHELD.into()));
+    }
+    action
+}
+
+/// When an object was applied by bpctl, and its receipt; `None`: not, or long ago.
+fn shown(
+    live: &LiveObject,
+    from: &ObservedFrom,
+    observed_at: Timestamp,
+    now: Timestamp,
+) -> Option<(Timestamp, String)> {
+    let applied = last_apply(&live.body)?;
+    let at = match from {
+        ObservedFrom::Live { .. } if REMEMBERED.after(applied) > now => applied,
+        // A recording's clock stands still; a restart gives the object another version.
+        ObservedFrom::Snapshot { .. } if applied == observed_at && PastRestart::of(live, now).is_none() => now,
+        _ => return None,
+    };
+    Some((at, receipt(from, Some(applied), &live.resource_version)))
+}
+
+/// What an object shows of its last apply.
+pub(super) fn receipt(from: &ObservedFrom, applied: Option<Timestamp>, version: &str) -> String {
+    match (from, applied) {
+        (ObservedFrom::Live { .. }, Some(applied)) => format!("{applied:.0}"),
+        _ => format!("version {version}"),
+    }
+}
+
+/// `Deployment/web: spec.replicas`: which fields went back, without what they had.
+pub(super) fn delivered(reconcile: &Reconcile) -> String {
+    let object = &reconcile.workload;
+    if reconcile.uid.is_none() {
+        return format!("{object}: created");
+    }
+    let name = |field: &RevertedField| field.field.to_string();
+    let fields: Vec<String> = reconcile.fields.iter().map(name).collect();
+    format!("{object}: {}", fields.join(", "))
+}

@@ -1,0 +1,50 @@
+//! Deliveries that a real API server refuses (B11): counted by checks, told by plans, stopped by the breaker.
+
+use super::workspace::{bpctl, repository};
+use crate::support::Namespace;
+
+fn manifest(namespace: &str, app: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: {namespace}}}\nspec:\n  replicas: 1\n  selector: {{matchLabels: \
+         {{app: {app}}}}}\n  template:\n    metadata: {{labels: {{app: {app}}}}}\n    spec: {{containers: [{{name: web, image: \
+         \"registry.example.org/web:1\"}}]}}\n"
+    )
+}
+
+/// Would miss: a refusal that no entry, no plan and no breaker knows of; an exit code that says that all is well while base is not
+/// delivered; a count that lives in the ledger.
+#[test]
+fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes_it() {
+    let namespace = Namespace::new("refused");
+    let text = |app| manifest(&namespace.name, app);
+    namespace.kubectl(&["apply", "-f", "-"], Some(&text("web")));
+    // A Deployment's selector cannot be changed.
+    let repo = repository(&namespace, &[("web".into(), "deploy/web.yaml".into(), text("other"))]);
+    let run = |arguments: &[&str]| bpctl(&repo, None).run(arguments);
+    let failed = || repo.ledger("lab").iter().filter(|entry| entry["event"]["kind"] == "failed").count();
+    for attempt in 1..=3 {
+        let ran = run(&["apply"]).exits(1);
+        assert!(ran.stdout.contains("immutable"), "{}", ran.stdout);
+        assert_eq!(failed(), attempt, "{:#?}", repo.ledger("lab"));
+        let told = run(&["plan"]).exits(0).stdout;
+        assert!(told.contains("delivery-failed") && told.contains("spec.selector: Invalid value"), "{told}");
+    }
+    let ran = run(&["apply"]).exits(1);
+    assert!(ran.stdout.contains("reconcile held by limits.breaker = 3"), "{}", ran.stdout);
+    assert_eq!(failed(), 3);
+    repo.git(&["update-ref", "-d", "refs/heads/bpctl-ledger/lab"]);
+    let told = run(&["breaker"]).exits(0).stdout;
+    assert!(
+        told.contains("web  stopped since")
+            && told.contains("spec.selector: Invalid value")
+            && told.contains("ends when"),
+        "{told}"
+    );
+    assert!(run(&["plan"]).exits(0).stdout.contains("limits.breaker = 3"));
+    // What was lost with the ledger is written down again from the checks.
+    run(&["apply"]).exits(1);
+    assert_eq!(failed(), 3);
+    repo.commit(&[("deploy/web.yaml", &text("web"))], "back to the selector that it has");
+    run(&["apply"]).exits(0);
+    assert_eq!(run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
+}

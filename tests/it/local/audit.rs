@@ -1,0 +1,221 @@
+//! The account (B12, R7, X3, X4): what is in it, what is not, what can be made of it, and that nothing rests on it.
+
+use serde_json::{Value as Json, json};
+
+use super::{APPLY, says};
+use crate::support::{Repo, signed_shop};
+
+const DEPLOYMENTS: &str = "clusters/staging/shop/deployments.json";
+const LEDGER: &str = "refs/heads/bpctl-ledger/staging";
+const CANARY: &str = "s3cr3t-canary";
+
+/// Two passes with an approval between them.
+fn story() -> Repo {
+    let (repo, key) = signed_shop();
+    repo.run(&APPLY).exits(0);
+    repo.run(&["approve", "1", "--signing-key", &key, "--message", "yes"]).exits(0);
+    repo.run(&APPLY).exits(0);
+    repo
+}
+
+/// Changes the recorded frontend's first container by hand.
+fn edit(repo: &Repo, change: impl Fn(&mut Json)) {
+    let mut live: Json = serde_json::from_str(&repo.read(DEPLOYMENTS)).expect("JSON");
+    for item in live["items"].as_array_mut().expect("items") {
+        if item["metadata"]["name"] == "frontend" {
+            change(&mut item["spec"]["template"]["spec"]["containers"][0]);
+        }
+    }
+    repo.write(DEPLOYMENTS, &live.to_string());
+}
+
+fn kinds(repo: &Repo, arguments: &[&str]) -> Vec<String> {
+    let all = [&["audit", "-o", "json"], arguments].concat();
+    let told = repo.run(&all).exits(0).json();
+    let kinds = told["entries"].as_array().expect("entries").iter().map(|entry| &entry["event"]["kind"]);
+    kinds.map(|kind| kind.as_str().expect("a kind").to_owned()).collect()
+}
+
+/// Would miss: a decision whose recorded facts do not lead to it again; a comparison that compares nothing.
+#[test]
+fn x03_every_decision_of_the_story_is_derived_again_bit_for_bit() {
+    let repo = story();
+    let told = repo.run(&["audit", "replay", "-o", "json"]).exits(0).json();
+    assert_eq!(
+        (&told["same"], &told["different"], &told["notCompared"]),
+        (&json!(6), &json!(0), &json!(0)),
+        "{told:#}"
+    );
+    // Offline: the recording, the work tree and today's rules have no say.
+    std::fs::remove_dir_all(repo.path().join("clusters")).expect("removed");
+    repo.replace("blueprints/frontend/blueprint.yaml", "max_replicas: 5", "max_replicas: 2");
+    repo.commit(&[], "other rules");
+    says(&repo.run(&["audit", "replay"]).exits(0).stdout, &["6 of 6 decisions derived again, bit for bit; 0 differ"]);
+    // A decision that was written otherwise is told, and so is one of another logic.
+    let entries = repo.ledger("staging");
+    let file = repo.git(&["ls-tree", "-r", "--name-only", LEDGER]);
+    let text = repo.git(&["show", &format!("{LEDGER}:{}", file.trim())]);
+    let forged = text.replacen("\"tier\":\"forbidden\"", "\"tier\":\"allowed\"", 1);
+    let forged = forged.replacen("\"logic\":", "\"logic\":9", 1);
+    assert_eq!(entries.len(), forged.lines().count());
+    rewrite(&repo, file.trim(), &forged);
+    let told = repo.run(&["audit", "replay"]).exits(6).stdout;
+    says(
+        &told,
+        &[
+            "reconcile Deployment/backend-canary",
+            ": allowed comes out as",
+            "was made by decision logic 9",
+            "1 differ, 1 not compared",
+        ],
+    );
+}
+
+/// Puts another content under the ledger's branch, as a commit of bpctl's name on top of it.
+fn rewrite(repo: &Repo, file: &str, text: &str) {
+    let folder = repo.folder.path().join("ledger");
+    let folder = folder.to_str().expect("UTF-8");
+    repo.git(&["worktree", "add", "-q", "-f", folder, "bpctl-ledger/staging"]);
+    std::fs::write(repo.folder.path().join("ledger").join(file), text).expect("written");
+    repo.git(&["-C", folder, "commit", "-q", "-a", "--author=bpctl <bpctl@localhost>", "-m", "ledger"]);
+    repo.git(&["worktree", "remove", "--force", folder]);
+}
+
+/// Would miss: a value of the live cluster in the ledger, in the action, in the facts, or in the last-applied annotation.
+#[test]
+fn t38_what_people_write_into_the_cluster_is_not_in_the_ledger() {
+    let (repo, _) = signed_shop();
+    edit(&repo, |container| {
+        container["env"] = json!([{"name": "LOG_LEVEL", "value": CANARY}, {"name": "TOKEN", "value": CANARY}]);
+        container["args"] = json!([format!("--password={CANARY}")]);
+    });
+    let text = repo.read(DEPLOYMENTS);
+    assert!(text.contains(CANARY));
+    repo.run(&APPLY).exits(0);
+    let whole = repo.git(&["log", "-p", "--format=%B", LEDGER]);
+    assert!(!whole.contains(CANARY), "{whole}");
+    says(&repo.run(&["audit"]).exits(0).stdout, &["env[name=LOG_LEVEL].value \"(withheld)\" → \"info\""]);
+    repo.run(&["audit", "replay"]).exits(0);
+}
+
+/// Would miss: a filter that lets everything pass, or nothing.
+#[test]
+fn f07_the_audit_is_asked_by_time_service_action_verdict_actor_and_correlation() {
+    let repo = story();
+    let all = kinds(&repo, &[]);
+    assert_eq!(all.len(), repo.ledger("staging").len());
+    assert_eq!(kinds(&repo, &["--service", "backend-canary"]), ["decided"; 2]);
+    assert_eq!(kinds(&repo, &["--verdict", "forbidden"]), ["decided"; 2]);
+    assert_eq!(kinds(&repo, &["--actor", "alice@shop.example"]), ["merged"]);
+    let scaled = kinds(&repo, &["--action", "scale", "--blueprint", "backend"]);
+    assert_eq!(scaled, ["decided", "proposed", "merged", "verified"]);
+    let backend = repo.run(&["audit", "-o", "json", "--actor", "alice@shop.example"]).exits(0).json();
+    let correlation = backend["entries"][0]["correlation"].as_str().expect("an id").to_owned();
+    assert_eq!(kinds(&repo, &["--correlation", &correlation[..12]]), scaled);
+    assert!(kinds(&repo, &["--until", "2026-01-01"]).is_empty());
+    assert!(kinds(&repo, &["--since", "2199-01-01"]).is_empty());
+    assert_eq!(kinds(&repo, &["--since", "1h"]), all);
+    repo.run(&["audit", "--since", "tomorrow"]).exits(2);
+    // In the order of what happened: what was decided stands before what came of it.
+    let text = repo.run(&["audit"]).exits(0).stdout;
+    let line = |wanted: &str| {
+        text.lines().position(|line| line.contains(wanted)).unwrap_or_else(|| panic!("{wanted}: {text}"))
+    };
+    assert!(line("proposed   #1") < line("merged     #1"));
+    assert!(line("merged     #1") < line("applied    Deployment/backend"));
+    let csv = repo.run(&["audit", "-o", "csv"]).exits(0).stdout;
+    assert_eq!(csv.lines().count(), all.len() + 1);
+    assert!(csv.starts_with("at,environment,blueprint,event,verdict,actors,correlation,id,text\r\n"), "{csv}");
+    let id = repo.ledger("staging")[0]["id"].as_str().expect("an id").to_owned();
+    says(
+        &repo.run(&["audit", "show", &id[..12]]).exits(0).stdout,
+        &["decided of backend in staging", "facts  observed", &id],
+    );
+    repo.run(&["audit", "show", "nothing"]).exits(1);
+}
+
+/// Would miss: a ledger that was rewritten, shortened, forged or deleted and that nobody notices; a verdict that rests on it.
+#[test]
+fn t30_what_was_done_to_the_ledger_is_reported_and_changes_no_verdict() {
+    let repo = story();
+    let check = |code: i32| repo.run(&["audit", "verify"]).exits(code).stdout;
+    let clean = check(0);
+    says(&clean, &["it only grew, and the forge says the same"]);
+    let tip = repo.git(&["rev-parse", LEDGER]).trim().to_owned();
+    let file = repo.git(&["ls-tree", "-r", "--name-only", LEDGER]).trim().to_owned();
+    let text = repo.git(&["show", &format!("{LEDGER}:{file}")]);
+    let plan = repo.run(&["plan"]).exits(0).stdout;
+    let reset = || repo.git(&["update-ref", LEDGER, &tip]);
+
+    rewrite(&repo, &file, &text.replacen("\"pull\":1", "\"pull\":7", 1));
+    says(&check(6), &["rewritten", "no-proposal"]);
+    reset();
+    let (shorter, _) = text.trim_end().rsplit_once('\n').expect("lines");
+    rewrite(&repo, &file, &format!("{shorter}\n"));
+    says(&check(6), &["shortened"]);
+    reset();
+    // A whole history that was written anew lacks what the forge has, and what somebody saw before.
+    let orphan =
+        repo.git(&["commit-tree", "-m", "ledger", repo.git(&["rev-parse", &format!("{LEDGER}^{{tree}}")]).trim()]);
+    repo.git(&["update-ref", LEDGER, orphan.trim()]);
+    says(&check(6), &["written-by-another"]);
+    says(&repo.run(&["audit", "verify", "--known", &tip]).exits(6).stdout, &["the branch does not hold"]);
+    repo.git(&["update-ref", "-d", LEDGER]);
+    says(&check(6), &["bpctl made proposals: its branch was deleted"]);
+    assert_eq!(repo.run(&["plan"]).exits(0).stdout, plan);
+    // The next pass writes down what the forge still shows, and does nothing again.
+    let merges = repo.merges();
+    repo.run(&APPLY).exits(0);
+    assert_eq!(repo.merges(), merges);
+    let merged = repo
+        .ledger("staging")
+        .into_iter()
+        .find(|entry| entry["event"]["kind"] == "merged" && entry["event"]["pull"] == 1);
+    let merged = merged.expect("the merge is written down again");
+    assert_eq!(merged["event"]["reviews"][0]["reviewer"]["login"], "alice@shop.example", "{merged:#}");
+    assert_eq!(merged["event"]["reviews"][0]["refused"], Json::Null, "{merged:#}");
+}
+
+/// Would miss: a rejection whose author and reason are lost.
+#[test]
+fn b10_a_rejection_is_written_down_with_who_and_why() {
+    let (repo, key) = signed_shop();
+    repo.run(&APPLY).exits(0);
+    repo.run(&["reject", "1", "--signing-key", &key, "--message", "not before the sale"]).exits(0);
+    repo.run(&APPLY).exits(0);
+    says(
+        &repo.run(&["audit", "--actor", "alice@shop.example"]).exits(0).stdout,
+        &["#1 was closed by alice@shop.example: not before the sale"],
+    );
+}
+
+/// Would miss: a policy whose effect on the past is not told, or told of what it would leave alone.
+#[test]
+fn x04_a_policy_is_tried_on_recorded_decisions() {
+    let repo = story();
+    let policy = |lines: &str| {
+        let text = format!(
+            "apiVersion: bpctl.dev/v1\nkind: Policy\nmetadata: {{name: careful, version: 1.0.0, owner: platform}}\n{lines}\n"
+        );
+        std::fs::write(repo.folder.path().join("careful.yaml"), text).expect("written");
+        let file = repo.folder.path().join("careful.yaml");
+        let file = file.to_str().expect("UTF-8");
+        repo.run(&["audit", "backtest", "--policy", file, "-o", "json"]).exits(0).json()
+    };
+    let before = repo.everything();
+    let told = policy("operations: {scale: requires_approval}");
+    let flips = told["flips"].as_array().expect("flips");
+    assert_eq!((told["judged"].as_u64(), flips.len()), (Some(6), 1), "{told:#}");
+    let flip = &flips[0];
+    assert_eq!(
+        (&flip["blueprint"], &flip["was"], &flip["wouldBe"]),
+        (&json!("frontend"), &json!("allowed"), &json!("needs approval"))
+    );
+    assert!(policy("operations: {delete: forbidden}")["flips"].as_array().expect("flips").is_empty());
+    let frozen = policy("freezes:\n  - {name: all, from: 2020-01-01T00:00:00Z, to: 2199-01-01T00:00:00Z}");
+    assert!(
+        frozen["flips"].as_array().expect("flips").iter().any(|flip| flip["wouldBe"] == "allowed, held"),
+        "{frozen:#}"
+    );
+    assert_eq!(before, repo.everything(), "it only reads");
+}
