@@ -7,7 +7,7 @@ use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Name, Proposed};
 use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard};
 
-use super::observe::{Look, observe_on, try_exactly};
+use super::observe::{Look, Observed, observe_on, try_exactly};
 use super::{PipelineError, Session, Tree, connect_cluster, render, tree};
 use crate::git::Repository;
 
@@ -18,6 +18,8 @@ pub struct Planned {
     pub plan: Plan,
     /// The tree that was planned.
     pub tree: Tree,
+    /// Whether pauses and freezes were judged by a server's clock.
+    pub server_clock: bool,
 }
 
 /// The environment of this name, of a workspace; the only one, where none is named.
@@ -160,8 +162,8 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let catalogs: Vec<&Catalog> =
         [Some(&desired), before.as_ref().map(|(before, _)| before)].into_iter().flatten().map(Proposed::get).collect();
     let cluster = cluster?;
-    let mut observation =
-        observe_on(&environment, place, &catalogs, &cluster, (repository, forge), look).await?.observation;
+    let Observed { mut observation, server_clock } =
+        observe_on(&environment, place, &catalogs, &cluster, (repository, forge), look).await?;
     let scope = || only.as_ref().map(|(names, scope)| (names, scope.clone()));
     if options.exact {
         let input =
@@ -174,7 +176,8 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     if let Some((before, files)) = &before {
         // The same observation, so that nothing differs but the change.
         let stood = render::plan(PlanInput { desired: before, ..input }, files, scope()).await;
-        plan.causes = Some(Causes::of(&plan, &stood, before.commit().unwrap_or_default()));
+        let causes = Causes::of(&plan, &stood, before.commit().unwrap_or_default());
+        plan.causes = Some(causes.with_orphans(&plan, before.get(), desired.get(), &observation));
     }
-    Ok(Planned { plan, tree })
+    Ok(Planned { plan, tree, server_clock })
 }

@@ -540,6 +540,14 @@ impl Catalog {
         })
     }
 
+    /// Whether anything of what was read or rendered for an environment declares an object.
+    pub fn declares(&self, environment: &Name, object: &ObjectRef) -> bool {
+        let rendered = self.renderings(environment).iter().filter_map(|rendering| rendering.outcome.as_ref().ok());
+        let plain = self.manifests.values();
+        let mut all = plain.chain(rendered).flat_map(|manifests| manifests.iter());
+        all.any(|manifest| object.is_declared_by(&manifest.object))
+    }
+
     /// One document of what reaches an environment, by the path that a [`Manifest`] names and its place there.
     pub fn manifest_at(&self, environment: &Name, path: &RepoPath, document: usize) -> Option<&Manifest> {
         self.manifests_at(environment, path)?.iter().find(|manifest| manifest.document.index == document)

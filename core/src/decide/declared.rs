@@ -34,14 +34,14 @@ impl Detector for DriftDetector {
                 Ok(_) => (format!("no manifest below {source} declares {target}"), None),
             };
             let why = Unknown { code: UnknownCode::NotObserved, message, detail };
-            detected.unknown.push(UnknownFact { what: "the manifest".into(), why });
+            detected.unknown.push(UnknownFact::uncompared("the manifest", why));
             return detected;
         };
         for field in &manifest.unstable {
             let message = "it is another each time the chart is rendered, so what Git wants of it is not known".into();
             let what = crate::render::sink::terminal(&Untrusted::new(field.to_string()));
             let why = Unknown { code: UnknownCode::Unsupported, message, detail: None };
-            detected.unknown.push(UnknownFact { what, why });
+            detected.unknown.push(UnknownFact::new(what, why));
         }
         let different = match differences(input, &target, manifest) {
             Ok(Some(different)) => different,
@@ -51,7 +51,7 @@ impl Detector for DriftDetector {
                     Part::Object => "the cluster's object",
                     Part::Types => "the types of its fields",
                 };
-                detected.unknown.push(UnknownFact { what: what.into(), why });
+                detected.unknown.push(UnknownFact::uncompared(what, why));
                 return detected;
             }
         };
@@ -93,7 +93,7 @@ impl Detector for CompanionDetector {
         let companions = input.catalog.companions(input.environment, &input.blueprint.value.metadata.name);
         for (what, message) in companions.unclear {
             let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
-            detected.unknown.push(UnknownFact { what, why });
+            detected.unknown.push(UnknownFact::new(what, why));
         }
         for (what, because) in companions.left_out {
             detected.why_not.push(WhyNot { what, because });
@@ -120,7 +120,7 @@ impl Detector for CompanionDetector {
                         Part::Object => companion.object.to_string(),
                         Part::Types => format!("the types of {}", companion.object),
                     };
-                    detected.unknown.push(UnknownFact { what, why });
+                    detected.unknown.push(UnknownFact::new(what, why));
                 }
             }
         }

@@ -26,7 +26,7 @@ use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrust
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 3;
+pub const LOGIC: u32 = 4;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -165,6 +165,21 @@ pub struct UnknownFact {
     pub what: String,
     /// Why.
     pub why: Unknown,
+    /// Without it the workload could not be compared with Git at all (R6).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncompared: bool,
+}
+
+impl UnknownFact {
+    /// Something that some of the decisions lack.
+    pub fn new(what: impl Into<String>, why: Unknown) -> Self {
+        Self { what: what.into(), why, uncompared: false }
+    }
+
+    /// The manifest, the workload or its types: without it there is nothing to decide about.
+    pub fn uncompared(what: impl Into<String>, why: Unknown) -> Self {
+        Self { uncompared: true, ..Self::new(what, why) }
+    }
 }
 
 /// Runs every detector on one blueprint.

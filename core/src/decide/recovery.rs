@@ -265,7 +265,7 @@ impl Detector for RecoveryDetector {
             Known::Known(pods) => pods,
             Known::Unknown(why) => {
                 if max.is_some() {
-                    detected.unknown.push(UnknownFact { what: "whether its pods failed".into(), why });
+                    detected.unknown.push(UnknownFact::new("whether its pods failed", why));
                 }
                 return detected;
             }

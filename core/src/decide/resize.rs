@@ -113,7 +113,7 @@ impl Detector for ResizeDetector {
                     detected.why_not.push(WhyNot { what: format!("{resource} request{declared}"), because });
                 }
                 Err(Left::Unseen(why)) => {
-                    detected.unknown.push(UnknownFact { what: format!("{resource} usage"), why });
+                    detected.unknown.push(UnknownFact::new(format!("{resource} usage"), why));
                 }
             }
         }

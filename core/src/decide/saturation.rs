@@ -135,7 +135,7 @@ impl Detector for SaturationDetector {
                 return detected;
             }
             Err(why) => {
-                detected.unknown.push(UnknownFact { what: "CPU utilization".into(), why });
+                detected.unknown.push(UnknownFact::new("CPU utilization", why));
                 return detected;
             }
         };

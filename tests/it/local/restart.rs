@@ -10,7 +10,7 @@ const DEPLOYMENTS: &str = "clusters/staging/shop/deployments.json";
 const FIRST: &str = "frontend-7fd55b4478-dhmc9";
 
 /// The shop, in which the frontend's first pod has failed.
-fn shop(reason: &str, restarts: u32) -> Repo {
+pub(super) fn shop(reason: &str, restarts: u32) -> Repo {
     let repo = Repo::shop();
     let mut pods: Json = serde_json::from_str(&repo.read(PODS)).expect("JSON");
     let items = pods["items"].as_array_mut().expect("pods");
