@@ -112,7 +112,8 @@ fn told(event: &Event) -> String {
         }
         Event::Declined { pull } => format!("#{pull} was closed by a person"),
         Event::Applied { summary, base, .. } => format!("{} (base {})", shown(summary), shown(&short(base))),
-        Event::Restarted { summary, .. } => shown(summary),
+        // The event's own name stands before it.
+        Event::Restarted { summary, .. } => shown(summary.strip_prefix("restarted ").unwrap_or(summary)),
         Event::Recovered { request, report } => {
             format!("restart {}: {} ({})", shown(request), report.outcome, checks(report))
         }

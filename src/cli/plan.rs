@@ -58,6 +58,13 @@ enum PlanFormat {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
+    if let Some(file) = &args.out {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !runtime::is_folder(folder)) {
+            let message = format!("couldn't write {}: there is no folder {}", file.display(), folder.display());
+            return Err(CommandError::told(message, "make it first, or correct the path"));
+        }
+    }
     let session = session(global).await?;
     let options = PlanOptions {
         targets: args.target.clone(),
@@ -69,6 +76,9 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
     };
     let planned = plan::plan(&session, args.environment.environment.as_deref(), &options).await?;
     let plan = &planned.plan;
+    for note in &planned.notes {
+        output.talk(&format!("note: {note}"));
+    }
     warn_of_lint(&planned.tree.catalog, output);
     let next = next(&planned);
     match args.output {

@@ -1,10 +1,10 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
-use super::drift::{DeliveryManagers, DriftKind, FieldDrift, compare, exact};
+use super::drift::{Attribution, DeliveryManagers, DriftKind, FieldDrift, compare, exact, writer};
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::Manifest;
-use crate::model::{ObjectRef, Untrusted};
+use crate::model::{FieldPath, ObjectRef, Segment, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 
 /// Compares the workload's manifest with the live object, by containment.
@@ -222,10 +222,21 @@ fn finding(
     (finding, Some(action))
 }
 
-/// The autoscaler that wrote `spec.replicas`: the controller manager's horizontal autoscaler writes through the scale subresource.
+/// The autoscaler that wrote `spec.replicas`.
 fn autoscaler(drift: &FieldDrift) -> Option<&Untrusted> {
     let by = drift.by.as_ref().filter(|_| drift.path.is_keys(&["spec", "replicas"]))?;
+    scales(by).then_some(&by.manager)
+}
+
+/// Whether an autoscaler set the live replicas: what Git says of them is then nothing to wait for.
+pub(super) fn is_autoscaled(live: &LiveObject) -> bool {
+    let replicas = FieldPath(["spec", "replicas"].map(|key| Segment::Key(key.into())).into());
+    writer(live, &replicas).is_some_and(|by| scales(&by))
+}
+
+/// The controller manager's horizontal autoscaler writes through the scale subresource.
+fn scales(by: &Attribution) -> bool {
     let name = by.manager.raw();
-    let scales = by.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
-    ((scales && name == "kube-controller-manager") || name.contains("autoscaler")).then_some(&by.manager)
+    let scale = by.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
+    (scale && name == "kube-controller-manager") || name.contains("autoscaler")
 }

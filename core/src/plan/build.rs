@@ -139,6 +139,7 @@ pub fn govern(input: &PlanInput<'_>, decisions: Vec<Decision>, scope: Option<Sco
         },
         from: input.observation.from.clone(),
         observed_at: input.observation.observed_at,
+        exact: false,
         blueprints,
         scope,
         causes: None,

@@ -53,6 +53,9 @@ pub struct Plan {
     pub from: ObservedFrom,
     /// When.
     pub observed_at: Timestamp,
+    /// The API server was to be asked, by dry runs, what it would make of what differs; a recording cannot be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
     /// Each blueprint, in the order of names.
     pub blueprints: Vec<BlueprintPlan>,
     /// The part of the blueprints that was asked for; left out: all.

@@ -81,10 +81,11 @@ pub fn plan(plan: &Plan) -> String {
     let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
     let _ = writeln!(
         out,
-        "\n<sub>judged by {}@{short} · plan {} · observed {:.0}</sub>",
+        "\n<sub>judged by {}@{short} · plan {} · observed {:.0}{}</sub>",
         plan.desired.base_branch,
         plan.hash.short(),
-        plan.observed_at
+        plan.observed_at,
+        words::exact(plan)
     );
     out
 }
@@ -126,9 +127,8 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
                     words::difference(field, sink::markdown)
                 ));
             }
-            if let Some((why, said)) = words::approximate(item) {
-                let said = said.map_or_else(String::new, |said| format!(" — {}", sink::markdown(said)));
-                lines.push(format!("- `{}` {} is approximate: {why}{said}", part.name, item.action.workload()));
+            if let Some(told) = words::approximate(item, sink::markdown) {
+                lines.push(format!("- `{}` {}: {told}", part.name, item.action.workload()));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{because, change, provenance, sink, symbol, words};
 use crate::blueprint::Tier;
 use crate::decide::drift::FieldDrift;
-use crate::decide::{FailedPod, Finding, Reported};
+use crate::decide::{FailedPod, Finding, MOMENTARY, Reported};
 use crate::model::Untrusted;
 use crate::observe::ObservedFrom;
 use crate::plan::{BlueprintPlan, Plan, PlanItem, Settled, Standing};
@@ -38,10 +38,11 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     };
     let _ = writeln!(
         out,
-        "{} · {} · {place} · observed {:.0} · base {}@{short}{desired}",
+        "{} · {} · {place} · observed {:.0}{} · base {}@{short}{desired}",
         plan.environment,
         words::blueprints(plan),
         plan.observed_at,
+        words::exact(plan),
         plan.desired.base_branch
     );
     for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
@@ -59,7 +60,8 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         part.findings.iter().flat_map(told).collect()
     });
     list(&mut out, "not proposed", plan, |part| {
-        let why_not = part.not_proposed.iter().map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
+        let told = part.not_proposed.iter().filter(|why| !why.because.contains(MOMENTARY));
+        let why_not = told.map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
         let held = part.items.iter().filter_map(|item| {
             let hold = item.hold()?;
             let until = hold.until();
@@ -73,6 +75,7 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         });
         held.chain(why_not).collect()
     });
+    momentary(&mut out, plan);
     list(&mut out, "unknown", plan, |part| {
         let line = |unknown| format!("{}. No decision rests on it.", words::unknown(unknown, sink::terminal));
         part.unknown.iter().map(line).collect()
@@ -100,9 +103,8 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
         if fields.len() > MOST {
             line(out, &format!("… and {} more fields (-o json has all)", fields.len() - MOST));
         }
-        if let Some((why, said)) = words::approximate(item) {
-            let said = said.map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
-            line(out, &format!("approximate: {why}{said}"));
+        if let Some(told) = words::approximate(item, sink::terminal) {
+            line(out, &told);
         }
         if let Finding::Failing(failing) = &item.finding {
             for pod in failing.pods.iter().take(MOST) {
@@ -196,6 +198,19 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
     }
     if all.len() > MOST {
         let _ = writeln!(out, "  … and {} more (-o json has all)", all.len() - MOST);
+    }
+}
+
+/// What is the same for every workload without a Prometheus is said once.
+fn momentary(out: &mut String, plan: &Plan) {
+    let needs = |part: &BlueprintPlan| {
+        part.not_proposed.iter().find_map(|why| Some(why.because.split_once(MOMENTARY)?.1.to_owned()))
+    };
+    let parts = plan.blueprints.iter().filter_map(|part| Some((&part.name, needs(part)?)));
+    let (names, needs): (Vec<_>, Vec<String>) = parts.unzip();
+    if let Some(needs) = needs.first() {
+        let names = words::listed(&names, 3);
+        let _ = writeln!(out, "\nusage of {names} is known of this moment only, by metrics.k8s.io: {needs}");
     }
 }
 

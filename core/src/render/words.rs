@@ -8,6 +8,7 @@ use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact};
 use crate::execute::Effect;
 use crate::model::{Name, Percent, Severity, Untrusted, WorkloadKind};
+use crate::observe::{ObservedFrom, UnknownCode};
 use crate::plan::{BlueprintPlan, Cause, Causes, Hidden, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
@@ -126,14 +127,27 @@ pub fn because(item: &PlanItem) -> String {
     }
 }
 
-/// What an asked API server did not say, where it was asked; what it said itself is shown as text from outside.
-pub fn approximate(item: &PlanItem) -> Option<(&str, Option<&Untrusted>)> {
+/// What an asked API server refuses or did not say, where it was asked; what it said itself goes through the medium's sink.
+pub fn approximate(item: &PlanItem, said: impl Fn(&Untrusted) -> String) -> Option<String> {
     let why = match &item.finding {
         Finding::Drift(drift) => drift.approximate.as_ref(),
         Finding::Absent { approximate, .. } => approximate.as_ref(),
         _ => None,
-    };
-    why.map(|why| (why.message.as_str(), why.detail.as_ref()))
+    }?;
+    Some(match (&why.detail, why.code) {
+        (Some(detail), UnknownCode::Refused) => format!("the API server refuses it: {}", said(detail)),
+        (Some(detail), _) => format!("approximate: {} ({})", why.message, said(detail)),
+        (None, _) => format!("approximate: {}", why.message),
+    })
+}
+
+/// ` · checked with the server's dry run`, where that was asked for.
+pub fn exact(plan: &Plan) -> &'static str {
+    match plan.from {
+        _ if !plan.exact => "",
+        ObservedFrom::Live { .. } => " · checked with the server's dry run",
+        ObservedFrom::Snapshot { .. } => " · not checked with a dry run: a recording cannot be asked",
+    }
 }
 
 /// The fields that a finding shows one by one.

@@ -75,8 +75,10 @@ fn a_part_is_planned_as_it_would_be_among_all_and_says_that_it_is_a_part() {
     shards.sort();
     assert_eq!(shards, names(&whole));
 
-    let text = repo.run(&["plan", "--env", "staging", "-l", "app=nothing"]).exits(0).stdout;
-    assert!(text.contains("0 of 3 blueprints (--selector app=nothing)"), "{text}");
+    let wrong = repo.run(&["plan", "--env", "staging", "-l", "app=nothing"]).exits(1);
+    assert!(wrong.stderr.contains("no blueprint's workload has the labels app=nothing"), "{}", wrong.stderr);
+    let text = repo.run(&["plan", "--env", "staging", "--changed-since", "HEAD"]).exits(0).stdout;
+    assert!(text.contains("0 of 3 blueprints (--changed-since HEAD)"), "{text}");
     assert!(text.contains("nothing to do: no blueprint was selected"), "{text}");
     let wrong = repo.run(&["plan", "--env", "staging", "--target", "fronted"]).exits(1);
     assert!(wrong.stderr.contains("it has: backend, backend-canary, frontend"), "{}", wrong.stderr);

@@ -138,6 +138,12 @@ pub fn compare(
     found
 }
 
+/// Who wrote a field of a live object last, as far as it says.
+pub fn writer(live: &LiveObject, path: &FieldPath) -> Option<Attribution> {
+    let entries = ownership::entries(&live.body, &DeliveryManagers::default());
+    entries.iter().filter(|entry| entry.owns(path)).max_by_key(|entry| entry.at).map(|entry| entry.attribution(true))
+}
+
 /// Reads a [`SourceSpan`], which by itself is only written.
 fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SourceSpan>, D::Error> {
     #[derive(Deserialize)]
