@@ -1,6 +1,6 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
-use super::drift::{Attribution, DeliveryManagers, DriftKind, FieldDrift, compare, exact, writer};
+use super::drift::{Attribution, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, writer};
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::Manifest;
@@ -43,6 +43,7 @@ impl Detector for DriftDetector {
             let why = Unknown { code: UnknownCode::Unsupported, message, detail: None };
             detected.unknown.push(UnknownFact::new(what, why));
         }
+        detected.why_not.extend(beside(input, &target, manifest));
         let different = match differences(input, &target, manifest) {
             Ok(Some(different)) => different,
             Ok(None) => return detected,
@@ -109,6 +110,7 @@ impl Detector for CompanionDetector {
             }
         }
         for companion in companions.compared {
+            detected.why_not.extend(beside(input, &companion.object, companion.manifest));
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
                 Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
@@ -148,6 +150,21 @@ impl Different<'_> {
     fn is_nothing(&self) -> bool {
         self.live.is_some() && self.fields.is_empty()
     }
+}
+
+/// What somebody added to an object beside Git. It is no drift, and stays after every reconcile: that is worth a line (X10).
+fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<WhyNot> {
+    let live = input.facts.object(object).known().copied()??;
+    let schema = input.facts.schema(&object.api_version, &object.kind);
+    let added = added(&manifest.document, live, schema.known()?);
+    let shown = |(path, by): &(FieldPath, Untrusted)| {
+        let path = crate::render::sink::terminal(&Untrusted::new(path.to_string()));
+        format!("{path} (by {})", crate::render::sink::terminal(by))
+    };
+    let named: Vec<String> = added.iter().map(shown).collect();
+    let named = crate::render::listed(&named, 3);
+    let because = format!("{object} has what Git does not declare, and keeps it: {named}");
+    (!added.is_empty()).then(|| WhyNot { what: "reconcile".into(), because })
 }
 
 /// What is said of differences that an apply would not change.

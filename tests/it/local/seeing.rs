@@ -282,3 +282,24 @@ fn x09_where_takes_what_it_prints_and_says_what_may_be_meant() {
     says(&rest.stderr, &["backend is left out: no manifest below deploy/backend.yaml declares Deployment/backend"]);
     says(&rest.stdout, &["frontend · Deployment/frontend"]);
 }
+
+/// Would miss: a variable that somebody added by hand, and that runs on after the reconcile without anybody knowing.
+#[test]
+fn x10_what_was_added_beside_git_is_told_once() {
+    let repo = Repo::shop();
+    let file = "clusters/staging/shop/deployments.json";
+    let mut all: Json = serde_json::from_str(&repo.read(file)).expect("JSON");
+    let items = all["items"].as_array_mut().expect("items");
+    let frontend = items.iter_mut().find(|item| item["metadata"]["name"] == "frontend").expect("the frontend");
+    let container = &mut frontend["spec"]["template"]["spec"]["containers"][0];
+    container["env"].as_array_mut().expect("variables").push(json!({"name": "NEWVAR", "value": "1"}));
+    let fields = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {
+        "f:env": {"k:{\"name\":\"NEWVAR\"}": {".": {}, "f:name": {}, "f:value": {}}}}}}}}});
+    frontend["metadata"]["managedFields"].as_array_mut().expect("managers").push(json!({
+        "manager": "kubectl-set", "operation": "Update", "apiVersion": "apps/v1", "time": "2026-11-21T02:50:00Z",
+        "fieldsType": "FieldsV1", "fieldsV1": fields}));
+    repo.commit(&[(file, &all.to_string())], "by hand");
+    let told = "reconcile: Deployment/frontend has what Git does not declare, and keeps it: \
+                spec.template.spec.containers[name=web].env[name=NEWVAR] (by kubectl-set)\n";
+    says(&repo.run(&PLAN).exits(0).stdout, &[told]);
+}
