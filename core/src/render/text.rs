@@ -1,12 +1,13 @@
 //! A plan as text for a terminal. One screen for the usual case; colour only repeats what words say, so there is none here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{because, change, provenance, sink, symbol, words};
 use crate::blueprint::Tier;
 use crate::decide::drift::FieldDrift;
-use crate::decide::{FailedPod, Finding, MOMENTARY, Reported};
-use crate::model::Untrusted;
+use crate::decide::{FailedPod, Finding, MOMENTARY, Reported, UnknownFact};
+use crate::model::{Name, Untrusted};
 use crate::observe::ObservedFrom;
 use crate::plan::{BlueprintPlan, Plan, PlanItem, Settled, Standing};
 
@@ -76,10 +77,18 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         held.chain(why_not).collect()
     });
     momentary(&mut out, plan);
+    let alike = alike(plan);
     list(&mut out, "unknown", plan, |part| {
         let line = |unknown| format!("{}. No decision rests on it.", words::unknown(unknown, sink::terminal));
-        part.unknown.iter().map(line).collect()
+        part.unknown.iter().filter(|unknown| !alike.contains_key(&why(unknown))).map(line).collect()
     });
+    for (why, facts) in &alike {
+        let names: BTreeSet<&Name> = facts.iter().map(|(name, _)| *name).collect();
+        let what: BTreeSet<&str> = facts.iter().map(|(_, unknown)| unknown.what.as_str()).collect();
+        let names = words::listed(&names.into_iter().collect::<Vec<_>>(), 3);
+        let what = words::listed(&what.into_iter().collect::<Vec<_>>(), 3);
+        let _ = writeln!(out, "\nunknown of {names}: {what}: {why}. No decision rests on it.");
+    }
     summary(&mut out, plan, next);
     out
 }
@@ -212,6 +221,24 @@ fn momentary(out: &mut String, plan: &Plan) {
         let names = words::listed(&names, 3);
         let _ = writeln!(out, "\nusage of {names} is known of this moment only, by metrics.k8s.io: {needs}");
     }
+}
+
+/// Why something is unknown, as it is shown.
+fn why(unknown: &UnknownFact) -> String {
+    let said = unknown.why.detail.as_ref().map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
+    format!("{}{said}", unknown.why.message)
+}
+
+/// What more than two decisions lack for one reason: that is said once, at the end.
+fn alike(plan: &Plan) -> BTreeMap<String, Vec<(&Name, &UnknownFact)>> {
+    let mut all: BTreeMap<String, Vec<(&Name, &UnknownFact)>> = BTreeMap::new();
+    for part in &plan.blueprints {
+        for unknown in part.unknown.iter().filter(|unknown| !unknown.uncompared) {
+            all.entry(why(unknown)).or_default().push((&part.name, unknown));
+        }
+    }
+    all.retain(|_, facts| facts.len() > 2);
+    all
 }
 
 /// What the change settles: it would be to do without it.
