@@ -39,6 +39,8 @@ pub struct ApplyOutput {
     pub plan: String,
     /// What was done or left, in order.
     pub steps: Vec<StepOutput>,
+    /// What stays as it is: held, forbidden, the controller's, a person's, or not compared.
+    pub left: Vec<LeftOutput>,
     /// Verifications.
     pub verified: Vec<VerifiedOutput>,
     /// New entries of the ledger.
@@ -54,6 +56,17 @@ pub struct StepOutput {
     pub told: String,
     /// What a person does next.
     pub next: Option<String>,
+}
+
+/// One thing that stays as it is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LeftOutput {
+    /// The blueprint.
+    pub blueprint: String,
+    /// What, and why.
+    pub told: String,
+    /// What a person does about it, one line each.
+    pub help: Vec<String>,
 }
 
 /// One verification.
@@ -79,7 +92,8 @@ pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<E
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
     let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), args.dry_run);
     let report = apply(&session, &effects, &cluster, &environment, ApplyOptions { wait: args.wait }).await?;
-    let failed = report.failed;
+    // Blind is not green: what could not be compared may be anything.
+    let failed = report.failed || report.plan.uncompared().next().is_some();
     match args.output {
         Format::Json => output.json(&data(report)),
         Format::Text => output.data(&text(&report, args.dry_run, rules.get().workspace.value.base.as_str())),
@@ -92,6 +106,10 @@ fn data(report: ApplyReport) -> ApplyOutput {
         schema_version: 1,
         environment: report.environment.to_string(),
         plan: report.plan.hash.to_string(),
+        left: render::left(&report.plan)
+            .into_iter()
+            .map(|left| LeftOutput { blueprint: left.blueprint.to_string(), told: left.told, help: left.help })
+            .collect(),
         steps: report
             .steps
             .into_iter()
@@ -112,33 +130,35 @@ fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
     let dry = if dry_run { " · dry run: nothing was changed" } else { "" };
     let short = report.plan.desired.base_commit.get(..7).unwrap_or_default();
     let _ = writeln!(out, "{} · base {base}@{short} · plan {}{dry}\n", report.environment, report.plan.hash.short());
-    let width = report.steps.iter().map(|step| step.blueprint.as_str().len()).max().unwrap_or(0);
+    let names =
+        report.plan.blueprints.iter().map(|part| &part.name).chain(report.steps.iter().map(|step| &step.blueprint));
+    let width = names.map(|name| name.as_str().len()).max().unwrap_or(0);
     for step in &report.steps {
         let _ = writeln!(out, "  {:<width$}  {}", step.blueprint.as_str(), step.told);
         if let Some(next) = &step.next {
             let _ = writeln!(out, "  {:<width$}    next: {next}", "");
         }
     }
-    let mut left = false;
-    for item in report.plan.items() {
-        let name = item.action.blueprint();
-        if let Some(hold) = item.hold() {
-            let until = hold.until.map_or_else(String::new, |until| format!(" until {until:.0}"));
-            let name = name.as_str();
-            let _ = writeln!(out, "  {name:<width$}  left: {} held by {}{until}", item.action.name(), hold.rule.cite);
-            left = true;
-        } else if item.verdict.tier == bpctl_core::blueprint::Tier::Forbidden {
-            let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
-            let instead = item.verdict.alternative.as_ref().map_or_else(String::new, |a| format!("; instead: {a}"));
-            let name = name.as_str();
-            let _ = writeln!(out, "  {name:<width$}  left: {} is forbidden by {rule}{instead}", render::change(item));
-            left = true;
+    let left = render::left(&report.plan);
+    // One line for many: help is of one workload, and stays with it.
+    let (alone, alike): (Vec<_>, Vec<_>) = left.into_iter().partition(|left| !left.help.is_empty());
+    let alike: Vec<_> = alike.into_iter().map(|left| (left.blueprint.to_string(), left.told)).collect();
+    for (name, told) in render::together(&alike) {
+        let _ = writeln!(out, "  {name:<width$}  {told}");
+    }
+    for left in &alone {
+        let _ = writeln!(out, "  {:<width$}  {}", left.blueprint.as_str(), left.told);
+        for help in &left.help {
+            let _ = writeln!(out, "  {:<width$}    {help}", "");
         }
     }
-    if report.steps.is_empty() && !left {
+    if report.steps.is_empty() && alike.is_empty() && alone.is_empty() {
         let seen =
             if report.plan.has_unknown() { ", as far as could be seen (bpctl plan says what could not)" } else { "" };
         let _ = writeln!(out, "  nothing to do{seen}");
+    }
+    if let Some(uncompared) = render::uncompared(&report.plan) {
+        let _ = writeln!(out, "\n{uncompared}");
     }
     if report.recorded > 0 {
         let plural = if report.recorded == 1 { "entry" } else { "entries" };

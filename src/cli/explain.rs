@@ -1,6 +1,7 @@
 //! `bpctl explain`.
 
 use bpctl_core::blueprint::lint;
+use bpctl_core::decide::PAGES;
 use bpctl_core::govern;
 use clap::Args;
 
@@ -27,12 +28,14 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
         let mut lines = vec!["lint".to_owned()];
         let pages = lint::pages();
         lines.extend(pages.map(|page| format!("  {:<29} {}", page.code, page.about)));
+        lines.push("\nfound by plans".into());
+        lines.extend(PAGES.iter().map(|page| format!("  {:<29} {}", page.code, page.about)));
         lines.push("\ngovernance".into());
         lines.extend(govern::RULES.iter().map(|rule| format!("  {:<29} {}", rule.ident(), rule.about())));
         output.data(&lines.join("\n"));
         return Ok(Exit::Fine);
     };
-    if let Some(page) = lint::page(code) {
+    if let Some(page) = lint::page(code).or_else(|| PAGES.into_iter().find(|page| page.code == *code)) {
         output.data(&format!("{}: {}\n\n{}", page.code, page.about, page.explain));
         return Ok(Exit::Fine);
     }

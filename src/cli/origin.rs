@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, repository};
-use crate::pipeline::origins::{OriginOptions, WorkloadOrigins, origins};
+use crate::pipeline::origins::{OriginOptions, Origins, WorkloadOrigins, origins, short};
 use crate::runtime::Exit;
 
 /// Arguments of `where`.
@@ -16,7 +16,7 @@ use crate::runtime::Exit;
 pub struct WhereArgs {
     /// The blueprint; left out: all
     blueprint: Option<Name>,
-    /// Fields at or below this path only, as plans write it: spec.replicas
+    /// Fields at or below this path only, as plans write it: spec.replicas; or a part of one: image
     field: Option<String>,
     #[command(flatten)]
     environment: EnvironmentArgs,
@@ -36,7 +36,7 @@ pub struct WhereOutput {
     schema_version: u32,
     /// The environment.
     environment: Name,
-    /// Workloads, by blueprint.
+    /// Workloads and what belongs to them, by blueprint.
     workloads: Vec<WorkloadOrigins>,
 }
 
@@ -44,18 +44,25 @@ pub struct WhereOutput {
 pub async fn run(global: &Global, args: &WhereArgs, output: &Output) -> Result<Exit, CommandError> {
     let repository = repository(global)?;
     let options = OriginOptions { blueprint: args.blueprint.clone(), field: args.field.clone(), all: args.all };
-    let (environment, workloads) = origins(&repository, args.environment.environment.as_deref(), &options).await?;
+    let named = args.environment.environment.as_deref();
+    let Origins { environment, workloads, missing, near } = origins(&repository, named, &options).await?;
+    let shown = |text: &str| sink::terminal(&Untrusted::new(text));
     if let (Some(field), true) = (&args.field, workloads.iter().all(|workload| workload.fields.is_empty())) {
-        return Err(CommandError::usage(
-            format!("no manifest has a field {}", sink::terminal(&Untrusted::new(field.as_str()))),
-            "write it as a plan does; `bpctl where BLUEPRINT --all` lists all",
-        ));
+        let hint = match near {
+            Some(near) => format!("did you mean {}?", shown(&near)),
+            None => "write it as a plan does; `bpctl where BLUEPRINT --all` lists all".into(),
+        };
+        return Err(CommandError::usage(format!("no manifest has a field {}", shown(field)), hint));
+    }
+    let whole = missing.is_empty();
+    for (blueprint, error) in &missing {
+        output.talk(&format!("warning: {blueprint} is left out: {error}"));
     }
     match args.output {
         Format::Json => output.json(&WhereOutput { schema_version: 1, environment, workloads }),
         Format::Text => output.data(&text(&environment, &workloads)),
     }
-    Ok(Exit::Fine)
+    Ok(if whole { Exit::Fine } else { Exit::Error })
 }
 
 fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
@@ -65,7 +72,8 @@ fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
     let safe = |text: String| sink::terminal(&Untrusted::new(text));
     for workload in workloads {
         let how = if workload.rendered { ", rendered" } else { "" };
-        let _ = writeln!(out, "{} · {} · {environment}{how}", workload.blueprint, workload.manifest);
+        let (object, path) = (&workload.workload, &workload.manifest);
+        let _ = writeln!(out, "{} · {object} · {path} · {environment}{how}", workload.blueprint);
         let rows: Vec<(String, String, String)> = workload
             .fields
             .iter()
@@ -87,8 +95,7 @@ fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
                     serde_json::Value::String(text) => text.chars().take(40).collect(),
                     other => other.to_string(),
                 };
-                let path = field.field.to_string();
-                (safe(path.replace("spec.template.spec.containers", "containers")), safe(value), safe(place))
+                (safe(short(&field.field)), safe(value), safe(place))
             })
             .collect();
         all += rows.len();
@@ -101,6 +108,6 @@ fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
         }
         out.push('\n');
     }
-    let _ = writeln!(out, "{found} of {all} fields have a line that makes them");
+    let _ = writeln!(out, "lines found for {found} of {all} {}", if all == 1 { "field" } else { "fields" });
     out
 }

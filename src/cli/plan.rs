@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use bpctl_core::action::Action;
+use bpctl_core::blueprint::{Tier, TierName};
 use bpctl_core::model::{Diagnostic, Name, Severity};
-use bpctl_core::plan::{Plan, Selector, Shard};
+use bpctl_core::plan::{Plan, PlanItem, Selector, Shard};
 use bpctl_core::render;
 use clap::{Args, ValueEnum};
 
@@ -56,6 +58,13 @@ enum PlanFormat {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Exit, CommandError> {
+    if let Some(file) = &args.out {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !runtime::is_folder(folder)) {
+            let message = format!("couldn't write {}: there is no folder {}", file.display(), folder.display());
+            return Err(CommandError::told(message, "make it first, or correct the path"));
+        }
+    }
     let session = session(global).await?;
     let options = PlanOptions {
         targets: args.target.clone(),
@@ -67,8 +76,11 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
     };
     let planned = plan::plan(&session, args.environment.environment.as_deref(), &options).await?;
     let plan = &planned.plan;
+    for note in &planned.notes {
+        output.talk(&format!("note: {note}"));
+    }
     warn_of_lint(&planned.tree.catalog, output);
-    let next = next(plan);
+    let next = next(&planned);
     match args.output {
         PlanFormat::Text => output.data(&render::text::plan(plan, next.as_deref())),
         PlanFormat::Markdown => output.data(&render::markdown::plan(plan)),
@@ -82,7 +94,7 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
             .map_err(|source| CommandError::io(&format!("write {}", file.display()), source))?;
         output.talk(&format!("wrote {}", file.display()));
     }
-    Ok(if args.detailed_exitcode { exit(plan) } else { Exit::Fine })
+    Ok(exit(plan, args.detailed_exitcode))
 }
 
 fn yaml(plan: &Plan) -> Result<String, CommandError> {
@@ -91,24 +103,47 @@ fn yaml(plan: &Plan) -> Result<String, CommandError> {
     serde_yaml::to_string(&value).map_err(|error| CommandError::told(error.to_string(), "this is a bug"))
 }
 
-fn next(plan: &Plan) -> Option<String> {
-    let counts = plan.counts();
+/// What follows from the plan, where that can be said in a line. It never promises what `apply` would not do.
+fn next(planned: &plan::Planned) -> Option<String> {
+    let plan = &planned.plan;
     // `apply` looks at all blueprints as they stand on base: after a plan of some, or of a change, it would do something else.
-    (plan.scope.is_none() && plan.causes.is_none() && counts.allowed + counts.needs_approval > 0)
-        .then(|| format!("bpctl apply --env {}", plan.environment))
+    if plan.scope.is_some() || plan.causes.is_some() || plan.items().next().is_none() {
+        return None;
+    }
+    let desired = &plan.desired;
+    if desired.commit.as_ref() != Some(&desired.base_commit) {
+        return Some(format!("apply does what stands on {}, not this", desired.base_branch));
+    }
+    let local = plan.tier == TierName::Prod && !planned.server_clock;
+    let open = |item: &&PlanItem| item.hold().is_none() && !plan.is_controllers(item);
+    let takes = |item: &PlanItem| match item.action {
+        Action::Scale(_) | Action::Resize(_) => item.verdict.tier != Tier::Forbidden,
+        Action::Reconcile(_) | Action::Restart(_) => item.verdict.tier == Tier::Allowed && !local,
+    };
+    if plan.items().filter(open).any(takes) {
+        return Some(format!("next: bpctl apply --env {}", plan.environment));
+    }
+    let kept = local && plan.items().filter(open).any(|item| item.verdict.tier == Tier::Allowed);
+    kept.then(|| "apply leaves it: a local clock permits nothing in production".into())
 }
 
-fn exit(plan: &Plan) -> Exit {
+fn exit(plan: &Plan, detailed: bool) -> Exit {
+    // Blind is not green: what could not be compared may be anything.
+    let seen = if plan.uncompared().next().is_some() { Exit::Error } else { Exit::Fine };
+    if !detailed {
+        return seen;
+    }
     let counts = plan.counts();
-    if counts.forbidden > 0 {
+    let planned = if counts.forbidden > 0 {
         Exit::Forbidden
     } else if counts.needs_approval > 0 || plan.needs_person() {
         Exit::NeedsApproval
-    } else if counts.allowed > 0 {
+    } else if counts.allowed + counts.controller > 0 {
         Exit::Changes
     } else {
         Exit::Fine
-    }
+    };
+    planned.max(seen)
 }
 
 /// A plan goes on over what lint finds wrong, but not silently.

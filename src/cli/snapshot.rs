@@ -24,14 +24,17 @@ pub struct SnapshotArgs {
 /// Runs the command.
 pub async fn run(global: &Global, args: &SnapshotArgs, output: &Output) -> Result<Exit, CommandError> {
     let repository = repository(global)?;
-    let catalog = work_tree(&repository)?.catalog;
+    let mut tree = work_tree(&repository)?;
+    let catalog = &tree.catalog;
     let environment = plan::choose_environment(&catalog.workspace.value, args.environment.environment.as_deref())?;
-    let mut place = plan::place(&catalog, &environment)?.clone();
+    let mut place = plan::place(catalog, &environment)?.clone();
+    // What belongs to a workload is read off its manifests, rendered ones too.
+    tree.render(std::slice::from_ref(&environment)).await;
     if let Some(context) = &args.context {
         place.cluster = ClusterSource { context: Some(context.clone()), ..ClusterSource::default() };
     }
     let cluster = connect_cluster(&place, repository.work_tree()).await?;
-    let recorded = snapshot::take(&catalog, &environment, &place, &cluster, &args.folder, runtime::now()).await?;
+    let recorded = snapshot::take(&tree.catalog, &environment, &place, &cluster, &args.folder, runtime::now()).await?;
     output.data(&format!("recorded {} into {}", recorded.namespaces.join(", "), args.folder.display()));
     for missing in &recorded.missing {
         output.talk(&format!("warning: not recorded, and unknown to whoever plans on it: {missing}"));

@@ -151,9 +151,9 @@ impl ClusterError {
             Self::Config { .. } | Self::Unreachable { .. } | Self::Slow { .. } => UnknownCode::Unreachable,
             Self::Refused { status, .. } if *status == 429 || *status >= 500 => UnknownCode::Unreachable,
             Self::Conflict { .. } | Self::Replaced { .. } | Self::Incomplete { .. } => UnknownCode::Incomplete,
-            Self::Invalid { .. } | Self::Refused { .. } | Self::Malformed { .. } | Self::File { .. } => {
-                UnknownCode::Malformed
-            }
+            Self::Invalid { .. } => UnknownCode::Refused,
+            Self::Refused { status, .. } if (400..500).contains(status) => UnknownCode::Refused,
+            Self::Refused { .. } | Self::Malformed { .. } | Self::File { .. } => UnknownCode::Malformed,
             Self::NotRecorded { .. } => UnknownCode::NotObserved,
             Self::Unsupported(_) => UnknownCode::Unsupported,
         };

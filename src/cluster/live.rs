@@ -111,6 +111,11 @@ impl LiveCluster {
             })?;
             let context = options.context.or_else(|| kubeconfig.current_context.clone()).unwrap_or_default();
             let attempt = format!("use context {context} of {file}");
+            let names: Vec<&str> = kubeconfig.contexts.iter().map(|known| known.name.as_str()).collect();
+            if !names.contains(&context.as_str()) {
+                let why = format!("there is no such context; there is: {}", names.join(", "));
+                return Err(failed(attempt, why.into()));
+            }
             let choice = KubeConfigOptions { context: Some(context.clone()), cluster: None, user: None };
             let config = kube::Config::from_custom_kubeconfig(kubeconfig, &choice).await;
             (config.map_err(|error| failed(attempt, error.into()))?, context)

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bpctl_core::blueprint::lint::{self, Fix, Surroundings};
-use bpctl_core::blueprint::{Catalog, Workspace};
+use bpctl_core::blueprint::{Catalog, WORKSPACE_FILE, Workspace, workspace_problems};
 use bpctl_core::model::{Diagnostic, Label, RepoPath, Timestamp};
 use bpctl_core::yaml::{self, EditRefused};
 
@@ -15,6 +15,8 @@ use crate::git::{GitError, Repository};
 pub struct Linted {
     /// Problems, in the order of files and lines.
     pub diagnostics: Vec<Diagnostic>,
+    /// The workspace could not be read, and so nothing else was.
+    pub unread: bool,
     /// Blueprints that were read.
     pub blueprints: usize,
     /// Policies that were read.
@@ -53,8 +55,11 @@ pub async fn run(repository: &Repository, options: &LintOptions, now: Timestamp)
     let mut tree = match tree::work_tree(repository) {
         Ok(tree) => tree,
         Err(PipelineError::Input(diagnostic)) => {
+            let path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
+            let all = workspace_problems(&repository.read_work_tree(&path)?);
             return Ok(Linted {
-                diagnostics: vec![*diagnostic],
+                diagnostics: if all.is_empty() { vec![*diagnostic] } else { all },
+                unread: true,
                 blueprints: 0,
                 policies: 0,
                 suppressed: 0,
@@ -85,7 +90,8 @@ pub async fn run(repository: &Repository, options: &LintOptions, now: Timestamp)
     }
     let fixes = fix(&tree, &diagnostics);
     let Catalog { blueprints, policies, .. } = &tree.catalog;
-    Ok(Linted { diagnostics, blueprints: blueprints.len(), policies: policies.len(), suppressed, fixes })
+    let (blueprints, policies) = (blueprints.len(), policies.len());
+    Ok(Linted { diagnostics, unread: false, blueprints, policies, suppressed, fixes })
 }
 
 /// The files with the values that findings say may be written.

@@ -294,8 +294,7 @@ pub async fn try_exactly(cluster: &ClusterEdge, plan: &Plan, desired: &Catalog, 
     let mut trials = Vec::new();
     for effect in plan.items().flat_map(|item| &item.effects) {
         let Effect::ApplyObject(apply) = effect else { continue };
-        let manifests = desired.manifests.get(&apply.path).into_iter().flat_map(|manifests| manifests.iter());
-        let manifest = manifests.into_iter().find(|manifest| manifest.document.index == apply.document);
+        let manifest = desired.manifest_at(&plan.environment, &apply.path, apply.document);
         trials.extend(manifest.map(|manifest| Trial {
             object: apply.object.clone(),
             uid: apply.uid.clone(),

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use bpctl_core::blueprint::{Catalog, Manifest};
-use bpctl_core::model::{FieldPath, Name, ObjectRef, RepoPath};
+use bpctl_core::model::{FieldPath, Name, ObjectRef, RepoPath, Segment, WorkloadKind};
 use bpctl_core::rendering::{Line, Origin, SourceField, all_fields, governed_fields};
+use bpctl_core::yaml::{Node, nearest};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -24,13 +25,13 @@ pub struct FieldOrigin {
     pub origin: Origin,
 }
 
-/// One workload.
+/// One workload, or one object that belongs to it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadOrigins {
     /// Its blueprint.
     pub blueprint: Name,
-    /// The workload.
+    /// The object.
     pub workload: ObjectRef,
     /// The file that declares it, or the folder that it is rendered from.
     pub manifest: RepoPath,
@@ -40,12 +41,25 @@ pub struct WorkloadOrigins {
     pub fields: Vec<FieldOrigin>,
 }
 
+/// What was found.
+#[derive(Debug)]
+pub struct Origins {
+    /// The environment.
+    pub environment: Name,
+    /// Objects, by blueprint: the workload first.
+    pub workloads: Vec<WorkloadOrigins>,
+    /// Blueprints whose workload nothing declares there, and why.
+    pub missing: Vec<(Name, PipelineError)>,
+    /// Where no field is as asked: what may have been meant.
+    pub near: Option<String>,
+}
+
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct OriginOptions {
     /// This blueprint only.
     pub blueprint: Option<Name>,
-    /// Fields at or below this path only, as plans write it.
+    /// Fields at or below this path only, as plans or this command write it; else those in which it is a part: `image`, `LOG_LEVEL`.
     pub field: Option<String>,
     /// Also fields that no blueprint speaks about.
     pub all: bool,
@@ -56,7 +70,7 @@ pub async fn origins(
     repository: &Repository,
     named: Option<&str>,
     options: &OriginOptions,
-) -> Result<(Name, Vec<WorkloadOrigins>), PipelineError> {
+) -> Result<Origins, PipelineError> {
     let mut tree = tree::work_tree(repository)?;
     plan::whole(&tree.catalog)?;
     let environment = plan::choose_environment(&tree.catalog.workspace.value, named)?;
@@ -70,42 +84,69 @@ pub async fn origins(
         Some(name) => vec![name.clone()],
         None => tree.catalog.blueprints.keys().cloned().collect(),
     };
-    let mut wanted = BTreeSet::new();
+    let mut missing = Vec::new();
     for name in &names {
-        let manifest = declared(&tree.catalog, &environment, name)?;
-        if manifest.rendered {
-            let fields = fields(manifest, options).into_iter();
-            wanted.extend(fields.map(|(field, _)| (manifest.path.clone(), manifest.object.clone(), field)));
+        if let Err(error) = declared(&tree.catalog, &environment, name) {
+            missing.push((name.clone(), error));
         }
     }
+    // One that is not there keeps the others from nobody; asked for alone, it is what went wrong.
+    if missing.len() == names.len()
+        && let Some((_, error)) = missing.pop()
+    {
+        return Err(error);
+    }
+    let mut wanted = BTreeSet::new();
+    let near = {
+        let objects: Vec<_> = names.iter().flat_map(|name| objects(&tree.catalog, &environment, name)).collect();
+        let how = How::of(options, &objects);
+        for (_, manifest) in objects.iter().filter(|(_, manifest)| manifest.rendered) {
+            let fields = how.fields(manifest).into_iter();
+            wanted.extend(fields.map(|(field, _)| (manifest.path.clone(), manifest.object.clone(), field)));
+        }
+        how.near(&objects)
+    };
     let files = tree.files.clone();
     render::trace(&mut tree.catalog, &files, &environment, &wanted, render::ASKED_SEARCH).await;
-    let mut all = Vec::with_capacity(names.len());
-    for name in names {
-        let manifest = declared(&tree.catalog, &environment, &name)?;
-        let origin = |field: &FieldPath, node: &bpctl_core::yaml::Node| {
-            if manifest.rendered {
-                return tree.catalog.origin(&environment, manifest, field).cloned();
+    let catalog = &tree.catalog;
+    let all: Vec<_> = names.iter().flat_map(|name| objects(catalog, &environment, name)).collect();
+    let how = How::of(options, &all);
+    let mut workloads = Vec::with_capacity(names.len());
+    for name in &names {
+        for (object, manifest) in objects(catalog, &environment, name) {
+            let origin = |field: &FieldPath, node: &Node| {
+                if manifest.rendered {
+                    return catalog.origin(&environment, manifest, field).cloned();
+                }
+                let (path, document) = (manifest.path.clone(), manifest.document.index);
+                let source = SourceField { path, document, field: field.clone() };
+                let span = manifest.document.span_of(node);
+                Some(Origin::Line(Line { span, whole: true, also: 0, field: Some(source) }))
+            };
+            let fields = how.fields(manifest).into_iter().map(|(field, value)| FieldOrigin {
+                origin: origin(&field, value).unwrap_or_else(|| Origin::Unknown("it was not looked for".into())),
+                value: value.to_json(),
+                field,
+            });
+            let fields: Vec<FieldOrigin> = fields.collect();
+            // Of what belongs to a workload only what was asked for is worth a line.
+            if fields.is_empty() && WorkloadKind::of(&object).is_none() {
+                continue;
             }
-            let source =
-                SourceField { path: manifest.path.clone(), document: manifest.document.index, field: field.clone() };
-            let span = manifest.document.span_of(node);
-            Some(Origin::Line(Line { span, whole: true, also: 0, field: Some(source) }))
-        };
-        let fields = fields(manifest, options).into_iter().map(|(field, value)| FieldOrigin {
-            origin: origin(&field, value).unwrap_or_else(|| Origin::Unknown("it was not looked for".into())),
-            value: value.to_json(),
-            field,
-        });
-        all.push(WorkloadOrigins {
-            workload: tree.catalog.blueprints[&name].value.spec.target.object(),
-            manifest: manifest.path.clone(),
-            rendered: manifest.rendered,
-            fields: fields.collect(),
-            blueprint: name,
-        });
+            let (blueprint, path) = (name.clone(), manifest.path.clone());
+            let rendered = manifest.rendered;
+            workloads.push(WorkloadOrigins { blueprint, workload: object, manifest: path, rendered, fields });
+        }
     }
-    Ok((environment, all))
+    Ok(Origins { environment, workloads, missing, near })
+}
+
+/// The workload and what belongs to it, as far as it is declared.
+fn objects<'c>(catalog: &'c Catalog, environment: &Name, name: &Name) -> Vec<(ObjectRef, &'c Manifest)> {
+    let Ok(manifest) = declared(catalog, environment, name) else { return Vec::new() };
+    let workload = (catalog.blueprints[name].value.spec.target.object(), manifest);
+    let companions = catalog.companions(environment, name).compared.into_iter();
+    [workload].into_iter().chain(companions.map(|companion| (companion.object, companion.manifest))).collect()
 }
 
 fn declared<'c>(catalog: &'c Catalog, environment: &Name, name: &Name) -> Result<&'c Manifest, PipelineError> {
@@ -124,15 +165,59 @@ fn declared<'c>(catalog: &'c Catalog, environment: &Name, name: &Name) -> Result
     }
 }
 
-fn fields<'m>(manifest: &'m Manifest, options: &OriginOptions) -> Vec<(FieldPath, &'m bpctl_core::yaml::Node)> {
-    let document = &manifest.document;
-    let mut fields =
-        if options.all || options.field.is_some() { all_fields(document) } else { governed_fields(document) };
-    if let Some(wanted) = &options.field {
-        fields.retain(|(field, _)| {
-            let path = field.to_string();
-            path.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        });
+/// A path as `where` shows it.
+pub fn short(field: &FieldPath) -> String {
+    field.to_string().replace("spec.template.spec.containers", "containers")
+}
+
+/// Which fields are meant.
+struct How<'a> {
+    options: &'a OriginOptions,
+    /// No path begins as asked: those in which it is a part are meant.
+    loose: bool,
+}
+
+impl<'a> How<'a> {
+    fn of(options: &'a OriginOptions, objects: &[(ObjectRef, &Manifest)]) -> Self {
+        let strict = Self { options, loose: false };
+        let found = objects.iter().any(|(_, manifest)| !strict.fields(manifest).is_empty());
+        Self { loose: options.field.is_some() && !found, ..strict }
     }
-    fields
+
+    fn fields<'m>(&self, manifest: &'m Manifest) -> Vec<(FieldPath, &'m Node)> {
+        let document = &manifest.document;
+        let Some(wanted) = &self.options.field else {
+            return if self.options.all { all_fields(document) } else { governed_fields(document) };
+        };
+        let begins = |path: &str| {
+            path.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let part = |segment: &Segment| match segment {
+            Segment::Key(key) => key == wanted,
+            Segment::Item(keys) => keys.iter().any(|(_, value)| value == wanted),
+            Segment::Index(_) => false,
+        };
+        let mut fields = all_fields(document);
+        fields.retain(|(field, _)| {
+            if self.loose { field.0.iter().any(part) } else { begins(&field.to_string()) || begins(&short(field)) }
+        });
+        fields
+    }
+
+    /// What may have been meant, where nothing is as asked.
+    fn near(&self, objects: &[(ObjectRef, &Manifest)]) -> Option<String> {
+        let wanted = self.options.field.as_ref()?;
+        if objects.iter().any(|(_, manifest)| !self.fields(manifest).is_empty()) {
+            return None;
+        }
+        let paths = objects.iter().flat_map(|(_, manifest)| all_fields(&manifest.document)).flat_map(|(field, _)| {
+            let last = field.0.iter().rev().find_map(|segment| match segment {
+                Segment::Key(key) => Some(key.clone()),
+                _ => None,
+            });
+            last.into_iter().chain([short(&field), field.to_string()])
+        });
+        let paths: BTreeSet<String> = paths.collect();
+        nearest(wanted, &paths.iter().map(String::as_str).collect::<Vec<_>>()).map(ToOwned::to_owned)
+    }
 }

@@ -7,7 +7,7 @@ use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Name, Proposed};
 use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard};
 
-use super::observe::{Look, observe_on, try_exactly};
+use super::observe::{Look, Observed, observe_on, try_exactly};
 use super::{PipelineError, Session, Tree, connect_cluster, render, tree};
 use crate::git::Repository;
 
@@ -18,6 +18,10 @@ pub struct Planned {
     pub plan: Plan,
     /// The tree that was planned.
     pub tree: Tree,
+    /// Whether pauses and freezes were judged by a server's clock.
+    pub server_clock: bool,
+    /// What whoever asked may not expect, one sentence each.
+    pub notes: Vec<String>,
 }
 
 /// The environment of this name, of a workspace; the only one, where none is named.
@@ -126,6 +130,16 @@ impl PlanOptions {
                 names.insert(name.clone());
             }
         }
+        // A change may touch nothing and a shard may be empty; labels that nothing has are a slip of the pen.
+        let labelled = |selector: &Selector| {
+            catalog.blueprints.values().any(|blueprint| selector.selects(catalog, environment, blueprint))
+        };
+        if let Some(selector) = self.selector.as_ref().filter(|selector| !labelled(selector)) {
+            return Err(PipelineError::told(
+                format!("no blueprint's workload has the labels {selector}"),
+                "labels of the workload's own manifest count (metadata.labels), not those of its pods",
+            ));
+        }
         Ok(Some((names, Scope { asked, of: catalog.blueprints.len() })))
     }
 }
@@ -140,6 +154,13 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     // Where clusters and Prometheus are decides whom credentials are shown to: base says that, never a proposal.
     let base = tree::workspace_on_base(repository, &tip)?;
     let place = base_place(base.get(), &environment)?;
+    let here = half.workspace().environments.get(&environment);
+    let moved = here.is_some_and(|here| (&here.cluster, &here.prometheus) != (&place.cluster, &place.prometheus));
+    let branch = tip.branch();
+    let note = || {
+        format!("the cluster that {branch} names was looked at; the work tree names another, which counts once merged")
+    };
+    let notes: Vec<String> = moved.then(note).into_iter().collect();
     let cluster = connect_cluster(place, repository.work_tree()).await.map(Arc::new);
     let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.targets()));
     let (tree, desired) = tree::desired_tree(repository, half, &environment).await?;
@@ -160,8 +181,8 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let catalogs: Vec<&Catalog> =
         [Some(&desired), before.as_ref().map(|(before, _)| before)].into_iter().flatten().map(Proposed::get).collect();
     let cluster = cluster?;
-    let mut observation =
-        observe_on(&environment, place, &catalogs, &cluster, (repository, forge), look).await?.observation;
+    let Observed { mut observation, server_clock } =
+        observe_on(&environment, place, &catalogs, &cluster, (repository, forge), look).await?;
     let scope = || only.as_ref().map(|(names, scope)| (names, scope.clone()));
     if options.exact {
         let input =
@@ -171,10 +192,12 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     }
     let input = PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observation };
     let mut plan = render::plan(input, &tree.files, scope()).await;
+    plan.exact = options.exact;
     if let Some((before, files)) = &before {
         // The same observation, so that nothing differs but the change.
         let stood = render::plan(PlanInput { desired: before, ..input }, files, scope()).await;
-        plan.causes = Some(Causes::of(&plan, &stood, before.commit().unwrap_or_default()));
+        let causes = Causes::of(&plan, &stood, before.commit().unwrap_or_default());
+        plan.causes = Some(causes.with_orphans(&plan, before.get(), desired.get(), &observation));
     }
-    Ok(Planned { plan, tree })
+    Ok(Planned { plan, tree, server_clock, notes })
 }

@@ -58,6 +58,10 @@ pub async fn take(
         }
         listings.insert(namespace.clone(), listing);
     }
+    for name in catalog.blueprints.keys() {
+        let unclear = catalog.companions(environment, name).unclear.into_iter();
+        missing.extend(unclear.map(|(what, why)| format!("{what} of {name}: {why}")));
+    }
     let companions = companions(&[catalog], environment);
     let objects = live.raw_objects(&companions).await;
     for ((namespace, kind), known) in &objects {
@@ -76,7 +80,10 @@ pub async fn take(
     }
     let mut usage = Vec::new();
     match place.prometheus.as_ref().map(connect_prometheus) {
-        None => missing.push("usage: the environment names no Prometheus".into()),
+        None => missing.push(
+            "usage: the environment names no Prometheus, and what metrics.k8s.io says of one moment is not recorded"
+                .into(),
+        ),
         Some(Err(why)) => missing.push(format!("usage: {}", why.message)),
         Some(Ok(prometheus)) => {
             // A snapshot holds one window per resource: the first that a blueprint asks for.

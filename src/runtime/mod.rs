@@ -71,6 +71,11 @@ pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Whether a folder is there.
+pub fn is_folder(path: &std::path::Path) -> bool {
+    path.is_dir()
+}
+
 /// Writes a file that must not exist yet, below a folder that may have to be made.
 pub fn create_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;

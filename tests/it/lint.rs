@@ -59,6 +59,38 @@ fn place(found: &Json) -> (&str, u64, u64) {
     )
 }
 
+/// Would miss: a person who mends one mistake a run.
+#[test]
+fn all_that_is_wrong_with_a_file_is_told_at_once() {
+    let repo = Repo::shop();
+    repo.replace(BACKEND, "max_replicas: 3 ", "max_replicas: four ");
+    repo.replace(BACKEND, "scale_up_threshold: 80%", "scale_up_threshold: eighty");
+    repo.replace(BACKEND, "min_replicas: 2", "min_replica: 2");
+    let found = lint(&repo);
+    let codes: Vec<(&str, u64)> = found.iter().map(|d| (d["code"].as_str().unwrap_or_default(), place(d).1)).collect();
+    assert_eq!(codes, [("unknown-field", 14), ("wrong-type", 15), ("bad-value", 16)], "{found:#?}");
+    let repo = Repo::shop();
+    repo.replace("bpctl.yaml", "tier: staging", "tier: stagin");
+    repo.replace("bpctl.yaml", "delivery: direct", "delivery: dirct");
+    let ran = repo.run(&["lint"]).exits(6).stdout;
+    assert!(ran.contains("did you mean `staging`?") && ran.contains("did you mean `direct`?"), "{ran}");
+    assert!(ran.ends_with("bpctl.yaml could not be read, and so nothing else was: 2 errors, 0 warnings\n"), "{ran}");
+}
+
+/// Would miss: a message of the parser's own that gives nobody a right value.
+#[test]
+fn a_time_that_is_none_is_told_with_one_that_is() {
+    for wrong in ["tomorrow", "2026-11-22"] {
+        let repo = Repo::shop();
+        let policy = "blueprints/policies/base.yaml";
+        let freeze = format!("freezes: [{{name: x, from: 2026-01-01T00:00:00Z, to: {wrong}}}]\n");
+        repo.commit(&[(policy, &format!("{}{freeze}", repo.read(policy)))], "a freeze");
+        let text = repo.run(&["lint"]).exits(6).stdout;
+        assert!(text.contains(&format!("to: `{wrong}` is no point of time; write it like")), "{text}");
+        assert!(text.contains("2026-12-20T00:00:00Z"), "{text}");
+    }
+}
+
 /// Would miss: a problem that is passed over, or shown at another place.
 #[test]
 fn every_code_of_reading_is_found_where_it_is() {

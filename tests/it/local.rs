@@ -12,6 +12,7 @@ mod rendered;
 mod resize;
 mod restart;
 mod review;
+mod seeing;
 
 use crate::support::{Repo, key, signed_shop};
 
@@ -103,7 +104,7 @@ fn the_story_needs_a_signature() {
             "opened local pull request #2: replicas 2 → 3",
             "merged local pull request #2 as ",
             "applied Deployment/frontend: 2 fields",
-            "backend-canary  left: replicas 1 → 0 is forbidden by scaling.min_replicas = 1",
+            "backend-canary  left: reconcile Deployment/backend-canary: replicas 1 → 0: forbidden by scaling.min_replicas = 1",
         ],
     );
     assert_eq!(repo.merges(), 1);

@@ -55,7 +55,7 @@ pub struct Override {
     #[serde(default)]
     pub governance: serde_json::Map<String, serde_json::Value>,
     /// From then on it has no effect (X11); left out: it stays.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::moment::read_optional")]
     pub expires: Option<Timestamp>,
 }
 

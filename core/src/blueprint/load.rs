@@ -156,6 +156,13 @@ pub fn load_workspace(files: &Files) -> Result<Located<Workspace>, Box<Diagnosti
     Ok(workspace)
 }
 
+/// All that is wrong with the workspace's fields; empty: they can be read.
+pub fn workspace_problems(files: &Files) -> Vec<Diagnostic> {
+    let blob = RepoPath::new(WORKSPACE_FILE).ok().and_then(|path| files.blob(&path));
+    let parsed = blob.and_then(|blob| yaml::parse(WORKSPACE_FILE, &blob.bytes, Kind::Own).ok());
+    parsed.unwrap_or_default().first().map(yaml::problems::<Workspace>).unwrap_or_default()
+}
+
 fn check_render(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
     let entries = &workspace.value.environments[name].render;
     let nodes =
@@ -408,8 +415,17 @@ impl Catalog {
         }
     }
 
+    /// A document's value; else all that is wrong with it is noted.
+    fn typed<T: serde::de::DeserializeOwned>(&mut self, document: &Document) -> Option<T> {
+        let value = yaml::from_node(document, &document.root);
+        if value.is_err() {
+            self.diagnostics.extend(yaml::problems::<T>(document));
+        }
+        value.ok()
+    }
+
     fn add_blueprint(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
-        let value: Blueprint = yaml::from_node(&document, &document.root)?;
+        let Some(value) = self.typed::<Blueprint>(&document) else { return Ok(()) };
         let located = Located { value, path: path.clone(), document };
         // Every environment's overrides must give a blueprint too, so that no run meets a surprise.
         for environment in located.value.environments.keys() {
@@ -439,7 +455,7 @@ impl Catalog {
     }
 
     fn add_policy(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
-        let value: Policy = yaml::from_node(&document, &document.root)?;
+        let Some(value) = self.typed::<Policy>(&document) else { return Ok(()) };
         let located = Located { value, path: path.clone(), document };
         let name = located.value.metadata.name.clone();
         if let Some(first) = self.policies.get(&name) {
@@ -450,7 +466,7 @@ impl Catalog {
     }
 
     fn add_suppression(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
-        let value: Suppression = yaml::from_node(&document, &document.root)?;
+        let Some(value) = self.typed::<Suppression>(&document) else { return Ok(()) };
         let located = Located { value, path: path.clone(), document };
         let spec = &located.value.spec;
         let bad = |message: &str, key: &str, help: &str| {
@@ -556,6 +572,14 @@ impl Catalog {
             let namespace = &manifest.object.namespace;
             (namespace.is_empty() || *namespace == object.namespace).then_some(manifest)
         })
+    }
+
+    /// Whether anything of what was read or rendered for an environment declares an object.
+    pub fn declares(&self, environment: &Name, object: &ObjectRef) -> bool {
+        let rendered = self.renderings(environment).iter().filter_map(|rendering| rendering.outcome.as_ref().ok());
+        let plain = self.manifests.values();
+        let mut all = plain.chain(rendered).flat_map(|manifests| manifests.iter());
+        all.any(|manifest| object.is_declared_by(&manifest.object))
     }
 
     /// One document of what reaches an environment, by the path that a [`Manifest`] names and its place there.

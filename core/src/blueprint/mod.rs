@@ -7,6 +7,7 @@ mod document;
 mod limits;
 pub mod lint;
 mod load;
+mod moment;
 mod operation;
 mod pod;
 mod policy;
@@ -19,7 +20,9 @@ pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
 pub(crate) use load::manifest;
-pub use load::{Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace, parse_policy};
+pub use load::{
+    Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace, parse_policy, workspace_problems,
+};
 pub use operation::{Operation, Tier};
 pub use pod::{containers, quantity, quantity_of};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};

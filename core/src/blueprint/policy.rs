@@ -113,8 +113,10 @@ pub struct Freeze {
     /// For messages.
     pub name: Name,
     /// Begin.
+    #[serde(deserialize_with = "super::moment::read")]
     pub from: Timestamp,
     /// End.
+    #[serde(deserialize_with = "super::moment::read")]
     pub to: Timestamp,
     /// Operations that go on.
     #[serde(default)]

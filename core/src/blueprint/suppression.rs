@@ -53,5 +53,6 @@ pub struct SuppressionSpec {
     /// Why it is right to live with them.
     pub reason: String,
     /// From this moment on they are shown again.
+    #[serde(deserialize_with = "super::moment::read")]
     pub expires: Timestamp,
 }

@@ -37,6 +37,7 @@ impl Detector for ContractDetector {
             found.extend(strategy(input, root));
             detected.findings.extend(found.into_iter().map(|reported| (Finding::Reported(reported), None)));
         }
+        detected.findings.extend(expired(input).map(|reported| (Finding::Reported(reported), None)));
         let levels = [
             ("latency_p95", spec.performance.latency_p95.is_some()),
             ("error_rate", spec.performance.error_rate.is_some()),
@@ -55,6 +56,23 @@ impl Detector for ContractDetector {
         }
         detected
     }
+}
+
+/// An override that holds no more, with what it changed: whoever reads the file sees other values than those that decide (X11).
+fn expired(input: &DetectInput<'_>) -> Option<Reported> {
+    let over = input.blueprint.value.environments.get(input.environment)?;
+    let expires = over.expires.filter(|expires| *expires <= input.facts.now())?;
+    let fields = |part: &str, map: &serde_json::Map<String, Json>| -> Vec<String> {
+        let one = |(key, value): (&String, &Json)| match value {
+            Json::Object(inner) => inner.keys().map(|below| format!("{part}.{key}.{below}")).collect(),
+            _ => vec![format!("{part}.{key}")],
+        };
+        map.iter().flat_map(one).collect()
+    };
+    let named: Vec<String> = [fields("spec", &over.spec), fields("governance", &over.governance)].concat();
+    let environment = input.environment;
+    let message = format!("the override for {environment} expired at {expires:.0}: {} hold no more", named.join(", "));
+    Some(broken("override-expired", Severity::Warning, message, "delete it, or write another end".into()))
 }
 
 /// A broken promise; `severe` where users may notice.
@@ -95,7 +113,8 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
         && has != declared
         && !(low..=high).contains(&has)
     {
-        let message = format!("the cluster has {has} replicas, outside {low} to {high}, and Git {declared}");
+        let message =
+            format!("the cluster has {has} replicas, Git says {declared}, and the blueprint allows {low} to {high}");
         let help = "somebody changed them beside Git; see the drift, which reconcile brings back".into();
         found.push(Reported {
             needs_person: false,

@@ -1,10 +1,10 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
-use super::drift::{DeliveryManagers, DriftKind, FieldDrift, compare, exact};
+use super::drift::{Attribution, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, writer};
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::Manifest;
-use crate::model::{ObjectRef, Untrusted};
+use crate::model::{FieldPath, ObjectRef, Segment, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 
 /// Compares the workload's manifest with the live object, by containment.
@@ -34,15 +34,16 @@ impl Detector for DriftDetector {
                 Ok(_) => (format!("no manifest below {source} declares {target}"), None),
             };
             let why = Unknown { code: UnknownCode::NotObserved, message, detail };
-            detected.unknown.push(UnknownFact { what: "the manifest".into(), why });
+            detected.unknown.push(UnknownFact::uncompared("the manifest", why));
             return detected;
         };
         for field in &manifest.unstable {
             let message = "it is another each time the chart is rendered, so what Git wants of it is not known".into();
             let what = crate::render::sink::terminal(&Untrusted::new(field.to_string()));
             let why = Unknown { code: UnknownCode::Unsupported, message, detail: None };
-            detected.unknown.push(UnknownFact { what, why });
+            detected.unknown.push(UnknownFact::new(what, why));
         }
+        detected.why_not.extend(beside(input, &target, manifest));
         let different = match differences(input, &target, manifest) {
             Ok(Some(different)) => different,
             Ok(None) => return detected,
@@ -51,7 +52,7 @@ impl Detector for DriftDetector {
                     Part::Object => "the cluster's object",
                     Part::Types => "the types of its fields",
                 };
-                detected.unknown.push(UnknownFact { what: what.into(), why });
+                detected.unknown.push(UnknownFact::uncompared(what, why));
                 return detected;
             }
         };
@@ -93,7 +94,7 @@ impl Detector for CompanionDetector {
         let companions = input.catalog.companions(input.environment, &input.blueprint.value.metadata.name);
         for (what, message) in companions.unclear {
             let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
-            detected.unknown.push(UnknownFact { what, why });
+            detected.unknown.push(UnknownFact::new(what, why));
         }
         for (what, because) in companions.left_out {
             detected.why_not.push(WhyNot { what, because });
@@ -109,6 +110,7 @@ impl Detector for CompanionDetector {
             }
         }
         for companion in companions.compared {
+            detected.why_not.extend(beside(input, &companion.object, companion.manifest));
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
                 Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
@@ -120,7 +122,7 @@ impl Detector for CompanionDetector {
                         Part::Object => companion.object.to_string(),
                         Part::Types => format!("the types of {}", companion.object),
                     };
-                    detected.unknown.push(UnknownFact { what, why });
+                    detected.unknown.push(UnknownFact::new(what, why));
                 }
             }
         }
@@ -148,6 +150,21 @@ impl Different<'_> {
     fn is_nothing(&self) -> bool {
         self.live.is_some() && self.fields.is_empty()
     }
+}
+
+/// What somebody added to an object beside Git. It is no drift, and stays after every reconcile: that is worth a line (X10).
+fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<WhyNot> {
+    let live = input.facts.object(object).known().copied()??;
+    let schema = input.facts.schema(&object.api_version, &object.kind);
+    let added = added(&manifest.document, live, schema.known()?);
+    let shown = |(path, by): &(FieldPath, Untrusted)| {
+        let path = crate::render::sink::terminal(&Untrusted::new(path.to_string()));
+        format!("{path} (by {})", crate::render::sink::terminal(by))
+    };
+    let named: Vec<String> = added.iter().map(shown).collect();
+    let named = crate::render::listed(&named, 3);
+    let because = format!("{object} has what Git does not declare, and keeps it: {named}");
+    (!added.is_empty()).then(|| WhyNot { what: "reconcile".into(), because })
 }
 
 /// What is said of differences that an apply would not change.
@@ -222,10 +239,21 @@ fn finding(
     (finding, Some(action))
 }
 
-/// The autoscaler that wrote `spec.replicas`: the controller manager's horizontal autoscaler writes through the scale subresource.
+/// The autoscaler that wrote `spec.replicas`.
 fn autoscaler(drift: &FieldDrift) -> Option<&Untrusted> {
     let by = drift.by.as_ref().filter(|_| drift.path.is_keys(&["spec", "replicas"]))?;
+    scales(by).then_some(&by.manager)
+}
+
+/// Whether an autoscaler set the live replicas: what Git says of them is then nothing to wait for.
+pub(super) fn is_autoscaled(live: &LiveObject) -> bool {
+    let replicas = FieldPath(["spec", "replicas"].map(|key| Segment::Key(key.into())).into());
+    writer(live, &replicas).is_some_and(|by| scales(&by))
+}
+
+/// The controller manager's horizontal autoscaler writes through the scale subresource.
+fn scales(by: &Attribution) -> bool {
     let name = by.manager.raw();
-    let scales = by.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
-    ((scales && name == "kube-controller-manager") || name.contains("autoscaler")).then_some(&by.manager)
+    let scale = by.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
+    (scale && name == "kube-controller-manager") || name.contains("autoscaler")
 }

@@ -7,6 +7,7 @@ mod contract;
 mod declared;
 mod delivery;
 pub mod drift;
+mod pages;
 mod recovery;
 mod resize;
 mod saturation;
@@ -18,9 +19,10 @@ use serde::{Deserialize, Serialize};
 pub use contract::ContractDetector;
 pub use declared::{CompanionDetector, DriftDetector};
 pub use delivery::DeliveryDetector;
+pub use pages::PAGES;
 pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
-pub use saturation::{SaturationDetector, Utilization, utilization};
+pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
@@ -174,6 +176,29 @@ pub struct UnknownFact {
     pub what: String,
     /// Why.
     pub why: Unknown,
+    /// Without it the workload could not be compared with Git at all (R6).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncompared: bool,
+}
+
+impl UnknownFact {
+    /// Something that some of the decisions lack.
+    pub fn new(what: impl Into<String>, why: Unknown) -> Self {
+        Self { what: what.into(), why, uncompared: false }
+    }
+
+    /// The manifest, the workload or its types: without it there is nothing to decide about.
+    pub fn uncompared(what: impl Into<String>, why: Unknown) -> Self {
+        Self { uncompared: true, ..Self::new(what, why) }
+    }
+}
+
+/// Why ready pods are not as many as replicas, which a look at what pods use has to wait for.
+fn not_all_ready(ready: u64, replicas: u64) -> String {
+    if ready > replicas {
+        return format!("{ready} pods are ready and {replicas} replicas declared; it waits until the others are gone");
+    }
+    format!("{ready} of {replicas} replicas are ready; it waits for the others")
 }
 
 /// Runs every detector on one blueprint.

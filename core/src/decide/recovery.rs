@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Restart};
+use crate::blueprint::Delivery;
 use crate::model::{Period, Severity, Timestamp, Untrusted};
 use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, newest_revision, next_restart};
 
@@ -265,12 +266,14 @@ impl Detector for RecoveryDetector {
             Known::Known(pods) => pods,
             Known::Unknown(why) => {
                 if max.is_some() {
-                    detected.unknown.push(UnknownFact { what: "whether its pods failed".into(), why });
+                    detected.unknown.push(UnknownFact::new("whether its pods failed", why));
                 }
                 return detected;
             }
         };
-        detected.findings.extend(cannot_run(pods).map(|reported| (Finding::Reported(reported), None)));
+        detected
+            .findings
+            .extend(cannot_run(input, pods).into_iter().map(|reported| (Finding::Reported(reported), None)));
         let asked = RecoveryInput {
             max,
             recovered: input.catalog.workspace.value.verification.recovered,
@@ -317,8 +320,19 @@ fn rolls_out(finding: &Finding) -> bool {
     }
 }
 
+/// What brings the cluster what Git declares already, where the pods do not run by that: then nothing is to be corrected in Git.
+fn ahead(input: &DetectInput<'_>) -> Option<Untrusted> {
+    input.earlier.iter().any(|(finding, _)| rolls_out(finding)).then(|| {
+        let place = input.catalog.workspace.value.environments.get(input.environment);
+        let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
+        let by = if gitops { "the controller brings it" } else { "its reconcile brings it (bpctl apply)" };
+        Untrusted::new(format!("Git is ahead: it declares another pod template, and {by}"))
+    })
+}
+
 /// What keeps pods from running at all, each kind once.
-fn cannot_run(pods: &[Pod]) -> impl Iterator<Item = Reported> {
+fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
+    let ahead = ahead(input);
     let mut found: Vec<Reported> = Vec::new();
     let mut add = |code: &str, message: String, help: &str| {
         if found.iter().all(|known| known.code != code) {
@@ -327,7 +341,7 @@ fn cannot_run(pods: &[Pod]) -> impl Iterator<Item = Reported> {
                 severity: Severity::Error,
                 needs_person: true,
                 message: Untrusted::new(message),
-                help: vec![Untrusted::new(help)],
+                help: vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))],
             });
         }
     };
@@ -351,7 +365,7 @@ fn cannot_run(pods: &[Pod]) -> impl Iterator<Item = Reported> {
             }
         }
     }
-    found.into_iter()
+    found
 }
 
 /// What a person is told: what failed, why it is theirs, and what to run.
@@ -363,10 +377,12 @@ fn for_a_person(input: &DetectInput<'_>, live: &LiveObject, failing: &Failing, b
     let revision = live.body.pointer("/metadata/annotations/deployment.kubernetes.io~1revision");
     let revision = revision.and_then(serde_json::Value::as_str);
     let revision = revision.map_or_else(String::new, |revision| format!(" (the cluster runs revision {revision})"));
-    let help = vec![
-        Untrusted::new(format!("see why: kubectl -n {namespace} logs {workload} --previous")),
-        Untrusted::new(format!("go back{revision}: git log -5 -- {path}, then git revert COMMIT and a pull request")),
-    ];
+    let back = || {
+        Untrusted::new(format!("go back{revision}: git log -5 -- {path}, then git revert COMMIT and a pull request"))
+    };
+    let look = failing.pods.first().and_then(FailedPod::look).unwrap_or_else(|| format!("logs {workload} --previous"));
+    let look = Untrusted::new(format!("see why: kubectl -n {namespace} {look}"));
+    let help = vec![look, ahead(input).unwrap_or_else(back)];
     let first = failing.pods.first().map_or_else(String::new, FailedPod::told);
     let more = failing.pods.len().saturating_sub(1);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -386,6 +402,17 @@ impl FailedPod {
         let known =
             |reason: &str| RAN.into_iter().filter(|known| *known != "CrashLoopBackOff").find(|known| *known == reason);
         reasons.find_map(known).unwrap_or("ended and does not run again")
+    }
+
+    /// What to ask `kubectl` about it; a name that is none of Kubernetes' is not for anybody's shell.
+    fn look(&self) -> Option<String> {
+        let good =
+            |name: &&str| name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c));
+        let pod = Some(self.pod.raw()).filter(good)?;
+        let Some(container) = &self.container else { return Some(format!("describe pod {pod}")) };
+        let container = Some(container.raw()).filter(good)?;
+        let previous = if self.restarts > 0 { " --previous" } else { "" };
+        Some(format!("logs {pod} -c {container}{previous}"))
     }
 
     /// `pod web-1: container web: CrashLoopBackOff (OOMKilled, exit 137)`. Outside text: it goes through a sink.

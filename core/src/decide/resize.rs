@@ -80,6 +80,8 @@ impl Detector for ResizeDetector {
         if replicas == 0 {
             return detected;
         }
+        let autoscaled = super::declared::is_autoscaled(live);
+        let replicas = if autoscaled { i128::from(has) } else { replicas };
         if i128::from(has) != replicas {
             all(format!("Git says {replicas} replicas and the cluster has {has}: that is settled first"));
             return detected;
@@ -113,7 +115,7 @@ impl Detector for ResizeDetector {
                     detected.why_not.push(WhyNot { what: format!("{resource} request{declared}"), because });
                 }
                 Err(Left::Unseen(why)) => {
-                    detected.unknown.push(UnknownFact { what: format!("{resource} usage"), why });
+                    detected.unknown.push(UnknownFact::new(format!("{resource} usage"), why));
                 }
             }
         }
@@ -168,7 +170,8 @@ fn sized(
     let usage = input.facts.usage(&target, resource).ok().map_err(Left::Unseen)?;
     let ready: Vec<&Pod> = pods.iter().filter(|pod| pod.ready).collect();
     if i128::try_from(ready.len()).ok() != Some(replicas) {
-        return Err(Left::Not(format!("{} of {replicas} replicas are ready; it waits for the others", ready.len())));
+        let ready = u64::try_from(ready.len()).unwrap_or(u64::MAX);
+        return Err(Left::Not(super::not_all_ready(ready, u64::try_from(replicas).unwrap_or(0))));
     }
     let request = |pod: &Pod| match resource {
         Resource::Cpu => pod.cpu_request.clone(),

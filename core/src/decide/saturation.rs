@@ -10,6 +10,9 @@ use crate::model::{ObjectRef, Percent, Quantity};
 use crate::observe::{Known, LiveObject, Pod, Resource, Unknown, UnknownCode, Usage};
 
 /// Least share of expected samples that a decision rests on.
+/// What stands between a use that is known of one moment only, and what a decision needs.
+pub const MOMENTARY: &str = " at this moment, by metrics.k8s.io; ";
+
 const COVERAGE: Percent = Percent::whole(80);
 
 /// Scale up above the threshold, down below it, one replica at a time.
@@ -62,7 +65,7 @@ pub fn utilization(pods: &[Pod], usage: &Usage, resource: Resource) -> Result<Ut
         let name = if resource == Resource::Cpu { "CPU" } else { "memory" };
         let now = Percent::ratio(used, requested).map_or_else(|| "unknown".into(), |percent| percent.to_string());
         let message = format!(
-            "{name} is {now} of request at this moment, by metrics.k8s.io; a decision over {} needs {COVERAGE} of that \
+            "{name} is {now} of request{MOMENTARY}a decision over {} needs {COVERAGE} of that \
              time, which a Prometheus shows, or a shorter window",
             usage.window
         );
@@ -122,7 +125,11 @@ impl Detector for SaturationDetector {
         let why_not = |because: String| WhyNot { what: "scale".into(), because };
         if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
-            let because = format!("Git says {replicas} and the cluster has {has}: that is settled first");
+            let because = if super::declared::is_autoscaled(live) {
+                format!("an autoscaler set {has} replicas, which are its own to change; Git says {replicas}")
+            } else {
+                format!("Git says {replicas} and the cluster has {has}: that is settled first")
+            };
             detected.why_not.push(why_not(because));
             return detected;
         }
@@ -135,12 +142,12 @@ impl Detector for SaturationDetector {
                 return detected;
             }
             Err(why) => {
-                detected.unknown.push(UnknownFact { what: "CPU utilization".into(), why });
+                detected.unknown.push(UnknownFact::new("CPU utilization", why));
                 return detected;
             }
         };
         if measured.ready_pods != replicas {
-            let because = format!("{} of {replicas} replicas are ready; it waits for the others", measured.ready_pods);
+            let because = super::not_all_ready(measured.ready_pods.into(), replicas.into());
             detected.why_not.push(why_not(because));
             return detected;
         }

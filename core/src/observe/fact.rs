@@ -76,8 +76,10 @@ pub struct Unknown {
 pub enum UnknownCode {
     /// Nobody asked: the environment names no such source, or a snapshot does not hold it.
     NotObserved,
-    /// The other side refused.
+    /// The other side refused: a right is missing.
     Forbidden,
+    /// The other side refused what was asked of it: asked again in earnest it would refuse again.
+    Refused,
     /// The other side did not answer.
     Unreachable,
     /// An answer came, but not whole.

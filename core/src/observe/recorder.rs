@@ -116,8 +116,13 @@ impl<'o> Recorder<'o> {
 
     fn read(&self, key: FactKey) -> Result<&'o FactValue, Unknown> {
         let fact = self.observation.facts.get(&key).map(|fact| &fact.value);
-        let missing =
-            || Unknown { code: UnknownCode::NotObserved, message: format!("{key} was not observed"), detail: None };
+        let missing = || {
+            let message = match &key {
+                FactKey::Object(object) => format!("nobody looked at {object} in namespace {}", object.namespace),
+                other => format!("{other} was not observed"),
+            };
+            Unknown { code: UnknownCode::NotObserved, message, detail: None }
+        };
         let answer = fact.ok_or_else(missing);
         self.read.borrow_mut().insert(key);
         answer

@@ -139,6 +139,7 @@ pub fn govern(input: &PlanInput<'_>, decisions: Vec<Decision>, scope: Option<Sco
         },
         from: input.observation.from.clone(),
         observed_at: input.observation.observed_at,
+        exact: false,
         blueprints,
         scope,
         causes: None,
@@ -151,6 +152,8 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
     let facts = Recorder::new(input.observation);
     let target = &blueprint.spec.target;
     let manifest = catalog.manifest(input.environment, &target.source, &target.object());
+    let place = catalog.workspace.value.environments.get(input.environment);
+    let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
     let mut not_proposed = detected.why_not;
     let mut items = Vec::new();
     let mut findings = Vec::new();
@@ -165,7 +168,10 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
         match action.lower(catalog, input.environment) {
             Ok(effects) => {
                 let judged = |subject| judge(input.rules, input.environment, &subject, &facts);
-                let verdict = judge_action(input.rules, input.environment, &action, &facts);
+                let mut verdict = judge_action(input.rules, input.environment, &action, &facts);
+                if gitops && matches!(action, Action::Reconcile(_)) {
+                    verdict.holds.clear(); // the controller knows nothing of bpctl's pauses
+                }
                 // Within base's limit, and yet the proposal's own is raised: that is judged too.
                 let verdict = match Subject::of_limit(&action).filter(|_| verdict.tier == Tier::Allowed) {
                     Some(limit) => judged(limit),

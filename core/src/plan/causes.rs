@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlanItem};
 use crate::action::{Action, RevertedField};
-use crate::blueprint::Tier;
-use crate::model::{Digest, FieldPath, Name, ObjectRef};
+use crate::blueprint::{Catalog, Tier};
+use crate::decide::Reported;
+use crate::model::{Digest, FieldPath, Name, ObjectRef, Severity};
+use crate::observe::{Known, Observation, Recorder};
 
 /// A plan's actions, told apart by where they come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +26,45 @@ pub struct Causes {
     /// not seen, or the change makes something forbidden of it.
     #[serde(default)]
     pub lost: Vec<Settled>,
+    /// What the plan reports and was reported in the same words before.
+    #[serde(default)]
+    pub standing: Vec<Standing>,
+    /// What was reported before and is not any more.
+    #[serde(default)]
+    pub mended: Vec<Standing>,
+    /// What could be seen before and cannot any more.
+    #[serde(default)]
+    pub unknown: Vec<Hidden>,
+    /// Objects of the cluster that Git declared before and does not any more; nothing deletes them.
+    #[serde(default)]
+    pub orphaned: Vec<Orphan>,
+}
+
+/// Something reported, of one blueprint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Standing {
+    /// The blueprint.
+    pub blueprint: Name,
+    /// What was reported.
+    pub reported: Reported,
+}
+
+/// Something that the change hides from bpctl.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Hidden {
+    /// The blueprint.
+    pub blueprint: Name,
+    /// What: `the manifest`.
+    pub what: String,
+}
+
+/// An object that the change takes out of Git.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Orphan {
+    /// The blueprint that it belonged to.
+    pub blueprint: Name,
+    /// The object.
+    pub object: ObjectRef,
 }
 
 /// Where an action comes from.
@@ -34,7 +75,7 @@ pub enum Cause {
     Change,
     /// It stood before the change.
     Before,
-    /// The change causes it; these fields of it had drifted before.
+    /// The change causes it; these fields of it had drifted before, from this value or another.
     Partly(Vec<FieldPath>),
 }
 
@@ -53,6 +94,8 @@ pub struct Settled {
 pub struct CauseCounts {
     /// Caused by the change, wholly or partly.
     pub change: usize,
+    /// Those of them that had drifted in part before.
+    pub partly: usize,
     /// There before it.
     pub before: usize,
     /// Settled by it.
@@ -61,7 +104,7 @@ pub struct CauseCounts {
 
 impl Causes {
     /// Compares a plan with the base's, made against the same observation.
-    pub fn of(plan: &Plan, before: &Plan, base: &str) -> Self {
+    pub fn of<'a>(plan: &'a Plan, before: &'a Plan, base: &str) -> Self {
         let mut stood: BTreeMap<(&Name, &str, &ObjectRef), &PlanItem> = BTreeMap::new();
         for part in &before.blueprints {
             let key = |item| (Self::key(&part.name, item), item);
@@ -74,16 +117,66 @@ impl Causes {
                 items.insert(item.id.clone(), cause(item, twin));
             }
         }
+        let part = |plan: &'a Plan, name: &Name| plan.blueprints.iter().find(|part| part.name == *name);
+        let mut unknown = Vec::new();
+        for now in &plan.blueprints {
+            let then = part(before, &now.name).map_or(&[][..], |then| &then.unknown);
+            let new = now.unknown.iter().filter(|fact| then.iter().all(|other| other.what != fact.what));
+            unknown.extend(new.map(|fact| Hidden { blueprint: now.name.clone(), what: fact.what.clone() }));
+        }
+        // What is gone because it is not seen any more is not settled.
+        let known = |name: &Name| unknown.iter().all(|hidden| hidden.blueprint != *name);
         let settles = |name: &Name| {
-            let part = plan.blueprints.iter().find(|part| part.name == *name);
-            let known = part.filter(|part| part.unknown.is_empty());
-            known.is_some_and(|part| part.items.iter().all(|item| item.verdict.tier != Tier::Forbidden))
+            let now = part(plan, name).filter(|_| known(name));
+            now.is_some_and(|now| now.items.iter().all(|item| item.verdict.tier != Tier::Forbidden))
         };
         let (settled, lost) = stood
             .into_iter()
             .map(|((name, ..), item)| Settled { blueprint: name.clone(), item: item.clone() })
             .partition(|gone| settles(&gone.blueprint));
-        Self { base: base.into(), items, settled, lost }
+        let of =
+            |(name, reported): (&Name, &Reported)| Standing { blueprint: name.clone(), reported: reported.clone() };
+        let (now, then): (Vec<Standing>, Vec<Standing>) =
+            (plan.findings().map(of).collect(), before.findings().map(of).collect());
+        let same = |one: &Standing, other: &Standing| {
+            one.blueprint == other.blueprint && one.reported.code == other.reported.code
+        };
+        let mended = |then: &&Standing| {
+            let here = part(plan, &then.blueprint).is_some() && known(&then.blueprint);
+            here && !now.iter().any(|now| same(now, then))
+        };
+        let mended = then.iter().filter(mended).cloned().collect();
+        let standing = now.into_iter().filter(|now| then.contains(now)).collect();
+        Self { base: base.into(), items, settled, lost, standing, mended, unknown, orphaned: Vec::new() }
+    }
+
+    /// Notes what the change takes out of Git and leaves in the cluster: the workload, or what belongs to it.
+    #[must_use]
+    pub fn with_orphans(mut self, plan: &Plan, before: &Catalog, after: &Catalog, observation: &Observation) -> Self {
+        let (environment, facts) = (&plan.environment, Recorder::new(observation));
+        // What could not be rendered may declare anything.
+        let rendered = |catalog: &Catalog| catalog.renderings(environment).iter().all(|one| one.outcome.is_ok());
+        if !rendered(before) || !rendered(after) {
+            return self;
+        }
+        for name in plan.blueprints.iter().map(|part| &part.name) {
+            let (Some(then), Some(now)) = (before.blueprints.get(name), after.blueprints.get(name)) else { continue };
+            // Files that another source names may not have been read.
+            let (then, now) = (&then.value.spec.target, &now.value.spec.target);
+            if then.source != now.source {
+                continue;
+            }
+            let declared =
+                before.declared(environment, &then.source, &then.object()).is_ok_and(|found| found.is_some());
+            let companions = before.companions(environment, name).compared.into_iter().map(|one| one.object);
+            for object in companions.chain(declared.then(|| then.object())) {
+                let stays = after.declares(environment, &object);
+                if !stays && matches!(facts.object(&object), Known::Known(Some(_))) {
+                    self.orphaned.push(Orphan { blueprint: name.clone(), object });
+                }
+            }
+        }
+        self
     }
 
     /// What makes an action the same before and after a change: a workload and its companions each have their own.
@@ -96,10 +189,23 @@ impl Causes {
         self.items.get(&item.id).unwrap_or(&Cause::Change)
     }
 
-    /// How many come from where.
-    pub fn counts(&self) -> CauseCounts {
-        let before = self.items.values().filter(|cause| **cause == Cause::Before).count();
-        CauseCounts { change: self.items.len() - before, before, settled: self.settled.len() }
+    /// How many of a plan's actions, and of its findings that are more than notes, come from where.
+    pub fn counts(&self, plan: &Plan) -> CauseCounts {
+        let items = |wanted: fn(&Cause) -> bool| self.items.values().filter(|cause| wanted(cause)).count();
+        let told = |all: &[Standing]| all.iter().filter(|one| one.reported.severity > Severity::Info).count();
+        let before = items(|cause| *cause == Cause::Before);
+        let found = plan.findings().filter(|(_, reported)| reported.severity > Severity::Info).count();
+        CauseCounts {
+            change: self.items.len() - before + found - told(&self.standing),
+            partly: items(|cause| matches!(cause, Cause::Partly(_))),
+            before: before + told(&self.standing),
+            settled: self.settled.len() + told(&self.mended),
+        }
+    }
+
+    /// Whether something was reported before in the same words.
+    pub fn stood(&self, blueprint: &Name, reported: &Reported) -> bool {
+        self.standing.iter().any(|one| one.blueprint == *blueprint && one.reported == *reported)
     }
 }
 
@@ -110,11 +216,12 @@ fn cause(item: &PlanItem, twin: Option<&PlanItem>) -> Cause {
     }
     // What goes on must be the same on both sides; of a drift each field is looked at alone.
     let (Action::Reconcile(now), Action::Reconcile(then)) = (&item.action, &twin.action) else { return Cause::Change };
-    let stood = |field: &&RevertedField| then.fields.contains(field);
+    let stood = |field: &&RevertedField| then.fields.iter().any(|other| other.field == field.field);
     let before: Vec<FieldPath> = now.fields.iter().filter(stood).map(|field| field.field.clone()).collect();
+    let same = now.fields.iter().all(|field| then.fields.contains(field));
     match before.len() {
         0 => Cause::Change,
-        all if all == now.fields.len() => Cause::Before,
-        _ => Cause::Partly(before),
+        _ if same => Cause::Before,
+        _ => Cause::Partly(before), // drifted further counts as well
     }
 }

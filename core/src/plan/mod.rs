@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Decision, PlanInput, build, build_for, decide_all, govern, rendered_fields};
-pub use causes::{Cause, CauseCounts, Causes, Settled};
+pub use causes::{Cause, CauseCounts, Causes, Hidden, Orphan, Settled, Standing};
 pub use scope::{Scope, Selector, SelectorError, Shard, ShardError};
 
 use crate::action::Action;
@@ -53,6 +53,9 @@ pub struct Plan {
     pub from: ObservedFrom,
     /// When.
     pub observed_at: Timestamp,
+    /// The API server was to be asked, by dry runs, what it would make of what differs; a recording cannot be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exact: bool,
     /// Each blueprint, in the order of names.
     pub blueprints: Vec<BlueprintPlan>,
     /// The part of the blueprints that was asked for; left out: all.
@@ -121,6 +124,8 @@ pub struct Counts {
     pub forbidden: usize,
     /// Held: fine, but not now.
     pub held: usize,
+    /// Allowed, and not bpctl's to do: under `delivery: gitops` the controller brings the cluster back.
+    pub controller: usize,
 }
 
 impl Plan {
@@ -129,11 +134,19 @@ impl Plan {
         self.blueprints.iter().flat_map(|blueprint| &blueprint.items)
     }
 
+    /// Whether an action is the controller's: under `delivery: gitops` bpctl applies nothing, so that nothing of it is held either.
+    pub fn is_controllers(&self, item: &PlanItem) -> bool {
+        self.delivery == Delivery::Gitops
+            && item.verdict.tier == Tier::Allowed
+            && matches!(item.action, Action::Reconcile(_))
+    }
+
     /// Counts by tier; a held action counts as held.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for item in self.items() {
             match item.verdict.tier {
+                _ if self.is_controllers(item) => counts.controller += 1,
                 _ if item.hold().is_some() => counts.held += 1,
                 Tier::Allowed => counts.allowed += 1,
                 Tier::RequiresApproval => counts.needs_approval += 1,
@@ -151,6 +164,13 @@ impl Plan {
     /// Whether something stays as it is until a person does something.
     pub fn needs_person(&self) -> bool {
         self.findings().any(|(_, reported)| reported.needs_person)
+    }
+
+    /// Blueprints whose workload could not be compared with Git, and what was missing. Blind is not green (R6).
+    pub fn uncompared(&self) -> impl Iterator<Item = (&Name, &UnknownFact)> {
+        self.blueprints
+            .iter()
+            .filter_map(|part| Some((&part.name, part.unknown.iter().find(|unknown| unknown.uncompared)?)))
     }
 
     /// Whether something could not be seen.

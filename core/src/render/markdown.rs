@@ -19,8 +19,12 @@ pub fn plan(plan: &Plan) -> String {
         "needs approval"
     } else if plan.needs_person() {
         "needs a person"
+    } else if plan.uncompared().next().is_some() {
+        "not all could be compared"
     } else if counts.allowed > 0 {
         "allowed"
+    } else if counts.controller > 0 {
+        "for the controller"
     } else if counts.held > 0 {
         "held for now"
     } else {
@@ -30,27 +34,26 @@ pub fn plan(plan: &Plan) -> String {
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     let _ = writeln!(
         out,
-        "**{} allowed · {} need{} approval · {} forbidden**{}\n",
+        "**{} allowed · {} need{} approval · {} forbidden**{}{}\n",
         counts.allowed,
         counts.needs_approval,
         if counts.needs_approval == 1 { "s" } else { "" },
         counts.forbidden,
-        if counts.held > 0 { format!(" · {} held for now", counts.held) } else { String::new() }
+        if counts.held > 0 { format!(" · {} held for now", counts.held) } else { String::new() },
+        if counts.controller > 0 { format!(" · {} for the controller", counts.controller) } else { String::new() }
     );
+    if let Some(uncompared) = words::uncompared(plan) {
+        let _ = writeln!(out, "**{uncompared}**\n");
+    }
     if let Some(scope) = &plan.scope {
         let asked = sink::markdown(&Untrusted::new(scope.asked.join(" ")));
         let _ = writeln!(out, "Of {} blueprints only {}: {asked}\n", scope.of, plan.blueprints.len());
     }
     if let Some(causes) = &plan.causes {
-        let counts = causes.counts();
+        let told = words::causes(causes, plan).replace('\n', "; ");
         let _ = writeln!(
             out,
-            "This change causes **{}** · {} stood before it · {} settled by it · {} not planned any more and not settled\n\n\
-             These are deliveries and proposals; whether the change itself may be merged is judged on its pull request.\n",
-            counts.change,
-            counts.before,
-            counts.settled,
-            causes.lost.len()
+            "{told}\n\nThese are deliveries and proposals; whether the change itself may be merged is judged on its pull request.\n",
         );
     }
     if plan.items().next().is_some() {
@@ -78,10 +81,11 @@ pub fn plan(plan: &Plan) -> String {
     let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
     let _ = writeln!(
         out,
-        "\n<sub>judged by {}@{short} · plan {} · observed {:.0}</sub>",
+        "\n<sub>judged by {}@{short} · plan {} · observed {:.0}{}</sub>",
         plan.desired.base_branch,
         plan.hash.short(),
-        plan.observed_at
+        plan.observed_at,
+        words::exact(plan)
     );
     out
 }
@@ -123,9 +127,8 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
                     words::difference(field, sink::markdown)
                 ));
             }
-            if let Some((why, said)) = words::approximate(item) {
-                let said = said.map_or_else(String::new, |said| format!(" — {}", sink::markdown(said)));
-                lines.push(format!("- `{}` {} is approximate: {why}{said}", part.name, item.action.workload()));
+            if let Some(told) = words::approximate(item, sink::markdown) {
+                lines.push(format!("- `{}` {}: {told}", part.name, item.action.workload()));
             }
         }
     }
@@ -171,10 +174,8 @@ fn not_proposed(plan: &Plan) -> Vec<String> {
 fn unknown(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for part in &plan.blueprints {
-        for unknown in &part.unknown {
-            let said = unknown.why.detail.as_ref().map_or_else(String::new, |d| format!(" — {}", sink::markdown(d)));
-            lines.push(format!("- `{}` {}: {}{said}", words::heading(part), unknown.what, unknown.why.message));
-        }
+        let line = |unknown| format!("- `{}` {}", words::heading(part), words::unknown(unknown, sink::markdown));
+        lines.extend(part.unknown.iter().map(line));
     }
     lines
 }

@@ -1,9 +1,12 @@
 //! Plans, proposals and judgements for people and machines. Text from outside passes a sink of [`sink`] on its way.
 
+mod left;
 pub mod markdown;
 pub mod proposal;
 pub mod sink;
 pub mod text;
 mod words;
 
-pub use words::{because, change, provenance, symbol, value};
+pub use left::{Left, left};
+pub(crate) use words::listed;
+pub use words::{because, change, provenance, symbol, together, uncompared, value};

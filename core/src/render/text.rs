@@ -1,19 +1,20 @@
 //! A plan as text for a terminal. One screen for the usual case; colour only repeats what words say, so there is none here.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{because, change, provenance, sink, symbol, words};
-use crate::blueprint::{Delivery, Tier};
+use crate::blueprint::Tier;
 use crate::decide::drift::FieldDrift;
-use crate::decide::{FailedPod, Finding, Reported};
-use crate::model::Untrusted;
+use crate::decide::{FailedPod, Finding, MOMENTARY, Reported, UnknownFact};
+use crate::model::{Name, Untrusted};
 use crate::observe::ObservedFrom;
-use crate::plan::{BlueprintPlan, Plan, PlanItem, Settled};
+use crate::plan::{BlueprintPlan, Plan, PlanItem, Settled, Standing};
 
 /// Most lines of one kind before the rest is only counted; `-o json` has all.
 const MOST: usize = 20;
 
-/// Renders a plan. `next` is the command to type next, where there is one.
+/// Renders a plan. `next`: what follows from it, where that can be said in a line.
 pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     let mut out = String::new();
     let place = match &plan.from {
@@ -38,10 +39,11 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     };
     let _ = writeln!(
         out,
-        "{} · {} · {place} · observed {:.0} · base {}@{short}{desired}",
+        "{} · {} · {place} · observed {:.0}{} · base {}@{short}{desired}",
         plan.environment,
         words::blueprints(plan),
         plan.observed_at,
+        words::exact(plan),
         plan.desired.base_branch
     );
     for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
@@ -50,14 +52,17 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     settled(&mut out, plan);
     list(&mut out, "found", plan, |part| {
         let told = |reported: &Reported| {
-            let head = format!("{}: {}", words::severity(reported), sink::terminal(&reported.message));
+            let stood = plan.causes.as_ref().is_some_and(|causes| causes.stood(&part.name, reported));
+            let stood = if stood { " (stood before this change)" } else { "" };
+            let head = format!("{}: {}{stood}", words::severity(reported), sink::terminal(&reported.message));
             let help = reported.help.iter().map(|help| format!("  {}", sink::terminal(help)));
             [head].into_iter().chain(help).collect::<Vec<_>>()
         };
         part.findings.iter().flat_map(told).collect()
     });
     list(&mut out, "not proposed", plan, |part| {
-        let why_not = part.not_proposed.iter().map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
+        let told = part.not_proposed.iter().filter(|why| !why.because.contains(MOMENTARY));
+        let why_not = told.map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
         let held = part.items.iter().filter_map(|item| {
             let hold = item.hold()?;
             let until = hold.until();
@@ -71,13 +76,19 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         });
         held.chain(why_not).collect()
     });
+    momentary(&mut out, plan);
+    let alike = alike(plan);
     list(&mut out, "unknown", plan, |part| {
-        let line = |unknown: &crate::decide::UnknownFact| {
-            let said = unknown.why.detail.as_ref().map_or_else(String::new, |d| format!(" ({})", sink::terminal(d)));
-            format!("{}: {}{said}. No decision rests on it.", unknown.what, unknown.why.message)
-        };
-        part.unknown.iter().map(line).collect()
+        let line = |unknown| format!("{}. No decision rests on it.", words::unknown(unknown, sink::terminal));
+        part.unknown.iter().filter(|unknown| !alike.contains_key(&why(unknown))).map(line).collect()
     });
+    for (why, facts) in &alike {
+        let names: BTreeSet<&Name> = facts.iter().map(|(name, _)| *name).collect();
+        let what: BTreeSet<&str> = facts.iter().map(|(_, unknown)| unknown.what.as_str()).collect();
+        let names = words::listed(&names.into_iter().collect::<Vec<_>>(), 3);
+        let what = words::listed(&what.into_iter().collect::<Vec<_>>(), 3);
+        let _ = writeln!(out, "\nunknown of {names}: {what}: {why}. No decision rests on it.");
+    }
     summary(&mut out, plan, next);
     out
 }
@@ -101,9 +112,8 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
         if fields.len() > MOST {
             line(out, &format!("… and {} more fields (-o json has all)", fields.len() - MOST));
         }
-        if let Some((why, said)) = words::approximate(item) {
-            let said = said.map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
-            line(out, &format!("approximate: {why}{said}"));
+        if let Some(told) = words::approximate(item, sink::terminal) {
+            line(out, &told);
         }
         if let Finding::Failing(failing) = &item.finding {
             for pod in failing.pods.iter().take(MOST) {
@@ -146,7 +156,7 @@ fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
     let rule = item.verdict.principal();
     match item.verdict.tier {
         Tier::Allowed => {
-            if matches!(item.action, crate::action::Action::Reconcile(_)) && plan.delivery == Delivery::Gitops {
+            if plan.is_controllers(item) {
                 line(out, "delivery is gitops: the controller brings it back, bpctl writes nothing");
             }
         }
@@ -190,7 +200,7 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
         return;
     }
     let _ = writeln!(out, "\n{title}");
-    let all = together(&all);
+    let all = words::together(&all);
     let width = all.iter().take(MOST).map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, told) in all.iter().take(MOST) {
         let _ = writeln!(out, "  {name:<width$}  {told}");
@@ -200,23 +210,48 @@ fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPla
     }
 }
 
-/// The same line of many blueprints is one line.
-fn together(all: &[(String, String)]) -> Vec<(String, String)> {
-    let mut names: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for (_, line) in all {
-        *names.entry(line).or_default() += 1;
+/// What is the same for every workload without a Prometheus is said once.
+fn momentary(out: &mut String, plan: &Plan) {
+    let needs = |part: &BlueprintPlan| {
+        part.not_proposed.iter().find_map(|why| Some(why.because.split_once(MOMENTARY)?.1.to_owned()))
+    };
+    let parts = plan.blueprints.iter().filter_map(|part| Some((&part.name, needs(part)?)));
+    let (names, needs): (Vec<_>, Vec<String>) = parts.unzip();
+    if let Some(needs) = needs.first() {
+        let names = words::listed(&names, 3);
+        let _ = writeln!(out, "\nusage of {names} is known of this moment only, by metrics.k8s.io: {needs}");
     }
-    let common: Vec<(String, usize)> =
-        names.into_iter().filter(|(_, count)| *count > 3).map(|(line, count)| (line.to_owned(), count)).collect();
-    let first = common.iter().map(|(line, count)| (format!("{count} blueprints"), line.clone()));
-    let rest = all.iter().filter(|(_, line)| !common.iter().any(|(known, _)| known == line)).cloned();
-    first.chain(rest).collect()
+}
+
+/// Why something is unknown, as it is shown.
+fn why(unknown: &UnknownFact) -> String {
+    let said = unknown.why.detail.as_ref().map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
+    format!("{}{said}", unknown.why.message)
+}
+
+/// What more than two decisions lack for one reason: that is said once, at the end.
+fn alike(plan: &Plan) -> BTreeMap<String, Vec<(&Name, &UnknownFact)>> {
+    let mut all: BTreeMap<String, Vec<(&Name, &UnknownFact)>> = BTreeMap::new();
+    for part in &plan.blueprints {
+        for unknown in part.unknown.iter().filter(|unknown| !unknown.uncompared) {
+            all.entry(why(unknown)).or_default().push((&part.name, unknown));
+        }
+    }
+    all.retain(|_, facts| facts.len() > 2);
+    all
 }
 
 /// What the change settles: it would be to do without it.
 fn settled(out: &mut String, plan: &Plan) {
     let Some(causes) = &plan.causes else { return };
     gone(out, "settled by this change", &causes.settled);
+    if !causes.mended.is_empty() {
+        let _ = writeln!(out, "\nmended by this change");
+        for Standing { blueprint, reported } in causes.mended.iter().take(MOST) {
+            let message = sink::terminal(&reported.message);
+            let _ = writeln!(out, "  {blueprint}  {}: {message}", words::severity(reported));
+        }
+    }
     gone(out, "not planned any more, and not settled: not seen, not governed, or forbidden now", &causes.lost);
 }
 
@@ -240,12 +275,13 @@ fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
         (counts.needs_approval, "needs approval"),
         (counts.forbidden, "forbidden"),
         (counts.held, "held"),
+        (counts.controller, "for the controller"),
         (plan.findings().filter(|(_, reported)| reported.needs_person).count(), "for a person"),
     ];
     let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let _ = writeln!(out);
     if let Some(causes) = &plan.causes {
-        let _ = writeln!(out, "{}", words::causes(causes));
+        let _ = writeln!(out, "{}", words::causes(causes, plan));
         let _ = writeln!(out, "whether the change itself may be merged is judged on its pull request: bpctl judge");
     }
     if told.is_empty() {
@@ -255,8 +291,11 @@ fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
             _ => "",
         };
         let _ = writeln!(out, "nothing to do{caveat}        plan {}", plan.hash.short());
-        return;
+    } else {
+        let next = next.map_or_else(String::new, |next| format!("   {next}"));
+        let _ = writeln!(out, "{}        plan {}{next}", told.join(" · "), plan.hash.short());
     }
-    let next = next.map_or_else(String::new, |next| format!("   next: {next}"));
-    let _ = writeln!(out, "{}        plan {}{next}", told.join(" · "), plan.hash.short());
+    if let Some(uncompared) = words::uncompared(plan) {
+        let _ = writeln!(out, "{uncompared}");
+    }
 }

@@ -5,10 +5,11 @@ use serde_json::Value as Json;
 use crate::action::{Action, RequestChange};
 use crate::blueprint::Tier;
 use crate::decide::drift::{DriftKind, FieldDrift};
-use crate::decide::{FailedPod, Failing, Finding, MeasuredRequest, Reported};
+use crate::decide::{FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact};
 use crate::execute::Effect;
-use crate::model::{Percent, Severity, Untrusted, WorkloadKind};
-use crate::plan::{BlueprintPlan, Cause, Causes, Plan, PlanItem};
+use crate::model::{Name, Percent, Severity, Untrusted, WorkloadKind};
+use crate::observe::{ObservedFrom, UnknownCode};
+use crate::plan::{BlueprintPlan, Cause, Causes, Hidden, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
 pub fn symbol(item: &PlanItem) -> &'static str {
@@ -64,6 +65,15 @@ pub fn companion(item: &PlanItem) -> Option<String> {
     WorkloadKind::of(object).is_none().then(|| object.to_string())
 }
 
+/// What changes, with the object that it changes: `Deployment/web: replicas 2 → 3`.
+pub fn subject(item: &PlanItem) -> String {
+    match item.finding {
+        Finding::Absent { .. } => change(item),
+        _ if companion(item).is_some() => change(item),
+        _ => format!("{}: {}", item.action.workload(), change(item)),
+    }
+}
+
 /// `cpu request 120m → 108m`. Quantities need no sink: their text is digits and a suffix.
 fn request(change: &RequestChange) -> String {
     let RequestChange { resource, from, to, .. } = change;
@@ -117,14 +127,27 @@ pub fn because(item: &PlanItem) -> String {
     }
 }
 
-/// What an asked API server did not say, where it was asked; what it said itself is shown as text from outside.
-pub fn approximate(item: &PlanItem) -> Option<(&str, Option<&Untrusted>)> {
+/// What an asked API server refuses or did not say, where it was asked; what it said itself goes through the medium's sink.
+pub fn approximate(item: &PlanItem, said: impl Fn(&Untrusted) -> String) -> Option<String> {
     let why = match &item.finding {
         Finding::Drift(drift) => drift.approximate.as_ref(),
         Finding::Absent { approximate, .. } => approximate.as_ref(),
         _ => None,
-    };
-    why.map(|why| (why.message.as_str(), why.detail.as_ref()))
+    }?;
+    Some(match (&why.detail, why.code) {
+        (Some(detail), UnknownCode::Refused) => format!("the API server refuses it: {}", said(detail)),
+        (Some(detail), _) => format!("approximate: {} ({})", why.message, said(detail)),
+        (None, _) => format!("approximate: {}", why.message),
+    })
+}
+
+/// ` · checked with the server's dry run`, where that was asked for.
+pub fn exact(plan: &Plan) -> &'static str {
+    match plan.from {
+        _ if !plan.exact => "",
+        ObservedFrom::Live { .. } => " · checked with the server's dry run",
+        ObservedFrom::Snapshot { .. } => " · not checked with a dry run: a recording cannot be asked",
+    }
 }
 
 /// The fields that a finding shows one by one.
@@ -225,30 +248,78 @@ pub fn blueprints(plan: &Plan) -> String {
     }
 }
 
+/// `a, b and 3 more`.
+pub fn listed(names: &[impl ToString], most: usize) -> String {
+    let named: Vec<String> = names.iter().take(most).map(ToString::to_string).collect();
+    let more = names.len().saturating_sub(most);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", named.join(", "))
+}
+
+/// `2 of 7 workloads could not be compared: api, cart`; `None`: all could.
+pub fn uncompared(plan: &Plan) -> Option<String> {
+    let names: Vec<&Name> = plan.uncompared().map(|(name, _)| name).collect();
+    let of = match plan.blueprints.len() {
+        1 => "1 workload".to_owned(),
+        all => format!("{all} workloads"),
+    };
+    (!names.is_empty()).then(|| format!("{} of {of} could not be compared: {}", names.len(), listed(&names, 5)))
+}
+
+/// `the manifest: Helm could not render charts/api: the renderer refused (…)`; what others said goes through the medium's sink.
+pub fn unknown(unknown: &UnknownFact, said: impl Fn(&Untrusted) -> String) -> String {
+    let detail = unknown.why.detail.as_ref().map_or_else(String::new, |detail| format!(" ({})", said(detail)));
+    format!("{}: {}{detail}", unknown.what, unknown.why.message)
+}
+
+/// The same line of many blueprints is one line.
+pub fn together(all: &[(String, String)]) -> Vec<(String, String)> {
+    let mut names: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
+    for (_, line) in all {
+        *names.entry(line).or_default() += 1;
+    }
+    let common: Vec<(String, usize)> =
+        names.into_iter().filter(|(_, count)| *count > 3).map(|(line, count)| (line.to_owned(), count)).collect();
+    let first = common.iter().map(|(line, count)| (format!("{count} blueprints"), line.clone()));
+    let rest = all.iter().filter(|(_, line)| !common.iter().any(|(known, _)| known == line)).cloned();
+    first.chain(rest).collect()
+}
+
 /// Where an action comes from, where that is worth a line; field paths are shown as text from outside.
 pub fn cause(causes: &Causes, item: &PlanItem) -> Option<String> {
     match causes.get(item) {
         Cause::Change => None,
         Cause::Before => Some("stood before this change".into()),
         Cause::Partly(fields) => {
-            let named: Vec<String> = fields.iter().take(3).map(ToString::to_string).collect();
-            let more = fields.len().saturating_sub(3);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let named = super::sink::terminal(&Untrusted::new(named.join(", ")));
-            Some(format!("had drifted before this change: {named}{more}"))
+            let named = super::sink::terminal(&Untrusted::new(listed(fields, 3)));
+            Some(format!("had drifted before this change: {named}"))
         }
     }
 }
 
 /// `this change causes 2 · 1 stood before it · 1 settled by it, against base 7a33c76`.
-pub fn causes(causes: &Causes) -> String {
-    let counts = causes.counts();
+pub fn causes(causes: &Causes, plan: &Plan) -> String {
+    let counts = causes.counts(plan);
     let short = causes.base.get(..7).unwrap_or(&causes.base);
-    format!(
-        "against {short}: this change causes {} · {} stood before it · {} settled by it{}",
-        counts.change,
-        counts.before,
-        counts.settled,
-        if causes.lost.is_empty() { String::new() } else { format!(" · {} not planned any more", causes.lost.len()) }
-    )
+    let partly = if counts.partly > 0 { format!(" ({} in part)", counts.partly) } else { String::new() };
+    let mut told = format!(
+        "against {short}: this change causes {}{partly} · {} stood before it · {} settled by it",
+        counts.change, counts.before, counts.settled
+    );
+    if !causes.lost.is_empty() {
+        told.push_str(&format!(" · {} not planned any more", causes.lost.len()));
+    }
+    if !causes.unknown.is_empty() {
+        let hidden = |hidden: &Hidden| format!("{} ({})", hidden.blueprint, hidden.what);
+        let hidden: Vec<String> = causes.unknown.iter().map(hidden).collect();
+        told.push_str(&format!(" · {} unknown by it: {}", hidden.len(), listed(&hidden, 3)));
+    }
+    if !causes.orphaned.is_empty() {
+        let orphans: Vec<String> = causes.orphaned.iter().map(|orphan| orphan.object.to_string()).collect();
+        let left = listed(&orphans, 3);
+        told.push_str(&format!(
+            "\nleft in the cluster: {left}; Git does not declare it any more, and bpctl deletes nothing"
+        ));
+    }
+    told
 }

@@ -1,16 +1,17 @@
-//! The fields of a workload's manifest that blueprints speak about.
+//! The fields of a manifest, and those that blueprints speak about.
 
 use crate::model::{FieldPath, Segment};
 use crate::yaml::{Document, Node, Value};
 
-/// Every value of a workload's `spec` and labels, with its path.
+/// Every value of an object but what says which object it is: its labels, and all beside `metadata`; each with its path.
 pub fn all_fields(document: &Document) -> Vec<(FieldPath, &Node)> {
     let mut found = Vec::new();
-    for (path, top) in
-        [(vec!["metadata", "labels"], ["metadata", "labels"].as_slice()), (vec!["spec"], ["spec"].as_slice())]
-    {
-        if let Some(node) = document.root.at(top) {
-            leaves(&FieldPath::keys(path), node, &mut found);
+    if let Some(labels) = document.root.at(&["metadata", "labels"]) {
+        leaves(&FieldPath::keys(vec!["metadata", "labels"]), labels, &mut found);
+    }
+    for entry in document.root.entries() {
+        if !["apiVersion", "kind", "metadata", "status"].contains(&entry.key.as_str()) {
+            leaves(&FieldPath::keys(vec![entry.key.as_str()]), &entry.value, &mut found);
         }
     }
     found

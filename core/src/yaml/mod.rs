@@ -18,4 +18,4 @@ mod write;
 pub use edit::{Edit, EditRefused, Scalar, apply, value_at};
 pub use node::{Document, Entry, Node, Value};
 pub use reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_many};
-pub use typed::from_node;
+pub use typed::{from_node, nearest, problems};

@@ -18,6 +18,85 @@ pub fn from_node<T: DeserializeOwned>(document: &Document, node: &Node) -> Resul
         .map_err(|error| error.at(node, std::any::type_name::<T>()).into_diagnostic(document).into())
 }
 
+/// More than this is a file of another kind.
+const MOST_PROBLEMS: usize = 20;
+
+/// Everything that is wrong with a document, for who mends it: each problem is looked for with those before it taken out. Empty: it reads.
+pub fn problems<T: DeserializeOwned>(document: &Document) -> Vec<Diagnostic> {
+    let mut root = document.root.clone();
+    let mut found = Vec::new();
+    let mut taken: Vec<(u32, String)> = Vec::new();
+    while found.len() < MOST_PROBLEMS {
+        let Err(error) = T::deserialize(Reader { node: &root }) else { break };
+        let error = error.at(&root, std::any::type_name::<T>());
+        let range = error.0.range.clone().unwrap_or_default();
+        let (missing, meant) = match &error.0.failure {
+            Failure::MissingField(field) => (Some(*field), None),
+            Failure::UnknownField { field, known } => (None, nearest(field, known)),
+            _ => (None, None),
+        };
+        // What lacks only what was taken out of it has its problem told already.
+        let known = |mapping: u32, field: &str| taken.iter().any(|(at, key)| *at == mapping && key == field);
+        if !missing.is_some_and(|field| lacking(&root, &range).is_some_and(|mapping| known(mapping, field))) {
+            found.push(error.into_diagnostic(document));
+        }
+        match take_out(&mut root, &range, missing.is_some()) {
+            Some((mapping, key)) => {
+                // A slip of the pen is one problem, and not the lack of what was meant as well.
+                taken.extend(meant.map(|meant| (mapping, meant.to_owned())));
+                taken.push((mapping, key));
+            }
+            None => break,
+        }
+    }
+    found
+}
+
+/// Whether an error at this range is about this mapping as a whole.
+fn lacks(node: &Node, range: &Range<usize>) -> bool {
+    match node.entries().first() {
+        Some(first) => first.key_start as usize == range.start && first.key_end as usize == range.end,
+        None => matches!(node.value, Value::Mapping(_)) && node.range() == *range,
+    }
+}
+
+/// The mapping that an error at this range is about: where it begins.
+fn lacking(node: &Node, range: &Range<usize>) -> Option<u32> {
+    if lacks(node, range) {
+        return Some(node.start);
+    }
+    let below = node.entries().iter().map(|entry| &entry.value).chain(node.items());
+    below.into_iter().find_map(|child| lacking(child, range))
+}
+
+/// Takes the entry or item out that an error at this range is about. Answers from which mapping, and which key of it.
+fn take_out(node: &mut Node, range: &Range<usize>, whole: bool) -> Option<(u32, String)> {
+    let start = node.start;
+    let is = |child: &Node| if whole { lacks(child, range) } else { child.range() == *range };
+    match &mut node.value {
+        Value::Mapping(entries) => {
+            let key = |entry: &Entry| !whole && (entry.key_start as usize..entry.key_end as usize) == *range;
+            if let Some(at) = entries.iter().position(|entry| key(entry) || is(&entry.value)) {
+                let mut rest = std::mem::take(entries).into_vec();
+                let taken = rest.remove(at);
+                *entries = rest.into();
+                return Some((start, taken.key.into()));
+            }
+            entries.iter_mut().find_map(|entry| take_out(&mut entry.value, range, whole))
+        }
+        Value::Sequence(items) => {
+            if let Some(at) = items.iter().position(is) {
+                let mut rest = std::mem::take(items).into_vec();
+                rest.remove(at);
+                *items = rest.into();
+                return Some((start, String::new()));
+            }
+            items.iter_mut().find_map(|item| take_out(item, range, whole))
+        }
+        _ => None,
+    }
+}
+
 /// What went wrong, and where as soon as a level knows it.
 #[derive(Debug)]
 struct Error(Box<Details>);
@@ -165,12 +244,17 @@ fn plain(expected: &str) -> String {
     }
 }
 
+/// The known name that somebody who wrote this may have meant.
+pub fn nearest<'n>(written: &str, known: &[&'n str]) -> Option<&'n str> {
+    let squeezed = squeeze(written);
+    let near = known.iter().map(|name| (distance(&squeezed, &squeeze(name)), *name)).min();
+    near.filter(|(steps, _)| *steps <= (squeezed.chars().count() / 3).clamp(1, 3)).map(|(_, name)| name)
+}
+
 /// "did you mean `x`?" where one is close, else what there is.
 fn suggest(written: &str, known: &[&str]) -> String {
-    let squeezed = squeeze(written);
-    let near = known.iter().map(|name| (distance(&squeezed, &squeeze(name)), name)).min();
-    match near {
-        Some((steps, name)) if steps <= (squeezed.chars().count() / 3).clamp(1, 3) => format!("did you mean `{name}`?"),
+    match nearest(written, known) {
+        Some(name) => format!("did you mean `{name}`?"),
         _ if known.is_empty() => "remove it".into(),
         _ => format!("known here: {}", known.join(", ")),
     }

@@ -94,7 +94,8 @@ pub(super) fn told(event: &Event) -> String {
         Event::Failed { commit, attempt, because } => {
             format!("delivery of {}, attempt {attempt}: {}", short(commit), sink::terminal(because))
         }
-        Event::Restarted { summary, .. } => shown(summary),
+        // The event's own name stands before it.
+        Event::Restarted { summary, .. } => shown(summary.strip_prefix("restarted ").unwrap_or(summary)),
         Event::Recovered { request, report } => {
             format!("restart {}: {} ({})", shown(request), report.outcome, checks(report))
         }

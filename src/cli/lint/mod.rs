@@ -169,11 +169,12 @@ fn write(
 fn summary(linted: &lint::Linted) -> String {
     let found = |severity| linted.diagnostics.iter().filter(|d| d.severity == severity).count();
     let plural = |n: usize, what: &str, many: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {many}") };
-    let read = format!(
-        "{}, {}",
-        plural(linted.blueprints, "blueprint", "blueprints"),
-        plural(linted.policies, "policy", "policies")
-    );
+    let read = if linted.unread {
+        "bpctl.yaml could not be read, and so nothing else was".into()
+    } else {
+        let blueprints = plural(linted.blueprints, "blueprint", "blueprints");
+        format!("{blueprints}, {}", plural(linted.policies, "policy", "policies"))
+    };
     let counts = [
         (found(Severity::Error), "error", "errors"),
         (found(Severity::Warning), "warning", "warnings"),

@@ -116,7 +116,7 @@ async fn each_cause_has_its_code() {
     for (answer, code) in [
         (status(403, "no"), UnknownCode::Forbidden),
         (status(401, "who"), UnknownCode::Forbidden),
-        (status(404, "what"), UnknownCode::Malformed),
+        (status(404, "what"), UnknownCode::Refused),
         (Some((200, "<html>".into())), UnknownCode::Malformed),
         (Some((200, "{\"kind\": \"Status\"}".into())), UnknownCode::Malformed),
         (page(&[json!({"metadata": {}})], ""), UnknownCode::Malformed),

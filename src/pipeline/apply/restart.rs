@@ -118,7 +118,12 @@ impl Pass<'_> {
                 let event = Event::Restarted { summary, request: past.request.clone(), uid, before: Vec::new() };
                 self.entry(&blueprint, &correlation, at, event);
                 let told = format!("restart of {at:.0}: {} ({})", report.outcome, verify::summary(&report));
-                let next = waits.then(|| format!("bpctl apply --env {}", self.environment));
+                let next = match report.outcome {
+                    Outcome::Pending => Some(format!("bpctl apply --env {}", self.environment)),
+                    // Whether it is restarted again, or a person is needed, is told there.
+                    Outcome::Failure => Some(format!("bpctl plan --env {}", self.environment)),
+                    _ => None,
+                };
                 self.failed |= report.outcome == Outcome::Failure;
                 self.step(&blueprint, told, next);
                 if verify::is_final(report.outcome, &observation.from) {

@@ -112,19 +112,21 @@ fn what_the_server_does_not_try_is_approximate_and_the_rest_goes_on() {
         format!("validatingadmissionpolicybinding/deny-{}", namespace.name),
     ]);
     kubectl(&["apply", "-f", "-"], Some(&policy));
-    let text = wait_for("the policy", 60, || Some(told(&repo)).filter(|text| text.contains("approximate: ")));
-    assert!(text.contains("not on a Friday"), "{text}");
+    let text = wait_for("the policy", 60, || Some(told(&repo)).filter(|text| text.contains("refuses it: ")));
+    assert!(text.contains("the API server refuses it: ") && text.contains("not on a Friday"), "{text}");
+    assert!(text.contains(" · checked with the server's dry run"), "{text}");
     assert!(text.contains("reconcile Service/x: 1 field"), "{text}");
-    assert_eq!(text.matches("approximate: ").count(), 1, "the Deployment is exact: {text}");
+    assert_eq!(text.matches("refuses it: ").count(), 1, "the Deployment is exact: {text}");
     let markdown = bpctl(&repo, None).run(&["plan", "--exact", "-o", "markdown"]).exits(0).stdout;
-    assert!(markdown.contains("Service/x is approximate"), "{markdown}");
+    assert!(markdown.contains("Service/x: the API server refuses it"), "{markdown}");
 
     // A namespace that is not there yet, and rights that do not reach.
     repo.replace("blueprints/web.yaml", &format!("namespace: {}", namespace.name), "namespace: not-there-yet");
     repo.commit(&[], "elsewhere");
     let text = told(&repo);
     assert!(
-        text.contains("+ reconcile create Deployment/web") && text.contains("namespaces \"not-there-yet\" not found"),
+        text.contains("+ reconcile create Deployment/web")
+            && text.contains("the API server refuses it: namespaces \"not-there-yet\" not found"),
         "{text}"
     );
 
@@ -132,7 +134,9 @@ fn what_the_server_does_not_try_is_approximate_and_the_rest_goes_on() {
     bpctl(&repo, None).run(&["snapshot", "recorded"]).exits(0);
     repo.replace("bpctl.yaml", "cluster: {context: lab}", "cluster: {snapshot: recorded}");
     repo.commit(&[], "a recording");
-    assert!(told(&repo).contains("approximate: a recording cannot be asked"));
+    let text = told(&repo);
+    assert!(text.contains("approximate: a recording cannot be asked"), "{text}");
+    assert!(text.contains(" · not checked with a dry run: a recording cannot be asked"), "{text}");
 }
 
 /// A webhook that cannot be reached refuses the dry run as it would the write.

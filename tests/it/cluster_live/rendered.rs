@@ -368,7 +368,7 @@ fn x09_what_another_namespace_gets_or_two_overlays_declare_is_not_planned() {
     repo.commit(&[], "two overlays");
     let found = repo.run(&["lint"]).exits(6).stdout;
     assert!(found.contains("deploy/overlays/lab and deploy/overlays/dev both declare it"), "{found}");
-    let plan = bpctl(&repo, None).run(&["plan", "-o", "json"]).exits(0).json();
+    let plan = bpctl(&repo, None).run(&["plan", "-o", "json"]).exits(1).json();
     for (name, part) in parts(&plan).filter(|(name, _)| ["web", "jobs"].contains(name)) {
         assert!(part["unknown"].to_string().contains("both declare it"), "{name} {part}");
         assert_eq!(part["items"], serde_json::json!([]));

@@ -14,7 +14,7 @@ fn bad_shop() -> Repo {
     let repo = Repo::shop();
     repo.replace(BACKEND, "min_replicas: 2", "min_replicas: 3");
     repo.replace(BACKEND, "allowed_operations: [scale, reconcile]", "allowed_operations: [scale, reconcile, scale]");
-    repo.write(HOSTILE_FILE, &format!("apiVersion: bpctl.dev/v1\nkind: Policy\n\"{HOSTILE_KEY}\": 1\n"));
+    repo.write(HOSTILE_FILE, &format!("apiVersion: bpctl.dev/v1\nkind: Policy\n\"{HOSTILE_KEY}\": 1\nmetadata: {{name: x, version: 1.0.0, owner: x}}\n"));
     repo
 }
 

@@ -43,7 +43,7 @@ fn x01_what_a_change_causes_is_told_from_what_stood_before_it() {
     );
 
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(0).stdout;
-    assert!(text.contains(": this change causes 1 · 2 stood before it · 1 settled by it\n"), "{text}");
+    assert!(text.contains(": this change causes 1 (1 in part) · 2 stood before it · 1 settled by it\n"), "{text}");
     assert!(text.contains("had drifted before this change: spec.template.spec.containers[name=web].env"), "{text}");
     assert!(!text.contains("next: bpctl apply"), "apply does what stands on base, not this: {text}");
     let unchanged = repo.run(&["plan", "--env", "staging", "--base", "HEAD", "-o", "json"]).exits(0).json();
@@ -75,8 +75,10 @@ fn a_part_is_planned_as_it_would_be_among_all_and_says_that_it_is_a_part() {
     shards.sort();
     assert_eq!(shards, names(&whole));
 
-    let text = repo.run(&["plan", "--env", "staging", "-l", "app=nothing"]).exits(0).stdout;
-    assert!(text.contains("0 of 3 blueprints (--selector app=nothing)"), "{text}");
+    let wrong = repo.run(&["plan", "--env", "staging", "-l", "app=nothing"]).exits(1);
+    assert!(wrong.stderr.contains("no blueprint's workload has the labels app=nothing"), "{}", wrong.stderr);
+    let text = repo.run(&["plan", "--env", "staging", "--changed-since", "HEAD"]).exits(0).stdout;
+    assert!(text.contains("0 of 3 blueprints (--changed-since HEAD)"), "{text}");
     assert!(text.contains("nothing to do: no blueprint was selected"), "{text}");
     let wrong = repo.run(&["plan", "--env", "staging", "--target", "fronted"]).exits(1);
     assert!(wrong.stderr.contains("it has: backend, backend-canary, frontend"), "{}", wrong.stderr);
@@ -93,28 +95,64 @@ type Hidden<'a> = (&'a str, &'a dyn Fn(&Repo));
 /// Would miss: a plan that calls a workload settled which it does not see any more.
 #[test]
 fn what_a_change_hides_is_not_settled() {
-    let hide: [Hidden<'_>; 3] = [
-        ("the manifest is gone", &|repo| {
-            std::fs::remove_file(repo.path().join("deploy/backend.yaml")).expect("removed")
-        }),
-        ("nobody governs it", &|repo| {
-            std::fs::remove_dir_all(repo.path().join("blueprints/backend")).expect("removed");
-        }),
-        ("it is made forbidden", &|repo| {
-            let manifest = repo.read("deploy/backend.yaml");
-            repo.write("deploy/backend.yaml", &manifest.replace("replicas: 3", "replicas: 0"));
-        }),
+    let hide: [(Hidden<'_>, i32); 3] = [
+        (
+            ("the manifest is gone", &|repo| {
+                std::fs::remove_file(repo.path().join("deploy/backend.yaml")).expect("removed")
+            }),
+            1, // blind is not green
+        ),
+        (
+            ("nobody governs it", &|repo| {
+                std::fs::remove_dir_all(repo.path().join("blueprints/backend")).expect("removed");
+            }),
+            0,
+        ),
+        (
+            ("it is made forbidden", &|repo| {
+                let manifest = repo.read("deploy/backend.yaml");
+                repo.write("deploy/backend.yaml", &manifest.replace("replicas: 3", "replicas: 0"));
+            }),
+            0,
+        ),
     ];
-    for (how, change) in hide {
+    for ((how, change), code) in hide {
         let repo = Repo::shop();
         change(&repo);
-        let plan = repo.run(&["plan", "--env", "staging", "--base", "main", "-o", "json"]).exits(0).json();
+        let plan = repo.run(&["plan", "--env", "staging", "--base", "main", "-o", "json"]).exits(code).json();
         assert_eq!(plan["causes"]["settled"], json!([]), "{how}");
         let lost = plan["causes"]["lost"].as_array().expect("lost");
         assert!(lost.iter().any(|lost| lost["blueprint"] == "backend"), "{how}: {lost:#?}");
-        let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(0).stdout;
+        let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(code).stdout;
         assert!(text.contains("not planned any more, and not settled"), "{how}: {text}");
+        assert_eq!(text.contains("1 unknown by it: backend (the manifest)"), code == 1, "{how}: {text}");
     }
+}
+
+/// Would miss: an error that stood before the change counted as its own, and one that it mends told nowhere.
+#[test]
+fn x01_what_is_reported_is_told_apart_like_what_is_planned() {
+    let repo = Repo::shop();
+    repo.replace("blueprints/frontend/blueprint.yaml", "cpu: {minimum: 50m,", "cpu: {minimum: 200m,");
+    repo.commit(&[], "more is promised than requested");
+    let against = ["plan", "--env", "staging", "--base", "main", "--target", "frontend"];
+    repo.git(&["checkout", "-q", "-b", "same"]);
+    let stands = repo.run(&against).exits(0).stdout;
+    assert!(stands.contains("less than the minimum of 200m (stood before this change)"), "{stands}");
+    assert!(stands.contains("this change causes 0 · 3 stood before it · 0 settled by it"), "{stands}");
+    let manifest = repo.read("deploy/frontend.yaml").replace("requests: {cpu: 100m", "requests: {cpu: 200m");
+    repo.commit(&[("deploy/frontend.yaml", &manifest)], "so much is requested");
+    let mended = repo.run(&against).exits(0).stdout;
+    assert!(mended.contains("mended by this change\n  frontend  warning request-outside-bounds"), "{mended}");
+}
+
+/// Would miss: an object that a change takes out of Git, and that runs on in the cluster with nobody told.
+#[test]
+fn x01_what_a_change_takes_out_of_git_is_told() {
+    let repo = Repo::shop();
+    std::fs::remove_file(repo.path().join("deploy/backend.yaml")).expect("removed");
+    let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(1).stdout;
+    assert!(text.contains("left in the cluster: Deployment/backend; Git does not declare it any more"), "{text}");
 }
 
 /// Would miss: a verdict by base's limit on an action that also raises the proposal's own.

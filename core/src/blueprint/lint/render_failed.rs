@@ -1,6 +1,7 @@
 //! `render-failed`: what an environment delivers cannot be rendered.
 
 use super::{Look, Page, Rule};
+use crate::blueprint::{Blueprint, Located};
 use crate::model::Diagnostic;
 use crate::render::sink;
 use crate::yaml::Node;
@@ -18,7 +19,7 @@ impl Rule for RenderFailed {
                 to be vendored.\n\n\
                 \x20 environments:\n    prod:\n      render:\n        - kustomize: deploy/overlays/prd   # no such folder\n\n\
                 Run `kustomize build FOLDER` or `helm template FOLDER` to see all that the renderer says. Where the renderer itself is \
-                missing\non the machine that lints, this is a note only.",
+                missing\non the machine that lints, this is a warning if a blueprint's workload comes by it, else a note.",
         }
     }
 
@@ -36,7 +37,16 @@ impl Rule for RenderFailed {
                 };
                 let Err(failure) = &rendering.outcome else { continue };
                 let message = format!("{renderer} could not render {root}: {}", failure.message);
-                let diagnostic = if failure.renderer_missing {
+                // Without the renderer nothing is known of workloads that come by it; the files may be fine.
+                let depends = |blueprint: &Located<Blueprint>| {
+                    let target = &blueprint.value.spec.target;
+                    let declared = look.catalog.declared(name, &target.source, &target.object());
+                    declared.is_err_and(|unrendered| unrendered.root == *root)
+                };
+                let needed = look.catalog.blueprints.values().any(|blueprint| depends(blueprint));
+                let diagnostic = if failure.renderer_missing && needed {
+                    Diagnostic::warning("render-failed", message)
+                } else if failure.renderer_missing {
                     Diagnostic::info("render-failed", message)
                 } else {
                     Diagnostic::error("render-failed", message)

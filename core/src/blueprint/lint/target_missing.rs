@@ -62,7 +62,10 @@ impl Rule for TargetMissing {
                 let names: Vec<String> =
                     near.take(5).map(|m| format!("{} in {}", m.object, place(&m.object.namespace))).collect();
                 let help = if names.is_empty() {
-                    format!("nothing there is a {}", object.kind)
+                    format!(
+                        "{} declares no {}: name the file or folder that does, or another kind",
+                        target.source, object.kind
+                    )
                 } else {
                     format!("what is there: {}", names.join(", "))
                 };

@@ -34,16 +34,6 @@ enum Bump {
     Major,
 }
 
-impl Bump {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Patch => "patch",
-            Self::Minor => "minor",
-            Self::Major => "major",
-        }
-    }
-}
-
 /// A change and what it needs.
 #[derive(Debug, PartialEq, Eq)]
 struct Need {
@@ -92,7 +82,7 @@ fn check<T>(from: &Version, to: &Version, new: &Located<T>, needs: impl Fn() -> 
     let keys: Vec<&str> = most.path.iter().map(String::as_str).collect();
     let message = format!("{} {}, which needs version {least}", most.path.join("."), most.what);
     let diagnostic = Diagnostic::error(PAGE.code, message);
-    let diagnostic = mark(diagnostic, new, &path, format!("{from} before; a {} step is needed", most.bump.name()));
+    let diagnostic = mark(diagnostic, new, &path, format!("{from} before; {least} is the least after that"));
     let diagnostic = mark(diagnostic, new, &keys, "what changed");
     Some(diagnostic.help(format!("write version: {least}")).fix(least.to_string()))
 }

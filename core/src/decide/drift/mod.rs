@@ -138,6 +138,19 @@ pub fn compare(
     found
 }
 
+/// Fields that somebody added beside Git: neither drift nor taken away by any apply. Each with who did.
+pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<(FieldPath, Untrusted)> {
+    let managers = DeliveryManagers::default();
+    let found = removal::added(document, live, schema, &managers);
+    found.into_iter().filter_map(|added| Some((added.path, added.by?.manager))).collect()
+}
+
+/// Who wrote a field of a live object last, as far as it says.
+pub fn writer(live: &LiveObject, path: &FieldPath) -> Option<Attribution> {
+    let entries = ownership::entries(&live.body, &DeliveryManagers::default());
+    entries.iter().filter(|entry| entry.owns(path)).max_by_key(|entry| entry.at).map(|entry| entry.attribution(true))
+}
+
 /// Reads a [`SourceSpan`], which by itself is only written.
 fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SourceSpan>, D::Error> {
     #[derive(Deserialize)]

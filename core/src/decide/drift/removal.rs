@@ -26,17 +26,7 @@ pub(super) fn pending(
     managers: &DeliveryManagers,
 ) -> Vec<FieldDrift> {
     let applied = last_applied(&live.body, managers);
-    let mut walk = Walk {
-        document,
-        live,
-        managers,
-        others: OnceCell::new(),
-        secret: quirks::is_secret(&live.reference.api_version, &live.reference.kind),
-        by: None,
-        way: Way::new(schema),
-        found: Vec::new(),
-    };
-    let root = Place { node: Some(&document.root), range: document.root.range() };
+    let (mut walk, root) = Walk::begin(document, live, schema, managers);
     for entry in ownership::deliveries(&live.body, managers) {
         if entry.operation == "Apply" && entry.api_version == live.reference.api_version {
             walk.by = Some(entry.attribution(true));
@@ -48,6 +38,35 @@ pub(super) fn pending(
         walk.applied(applied, &root, &live.body);
     }
     sorted(walk.found)
+}
+
+/// Managers that write what they are asked to keep up, not what somebody wants otherwise than Git.
+const CONTROLLERS: [&str; 4] = ["kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager"];
+/// What `kubectl rollout restart` writes.
+const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// Fields that somebody added beside Git and no apply takes away, by path, each with who did.
+pub(super) fn added(
+    document: &Document,
+    live: &LiveObject,
+    schema: &TypeSchema,
+    managers: &DeliveryManagers,
+) -> Vec<FieldDrift> {
+    let (mut walk, root) = Walk::begin(document, live, schema, managers);
+    let selector = |key: &str| FieldPath::keys(vec!["spec", key]);
+    for entry in ownership::entries(&live.body, managers) {
+        // Whoever made the object owns all its defaults too, which nobody added.
+        let made = entry.owns(&selector("selector")) || entry.owns(&selector("scaleTargetRef"));
+        let controls = CONTROLLERS.contains(&entry.manager) || entry.manager.contains("autoscaler");
+        let own = entry.operation == "Update" && entry.subresource.is_none() && !entry.delivers;
+        if own && !made && !controls && entry.api_version == live.reference.api_version {
+            walk.by = Some(entry.attribution(true));
+            walk.owned(entry.fields, &root, &live.body);
+        }
+    }
+    let mut found = sorted(walk.found);
+    found.retain(|added| !added.path.has_key(RESTARTED));
+    found
 }
 
 /// What client-side apply applied last. The annotation outlives a move to server-side apply, so it counts only while a
@@ -117,6 +136,25 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn begin(
+        document: &'a Document,
+        live: &'a LiveObject,
+        schema: &'a TypeSchema,
+        managers: &'a DeliveryManagers,
+    ) -> (Self, Place<'a>) {
+        let walk = Self {
+            document,
+            live,
+            managers,
+            others: OnceCell::new(),
+            secret: quirks::is_secret(&live.reference.api_version, &live.reference.kind),
+            by: None,
+            way: Way::new(schema),
+            found: Vec::new(),
+        };
+        (walk, Place { node: Some(&document.root), range: document.root.range() })
+    }
+
     fn report(&mut self, path: FieldPath, range: Range<usize>, live: &Json) {
         let by = self
             .by

@@ -37,7 +37,7 @@ impl Rule for Cooldown {
                     hold_ends: None,
                     unknown: Some(why),
                     cite: format!("cooldown = {cooldown}"),
-                    because: "when the last operation was is not known".into(),
+                    because: "the time of the last operation is unknown".into(),
                     alternative: None,
                     source,
                 }];

@@ -26,6 +26,8 @@ impl Rule for Freezes {
                 if now < freeze.from || now >= freeze.to || freeze.except.contains(&input.operation) {
                     continue;
                 }
+                let except: Vec<String> = freeze.except.iter().map(ToString::to_string).collect();
+                let what = if except.is_empty() { "all".into() } else { format!("all but {}", except.join(", ")) };
                 let node = policy.document.root.get("freezes").and_then(|node| node.items().get(position));
                 outcomes.push(Outcome {
                     tier: None,
@@ -33,7 +35,7 @@ impl Rule for Freezes {
                     hold_ends: None,
                     unknown: None,
                     cite: format!("freeze {}", freeze.name),
-                    because: format!("policy {} freezes until {:.0}", policy.value.metadata.name, freeze.to),
+                    because: format!("policy {} freezes {what}", policy.value.metadata.name),
                     alternative: None,
                     source: node.map(|node| policy.document.span_of(node)),
                 });
