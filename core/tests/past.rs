@@ -91,7 +91,7 @@ fn scale() -> Touch {
 
 fn resize(from: &str, to: &str) -> Touch {
     let (from, to) = (from.parse().ok(), to.parse().ok());
-    Touch::Requests(vec![RequestTouch { container: "web".into(), resource: Resource::Cpu, from, to }])
+    Touch::Requests(vec![RequestTouch { container: "web".into(), resource: Resource::Cpu, from, to, limit: None }])
 }
 
 /// What the breaker says, where it is open.

@@ -66,6 +66,7 @@ fn pod(number: u32, ready: bool) -> Pod {
         ready_since: Some(at("2026-11-21T11:00:05Z")),
         cpu_request: Some("100m".parse().unwrap()),
         memory_request: None,
+        containers: Vec::new(),
         reasons: Vec::new(),
         stopped: Vec::new(),
         unschedulable: false,
@@ -81,7 +82,12 @@ fn observation(live_replicas: u32, ready: u32, millis: i128, samples: u32) -> Ob
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": live_replicas, "template": {}}});
     let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
     let usage = (0..ready)
-        .map(|n| PodUsage { pod: Untrusted::new(format!("web-{n}")), mean: Quantity::from_millis(millis), samples })
+        .map(|n| PodUsage {
+            pod: Untrusted::new(format!("web-{n}")),
+            mean: Quantity::from_millis(millis),
+            samples,
+            containers: Vec::new(),
+        })
         .collect();
     observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
     observation.add(

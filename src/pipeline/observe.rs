@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
 use bpctl_core::execute::Effect;
-use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Timestamp, Untrusted, WorkloadKind};
+use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PodUsage, Resource, TypeSchema, Unknown,
-    UnknownCode, Usage,
+    ContainerUsage, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PodUsage, Resource, TypeSchema,
+    Unknown, UnknownCode, Usage,
 };
 
 use bpctl_core::plan::Plan;
@@ -392,7 +392,12 @@ impl Moment {
         let expected = window.as_millis().div_ceil(shortest.max(1)).max(1);
         let pods = mine().filter_map(|(name, moment)| {
             let mean = moment.used.get(&self.resource)?.clone();
-            Some(PodUsage { pod: Untrusted::new(name), mean, samples: 1 })
+            let of_one = |(container, used): (&String, &BTreeMap<Resource, _>)| {
+                let mean: &Quantity = used.get(&self.resource)?;
+                Some(ContainerUsage { name: Untrusted::new(container), mean: mean.clone(), samples: 1 })
+            };
+            let containers = moment.containers.iter().filter_map(of_one).collect();
+            Some(PodUsage { pod: Untrusted::new(name), mean, samples: 1, containers })
         });
         let expected_samples = u32::try_from(expected).unwrap_or(u32::MAX);
         Known::Known(Usage { window, expected_samples, pods: pods.collect(), point_in_time: true })

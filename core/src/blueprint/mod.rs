@@ -21,7 +21,7 @@ pub use limits::{Limit, ResizeLimits};
 pub(crate) use load::manifest;
 pub use load::{Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace};
 pub use operation::{Operation, Tier};
-pub use pod::{containers, quantity, quantity_of};
+pub use pod::{containers, declared, quantity, quantity_of, sized_container};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub use spec::{
     AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Notification,

@@ -107,10 +107,13 @@ pub(super) fn is_object_name(name: &str) -> bool {
         && !name.ends_with(['-', '.'])
 }
 
-/// Bounds of the workload's resources, per pod.
+/// Bounds of the workload's resources, per pod; of one container where that is named.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resources {
+    /// The container that bounds and right-sizing are about, where pods have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Name>,
     /// CPU in cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<ResourceBounds>,
@@ -145,6 +148,9 @@ pub struct ResourceBounds {
     /// Usage that a request should be sized for, as a share of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_utilization: Option<Percent>,
+    /// The limit as a share of the request: it moves with it. Left out: a limit stays, unless it equals the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_ratio: Option<Percent>,
 }
 
 /// Service levels.

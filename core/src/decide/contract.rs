@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use super::{DetectInput, Detected, Detector, Finding, Reported};
 use crate::action::Action;
-use crate::blueprint::{Probe, containers, quantity};
-use crate::model::{Quantity, Severity, Untrusted};
+use crate::blueprint::{Probe, containers, declared, sized_container};
+use crate::model::{Name, Quantity, Severity, Untrusted};
 use crate::observe::{Known, Resource};
 use crate::yaml::Node;
 
@@ -105,10 +105,13 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     found
 }
 
-/// The pods' sum, where every container says something.
-fn total(root: &Node, resource: Resource) -> Option<Quantity> {
+/// The pods' sum, where every container says something; of one container where the blueprint names it.
+fn total(root: &Node, resource: Resource, named: Option<&Name>) -> Option<Quantity> {
+    if named.is_some() {
+        return declared(sized_container(root, named).ok()?.1, "requests", resource.name());
+    }
     let all = containers(root);
-    let one = |(_, node): &(String, &Node)| quantity(node.at(&["resources", "requests", resource.name()])?);
+    let one = |(_, node): &(String, &Node)| declared(node, "requests", resource.name());
     if let [only] = all.as_slice() {
         return one(only); // as people wrote it
     }
@@ -118,12 +121,14 @@ fn total(root: &Node, resource: Resource) -> Option<Quantity> {
 
 fn requests(input: &DetectInput<'_>, root: &Node, resource: Resource) -> Option<Reported> {
     let bounds = input.blueprint.value.spec.resources.of(resource)?;
-    let declared = total(root, resource)?;
+    let named = input.blueprint.value.spec.resources.container.as_ref();
+    let declared = total(root, resource, named)?;
     let low = bounds.minimum.as_ref().filter(|minimum| declared < **minimum);
     let high = bounds.maximum.as_ref().filter(|maximum| declared > **maximum);
     let (side, bound) =
         low.map(|low| ("less than the minimum of", low)).or(high.map(|h| ("more than the maximum of", h)))?;
-    let message = format!("a pod requests {declared} of {resource}, {side} {bound}");
+    let who = named.map_or_else(|| "a pod".into(), |named| format!("container {named}"));
+    let message = format!("{who} requests {declared} of {resource}, {side} {bound}");
     let help = "change the request in the manifest, or the bound in the blueprint".into();
     Some(broken("request-outside-bounds", Severity::Warning, message, help))
 }

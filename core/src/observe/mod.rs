@@ -15,8 +15,8 @@ pub use forge::{
     CheckConclusion, CheckRun, Identity, PastChange, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
 };
 pub use live::{
-    LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage, WorkloadName, group_pods, newest_revision,
-    pod_from_json,
+    ContainerRequests, ContainerUsage, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage, WorkloadName,
+    group_pods, newest_revision, pod_from_json,
 };
 pub use recorder::Recorder;
 pub use restart::{PastRestart, RESTART_ANNOTATION, RESTART_MANAGER, next_restart};

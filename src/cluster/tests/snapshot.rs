@@ -33,7 +33,12 @@ fn listing() -> RawListing {
 }
 
 fn usage() -> RecordedUsage {
-    let used = |pod: &str| PodUsage { pod: Untrusted::new(pod), mean: Quantity::from_millis(250), samples: 20 };
+    let used = |pod: &str| PodUsage {
+        pod: Untrusted::new(pod),
+        mean: Quantity::from_millis(250),
+        samples: 20,
+        containers: Vec::new(),
+    };
     RecordedUsage {
         namespace: "shop".into(),
         resource: Resource::Cpu,
