@@ -33,7 +33,7 @@ use live::parse;
 pub use live::{ConnectOptions, LiveCluster};
 pub use metrics_api::PodMoment;
 pub use openapi::derive;
-pub use record::{RecordedUsage, SnapshotHeader, record};
+pub use record::{RecordedLevel, RecordedUsage, SnapshotHeader, record};
 pub use snapshot::SnapshotCluster;
 
 /// The kinds of workloads to list, by namespace. What nobody asks for is not listed: reading rights for it are not needed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
+use bpctl_core::blueprint::LevelQueries;
 use bpctl_core::model::{Period, Quantity, Timestamp, Untrusted};
 use bpctl_core::observe::{ContainerUsage, Known, PodUsage, Resource, Unknown, UnknownCode};
 use reqwest::{StatusCode, Url, redirect};
@@ -39,6 +40,8 @@ pub struct PrometheusOptions {
     pub cpu_query: Option<String>,
     /// The same for bytes of memory.
     pub memory_query: Option<String>,
+    /// What is asked for service levels instead of what usual exporters serve.
+    pub level_queries: LevelQueries,
     /// The interval of rates: at least two, better four times the scrape interval. A sample is not used for longer than that.
     pub rate_interval: Period,
 }
@@ -183,8 +186,7 @@ impl Prometheus {
 
     /// The mean use of each pod of some namespaces over a window that ends at a moment.
     pub async fn usage(&self, namespaces: &[String], resource: Resource, window: Period, at: Timestamp) -> Measured {
-        let step = (window.as_millis() / SAMPLES).max(1000);
-        let expected_samples = u32::try_from(window.as_millis() / step).unwrap_or(u32::MAX);
+        let (step, expected_samples) = sampling(window);
         let pods = match self.pods(namespaces, resource, window, step, at).await {
             Ok(pods) => Known::Known(pods),
             Err(error) => Known::Unknown(error.into_unknown()),
@@ -197,22 +199,18 @@ impl Prometheus {
         namespaces: &[String],
         resource: Resource,
         window: Period,
-        step: u64,
+        step: Period,
         at: Timestamp,
     ) -> Result<BTreeMap<String, Vec<PodUsage>>, MetricsError> {
         let attempt = format!("read the {resource} use of the last {window} at {at}");
         if namespaces.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let expression = self.expression(namespaces, resource);
-        // The line feeds end a comment of a query of one's own.
-        let step = Period::from_millis(step);
-        let sub = |function: &str| format!("{function}((\n{expression}\n)[{window}:{step}])");
-        let (mean, count) = (sub("avg_over_time"), sub("count_over_time"));
-        let (means, counts) = tokio::try_join!(self.vector(&mean, at, &attempt), self.vector(&count, at, &attempt))?;
-        if means.is_empty() {
-            return Err(MetricsError::Empty { attempt, query: mean.replace('\n', "") });
-        }
+        let query = match resource {
+            Resource::Cpu => self.options.cpu_query.as_deref().unwrap_or(CPU),
+            Resource::Memory => self.options.memory_query.as_deref().unwrap_or(MEMORY),
+        };
+        let (means, counts) = self.sampled(query, namespaces, (window, step), at, &attempt).await?;
         let malformed = |why: &str| MetricsError::Malformed { attempt: attempt.clone(), why: why.into() };
         let (means, counts) = (by_container(means, &attempt)?, by_container(counts, &attempt)?);
         let mut pods: BTreeMap<String, BTreeMap<String, Vec<ContainerUsage>>> = BTreeMap::new();
@@ -236,11 +234,32 @@ impl Prometheus {
         pods.into_iter().map(namespace).collect()
     }
 
-    fn expression(&self, namespaces: &[String], resource: Resource) -> String {
-        let query = match resource {
-            Resource::Cpu => self.options.cpu_query.as_deref().unwrap_or(CPU),
-            Resource::Memory => self.options.memory_query.as_deref().unwrap_or(MEMORY),
-        };
+    /// Mean and number of samples of each series that a query gives, over a window. Nothing at all is an error: it is not known.
+    pub(super) async fn sampled(
+        &self,
+        query: &str,
+        namespaces: &[String],
+        (window, step): (Period, Period),
+        at: Timestamp,
+        attempt: &str,
+    ) -> Result<(Vec<Series>, Vec<Series>), MetricsError> {
+        let expression = self.expression(query, namespaces);
+        // The line feeds end a comment of a query of one's own.
+        let sub = |function: &str| format!("{function}((\n{expression}\n)[{window}:{step}])");
+        let (mean, count) = (sub("avg_over_time"), sub("count_over_time"));
+        let (means, counts) = tokio::try_join!(self.vector(&mean, at, attempt), self.vector(&count, at, attempt))?;
+        if means.is_empty() {
+            return Err(MetricsError::Empty { attempt: attempt.into(), query: mean.replace('\n', "") });
+        }
+        Ok((means, counts))
+    }
+
+    /// The queries of one's own for service levels.
+    pub(super) fn level_queries(&self) -> &LevelQueries {
+        &self.options.level_queries
+    }
+
+    fn expression(&self, query: &str, namespaces: &[String]) -> String {
         // PromQL anchors the expression at both ends.
         let namespaces: Vec<String> = namespaces.iter().map(|namespace| escaped(namespace)).collect();
         query.replace("$rate", &self.options.rate_interval.to_string()).replace("$namespaces", &namespaces.join("|"))
@@ -314,16 +333,18 @@ struct Answer<R> {
 }
 
 #[derive(Deserialize)]
-struct Series {
-    metric: Labels,
-    value: (serde::de::IgnoredAny, String),
+pub(super) struct Series {
+    pub(super) metric: Labels,
+    pub(super) value: (serde::de::IgnoredAny, String),
 }
 
 #[derive(Deserialize)]
-struct Labels {
-    namespace: Option<String>,
-    pod: Option<String>,
+pub(super) struct Labels {
+    pub(super) namespace: Option<String>,
+    pub(super) pod: Option<String>,
     container: Option<String>,
+    pub(super) workload: Option<String>,
+    pub(super) le: Option<String>,
 }
 
 fn whole<R: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<Answer<R>, MetricsError> {
@@ -393,6 +414,12 @@ fn by_container(series: Vec<Series>, attempt: &str) -> Result<BTreeMap<Container
         }
     }
     Ok(pods)
+}
+
+/// How often a window is sampled, and how many samples that gives.
+pub(super) fn sampling(window: Period) -> (Period, u32) {
+    let step = (window.as_millis() / SAMPLES).max(1000);
+    (Period::from_millis(step), u32::try_from(window.as_millis() / step).unwrap_or(u32::MAX))
 }
 
 /// Text as a regular expression that matches just that, inside a PromQL string.

@@ -8,14 +8,15 @@ use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
 use bpctl_core::execute::Effect;
 use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
-    ContainerUsage, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PodUsage, Resource, TypeSchema,
-    Unknown, UnknownCode, Usage,
+    ContainerUsage, FactKey, FactValue, Known, Level, LiveObject, Observation, ObservedFrom, PodUsage, Resource,
+    TypeSchema, Unknown, UnknownCode, Usage,
 };
 
 use bpctl_core::plan::Plan;
 
 use super::PipelineError;
 use super::history::history;
+use super::levels::levels;
 use crate::cluster::{
     Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, PodMoment, SnapshotCluster, Trial, Wanted,
     WantedObjects,
@@ -216,10 +217,11 @@ pub async fn observe_on(
             None => see(cluster, &wanted.lists).await,
         }
     };
-    let (seen, further, usage, history) = tokio::join!(
+    let (seen, further, usage, levels, history) = tokio::join!(
         seen,
         see_further(cluster, &wanted.objects),
         usage(place, cluster, &wanted, now),
+        levels(place, cluster, &wanted.levels, now),
         history(environment, catalogs, repository, forge, clock.now)
     );
     let Seen { from, listings, schemas } = seen;
@@ -282,6 +284,10 @@ pub async fn observe_on(
             observation.add(key, by, FactValue::Usage(measured));
         }
     }
+    for ((workload, level), measured) in levels {
+        let by = if source == "snapshot" { source } else { "prometheus" };
+        observation.add(FactKey::Level(workload, level), by, FactValue::Level(measured));
+    }
     for name in &wanted.blueprints {
         let mine = history.clone().map(|all| all.get(name).cloned().unwrap_or_default());
         observation.add(FactKey::History(name.clone()), "forge", FactValue::History(mine));
@@ -322,6 +328,7 @@ struct Asked {
     workloads: BTreeMap<ObjectRef, WorkloadKind>,
     lists: Wanted,
     windows: BTreeMap<(ObjectRef, Resource), Period>,
+    levels: BTreeMap<(ObjectRef, Level), Period>,
     objects: WantedObjects,
 }
 
@@ -332,6 +339,7 @@ impl Asked {
             workloads: BTreeMap::new(),
             lists: Wanted::new(),
             windows: BTreeMap::new(),
+            levels: BTreeMap::new(),
             objects: companions(catalogs, environment),
         };
         for catalog in catalogs {
@@ -344,6 +352,11 @@ impl Asked {
                 for resource in [Resource::Cpu, Resource::Memory] {
                     if let Some(window) = blueprint.value.spec.window(resource) {
                         wanted.windows.entry((workload.clone(), resource)).or_insert(window);
+                    }
+                }
+                for level in Level::ALL {
+                    if let Some(window) = blueprint.value.spec.level_window(level) {
+                        wanted.levels.entry((workload.clone(), level)).or_insert(window);
                     }
                 }
                 wanted.workloads.insert(workload, kind);
@@ -506,6 +519,7 @@ pub fn connect_prometheus(source: &PrometheusSource) -> Result<Prometheus, Unkno
         bearer: runtime::secret(&["BPCTL_PROMETHEUS_TOKEN"]),
         cpu_query: None,
         memory_query: None,
+        level_queries: source.queries.clone(),
         rate_interval: source.rate_interval,
     };
     Prometheus::connect(options).map_err(crate::metrics::MetricsError::into_unknown)

@@ -10,4 +10,5 @@ mod quirks;
 mod rendered;
 mod restart;
 mod rights;
+mod sizing;
 mod workspace;

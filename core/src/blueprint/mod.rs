@@ -29,6 +29,6 @@ pub use spec::{
 };
 pub use suppression::{Suppression, SuppressionKind, SuppressionMetadata, SuppressionSpec};
 pub use workspace::{
-    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals, Render,
-    Renderer, TierName, Verification, Workspace, WorkspaceKind,
+    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LevelQueries, LocalForge, PrometheusSource,
+    Proposals, Render, Renderer, TierName, Verification, Workspace, WorkspaceKind,
 };

@@ -1,5 +1,5 @@
 //! Where Git or the cluster breaks what the blueprint promises, and no action of bpctl's mends it (B1, B9): replicas, requests, probes,
-//! strategy, service levels. What the cluster has otherwise than Git is drift, and told there once.
+//! strategy. What the cluster has otherwise than Git is drift, and told there once.
 
 use serde_json::Value as Json;
 
@@ -20,12 +20,11 @@ impl Detector for ContractDetector {
     }
 
     fn about(&self) -> &'static str {
-        "Replicas, requests, probes and strategy are what the blueprint promises; what cannot be seen of its service levels is said"
+        "Replicas, requests, probes and strategy are what the blueprint promises"
     }
 
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
         let mut detected = Detected::default();
-        let spec = &input.blueprint.value.spec;
         if let Some(manifest) = input.manifest {
             let root = &manifest.document.root;
             let mut found = Vec::new();
@@ -36,22 +35,6 @@ impl Detector for ContractDetector {
             found.extend(probes(input, root));
             found.extend(strategy(input, root));
             detected.findings.extend(found.into_iter().map(|reported| (Finding::Reported(reported), None)));
-        }
-        let levels = [
-            ("latency_p95", spec.performance.latency_p95.is_some()),
-            ("error_rate", spec.performance.error_rate.is_some()),
-            ("availability", spec.performance.availability.is_some()),
-            ("throughput", spec.performance.throughput.is_some()),
-        ];
-        let asked: Vec<&str> = levels.iter().filter(|(_, asked)| *asked).map(|(name, _)| *name).collect();
-        if !asked.is_empty() {
-            // No decision is left out for want of them, so that the plan is whole without.
-            let levels = asked.join(", ");
-            let message =
-                format!("whether {levels} of spec.performance are met is unknown: bpctl asks no metric for them yet");
-            let mut reported = broken("service-levels-unseen", Severity::Info, message, String::new());
-            reported.help.clear();
-            detected.findings.push((Finding::Reported(reported), None));
         }
         detected
     }

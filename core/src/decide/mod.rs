@@ -6,6 +6,7 @@
 mod contract;
 mod declared;
 pub mod drift;
+pub mod levels;
 mod recovery;
 mod resize;
 mod saturation;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use contract::ContractDetector;
 pub use declared::{CompanionDetector, DriftDetector};
+pub use levels::ServiceLevelDetector;
 pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub use saturation::{SaturationDetector, Utilization, utilization};
@@ -68,8 +70,15 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 6] =
-    [&SaturationDetector, &ResizeDetector, &DriftDetector, &CompanionDetector, &RecoveryDetector, &ContractDetector];
+pub const DETECTORS: [&dyn Detector; 7] = [
+    &SaturationDetector,
+    &ResizeDetector,
+    &DriftDetector,
+    &CompanionDetector,
+    &RecoveryDetector,
+    &ContractDetector,
+    &ServiceLevelDetector,
+];
 
 /// A difference that matters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use crate::model::{ObjectRef, Percent, Quantity};
 use crate::observe::{Known, LiveObject, Pod, Resource, Unknown, UnknownCode, Usage};
 
 /// Least share of expected samples that a decision rests on.
-const COVERAGE: Percent = Percent::whole(80);
+pub(super) const COVERAGE: Percent = Percent::whole(80);
 
 /// Scale up above the threshold, down below it, one replica at a time.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 mod fact;
 mod forge;
+mod level;
 mod live;
 mod recorder;
 mod restart;
@@ -14,6 +15,7 @@ pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unkno
 pub use forge::{
     CheckConclusion, CheckRun, Identity, PastChange, PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
 };
+pub use level::{Level, LevelSeries, MeasuredLevel};
 pub use live::{
     ContainerRequests, ContainerUsage, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage, WorkloadName,
     group_pods, newest_revision, pod_from_json,

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::{
-    FactKey, FactValue, Known, LiveObject, Observation, PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode,
-    Usage,
+    FactKey, FactValue, Known, Level, LiveObject, MeasuredLevel, Observation, PastOperation, Pod, Resource, TypeSchema,
+    Unknown, UnknownCode, Usage,
 };
 use crate::model::{Name, ObjectRef, Timestamp};
 
@@ -69,6 +69,15 @@ impl<'o> Recorder<'o> {
     pub fn usage(&self, workload: &ObjectRef, resource: Resource) -> Known<&'o Usage> {
         match self.read(FactKey::Usage(workload.clone(), resource)) {
             Ok(FactValue::Usage(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// What the workload's requests are like.
+    pub fn level(&self, workload: &ObjectRef, level: Level) -> Known<&'o MeasuredLevel> {
+        match self.read(FactKey::Level(workload.clone(), level)) {
+            Ok(FactValue::Level(known)) => known.as_ref(),
             Ok(_) => mismatch(),
             Err(unknown) => Known::Unknown(unknown),
         }

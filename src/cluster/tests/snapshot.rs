@@ -51,7 +51,7 @@ fn usage() -> RecordedUsage {
 fn recorded() -> (tempfile::TempDir, SnapshotCluster) {
     let folder = tempfile::tempdir().expect("a folder");
     let listings = BTreeMap::from([("shop".to_owned(), listing())]);
-    record(folder.path(), &header(), &listings, &BTreeMap::new(), &BTreeMap::new(), &[usage()]).expect("recorded");
+    record(folder.path(), &header(), &listings, &BTreeMap::new(), &BTreeMap::new(), &[usage()], &[]).expect("recorded");
     let snapshot = SnapshotCluster::open(folder.path()).expect("a snapshot");
     (folder, snapshot)
 }

@@ -52,6 +52,7 @@ const ROWS: &[Row] = &[
     ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 0%\ngovernance")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 1%\ngovernance")]),
     ("threshold-without-effect", &[(FRONTEND, "scale_down_threshold: 30%", "scale_down_threshold: 0%")], (FRONTEND, 18, 27), &[(FRONTEND, "scale_down_threshold: 30%", "scale_down_threshold: 1%")]),
     ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 200%\ngovernance"), (MANIFEST, REQUESTS, "              cpu: 250m\n            limits: {cpu: 500m}")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 199%\ngovernance"), (MANIFEST, REQUESTS, "              cpu: 250m\n            limits: {cpu: 500m}")]),
+    ("level-unmeasured", &[(BACKEND, "resources:\n", "performance: {latency_p95: 200ms}\n  resources:\n"), (WORKSPACE, SNAPSHOT, "    cluster: {context: lab}")], (BACKEND, 10, 17), &[(BACKEND, "resources:\n", "performance: {latency_p95: 200ms}\n  resources:\n")]),
     ("sized-container-missing", &[(BACKEND, "resources:\n", "resources:\n    container: other\n")], (BACKEND, 11, 16), &[(BACKEND, "resources:\n", "resources:\n    container: api\n")]),
     ("percentage-out-of-range", &[(BACKEND, "cpu: {minimum: 100m", "cpu: {limit_ratio: 99%, minimum: 100m")], (BACKEND, 11, 24), &[(BACKEND, "cpu: {minimum: 100m", "cpu: {limit_ratio: 100%, minimum: 100m")]),
     ("target-above-scale-up", &[(FRONTEND, "target_utilization: 70%", "target_utilization: 80%")], (FRONTEND, 11, 59), &[(FRONTEND, "target_utilization: 70%", "target_utilization: 79%")]),

@@ -18,6 +18,7 @@ mod fix;
 mod freeze_inverted;
 mod freeze_over;
 mod freeze_twice;
+mod level_unmeasured;
 mod limit_without_room;
 mod listed_twice;
 mod look;
@@ -111,6 +112,7 @@ pub const RULES: &[&dyn Rule] = &[
     &sized_container_missing::SizedContainerMissing,
     &percentage_out_of_range::PercentageOutOfRange,
     &objective_without_meaning::ObjectiveWithoutMeaning,
+    &level_unmeasured::LevelUnmeasured,
     &target_missing::TargetMissing,
     &selector_mismatch::SelectorMismatch,
     &rollout_refused::RolloutRefused,
