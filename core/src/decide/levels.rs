@@ -218,7 +218,7 @@ fn latency(input: &DetectInput<'_>, promised: Period) -> Result<Option<Reported>
         let reported = broken("latency-above-target", message, help);
         return Ok(Some(Reported { severity: Severity::Warning, needs_person: false, ..reported }));
     }
-    let help = "CPU is not what it is short of, by its thresholds: see what it waits for, and what was merged last";
+    let help = "no replica more is proposed: see what it waits for, and what was merged last";
     Ok(Some(broken("latency-above-target", message, help)))
 }
 
