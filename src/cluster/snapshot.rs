@@ -377,6 +377,11 @@ impl Cluster for SnapshotCluster {
         wanted.iter().map(|(name, kinds)| (name.clone(), self.raw_namespace(name, kinds).into())).collect()
     }
 
+    async fn warnings(&self, namespace: &str) -> Known<Vec<Json>> {
+        self.list(&Listed::warnings(), namespace)
+            .map_or_else(|error| Known::Unknown(error.into_unknown()), Known::Known)
+    }
+
     async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects {
         let list = |((namespace, kind), names): (&(String, ObjectKind), &BTreeSet<String>)| {
             let listed = Listed::Objects(Arc::new(kind.clone()), Some(Arc::new(names.clone())));

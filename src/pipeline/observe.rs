@@ -8,8 +8,8 @@ use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
 use bpctl_core::execute::Effect;
 use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
-    ContainerUsage, FactKey, FactValue, Known, Level, LiveObject, Observation, ObservedFrom, PodUsage, Resource,
-    TypeSchema, Unknown, UnknownCode, Usage,
+    ContainerUsage, FactKey, FactValue, Known, Level, LiveObject, Observation, ObservedFrom, Pod, PodUsage, Resource,
+    TypeSchema, Unknown, UnknownCode, Usage, Warning, warnings_of,
 };
 
 use bpctl_core::plan::Plan;
@@ -284,6 +284,9 @@ pub async fn observe_on(
             observation.add(key, by, FactValue::Usage(measured));
         }
     }
+    for (workload, known) in warnings(cluster, &observation).await {
+        observation.add(FactKey::Warnings(workload), source, FactValue::Warnings(known));
+    }
     for ((workload, level), measured) in levels {
         let by = if source == "snapshot" { source } else { "prometheus" };
         observation.add(FactKey::Level(workload, level), by, FactValue::Level(measured));
@@ -293,6 +296,29 @@ pub async fn observe_on(
         observation.add(FactKey::History(name.clone()), "forge", FactValue::History(mine));
     }
     Ok(Observed { observation, server_clock: clock.from_server })
+}
+
+/// The warnings of workloads whose pods are in trouble: one list a namespace, and none where all is well.
+async fn warnings(cluster: &ClusterEdge, observation: &Observation) -> Vec<(ObjectRef, Known<Vec<Warning>>)> {
+    let ill = |pod: &Pod| !pod.ready && !pod.terminating && (pod.unschedulable || !pod.stopped.is_empty());
+    let troubled = observation.facts.iter().filter_map(|(key, fact)| match (key, &fact.value) {
+        (FactKey::Pods(workload), FactValue::Pods(Known::Known(pods))) if pods.iter().any(ill) => {
+            Some((workload, pods))
+        }
+        _ => None,
+    });
+    let mut listed: BTreeMap<&str, Known<Vec<serde_json::Value>>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (workload, pods) in troubled {
+        if !listed.contains_key(workload.namespace.as_str()) {
+            listed.insert(&workload.namespace, cluster.reading().warnings(&workload.namespace).await);
+        }
+        if let Some(events) = listed.get(workload.namespace.as_str()) {
+            let mine = events.as_ref().map(|events| warnings_of(workload, pods, events));
+            found.push((workload.clone(), mine));
+        }
+    }
+    found
 }
 
 /// Asks the API server what it would store of everything that a plan would apply, and adds the answers to the observation.

@@ -62,7 +62,11 @@ pub async fn take(
         listings.insert(namespace.clone(), listing);
     }
     let companions = companions(&[catalog], environment);
-    let objects = live.raw_objects(&companions).await;
+    let mut objects = live.raw_objects(&companions).await;
+    for namespace in &namespaces {
+        let kind = ObjectKind::new("v1", "Event");
+        objects.insert((namespace.clone(), kind), reading.warnings(namespace).await);
+    }
     for ((namespace, kind), known) in &objects {
         missing.extend(unknown(known).map(|why| format!("{} of {namespace}: {why}", kind.kind)));
     }

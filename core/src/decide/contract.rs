@@ -48,6 +48,7 @@ fn broken(code: &str, severity: Severity, message: String, help: String) -> Repo
         needs_person: severity == Severity::Error,
         message: Untrusted::new(message),
         help: vec![Untrusted::new(help)],
+        events: Vec::new(),
     }
 }
 

@@ -80,6 +80,7 @@ fn broken(code: &str, message: String, help: &str) -> Reported {
         needs_person: true,
         message: Untrusted::new(message),
         help: vec![Untrusted::new(help)],
+        events: Vec::new(),
     }
 }
 

@@ -122,6 +122,9 @@ pub struct Reported {
     /// What to do, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub help: Vec<Untrusted>,
+    /// What the cluster warns of, where that explains it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Untrusted>,
 }
 
 /// CPU utilization is above or below its threshold (B6).

@@ -10,6 +10,7 @@ mod live;
 mod recorder;
 mod restart;
 mod schema;
+mod warning;
 
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
@@ -23,3 +24,4 @@ pub use live::{
 pub use recorder::Recorder;
 pub use restart::{PastRestart, RESTART_ANNOTATION, RESTART_MANAGER, next_restart};
 pub use schema::{ListType, ScalarType, TypeSchema};
+pub use warning::{Warning, warnings_of};

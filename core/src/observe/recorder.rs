@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{
     FactKey, FactValue, Known, Level, LiveObject, MeasuredLevel, Observation, PastOperation, Pod, Resource, TypeSchema,
-    Unknown, UnknownCode, Usage,
+    Unknown, UnknownCode, Usage, Warning,
 };
 use crate::model::{Name, ObjectRef, Timestamp};
 
@@ -78,6 +78,15 @@ impl<'o> Recorder<'o> {
     pub fn level(&self, workload: &ObjectRef, level: Level) -> Known<&'o MeasuredLevel> {
         match self.read(FactKey::Level(workload.clone(), level)) {
             Ok(FactValue::Level(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// What the cluster warns of the workload.
+    pub fn warnings(&self, workload: &ObjectRef) -> Known<&'o Vec<Warning>> {
+        match self.read(FactKey::Warnings(workload.clone())) {
+            Ok(FactValue::Warnings(known)) => known.as_ref(),
             Ok(_) => mismatch(),
             Err(unknown) => Known::Unknown(unknown),
         }
