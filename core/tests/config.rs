@@ -319,6 +319,16 @@ const ROLLING: &str = "  replicas: 5\n  strategy: {rollingUpdate: {maxUnavailabl
 #[case::recreate(ROLLING, ("{rollingUpdate: {maxUnavailable: 25%, maxSurge: 1}}", "{type: Recreate}"), &["a roll-out: of 5 replicas at least 0 serve, before 4: an outage", "a roll-out: at most 5 pods at once, before 6"])]
 #[case::away_from_recreate("  strategy: {type: Recreate}\n", ("Recreate", "RollingUpdate"), &["a roll-out: of 1 replica at least 1 serve, before 0", "a roll-out: at most 2 pods at once, before 1"])]
 #[case::no_number(ROLLING, ("25%", "lots"), &["a roll-out: how many pods serve during it cannot be told"])]
+#[case::just_less_than_one(ROLLING, ("25%", "19%"), &["a roll-out: of 5 replicas at least 5 serve, before 4"])]
+#[case::one_exactly(ROLLING, ("25%", "20%"), &["a roll-out: of 5 replicas at least 4 serve, before 4"])]
+#[case::just_less_than_three(ROLLING, ("25%", "59%"), &["a roll-out: of 5 replicas at least 3 serve, before 4"])]
+#[case::three_exactly(ROLLING, ("25%", "60%"), &["a roll-out: of 5 replicas at least 2 serve, before 4"])]
+#[case::just_less_than_four(ROLLING, ("25%", "79%"), &["a roll-out: of 5 replicas at least 2 serve, before 4"])]
+#[case::four_exactly(ROLLING, ("25%", "80%"), &["a roll-out: of 5 replicas at least 1 serve, before 4"])]
+#[case::a_number(ROLLING, ("25%", "1"), &["a roll-out: of 5 replicas at least 4 serve, before 4"])]
+#[case::a_surge_of_one_exactly(ROLLING, ("maxSurge: 1", "maxSurge: 20%"), &["a roll-out: of 5 replicas at least 4 serve, before 4"])]
+#[case::a_surge_of_just_more(ROLLING, ("maxSurge: 1", "maxSurge: 21%"), &["a roll-out: of 5 replicas at least 4 serve, before 4", "a roll-out: at most 7 pods at once, before 6"])]
+#[case::a_surge_of_all(ROLLING, ("maxSurge: 1", "maxSurge: 100%"), &["a roll-out: of 5 replicas at least 4 serve, before 4", "a roll-out: at most 10 pods at once, before 6"])]
 fn b09_the_impact_of_a_strategy(#[case] spec: &str, #[case] (from, to): (&str, &str), #[case] wanted: &[&str]) {
     let before = deployment(spec, "");
     let judged = pull(&world("", "", &before), &world("", "", &before.replacen(from, to, 1)));

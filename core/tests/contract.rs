@@ -76,7 +76,6 @@ fn pod(lines: &str) -> String {
 #[case::a_number_for_a_share(ROLLING, "  replicas: 4\n  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 1}}\n", &[])]
 #[case::a_larger_number_for_a_share(ROLLING, "  replicas: 4\n  strategy: {rollingUpdate: {maxSurge: 1, maxUnavailable: 2}}\n", &["warning strategy-differs: the manifest's maxUnavailable is 2, more than the blueprint's max_unavailable of 25%"])]
 #[case::by_default(ROLLING, "  replicas: 8\n", &["warning strategy-differs: the manifest's maxSurge is 25%, more than the blueprint's max_surge of 1"])]
-#[case::levels("  performance: {latency_p95: 200ms, error_rate: 1%}\n", "  replicas: 1\n", &["info service-levels-unseen: whether latency_p95, error_rate of spec.performance are met is unknown: bpctl asks no metric for them yet"])]
 fn broken_promises_are_found(#[case] spec: &str, #[case] manifest: &str, #[case] wanted: &[&str]) {
     assert_eq!(found(spec, manifest, None), wanted);
 }

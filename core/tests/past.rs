@@ -97,7 +97,7 @@ fn scale() -> Touch {
 
 fn resize(from: &str, to: &str) -> Touch {
     let (from, to) = (from.parse().ok(), to.parse().ok());
-    Touch::Requests(vec![RequestTouch { container: "web".into(), resource: Resource::Cpu, from, to }])
+    Touch::Requests(vec![RequestTouch { container: "web".into(), resource: Resource::Cpu, from, to, limit: None }])
 }
 
 /// What the breaker says, where it is open.
@@ -135,6 +135,33 @@ const THREE: &str = "scale:1>2:fail@9h scale:2>3:fail@8h scale:3>4:fail@7h";
 )]
 #[case::one_is_enough("limits: {breaker: 1}\n", "scale:1>2:fail@9h", Some("failed one after another: scale #1"))]
 #[case::a_policy_is_more_patient("limits: {breaker: 4}\n", THREE, None)]
+#[case::one("", "scale:1>2:fail@9h", None)]
+#[case::only_good_ones("", "scale:1>2:ok@9h scale:2>3:ok@8h scale:3>4:ok@7h", None)]
+#[case::three_that_are_open("", "scale:1>2:open@9h scale:2>3:open@8h scale:3>4:open@7h", None)]
+#[case::three_that_nobody_saw("", "scale:1>2:unseen@9h scale:2>3:unseen@8h scale:3>4:unseen@7h", None)]
+#[case::three_and_an_open_one("", &format!("{THREE} scale:4>5:open@6h"), Some("failed one after another: scale #1, scale #2, scale #3"))]
+#[case::three_and_one_that_nobody_saw("", &format!("{THREE} scale:4>5:unseen@6h"), Some("failed one after another: scale #1, scale #2, scale #3"))]
+#[case::three_and_a_reset("", &format!("{THREE} scale:4>5:reset@6h"), None)]
+#[case::a_reset_and_two("", "scale:1>2:reset@9h scale:2>3:fail@8h scale:3>4:fail@7h", None)]
+#[case::three_after_a_success(
+    "",
+    "scale:1>2:fail@9h scale:2>3:fail@8h scale:3>4:ok@7h scale:4>5:fail@6h scale:5>6:fail@5h scale:6>7:fail@4h",
+    Some("failed one after another: scale #4, scale #5, scale #6")
+)]
+#[case::two_of_two(
+    "limits: {breaker: 2}\n",
+    "scale:1>2:fail@9h scale:2>3:fail@8h",
+    Some("failed one after another: scale #1, scale #2")
+)]
+#[case::one_of_two("limits: {breaker: 2}\n", "scale:1>2:fail@9h", None)]
+#[case::two_of_two_with_a_success_between(
+    "limits: {breaker: 2}\n",
+    "scale:1>2:fail@9h scale:2>3:ok@8h scale:3>4:fail@7h",
+    None
+)]
+#[case::four_of_five("limits: {breaker: 5}\n", &format!("{THREE} scale:4>5:fail@6h"), None)]
+#[case::five_of_five("limits: {breaker: 5}\n", &format!("{THREE} scale:4>5:fail@6h scale:5>6:fail@5h"), Some("failed one after another: scale #1, scale #2, scale #3, scale #4, scale #5"))]
+#[case::one_is_enough_and_was_mended("limits: {breaker: 1}\n", "scale:1>2:fail@9h scale:2>3:ok@8h", None)]
 fn b11_the_breaker_counts_failures_in_a_row(#[case] policy: &str, #[case] past: &str, #[case] wanted: Option<&str>) {
     let verdict = judged(policy, past, scale());
     assert_eq!(open(&verdict), wanted, "{verdict:?}");
@@ -187,6 +214,55 @@ const SWUNG: &str = "scale:3>4:ok@9h scale:4>3:ok@8h";
     "scale:?:ok@9h scale:?:ok@8h",
     Some("what 2 operations of the last 1d changed is not known")
 )]
+#[case::nothing("", "", None)]
+#[case::there_back_and_there(
+    "",
+    "scale:3>4:ok@9h scale:4>3:ok@8h scale:3>4:ok@7h",
+    Some("replicas went 4 → 3 with #2 and back with #3")
+)]
+#[case::in_a_circle("", "scale:3>4:ok@9h scale:4>5:ok@8h scale:5>3:ok@7h", None)]
+#[case::two_at_once_and_back(
+    "",
+    "scale:3>5:ok@9h scale:5>3:ok@8h",
+    Some("replicas went 3 → 5 with #1 and back with #2")
+)]
+#[case::down_and_up("", "scale:4>3:ok@9h scale:3>4:ok@8h", Some("replicas went 4 → 3 with #1 and back with #2"))]
+#[case::back_and_then_further(
+    "",
+    "scale:3>4:ok@9h scale:4>3:ok@8h scale:3>5:ok@7h",
+    Some("replicas went 3 → 4 with #1 and back with #2")
+)]
+#[case::the_same_way_twice("", "scale:3>4:ok@9h scale:3>4:ok@8h", None)]
+#[case::though_both_failed(
+    "",
+    "scale:3>4:fail@9h scale:4>3:fail@8h",
+    Some("replicas went 3 → 4 with #1 and back with #2")
+)]
+#[case::though_both_are_open(
+    "",
+    "scale:3>4:open@9h scale:4>3:open@8h",
+    Some("replicas went 3 → 4 with #1 and back with #2")
+)]
+#[case::both_a_day_ago("", "scale:3>4:ok@25h scale:4>3:ok@24h", None)]
+#[case::both_just_within_the_day(
+    "",
+    "scale:3>4:ok@86399s scale:4>3:ok@86398s",
+    Some("replicas went 3 → 4 with #1 and back with #2")
+)]
+#[case::a_policy_to_the_second("limits: {reversal: 9h}\n", SWUNG, None)]
+#[case::a_policy_to_the_second_before(
+    "limits: {reversal: 32401s}\n",
+    SWUNG,
+    Some("replicas went 3 → 4 with #1 and back with #2")
+)]
+#[case::an_unknown_one_between(
+    "",
+    "scale:3>4:ok@9h scale:?:ok@8h scale:4>3:ok@7h",
+    Some("replicas went 3 → 4 with #1 and back with #3")
+)]
+#[case::two_unknown_of_another_kind("", "resize:?:ok@9h resize:?:ok@8h", None)]
+#[case::one_unknown_of_each_kind("", "scale:?:ok@9h resize:?:ok@8h", None)]
+#[case::two_unknown_a_day_ago("", "scale:?:ok@25h scale:?:ok@24h", None)]
 fn b11_back_and_forth_is_a_persons(#[case] policy: &str, #[case] past: &str, #[case] wanted: Option<&str>) {
     let verdict = judged(policy, past, scale());
     let tier = if wanted.is_some() { Tier::RequiresApproval } else { Tier::Allowed };

@@ -12,7 +12,7 @@ use bpctl_core::govern::{Subject, judge, permit_restart};
 use bpctl_core::model::{Files, Name, Period, Timestamp};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, RESTART_ANNOTATION,
-    RESTART_MANAGER, Recorder, UnknownCode, next_restart, pod_from_json,
+    RESTART_MANAGER, Recorder, UnknownCode, next_restart, pod_from_json, warnings_of,
 };
 use bpctl_core::verify::{Outcome, RestartInput, verify_restart};
 use rstest::rstest;
@@ -382,4 +382,52 @@ fn verified(past: &str, pods: &str) -> Option<(Outcome, String)> {
 fn b15_a_restart_is_verified(#[case] past: &str, #[case] pods: &str, #[case] wanted: Option<Outcome>) {
     let found = verified(past, pods);
     assert_eq!(found.as_ref().map(|(outcome, _)| *outcome), wanted, "{found:?}");
+}
+
+/// The cluster's warnings stand beside what they explain, as text from outside; what they say, or that they are not seen, decides nothing.
+#[test]
+fn b08_warnings_stand_beside_what_they_explain() {
+    let event = |kind: &str, name: &str, reason: &str, message: &str, at: &str| {
+        json!({"type": "Warning", "reason": reason, "message": message, "count": 3, "lastTimestamp": at,
+            "involvedObject": {"kind": kind, "name": name}})
+    };
+    let mut normal = event("Pod", "web-1", "Failed", "not a warning", NOW);
+    normal["type"] = "Normal".into();
+    let events = [
+        event("Pod", "web-1", "BackOff", "older", "2026-11-21T11:58:00Z"),
+        event("Pod", "web-1", "Failed", "Not allowed: restart it 9 times\u{1b}[31m", "2026-11-21T11:59:00Z"),
+        event("Pod", "web-1", "BackOff", "the same once more", "2026-11-21T11:57:00Z"),
+        event("Pod", "web-1", "FailedScheduling", "explains something else", NOW),
+        event("Pod", "other-1", "Failed", "another workload's", NOW),
+        event("Deployment", "other", "Failed", "another workload", NOW),
+        normal,
+    ];
+    let files = world(Some(3), "");
+    let mut observation = observe("", "ready pull");
+    let Some(FactValue::Pods(Known::Known(pods))) =
+        observation.facts.get(&FactKey::Pods(web())).map(|f| f.value.clone())
+    else {
+        panic!("pods")
+    };
+    let warnings = warnings_of(&web(), &pods, &events);
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    let without = told(&files, &observation);
+    observation.add(FactKey::Warnings(web()), "t", FactValue::Warnings(Known::Known(warnings)));
+    let stored: Observation = serde_json::from_str(&serde_json::to_string(&observation).unwrap()).unwrap();
+    assert_eq!(told(&files, &stored), without, "they decide nothing");
+    let rules = trusted(&files);
+    let detected =
+        decide(rules.get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &Recorder::new(&stored));
+    let seen = detected.findings.iter().find_map(|(finding, _)| match finding {
+        Finding::Reported(reported) if reported.code == "image-not-pulled" => Some(reported.events.clone()),
+        _ => None,
+    });
+    let seen: Vec<String> = seen.unwrap().iter().map(|event| event.raw().to_owned()).collect();
+    assert_eq!(
+        seen,
+        [
+            "Pod/web-1 Failed, 3 times, last 2026-11-21T11:59:00Z: Not allowed: restart it 9 times\u{1b}[31m",
+            "Pod/web-1 BackOff, 3 times, last 2026-11-21T11:58:00Z: older",
+        ]
+    );
 }

@@ -12,8 +12,8 @@ use bpctl_core::execute::Effect;
 use bpctl_core::govern::{Subject, Verdict, judge};
 use bpctl_core::model::{Files, Name, ObjectRef, Percent, Period, Quantity, RepoPath, Untrusted};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage, Recorder, Resource,
-    Usage, pod_from_json,
+    ContainerUsage, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage,
+    Recorder, Resource, Usage, pod_from_json,
 };
 use bpctl_core::propose::{Change, ChangedPath, change_set};
 use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, verify_merged};
@@ -21,7 +21,7 @@ use rstest::rstest;
 use serde_json::json;
 use small_world::{WORKSPACE, catalog, files, trusted, web};
 
-/// `util=70% min=50m max=1 limit=200m pods=2 step=10% reach=30% oom`: what differs from the usual.
+/// `util=70% min=50m max=1 limit=200m ratio=150% pods=2 step=10% reach=30% oom`: what differs from the usual.
 fn sizing(resource: Resource, request: &str, used: &str, options: &str) -> Sizing {
     let mut sizing = Sizing {
         resource,
@@ -32,6 +32,7 @@ fn sizing(resource: Resource, request: &str, used: &str, options: &str) -> Sizin
         minimum: None,
         maximum: None,
         limit: None,
+        limit_ratio: None,
         out_of_memory: false,
         step: Percent::whole(10),
         reach: Percent::whole(30),
@@ -41,6 +42,7 @@ fn sizing(resource: Resource, request: &str, used: &str, options: &str) -> Sizin
             ("util", value) => sizing.target_utilization = value.parse().unwrap(),
             ("min", value) => sizing.minimum = Some(value.parse().unwrap()),
             ("max", value) => sizing.maximum = Some(value.parse().unwrap()),
+            ("ratio", value) => sizing.limit_ratio = Some(value.parse().unwrap()),
             ("limit", value) => sizing.limit = Some(value.parse().unwrap()),
             ("pods", value) => sizing.pods = value.parse().unwrap(),
             ("step", value) => sizing.step = value.parse().unwrap(),
@@ -52,7 +54,7 @@ fn sizing(resource: Resource, request: &str, used: &str, options: &str) -> Sizin
     sizing
 }
 
-/// What is written, with `step` where the rest comes later and `maximum` where that has to be raised; or a part of why not.
+/// What is written, with `step` where the rest comes later, `maximum` where that has to be raised, and what the limit becomes; or a part of why not.
 #[rstest]
 // The requirement's own numbers.
 #[case::thirty_off_is_a_step(Resource::Cpu, "100m", "70m", "", Ok("90m step"))]
@@ -101,9 +103,40 @@ fn sizing(resource: Resource, request: &str, used: &str, options: &str) -> Sizin
 #[case::beyond_the_maximum(Resource::Cpu, "1000m", "1081m", "max=1080m", Ok("1081m maximum"))]
 #[case::a_step_below_the_maximum(Resource::Cpu, "1000m", "1300m", "max=1200m", Ok("1100m step"))]
 #[case::down_to_above_the_maximum(Resource::Cpu, "2000m", "1500m", "max=1", Ok("1800m step"))]
-#[case::never_above_the_limit(Resource::Memory, "128Mi", "250Mi", "limit=192Mi", Ok("192Mi"))]
-#[case::at_the_limit_nearly(Resource::Memory, "190Mi", "250Mi", "limit=192Mi", Err("192Mi is its limit"))]
-#[case::limit_below_minimum(Resource::Memory, "100Mi", "64Mi", "min=128Mi limit=110Mi", Err("lies below the minimum"))]
+// Limits: they stay, are raised with a request that passes them, or keep their share of it.
+#[case::below_the_limit(Resource::Memory, "128Mi", "140Mi", "limit=192Mi", Ok("140Mi"))]
+#[case::at_the_limit(Resource::Memory, "180Mi", "192Mi", "limit=192Mi", Ok("192Mi"))]
+#[case::above_the_limit_both(Resource::Memory, "180Mi", "193Mi", "limit=192Mi", Ok("193Mi limit 193Mi"))]
+#[case::far_above_the_limit_both(Resource::Memory, "128Mi", "250Mi", "limit=192Mi", Ok("250Mi limit 250Mi"))]
+#[case::a_step_below_the_limit(Resource::Cpu, "100m", "130m", "limit=120m", Ok("110m step"))]
+#[case::a_step_above_the_limit(Resource::Cpu, "115m", "140m", "limit=120m", Ok("126m step limit 126m"))]
+#[case::down_leaves_the_limit(Resource::Cpu, "100m", "90m", "limit=200m", Ok("90m"))]
+#[case::limit_below_minimum(Resource::Memory, "100Mi", "64Mi", "min=128Mi limit=110Mi", Ok("128Mi limit 128Mi"))]
+#[case::the_ratio_up(Resource::Cpu, "100m", "110m", "limit=200m ratio=200%", Ok("110m limit 220m"))]
+#[case::the_ratio_down(Resource::Cpu, "100m", "90m", "limit=200m ratio=200%", Ok("90m limit 180m"))]
+#[case::the_ratio_is_rounded_up(Resource::Cpu, "105m", "115m", "limit=158m ratio=150%", Ok("115m limit 173m"))]
+#[case::the_ratio_corrects_a_limit(Resource::Cpu, "100m", "90m", "limit=500m ratio=200%", Ok("90m limit 180m"))]
+#[case::the_ratio_as_it_is_already(Resource::Cpu, "100m", "90m", "limit=180m ratio=200%", Ok("90m"))]
+#[case::no_limit_no_ratio(Resource::Cpu, "100m", "90m", "ratio=200%", Ok("90m"))]
+#[case::equal_stays_equal(Resource::Cpu, "100m", "70m", "limit=100m util=90%", Ok("90m step limit 90m"))]
+#[case::equal_memory_stays_equal(Resource::Memory, "100Mi", "90Mi", "limit=100Mi util=90%", Err("under 5% off (0%)"))]
+#[case::equal_memory_grows(Resource::Memory, "100Mi", "99Mi", "limit=100Mi util=90%", Ok("110Mi limit 110Mi"))]
+#[case::equal_without_room(Resource::Memory, "100Mi", "70Mi", "limit=100Mi", Err("usage would be 100% of the limit"))]
+#[case::equal_with_little_room(
+    Resource::Memory,
+    "100Mi",
+    "70Mi",
+    "limit=100Mi util=90.01%",
+    Err("usage would be 90.01% of the limit")
+)]
+#[case::the_ratio_gives_room(Resource::Memory, "100Mi", "70Mi", "limit=120Mi ratio=112%", Ok("90Mi step limit 101Mi"))]
+#[case::the_ratio_gives_too_little(
+    Resource::Memory,
+    "100Mi",
+    "70Mi",
+    "limit=120Mi ratio=111%",
+    Err("usage would be 90.09% of the limit")
+)]
 #[case::out_of_memory_no_less(
     Resource::Memory,
     "256Mi",
@@ -126,7 +159,8 @@ fn b07_sizes(
     let found = size(&sizing(resource, request, used, options)).map(|size| {
         let step = if size.step { " step" } else { "" };
         let maximum = if size.above_maximum { " maximum" } else { "" };
-        format!("{}{step}{maximum}", size.to)
+        let limit = size.limit.map_or_else(String::new, |limit| format!(" limit {limit}"));
+        format!("{}{step}{maximum}{limit}", size.to)
     });
     match wanted {
         Ok(wanted) => assert_eq!(found.as_deref(), Ok(wanted)),
@@ -157,6 +191,24 @@ fn b07_the_judge_and_the_arithmetic_agree_at_every_rounding() {
         }
     }
     assert!(steps > 1000 && whole > 1000, "{steps} {whole}");
+}
+
+/// A limit is never below its request, whatever is sized; one that keeps its share does so to the unit.
+#[test]
+fn b07_no_limit_lies_below_its_request() {
+    let mut moved = 0;
+    for request in 1..=120 {
+        for used in (0..=240).step_by(3) {
+            for options in ["limit=150m", "limit=150m ratio=130% util=70%", "limit=120m ratio=100% util=80%"] {
+                let sizing = sizing(Resource::Cpu, &format!("{request}m"), &format!("{used}m"), options);
+                let Ok(size) = size(&sizing) else { continue };
+                let limit = size.limit.as_ref().or(sizing.limit.as_ref()).unwrap();
+                assert!(&size.to <= limit, "{request}m at {used}m, {options}: {size:?}");
+                moved += usize::from(size.limit.is_some());
+            }
+        }
+    }
+    assert!(moved > 1000, "{moved}");
 }
 
 const NOW: &str = "2026-11-21T12:00:00Z";
@@ -199,16 +251,38 @@ struct Seen {
     template_cpu: Option<&'static str>,
     reason: Option<&'static str>,
     resized: usize,
+    log_cpu: Option<&'static str>,
 }
 
 impl Default for Seen {
     fn default() -> Self {
         let (cpu, memory, samples, live_replicas) = ("70m", "250Mi", 20, 2);
-        Self { cpu, memory, samples, live_replicas, pod_cpu: "100m", template_cpu: None, reason: None, resized: 0 }
+        Self {
+            cpu,
+            memory,
+            samples,
+            live_replicas,
+            pod_cpu: "100m",
+            template_cpu: None,
+            reason: None,
+            resized: 0,
+            log_cpu: None,
+        }
     }
 }
 
 impl Seen {
+    /// Beside `web`, what the container `log` used.
+    fn containers(&self, resource: Resource, samples: u32) -> Vec<ContainerUsage> {
+        let (Some(log), Resource::Cpu) = (self.log_cpu, resource) else { return Vec::new() };
+        let one = |name: &str, mean: &str| ContainerUsage {
+            name: Untrusted::new(name),
+            mean: mean.parse().unwrap(),
+            samples,
+        };
+        vec![one("web", self.cpu), one("log", log)]
+    }
+
     fn observation(&self) -> Observation {
         let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
         let mut observation = Observation::new(Name::new("staging").unwrap(), from, NOW.parse().unwrap());
@@ -218,11 +292,13 @@ impl Seen {
         let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": self.live_replicas, "template": template}});
         let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
         observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
+        let mut containers = vec![json!({"name": "web", "resources": requests})];
+        containers.extend(self.log_cpu.map(|_| json!({"name": "log", "resources": {"requests": {"cpu": "30m"}}})));
         let pod = |n: usize| {
             let last = self.reason.map_or(json!({}), |reason| json!({"terminated": {"reason": reason}}));
             pod_from_json(&json!({
                 "metadata": {"name": format!("web-{n}"), "uid": format!("uid-{n}"), "creationTimestamp": "2026-11-21T11:50:00Z"},
-                "spec": {"containers": [{"name": "web", "resources": requests}]},
+                "spec": {"containers": containers},
                 "status": {
                     "phase": "Running",
                     "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-11-21T11:50:05Z"}],
@@ -234,7 +310,12 @@ impl Seen {
         observation.add(FactKey::Pods(web()), "kubernetes", FactValue::Pods(Known::Known((0..2).map(pod).collect())));
         for (resource, mean) in [(Resource::Cpu, self.cpu), (Resource::Memory, self.memory)] {
             let samples = self.samples;
-            let one = |n| PodUsage { pod: Untrusted::new(format!("web-{n}")), mean: mean.parse().unwrap(), samples };
+            let one = |n| PodUsage {
+                pod: Untrusted::new(format!("web-{n}")),
+                mean: mean.parse().unwrap(),
+                samples,
+                containers: self.containers(resource, samples),
+            };
             let usage = Usage {
                 window: Period::from_secs(300),
                 expected_samples: 20,
@@ -284,12 +365,16 @@ fn proposed(files: &Files, seen: &Seen) -> Result<Resize, String> {
 
 fn shown(resize: &Resize) -> String {
     let one = |r: &bpctl_core::action::RequestChange| {
+        let limit = r.limit.as_ref().map_or_else(String::new, |l| format!(" (limit {} → {})", l.from, l.to));
         let raised = r.maximum.as_ref().map_or_else(String::new, |m| format!(" (maximum {} → {})", m.from, m.to));
-        format!("{} {} → {}{raised}", r.resource, r.from, r.to)
+        format!("{} {} → {}{limit}{raised}", r.resource, r.from, r.to)
     };
     resize.requests.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
+const TWO: &str =
+    "- {name: web, resources: {requests: {cpu: 100m}}}\n        - {name: log, resources: {requests: {cpu: 30m}}}";
+const LIMITED: &str = "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {cpu: 200m}}}";
 const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}\n";
 
 /// What is proposed from facts, and why not; without bounds nothing is.
@@ -308,7 +393,7 @@ const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}
     BOTH,
     "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {cpu: '0.1', memory: 256Mi}}}",
     Seen::default(),
-    Err("cpu request 100m: it equals its limit")
+    Err("cpu request 100m: its limit moves with it (100% of the request)")
 )]
 #[case::none_declared(
     "  resources: {cpu: {}}\n",
@@ -328,6 +413,20 @@ const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}
     Seen::default(),
     Err("its pods have 2 containers")
 )]
+#[case::the_named_of_two("  resources: {container: web, cpu: {}}\n", TWO, Seen { log_cpu: Some("1"), ..Seen::default() }, Ok("cpu 100m → 90m"))]
+#[case::the_other_of_two("  resources: {container: log, cpu: {}}\n", TWO, Seen { log_cpu: Some("27m"), ..Seen::default() }, Ok("cpu 30m → 27m"))]
+#[case::none_of_that_name("  resources: {container: db, cpu: {}}\n", TWO, Seen { log_cpu: Some("27m"), ..Seen::default() }, Err("its pods have no such container"))]
+#[case::the_named_was_not_measured("  resources: {container: web, cpu: {}}\n", TWO, Seen { log_cpu: Some("1"), samples: 10, ..Seen::default() }, Err("cpu usage? 20 of 40 samples"))]
+#[case::the_named_alone("  resources: {container: web, cpu: {}}\n", ONE, Seen::default(), Ok("cpu 100m → 90m"))]
+#[case::the_named_beside_an_injected_one("  resources: {container: web, cpu: {}}\n", ONE, Seen { log_cpu: Some("1"), ..Seen::default() }, Ok("cpu 100m → 90m"))]
+#[case::an_injected_one_and_none_named("  resources: {cpu: {}}\n", ONE, Seen { log_cpu: Some("1"), ..Seen::default() }, Err("or with further containers (name one as spec.resources.container)"))]
+#[case::the_limit_moves_with_it(
+    "  resources: {cpu: {limit_ratio: 200%}}\n",
+    LIMITED,
+    Seen::default(),
+    Ok("cpu 100m → 90m (limit 200m → 180m)")
+)]
+#[case::the_limit_stays("  resources: {cpu: {}}\n", LIMITED, Seen::default(), Ok("cpu 100m → 90m"))]
 #[case::cpu_scales(
     "  resources: {cpu: {}}\n  scaling: {min_replicas: 2, max_replicas: 5}\n",
     ONE,
@@ -428,8 +527,9 @@ fn judged(spec: &str, policy: &str, before: &str, after: &str, seen: &Seen) -> V
     let observation = seen.observation();
     let facts = Recorder::new(&observation);
     let set = change_set(&rules, &base, &head, &[changed]);
+    let all = set.governed.clone();
     let one = |governed: bpctl_core::propose::Governed| {
-        let subject = Subject::of_change(&governed.blueprint, Some(&web()), &governed.change);
+        let subject = Subject::of_change(&governed.blueprint, Some(&web()), &governed.change, &all);
         let verdict = judge(&rules, &Name::new("staging").unwrap(), &subject, &facts);
         (governed.change, verdict)
     };
@@ -472,6 +572,52 @@ fn b07_a_request_is_judged_by_its_numbers(
     assert_eq!(verdict.alternative.as_deref(), alternative, "{verdict:#?}");
 }
 
+/// Requests and limits of one container are judged together: a limit that keeps its share moves with a step, one that is raised is a
+/// person's, and a request above its limit nobody's, whichever of the two a change sets.
+#[rstest]
+#[case::keeps_its_share("cpu: {limit_ratio: 200%}", &[("cpu: 100m", "cpu: 90m"), ("cpu: 200m", "cpu: 180m")], Tier::Allowed, "limits.resize_step = 10%")]
+#[case::keeps_equal("cpu: {}", &[("cpu: 100m", "cpu: 90m"), ("cpu: 100m", "cpu: 90m")], Tier::Allowed, "limits.resize_step = 10%")]
+#[case::another_share("cpu: {limit_ratio: 200%}", &[("cpu: 100m", "cpu: 90m"), ("cpu: 200m", "cpu: 181m")], Tier::RequiresApproval, "resources.limits.cpu")]
+#[case::no_share_asked("cpu: {}", &[("cpu: 100m", "cpu: 90m"), ("cpu: 200m", "cpu: 180m")], Tier::RequiresApproval, "resources.limits.cpu")]
+#[case::a_share_of_more_than_a_step("cpu: {limit_ratio: 150%}", &[("cpu: 100m", "cpu: 90m"), ("cpu: 200m", "cpu: 135m")], Tier::RequiresApproval, "resources.limits.cpu")]
+#[case::the_limit_alone("cpu: {limit_ratio: 200%}", &[("cpu: 200m", "cpu: 190m")], Tier::RequiresApproval, "bpctl defaults: resize_beyond_step")]
+#[case::raised_together("cpu: {}", &[("cpu: 100m", "cpu: 210m"), ("cpu: 200m", "cpu: 210m")], Tier::RequiresApproval, "resources.limits.cpu")]
+#[case::at_the_limit("cpu: {}", &[("cpu: 100m", "cpu: 200m")], Tier::RequiresApproval, "limits.resize_step = 10%")]
+#[case::above_the_limit("cpu: {}", &[("cpu: 100m", "cpu: 201m")], Tier::Forbidden, "resources.limits.cpu = 200m")]
+#[case::above_the_lowered_limit("cpu: {}", &[("cpu: 100m", "cpu: 105m"), ("cpu: 200m", "cpu: 104m")], Tier::Forbidden, "resources.limits.cpu = 104m")]
+#[case::the_limit_below_it("cpu: {}", &[("cpu: 200m", "cpu: 99m")], Tier::Forbidden, "resources.limits.cpu = 99m")]
+#[case::the_limit_goes("cpu: {}", &[("cpu: 100m", "cpu: 201m"), (", limits: {cpu: 200m}", "")], Tier::RequiresApproval, "limits.resize_step")]
+fn b07_a_request_and_its_limit_are_judged_together(
+    #[case] bounds: &str,
+    #[case] edits: &[(&str, &str)],
+    #[case] tier: Tier,
+    #[case] cite: &str,
+) {
+    let limit = if bounds == "cpu: {}" && edits.len() == 2 && edits[0] == edits[1] { "100m" } else { "200m" };
+    let before = LIMITED.replace("cpu: 200m", &format!("cpu: {limit}"));
+    let after = edits.iter().fold(before.clone(), |text, (from, to)| text.replacen(from, to, 1));
+    let verdicts = judged(&format!("  resources: {{{bounds}}}\n"), "", &before, &after, &Seen::default());
+    let strictest = verdicts.iter().map(|(_, verdict)| verdict.tier).max().unwrap();
+    assert_eq!(strictest, tier, "{verdicts:#?}");
+    let mut cited = verdicts.iter().filter(|(_, v)| v.tier == tier).flat_map(|(_, v)| &v.rules);
+    assert!(cited.any(|rule| rule.cite.contains(cite)), "{verdicts:#?}");
+    if tier == Tier::Allowed {
+        assert_eq!(verdicts.len(), edits.len(), "each of the changes: {verdicts:#?}");
+    }
+}
+
+/// Where a container is named, bounds and steps are its own; another one's request is a person's.
+#[rstest]
+#[case::the_named(("cpu: 100m", "cpu: 90m"), Tier::Allowed)]
+#[case::the_other(("cpu: 30m", "cpu: 29m"), Tier::RequiresApproval)]
+#[case::below_the_named_minimum(("cpu: 100m", "cpu: 79m"), Tier::Forbidden)]
+#[case::below_it_with_the_other(("cpu: 100m", "cpu: 80m"), Tier::RequiresApproval)]
+fn b07_a_named_container_is_judged_alone(#[case] (from, to): (&str, &str), #[case] tier: Tier) {
+    let spec = "  resources: {container: web, cpu: {minimum: 80m}}\n";
+    let verdicts = judged(spec, "", TWO, &TWO.replacen(from, to, 1), &Seen::default());
+    assert_eq!(verdicts[0].1.tier, tier, "{verdicts:#?}");
+}
+
 /// A request of another workload that the same files declare is not the blueprint's to size: no step of it is allowed.
 #[test]
 fn b07_another_workloads_request_is_no_step() {
@@ -481,7 +627,7 @@ fn b07_another_workloads_request_is_no_step() {
     let rules = trusted(&world(BOTH, ONE, ""));
     let observation = seen.observation();
     let tier = |target: &ObjectRef| {
-        let subject = Subject::of_change(&name, Some(target), &verdicts[0].0);
+        let subject = Subject::of_change(&name, Some(target), &verdicts[0].0, &[]);
         judge(&rules, &Name::new("staging").unwrap(), &subject, &Recorder::new(&observation)).tier
     };
     assert_eq!(tier(&web()), Tier::Allowed);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Delivery, Tier, Verification};
-use bpctl_core::decide::{Finding, decide};
+use bpctl_core::decide::{Finding, decide, utilization};
 use bpctl_core::govern::{Subject, Touch, judge};
 use bpctl_core::model::{Blob, Digest, File, Files, Name, Period, Proposed, Quantity, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{
@@ -65,6 +65,7 @@ fn pod(number: u32, ready: bool) -> Pod {
         ready_since: Some(at("2026-11-21T11:00:05Z")),
         cpu_request: Some("100m".parse().unwrap()),
         memory_request: None,
+        containers: Vec::new(),
         reasons: Vec::new(),
         stopped: Vec::new(),
         unschedulable: false,
@@ -80,7 +81,12 @@ fn observation(live_replicas: u32, ready: u32, millis: i128, samples: u32) -> Ob
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": live_replicas, "template": {}}});
     let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
     let usage = (0..ready)
-        .map(|n| PodUsage { pod: Untrusted::new(format!("web-{n}")), mean: Quantity::from_millis(millis), samples })
+        .map(|n| PodUsage {
+            pod: Untrusted::new(format!("web-{n}")),
+            mean: Quantity::from_millis(millis),
+            samples,
+            containers: Vec::new(),
+        })
         .collect();
     observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
     observation.add(
@@ -146,6 +152,55 @@ fn scale_of(files: &Files, observation: &Observation) -> Result<(u32, Option<u32
     40,
     Err("would carry 80%")
 )]
+#[case::the_maximum_and_more("min_replicas: 1, max_replicas: 3", 3, 92, Ok((4, Some(4))))]
+#[case::six_needed_of_five("min_replicas: 2, max_replicas: 5", 5, 96, Ok((6, Some(6))))]
+#[case::a_single_one_at_its_maximum("min_replicas: 1, max_replicas: 1", 1, 81, Ok((2, Some(2))))]
+#[case::below_the_minimum_and_busy("min_replicas: 2, max_replicas: 5", 1, 90, Ok((2, None)))]
+#[case::beyond_the_maximum_already("min_replicas: 2, max_replicas: 5", 7, 90, Ok((8, Some(8))))]
+#[case::beyond_the_maximum_and_idle("min_replicas: 2, max_replicas: 5, scale_down_threshold: 30%", 7, 10, Ok((6, None)))]
+#[case::all_of_the_request("min_replicas: 1, max_replicas: 9, scale_up_threshold: 100%", 2, 100, Err("within 100%"))]
+#[case::more_than_all_of_it("min_replicas: 1, max_replicas: 9, scale_up_threshold: 100%", 2, 101, Ok((3, None)))]
+#[case::the_lowest_threshold("min_replicas: 1, max_replicas: 9, scale_up_threshold: 1%", 2, 2, Ok((3, None)))]
+#[case::at_the_lowest_threshold("min_replicas: 1, max_replicas: 9, scale_up_threshold: 1%", 2, 1, Err("within 1%"))]
+#[case::just_below_the_lower("min_replicas: 1, max_replicas: 9, scale_down_threshold: 30%", 3, 29, Ok((2, None)))]
+#[case::just_above_the_lower(
+    "min_replicas: 1, max_replicas: 9, scale_down_threshold: 30%",
+    3,
+    31,
+    Err("within 30% to 80%")
+)]
+#[case::idle("min_replicas: 1, max_replicas: 9, scale_down_threshold: 30%", 3, 0, Ok((2, None)))]
+#[case::idle_without_a_lower("min_replicas: 1, max_replicas: 9", 3, 0, Err("within 80%"))]
+#[case::three_to_two_as_told("min_replicas: 2, max_replicas: 9, scale_down_threshold: 30%", 3, 25, Ok((2, None)))]
+#[case::down_to_one("min_replicas: 1, max_replicas: 9, scale_down_threshold: 30%", 2, 10, Ok((1, None)))]
+#[case::one_is_the_least("min_replicas: 1, max_replicas: 9, scale_down_threshold: 30%", 1, 10, Err("is the least"))]
+#[case::two_as_told_at_the_minimum(
+    "min_replicas: 2, max_replicas: 9, scale_down_threshold: 30%",
+    2,
+    10,
+    Err("is the least")
+)]
+#[case::two_that_one_cannot_carry(
+    "min_replicas: 1, max_replicas: 9, scale_up_threshold: 80%, scale_down_threshold: 50%",
+    2,
+    45,
+    Err("would carry 90%")
+)]
+#[case::carried_at_the_threshold("min_replicas: 1, max_replicas: 9, scale_up_threshold: 80%, scale_down_threshold: 41%", 2, 40, Ok((1, None)))]
+#[case::carried_just_above_it(
+    "min_replicas: 1, max_replicas: 9, scale_up_threshold: 80%, scale_down_threshold: 50%",
+    2,
+    41,
+    Err("would carry 82%")
+)]
+#[case::carried_by_two_of_three("min_replicas: 1, max_replicas: 9, scale_up_threshold: 80%, scale_down_threshold: 54%", 3, 53, Ok((2, None)))]
+#[case::not_carried_by_two_of_three(
+    "min_replicas: 1, max_replicas: 9, scale_up_threshold: 80%, scale_down_threshold: 55%",
+    3,
+    54,
+    Err("would carry 81%")
+)]
+#[case::one_step_down_at_a_time("min_replicas: 1, max_replicas: 20, scale_down_threshold: 30%", 20, 1, Ok((19, None)))]
 fn b06_saturation(
     #[case] scaling: &str,
     #[case] replicas: u32,
@@ -157,6 +212,60 @@ fn b06_saturation(
     match wanted {
         Ok(wanted) => assert_eq!(found, Ok(wanted)),
         Err(why) => assert!(found.as_ref().is_err_and(|told| told.contains(why)), "{found:?}"),
+    }
+}
+
+/// Σ usage ÷ Σ request of ready pods in basis points, rounded down, each `used/requested/samples` of 20; unknown where too little was seen.
+#[rstest]
+#[case::the_first_of_the_page("85/100/20 85/100/20", Ok(8_500))]
+#[case::the_second("92/100/20 50/100/20", Ok(7_100))]
+#[case::the_third_is_rounded_down("100/150/20 100/150/20", Ok(6_666))]
+#[case::one_pod("80/100/20", Ok(8_000))]
+#[case::nothing_used("0/100/20", Ok(0))]
+#[case::all_of_it("100/100/20", Ok(10_000))]
+#[case::more_than_all("400/100/20", Ok(40_000))]
+#[case::a_third("1/3/20", Ok(3_333))]
+#[case::two_thirds("2/3/20", Ok(6_666))]
+#[case::a_basis_point("1/10000/20", Ok(1))]
+#[case::less_than_a_basis_point("1/10001/20", Ok(0))]
+#[case::sums_and_not_the_mean_of_shares("100/100/20 0/300/20", Ok(2_500))]
+#[case::a_large_and_a_small_pod("10/10/20 10/990/20", Ok(200))]
+#[case::a_request_of_nothing_beside_another("5/0/20 5/100/20", Ok(1_000))]
+#[case::requests_of_nothing("5/0/20", Err("add up to nothing"))]
+#[case::sixteen_of_twenty("80/100/16", Ok(8_000))]
+#[case::fifteen_of_twenty("80/100/15", Err("15 of 20 samples"))]
+#[case::no_sample("80/100/-", Err("0 of 20 samples"))]
+#[case::thirty_two_of_forty("80/100/20 40/100/12", Ok(6_000))]
+#[case::thirty_one_of_forty("80/100/20 40/100/11", Err("31 of 40 samples"))]
+#[case::both_just_enough("80/100/16 80/100/16", Ok(8_000))]
+#[case::both_just_not("80/100/16 80/100/15", Err("31 of 40 samples"))]
+#[case::four_of_five_pods_seen("80/100/20 80/100/20 80/100/20 80/100/20 0/100/-", Ok(8_000))]
+#[case::three_of_four_pods_seen("80/100/20 80/100/20 80/100/20 0/100/-", Err("60 of 80 samples"))]
+#[case::more_samples_than_expected_count_once("80/100/40 0/100/-", Err("20 of 40 samples"))]
+#[case::who_is_not_ready_is_left_out("80/100/20 500/100/20/not", Ok(8_000))]
+#[case::nor_are_its_samples_missed("80/100/20 0/100/-/not", Ok(8_000))]
+#[case::nor_its_request("80/100/20 1/-/20/not", Ok(8_000))]
+#[case::none_is_ready("80/100/20/not", Err("no pod is ready"))]
+#[case::no_pods("", Err("no pod is ready"))]
+#[case::a_container_without_a_request("80/-/20", Err("has no cpu request"))]
+#[case::one_of_two_without_a_request("80/100/20 1/-/20", Err("has no cpu request"))]
+fn b06_utilization(#[case] pods: &str, #[case] wanted: Result<u64, &str>) {
+    let (mut all, mut usage) = (Vec::new(), Vec::new());
+    for (number, text) in (0_u32..).zip(pods.split_whitespace()) {
+        let parts: Vec<&str> = text.split('/').collect();
+        let [used, request, samples, rest @ ..] = parts.as_slice() else { panic!("{text}") };
+        let cpu_request = request.parse().ok().map(Quantity::from_millis);
+        all.push(Pod { cpu_request, ..pod(number, rest.is_empty()) });
+        let mean = Quantity::from_millis(used.parse().unwrap());
+        let sample =
+            |samples| PodUsage { pod: Untrusted::new(format!("web-{number}")), mean, samples, containers: Vec::new() };
+        usage.extend(samples.parse().ok().map(sample));
+    }
+    let usage = Usage { window: Period::from_secs(300), expected_samples: 20, pods: usage, point_in_time: false };
+    match (utilization(&all, &usage, Resource::Cpu), wanted) {
+        (Ok(found), Ok(wanted)) => assert_eq!(found.percent.basis_points(), wanted),
+        (Err(why), Err(wanted)) => assert!(why.message.contains(wanted), "{why:?}"),
+        (found, _) => panic!("{found:?}"),
     }
 }
 
@@ -268,6 +377,43 @@ fn merged(when: &str) -> Known<Vec<PastOperation>> {
 #[case::policy_cannot_shorten("limits: {cooldown: 1s}\n", merged("2026-11-21T11:59:30Z"), true)]
 #[case::nothing_happened("", Known::Known(Vec::new()), false)]
 #[case::not_known("", Known::unknown(UnknownCode::Unreachable, "the forge did not answer"), true)]
+#[case::this_very_second("", merged("2026-11-21T12:00:00Z"), true)]
+#[case::a_second_ago("", merged("2026-11-21T11:59:59Z"), true)]
+#[case::by_a_clock_that_is_ahead("", merged("2026-11-21T12:00:01Z"), true)]
+#[case::a_second_over("", merged("2026-11-21T11:58:59Z"), false)]
+#[case::yesterday("", merged("2026-11-20T12:00:00Z"), false)]
+#[case::half_a_minute("", merged("2026-11-21T11:59:30Z"), true)]
+#[case::a_policy_of_just_more("limits: {cooldown: 61s}\n", merged("2026-11-21T11:59:00Z"), true)]
+#[case::a_policy_of_just_more_is_over("limits: {cooldown: 61s}\n", merged("2026-11-21T11:58:59Z"), false)]
+#[case::a_policy_of_the_least("limits: {cooldown: 60s}\n", merged("2026-11-21T11:59:00Z"), false)]
+#[case::a_policy_of_just_less_does_not_count("limits: {cooldown: 59s}\n", merged("2026-11-21T11:59:01Z"), true)]
+#[case::a_policy_of_just_less_ends_with_the_least("limits: {cooldown: 59s}\n", merged("2026-11-21T11:59:00Z"), false)]
+#[case::a_policy_of_nothing("limits: {cooldown: 0s}\n", merged("2026-11-21T11:59:01Z"), true)]
+#[case::ten_minutes_less_a_second("limits: {cooldown: 10m}\n", merged("2026-11-21T11:50:01Z"), true)]
+#[case::ten_minutes("limits: {cooldown: 10m}\n", merged("2026-11-21T11:50:00Z"), false)]
+#[case::ten_minutes_and_a_second("limits: {cooldown: 10m}\n", merged("2026-11-21T11:49:59Z"), false)]
+#[case::an_hour_less_a_second("limits: {cooldown: 1h}\n", merged("2026-11-21T11:00:01Z"), true)]
+#[case::an_hour("limits: {cooldown: 1h}\n", merged("2026-11-21T11:00:00Z"), false)]
+#[case::a_day_less_a_second("limits: {cooldown: 24h}\n", merged("2026-11-20T12:00:01Z"), true)]
+#[case::a_day("limits: {cooldown: 24h}\n", merged("2026-11-20T12:00:00Z"), false)]
+#[case::a_policy_of_another_tier(
+    "match: {tiers: [prod]}\nlimits: {cooldown: 10m}\n",
+    merged("2026-11-21T11:55:00Z"),
+    false
+)]
+#[case::a_policy_of_this_tier(
+    "match: {tiers: [staging]}\nlimits: {cooldown: 10m}\n",
+    merged("2026-11-21T11:55:00Z"),
+    true
+)]
+#[case::a_policy_of_another_owner(
+    "match: {owners: [other]}\nlimits: {cooldown: 10m}\n",
+    merged("2026-11-21T11:55:00Z"),
+    false
+)]
+#[case::refused("", Known::unknown(UnknownCode::Forbidden, "no"), true)]
+#[case::half_of_it("", Known::unknown(UnknownCode::Incomplete, "no"), true)]
+#[case::too_old("", Known::unknown(UnknownCode::Stale, "no"), true)]
 fn b11_cooldown(#[case] policy: &str, #[case] history: Known<Vec<PastOperation>>, #[case] held: bool) {
     let files = world(BOUNDS, "", policy, 2);
     let (_, holds, _) = tier(&files, Touch::Replicas { to: Some(3) }, history);
@@ -347,7 +493,50 @@ fn x02_every_other_changed_byte_is_an_opaque_change() {
 #[case::never_there(2, 2, "2026-11-21T11:59:00Z", Outcome::Failure)]
 #[case::pods_missing_yet(3, 2, "2026-11-21T11:59:50Z", Outcome::Pending)]
 #[case::pods_missing(3, 2, "2026-11-21T11:50:00Z", Outcome::Failure)]
+#[case::merged_this_second(3, 3, "2026-11-21T12:00:00Z", Outcome::Success)]
+#[case::ready_at_the_last_moment(3, 3, "2026-11-21T10:58:55Z", Outcome::Success)]
+#[case::ready_a_second_too_late(3, 3, "2026-11-21T10:58:54Z", Outcome::Failure)]
+#[case::made_at_the_last_moment(3, 3, "2026-11-21T10:58:50Z", Outcome::Failure)]
+#[case::made_later_who_knows(3, 3, "2026-11-21T10:58:49Z", Outcome::Unknown)]
+#[case::too_few_for_nine_seconds(2, 2, "2026-11-21T11:59:51Z", Outcome::Pending)]
+#[case::too_few_for_ten(2, 2, "2026-11-21T11:59:50Z", Outcome::Failure)]
+#[case::too_few_for_eleven(2, 2, "2026-11-21T11:59:49Z", Outcome::Failure)]
+#[case::too_few_just_merged(2, 2, "2026-11-21T12:00:00Z", Outcome::Pending)]
+#[case::too_many_for_nine_seconds(4, 4, "2026-11-21T11:59:51Z", Outcome::Pending)]
+#[case::too_many_for_ten(4, 4, "2026-11-21T11:59:50Z", Outcome::Failure)]
+#[case::none_wanted_there(0, 0, "2026-11-21T11:59:50Z", Outcome::Failure)]
+#[case::none_wanted_there_yet(0, 0, "2026-11-21T11:59:51Z", Outcome::Pending)]
+#[case::one_missing_for_69_seconds(3, 2, "2026-11-21T11:58:51Z", Outcome::Pending)]
+#[case::one_missing_for_70(3, 2, "2026-11-21T11:58:50Z", Outcome::Failure)]
+#[case::one_missing_for_71(3, 2, "2026-11-21T11:58:49Z", Outcome::Failure)]
+#[case::one_missing_just_merged(3, 2, "2026-11-21T12:00:00Z", Outcome::Pending)]
+#[case::all_missing_for_69_seconds(3, 0, "2026-11-21T11:58:51Z", Outcome::Pending)]
+#[case::all_missing_for_70(3, 0, "2026-11-21T11:58:50Z", Outcome::Failure)]
+#[case::one_too_many_for_69_seconds(3, 4, "2026-11-21T11:58:51Z", Outcome::Pending)]
+#[case::one_too_many_for_70(3, 4, "2026-11-21T11:58:50Z", Outcome::Failure)]
+#[case::one_missing_and_replaced(3, 2, "2026-11-21T10:58:49Z", Outcome::Unknown)]
+#[case::one_missing_and_not_replaced(3, 2, "2026-11-21T10:58:50Z", Outcome::Failure)]
 fn b16_first_two_windows(#[case] live: u32, #[case] ready: u32, #[case] merged: &str, #[case] wanted: Outcome) {
+    windows_give(Delivery::Direct, (live, ready), merged, wanted);
+}
+
+/// Under `gitops` the controller gets thirty times the first window.
+#[rstest]
+#[case::not_brought_for_299_seconds(2, 2, "2026-11-21T11:55:01Z", Outcome::Pending)]
+#[case::not_brought_for_300(2, 2, "2026-11-21T11:55:00Z", Outcome::Failure)]
+#[case::one_missing_for_359_seconds(3, 2, "2026-11-21T11:54:01Z", Outcome::Pending)]
+#[case::one_missing_for_360(3, 2, "2026-11-21T11:54:00Z", Outcome::Failure)]
+#[case::all_there(3, 3, "2026-11-21T11:54:00Z", Outcome::Success)]
+fn b16_first_two_windows_under_gitops(
+    #[case] live: u32,
+    #[case] ready: u32,
+    #[case] merged: &str,
+    #[case] wanted: Outcome,
+) {
+    windows_give(Delivery::Gitops, (live, ready), merged, wanted);
+}
+
+fn windows_give(delivery: Delivery, (live, ready): (u32, u32), merged: &str, wanted: Outcome) {
     let observation = observation(live, ready, 50, 20);
     let facts = Recorder::new(&observation);
     let windows = Verification::default();
@@ -357,7 +546,7 @@ fn b16_first_two_windows(#[case] live: u32, #[case] ready: u32, #[case] merged: 
         replicas: 3,
         requests: &[],
         merged_at: at(merged),
-        delivery: Delivery::Direct,
+        delivery,
         windows: &windows,
         from: &observation.from,
     };

@@ -43,6 +43,16 @@ impl Listed {
         }
     }
 
+    /// Events that are warnings.
+    pub(super) fn warnings() -> Self {
+        Self::Objects(Arc::new(ObjectKind::new("v1", "Event")), None)
+    }
+
+    /// What of a kind is asked for, where that is not all.
+    pub(super) fn selector(&self) -> &'static str {
+        if *self == Self::warnings() { "&fieldSelector=type%3DWarning" } else { "" }
+    }
+
     pub(super) fn page(&self) -> usize {
         if matches!(self, Self::Objects(..)) { PAGE_OF_LARGE } else { PAGE }
     }

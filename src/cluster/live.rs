@@ -275,6 +275,7 @@ impl LiveCluster {
             (WorkloadKind::API_VERSION, kind) => WorkloadKind::of_kind(kind).map(WorkloadKind::plural),
             ("v1", "Pod") => Some("pods"),
             ("v1", "Service") => Some("services"),
+            ("v1", "Event") => Some("events"),
             ("v1", "ConfigMap") => Some("configmaps"),
             ("autoscaling/v1" | "autoscaling/v2", "HorizontalPodAutoscaler") => Some("horizontalpodautoscalers"),
             ("policy/v1", "PodDisruptionBudget") => Some("poddisruptionbudgets"),
@@ -301,7 +302,7 @@ impl LiveCluster {
         attempt: &str,
     ) -> Result<Vec<T>, ClusterError> {
         let malformed = |why: String| ClusterError::Malformed { attempt: attempt.into(), why };
-        let first = format!("{path}?limit={}", listed.page());
+        let first = format!("{path}?limit={}{}", listed.page(), listed.selector());
         let mut path = first.clone();
         let mut version = None;
         // A page is decoded while the next one is on its way, and no more of them wait than that: memory has a bound (T42).
@@ -506,6 +507,10 @@ impl Cluster for LiveCluster {
             found.insert(place, known);
         }
         found
+    }
+
+    async fn warnings(&self, namespace: &str) -> Known<Vec<Json>> {
+        self.list(&Listed::warnings(), namespace).await
     }
 
     async fn dry_run(&self, trials: Vec<Trial>) -> BTreeMap<ObjectRef, Known<LiveObject>> {

@@ -17,6 +17,8 @@ pub struct PodMoment {
     pub over: Period,
     /// The sum over its containers, by resource.
     pub used: BTreeMap<Resource, Quantity>,
+    /// What each container used, where there are several.
+    pub containers: BTreeMap<String, BTreeMap<Resource, Quantity>>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +45,7 @@ struct Named {
 
 #[derive(Deserialize)]
 struct Container {
+    name: String,
     usage: BTreeMap<String, Quantity>,
 }
 
@@ -87,7 +90,15 @@ impl LiveCluster {
                     used.insert(resource, Quantity::from_nanos(sum));
                 }
             }
-            moments.insert(pod.metadata.name, PodMoment { at: pod.timestamp, over, used });
+            let several = pod.containers.len() > 1;
+            let of_one = |container: Container| {
+                let known = [Resource::Cpu, Resource::Memory].into_iter();
+                let used = known.filter_map(|resource| Some((resource, container.usage.get(resource.name())?.clone())));
+                let used = used.collect();
+                (container.name, used)
+            };
+            let containers = pod.containers.into_iter().filter(|_| several).map(of_one).collect();
+            moments.insert(pod.metadata.name, PodMoment { at: pod.timestamp, over, used, containers });
         }
         Ok(moments)
     }

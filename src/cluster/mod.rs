@@ -33,7 +33,7 @@ use live::parse;
 pub use live::{ConnectOptions, LiveCluster};
 pub use metrics_api::PodMoment;
 pub use openapi::derive;
-pub use record::{RecordedUsage, SnapshotHeader, record};
+pub use record::{RecordedLevel, RecordedUsage, SnapshotHeader, record};
 pub use snapshot::SnapshotCluster;
 
 /// The kinds of workloads to list, by namespace. What nobody asks for is not listed: reading rights for it are not needed.
@@ -134,6 +134,8 @@ pub trait Cluster: Send + Sync {
     /// The further objects that blueprints are about. One of which a recording holds nothing but the name is left out of its list, and
     /// the list is then unknown.
     async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects;
+    /// The warnings of a namespace, as the server writes them.
+    async fn warnings(&self, namespace: &str) -> Known<Vec<Json>>;
     /// What the server would store if these were applied as the manager `bpctl`. Every request of it is a dry run, so that the reading
     /// half writes nothing; it needs the right to PATCH all the same (`templates/rbac/exact.yaml`).
     async fn dry_run(&self, trials: Vec<Trial>) -> BTreeMap<ObjectRef, Known<LiveObject>>;

@@ -7,8 +7,10 @@
 //! NAMESPACE/pods.json|yaml           a List; recorded by bpctl it holds only what decisions need of a pod
 //! NAMESPACE/service.json|yaml        a List of another kind that belongs to workloads, named as `kubectl get` takes it
 //!                                    (`horizontalpodautoscaler.v2.autoscaling`): whole where a blueprint is about it, else the name alone
+//! NAMESPACE/event.json|yaml          a List of warnings
 //! schemas/apps_v1_Deployment.json    merge keys and types, from the server's OpenAPI
 //! usage.json                         what pods used
+//! service-levels.json                what requests were like
 //! ```
 //! Secrets are never in it. The lists may also be made by `kubectl get deployments -n NAMESPACE -o json --show-managed-fields`;
 //! YAML is read up to the size of any manifest.
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bpctl_core::model::{Period, Timestamp, WorkloadKind};
-use bpctl_core::observe::{Known, PodUsage, Resource, TypeSchema};
+use bpctl_core::observe::{Known, Level, LevelSeries, PodUsage, Resource, TypeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -29,6 +31,8 @@ use super::{ClusterError, RawListing, RawObjects};
 
 /// The name of the header's file.
 pub(super) const HEADER: &str = "snapshot.json";
+/// The name of the service levels' file.
+pub(super) const LEVELS: &str = "service-levels.json";
 /// The name of the usages' file.
 pub(super) const USAGE: &str = "usage.json";
 
@@ -64,6 +68,22 @@ pub struct RecordedUsage {
     pub pods: Vec<PodUsage>,
 }
 
+/// What the requests of one namespace were like: an entry of `service-levels.json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedLevel {
+    /// The namespace.
+    pub namespace: String,
+    /// Requests, errors or latency.
+    pub level: Level,
+    /// Length of the window, ending at the recording.
+    pub window: Period,
+    /// Samples that a series would have that was there for the whole window.
+    pub expected_samples: u32,
+    /// Each series that had any sample.
+    pub series: Vec<LevelSeries>,
+}
+
 /// Writes a snapshot into a folder, which is made where it is missing. What is unknown is left out, and unknown to whoever
 /// reads the snapshot. The header goes first and comes last: a recording that was broken off is no snapshot.
 pub fn record(
@@ -73,6 +93,7 @@ pub fn record(
     objects: &RawObjects,
     schemas: &BTreeMap<(String, String), TypeSchema>,
     usage: &[RecordedUsage],
+    levels: &[RecordedLevel],
 ) -> Result<(), ClusterError> {
     let failed = |file: &Path| {
         let attempt = format!("record {}", file.display());
@@ -118,7 +139,8 @@ pub fn record(
         let file = SchemaFile { schema_version: 1, schema: schema.clone(), plural: None };
         write(inside.join(schema_name(api_version, kind)), pretty(&file).as_bytes())?;
     }
-    write(folder.join(USAGE), usage_text(usage).as_bytes())?;
+    write(folder.join(USAGE), entries_text(usage).as_bytes())?;
+    write(folder.join(LEVELS), entries_text(levels).as_bytes())?;
     write(folder.join(HEADER), pretty(header).as_bytes())
 }
 
@@ -137,9 +159,9 @@ pub(super) fn list_text(items: &[Json]) -> String {
     lines("{\"apiVersion\":\"v1\",\"kind\":\"List\",\"metadata\":{},\"items\":[", items, "]}\n")
 }
 
-/// Usages as text, one entry a line.
-pub(super) fn usage_text(usage: &[RecordedUsage]) -> String {
-    lines("[", usage, "]\n")
+/// Usages or service levels as text, one entry a line.
+pub(super) fn entries_text<T: Serialize>(entries: &[T]) -> String {
+    lines("[", entries, "]\n")
 }
 
 fn lines<T: Serialize>(open: &str, items: &[T], close: &str) -> String {

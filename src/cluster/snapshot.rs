@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use bpctl_core::govern::{ApplyPermit, RestartPermit, last_apply};
 use bpctl_core::model::{ObjectKind, ObjectRef, Period, Timestamp, WorkloadKind};
 use bpctl_core::observe::{
-    Known, LiveObject, ObservedFrom, Pod, RESTART_ANNOTATION, RESTART_MANAGER, Resource, TypeSchema, UnknownCode,
-    WorkloadName, group_pods,
+    Known, Level, LiveObject, ObservedFrom, Pod, RESTART_ANNOTATION, RESTART_MANAGER, Resource, TypeSchema,
+    UnknownCode, WorkloadName, group_pods,
 };
 use bpctl_core::yaml;
 use serde_json::Value as Json;
@@ -21,7 +21,7 @@ use serde_json::Value as Json;
 use super::list::{self, Item, Listed};
 use super::live::{appliable, desired, may_restart, same_object, substance};
 use super::openapi::SchemaFile;
-use super::record::{self, HEADER, RecordedUsage, SnapshotHeader, USAGE, write_whole};
+use super::record::{self, HEADER, LEVELS, RecordedLevel, RecordedUsage, SnapshotHeader, USAGE, write_whole};
 use super::server_side;
 use super::{
     Applied, Cluster, ClusterError, ClusterWrite, FoundObjects, Lists, NamespaceListing, RawListing, Trial, Wanted,
@@ -142,6 +142,18 @@ impl SnapshotCluster {
         }
     }
 
+    /// What the requests of a namespace were like over a window.
+    pub fn level_over(&self, namespace: &str, level: Level, window: Period) -> Known<RecordedLevel> {
+        let attempt = format!("read the {level} in namespace {namespace} of {}", self.folder.display());
+        let same = |known: &RecordedLevel| (&*known.namespace, known.level, known.window) == (namespace, level, window);
+        let found = self.entries::<RecordedLevel>(LEVELS).map(|all| all.into_iter().find(same));
+        let why = || format!("{LEVELS} has none over {window}");
+        match found.and_then(|found| found.ok_or_else(|| ClusterError::NotRecorded { attempt, why: why() })) {
+            Ok(level) => Known::Known(level),
+            Err(error) => Known::Unknown(error.into_unknown()),
+        }
+    }
+
     fn broken(&self, namespace: &str) -> ClusterError {
         let attempt = format!("read namespace {namespace} of the snapshot {}", self.folder.display());
         ClusterError::Malformed { attempt, why: "bpctl's own reader broke down".into() }
@@ -182,7 +194,11 @@ impl SnapshotCluster {
     }
 
     fn usages(&self) -> Result<Vec<RecordedUsage>, ClusterError> {
-        let file = self.folder.join(USAGE);
+        self.entries(USAGE)
+    }
+
+    fn entries<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Vec<T>, ClusterError> {
+        let file = self.folder.join(name);
         let Some(text) = read(&file)? else { return Ok(Vec::new()) };
         serde_json::from_slice(&text).map_err(|error| ClusterError::Malformed {
             attempt: format!("read {}", file.display()),
@@ -334,9 +350,17 @@ impl SnapshotCluster {
             // Which pods are its own is unknown: then so is the use of all.
             usages.retain(|usage| usage.namespace != object.namespace);
         }
-        let file = self.folder.join(USAGE);
-        write_whole(&file, record::usage_text(&usages).as_bytes())
-            .map_err(|source| ClusterError::File { attempt: format!("write {}", file.display()), source })
+        let write = |name: &str, text: String| {
+            let file = self.folder.join(name);
+            write_whole(&file, text.as_bytes())
+                .map_err(|source| ClusterError::File { attempt: format!("write {}", file.display()), source })
+        };
+        write(USAGE, record::entries_text(&usages))?;
+        // Nor what requests are like; few of a namespace are measured at all.
+        let mut levels = self.entries::<RecordedLevel>(LEVELS)?;
+        let recorded = levels.len();
+        levels.retain(|level| level.namespace != object.namespace);
+        if levels.len() == recorded { Ok(()) } else { write(LEVELS, record::entries_text(&levels)) }
     }
 }
 
@@ -359,6 +383,11 @@ impl Cluster for SnapshotCluster {
             listings.insert(name.clone(), self.list_namespace(name, kinds).await);
         }
         listings
+    }
+
+    async fn warnings(&self, namespace: &str) -> Known<Vec<Json>> {
+        self.list(&Listed::warnings(), namespace)
+            .map_or_else(|error| Known::Unknown(error.into_unknown()), Known::Known)
     }
 
     async fn list_objects(&self, wanted: &WantedObjects) -> FoundObjects {

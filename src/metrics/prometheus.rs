@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
+use bpctl_core::blueprint::LevelQueries;
 use bpctl_core::model::{Period, Quantity, Timestamp, Untrusted};
-use bpctl_core::observe::{Known, PodUsage, Resource, Unknown, UnknownCode};
+use bpctl_core::observe::{ContainerUsage, Known, PodUsage, Resource, Unknown, UnknownCode};
 use reqwest::{StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -23,9 +24,9 @@ const SAMPLES: u64 = 20;
 const SAID_LIMIT: usize = 2000;
 
 // Several endpoints may export one container's series (cAdvisor and the kubelet's resource metrics, replicas of Prometheus):
-// the largest of them counts, once. `last_over_time` bounds the age of a sample where the server's own look-back does not.
-const CPU: &str = r#"sum by (namespace, pod) (max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{container!="",container!="POD",namespace=~"$namespaces"}[$rate])))"#;
-const MEMORY: &str = r#"sum by (namespace, pod) (max by (namespace, pod, container) (last_over_time(container_memory_working_set_bytes{container!="",container!="POD",namespace=~"$namespaces"}[$rate])))"#;
+// the largest of them counts, once. What a pod uses is added up here, so that what each container uses is known too. `last_over_time` bounds the age of a sample where the server's own look-back does not.
+const CPU: &str = r#"max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{container!="",container!="POD",namespace=~"$namespaces"}[$rate]))"#;
+const MEMORY: &str = r#"max by (namespace, pod, container) (last_over_time(container_memory_working_set_bytes{container!="",container!="POD",namespace=~"$namespaces"}[$rate]))"#;
 
 /// Where Prometheus is and what to ask it.
 #[derive(Debug, Clone)]
@@ -34,11 +35,13 @@ pub struct PrometheusOptions {
     pub url: String,
     /// A bearer token.
     pub bearer: Option<SecretString>,
-    /// PromQL that gives cores by `namespace` and `pod`. `$namespaces` stands for a regular expression, to be used as
+    /// PromQL that gives cores by `namespace` and `pod`, and by `container` where it can. `$namespaces` stands for a regular expression, to be used as
     /// `namespace=~"$namespaces"`, and `$rate` for the rate interval.
     pub cpu_query: Option<String>,
     /// The same for bytes of memory.
     pub memory_query: Option<String>,
+    /// What is asked for service levels instead of what usual exporters serve.
+    pub level_queries: LevelQueries,
     /// The interval of rates: at least two, better four times the scrape interval. A sample is not used for longer than that.
     pub rate_interval: Period,
 }
@@ -183,8 +186,7 @@ impl Prometheus {
 
     /// The mean use of each pod of some namespaces over a window that ends at a moment.
     pub async fn usage(&self, namespaces: &[String], resource: Resource, window: Period, at: Timestamp) -> Measured {
-        let step = (window.as_millis() / SAMPLES).max(1000);
-        let expected_samples = u32::try_from(window.as_millis() / step).unwrap_or(u32::MAX);
+        let (step, expected_samples) = sampling(window);
         let pods = match self.pods(namespaces, resource, window, step, at).await {
             Ok(pods) => Known::Known(pods),
             Err(error) => Known::Unknown(error.into_unknown()),
@@ -197,46 +199,67 @@ impl Prometheus {
         namespaces: &[String],
         resource: Resource,
         window: Period,
-        step: u64,
+        step: Period,
         at: Timestamp,
     ) -> Result<BTreeMap<String, Vec<PodUsage>>, MetricsError> {
         let attempt = format!("read the {resource} use of the last {window} at {at}");
         if namespaces.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let expression = self.expression(namespaces, resource);
-        // The line feeds end a comment of a query of one's own.
-        let step = Period::from_millis(step);
-        let sub = |function: &str| format!("{function}((\n{expression}\n)[{window}:{step}])");
-        let (mean, count) = (sub("avg_over_time"), sub("count_over_time"));
-        let (means, counts) = tokio::try_join!(self.vector(&mean, at, &attempt), self.vector(&count, at, &attempt))?;
-        if means.is_empty() {
-            return Err(MetricsError::Empty { attempt, query: mean.replace('\n', "") });
-        }
-        let malformed = |why: &str| MetricsError::Malformed { attempt: attempt.clone(), why: why.into() };
-        let (means, mut counts) = (by_pod(means, &attempt)?, by_pod(counts, &attempt)?);
-        let mut pods: BTreeMap<String, Vec<PodUsage>> = BTreeMap::new();
-        for ((namespace, pod), mean) in means {
-            if !namespaces.contains(&namespace) {
-                return Err(malformed(
-                    "the query answers for namespaces that were not asked for: use $namespaces in it",
-                ));
-            }
-            let mean = nanos(&mean).ok_or_else(|| malformed("a value is not a number, or negative"))?;
-            let count = counts.remove(&(namespace.clone(), pod.clone()));
-            let samples = count.and_then(|count| u32::try_from(nanos(&count)? / 1_000_000_000).ok());
-            let samples = samples.ok_or_else(|| malformed("a pod has a mean and no count"))?;
-            let usage = PodUsage { pod: Untrusted::new(pod), mean: Quantity::from_nanos(mean), samples };
-            pods.entry(namespace).or_default().push(usage);
-        }
-        Ok(pods)
-    }
-
-    fn expression(&self, namespaces: &[String], resource: Resource) -> String {
         let query = match resource {
             Resource::Cpu => self.options.cpu_query.as_deref().unwrap_or(CPU),
             Resource::Memory => self.options.memory_query.as_deref().unwrap_or(MEMORY),
         };
+        let (means, counts) = self.sampled(query, namespaces, (window, step), at, &attempt).await?;
+        let malformed = |why: &str| MetricsError::Malformed { attempt: attempt.clone(), why: why.into() };
+        let (means, counts) = (by_container(means, &attempt)?, by_container(counts, &attempt)?);
+        let mut pods: BTreeMap<String, BTreeMap<String, Vec<ContainerUsage>>> = BTreeMap::new();
+        for (key @ (namespace, pod, container), mean) in &means {
+            if !namespaces.contains(namespace) {
+                return Err(malformed(
+                    "the query answers for namespaces that were not asked for: use $namespaces in it",
+                ));
+            }
+            let mean = nanos(mean).ok_or_else(|| malformed("a value is not a number, or negative"))?;
+            let samples = counts.get(key).and_then(|count| u32::try_from(nanos(count)? / 1_000_000_000).ok());
+            let samples = samples.ok_or_else(|| malformed("a pod has a mean and no count"))?;
+            let usage = ContainerUsage { name: Untrusted::new(container), mean: Quantity::from_nanos(mean), samples };
+            pods.entry(namespace.clone()).or_default().entry(pod.clone()).or_default().push(usage);
+        }
+        let whole =
+            |(pod, containers)| whole_pod(pod, containers).ok_or_else(|| malformed("a sum is beyond any range"));
+        let namespace = |(namespace, pods): (String, BTreeMap<_, _>)| {
+            Ok((namespace, pods.into_iter().map(whole).collect::<Result<Vec<_>, _>>()?))
+        };
+        pods.into_iter().map(namespace).collect()
+    }
+
+    /// Mean and number of samples of each series that a query gives, over a window. Nothing at all is an error: it is not known.
+    pub(super) async fn sampled(
+        &self,
+        query: &str,
+        namespaces: &[String],
+        (window, step): (Period, Period),
+        at: Timestamp,
+        attempt: &str,
+    ) -> Result<(Vec<Series>, Vec<Series>), MetricsError> {
+        let expression = self.expression(query, namespaces);
+        // The line feeds end a comment of a query of one's own.
+        let sub = |function: &str| format!("{function}((\n{expression}\n)[{window}:{step}])");
+        let (mean, count) = (sub("avg_over_time"), sub("count_over_time"));
+        let (means, counts) = tokio::try_join!(self.vector(&mean, at, attempt), self.vector(&count, at, attempt))?;
+        if means.is_empty() {
+            return Err(MetricsError::Empty { attempt: attempt.into(), query: mean.replace('\n', "") });
+        }
+        Ok((means, counts))
+    }
+
+    /// The queries of one's own for service levels.
+    pub(super) fn level_queries(&self) -> &LevelQueries {
+        &self.options.level_queries
+    }
+
+    fn expression(&self, query: &str, namespaces: &[String]) -> String {
         // PromQL anchors the expression at both ends.
         let namespaces: Vec<String> = namespaces.iter().map(|namespace| escaped(namespace)).collect();
         query.replace("$rate", &self.options.rate_interval.to_string()).replace("$namespaces", &namespaces.join("|"))
@@ -310,15 +333,18 @@ struct Answer<R> {
 }
 
 #[derive(Deserialize)]
-struct Series {
-    metric: Labels,
-    value: (serde::de::IgnoredAny, String),
+pub(super) struct Series {
+    pub(super) metric: Labels,
+    pub(super) value: (serde::de::IgnoredAny, String),
 }
 
 #[derive(Deserialize)]
-struct Labels {
-    namespace: Option<String>,
-    pod: Option<String>,
+pub(super) struct Labels {
+    pub(super) namespace: Option<String>,
+    pub(super) pod: Option<String>,
+    container: Option<String>,
+    pub(super) workload: Option<String>,
+    pub(super) le: Option<String>,
 }
 
 fn whole<R: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<Answer<R>, MetricsError> {
@@ -355,21 +381,45 @@ fn refused(status: StatusCode, body: &[u8], attempt: &str) -> MetricsError {
     MetricsError::Refused { attempt: attempt.into(), status: status.as_u16(), said: said(&error) }
 }
 
-fn by_pod(series: Vec<Series>, attempt: &str) -> Result<BTreeMap<(String, String), String>, MetricsError> {
+/// A pod's usage from that of its containers: one that ran for a part of the time only (an init container) counts for that part.
+fn whole_pod(pod: String, containers: Vec<ContainerUsage>) -> Option<PodUsage> {
+    let samples = containers.iter().map(|container| container.samples).max()?;
+    let mut sum: i128 = 0;
+    for ContainerUsage { mean, samples, .. } in &containers {
+        sum = sum.checked_add(mean.nanos().checked_mul(i128::from(*samples))?)?;
+    }
+    let mean = Quantity::from_nanos(sum / i128::from(samples.max(1)));
+    // Of a single one the pod's numbers say it already.
+    let containers = if containers.len() > 1 { containers } else { Vec::new() };
+    Some(PodUsage { pod: Untrusted::new(pod), mean, samples, containers })
+}
+
+/// Namespace, pod, container; no container where the query has summed them up.
+type ContainerKey = (String, String, String);
+
+fn by_container(series: Vec<Series>, attempt: &str) -> Result<BTreeMap<ContainerKey, String>, MetricsError> {
     let malformed = |why: &str| MetricsError::Malformed { attempt: attempt.into(), why: why.into() };
     let mut pods = BTreeMap::new();
     for Series { metric, value: (_, value) } in series {
         let (Some(namespace), Some(pod)) = (metric.namespace, metric.pod) else {
             return Err(malformed("a series has no namespace or no pod: the query must keep both labels"));
         };
-        match pods.entry((namespace, pod)) {
+        match pods.entry((namespace, pod, metric.container.unwrap_or_default())) {
             Entry::Vacant(entry) => drop(entry.insert(value)),
             Entry::Occupied(_) => {
-                return Err(malformed("a pod has several series: the query must sum by namespace and pod"));
+                return Err(malformed(
+                    "a container has several series: the query must sum by namespace, pod and container",
+                ));
             }
         }
     }
     Ok(pods)
+}
+
+/// How often a window is sampled, and how many samples that gives.
+pub(super) fn sampling(window: Period) -> (Period, u32) {
+    let step = (window.as_millis() / SAMPLES).max(1000);
+    (Period::from_millis(step), u32::try_from(window.as_millis() / step).unwrap_or(u32::MAX))
 }
 
 /// Text as a regular expression that matches just that, inside a PromQL string.

@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bpctl_core::blueprint::LevelQueries;
 use bpctl_core::model::{Period, Quantity};
-use bpctl_core::observe::{PodUsage, Resource, Unknown, UnknownCode};
+use bpctl_core::observe::{Level, PodUsage, Resource, Unknown, UnknownCode};
 
 use super::{Measured, Prometheus, PrometheusOptions};
 
@@ -36,7 +37,17 @@ fn fake(answer: impl Fn(&str) -> Option<String> + Send + 'static) -> (Prometheus
     });
     let bearer = Some("hunter2".to_owned().into());
     let rate_interval = Period::from_secs(60);
-    (PrometheusOptions { url, bearer, cpu_query: None, memory_query: None, rate_interval }, requests)
+    (
+        PrometheusOptions {
+            url,
+            bearer,
+            cpu_query: None,
+            memory_query: None,
+            level_queries: LevelQueries::default(),
+            rate_interval,
+        },
+        requests,
+    )
 }
 
 #[allow(clippy::unnecessary_wraps)] // what a fake answers
@@ -93,6 +104,96 @@ async fn two_questions_answer_for_all_namespaces() {
     assert!(form["query"].contains(r#"namespace=~"shop|pay|a\\.b""#), "{}", form["query"]);
     assert!(form["query"].contains("[60s]") && form["query"].contains("[5m:15s]"));
     assert_eq!(form["time"], "2026-01-01T00:00:00Z");
+}
+
+/// Several containers are told apart, and the pod's use is what they used together: one that ran for half of the time counts half.
+#[tokio::test]
+async fn containers_are_told_apart_and_add_up() {
+    let of = |container: &str, value: &str| serde_json::json!({"metric": {"namespace": "shop", "pod": "web-1", "container": container}, "value": [1, value]});
+    let answer = move |values: [&str; 2]| {
+        let result = [of("web", values[0]), of("setup", values[1])];
+        http(
+            200,
+            &serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": result}}).to_string(),
+        )
+    };
+    let (options, _) =
+        fake(move |request| answer(if request.contains("avg_over_time") { ["0.2", "0.5"] } else { ["20", "10"] }));
+    let measured = usage(options, &["shop"]).await;
+    let pod = measured.pods.known().expect("whole")["shop"][0].clone();
+    assert_eq!((pod.mean.clone(), pod.samples), (Quantity::from_millis(450), 20));
+    let named = |name| pod.of(Some(name)).map(|(mean, samples)| (mean.millis(), samples));
+    assert_eq!((named("web"), named("setup"), named("other")), (Some((200, 20)), Some((500, 10)), None));
+}
+
+/// Series with these labels and values, as service levels are answered.
+fn levels(series: &[(&str, &str)]) -> Option<String> {
+    let series = series.iter().map(|(labels, value)| {
+        let labels: serde_json::Value = serde_json::from_str(labels).expect("labels");
+        serde_json::json!({"metric": labels, "value": [1, value]})
+    });
+    let result: Vec<_> = series.collect();
+    http(200, &serde_json::json!({"status": "success", "data": {"resultType": "vector", "result": result}}).to_string())
+}
+
+async fn level(options: PrometheusOptions, level: Level) -> super::MeasuredRequests {
+    let at = "2026-01-01T00:00:00Z".parse().expect("a time");
+    let prometheus = Prometheus::connect(options).expect("a client");
+    prometheus.level(&["shop".into()], level, Period::from_secs(300), at).await
+}
+
+/// B1: a histogram's buckets, of pods or of a workload as a whole.
+#[tokio::test]
+async fn b01_buckets_are_read_with_their_bounds() {
+    let (mut options, requests) = fake(|request| match request {
+        request if request.contains("avg_over_time") => levels(&[
+            (r#"{"namespace":"shop","pod":"web-1","le":"0.25"}"#, "3.5"),
+            (r#"{"namespace":"shop","pod":"web-1","le":"+Inf"}"#, "4"),
+            (r#"{"namespace":"shop","workload":"web","le":"1"}"#, "9"),
+        ]),
+        _ => levels(&[
+            (r#"{"namespace":"shop","pod":"web-1","le":"0.25"}"#, "20"),
+            (r#"{"namespace":"shop","pod":"web-1","le":"+Inf"}"#, "20"),
+            (r#"{"namespace":"shop","workload":"web","le":"1"}"#, "7"),
+        ]),
+    });
+    options.level_queries.latency = Some("my_buckets{namespace=~\"$namespaces\"}[$rate]".into());
+    let measured = level(options, Level::Latency).await;
+    let shop = measured.series.known().expect("whole")["shop"].clone();
+    let told: Vec<_> = shop
+        .iter()
+        .map(|s| (s.of.raw(), s.workload, s.at_most.as_ref().map(Quantity::millis), s.mean.millis(), s.samples))
+        .collect();
+    assert_eq!(
+        told,
+        [("web", true, Some(1000), 9000, 7), ("web-1", false, None, 4000, 20), ("web-1", false, Some(250), 3500, 20)]
+    );
+    let requests = requests.lock().expect("requests");
+    let form = requests[0].split_once("\r\n\r\n").expect("a body").1;
+    let form: std::collections::BTreeMap<_, _> = url::form_urlencoded::parse(form.as_bytes()).collect();
+    assert!(form["query"].contains(r#"my_buckets{namespace=~"shop"}[60s]"#), "{}", form["query"]);
+}
+
+/// Z11: what is no whole answer of numbers is unknown, and never healthy.
+#[tokio::test]
+async fn z11_levels_that_are_not_whole_are_unknown() {
+    let pod = r#"{"namespace":"shop","pod":"web-1"}"#;
+    for (asked, series, wanted) in [
+        (Level::Errors, vec![], UnknownCode::NotObserved),
+        (Level::Errors, vec![(pod, "NaN")], UnknownCode::Malformed),
+        (Level::Requests, vec![(pod, "-1")], UnknownCode::Malformed),
+        (Level::Requests, vec![(pod, "1"), (pod, "1")], UnknownCode::Malformed),
+        (Level::Requests, vec![(r#"{"namespace":"shop"}"#, "1")], UnknownCode::Malformed),
+        (Level::Requests, vec![(r#"{"pod":"web-1"}"#, "1")], UnknownCode::Malformed),
+        (Level::Requests, vec![(r#"{"namespace":"pay","pod":"web-1"}"#, "1")], UnknownCode::Malformed),
+        (Level::Latency, vec![(pod, "1")], UnknownCode::Malformed),
+        (Level::Latency, vec![(r#"{"namespace":"shop","pod":"web-1","le":"x"}"#, "1")], UnknownCode::Malformed),
+    ] {
+        let told = format!("{asked} {series:?}");
+        let answer = move |_: &str| levels(&series);
+        let unknown = level(fake(answer).0, asked).await.series.ok().expect_err("unknown");
+        assert_eq!(unknown.code, wanted, "{told}: {unknown:?}");
+    }
 }
 
 /// Z11
@@ -189,7 +290,14 @@ fn an_address_with_credentials_or_of_another_kind_is_refused() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     for url in ["", "prometheus:9090", "file:///etc", "http://u:hunter2@p:9090", "http://p:9090/?x=1"] {
         let (cpu_query, memory_query, rate_interval) = (None, None, Period::from_secs(60));
-        let options = PrometheusOptions { url: url.into(), bearer: None, cpu_query, memory_query, rate_interval };
+        let options = PrometheusOptions {
+            url: url.into(),
+            bearer: None,
+            cpu_query,
+            memory_query,
+            level_queries: LevelQueries::default(),
+            rate_interval,
+        };
         let error = Prometheus::connect(options).expect_err(url).to_string();
         assert!(!error.contains("hunter2"), "{error}");
     }

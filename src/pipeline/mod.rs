@@ -9,6 +9,7 @@ mod error;
 mod history;
 pub mod init;
 pub mod ledger;
+mod levels;
 pub mod lint;
 mod observe;
 pub mod origins;

@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
 use bpctl_core::execute::Effect;
-use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Timestamp, Untrusted, WorkloadKind};
+use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PodUsage, Resource, TypeSchema, Unknown,
-    UnknownCode, Usage,
+    ContainerUsage, FactKey, FactValue, Known, Level, LiveObject, Observation, ObservedFrom, Pod, PodUsage, Resource,
+    TypeSchema, Unknown, UnknownCode, Usage, Warning, warnings_of,
 };
 
 use bpctl_core::plan::Plan;
 
 use super::PipelineError;
 use super::history::{deliveries, history};
+use super::levels::levels;
 use crate::cluster::{
     Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, PodMoment, SnapshotCluster, Trial, Wanted,
     WantedObjects,
@@ -216,10 +217,11 @@ pub async fn observe_on(
             None => see(cluster, &wanted.lists).await,
         }
     };
-    let (seen, further, usage, history, deliveries) = tokio::join!(
+    let (seen, further, usage, levels, history, deliveries) = tokio::join!(
         seen,
         see_further(cluster, &wanted.objects),
         usage(place, cluster, &wanted, now),
+        levels(place, cluster, &wanted.levels, now),
         history(environment, catalogs, repository, forge, clock.now),
         deliveries(environment, place.delivery, catalogs, repository, forge)
     );
@@ -283,10 +285,40 @@ pub async fn observe_on(
             observation.add(key, by, FactValue::Usage(measured));
         }
     }
+    for (workload, known) in warnings(cluster, &observation).await {
+        observation.add(FactKey::Warnings(workload), source, FactValue::Warnings(known));
+    }
+    for ((workload, level), measured) in levels {
+        let by = if source == "snapshot" { source } else { "prometheus" };
+        observation.add(FactKey::Level(workload, level), by, FactValue::Level(measured));
+    }
     for name in &wanted.blueprints {
         super::history::add(&mut observation, name, &history, &deliveries);
     }
     Ok(Observed { observation, server_clock: clock.from_server })
+}
+
+/// The warnings of workloads whose pods are in trouble: one list a namespace, and none where all is well.
+async fn warnings(cluster: &ClusterEdge, observation: &Observation) -> Vec<(ObjectRef, Known<Vec<Warning>>)> {
+    let ill = |pod: &Pod| !pod.ready && !pod.terminating && (pod.unschedulable || !pod.stopped.is_empty());
+    let troubled = observation.facts.iter().filter_map(|(key, fact)| match (key, &fact.value) {
+        (FactKey::Pods(workload), FactValue::Pods(Known::Known(pods))) if pods.iter().any(ill) => {
+            Some((workload, pods))
+        }
+        _ => None,
+    });
+    let mut listed: BTreeMap<&str, Known<Vec<serde_json::Value>>> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (workload, pods) in troubled {
+        if !listed.contains_key(workload.namespace.as_str()) {
+            listed.insert(&workload.namespace, cluster.reading().warnings(&workload.namespace).await);
+        }
+        if let Some(events) = listed.get(workload.namespace.as_str()) {
+            let mine = events.as_ref().map(|events| warnings_of(workload, pods, events));
+            found.push((workload.clone(), mine));
+        }
+    }
+    found
 }
 
 /// Asks the API server what it would store of everything that a plan would apply, and adds the answers to the observation.
@@ -321,6 +353,7 @@ struct Asked {
     workloads: BTreeMap<ObjectRef, WorkloadKind>,
     lists: Wanted,
     windows: BTreeMap<(ObjectRef, Resource), Period>,
+    levels: BTreeMap<(ObjectRef, Level), Period>,
     objects: WantedObjects,
 }
 
@@ -331,6 +364,7 @@ impl Asked {
             workloads: BTreeMap::new(),
             lists: Wanted::new(),
             windows: BTreeMap::new(),
+            levels: BTreeMap::new(),
             objects: companions(catalogs, environment),
         };
         for catalog in catalogs {
@@ -343,6 +377,11 @@ impl Asked {
                 for resource in [Resource::Cpu, Resource::Memory] {
                     if let Some(window) = blueprint.value.spec.window(resource) {
                         wanted.windows.entry((workload.clone(), resource)).or_insert(window);
+                    }
+                }
+                for level in Level::ALL {
+                    if let Some(window) = blueprint.value.spec.level_window(level) {
+                        wanted.levels.entry((workload.clone(), level)).or_insert(window);
                     }
                 }
                 wanted.workloads.insert(workload, kind);
@@ -391,7 +430,12 @@ impl Moment {
         let expected = window.as_millis().div_ceil(shortest.max(1)).max(1);
         let pods = mine().filter_map(|(name, moment)| {
             let mean = moment.used.get(&self.resource)?.clone();
-            Some(PodUsage { pod: Untrusted::new(name), mean, samples: 1 })
+            let of_one = |(container, used): (&String, &BTreeMap<Resource, _>)| {
+                let mean: &Quantity = used.get(&self.resource)?;
+                Some(ContainerUsage { name: Untrusted::new(container), mean: mean.clone(), samples: 1 })
+            };
+            let containers = moment.containers.iter().filter_map(of_one).collect();
+            Some(PodUsage { pod: Untrusted::new(name), mean, samples: 1, containers })
         });
         let expected_samples = u32::try_from(expected).unwrap_or(u32::MAX);
         Known::Known(Usage { window, expected_samples, pods: pods.collect(), point_in_time: true })
@@ -500,6 +544,7 @@ pub fn connect_prometheus(source: &PrometheusSource) -> Result<Prometheus, Unkno
         bearer: runtime::secret(&["BPCTL_PROMETHEUS_TOKEN"]),
         cpu_query: None,
         memory_query: None,
+        level_queries: source.queries.clone(),
         rate_interval: source.rate_interval,
     };
     Prometheus::connect(options).map_err(crate::metrics::MetricsError::into_unknown)

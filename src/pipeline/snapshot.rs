@@ -5,11 +5,11 @@ use std::path::Path;
 
 use bpctl_core::blueprint::{Catalog, Environment};
 use bpctl_core::model::{Name, ObjectKind, Period, Timestamp, WorkloadKind};
-use bpctl_core::observe::{Known, ObservedFrom, Resource};
+use bpctl_core::observe::{Known, Level, ObservedFrom, Resource};
 
 use super::observe::{companions, connect_prometheus};
 use super::{ClusterEdge, PipelineError};
-use crate::cluster::{RecordedUsage, SnapshotHeader, Wanted, record};
+use crate::cluster::{RecordedLevel, RecordedUsage, SnapshotHeader, Wanted, record};
 
 /// What was recorded.
 #[derive(Debug)]
@@ -37,10 +37,13 @@ pub async fn take(
     };
     let mut wanted: Wanted = BTreeMap::new();
     let mut windows = BTreeSet::new();
+    let mut level_windows = BTreeSet::new();
     for name in catalog.blueprints.keys() {
         let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };
         let target = &blueprint.value.spec.target;
         wanted.entry(target.namespace.to_string()).or_default().insert(target.workload.kind);
+        let levels = Level::ALL.into_iter();
+        level_windows.extend(levels.filter_map(|level| Some((level, blueprint.value.spec.level_window(level)?))));
         windows.extend([Resource::Cpu, Resource::Memory].iter().filter_map(|r| blueprint.value.spec.window(*r)));
     }
     let namespaces: Vec<String> = wanted.keys().cloned().collect();
@@ -63,7 +66,11 @@ pub async fn take(
         missing.extend(unclear.map(|(what, why)| format!("{what} of {name}: {why}")));
     }
     let companions = companions(&[catalog], environment);
-    let objects = live.raw_objects(&companions).await;
+    let mut objects = live.raw_objects(&companions).await;
+    for namespace in &namespaces {
+        let kind = ObjectKind::new("v1", "Event");
+        objects.insert((namespace.clone(), kind), reading.warnings(namespace).await);
+    }
     for ((namespace, kind), known) in &objects {
         missing.extend(unknown(known).map(|why| format!("{} of {namespace}: {why}", kind.kind)));
     }
@@ -78,7 +85,7 @@ pub async fn take(
             Known::Unknown(why) => missing.push(format!("the types of {}: {}", kind.kind, why.message)),
         }
     }
-    let mut usage = Vec::new();
+    let (mut usage, mut levels) = (Vec::new(), Vec::new());
     match place.prometheus.as_ref().map(connect_prometheus) {
         None => missing.push(
             "usage: the environment names no Prometheus, and what metrics.k8s.io says of one moment is not recorded"
@@ -98,11 +105,26 @@ pub async fn take(
                     Known::Unknown(why) => missing.push(format!("{resource} usage: {}", why.message)),
                 }
             }
+            for (level, window) in level_windows {
+                let at = prometheus.now().await.unwrap_or(now);
+                let measured = prometheus.level(&namespaces, level, window, at).await;
+                let expected_samples = measured.expected_samples;
+                match measured.series {
+                    Known::Known(all) => levels.extend(all.into_iter().map(|(namespace, series)| RecordedLevel {
+                        namespace,
+                        level,
+                        window,
+                        expected_samples,
+                        series,
+                    })),
+                    Known::Unknown(why) => missing.push(format!("{level}: {}", why.message)),
+                }
+            }
         }
     }
     let header =
         SnapshotHeader { schema_version: 1, recorded_at: now, context, version, namespaces: namespaces.clone() };
-    record(folder, &header, &listings, &objects, &schemas, &usage)?;
+    record(folder, &header, &listings, &objects, &schemas, &usage, &levels)?;
     Ok(Recorded { namespaces, missing })
 }
 

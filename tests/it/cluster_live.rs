@@ -11,4 +11,5 @@ mod quirks;
 mod rendered;
 mod restart;
 mod rights;
+mod sizing;
 mod workspace;

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use reconcile::{Reconcile, RevertedField};
-pub use resize::{MaximumChange, RequestChange, Resize};
+pub use resize::{QuantityChange, RequestChange, Resize};
 pub use restart::Restart;
 pub use scale::{LimitChange, Scale};
 

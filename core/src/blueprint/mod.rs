@@ -24,7 +24,7 @@ pub use load::{
     Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace, parse_policy, workspace_problems,
 };
 pub use operation::{Operation, Tier};
-pub use pod::{containers, quantity, quantity_of};
+pub use pod::{containers, declared, quantity, quantity_of, sized_container};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub use spec::{
     AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Notification,
@@ -32,6 +32,6 @@ pub use spec::{
 };
 pub use suppression::{Suppression, SuppressionKind, SuppressionMetadata, SuppressionSpec};
 pub use workspace::{
-    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LocalForge, PrometheusSource, Proposals, Render,
-    Renderer, TierName, Verification, Workspace, WorkspaceKind,
+    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LevelQueries, LocalForge, PrometheusSource,
+    Proposals, Render, Renderer, TierName, Verification, Workspace, WorkspaceKind,
 };

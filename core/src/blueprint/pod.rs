@@ -1,6 +1,6 @@
 //! What a workload's manifest says of its containers.
 
-use crate::model::Quantity;
+use crate::model::{Name, Quantity};
 use crate::yaml::{Node, Value};
 
 /// The containers that run as long as the pod does, by name: sidecars among the init containers too (B7).
@@ -9,6 +9,29 @@ pub fn containers(manifest: &Node) -> Vec<(String, &Node)> {
     let sidecar = |node: &&Node| node.get("restartPolicy").and_then(Node::as_str) == Some("Always");
     let all = list("containers").iter().chain(list("initContainers").iter().filter(sidecar));
     all.map(|node| (node.get("name").and_then(Node::as_str).unwrap_or_default().to_owned(), node)).collect()
+}
+
+/// The container that a blueprint's `spec.resources` is about (B7): the one that it names, else the only one.
+///
+/// # Errors
+/// Why there is none, in one clause.
+pub fn sized_container<'m>(manifest: &'m Node, named: Option<&Name>) -> Result<(String, &'m Node), String> {
+    let all = containers(manifest);
+    match (named, all.as_slice()) {
+        (None, [(name, node)]) => Ok((name.clone(), node)),
+        (None, _) => Err(format!(
+            "its pods have {} containers, and whose bounds spec.resources holds cannot be told: name one as \
+             spec.resources.container",
+            all.len()
+        )),
+        (Some(named), _) => {
+            let of_its_own = main_containers(manifest).iter();
+            let found = of_its_own.map(|node| (node.get("name").and_then(Node::as_str).unwrap_or_default(), node));
+            let mut found = found.filter(|(name, _)| *name == named.as_str());
+            let found = found.next().map(|(name, node)| (name.to_owned(), node));
+            found.ok_or_else(|| format!("spec.resources.container is {named}, and its pods have no such container"))
+        }
+    }
 }
 
 /// A quantity as Kubernetes takes it, text or number.
@@ -31,7 +54,7 @@ pub(super) fn main_containers(manifest: &Node) -> &[Node] {
 }
 
 /// What a container declares of a resource: `requests` or `limits`, as it is written. `None`: nothing, or nothing that can be read.
-pub(super) fn declared(container: &Node, part: &str, resource: &str) -> Option<Quantity> {
+pub fn declared(container: &Node, part: &str, resource: &str) -> Option<Quantity> {
     match &container.at(&["resources", part, resource])?.value {
         Value::String(text) | Value::Float(text) => text.parse().ok(),
         Value::Int(number) => number.to_string().parse().ok(),

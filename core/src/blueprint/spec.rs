@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use crate::model::{Name, ObjectRef, Percent, Period, Quantity, RepoPath, WorkloadKind};
-use crate::observe::Resource;
+use crate::observe::{Level, Resource};
 
 /// What a workload needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -40,7 +40,23 @@ impl Spec {
     pub fn window(&self, resource: Resource) -> Option<Period> {
         let scales = resource == Resource::Cpu && self.scaling.is_some();
         let asked = scales || self.resources.of(resource).is_some();
-        asked.then(|| self.scaling.as_ref().map_or_else(default_window, |scaling| scaling.window))
+        asked.then(|| self.any_window())
+    }
+
+    /// The time that a service level is asked for over; `None`: the blueprint promises none that rests on it (B1).
+    pub fn level_window(&self, level: Level) -> Option<Period> {
+        let Performance { latency_p95, throughput, availability, error_rate } = &self.performance;
+        let failing = availability.is_some() || error_rate.is_some();
+        let asked = match level {
+            Level::Latency => latency_p95.is_some(),
+            Level::Errors => failing,
+            Level::Requests => failing || throughput.is_some(),
+        };
+        asked.then(|| self.any_window())
+    }
+
+    fn any_window(&self) -> Period {
+        self.scaling.as_ref().map_or_else(default_window, |scaling| scaling.window)
     }
 }
 
@@ -107,10 +123,13 @@ pub(super) fn is_object_name(name: &str) -> bool {
         && !name.ends_with(['-', '.'])
 }
 
-/// Bounds of the workload's resources, per pod.
+/// Bounds of the workload's resources, per pod; of one container where that is named.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resources {
+    /// The container that bounds and right-sizing are about, where pods have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Name>,
     /// CPU in cores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<ResourceBounds>,
@@ -145,6 +164,9 @@ pub struct ResourceBounds {
     /// Usage that a request should be sized for, as a share of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_utilization: Option<Percent>,
+    /// The limit as a share of the request: it moves with it. Left out: a limit stays, unless it equals the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_ratio: Option<Percent>,
 }
 
 /// Service levels.
@@ -157,12 +179,27 @@ pub struct Performance {
     /// Requests per time that it has to carry, `100/s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput: Option<String>,
-    /// Share of time that it has to be there.
+    /// Share of requests that it has to answer without an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability: Option<Percent>,
     /// Share of requests that may fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_rate: Option<Percent>,
+}
+
+impl Performance {
+    /// `100/s`, `20/m`, `5/h` as a number of requests and the seconds that they are in.
+    pub fn rate(text: &str) -> Option<(i128, i128)> {
+        let (number, unit) = text.split_once('/')?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3600,
+            _ => return None,
+        };
+        let whole = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        number.parse().ok().filter(|_| whole).map(|number| (number, seconds))
+    }
 }
 
 /// Replicas and when to change them (B6).

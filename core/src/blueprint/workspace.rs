@@ -291,6 +291,25 @@ pub struct PrometheusSource {
     /// The time that `rate()` looks at; at least four scrape intervals.
     #[serde(default = "default_rate_interval")]
     pub rate_interval: Period,
+    /// What is asked for service levels, instead of what usual exporters serve.
+    #[serde(default)]
+    pub queries: LevelQueries,
+}
+
+/// PromQL for service levels (B1). `$namespaces` stands for a regular expression, to be used as `namespace=~"$namespaces"`, and `$rate` for the
+/// rate interval. Each answers with the label `namespace`, and `pod` or `workload`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LevelQueries {
+    /// Requests per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<String>,
+    /// Those that failed, per second; zero, and not nothing, where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<String>,
+    /// Requests per second by `le`, in seconds: the rates of a histogram's buckets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<String>,
 }
 
 fn default_rate_interval() -> Period {

@@ -1,12 +1,12 @@
 //! Where Git or the cluster breaks what the blueprint promises, and no action of bpctl's mends it (B1, B9): replicas, requests, probes,
-//! strategy, service levels. What the cluster has otherwise than Git is drift, and told there once.
+//! strategy. What the cluster has otherwise than Git is drift, and told there once.
 
 use serde_json::Value as Json;
 
 use super::{DetectInput, Detected, Detector, Finding, Reported};
 use crate::action::Action;
-use crate::blueprint::{Probe, containers, quantity};
-use crate::model::{Quantity, Severity, Untrusted};
+use crate::blueprint::{Probe, containers, declared, sized_container};
+use crate::model::{Name, Quantity, Severity, Untrusted};
 use crate::observe::{Known, Resource};
 use crate::yaml::Node;
 
@@ -20,12 +20,11 @@ impl Detector for ContractDetector {
     }
 
     fn about(&self) -> &'static str {
-        "Replicas, requests, probes and strategy are what the blueprint promises; what cannot be seen of its service levels is said"
+        "Replicas, requests, probes and strategy are what the blueprint promises"
     }
 
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
         let mut detected = Detected::default();
-        let spec = &input.blueprint.value.spec;
         if let Some(manifest) = input.manifest {
             let root = &manifest.document.root;
             let mut found = Vec::new();
@@ -38,22 +37,6 @@ impl Detector for ContractDetector {
             detected.findings.extend(found.into_iter().map(|reported| (Finding::Reported(reported), None)));
         }
         detected.findings.extend(expired(input).map(|reported| (Finding::Reported(reported), None)));
-        let levels = [
-            ("latency_p95", spec.performance.latency_p95.is_some()),
-            ("error_rate", spec.performance.error_rate.is_some()),
-            ("availability", spec.performance.availability.is_some()),
-            ("throughput", spec.performance.throughput.is_some()),
-        ];
-        let asked: Vec<&str> = levels.iter().filter(|(_, asked)| *asked).map(|(name, _)| *name).collect();
-        if !asked.is_empty() {
-            // No decision is left out for want of them, so that the plan is whole without.
-            let levels = asked.join(", ");
-            let message =
-                format!("whether {levels} of spec.performance are met is unknown: bpctl asks no metric for them yet");
-            let mut reported = broken("service-levels-unseen", Severity::Info, message, String::new());
-            reported.help.clear();
-            detected.findings.push((Finding::Reported(reported), None));
-        }
         detected
     }
 }
@@ -83,6 +66,7 @@ fn broken(code: &str, severity: Severity, message: String, help: String) -> Repo
         needs_person: severity == Severity::Error,
         message: Untrusted::new(message),
         help: vec![Untrusted::new(help)],
+        events: Vec::new(),
     }
 }
 
@@ -124,10 +108,13 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     found
 }
 
-/// The pods' sum, where every container says something.
-fn total(root: &Node, resource: Resource) -> Option<Quantity> {
+/// The pods' sum, where every container says something; of one container where the blueprint names it.
+fn total(root: &Node, resource: Resource, named: Option<&Name>) -> Option<Quantity> {
+    if named.is_some() {
+        return declared(sized_container(root, named).ok()?.1, "requests", resource.name());
+    }
     let all = containers(root);
-    let one = |(_, node): &(String, &Node)| quantity(node.at(&["resources", "requests", resource.name()])?);
+    let one = |(_, node): &(String, &Node)| declared(node, "requests", resource.name());
     if let [only] = all.as_slice() {
         return one(only); // as people wrote it
     }
@@ -137,12 +124,14 @@ fn total(root: &Node, resource: Resource) -> Option<Quantity> {
 
 fn requests(input: &DetectInput<'_>, root: &Node, resource: Resource) -> Option<Reported> {
     let bounds = input.blueprint.value.spec.resources.of(resource)?;
-    let declared = total(root, resource)?;
+    let named = input.blueprint.value.spec.resources.container.as_ref();
+    let declared = total(root, resource, named)?;
     let low = bounds.minimum.as_ref().filter(|minimum| declared < **minimum);
     let high = bounds.maximum.as_ref().filter(|maximum| declared > **maximum);
     let (side, bound) =
         low.map(|low| ("less than the minimum of", low)).or(high.map(|h| ("more than the maximum of", h)))?;
-    let message = format!("a pod requests {declared} of {resource}, {side} {bound}");
+    let who = named.map_or_else(|| "a pod".into(), |named| format!("container {named}"));
+    let message = format!("{who} requests {declared} of {resource}, {side} {bound}");
     let help = "change the request in the manifest, or the bound in the blueprint".into();
     Some(broken("request-outside-bounds", Severity::Warning, message, help))
 }

@@ -42,6 +42,7 @@ impl Detector for DeliveryDetector {
             needs_person: false,
             message: Untrusted::new(message),
             help: vec![Untrusted::new("correct the manifest, or what refuses it; the next bpctl apply tries again")],
+            events: Vec::new(),
         };
         detected.findings.push((Finding::Reported(reported), None));
         detected

@@ -7,6 +7,7 @@ mod contract;
 mod declared;
 mod delivery;
 pub mod drift;
+pub mod levels;
 mod pages;
 mod recovery;
 mod resize;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use contract::ContractDetector;
 pub use declared::{CompanionDetector, DriftDetector};
 pub use delivery::DeliveryDetector;
+pub use levels::ServiceLevelDetector;
 pub use pages::PAGES;
 pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
@@ -72,7 +74,7 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 7] = [
+pub const DETECTORS: [&dyn Detector; 8] = [
     &SaturationDetector,
     &ResizeDetector,
     &DriftDetector,
@@ -80,6 +82,7 @@ pub const DETECTORS: [&dyn Detector; 7] = [
     &DeliveryDetector,
     &RecoveryDetector,
     &ContractDetector,
+    &ServiceLevelDetector,
 ];
 
 /// A difference that matters.
@@ -124,6 +127,9 @@ pub struct Reported {
     /// What to do, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub help: Vec<Untrusted>,
+    /// What the cluster warns of, where that explains it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Untrusted>,
 }
 
 /// CPU utilization is above or below its threshold (B6).

@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 6] = [
+pub const PAGES: [Page; 11] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -34,9 +34,38 @@ pub const PAGES: [Page; 6] = [
          taints and affinity.",
     ),
     page(
+        "delivery-failed",
+        "The cluster refused what Git declares",
+        "Each try is recorded at the commit that was to arrive, and the circuit breaker counts it (`bpctl breaker`). Correct the manifest,\n\
+         or what refuses it: an admission policy, a quota, a missing right. The next apply tries again.",
+    ),
+    page(
+        "latency-above-target",
+        "Requests take longer than spec.performance promises",
+        "The 95th percentile over the window is above latency_p95. Where CPU is the cause, a replica more is proposed beside it; otherwise\n\
+         none would help: see what it waits for (a database, another service), and what was merged last.",
+    ),
+    page(
+        "error-rate-above-target",
+        "More requests fail than spec.performance allows",
+        "The share of failed requests over the window is above error_rate, rounded up to 0.01%. See what fails in the logs, and what was\n\
+         merged last.",
+    ),
+    page(
+        "availability-below-target",
+        "Fewer requests are answered than spec.performance promises",
+        "What did not fail over the window is less than availability. See what fails in the logs, and what was merged last.",
+    ),
+    page(
+        "throughput-above-target",
+        "More requests arrive than spec.performance says it has to carry",
+        "Nothing is broken by that: but nobody promised that it holds. See whether it does, and raise throughput to what it carries.",
+    ),
+    page(
         "service-levels-unseen",
         "Service levels that bpctl cannot see",
-        "The blueprint promises them in spec.performance, and bpctl asks no metric for them. No decision rests on them.",
+        "The blueprint promises them in spec.performance, and no Prometheus was asked, none of its series is the workload's, or too few\n\
+         samples arrived; the finding says which. Name the queries in bpctl.yaml under prometheus.queries. No decision rests on them.",
     ),
 ];
 

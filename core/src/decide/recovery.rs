@@ -8,7 +8,7 @@ use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, Why
 use crate::action::{Action, Restart};
 use crate::blueprint::Delivery;
 use crate::model::{Period, Severity, Timestamp, Untrusted};
-use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, newest_revision, next_restart};
+use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, Warning, newest_revision, next_restart};
 
 /// Pods that failed are restarted.
 #[derive(Debug)]
@@ -255,60 +255,88 @@ impl Detector for RecoveryDetector {
     }
 
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
-        let mut detected = Detected::default();
-        let blueprint = &input.blueprint.value;
-        let target = blueprint.spec.target.object();
-        let max = blueprint.spec.reliability.max_restart_count;
-        let Known::Known(Some(live)) = input.facts.object(&target) else {
-            return detected; // the drift detector says what is missing
-        };
-        let pods = match input.facts.pods(&target) {
-            Known::Known(pods) => pods,
-            Known::Unknown(why) => {
-                if max.is_some() {
-                    detected.unknown.push(UnknownFact::new("whether its pods failed", why));
-                }
+        let mut detected = look(input);
+        explain(input, &mut detected);
+        detected
+    }
+}
+
+fn look(input: &DetectInput<'_>) -> Detected {
+    let mut detected = Detected::default();
+    let blueprint = &input.blueprint.value;
+    let target = blueprint.spec.target.object();
+    let max = blueprint.spec.reliability.max_restart_count;
+    let Known::Known(Some(live)) = input.facts.object(&target) else {
+        return detected; // the drift detector says what is missing
+    };
+    let pods = match input.facts.pods(&target) {
+        Known::Known(pods) => pods,
+        Known::Unknown(why) => {
+            if max.is_some() {
+                detected.unknown.push(UnknownFact::new("whether its pods failed", why));
+            }
+            return detected;
+        }
+    };
+    detected.findings.extend(cannot_run(input, pods).into_iter().map(|reported| (Finding::Reported(reported), None)));
+    let asked =
+        RecoveryInput { max, recovered: input.catalog.workspace.value.verification.recovered, now: input.facts.now() };
+    match recovery(&asked, live, pods) {
+        Recovery::Healthy => {}
+        Recovery::Waits(because) => detected.why_not.push(WhyNot { what: "restart".into(), because }),
+        Recovery::Person { failing, because } => {
+            let reported = for_a_person(input, live, &failing, &because);
+            detected.findings.push((Finding::Reported(reported), None));
+        }
+        Recovery::Restart { failing, .. } => {
+            if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
+                let because = "the pod template in the cluster is not what Git declares: that is settled first";
+                detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() });
                 return detected;
             }
-        };
-        detected
-            .findings
-            .extend(cannot_run(input, pods).into_iter().map(|reported| (Finding::Reported(reported), None)));
-        let asked = RecoveryInput {
-            max,
-            recovered: input.catalog.workspace.value.verification.recovered,
-            now: input.facts.now(),
-        };
-        match recovery(&asked, live, pods) {
-            Recovery::Healthy => {}
-            Recovery::Waits(because) => detected.why_not.push(WhyNot { what: "restart".into(), because }),
-            Recovery::Person { failing, because } => {
-                let reported = for_a_person(input, live, &failing, &because);
-                detected.findings.push((Finding::Reported(reported), None));
-            }
-            Recovery::Restart { failing, .. } => {
-                if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
-                    let because = "the pod template in the cluster is not what Git declares: that is settled first";
-                    detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() });
-                    return detected;
-                }
-                let Some((request, generation)) = next_restart(live, input.facts.now()) else {
-                    let because = "the cluster does not say which generation of it this is";
-                    detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() });
-                    return detected;
-                };
-                let action = Action::Restart(Restart {
-                    version: 1,
-                    blueprint: blueprint.metadata.name.clone(),
-                    workload: target,
-                    uid: live.uid.clone(),
-                    generation,
-                    request,
-                });
-                detected.findings.push((Finding::Failing(failing), Some(action)));
-            }
+            let Some((request, generation)) = next_restart(live, input.facts.now()) else {
+                let because = "the cluster does not say which generation of it this is";
+                detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() });
+                return detected;
+            };
+            let action = Action::Restart(Restart {
+                version: 1,
+                blueprint: blueprint.metadata.name.clone(),
+                workload: target,
+                uid: live.uid.clone(),
+                generation,
+                request,
+            });
+            detected.findings.push((Finding::Failing(failing), Some(action)));
         }
-        detected
+    }
+    detected
+}
+
+/// The reasons of warnings that explain a finding. They choose what is shown beside it, and nothing else.
+fn explains(code: &str) -> &'static [&'static str] {
+    match code {
+        "pods-failed" => &["BackOff", "Unhealthy", "Failed", "Evicted", "FailedPreStopHook", "FailedPostStartHook"],
+        "image-not-pulled" => &["Failed", "BackOff", "InspectFailed", "ErrImageNeverPull"],
+        "pod-unschedulable" => &["FailedScheduling", "NotTriggerScaleUp", "FailedBinding"],
+        "container-not-created" | "container-waits" => {
+            &["Failed", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Unhealthy"]
+        }
+        _ => &[],
+    }
+}
+
+/// Sets the cluster's own warnings beside what they explain.
+fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
+    let reported = detected.findings.iter_mut().filter_map(|(finding, _)| match finding {
+        Finding::Reported(reported) if !explains(&reported.code).is_empty() => Some(reported),
+        _ => None,
+    });
+    for reported in reported {
+        // What cannot be seen of them explains nothing, and changes nothing.
+        let Known::Known(warnings) = input.facts.warnings(&input.blueprint.value.spec.target.object()) else { return };
+        let fits = |warning: &&Warning| explains(&reported.code).contains(&warning.reason.raw());
+        reported.events = warnings.iter().filter(fits).take(3).map(Warning::told).collect();
     }
 }
 
@@ -342,6 +370,7 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
                 needs_person: true,
                 message: Untrusted::new(message),
                 help: vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))],
+                events: Vec::new(),
             });
         }
     };
@@ -392,6 +421,7 @@ fn for_a_person(input: &DetectInput<'_>, live: &LiveObject, failing: &Failing, b
         needs_person: true,
         message: Untrusted::new(format!("{first}{more}. Not restarted: {because}")),
         help,
+        events: Vec::new(),
     }
 }
 

@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::saturation::utilization_of;
 use super::sizing::{self, Size, Sizing};
-use super::{DetectInput, Detected, Detector, Finding, UnknownFact, WhyNot, utilization};
-use crate::action::{Action, MaximumChange, RequestChange, Resize};
-use crate::blueprint::{ResourceBounds, TierName, containers};
-use crate::model::{Percent, Period, Quantity};
+use super::{DetectInput, Detected, Detector, Finding, UnknownFact, WhyNot};
+use crate::action::{Action, QuantityChange, RequestChange, Resize};
+use crate::blueprint::{ResourceBounds, TierName, declared, sized_container};
+use crate::model::{Name, Percent, Period, Quantity};
 use crate::observe::{Known, Pod, Resource, Unknown, UnknownCode};
 use crate::yaml::Node;
 
@@ -36,7 +37,7 @@ pub struct MeasuredRequest {
     pub used: Quantity,
     /// Share of the request that usage should be.
     pub target_utilization: Percent,
-    /// What usage asks for, within minimum and limit.
+    /// What usage asks for, at least the minimum.
     pub target: Quantity,
     /// How far off the request is, as a share of it.
     pub off: Percent,
@@ -58,7 +59,7 @@ impl Detector for ResizeDetector {
     }
 
     fn about(&self) -> &'static str {
-        "CPU and memory requests follow what pods use, in steps of limits.resize_step, within the blueprint's bounds"
+        "CPU and memory requests follow what a container uses, in steps of limits.resize_step, within the blueprint's bounds"
     }
 
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
@@ -90,29 +91,30 @@ impl Detector for ResizeDetector {
             all("a scale comes first: afterwards each pod uses another amount".into());
             return detected;
         }
-        let containers = containers(root);
-        let [(container, node)] = containers.as_slice() else {
-            let count = containers.len();
-            all(format!(
-                "its pods have {count} containers, and usage is known per pod only: whose request is off cannot be told"
-            ));
-            return detected;
+        let (container, node) = match sized_container(root, spec.resources.container.as_ref()) {
+            Ok(sized) => sized,
+            Err(because) => {
+                all(because);
+                return detected;
+            }
         };
         let mut changes = Vec::new();
         let mut measured = Vec::new();
         for (resource, bounds) in bounded {
-            let declared = quantity(node, "requests", resource);
+            let today = declared(node, "requests", resource.name());
             match sized(input, resource, bounds, node, replicas) {
                 Ok((current, size, request)) => {
                     let maximum = bounds.maximum.as_ref().filter(|_| size.above_maximum);
-                    let maximum = maximum.map(|from| MaximumChange { from: from.clone(), to: size.to.clone() });
+                    let maximum = maximum.map(|from| QuantityChange { from: from.clone(), to: size.to.clone() });
+                    let limit = declared(node, "limits", resource.name()).zip(size.limit);
+                    let limit = limit.map(|(from, to)| QuantityChange { from, to });
                     let container = container.clone();
-                    changes.push(RequestChange { container, resource, from: current, to: size.to, maximum });
+                    changes.push(RequestChange { container, resource, from: current, to: size.to, maximum, limit });
                     measured.push(request);
                 }
                 Err(Left::Not(because)) => {
-                    let declared = declared.map_or_else(String::new, |declared| format!(" {declared}"));
-                    detected.why_not.push(WhyNot { what: format!("{resource} request{declared}"), because });
+                    let today = today.map_or_else(String::new, |today| format!(" {today}"));
+                    detected.why_not.push(WhyNot { what: format!("{resource} request{today}"), because });
                 }
                 Err(Left::Unseen(why)) => {
                     detected.unknown.push(UnknownFact::new(format!("{resource} usage"), why));
@@ -147,13 +149,10 @@ fn sized(
     let not = |because: &str| Err(Left::Not(because.into()));
     let blueprint = &input.blueprint.value;
     let target = blueprint.spec.target.object();
-    let Some(current) = quantity(container, "requests", resource).filter(|current| current.nanos() > 0) else {
+    let Some(current) = declared(container, "requests", resource.name()).filter(|current| current.nanos() > 0) else {
         return not("the manifest declares none that can be read");
     };
-    let limit = quantity(container, "limits", resource);
-    if limit.as_ref() == Some(&current) {
-        return not("it equals its limit: both are for a person to change, or the pods' quality of service changes");
-    }
+    let limit = declared(container, "limits", resource.name());
     let target_utilization = bounds.target_utilization.unwrap_or(Percent::whole(100));
     if target_utilization == Percent::whole(0) {
         return not("target_utilization is 0%: no request is large enough");
@@ -173,22 +172,20 @@ fn sized(
         let ready = u64::try_from(ready.len()).unwrap_or(u64::MAX);
         return Err(Left::Not(super::not_all_ready(ready, u64::try_from(replicas).unwrap_or(0))));
     }
-    let request = |pod: &Pod| match resource {
-        Resource::Cpu => pod.cpu_request.clone(),
-        Resource::Memory => pod.memory_request.clone(),
-    };
-    let others = ready.iter().filter(|pod| request(pod).as_ref() != Some(&current)).count();
+    let named = blueprint.spec.resources.container.as_ref().map(Name::as_str);
+    let others = ready.iter().filter(|pod| pod.request(resource, named) != Some(&current)).count();
     if others > 0 {
         // Drift, a rollout that is not through, or a container that something added to the pods.
         return Err(Left::Not(format!(
-            "{others} of {replicas} pods run with another request, or with further containers; it waits for that"
+            "{others} of {replicas} pods run with another request, or with further containers (name one as spec.resources.container); it waits for \
+             that"
         )));
     }
     let unseen = |why: Unknown| {
         let seen = usage.point_in_time && why.code == UnknownCode::TooFewSamples;
         if seen { Left::Not(why.message) } else { Left::Unseen(why) }
     };
-    let measured = utilization(pods, usage, resource).map_err(unseen)?;
+    let measured = utilization_of(pods, usage, resource, named).map_err(unseen)?;
     // Each measured pod requests the same, so that the sum of requests tells how many were measured.
     let pods_measured = u32::try_from(measured.request.nanos() / current.nanos()).unwrap_or(u32::MAX);
     let environment = input.catalog.workspace.value.environments.get(input.environment);
@@ -205,6 +202,7 @@ fn sized(
         minimum: bounds.minimum.clone(),
         maximum: bounds.maximum.clone(),
         limit,
+        limit_ratio: bounds.limit_ratio,
         out_of_memory,
         step: limits.step.value,
         reach: limits.reach.value,
@@ -214,9 +212,4 @@ fn sized(
     let used = sizing::per_pod(resource, &sizing.used, pods_measured);
     let (target, step) = (size.target.clone(), size.step);
     Ok((current, size, MeasuredRequest { resource, used, target_utilization, target, off, step }))
-}
-
-/// `resources.requests.cpu` of a container, where it can be read.
-fn quantity(container: &Node, which: &str, resource: Resource) -> Option<Quantity> {
-    crate::blueprint::quantity(container.at(&["resources", which, resource.name()])?)
 }

@@ -9,11 +9,11 @@ use crate::blueprint::{Blueprint, Scaling};
 use crate::model::{ObjectRef, Percent, Quantity};
 use crate::observe::{Known, LiveObject, Pod, Resource, Unknown, UnknownCode, Usage};
 
-/// Least share of expected samples that a decision rests on.
 /// What stands between a use that is known of one moment only, and what a decision needs.
 pub const MOMENTARY: &str = " at this moment, by metrics.k8s.io; ";
 
-const COVERAGE: Percent = Percent::whole(80);
+/// Least share of expected samples that a decision rests on.
+pub(super) const COVERAGE: Percent = Percent::whole(80);
 
 /// Scale up above the threshold, down below it, one replica at a time.
 #[derive(Debug)]
@@ -34,6 +34,16 @@ pub struct Utilization {
 
 /// Utilization over the ready pods, or why it is not known.
 pub fn utilization(pods: &[Pod], usage: &Usage, resource: Resource) -> Result<Utilization, Unknown> {
+    utilization_of(pods, usage, resource, None)
+}
+
+/// The same of one container of theirs (B7).
+pub(super) fn utilization_of(
+    pods: &[Pod],
+    usage: &Usage,
+    resource: Resource,
+    container: Option<&str>,
+) -> Result<Utilization, Unknown> {
     let unknown = |code, message: String| Unknown { code, message, detail: None };
     let ready: Vec<&Pod> = pods.iter().filter(|pod| pod.ready).collect();
     if ready.is_empty() {
@@ -43,20 +53,19 @@ pub fn utilization(pods: &[Pod], usage: &Usage, resource: Resource) -> Result<Ut
     let mut requested: i128 = 0;
     let mut samples: u64 = 0;
     for pod in &ready {
-        let request = match resource {
-            Resource::Cpu => &pod.cpu_request,
-            Resource::Memory => &pod.memory_request,
-        };
-        let Some(request) = request else {
+        let Some(request) = pod.request(resource, container) else {
             let message =
                 format!("a container has no {resource} request, so there is nothing to measure usage against");
             return Err(unknown(UnknownCode::NotObserved, message));
         };
         // A pod without samples is unseen, not idle: it is left out of both sums, and counts against the coverage.
-        if let Some(sample) = usage.pods.iter().find(|sample| sample.pod == pod.name) {
+        let sample = usage.pods.iter().find(|sample| sample.pod == pod.name);
+        // What a pod with one container uses, that container uses.
+        let container = container.filter(|_| !pod.containers.is_empty());
+        if let Some((mean, count)) = sample.and_then(|sample| sample.of(container)) {
             requested = requested.saturating_add(request.nanos());
-            used = used.saturating_add(sample.mean.nanos());
-            samples += u64::from(sample.samples.min(usage.expected_samples));
+            used = used.saturating_add(mean.nanos());
+            samples += u64::from(count.min(usage.expected_samples));
         }
     }
     let expected = u64::from(usage.expected_samples) * ready.len() as u64;

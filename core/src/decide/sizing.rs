@@ -25,6 +25,8 @@ pub struct Sizing {
     pub maximum: Option<Quantity>,
     /// The container's limit: no request lies above it.
     pub limit: Option<Quantity>,
+    /// The limit as a share of the request, where the blueprint says so.
+    pub limit_ratio: Option<Percent>,
     /// A container was ended for want of memory.
     pub out_of_memory: bool,
     /// Largest change at once.
@@ -38,12 +40,32 @@ pub struct Sizing {
 pub struct Size {
     /// What to set.
     pub to: Quantity,
-    /// What usage asks for, within minimum and limit.
+    /// What usage asks for, at least the minimum.
     pub target: Quantity,
     /// `to` is a step on the way to the target.
     pub step: bool,
     /// `to` lies above the maximum, which has to be raised with it.
     pub above_maximum: bool,
+    /// What the limit becomes with it; `None`: it stays.
+    pub limit: Option<Quantity>,
+}
+
+/// Usage at the target utilization is at most this share of a limit that moves with the request: else the limit would be what is used.
+const NEAREST_LIMIT: Percent = Percent::whole(90);
+
+/// The share of the request that a limit keeps: the blueprint's, or all of it where both are equal (the pods' quality of service). `None`:
+/// the limit stays where it is.
+pub fn limit_ratio(asked: Option<Percent>, request: &Quantity, limit: &Quantity) -> Option<Percent> {
+    asked.or_else(|| (request == limit).then_some(Percent::whole(100)))
+}
+
+/// The limit that goes with a request, rounded up to the unit.
+pub fn limit_for(resource: Resource, request: &Quantity, ratio: Percent) -> Option<Quantity> {
+    if ratio == Percent::whole(100) {
+        return Some(request.clone()); // equal is equal, however it is written
+    }
+    let share = request.nanos().checked_mul(i128::from(ratio.basis_points()))?;
+    Some(written(resource, up(share, 10_000) / 10_000))
 }
 
 /// The smallest unit that is written: a millicore, a MiB.
@@ -102,23 +124,28 @@ pub fn size(sizing: &Sizing) -> Result<Size, String> {
     let asked = written(*resource, asked.max(1));
     let floor = sizing.minimum.as_ref().filter(|minimum| **minimum > asked);
     let target = floor.cloned().unwrap_or_else(|| asked.clone());
-    let ceiling = sizing.limit.as_ref().filter(|limit| **limit < target);
-    if let (Some(limit), Some(minimum)) = (ceiling, &sizing.minimum)
-        && limit < minimum
-    {
-        return Err(format!("its limit of {limit} lies below the minimum of {minimum}"));
+    let ratio = sizing.limit.as_ref().and_then(|limit| limit_ratio(sizing.limit_ratio, current, limit));
+    if let Some(ratio) = ratio {
+        let share =
+            Percent::ratio(i128::from(sizing.target_utilization.basis_points()), i128::from(ratio.basis_points()));
+        if share.is_none_or(|share| share > NEAREST_LIMIT) {
+            let of = share.map_or_else(String::new, |share| format!("{share} of "));
+            return Err(format!(
+                "its limit moves with it ({ratio} of the request), and at a target_utilization of {} usage would be {of}the limit, above \
+                 {NEAREST_LIMIT}: give a lower target_utilization",
+                sizing.target_utilization
+            ));
+        }
     }
-    let target = ceiling.cloned().unwrap_or(target);
     if sizing.out_of_memory && target < *current {
         return Err(format!("{used} used, but a container ran out of memory (OOMKilled): it gets no less"));
     }
     let share = off(current, &target).ok_or_else(|| "it is zero".to_owned())?;
     if share < INDIFFERENT {
-        return Err(match (floor, ceiling) {
-            (Some(minimum), _) => format!("{used} used asks for {asked}, and {minimum} is the minimum"),
-            (_, Some(limit)) => format!("{used} used asks for {asked}, and {limit} is its limit"),
-            _ if sizing.target_utilization == Percent::whole(100) => format!("{used} used, under 5% off ({share})"),
-            _ => format!("{used} used asks for {asked}, under 5% off ({share})"),
+        return Err(match floor {
+            Some(minimum) => format!("{used} used asks for {asked}, and {minimum} is the minimum"),
+            None if sizing.target_utilization == Percent::whole(100) => format!("{used} used, under 5% off ({share})"),
+            None => format!("{used} used asks for {asked}, under 5% off ({share})"),
         });
     }
     let step = !within(current, &target, sizing.step) && within(current, &target, sizing.reach);
@@ -133,7 +160,17 @@ pub fn size(sizing: &Sizing) -> Result<Size, String> {
     // A request that stands below the minimum goes there at once: on the way it would still be forbidden.
     let to = sizing.minimum.as_ref().filter(|minimum| **minimum > to).cloned().unwrap_or(to);
     let above_maximum = to > *current && sizing.maximum.as_ref().is_some_and(|maximum| to > *maximum);
-    Ok(Size { step: to != target, to, target, above_maximum })
+    let limit = match (&sizing.limit, ratio) {
+        (Some(limit), Some(ratio)) => {
+            let moved =
+                limit_for(*resource, &to, ratio).ok_or_else(|| "the numbers are out of any range".to_owned())?;
+            Some(moved).filter(|moved| moved != limit)
+        }
+        // No request lies above its limit: both are raised together, which a person approves.
+        (Some(limit), None) => Some(to.clone()).filter(|to| to > limit),
+        (None, _) => None,
+    };
+    Ok(Size { step: to != target, to, target, above_maximum, limit })
 }
 
 /// Usage per pod ÷ target utilization, rounded up to a billionth.

@@ -7,7 +7,7 @@ use super::defaults::{self, default_tier};
 use super::rules::{RULES, RuleInput, alternative as way_on};
 use super::{OperationInput, Outcome, Subject};
 use crate::action::{Action, Reconcile};
-use crate::blueprint::{Catalog, Operation, Tier, containers};
+use crate::blueprint::{Catalog, Operation, Tier, sized_container};
 use crate::model::{Name, SourceSpan, Timestamp, Trusted, WorkloadKind};
 use crate::observe::Recorder;
 
@@ -101,10 +101,11 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     };
     let spec = &blueprint.value.spec;
     let manifest = catalog.manifest(environment, &spec.target.source, &spec.target.object());
+    let sized = manifest.and_then(|m| sized_container(&m.document.root, spec.resources.container.as_ref()).ok());
     let operations = subject.operations(&OperationInput {
         spec,
         step: catalog.resize_limits(place.tier, &blueprint.value.metadata).step.value,
-        lone_container: manifest.is_some_and(|manifest| containers(&manifest.document.root).len() == 1),
+        container: sized.as_ref().map(|(name, node)| (name.as_str(), *node)),
     });
     let mut tiers: Vec<(Tier, RuleRef, Option<String>)> = Vec::new();
     let mut holds = Vec::new();

@@ -115,7 +115,12 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         rules.get().blueprints.iter().map(|(name, blueprint)| (name, blueprint.value.spec.target.object())).collect();
     let judged = |environment: &Name, recorder: &Recorder<'_>| -> Vec<ChangeVerdict> {
         let one = |governed: &Governed| {
-            let subject = Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
+            let subject = Subject::of_change(
+                &governed.blueprint,
+                targets.get(&governed.blueprint),
+                &governed.change,
+                &set.governed,
+            );
             let mut verdict = judge(rules, environment, &subject, recorder);
             verdict.impact = impact_of(rules, set, governed);
             ChangeVerdict {
@@ -223,7 +228,8 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
     // The steps that a request has made are counted by their branches, so a step under another name would not be counted.
     let misnamed = set.governed.iter().find(|governed| {
-        let subject = Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change);
+        let subject =
+            Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change, &set.governed);
         let own = format!("/{}/resize", governed.blueprint);
         matches!(subject.touch, Touch::Requests(_))
             && !pull.head_branch.as_deref().is_some_and(|branch| branch.ends_with(&own))

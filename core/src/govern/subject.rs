@@ -3,11 +3,12 @@
 use serde_json::Value as Json;
 
 use crate::action::Action;
-use crate::blueprint::{ConfigRange, Operation, Scaling, Spec, is_credential, quantity_of};
-use crate::decide::sizing::within;
+use crate::blueprint::{ConfigRange, Operation, ResourceBounds, Scaling, Spec, is_credential, quantity_of};
+use crate::decide::sizing::{limit_for, limit_ratio, within};
 use crate::model::{FieldPath, Name, ObjectRef, Percent, Quantity, Segment};
 use crate::observe::Resource;
-use crate::propose::{Change, FieldChange};
+use crate::propose::{Change, FieldChange, Governed};
+use crate::yaml::Node;
 
 /// What is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,15 @@ pub enum Touch {
     ReplicaBound,
     /// Git will declare other requests.
     Requests(Vec<RequestTouch>),
+    /// Git will declare another limit of a container, and the same request.
+    Limit {
+        /// The container.
+        container: String,
+        /// CPU or memory.
+        resource: Resource,
+        /// The limit.
+        limit: LimitTouch,
+    },
     /// The blueprint will say another maximum of a request.
     RequestMaximum,
     /// The cluster goes back to what Git declares.
@@ -65,6 +75,17 @@ pub struct RequestTouch {
     pub container: String,
     /// CPU or memory.
     pub resource: Resource,
+    /// What stands on base; `None`: nothing that can be read.
+    pub from: Option<Quantity>,
+    /// The new value; `None`: it goes, or cannot be read.
+    pub to: Option<Quantity>,
+    /// The same container's limit, where that changes too.
+    pub limit: Option<LimitTouch>,
+}
+
+/// A container's limit that Git will declare otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitTouch {
     /// What stands on base; `None`: nothing that can be read.
     pub from: Option<Quantity>,
     /// The new value; `None`: it goes, or cannot be read.
@@ -113,8 +134,8 @@ pub struct OperationInput<'a> {
     pub spec: &'a Spec,
     /// Largest change of a request without a person.
     pub step: Percent,
-    /// The pods have one container, so that what a pod uses is what it uses.
-    pub lone_container: bool,
+    /// The container that `spec.resources` is about, as base declares it; `None`: which that is cannot be told.
+    pub container: Option<(&'a str, &'a Node)>,
 }
 
 impl Subject {
@@ -137,6 +158,10 @@ impl Subject {
                     // With a maximum that is raised it is a change of a rule, and no step.
                     from: Some(change.from.clone()).filter(|_| change.maximum.is_none()),
                     to: Some(change.to.clone()),
+                    limit: change
+                        .limit
+                        .as_ref()
+                        .map(|limit| LimitTouch { from: Some(limit.from.clone()), to: Some(limit.to.clone()) }),
                 };
                 Touch::Requests(resize.requests.iter().map(request).collect())
             }
@@ -146,9 +171,9 @@ impl Subject {
         Self { blueprint: action.blueprint().clone(), object: action.workload().clone(), touch }
     }
 
-    /// What a change of a pull request does.
+    /// What a change of a pull request does, beside the others of it.
     /// `target` is the workload of that blueprint on base: only its replicas are the blueprint's.
-    pub fn of_change(blueprint: &Name, target: Option<&ObjectRef>, change: &Change) -> Self {
+    pub fn of_change(blueprint: &Name, target: Option<&ObjectRef>, change: &Change, all: &[Governed]) -> Self {
         let (object, touch) = match change {
             Change::Field(change) if change.object.kind == "Blueprint" => {
                 let bound =
@@ -180,17 +205,9 @@ impl Subject {
                 (change.object.clone(), touch)
             }
             Change::Field(change) => {
-                let request =
-                    request_of(&change.field).filter(|_| target.is_some_and(|t| t.is_declared_by(&change.object)));
-                let touch = request.map_or_else(
-                    || Touch::Field(change.field.clone()),
-                    |(container, resource)| {
-                        let (from, to) = (change.from.as_ref(), change.to.as_ref());
-                        let (from, to) = (from.and_then(quantity_of), to.and_then(quantity_of));
-                        Touch::Requests(vec![RequestTouch { container, resource, from, to }])
-                    },
-                );
-                (change.object.clone(), touch)
+                let own = target.is_some_and(|target| target.is_declared_by(&change.object));
+                let touch = Some(change).filter(|_| own).and_then(|change| sizes(change, all));
+                (change.object.clone(), touch.unwrap_or_else(|| Touch::Field(change.field.clone())))
             }
             Change::Object(change) => {
                 let governance = change.object.api_version.starts_with("bpctl.dev/");
@@ -226,7 +243,7 @@ impl Subject {
             Touch::Replicas { to } => replicas(to.unwrap_or(1), input.spec.scaling.as_ref()),
             Touch::ReplicaBound => Operation::ScaleBeyondLimits,
             Touch::Requests(requests) if requests.iter().all(|request| is_step(request, input)) => Operation::Resize,
-            Touch::Requests(_) | Touch::RequestMaximum => Operation::ResizeBeyondStep,
+            Touch::Requests(_) | Touch::Limit { .. } | Touch::RequestMaximum => Operation::ResizeBeyondStep,
             // What stands on base was approved when it was merged; only a way to zero is judged again.
             Touch::Reconcile { replicas: Some(0) } => Operation::ScaleToZero,
             Touch::Reconcile { .. } => Operation::Reconcile,
@@ -280,25 +297,76 @@ fn config_of(change: &FieldChange, target: Option<&ObjectRef>) -> Vec<ConfigTouc
     }
 }
 
+/// A request or a limit of a container, with the other of the two where that changes as well: one cannot be judged without the other.
+fn sizes(change: &FieldChange, all: &[Governed]) -> Option<Touch> {
+    let (container, resource, _) = part_of(&change.field)?;
+    let resources = FieldPath(change.field.0.get(..6)?.to_vec());
+    let changed = |part: &str| {
+        let field = resources.clone().key(part).key(resource.name());
+        let fields = all.iter().filter_map(|governed| match &governed.change {
+            Change::Field(field) => Some(field),
+            _ => None,
+        });
+        // All limits may go at once: then a map above this one is what changed.
+        let mut fields = std::iter::once(change).chain(fields).filter(|other| other.object == change.object);
+        let found = fields.find(|other| field.0.starts_with(&other.field.0))?;
+        let below = field.0.get(found.field.0.len()..)?;
+        let value = |side: &Option<Json>| {
+            let value = below.iter().try_fold(side.as_ref()?, |value, step| match step {
+                Segment::Key(key) => value.get(key),
+                _ => None,
+            });
+            value.and_then(quantity_of)
+        };
+        Some((value(&found.from), value(&found.to)))
+    };
+    let limit = changed("limits").map(|(from, to)| LimitTouch { from, to });
+    match (changed("requests"), limit) {
+        (Some((from, to)), limit) => Some(Touch::Requests(vec![RequestTouch { container, resource, from, to, limit }])),
+        (None, Some(limit)) => Some(Touch::Limit { container, resource, limit }),
+        (None, None) => None,
+    }
+}
+
 /// `spec.template.spec.containers[name=…].resources.requests.cpu` or `.memory`.
 pub(super) fn request_of(field: &FieldPath) -> Option<(String, Resource)> {
+    part_of(field).filter(|(.., part)| part == "requests").map(|(container, resource, _)| (container, resource))
+}
+
+/// The same of requests and limits: container, resource, which of the two.
+fn part_of(field: &FieldPath) -> Option<(String, Resource, String)> {
     let (head, tail) = (FieldPath(field.0.get(..4)?.to_vec()), field.0.get(4..)?);
-    let [Segment::Item(keys), Segment::Key(resources), Segment::Key(requests), Segment::Key(resource)] = tail else {
+    let [Segment::Item(keys), Segment::Key(resources), Segment::Key(part), Segment::Key(resource)] = tail else {
         return None;
     };
     let [(key, container)] = keys.as_slice() else { return None };
     let resource = [Resource::Cpu, Resource::Memory].into_iter().find(|known| known.name() == resource)?;
     (head.is_keys(&["spec", "template", "spec", "containers"])
         && key == "name"
-        && (resources.as_str(), requests.as_str()) == ("resources", "requests"))
-        .then(|| (container.clone(), resource))
+        && resources == "resources"
+        && ["requests", "limits"].contains(&part.as_str()))
+    .then(|| (container.clone(), resource, part.clone()))
 }
 
 /// Within a step, and within what the blueprint says of the resource.
 fn is_step(request: &RequestTouch, input: &OperationInput<'_>) -> bool {
     let (Some(from), Some(to)) = (&request.from, &request.to) else { return false };
     let Some(bounds) = input.spec.resources.of(request.resource) else { return false };
-    input.lone_container && within(from, to, input.step) && bounds.maximum.as_ref().is_none_or(|maximum| to <= maximum)
+    let sized = input.container.filter(|(name, _)| *name == request.container);
+    let limit = || request.limit.as_ref().is_none_or(|limit| follows(request, limit, bounds, input.step));
+    sized.is_some()
+        && within(from, to, input.step)
+        && bounds.maximum.as_ref().is_none_or(|maximum| to <= maximum)
+        && limit()
+}
+
+/// Whether a limit moves with its request as the blueprint says, or as it did, and not further than a step.
+pub(super) fn follows(request: &RequestTouch, limit: &LimitTouch, bounds: &ResourceBounds, step: Percent) -> bool {
+    let (Some(from), Some(to)) = (&request.from, &request.to) else { return false };
+    let (Some(before), Some(after)) = (&limit.from, &limit.to) else { return false };
+    let ratio = limit_ratio(bounds.limit_ratio, from, before);
+    within(before, after, step)
+        && ratio.is_some_and(|ratio| limit_for(request.resource, to, ratio).as_ref() == Some(after))
 }
 
 fn replicas(to: u64, scaling: Option<&Scaling>) -> Operation {

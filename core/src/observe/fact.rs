@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FailedDelivery, LiveObject, PastOperation, Pod, Resource, TypeSchema, Usage};
+use super::{
+    FailedDelivery, Level, LiveObject, MeasuredLevel, PastOperation, Pod, Resource, TypeSchema, Usage, Warning,
+};
 use crate::model::{Name, ObjectRef, Timestamp, Untrusted};
 
 /// A value that was seen whole, or the reason why it was not. Unknown never permits anything (R6).
@@ -103,6 +105,10 @@ pub enum FactKey {
     Pods(ObjectRef),
     /// What the pods of one workload use.
     Usage(ObjectRef, Resource),
+    /// What the cluster warns of one workload; looked up only where its pods are in trouble.
+    Warnings(ObjectRef),
+    /// What the requests of one workload are like.
+    Level(ObjectRef, Level),
     /// What the API server would store if the object's manifest were applied; looked up only where somebody asks for it.
     DryRun(ObjectRef),
     /// Types and merge keys of one kind: `apps/v1`, `Deployment`.
@@ -123,6 +129,8 @@ impl std::fmt::Display for FactKey {
             Self::Pods(o) => object(f, "pods", o),
             Self::Usage(o, Resource::Cpu) => object(f, "usage-cpu", o),
             Self::Usage(o, Resource::Memory) => object(f, "usage-memory", o),
+            Self::Level(o, level) => object(f, &format!("level-{level}"), o),
+            Self::Warnings(o) => object(f, "warnings", o),
             Self::DryRun(o) => object(f, "dry-run", o),
             Self::Schema(api_version, kind) => write!(f, "schema:{api_version}:{kind}"),
             Self::History(blueprint) => write!(f, "history:{blueprint}"),
@@ -160,6 +168,11 @@ fn parse_key(text: &str) -> Option<FactKey> {
         ("pods", 5) => object().map(FactKey::Pods),
         ("usage-cpu", 5) => object().map(|o| FactKey::Usage(o, Resource::Cpu)),
         ("usage-memory", 5) => object().map(|o| FactKey::Usage(o, Resource::Memory)),
+        (kind, 5) if kind.starts_with("level-") => {
+            let level = Level::ALL.into_iter().find(|level| kind.strip_prefix("level-") == Some(level.name()))?;
+            object().map(|o| FactKey::Level(o, level))
+        }
+        ("warnings", 5) => object().map(FactKey::Warnings),
         ("dry-run", 5) => object().map(FactKey::DryRun),
         ("schema", 3) => Some(FactKey::Schema(parts[1].into(), parts[2].into())),
         ("history", 2) => Name::new(parts[1]).ok().map(FactKey::History),
@@ -187,6 +200,10 @@ pub enum FactValue {
     Pods(Known<Vec<Pod>>),
     /// Usage of the workload's pods.
     Usage(Known<Usage>),
+    /// What the workload's requests are like.
+    Level(Known<MeasuredLevel>),
+    /// Warnings, newest first.
+    Warnings(Known<Vec<Warning>>),
     /// What would be stored.
     DryRun(Known<LiveObject>),
     /// Types of a kind.

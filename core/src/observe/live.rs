@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
+use crate::blueprint::quantity_of;
 use crate::model::{ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 
 /// One object as the API server gave it.
@@ -152,6 +153,9 @@ pub struct Pod {
     pub cpu_request: Option<Quantity>,
     /// Sum of the memory requests; `None` where some container has none.
     pub memory_request: Option<Quantity>,
+    /// What each container requests, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerRequests>,
     /// Reasons of containers that wait or ended: `CrashLoopBackOff`, `OOMKilled`.
     pub reasons: Vec<Untrusted>,
     /// Containers that do not run now, and how they ended last; init containers among them (B8).
@@ -166,6 +170,36 @@ pub struct Pod {
     /// Why the pod as a whole ended: `Evicted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Untrusted>,
+}
+
+impl Pod {
+    /// What one of its containers requests; `None` for the container: all of them together.
+    pub fn request(&self, resource: Resource, container: Option<&str>) -> Option<&Quantity> {
+        let Some(container) = container.filter(|_| !self.containers.is_empty()) else {
+            return match resource {
+                Resource::Cpu => self.cpu_request.as_ref(),
+                Resource::Memory => self.memory_request.as_ref(),
+            };
+        };
+        let named = self.containers.iter().find(|known| known.name.raw() == container)?;
+        match resource {
+            Resource::Cpu => named.cpu.as_ref(),
+            Resource::Memory => named.memory.as_ref(),
+        }
+    }
+}
+
+/// What one of several containers requests (B7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContainerRequests {
+    /// The container's name.
+    pub name: Untrusted,
+    /// CPU in cores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Quantity>,
+    /// Memory in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Quantity>,
 }
 
 /// A container that does not run, as the kubelet says (B8).
@@ -263,6 +297,7 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
         ready_since: time(ready_condition.and_then(|c| c.get("lastTransitionTime"))),
         cpu_request: request_sum(body, "cpu"),
         memory_request: request_sum(body, "memory"),
+        containers: requests(body),
         reasons,
         stopped: ["containerStatuses", "initContainerStatuses"]
             .into_iter()
@@ -277,22 +312,34 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
     })
 }
 
+/// The containers that run, and are measured, as long as the pod does: sidecars among the init containers too.
+fn lasting(body: &Json) -> impl Iterator<Item = &Json> {
+    let list = |pointer| body.pointer(pointer).and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice).iter();
+    let sidecar = |container: &&Json| container.get("restartPolicy").and_then(Json::as_str) == Some("Always");
+    list("/spec/containers").chain(list("/spec/initContainers").filter(sidecar))
+}
+
+fn request(container: &Json, resource: &str) -> Option<Quantity> {
+    quantity_of(container.pointer("/resources/requests")?.get(resource)?)
+}
+
 fn request_sum(body: &Json, resource: &str) -> Option<Quantity> {
-    let containers = body.pointer("/spec/containers")?.as_array()?;
-    // A sidecar among the init containers runs, and is measured, as long as the pod does.
-    let init = body.pointer("/spec/initContainers").and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice);
-    let sidecars =
-        init.iter().filter(|container| container.get("restartPolicy").and_then(Json::as_str) == Some("Always"));
-    let mut nanos: i128 = 0;
-    for container in containers.iter().chain(sidecars) {
-        let request = container.pointer("/resources/requests")?.get(resource)?;
-        let request: Quantity = match request {
-            Json::String(text) => text.parse().ok()?,
-            other => other.to_string().parse().ok()?,
-        };
-        nanos = nanos.checked_add(request.nanos())?;
+    body.pointer("/spec/containers")?.as_array()?;
+    let sum = lasting(body).try_fold(0_i128, |sum, one| sum.checked_add(request(one, resource)?.nanos()));
+    sum.map(Quantity::from_nanos)
+}
+
+/// What each of several containers requests; of one the sums say it already.
+fn requests(body: &Json) -> Vec<ContainerRequests> {
+    if lasting(body).nth(1).is_none() {
+        return Vec::new();
     }
-    Some(Quantity::from_nanos(nanos))
+    let one = |container: &Json| ContainerRequests {
+        name: Untrusted::new(container.get("name").and_then(Json::as_str).unwrap_or_default()),
+        cpu: request(container, "cpu"),
+        memory: request(container, "memory"),
+    };
+    lasting(body).map(one).collect()
 }
 
 /// A workload of a namespace, by kind and name.
@@ -339,6 +386,29 @@ pub struct PodUsage {
     pub mean: Quantity,
     /// How many samples the mean rests on.
     pub samples: u32,
+    /// The same of each container, where several were measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<ContainerUsage>,
+}
+
+/// What one of several containers used over the window (B7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ContainerUsage {
+    /// The container's name.
+    pub name: Untrusted,
+    /// Mean over the window.
+    pub mean: Quantity,
+    /// How many samples the mean rests on.
+    pub samples: u32,
+}
+
+impl PodUsage {
+    /// Mean and samples of one of its containers; `None` for the container: of all of them together.
+    pub fn of(&self, container: Option<&str>) -> Option<(&Quantity, u32)> {
+        let Some(container) = container else { return Some((&self.mean, self.samples)) };
+        let named = self.containers.iter().find(|known| known.name.raw() == container)?;
+        Some((&named.mean, named.samples))
+    }
 }
 
 /// What a workload's pods used over a window.

@@ -5,21 +5,25 @@
 
 mod fact;
 mod forge;
+mod level;
 mod live;
 mod recorder;
 mod restart;
 mod schema;
+mod warning;
 
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
     CheckConclusion, CheckRun, FailedDelivery, Identity, PastChange, PastOperation, PullFacts, PullState, Review,
     ReviewState, Rights,
 };
+pub use level::{Level, LevelSeries, MeasuredLevel};
 pub use live::{
-    Body, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage, WorkloadName, group_pods, newest_revision,
-    owned_pod, pod_from_json,
+    Body, ContainerRequests, ContainerUsage, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage,
+    WorkloadName, group_pods, newest_revision, owned_pod, pod_from_json,
 };
 pub use recorder::Recorder;
 pub(crate) use restart::template_identity;
 pub use restart::{PastRestart, RESTART_ANNOTATION, RESTART_MANAGER, next_restart};
 pub use schema::{ListType, ScalarType, TypeSchema};
+pub use warning::{Warning, warnings_of};

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use elsa::FrozenBTreeMap;
 
 use super::{
-    FactKey, FactValue, FailedDelivery, Known, LiveObject, Observation, PastOperation, Pod, Resource, TypeSchema,
-    Unknown, UnknownCode, Usage,
+    FactKey, FactValue, FailedDelivery, Known, Level, LiveObject, MeasuredLevel, Observation, PastOperation, Pod,
+    Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning,
 };
 use crate::model::{Name, ObjectRef, Timestamp};
 
@@ -82,6 +82,24 @@ impl<'o> Recorder<'o> {
     pub fn usage(&self, workload: &ObjectRef, resource: Resource) -> Known<&'o Usage> {
         match self.read(FactKey::Usage(workload.clone(), resource)) {
             Ok(FactValue::Usage(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// What the workload's requests are like.
+    pub fn level(&self, workload: &ObjectRef, level: Level) -> Known<&'o MeasuredLevel> {
+        match self.read(FactKey::Level(workload.clone(), level)) {
+            Ok(FactValue::Level(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// What the cluster warns of the workload.
+    pub fn warnings(&self, workload: &ObjectRef) -> Known<&'o Vec<Warning>> {
+        match self.read(FactKey::Warnings(workload.clone())) {
+            Ok(FactValue::Warnings(known)) => known.as_ref(),
             Ok(_) => mismatch(),
             Err(unknown) => Known::Unknown(unknown),
         }

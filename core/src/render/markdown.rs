@@ -142,7 +142,9 @@ fn found(out: &mut String, plan: &Plan) {
         let help: Vec<String> = reported.help.iter().map(sink::markdown).collect();
         let help = if help.is_empty() { String::new() } else { format!(" — {}", help.join(", ")) };
         let severity = words::severity(reported);
-        let row = format!("- `{name}` {severity}: {}{help}\n", sink::markdown(&reported.message));
+        let seen = reported.events.iter().map(|event| format!("  - seen: {}\n", sink::markdown(event)));
+        let seen = seen.collect::<String>();
+        let row = format!("- `{name}` {severity}: {}{help}\n{seen}", sink::markdown(&reported.message));
         if out.len() + row.len() > BUDGET / 2 {
             left += 1;
             continue;

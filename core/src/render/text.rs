@@ -56,7 +56,8 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
             let stood = if stood { " (stood before this change)" } else { "" };
             let head = format!("{}: {}{stood}", words::severity(reported), sink::terminal(&reported.message));
             let help = reported.help.iter().map(|help| format!("  {}", sink::terminal(help)));
-            [head].into_iter().chain(help).collect::<Vec<_>>()
+            let events = reported.events.iter().map(|event| format!("  seen: {}", sink::terminal(event)));
+            [head].into_iter().chain(events).chain(help).collect::<Vec<_>>()
         };
         part.findings.iter().flat_map(told).collect()
     });

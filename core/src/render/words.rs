@@ -79,7 +79,9 @@ fn request(change: &RequestChange) -> String {
     let RequestChange { resource, from, to, .. } = change;
     let raised = change.maximum.as_ref();
     let raised = raised.map_or_else(String::new, |m| format!(", {resource} maximum {} → {}", m.from, m.to));
-    format!("{resource} request {from} → {to}{raised}")
+    let limit = change.limit.as_ref();
+    let limit = limit.map_or_else(String::new, |limit| format!(", {resource} limit {} → {}", limit.from, limit.to));
+    format!("{resource} request {from} → {to}{limit}{raised}")
 }
 
 /// `cpu: 117m used, at 70% of the request that asks for 168m, 40% off`.

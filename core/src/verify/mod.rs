@@ -196,16 +196,9 @@ fn other_request<'r>(live: &serde_json::Value, declared: &'r DeclaredRequest) ->
     Some((told, &declared.request))
 }
 
-/// Whether the pod itself, and not only what makes pods, has what was merged. bpctl resizes pods of one container only, so that the
-/// container's request is the pod's.
+/// Whether the pod itself, and not only what makes pods, has what was merged.
 fn has_requests(pod: &Pod, declared: &[DeclaredRequest]) -> bool {
-    declared.iter().all(|declared| {
-        let sum = match declared.resource {
-            Resource::Cpu => &pod.cpu_request,
-            Resource::Memory => &pod.memory_request,
-        };
-        sum.as_ref() == Some(&declared.request)
-    })
+    declared.iter().all(|declared| pod.request(declared.resource, Some(&declared.container)) == Some(&declared.request))
 }
 
 fn check(window: &str, outcome: Outcome, evidence: impl Into<String>) -> WindowCheck {

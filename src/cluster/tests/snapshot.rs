@@ -44,7 +44,12 @@ fn seen() -> NamespaceListing {
 }
 
 fn usage() -> RecordedUsage {
-    let used = |pod: &str| PodUsage { pod: Untrusted::new(pod), mean: Quantity::from_millis(250), samples: 20 };
+    let used = |pod: &str| PodUsage {
+        pod: Untrusted::new(pod),
+        mean: Quantity::from_millis(250),
+        samples: 20,
+        containers: Vec::new(),
+    };
     RecordedUsage {
         namespace: "shop".into(),
         resource: Resource::Cpu,
@@ -57,7 +62,7 @@ fn usage() -> RecordedUsage {
 fn recorded() -> (tempfile::TempDir, SnapshotCluster) {
     let folder = tempfile::tempdir().expect("a folder");
     let listings = BTreeMap::from([("shop".to_owned(), listing())]);
-    record(folder.path(), &header(), &listings, &BTreeMap::new(), &BTreeMap::new(), &[usage()]).expect("recorded");
+    record(folder.path(), &header(), &listings, &BTreeMap::new(), &BTreeMap::new(), &[usage()], &[]).expect("recorded");
     let snapshot = SnapshotCluster::open(folder.path()).expect("a snapshot");
     (folder, snapshot)
 }

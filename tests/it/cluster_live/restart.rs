@@ -137,4 +137,14 @@ fn b08_an_image_that_cannot_be_pulled_is_told_and_not_restarted() {
     });
     assert!(plan.contains("a restart does not help: correct the image's name or tag"), "{plan}");
     assert!(!plan.contains("↻"), "{plan}");
+
+    // What the cluster itself warns of stands beside it, as text from outside.
+    let pod = pods(&namespace)[0]["metadata"]["name"].as_str().expect("a name").to_owned();
+    let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "web.1", "namespace": namespace.name}, "type": "Warning",
+        "reason": "Failed", "message": "manifest unknown\u{1b}[31m", "count": 4,
+        "involvedObject": {"kind": "Pod", "namespace": namespace.name, "name": pod}});
+    namespace.kubectl(&["create", "-f", "-"], Some(&event.to_string()));
+    let plan = program.run(&["plan"]).exits(0).stdout;
+    assert!(plan.contains(&format!("seen: Pod/{pod} Failed, 4 times: manifest unknown")), "{plan}");
+    assert!(!plan.contains('\u{1b}'), "{plan}");
 }

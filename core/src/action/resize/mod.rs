@@ -1,5 +1,5 @@
-//! `resize`: set requests of a workload's container, in Git (B7). Above the maximum it raises maximum and value together, so that a
-//! person approves both.
+//! `resize`: set requests of a workload's container, in Git, and the limit with one where it moves with it (B7). Above the maximum it raises
+//! maximum and value together, above the limit both too, so that a person approves both.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -39,26 +39,35 @@ pub struct RequestChange {
     pub to: Quantity,
     /// The maximum that has to be raised with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub maximum: Option<MaximumChange>,
+    pub maximum: Option<QuantityChange>,
+    /// The container's limit, which changes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<QuantityChange>,
 }
 
 impl RequestChange {
-    /// The field of the workload's manifest.
-    fn field(&self) -> FieldPath {
+    /// The field of the workload's manifest: of `requests` or of `limits`.
+    fn field(&self, part: &str) -> FieldPath {
         FieldPath::keys(["spec", "template", "spec", "containers"])
             .join(Segment::Item(vec![("name".into(), self.container.clone())]))
             .key("resources")
-            .key("requests")
+            .key(part)
             .key(self.resource.name())
+    }
+
+    /// What is written: the part of `resources`, before and after.
+    fn values(&self) -> impl Iterator<Item = (&'static str, &Quantity, &Quantity)> {
+        let limit = self.limit.as_ref().map(|limit| ("limits", &limit.from, &limit.to));
+        std::iter::once(("requests", &self.from, &self.to)).chain(limit)
     }
 }
 
-/// A change of `spec.resources.cpu.maximum` or `memory.maximum`.
+/// A quantity that changes with a request: the blueprint's `maximum`, the container's limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct MaximumChange {
-    /// Today's maximum.
+pub struct QuantityChange {
+    /// What stands today.
     pub from: Quantity,
-    /// The new one.
+    /// What will.
     pub to: Quantity,
 }
 
@@ -76,7 +85,7 @@ impl ActionType for Resize {
     }
 
     fn fields(&self) -> Vec<FieldPath> {
-        self.requests.iter().map(RequestChange::field).collect()
+        self.requests.iter().flat_map(|change| change.values().map(|(part, ..)| change.field(part))).collect()
     }
 
     fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String> {
@@ -86,12 +95,15 @@ impl ActionType for Resize {
         for change in &self.requests {
             let resource = change.resource.name();
             let container = containers.iter().find(|(name, _)| *name == change.container);
-            let node = container.and_then(|(_, node)| node.at(&["resources", "requests", resource]));
-            let Some(node) = node.filter(|node| quantity(node).as_ref() == Some(&change.from)) else {
-                return Err(format!("the manifest no longer declares a {resource} request of {}", change.from));
-            };
-            let place = edit_place(tree, environment, manifest, &change.field())?;
-            effects.push(place.set(Some(node.to_json()), Json::from(change.to.to_string())));
+            for (part, from, to) in change.values() {
+                let node = container.and_then(|(_, node)| node.at(&["resources", part, resource]));
+                let Some(node) = node.filter(|node| quantity(node).as_ref() == Some(from)) else {
+                    let what = part.trim_end_matches('s');
+                    return Err(format!("the manifest no longer declares a {resource} {what} of {from}"));
+                };
+                let place = edit_place(tree, environment, manifest, &change.field(part))?;
+                effects.push(place.set(Some(node.to_json()), Json::from(to.to_string())));
+            }
             if let Some(maximum) = &change.maximum {
                 effects.push(raise(blueprint, resource, maximum)?);
             }
@@ -101,7 +113,7 @@ impl ActionType for Resize {
 }
 
 /// Raises the maximum on the line that says it.
-fn raise(blueprint: &Located<Blueprint>, resource: &str, maximum: &MaximumChange) -> Result<Effect, String> {
+fn raise(blueprint: &Located<Blueprint>, resource: &str, maximum: &QuantityChange) -> Result<Effect, String> {
     let mut overrides = blueprint.value.environments.values();
     let maximum_of =
         |spec: &serde_json::Map<String, Json>| spec.get("resources")?.get(resource)?.get("maximum").cloned();

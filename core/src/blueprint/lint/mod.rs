@@ -18,6 +18,7 @@ mod fix;
 mod freeze_inverted;
 mod freeze_over;
 mod freeze_twice;
+mod level_unmeasured;
 mod limit_without_room;
 mod listed_twice;
 mod look;
@@ -48,6 +49,7 @@ mod scaling_without_cpu_request;
 mod secret_in_config;
 mod selector_mismatch;
 mod single_replica_in_prod;
+mod sized_container_missing;
 mod strategy_differs;
 mod suppressed;
 mod target_above_scale_up;
@@ -65,7 +67,7 @@ pub use look::{Look, Surroundings, Variant};
 pub use reading::READING;
 pub use version_bump::version_bumps;
 
-use super::pod::{declared, declared_total, main_containers};
+use super::pod::{declared, declared_total, main_containers, sized_container};
 use look::{container_name, item_span, key_span, mark, mark_node};
 
 use super::Catalog;
@@ -107,8 +109,10 @@ pub const RULES: &[&dyn Rule] = &[
     &cooldown_too_long::CooldownTooLong,
     &request_outside_bounds::RequestOutsideBounds,
     &request_above_limit::RequestAboveLimit,
+    &sized_container_missing::SizedContainerMissing,
     &percentage_out_of_range::PercentageOutOfRange,
     &objective_without_meaning::ObjectiveWithoutMeaning,
+    &level_unmeasured::LevelUnmeasured,
     &target_missing::TargetMissing,
     &selector_mismatch::SelectorMismatch,
     &rollout_refused::RolloutRefused,

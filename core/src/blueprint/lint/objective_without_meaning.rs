@@ -1,6 +1,7 @@
 //! `objective-without-meaning`: a service level that cannot be held or measured.
 
 use super::{Look, Page, Rule, mark};
+use crate::blueprint::Performance;
 use crate::model::{Diagnostic, Period};
 
 /// `latency_p95` of zero, `throughput` that is no number per time.
@@ -28,7 +29,7 @@ impl Rule for ObjectiveWithoutMeaning {
                     mark(diagnostic, &variant.blueprint, &path, "no time at all").help("write a time such as 200ms"),
                 );
             }
-            if performance.throughput.as_deref().is_some_and(|text| !is_rate(text)) {
+            if performance.throughput.as_deref().is_some_and(|text| Performance::rate(text).is_none()) {
                 let diagnostic = Diagnostic::error(CODE, "throughput is a whole number of requests per s, m or h");
                 let path = ["spec", "performance", "throughput"];
                 found
@@ -37,10 +38,4 @@ impl Rule for ObjectiveWithoutMeaning {
         }
         found
     }
-}
-
-fn is_rate(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(number, unit)| {
-        !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) && matches!(unit, "s" | "m" | "h")
-    })
 }

@@ -1,12 +1,13 @@
 //! Bounds and steps of requests (B7), judged by the numbers of the change and never by what it is called: within `limits.resize_step`
-//! and the bounds it is allowed, further a person is asked, and below the minimum it is refused with an alternative.
+//! and the bounds it is allowed, further a person is asked, and below the minimum it is refused with an alternative. So is a request above
+//! its container's limit, which Kubernetes takes from nobody.
 
 use super::{Outcome, Rule, RuleInput};
-use crate::blueprint::{Limit, Operation, Tier, containers, quantity, quantity_of};
+use crate::blueprint::{Limit, Operation, Tier, containers, declared, quantity_of};
 use crate::decide::sizing::{off, one_step, within};
-use crate::govern::{RequestTouch, Touch, request_of};
+use crate::govern::{LimitTouch, RequestTouch, Touch, follows, request_of};
 use crate::model::{Percent, Quantity};
-use crate::observe::{Known, PastOperation};
+use crate::observe::{Known, PastOperation, Resource};
 
 /// `spec.resources`, `limits.resize_step`, `limits.resize_sum`.
 pub struct Resources;
@@ -17,15 +18,26 @@ impl Rule for Resources {
     }
 
     fn about(&self) -> &'static str {
-        "Requests change by at most limits.resize_step within maximum, further with approval; below minimum is forbidden, the minimum is the alternative"
+        "Requests change by at most limits.resize_step within maximum, further with approval; below minimum and above the container's limit is forbidden"
     }
 
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
-        let Touch::Requests(requests) = &input.subject.touch else { return Vec::new() };
+        let requests = match &input.subject.touch {
+            Touch::Requests(requests) => requests,
+            Touch::Limit { container, resource, limit } => {
+                let request = base(input, container, *resource, "requests");
+                return above_limit(*resource, request.as_ref(), limit.to.as_ref()).into_iter().collect();
+            }
+            _ => return Vec::new(),
+        };
         let limits = input.catalog.resize_limits(input.tier, &input.blueprint.value.metadata);
         let mut outcomes = Vec::new();
         for request in requests {
+            let standing = base(input, &request.container, request.resource, "limits");
+            let limit = request.limit.as_ref().map_or(standing.as_ref(), |limit| limit.to.as_ref());
+            outcomes.extend(above_limit(request.resource, request.to.as_ref(), limit));
             outcomes.extend(bounds(input, request));
+            outcomes.extend(request.limit.as_ref().and_then(|limit| moved(input, request, limit, &limits.step)));
         }
         outcomes.extend(step(input, requests, &limits.step));
         outcomes.extend(sum(input, requests, &limits.step, &limits.sum));
@@ -46,10 +58,53 @@ fn outcome(tier: Tier, cite: String, because: String) -> Outcome {
     }
 }
 
-/// Minimum and maximum, which are per pod.
+/// What base declares of a container of the blueprint's workload.
+fn base(input: &RuleInput<'_>, container: &str, resource: Resource, part: &str) -> Option<Quantity> {
+    let target = &input.blueprint.value.spec.target;
+    let manifest = input.catalog.manifest(input.environment, &target.source, &target.object())?;
+    let containers = containers(&manifest.document.root);
+    let (_, node) = containers.into_iter().find(|(name, _)| name == container)?;
+    declared(node, part, resource.name())
+}
+
+/// Kubernetes refuses a pod that requests more than its limit: no rule allows what cannot be applied.
+fn above_limit(resource: Resource, request: Option<&Quantity>, limit: Option<&Quantity>) -> Option<Outcome> {
+    let (request, limit) = request.zip(limit).filter(|(request, limit)| request > limit)?;
+    let because = format!(
+        "a {resource} request of {request} lies above the container's limit of {limit}, which Kubernetes refuses"
+    );
+    let alternative = format!("{resource} request = {limit}, or the limit raised with it in the same pull request");
+    let refused = outcome(Tier::Forbidden, format!("resources.limits.{resource} = {limit}"), because);
+    Some(Outcome { alternative: Some(alternative), ..refused })
+}
+
+/// A limit that changes with its request.
+fn moved(input: &RuleInput<'_>, request: &RequestTouch, limit: &LimitTouch, step: &Limit) -> Option<Outcome> {
+    let bounds = input.blueprint.value.spec.resources.of(request.resource)?;
+    let shown = |quantity: &Option<Quantity>| quantity.as_ref().map_or_else(|| "nothing".into(), ToString::to_string);
+    let resource = request.resource;
+    let moves = format!("the {resource} limit goes from {} to {}", shown(&limit.from), shown(&limit.to));
+    if follows(request, limit, bounds, step.value) {
+        return Some(outcome(
+            Tier::Allowed,
+            format!("resources.limits.{resource}"),
+            format!("{moves}, with the request"),
+        ));
+    }
+    let because = format!("{moves}, and not in a step with the request");
+    Some(outcome(Tier::RequiresApproval, format!("resources.limits.{resource}"), because))
+}
+
+/// Minimum and maximum, which are per pod; of one container where the blueprint names it.
 fn bounds(input: &RuleInput<'_>, request: &RequestTouch) -> Vec<Outcome> {
     let resource = request.resource;
     let Some(to) = &request.to else { return Vec::new() };
+    let named = input.blueprint.value.spec.resources.container.as_ref();
+    if let Some(named) = named.filter(|named| named.as_str() != request.container) {
+        let because = format!("spec.resources is about the container {named}, and this is another one");
+        let cite = format!("spec.resources.container = {named}");
+        return vec![outcome(Tier::RequiresApproval, cite, because)];
+    }
     let Some(bounds) = input.blueprint.value.spec.resources.of(resource) else {
         let because = format!("the blueprint sets no bounds for {resource}");
         let source = Some(input.blueprint.span(&["spec"]));
@@ -88,9 +143,12 @@ fn bounds(input: &RuleInput<'_>, request: &RequestTouch) -> Vec<Outcome> {
 fn others(input: &RuleInput<'_>, request: &RequestTouch) -> i128 {
     let target = &input.blueprint.value.spec.target;
     let Some(manifest) = input.catalog.manifest(input.environment, &target.source, &target.object()) else { return 0 };
+    if input.blueprint.value.spec.resources.container.is_some() {
+        return 0; // the bounds are of one container
+    }
     let containers = containers(&manifest.document.root);
     let others = containers.iter().filter(|(name, _)| *name != request.container);
-    let declared = |node| quantity(crate::yaml::Node::at(node, &["resources", "requests", request.resource.name()])?);
+    let declared = |node| declared(node, "requests", request.resource.name());
     others.filter_map(|(_, node)| declared(node)).map(|quantity| quantity.nanos()).sum()
 }
 

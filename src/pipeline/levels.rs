@@ -1,0 +1,103 @@
+//! What workloads' requests are like, from Prometheus or a recording: one question a level and window, whatever the number of workloads.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bpctl_core::blueprint::Environment;
+use bpctl_core::model::{ObjectRef, Period, Timestamp};
+use bpctl_core::observe::{Known, Level, LevelSeries, MeasuredLevel, UnknownCode};
+
+use super::ClusterEdge;
+use super::observe::connect_prometheus;
+
+/// The levels of these workloads over their windows.
+pub(super) async fn levels(
+    place: &Environment,
+    cluster: &ClusterEdge,
+    wanted: &BTreeMap<(ObjectRef, Level), Period>,
+    now: Timestamp,
+) -> BTreeMap<(ObjectRef, Level), Known<MeasuredLevel>> {
+    let mut found = BTreeMap::new();
+    if wanted.is_empty() {
+        return found;
+    }
+    if let ClusterEdge::Snapshot(snapshot) = cluster {
+        for (key @ (workload, level), window) in wanted {
+            let recorded = snapshot.level_over(&workload.namespace, *level, *window);
+            let mine = recorded.map(|all| of_workload(workload, *window, all.expected_samples, &all.series));
+            found.insert(key.clone(), mine);
+        }
+        return found;
+    }
+    let prometheus = place.prometheus.as_ref().map(connect_prometheus);
+    let asked: BTreeSet<(Level, Period)> = wanted.iter().map(|((_, level), window)| (*level, *window)).collect();
+    for (level, window) in asked {
+        let about = || wanted.iter().filter(|((_, of), over)| (*of, **over) == (level, window)).map(|(key, _)| key);
+        let measured = match &prometheus {
+            None => Known::unknown(UnknownCode::NotObserved, "the environment names no Prometheus"),
+            Some(Err(why)) => Known::Unknown(why.clone()),
+            Some(Ok(prometheus)) => {
+                let namespaces: BTreeSet<String> = about().map(|(workload, _)| workload.namespace.clone()).collect();
+                let namespaces: Vec<String> = namespaces.into_iter().collect();
+                let at = prometheus.now().await.unwrap_or(now);
+                let measured = prometheus.level(&namespaces, level, window, at).await;
+                measured.series.map(|series| (measured.expected_samples, series))
+            }
+        };
+        for key in about() {
+            let mine = measured.as_ref().map(|(expected, all)| {
+                let series = all.get(&key.0.namespace).map_or(&[] as &[LevelSeries], Vec::as_slice);
+                of_workload(&key.0, window, *expected, series)
+            });
+            found.insert(key.clone(), mine);
+        }
+    }
+    found
+}
+
+/// The series that are the workload's own. Pods are told by the name that their controller gives them, so that the pods of the whole window
+/// count, also those that are gone.
+fn of_workload(workload: &ObjectRef, window: Period, expected_samples: u32, all: &[LevelSeries]) -> MeasuredLevel {
+    let mine = |series: &&LevelSeries| {
+        let of = series.of.raw();
+        if series.workload { of == workload.name } else { is_pod_of(of, workload) }
+    };
+    MeasuredLevel { window, expected_samples, series: all.iter().filter(mine).cloned().collect() }
+}
+
+/// Whether a pod's name is one that the workload's controller gives: `NAME-HASH-SUFFIX`, `NAME-0`, `NAME-SUFFIX`.
+fn is_pod_of(pod: &str, workload: &ObjectRef) -> bool {
+    let Some(rest) = pod.strip_prefix(&workload.name).and_then(|rest| rest.strip_prefix('-')) else { return false };
+    let parts: Vec<&str> = rest.split('-').collect();
+    let suffix = |part: &str| part.len() == 5 && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    match (workload.kind.as_str(), parts.as_slice()) {
+        ("Deployment", [hash, end]) => {
+            (6..=10).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_alphanumeric()) && suffix(end)
+        }
+        ("StatefulSet", [number]) => !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()),
+        ("DaemonSet", [end]) => suffix(end),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_pod_of;
+    use bpctl_core::model::ObjectRef;
+
+    #[test]
+    fn pods_are_told_by_what_their_controllers_call_them() {
+        for (kind, pod, is) in [
+            ("Deployment", "web-7d9c5b8f6d-x2x9k", true),
+            ("Deployment", "web-api-7d9c5b8f6d-x2x9k", false),
+            ("Deployment", "web-0", false),
+            ("StatefulSet", "web-12", true),
+            ("StatefulSet", "web-api-0", false),
+            ("DaemonSet", "web-x2x9k", true),
+            ("DaemonSet", "web-x2x9", false),
+            ("Deployment", "web", false),
+        ] {
+            let workload = ObjectRef { kind: kind.into(), ..ObjectRef::deployment("shop", "web") };
+            assert_eq!(is_pod_of(pod, &workload), is, "{kind} {pod}");
+        }
+    }
+}
