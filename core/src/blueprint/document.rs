@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Governance, Spec};
-use crate::model::{Name, Timestamp};
+use crate::model::{Name, ObjectRef, Timestamp};
 
 /// The version of the file's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +42,19 @@ pub struct Blueprint {
     /// What differs per environment: `spec` and `governance` fields that replace those above, field by field.
     #[serde(default)]
     pub environments: BTreeMap<Name, Override>,
+}
+
+impl Blueprint {
+    /// The workload as one environment has it: its namespace may be another there.
+    pub fn object_in(&self, environment: &Name) -> ObjectRef {
+        let mut object = self.spec.target.object();
+        let over =
+            self.environments.get(environment).and_then(|over| over.spec.get("target")?.get("namespace")?.as_str());
+        if let Some(namespace) = over {
+            object.namespace = namespace.into();
+        }
+        object
+    }
 }
 
 /// Fields that replace the blueprint's own in one environment.

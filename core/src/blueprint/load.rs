@@ -9,7 +9,7 @@ use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::model::{
     Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind,
 };
-use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs, resolve_application};
+use crate::rendering::{RenderFailure, Rendering, Unrendered, application_folders, inputs, resolve_application};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
 /// The workspace's file.
@@ -229,17 +229,9 @@ impl OwnFiles {
         entries.filter_map(|entry| entry.application.clone()).collect()
     }
 
-    /// Where the charts of Applications would be, and the values files that may be missing.
+    /// Where the charts of Applications would be.
     pub fn charts_of_applications(&self, files: &Files) -> Vec<RepoPath> {
-        let mut charts = Vec::new();
-        for path in self.applications() {
-            let Some(blob) = files.blob(&path) else { continue };
-            for document in yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default() {
-                let folder = document.root.at(&["spec", "source", "path"]).and_then(Node::as_str);
-                charts.extend(folder.and_then(|folder| RepoPath::new(folder.trim_start_matches("./")).ok()));
-            }
-        }
-        charts
+        self.applications().iter().flat_map(|path| application_folders(path, files)).collect()
     }
 
     /// Puts what Applications say in their place. `files` holds them, and `Chart.yaml` of the folders that they name; called again with
@@ -357,13 +349,6 @@ impl Catalog {
         let charts = files.0.keys().filter_map(|path| path.as_str().strip_suffix("/Chart.yaml"));
         rendered.extend(charts.filter_map(|chart| RepoPath::new(format!("{chart}/templates")).ok()));
         rendered
-    }
-
-    /// Whether what is rendered of a folder, in any environment, holds an object.
-    pub fn makes(&self, root: &RepoPath, object: &ObjectRef) -> bool {
-        let all = self.renderings.values().flat_map(|all| all.iter()).filter(|rendering| rendering.root == *root);
-        let manifests = all.filter_map(|rendering| rendering.outcome.as_ref().ok());
-        manifests.flat_map(|all| all.iter()).any(|manifest| object.is_declared_by(&manifest.object))
     }
 
     /// The rendered folders that read a path, in any environment.
@@ -572,14 +557,22 @@ impl Catalog {
         all.get(environment).map(AsRef::as_ref)
     }
 
+    /// The workspace with its Applications as they are named, not yet resolved: they may say something else in another commit.
+    ///
+    /// # Errors
+    /// None that reading the workspace did not have.
+    pub fn workspace_as_written(&self) -> Result<Workspace, Box<Diagnostic>> {
+        yaml::from_node(&self.workspace.document, &self.workspace.document.root)
+    }
+
     /// Whether an environment renders what a source holds.
-    pub(super) fn renders(&self, environment: &Name, source: &RepoPath) -> bool {
+    pub fn renders(&self, environment: &Name, source: &RepoPath) -> bool {
         let entries = self.workspace.value.environments.get(environment).map_or(&[] as &[Render], |e| &e.render);
         entries.iter().filter_map(Render::root).any(|(_, root)| root.meets(source))
     }
 
     /// The manifests of a file, or of a folder that an environment renders.
-    pub(super) fn manifests_at(&self, environment: &Name, path: &RepoPath) -> Option<&[Manifest]> {
+    pub(crate) fn manifests_at(&self, environment: &Name, path: &RepoPath) -> Option<&[Manifest]> {
         match self.renderings(environment).iter().find(|rendering| rendering.root == *path) {
             Some(rendering) => rendering.outcome.as_ref().ok().map(|all| all.as_slice()),
             None => self.manifests.get(path).map(|all| all.as_slice()),

@@ -35,6 +35,16 @@ pub fn resolve_application(render: &Render, files: &Files) -> Result<Render, Box
     Reading { document, files }.entry(path)
 }
 
+/// The folders that the Applications of a file name: one of them is a chart if it holds one.
+pub fn application_folders(path: &RepoPath, files: &Files) -> Vec<RepoPath> {
+    let documents = files.blob(path).and_then(|blob| yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok());
+    let folder = |document: &Document| {
+        let named = document.root.at(&["spec", "source", "path"]).and_then(Node::as_str)?;
+        RepoPath::new(resolve_path("", named)?).ok()
+    };
+    documents.iter().flatten().filter_map(folder).collect()
+}
+
 struct Reading<'a> {
     document: &'a Document,
     files: &'a Files,
