@@ -293,6 +293,31 @@ fn x09_a_generated_object_changes_and_one_that_goes_is_deleted() {
     assert_eq!(world.judged(set).tier, Tier::Forbidden);
 }
 
+/// Where a workload is not, its manifest does nothing; a change of its rules is judged everywhere all the same.
+#[test]
+fn x09_a_manifest_is_judged_where_its_workload_is() {
+    let judged = |file: &str, before: &str, after: &str| {
+        let mut world = World::new(Renderer::Kustomize, (file, Some(before), Some(after)));
+        let staging = BLUEPRINT.replace("source: over", "source: over, environments: [staging]");
+        world.base.0.extend(files(&[("blueprints/web.yaml", &staging)]).0);
+        let side = |files: &Files| Side { files: files.clone(), ..Side::default() };
+        let head = if file.starts_with("blueprints") {
+            let mut head = world.base.clone();
+            head.0.extend(files(&[(file, after)]).0);
+            head
+        } else {
+            world.head.clone()
+        };
+        let set = change_set(&world.rules(), &side(&world.base), &side(&head), std::slice::from_ref(&world.changed));
+        let judged = world.judged(set);
+        let mut environments: Vec<String> = judged.verdicts.iter().map(|v| v.environment.to_string()).collect();
+        environments.dedup();
+        environments
+    };
+    assert_eq!(judged("over/plain.yaml", &deployment(2, "web:1"), &deployment(3, "web:1")), ["staging"]);
+    assert_eq!(judged("blueprints/web.yaml", "a: 1\n", BLUEPRINT), ["staging", "prod"]);
+}
+
 /// The past of a rendered workload is read off what was rendered then: by the line alone no request and no replicas would have moved, and
 /// steps would never add up.
 #[test]

@@ -39,6 +39,9 @@ pub async fn take(
     let mut windows = BTreeSet::new();
     for name in catalog.blueprints.keys() {
         let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };
+        if !blueprint.value.is_in(environment) {
+            continue;
+        }
         let target = &blueprint.value.spec.target;
         wanted.entry(target.namespace.to_string()).or_default().insert(target.workload.kind);
         windows.extend([Resource::Cpu, Resource::Memory].iter().filter_map(|r| blueprint.value.spec.window(*r)));

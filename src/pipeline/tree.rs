@@ -88,9 +88,9 @@ impl HalfRead {
         &self.own.workspace().value
     }
 
-    /// The kinds of workloads that blueprints name, by namespace.
-    pub fn targets(&self) -> crate::cluster::Wanted {
-        self.own.targets()
+    /// The kinds of workloads that blueprints name in an environment, by namespace.
+    pub fn targets(&self, environment: &Name) -> crate::cluster::Wanted {
+        self.own.targets(environment)
     }
 }
 

@@ -45,15 +45,24 @@ pub struct Blueprint {
 }
 
 impl Blueprint {
-    /// The workload as one environment has it: its namespace may be another there.
+    /// Whether an environment has the workload.
+    pub fn is_in(&self, environment: &Name) -> bool {
+        let named = &self.spec.target.environments;
+        named.is_empty() || named.contains(environment)
+    }
+
+    /// The workload as one environment has it: its namespace may be another there. That does not expire, so it needs no clock.
     pub fn object_in(&self, environment: &Name) -> ObjectRef {
         let mut object = self.spec.target.object();
-        let over =
-            self.environments.get(environment).and_then(|over| over.spec.get("target")?.get("namespace")?.as_str());
-        if let Some(namespace) = over {
+        if let Some(namespace) = self.namespace_over(environment) {
             object.namespace = namespace.into();
         }
         object
+    }
+
+    /// The namespace that an environment's overrides give the target.
+    pub fn namespace_over(&self, environment: &Name) -> Option<&str> {
+        self.environments.get(environment)?.spec.get("target")?.get("namespace")?.as_str()
     }
 }
 

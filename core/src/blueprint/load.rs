@@ -98,8 +98,8 @@ pub struct Catalog {
     pub manifests: BTreeMap<RepoPath, Arc<Vec<Manifest>>>,
     /// Which object stands where: path and position in its list.
     by_object: BTreeMap<(String, String, String), Vec<(RepoPath, usize)>>,
-    /// Which blueprint governs which object.
-    by_target: BTreeMap<ObjectRef, Name>,
+    /// Which blueprint governs which object, in each environment.
+    by_target: BTreeMap<(Option<Name>, ObjectRef), Name>,
     /// What renderers read: each rendered folder, with the files and folders that it is made of, whatever the environment.
     render_inputs: BTreeMap<RepoPath, BTreeSet<RepoPath>>,
     /// What was rendered, by environment; see [`Catalog::set_renderings`].
@@ -209,14 +209,16 @@ impl OwnFiles {
         sources
     }
 
-    /// The kinds of workloads that blueprints name, by namespace, as leniently: to begin looking at a cluster before everything is
-    /// read.
-    pub fn targets(&self) -> BTreeMap<String, BTreeSet<WorkloadKind>> {
+    /// The kinds of workloads that blueprints name in an environment, by namespace, as leniently: to begin looking at a cluster before
+    /// everything is read.
+    pub fn targets(&self, environment: &Name) -> BTreeMap<String, BTreeSet<WorkloadKind>> {
         let mut targets: BTreeMap<String, BTreeSet<WorkloadKind>> = BTreeMap::new();
         for document in self.documents.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()).flatten() {
             let text = |key| document.root.at(&["spec", "target", key]).and_then(Node::as_str);
             let kind = text("workload").and_then(|workload| WorkloadKind::of_kind(workload.split_once('/')?.0));
-            if let (Some(namespace), Some(kind)) = (text("namespace"), kind) {
+            let over = document.root.at(&["environments", environment.as_str(), "spec", "target", "namespace"]);
+            let namespace = over.and_then(Node::as_str).or_else(|| text("namespace"));
+            if let (Some(namespace), Some(kind)) = (namespace, kind) {
                 targets.entry(namespace.to_owned()).or_default().insert(kind);
             }
         }
@@ -386,8 +388,17 @@ impl Catalog {
         if let Some(first) = self.blueprints.get(&name) {
             return Err(Box::new(twice("blueprint", &name, first, &located)));
         }
-        let target = located.value.spec.target.object();
-        if let Some(first) = self.by_target.get(&target).and_then(|name| self.blueprints.get(name)) {
+        let environments = &self.workspace.value.environments;
+        let mut targets: Vec<(Option<Name>, ObjectRef)> = environments
+            .keys()
+            .filter(|environment| located.value.is_in(environment))
+            .map(|environment| (Some(environment.clone()), located.value.object_in(environment)))
+            .collect();
+        if environments.is_empty() {
+            targets.push((None, located.value.spec.target.object()));
+        }
+        let taken = targets.iter().find_map(|key| Some((&key.1, self.blueprints.get(self.by_target.get(key)?)?)));
+        if let Some((target, first)) = taken {
             return Err(Box::new(
                 Diagnostic::error(
                     "target-twice",
@@ -400,7 +411,7 @@ impl Catalog {
                 .help("keep one: a workload has one contract"),
             ));
         }
-        self.by_target.insert(target, name.clone());
+        self.by_target.extend(targets.into_iter().map(|key| (key, name.clone())));
         self.blueprints.insert(name, Arc::new(located));
         Ok(())
     }
@@ -548,8 +559,11 @@ impl Catalog {
             let mut plain = None;
             let environments = self.workspace.value.environments.iter().map(|(name, place)| {
                 let find = || Arc::new(CompanionIndex::of(self, name));
-                // Where nothing is rendered all environments have the same.
-                let index = if place.render.is_empty() { plain.get_or_insert_with(find).clone() } else { find() };
+                // Where nothing is rendered all environments have the same, but for what a blueprint says of its own target.
+                let own =
+                    self.blueprints.values().any(|b| !b.value.is_in(name) || b.value.namespace_over(name).is_some());
+                let index =
+                    if place.render.is_empty() && !own { plain.get_or_insert_with(find).clone() } else { find() };
                 (name.clone(), index)
             });
             Arc::new(environments.collect())
@@ -603,13 +617,20 @@ fn effective<'b>(
     let over = located.document.root.at(&["environments", environment.as_str()]);
     let Some(over) = over else { return Ok(Cow::Borrowed(located)) };
     if let Some(target) = over.at(&["spec", "target"]) {
-        // Which files a blueprint governs must not depend on the environment that is asked about.
-        return Err(Box::new(
-            Diagnostic::error("bad-value", "an environment cannot have another target")
-                .label(located.document.span_of(target), "this override")
-                .source(located.source())
-                .help("write a blueprint of its own for the other target"),
-        ));
+        // Which files a blueprint governs must not depend on the environment that is asked about, and a workload does not move by itself.
+        let refused = |node: &Node, wrong: &str, help: &str| {
+            let diagnostic =
+                Diagnostic::error("bad-value", wrong).label(located.document.span_of(node), "this override");
+            Err(Box::new(diagnostic.source(located.source()).help(help)))
+        };
+        if target.entries().iter().any(|entry| entry.key != "namespace") || target.entries().is_empty() {
+            let wrong = "an environment can have another namespace of the target, and nothing else of it";
+            return refused(target, wrong, "write a blueprint of its own for the other target");
+        }
+        if let Some(expires) = over.get("expires") {
+            let wrong = "a target's namespace does not expire";
+            return refused(expires, wrong, "leave `expires` out: what else shall end, write into a policy or by hand");
+        }
     }
     let mut document = located.document.clone();
     for part in ["spec", "governance"] {

@@ -119,6 +119,12 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         });
         Subject::of_change(&governed.blueprint, target.as_ref(), &governed.change)
     };
+    // Where a workload is not, its manifest does nothing. One that would be nowhere is judged everywhere.
+    let has = |name: &Name, environment: &Name| {
+        let places = &rules.get().workspace.value.environments;
+        let blueprint = rules.get().blueprints.get(name).map(|blueprint| &blueprint.value);
+        blueprint.is_none_or(|b| b.is_in(environment) || !places.keys().any(|place| b.is_in(place)))
+    };
     let judged = |environment: &Name, recorder: &Recorder<'_>| -> Vec<ChangeVerdict> {
         let one = |governed: &Governed| {
             let mut verdict = judge(rules, environment, &subject_of(Some(environment), governed), recorder);
@@ -130,7 +136,10 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
                 verdict,
             }
         };
-        let here = |governed: &&Governed| governed.environment.as_ref().is_none_or(|only| only == environment);
+        let here = |governed: &&Governed| match &governed.environment {
+            Some(only) => only == environment,
+            None => governed.change.is_rule() || has(&governed.blueprint, environment),
+        };
         set.governed.iter().filter(here).map(one).collect()
     };
     for (environment, recorder) in facts {

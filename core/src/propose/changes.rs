@@ -164,14 +164,17 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                     None => add_to_all(catalog, &mut set, &change),
                 }
             } else {
-                set.add_to(&owners, |b| b.spec.target.object(), None, &change);
+                let anywhere = |b: &Blueprint| {
+                    b.environments.keys().map(|e| b.object_in(e)).chain([b.spec.target.object()]).collect()
+                };
+                set.add_to(&owners, anywhere, None, &change);
             }
         }
     }
     for pair in &pairs {
         let owners: Vec<_> = catalog.blueprints.values().map(AsRef::as_ref).filter(|b| pair.is_of(b)).collect();
         for change in pair.changes.iter().flatten() {
-            set.add_to(&owners, |b| b.object_in(pair.environment), Some(pair.environment), change);
+            set.add_to(&owners, |b| vec![b.object_in(pair.environment)], Some(pair.environment), change);
         }
     }
     set
@@ -182,11 +185,12 @@ impl ChangeSet {
     fn add_to(
         &mut self,
         owners: &[&Located<Blueprint>],
-        target: impl Fn(&Blueprint) -> ObjectRef,
+        targets: impl Fn(&Blueprint) -> Vec<ObjectRef>,
         environment: Option<&Name>,
         change: &Change,
     ) {
-        let exact: Vec<_> = owners.iter().copied().filter(|b| is(&target(&b.value), change)).collect();
+        let exact: Vec<_> =
+            owners.iter().copied().filter(|b| targets(&b.value).iter().any(|target| is(target, change))).collect();
         self.add(if exact.is_empty() { owners } else { &exact }, environment, change);
     }
 
@@ -353,6 +357,15 @@ fn opaque(path: Untrusted, changed: &ChangedPath, governance: bool, because: &st
 }
 
 impl Change {
+    /// Whether it changes rules: a blueprint, a policy, the workspace, or what cannot be read among them.
+    pub fn is_rule(&self) -> bool {
+        match self {
+            Self::Field(change) => change.object.api_version.starts_with("bpctl.dev/"),
+            Self::Object(change) => change.object.api_version.starts_with("bpctl.dev/"),
+            Self::Opaque(change) => change.governance,
+        }
+    }
+
     /// The last key of the field, for short texts.
     pub fn short_field(&self) -> Option<&str> {
         match self {

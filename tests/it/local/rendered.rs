@@ -68,6 +68,56 @@ fn x09_what_reaches_another_environment_is_judged_there_and_left_to_a_person() {
     says(&ran, &["what more than one overlay reads: that is for a person to merge"]);
 }
 
+/// One blueprint, an overlay with a namespace of its own per environment: would miss a plan of the other environment's namespace, a workload
+/// that is nowhere and said by nobody, and one that is planned where it is not meant to be.
+#[test]
+fn x09_an_environment_has_its_own_namespace_or_no_such_workload() {
+    let (repo, _) = shop();
+    repo.write("overlays/canary/kustomization.yaml", "resources: [../../deploy]\nnamespace: shop-canary\n");
+    let canary = "  canary:\n    tier: staging\n    cluster: {snapshot: clusters/staging}\n    render: [{kustomize: overlays/canary}]\n";
+    repo.replace("bpctl.yaml", "  staging:\n", &format!("{canary}  staging:\n"));
+    let blueprint = "blueprints/frontend/blueprint.yaml";
+    repo.replace(blueprint, "source: overlays/staging", "source: overlays");
+    repo.commit(&[], "another environment");
+    let lint = repo.run(&["lint"]).exits(6).stdout;
+    says(
+        &lint,
+        &[
+            "in canary no manifest declares Deployment/frontend in namespace shop",
+            "there it is in namespace shop-canary: write `environments: {canary:",
+        ],
+    );
+    let text = repo.read(blueprint);
+    repo.write(
+        blueprint,
+        &format!("{text}environments: {{canary: {{spec: {{target: {{namespace: shop-canary}}}}}}}}\n"),
+    );
+    repo.commit(&[], "it has a namespace of its own");
+    repo.run(&["lint"]).exits(0);
+    let plan = |environment| repo.run(&["plan", "--env", environment, "-o", "json"]).exits(0).json();
+    let home = |plan: &serde_json::Value| {
+        let parts = plan["blueprints"].as_array().expect("parts").iter();
+        let part = parts.clone().find(|part| part["name"] == "frontend")?;
+        let read = part["evidence"].as_array().expect("facts").iter().filter_map(|fact| fact.as_str());
+        read.filter(|fact| fact.ends_with(":frontend")).map(str::to_owned).next()
+    };
+    assert_eq!(home(&plan("canary")).as_deref(), Some("object:apps/v1:Deployment:shop-canary:frontend"));
+    assert_eq!(home(&plan("staging")).as_deref(), Some("object:apps/v1:Deployment:shop:frontend"));
+    repo.write(blueprint, &text.replace("source: overlays", "source: overlays\n    environments: [staging]"));
+    repo.commit(&[], "it is in staging alone");
+    repo.run(&["lint"]).exits(0);
+    assert_eq!(home(&plan("canary")), None);
+    let ran = repo.run(&["where", "frontend", "--env", "canary"]).exits(1).stderr;
+    says(&ran, &["frontend is not in canary"]);
+    repo.write(
+        blueprint,
+        &format!(
+            "{text}environments: {{canary: {{spec: {{target: {{namespace: x}}}}, expires: 2030-01-01T00:00:00Z}}}}\n"
+        ),
+    );
+    says(&repo.run(&["lint"]).exits(6).stdout, &["a target's namespace does not expire"]);
+}
+
 fn one(verdict: &serde_json::Value) -> String {
     let (environment, change) = (verdict["environment"].as_str().unwrap_or_default(), &verdict["change"]);
     format!("{environment} {} {} → {}", change["path"].as_str().unwrap_or_default(), change["from"], change["to"])
