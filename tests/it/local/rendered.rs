@@ -1,7 +1,7 @@
 //! A workload that Kustomize renders, through the program: its pull request edits the overlay, and only a person merges that (X9).
 
 use super::{APPLY, says};
-use crate::support::{Repo, signed_shop};
+use crate::support::{Repo, signed_shop, wait_for};
 
 const OVERLAY: &str = "overlays/staging/kustomization.yaml";
 const TEXT: &str = "resources: [../../deploy]\nreplicas:\n  - {name: frontend, count: 2}   # two zones\nlabels: []\n";
@@ -181,4 +181,31 @@ fn t21_a_rendering_runs_nothing_of_the_tree() {
     let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
     says(&plan, &["Kustomize could not render overlays/staging"]);
     assert!(!canary.exists());
+}
+
+/// T43: a run that is killed leaves no renderer running, and nothing of its files.
+#[test]
+fn t43_a_killed_run_leaves_no_renderer_and_no_folder() {
+    let (repo, _) = shop();
+    let scratch = repo.folder.path().join("scratch");
+    std::fs::create_dir(&scratch).expect("a folder");
+    let (script, pid) = (repo.folder.path().join("kustomize"), repo.folder.path().join("pid"));
+    let text = format!("#!/bin/sh\necho $$ > {}\nexec /bin/sleep 60\n", pid.display());
+    std::fs::write(&script, text).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).expect("it may run");
+    let shown = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    let program = repo.bpctl().with("BPCTL_KUSTOMIZE", shown(&script)).with("TMPDIR", shown(&scratch));
+    let mut running = program.command(&["plan", "--env", "staging"]).spawn().expect("bpctl starts");
+    let renderer = wait_for("the renderer", 30, || {
+        std::fs::read_to_string(&pid).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    });
+    assert!(std::fs::read_dir(&scratch).expect("a folder").next().is_some());
+    running.kill().expect("killed");
+    running.wait().expect("ended");
+    let stat = format!("/proc/{renderer}/stat");
+    wait_for("the renderer's end", 30, || {
+        std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ")).then_some(())
+    });
+    wait_for("the folder's end", 30, || std::fs::read_dir(&scratch).expect("a folder").next().is_none().then_some(()));
 }
