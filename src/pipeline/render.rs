@@ -10,8 +10,8 @@ use bpctl_core::model::{
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
 use bpctl_core::propose::Side;
 use bpctl_core::rendering::{
-    Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, application_folders, inputs, may_vary,
-    objects, resolve_application, settings,
+    Delivered, Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, application_folders, inputs,
+    may_vary, objects, resolve_application, settings,
 };
 
 use crate::git::{GitError, Repository};
@@ -179,10 +179,11 @@ fn entries(
         .collect();
     files.0.extend(read(&folders)?.0);
     wanted.extend(folders);
+    let here = Delivered { origin: repository.remote_url("origin")?, base: workspace.base.clone() };
     let mut found = BTreeMap::new();
     for (name, place) in &workspace.environments {
         for (position, entry) in place.render.iter().enumerate() {
-            let resolved = match (resolve_application(entry, &files), &entry.application) {
+            let resolved = match (resolve_application(entry, &files, &here), &entry.application) {
                 (Ok(resolved), _) => {
                     read_inputs(&[&resolved], &mut files, &mut wanted, read)?;
                     let inputs = inputs(&resolved, &files);

@@ -92,7 +92,7 @@ impl Workbench {
     }
 
     /// The program within bounds, where there is a shell that can set them. It ends with bpctl, also with one that is killed: then the
-    /// pipe closes that a second shell waits at.
+    /// pipe closes that a second shell waits at, and the folder goes as soon as nobody holds on to bpctl's own end.
     fn bounded(&self) -> Command {
         let shell = Path::new("/bin/sh");
         if !shell.is_file() {
@@ -100,7 +100,9 @@ impl Workbench {
         }
         let script = format!(
             "ulimit -v {MEMORY} 2>/dev/null; ulimit -t {SECONDS} 2>/dev/null; scratch=\"$0\"; exec 3<&0; \"$@\" </dev/null 3<&- & run=$!; \
-             {{ read -r _ <&3; trap '' TERM; kill -9 $run; kill -0 $PPID || /bin/rm -rf \"$scratch\"; }} >/dev/null 2>&1 & watch=$!; \
+             {{ read -r _ <&3; trap '' TERM; kill -9 $run; \
+                for _ in 1 2 3 4 5; do kill -0 $PPID || {{ /bin/rm -rf \"$scratch\"; break; }}; /bin/sleep 1; done; }} \
+             >/dev/null 2>&1 & watch=$!; \
              wait $run; ended=$?; kill $watch; exit $ended"
         );
         let mut command = Command::new(shell);
@@ -230,8 +232,6 @@ fn io(error: &std::io::Error) -> RenderFailure {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
 
     fn bench(script: &str) -> Workbench {

@@ -9,7 +9,9 @@ use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::model::{
     Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind,
 };
-use crate::rendering::{RenderFailure, Rendering, Unrendered, application_folders, inputs, resolve_application};
+use crate::rendering::{
+    Delivered, RenderFailure, Rendering, Unrendered, application_folders, inputs, resolve_application,
+};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
 /// The workspace's file.
@@ -142,8 +144,12 @@ fn check_render(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<D
     let entries = &workspace.value.environments[name].render;
     let nodes =
         workspace.document.root.at(&["environments", name.as_str(), "render"]).map_or(&[] as &[Node], Node::items);
-    for (entry, node) in entries.iter().zip(nodes) {
-        let Some((field, wrong, help)) = entry.fault() else { continue };
+    for (position, (entry, node)) in entries.iter().zip(nodes).enumerate() {
+        let twice = || {
+            let again = entries[..position].contains(entry);
+            again.then(|| ("", "this entry stands there twice".to_owned(), "delete one of the two".to_owned()))
+        };
+        let Some((field, wrong, help)) = entry.fault().or_else(twice) else { continue };
         let key = node.entry(field).map(|entry| entry.key_start as usize..entry.key_end as usize);
         let span = workspace.document.span(key.unwrap_or_else(|| node.range()));
         return Err(Box::new(
@@ -236,13 +242,14 @@ impl OwnFiles {
         self.applications().iter().flat_map(|path| application_folders(path, files)).collect()
     }
 
-    /// Puts what Applications say in their place. `files` holds them, and `Chart.yaml` of the folders that they name; called again with
+    /// Puts what Applications say in their place; `origin`: the repository's own address. `files` holds them, and `Chart.yaml` of the folders that they name; called again with
     /// what is still wanted, until nothing is.
-    pub fn resolve_applications(&mut self, files: &Files) {
+    pub fn resolve_applications(&mut self, files: &Files, origin: Option<String>) {
         let Located { value, document, .. } = &mut self.workspace;
+        let here = Delivered { origin, base: value.base.clone() };
         for (name, environment) in &mut value.environments {
             for (position, entry) in environment.render.iter_mut().enumerate() {
-                match resolve_application(entry, files) {
+                match resolve_application(entry, files, &here) {
                     Ok(resolved) => *entry = resolved,
                     Err(diagnostic) => {
                         let nodes = document.root.at(&["environments", name.as_str(), "render"]);

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-pub use application::{application_folders, resolve_application, settings};
+pub use application::{Delivered, application_folders, resolve_application, settings};
 pub use fields::{all_fields, governed_fields};
 pub use inputs::{Inputs, inputs};
 pub(crate) use inputs::{KUSTOMIZATIONS, resolve};

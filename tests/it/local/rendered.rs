@@ -161,6 +161,27 @@ fn x09_what_does_not_render_is_unknown() {
     }
 }
 
+/// What somebody else's repository delivers is not read off this one; an entry that stands there twice is said.
+#[test]
+fn x09_what_another_repository_delivers_is_unknown() {
+    let (repo, _) = shop();
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: frontend}\nspec:\n  source: {repoURL: \"https://git.example/shop.git\", path: overlays/staging}\n  destination: {namespace: shop}\n";
+    repo.write("argocd/frontend.yaml", application);
+    repo.replace("bpctl.yaml", "{kustomize: overlays/staging}", "{application: argocd/frontend.yaml}");
+    repo.git(&["remote", "add", "origin", "git@git.example:shop.git"]);
+    repo.commit(&[], "by Argo CD");
+    repo.run(&["lint"]).exits(0);
+    repo.replace("argocd/frontend.yaml", "git.example/shop.git", "git.example/other.git");
+    repo.commit(&[], "from elsewhere");
+    says(&repo.run(&["lint"]).exits(6).stdout, &["delivers another repository", "https://git.example/other.git"]);
+    let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
+    says(&plan, &["the manifest: Kustomize could not render overlays/staging"]);
+    assert!(!plan.contains("Deployment/frontend"), "{plan}");
+    let entry = "{application: argocd/frontend.yaml}";
+    repo.replace("bpctl.yaml", entry, &format!("{entry}, {entry}"));
+    says(&repo.run(&["lint"]).exits(6).stdout, &["this entry stands there twice"]);
+}
+
 /// An executable that a tree brings along is not run, whatever it is called (T21).
 #[test]
 fn t21_a_rendering_runs_nothing_of_the_tree() {
