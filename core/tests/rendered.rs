@@ -293,6 +293,27 @@ fn x09_a_generated_object_changes_and_one_that_goes_is_deleted() {
     assert_eq!(world.judged(set).tier, Tier::Forbidden);
 }
 
+/// Would miss: a line that is nothing in an overlay, which overrides it, and all in an environment that takes the file as it stands.
+#[test]
+fn x09_a_file_that_one_environment_renders_and_another_takes_as_it_stands_is_judged_in_both() {
+    let (before, after) = (deployment(2, "web:1"), deployment(0, "web:1"));
+    let mut world = World::new(Renderer::Kustomize, ("base/web.yaml", Some(&before), Some(&after)));
+    let dev = "  dev: {tier: dev, cluster: {context: lab}}\n";
+    let workspace = String::from_utf8(world.base.blob(&path("bpctl.yaml")).unwrap().bytes.to_vec()).unwrap() + dev;
+    let blueprint = BLUEPRINT.replace("namespace: shop, source: over", "namespace: shop, source: base");
+    world.base.0.extend(files(&[("bpctl.yaml", &workspace), ("blueprints/web.yaml", &blueprint)]).0);
+    // The overlays set replicas themselves, and a label shows that they read it.
+    let labelled = deployment(2, "web:1").replace("namespace: shop}", "namespace: shop, labels: {a: b}}");
+    let two = deployment(2, "web:1");
+    let set = world
+        .set(&[("staging", Some(&two)), ("prod", Some(&two))], &[("staging", Some(&labelled)), ("prod", Some(&two))]);
+    let all = told(&set);
+    assert!(all.contains(&"dev Deployment/web spec.replicas: 2 → 0".to_owned()), "{all:?}");
+    let judged = world.judged(set);
+    assert_eq!(judged.tier, Tier::Forbidden);
+    assert!(codes(&judged).contains(&"not-only-values"));
+}
+
 /// Where a workload is not, its manifest does nothing; a change of its rules is judged everywhere all the same.
 #[test]
 fn x09_a_manifest_is_judged_where_its_workload_is() {

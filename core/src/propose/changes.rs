@@ -11,6 +11,7 @@ use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, is_yaml};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
+use crate::rendering::KUSTOMIZATIONS;
 use crate::yaml::{self, Document, Edit, Kind, Node};
 
 /// A path whose content differs between two trees.
@@ -148,8 +149,12 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             continue;
         }
         if !roots.is_empty() || !readers.is_empty() {
+            let plainly = set.add_plain(catalog, &owners, path, changed, (&before.files, &after.files));
             match input(path, changed, &readers, (&before.files, &after.files)) {
-                Ok(input) => drop(set.rendered.insert(path.clone(), input)),
+                Ok(input) => {
+                    let single = input.single && !plainly;
+                    set.rendered.insert(path.clone(), RenderedInput { single, ..input });
+                }
                 Err(because) => {
                     let change = opaque(Untrusted::new(path.as_str()), changed, false, &because);
                     set.add(&owners, None, &change);
@@ -181,6 +186,36 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
 }
 
 impl ChangeSet {
+    /// What a file that renderings read is by itself, in the environments that take it as it stands. Answers whether there are any.
+    fn add_plain(
+        &mut self,
+        catalog: &Catalog,
+        owners: &[&Located<Blueprint>],
+        path: &RepoPath,
+        changed: &ChangedPath,
+        (before, after): (&Files, &Files),
+    ) -> bool {
+        if KUSTOMIZATIONS.contains(&path.file_name()) {
+            return false; // it declares nothing by itself
+        }
+        let mut any = false;
+        for environment in catalog.workspace.value.environments.keys() {
+            let plain = |b: &&Located<Blueprint>| {
+                let source = &b.value.spec.target.source;
+                path.is_within(source) && b.value.is_in(environment) && !catalog.renders(environment, source)
+            };
+            let here: Vec<_> = owners.iter().copied().filter(plain).collect();
+            if here.is_empty() {
+                continue;
+            }
+            any = true;
+            for change in changes_of(path, changed, before, after, false) {
+                self.add_to(&here, |b| vec![b.object_in(environment)], Some(environment), &change);
+            }
+        }
+        any
+    }
+
     /// A change of a blueprint's own workload is judged by that one, any other by all that it may concern.
     fn add_to(
         &mut self,
