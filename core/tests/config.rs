@@ -12,7 +12,7 @@ use bpctl_core::model::{Files, Name, Proposed, RepoPath, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder,
 };
-use bpctl_core::propose::{Change, ChangedPath, change_set};
+use bpctl_core::propose::{Change, ChangedPath, Side, change_set};
 use rstest::rstest;
 use small_world::{WORKSPACE, files, trusted, web};
 
@@ -42,7 +42,8 @@ fn pull(base: &Files, head: &Files) -> PullJudgement {
         before: Some("a".into()),
         after: Some("b".into()),
     };
-    let set = change_set(&rules, base, head, &[changed]);
+    let side = |files: &Files| Side { files: files.clone(), ..Side::default() };
+    let set = change_set(&rules, &side(base), &side(head), &[changed]);
     let staging = Name::new("staging").unwrap();
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };

@@ -526,7 +526,8 @@ fn judged(spec: &str, policy: &str, before: &str, after: &str, seen: &Seen) -> V
     let changed = ChangedPath { path, before: Some("a".into()), after: Some("b".into()) };
     let observation = seen.observation();
     let facts = Recorder::new(&observation);
-    let set = change_set(&rules, &base, &head, &[changed]);
+    let side = |files| bpctl_core::propose::Side { files, ..Default::default() };
+    let set = change_set(&rules, &side(base), &side(head), &[changed]);
     let all = set.governed.clone();
     let one = |governed: bpctl_core::propose::Governed| {
         let subject = Subject::of_change(&governed.blueprint, Some(&web()), &governed.change, &all);

@@ -16,7 +16,7 @@ use bpctl_core::observe::{
     TypeSchema, UnknownCode, Usage,
 };
 use bpctl_core::plan::{PlanInput, build};
-use bpctl_core::propose::{Change, ChangedPath, change_set};
+use bpctl_core::propose::{Change, ChangedPath, Side, change_set};
 use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::json;
@@ -458,7 +458,9 @@ fn changes(before: &str, after: &str) -> Vec<Change> {
     old.0.insert(path.clone(), blob(before));
     new.0.insert(path.clone(), blob(after));
     let changed = ChangedPath { path: Ok(path), before: Some("a".into()), after: Some("b".into()) };
-    change_set(&trusted(&base), &old, &new, &[changed]).governed.into_iter().map(|governed| governed.change).collect()
+    let side = |files| Side { files, ..Side::default() };
+    let set = change_set(&trusted(&base), &side(old), &side(new), &[changed]);
+    set.governed.into_iter().map(|governed| governed.change).collect()
 }
 
 /// A field is a field; every other changed byte is an opaque change, so nothing hides beside a value.

@@ -64,12 +64,14 @@ fn text(url: &str, judged: &PullJudgement) -> String {
     let mut out = String::new();
     let short = judged.judged_by.get(..7).unwrap_or_default();
     let _ = writeln!(out, "{url} · {} · judged by {short} · changes {}\n", judged.tier, judged.changes.short());
+    let several = judged.verdicts.iter().any(|verdict| verdict.environment != judged.verdicts[0].environment);
     for verdict in &judged.verdicts {
+        let place = if several { format!(" in {}", verdict.environment) } else { String::new() };
         let rule = verdict.verdict.principal();
         let cite = rule.map_or("", |rule| rule.cite.as_str());
         let _ = writeln!(
             out,
-            "  {:<14} {:<12} {}  [{cite}]",
+            "  {:<14} {:<12} {}{place}  [{cite}]",
             verdict.verdict.tier.to_string(),
             verdict.blueprint,
             change(&verdict.change)

@@ -369,13 +369,19 @@ impl Pass<'_> {
         let at = repository.commit_info(base.tip.commit())?.committer.at;
         let author = ledger::signature(at);
         let commit = repository.commit_files(base.tip.commit(), &files, &author, &proposal.message)?;
-        let wanted = pulls::changes_at(repository, &base.tip, &base.files, &base.rules, &commit)?;
+        let wanted = pulls::changes_at(repository, &base.tip, &base.rules, &commit).await?;
         if self.declined(&branch, &wanted, base).await? {
             self.step(
                 &blueprint,
                 format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation),
                 None,
             );
+            return Ok(false);
+        }
+        if !wanted.renders_as_told(&proposal.title) {
+            let told =
+                format!("not proposed: rendered, this {} would be another change than it says", proposal.operation);
+            self.step(&blueprint, told, None);
             return Ok(false);
         }
         let head = match self.effects.create_branch(&branch, &commit).await? {
@@ -459,7 +465,7 @@ impl Pass<'_> {
             .await?
             .into_iter()
             .find(|p| p.head_branch.as_deref() == Some(branch.as_str()));
-        let theirs = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, other).ok();
+        let theirs = pulls::changes_at(&self.session.repository, &base.tip, &base.rules, other).await.ok();
         let same = theirs.as_ref() == Some(wanted);
         if let Some(open) = open {
             if same && open.title.raw() == title {
@@ -516,7 +522,7 @@ impl Pass<'_> {
             PullState::Closed { .. } => {}
             PullState::Open | PullState::Merged { .. } => return Ok(false),
         }
-        let then = pulls::changes_at(&self.session.repository, &base.tip, &base.files, &base.rules, &last.head);
+        let then = pulls::changes_at(&self.session.repository, &base.tip, &base.rules, &last.head).await;
         Ok(then.is_ok_and(|set| set.is_nearly(wanted)))
     }
 

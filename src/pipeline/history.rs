@@ -9,10 +9,10 @@ use bpctl_core::observe::{
     CheckConclusion, FactKey, FactValue, FailedDelivery, Known, Observation, PastChange, PastOperation, PullState,
     UnknownCode,
 };
-use bpctl_core::propose::past_changes;
+use bpctl_core::propose::{past_changes, past_rendered_changes};
 
 use super::observe::{forge_unknown, unreachable_origin};
-use super::{PipelineError, verify};
+use super::{PipelineError, render, verify};
 use crate::forge::{BranchName, Forge, PullFilter};
 use crate::git::Repository;
 
@@ -180,7 +180,12 @@ pub(super) async fn history(
         let target = &blueprint.value.spec.target;
         let (workload, source) = (target.object(), &target.source);
         for operation in operations.iter_mut().rev().take(LOOKED_UP) {
-            operation.changes = changes(repository, &workload, source, &operation.commit);
+            let made = catalogs.iter().any(|catalog| catalog.renders(environment, source));
+            operation.changes = if made {
+                rendered_changes(repository, catalogs, environment, &workload, &operation.commit).await
+            } else {
+                changes(repository, &workload, source, &operation.commit)
+            };
         }
         let mut failed = None;
         for (position, operation) in operations.iter_mut().enumerate().rev().take(LOOKED_UP) {
@@ -219,6 +224,23 @@ fn changes(repository: &Repository, workload: &ObjectRef, source: &RepoPath, com
         all.extend(past_changes(workload, path, &old.blob(path)?.bytes, &new.blob(path)?.bytes)?);
     }
     Some(all)
+}
+
+/// The same of a workload that the environment renders, by today's entries: what an overlay's line made of it does not stand in the line.
+async fn rendered_changes(
+    repository: &Repository,
+    catalogs: &[&Catalog],
+    environment: &Name,
+    workload: &ObjectRef,
+    commit: &str,
+) -> Option<Vec<PastChange>> {
+    let mut workspace = catalogs.first()?.workspace_as_written().ok()?;
+    workspace.environments.retain(|name, _| name == environment);
+    let before = repository.commit_info(commit).ok()?.parents.first()?.clone();
+    let paths = repository.diff_paths(&before, commit).ok()?;
+    let mine: Vec<RepoPath> = paths.into_iter().filter_map(|changed| changed.path.ok()).collect();
+    let (old, new) = render::sides(repository, &workspace, &mine, (&before, commit)).await.ok()?;
+    past_rendered_changes(workload, &old, &new)
 }
 
 /// The newest commit of the base branch after this one that touches the blueprint's file and is no merge of bpctl's own: a person's. What

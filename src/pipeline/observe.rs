@@ -370,6 +370,9 @@ impl Asked {
         for catalog in catalogs {
             for name in catalog.blueprints.keys() {
                 let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };
+                if !blueprint.value.is_in(environment) {
+                    continue;
+                }
                 let workload = blueprint.value.spec.target.object();
                 wanted.blueprints.insert(name.clone());
                 let kind = blueprint.value.spec.target.workload.kind;

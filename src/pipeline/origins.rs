@@ -82,7 +82,10 @@ pub async fn origins(
             return Err(PipelineError::told(format!("there is no blueprint {name}"), hint));
         }
         Some(name) => vec![name.clone()],
-        None => tree.catalog.blueprints.keys().cloned().collect(),
+        None => {
+            let there = tree.catalog.blueprints.iter().filter(|(_, blueprint)| blueprint.value.is_in(&environment));
+            there.map(|(name, _)| name.clone()).collect()
+        }
     };
     let mut missing = Vec::new();
     for name in &names {
@@ -144,17 +147,22 @@ pub async fn origins(
 /// The workload and what belongs to it, as far as it is declared.
 fn objects<'c>(catalog: &'c Catalog, environment: &Name, name: &Name) -> Vec<(ObjectRef, &'c Manifest)> {
     let Ok(manifest) = declared(catalog, environment, name) else { return Vec::new() };
-    let workload = (catalog.blueprints[name].value.spec.target.object(), manifest);
+    let workload = (catalog.blueprints[name].value.object_in(environment), manifest);
     let companions = catalog.companions(environment, name).compared.into_iter();
     [workload].into_iter().chain(companions.map(|companion| (companion.object, companion.manifest))).collect()
 }
 
 fn declared<'c>(catalog: &'c Catalog, environment: &Name, name: &Name) -> Result<&'c Manifest, PipelineError> {
-    let target = &catalog.blueprints[name].value.spec.target;
-    match catalog.declared(environment, &target.source, &target.object()) {
+    let blueprint = &catalog.blueprints[name].value;
+    let (target, object) = (&blueprint.spec.target, blueprint.object_in(environment));
+    if !blueprint.is_in(environment) {
+        let told = format!("{name} is not in {environment}");
+        return Err(PipelineError::told(told, "spec.target.environments names where it is"));
+    }
+    match catalog.declared(environment, &target.source, &object) {
         Ok(Some(manifest)) => Ok(manifest),
         Ok(None) => Err(PipelineError::told(
-            format!("no manifest below {} declares {}", target.source, target.object()),
+            format!("no manifest below {} declares {object} in namespace {}", target.source, object.namespace),
             "`bpctl lint` says more",
         )),
         Err(unrendered) => {

@@ -162,7 +162,7 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     };
     let notes: Vec<String> = moved.then(note).into_iter().collect();
     let cluster = connect_cluster(place, repository.work_tree()).await.map(Arc::new);
-    let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.targets()));
+    let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.targets(&environment)));
     let (tree, desired) = tree::desired_tree(repository, half, &environment).await?;
     whole(&tree.catalog)?;
     let rules = tree::rules_beside(repository, &tip, &tree, desired.commit(), &environment).await?;

@@ -1,6 +1,6 @@
 //! Judges a pull request: gathers what the judge needs, and calls it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::blueprint::{Catalog, TierName};
 use bpctl_core::govern::{PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull};
@@ -8,8 +8,8 @@ use bpctl_core::model::{BaseTip, Digest, Files, Name, Proposed, RepoPath, Truste
 use bpctl_core::observe::{Known, Observation, PullFacts, Recorder, UnknownCode};
 use bpctl_core::propose::{self, ChangeSet, change_set};
 
-use super::{PipelineError, Session};
-use crate::git::{GitError, MergedTree, Repository};
+use super::{PipelineError, Session, render};
+use crate::git::{MergedTree, Repository};
 
 /// Judges one pull request for these environments, whose facts are given.
 pub async fn judge_one(
@@ -21,7 +21,7 @@ pub async fn judge_one(
     observations: &BTreeMap<Name, Observation>,
 ) -> Result<PullJudgement, PipelineError> {
     let repository = &session.repository;
-    let changes = changes_at(repository, tip, base_files, rules, &pull.head)?;
+    let changes = changes_at(repository, tip, rules, &pull.head).await?;
     // An approval of an older commit counts where it was for the very same changes (X2).
     let reviewed: Vec<String> = match &pull.reviews {
         Known::Known(reviews) => {
@@ -30,14 +30,14 @@ pub async fn judge_one(
         Known::Unknown(_) => Vec::new(),
     };
     for commit in reviewed {
-        let then = match changes_at(repository, tip, base_files, rules, &commit) {
+        let then = match changes_at(repository, tip, rules, &commit).await {
             Ok(set) => Known::Known(set.hash()),
             Err(_) => Known::unknown(UnknownCode::NotObserved, "the commit is not in the repository any more"),
         };
         pull.changes_at.insert(commit, then);
     }
     let merged_tree = match repository.merge_tree(tip.commit(), &pull.head) {
-        Ok(MergedTree::Clean(tree)) => landing(repository, tip, base_files, rules, tree, &changes)?,
+        Ok(MergedTree::Clean(tree)) => landing(repository, tip, rules, tree, &changes).await?,
         Ok(MergedTree::Conflict(paths)) => {
             let shown = paths.first().map_or_else(String::new, |path| {
                 format!(": {}", bpctl_core::render::sink::terminal(&Untrusted::new(path.as_str())))
@@ -46,6 +46,10 @@ pub async fn judge_one(
         }
         Err(error) => Known::unknown(UnknownCode::Incomplete, error.to_string()),
     };
+    // Rules look at the manifests that they judge, in each environment that the change reaches.
+    let reached: BTreeSet<Name> = changes.governed.iter().filter_map(|governed| governed.environment.clone()).collect();
+    let reached: Vec<Name> = reached.into_iter().filter(|name| rules.get().renderings(name).is_empty()).collect();
+    let rules = &render::render_rules(rules.clone(), base_files, &reached).await;
     let forge = session.forge.reading();
     let (me, clock) = (forge.identity().await?, forge.clock().await?);
     let recorders: BTreeMap<Name, Recorder<'_>> =
@@ -64,17 +68,16 @@ pub async fn judge_one(
 }
 
 /// The merged tree, where it changes base in just the way that was judged: a merge by lines may put a value under another object (X2).
-fn landing(
+async fn landing(
     repository: &Repository,
     tip: &BaseTip,
-    base_files: &Files,
     rules: &Trusted<Catalog>,
     tree: String,
     judged: &ChangeSet,
 ) -> Result<Known<String>, PipelineError> {
     let author = super::ledger::signature(bpctl_core::model::Timestamp::UNIX_EPOCH);
     let landed = repository.commit_tree(&tree, &[tip.commit()], &author, "what a merge would give")?;
-    if changes_at(repository, tip, base_files, rules, &landed)?.hash() == judged.hash() {
+    if changes_at(repository, tip, rules, &landed).await?.hash() == judged.hash() {
         return Ok(Known::Known(tree));
     }
     let why = format!(
@@ -85,24 +88,28 @@ fn landing(
 }
 
 /// What a head changes against the point where it left base, seen with today's base files where they are the same.
-pub fn changes_at(
+pub async fn changes_at(
     repository: &Repository,
     tip: &BaseTip,
-    base_files: &Files,
+    rules: &Trusted<Catalog>,
+    head: &str,
+) -> Result<ChangeSet, PipelineError> {
+    changes_from(repository, tip.commit(), rules, head).await
+}
+
+async fn changes_from(
+    repository: &Repository,
+    base: &str,
     rules: &Trusted<Catalog>,
     head: &str,
 ) -> Result<ChangeSet, PipelineError> {
     // From where it left base: what others merged since is not its change, so an approval survives a moved base (X2). That the merge gives
     // just these changes is the forge's three-way merge, whose tree the permit names.
-    let merge_base = left_base(repository, tip.commit(), head)?;
+    let merge_base = left_base(repository, base, head)?;
     let paths = convert(repository.diff_paths(&merge_base, head)?);
     let wanted: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
-    let before = if merge_base == tip.commit() {
-        read(repository, &merge_base, &wanted, Some(base_files))?
-    } else {
-        read(repository, &merge_base, &wanted, None)?
-    };
-    let after = read(repository, head, &wanted, None)?;
+    let workspace = rules.get().workspace_as_written()?;
+    let (before, after) = render::sides(repository, &workspace, &wanted, (&merge_base, head)).await?;
     Ok(change_set(rules, &before, &after, &paths))
 }
 
@@ -114,7 +121,7 @@ fn left_base(repository: &Repository, base: &str, head: &str) -> Result<String, 
 }
 
 /// What a merged pull request changed, and whose reviews counted: for the account of a merge that no run wrote down.
-pub fn merged(
+pub async fn merged(
     session: &Session,
     rules: &Trusted<Catalog>,
     blueprint: &Name,
@@ -123,19 +130,12 @@ pub fn merged(
 ) -> Result<(Digest, Vec<ReviewJudgement>), PipelineError> {
     let repository = &session.repository;
     let before = repository.commit_info(commit)?.parents.first().cloned().unwrap_or_else(|| commit.to_owned());
-    let changes_of = |head: &str| -> Result<Digest, PipelineError> {
-        let left = left_base(repository, &before, head)?;
-        let paths = convert(repository.diff_paths(&left, head)?);
-        let wanted: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
-        let (before, after) = (repository.read_tree(&left, &wanted)?, repository.read_tree(head, &wanted)?);
-        Ok(change_set(rules, &before, &after, &paths).hash())
-    };
-    let changes = changes_of(&pull.head)?;
+    let changes = changes_from(repository, &before, rules, &pull.head).await?.hash();
     let reviewed: Vec<String> =
         pull.reviews.known().into_iter().flatten().map(|review| review.commit.clone()).collect();
     for commit in reviewed {
-        if let Ok(then) = changes_of(&commit) {
-            pull.changes_at.insert(commit, Known::Known(then));
+        if let Ok(then) = changes_from(repository, &before, rules, &commit).await {
+            pull.changes_at.insert(commit, Known::Known(then.hash()));
         }
     }
     let catalog = rules.get();
@@ -143,13 +143,6 @@ pub fn merged(
     let dearest = catalog.workspace.value.environments.values().map(|e| e.tier).max().unwrap_or(TierName::Prod);
     let reviews = count_reviews(&pull, &changes, approvers.map_or(&[], Vec::as_slice), dearest);
     Ok((changes, reviews.unwrap_or_default()))
-}
-
-fn read(repository: &Repository, commit: &str, wanted: &[RepoPath], known: Option<&Files>) -> Result<Files, GitError> {
-    match known {
-        Some(known) if wanted.iter().all(|path| known.get(path).is_some()) => Ok(known.clone()),
-        _ => repository.read_tree(commit, wanted),
-    }
 }
 
 fn convert(paths: Vec<crate::git::ChangedPath>) -> Vec<propose::ChangedPath> {

@@ -1,15 +1,20 @@
 //! Renders what environments deliver by Kustomize and Helm, and finds the lines that make rendered fields (X9).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
-use bpctl_core::blueprint::{Catalog, Manifest, Render};
-use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Period, Proposed, RepoPath, Trusted};
+use bpctl_core::blueprint::{Catalog, Manifest, Render, Workspace};
+use bpctl_core::model::{
+    Diagnostic, Digest, FieldPath, File, Files, Name, ObjectRef, Period, Proposed, RepoPath, Trusted,
+};
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
+use bpctl_core::propose::Side;
 use bpctl_core::rendering::{
-    Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, inputs, may_vary, objects, settings,
+    Delivered, Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, application_folders, inputs,
+    may_vary, objects, resolve_application, settings,
 };
 
-use crate::git::GitError;
+use crate::git::{GitError, Repository};
 use crate::render_tools::Workbench;
 use crate::runtime;
 
@@ -69,31 +74,148 @@ pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name])
 
 /// What the renderer makes of one entry; of a chart that may vary twice, from the same files laid out once.
 pub(super) async fn rendering(entry: &Render, files: &Files) -> Option<Rendering> {
-    let bench = match bench(entry, files) {
-        Ok((_, bench)) => bench,
-        Err(failure) => return Rendering::of(entry, Err(failure)),
+    let inputs = inputs(entry, files);
+    let seen = match inputs.files(files) {
+        Ok(seen) => seen,
+        Err(failure) => return Rendering::of(entry, &inputs, Err(failure)),
+    };
+    let key = key(entry, &seen);
+    if let Some(known) = RENDERED.lock().ok().and_then(|known| known.get(&key).cloned()) {
+        return Some(known);
+    }
+    let bench = match bench(entry, seen) {
+        Ok(bench) => bench,
+        Err(failure) => return Rendering::of(entry, &inputs, Err(failure)),
     };
     let once = async || {
         let output = bench.run(&Mutation::default()).await;
-        Rendering::of(entry, output.as_deref().map_err(Clone::clone))
+        Rendering::of(entry, &inputs, output.as_deref().map_err(Clone::clone))
     };
     let first = once().await?;
-    if entry.helm.is_none() || first.outcome.is_err() || !may_vary(bench.files()) {
+    if first.outcome.is_err() {
         return Some(first);
     }
-    let again = once().await?;
-    Some(first.beside(&again))
+    let rendering = if entry.helm.is_some() && may_vary(bench.files()) {
+        let again = once().await?;
+        first.beside(&again)
+    } else {
+        first
+    };
+    if let Ok(mut known) = RENDERED.lock() {
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(key, rendering.clone());
+    }
+    Some(rendering)
 }
 
-fn bench(entry: &Render, files: &Files) -> Result<(Inputs, Workbench), RenderFailure> {
-    let inputs = inputs(entry, files);
-    let seen = inputs.files(files)?;
+/// What this run rendered: the two sides of a change, its merge and what landed before are mostly the same files.
+static RENDERED: Mutex<BTreeMap<Digest, Rendering>> = Mutex::new(BTreeMap::new());
+const REMEMBERED: usize = 32;
+
+/// What a rendering follows from: the entry, and what each of its files holds.
+fn key(entry: &Render, seen: &Files) -> Digest {
+    let content = |file: &File| match file {
+        File::Blob(blob) => blob.id.clone(),
+        File::Refused(why) => why.clone(),
+    };
+    let files: Vec<(&str, String)> = seen.0.iter().map(|(path, file)| (path.as_str(), content(file))).collect();
+    Digest::of(&(format!("{entry:?}"), files))
+}
+
+/// What a changed file does to what is rendered: both commits, rendered by base's own entries where they read one of these files (X2).
+pub(super) async fn sides(
+    repository: &Repository,
+    workspace: &Workspace,
+    paths: &[RepoPath],
+    (before, after): (&str, &str),
+) -> Result<(Side, Side), GitError> {
+    let before = entries(repository, workspace, before, paths)?;
+    let after = entries(repository, workspace, after, paths)?;
+    // What one of the two reads is rendered on both.
+    let reads = |found: &Found| paths.iter().any(|path| found.reads(path));
+    let both = before.1.iter().chain(&after.1).filter(|(_, found)| reads(found)).map(|(key, _)| key.clone());
+    let both: BTreeSet<(Name, usize)> = both.collect();
+    Ok((side(before, &both).await, side(after, &both).await))
+}
+
+/// An entry as one commit has it.
+enum Found {
+    /// With what it reads.
+    Entry(Box<Render>, Inputs),
+    /// An Application that says nothing that could be rendered.
+    Unresolved(RepoPath, Box<Diagnostic>),
+}
+
+impl Found {
+    fn reads(&self, path: &RepoPath) -> bool {
+        match self {
+            Self::Entry(entry, inputs) => {
+                inputs.reads.iter().chain(&entry.resolved_from).any(|read| path.is_within(read))
+            }
+            Self::Unresolved(application, _) => application == path,
+        }
+    }
+}
+
+type FoundEntries = BTreeMap<(Name, usize), Found>;
+
+/// The entries of all environments as one commit has them, with the files that they and these paths name.
+fn entries(
+    repository: &Repository,
+    workspace: &Workspace,
+    commit: &str,
+    paths: &[RepoPath],
+) -> Result<(Files, FoundEntries), GitError> {
+    let read = |wanted: &[RepoPath]| repository.read_tree(commit, wanted);
+    let mut wanted = paths.to_vec();
+    let all = || workspace.environments.values().flat_map(|place| &place.render);
+    wanted.extend(all().filter_map(|entry| entry.application.clone()));
+    let mut files = read(&wanted)?;
+    let folders: Vec<RepoPath> = all()
+        .filter_map(|entry| entry.application.as_ref())
+        .flat_map(|path| application_folders(path, &files))
+        .collect();
+    files.0.extend(read(&folders)?.0);
+    wanted.extend(folders);
+    let here = Delivered { origin: repository.remote_url("origin")?, base: workspace.base.clone() };
+    let mut found = BTreeMap::new();
+    for (name, place) in &workspace.environments {
+        for (position, entry) in place.render.iter().enumerate() {
+            let resolved = match (resolve_application(entry, &files, &here), &entry.application) {
+                (Ok(resolved), _) => {
+                    read_inputs(&[&resolved], &mut files, &mut wanted, read)?;
+                    let inputs = inputs(&resolved, &files);
+                    Found::Entry(Box::new(resolved), inputs)
+                }
+                (Err(why), Some(application)) => Found::Unresolved(application.clone(), why),
+                (Err(_), None) => continue, // only Applications are resolved
+            };
+            found.insert((name.clone(), position), resolved);
+        }
+    }
+    Ok((files, found))
+}
+
+async fn side((files, found): (Files, FoundEntries), wanted: &BTreeSet<(Name, usize)>) -> Side {
+    let mut rendered = BTreeMap::new();
+    for (key, found) in found.into_iter().filter(|(key, _)| wanted.contains(key)) {
+        let made = match &found {
+            Found::Entry(entry, _) => rendering(entry, &files).await,
+            Found::Unresolved(application, why) => Some(Rendering::unresolved(application, why)),
+        };
+        rendered.extend(made.map(|made| (key, made)));
+    }
+    Side { files, rendered }
+}
+
+fn bench(entry: &Render, seen: Files) -> Result<Workbench, RenderFailure> {
     let mut entry = entry.clone();
     if entry.ignore_missing {
         entry.values.retain(|path| seen.blob(path).is_some());
     }
-    let bench = Workbench::new(&entry, seen)?;
-    Ok((inputs, bench))
+    Workbench::new(&entry, seen)
 }
 
 /// Finds the lines that make these fields of an environment's rendered objects, and puts them into the catalog.
@@ -116,7 +238,8 @@ pub async fn trace(
         if mine.is_empty() {
             continue;
         }
-        let Ok((inputs, bench)) = bench(entry, files) else { continue };
+        let inputs = inputs(entry, files);
+        let Ok(bench) = inputs.files(files).and_then(|seen| bench(entry, seen)) else { continue };
         let input =
             TraceInput { render: entry, inputs: &inputs, files: bench.files(), settings: &settings, before: &before };
         let until = search.after(runtime::now());

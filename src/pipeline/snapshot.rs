@@ -40,6 +40,9 @@ pub async fn take(
     let mut level_windows = BTreeSet::new();
     for name in catalog.blueprints.keys() {
         let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };
+        if !blueprint.value.is_in(environment) {
+            continue;
+        }
         let target = &blueprint.value.spec.target;
         wanted.entry(target.namespace.to_string()).or_default().insert(target.workload.kind);
         let levels = Level::ALL.into_iter();

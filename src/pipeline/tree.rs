@@ -35,12 +35,12 @@ impl Tree {
 /// The work tree, as it lies on disk.
 pub fn work_tree(repository: &Repository) -> Result<Tree, PipelineError> {
     work_tree_folder(repository)?;
-    load(|wanted| repository.read_work_tree(wanted))
+    load(repository, |wanted| repository.read_work_tree(wanted))
 }
 
 /// A commit's tree.
 pub fn commit_tree(repository: &Repository, commit: &str) -> Result<Tree, PipelineError> {
-    load(|wanted| repository.read_tree(commit, wanted))
+    load(repository, |wanted| repository.read_tree(commit, wanted))
 }
 
 /// The rules: the tree of the protected base branch.
@@ -88,9 +88,9 @@ impl HalfRead {
         &self.own.workspace().value
     }
 
-    /// The kinds of workloads that blueprints name, by namespace.
-    pub fn targets(&self) -> crate::cluster::Wanted {
-        self.own.targets()
+    /// The kinds of workloads that blueprints name in an environment, by namespace.
+    pub fn targets(&self, environment: &Name) -> crate::cluster::Wanted {
+        self.own.targets(environment)
     }
 }
 
@@ -106,7 +106,7 @@ pub async fn desired_tree(
     half: HalfRead,
     environment: &Name,
 ) -> Result<(Tree, Proposed<Catalog>), PipelineError> {
-    let mut tree = load_manifests(half, |wanted| repository.read_work_tree(wanted))?;
+    let mut tree = load_manifests(repository, half, |wanted| repository.read_work_tree(wanted))?;
     tree.render(std::slice::from_ref(environment)).await;
     let head = repository.head_commit()?;
     let clean = match &head {
@@ -124,8 +124,8 @@ pub(super) fn work_tree_folder(repository: &Repository) -> Result<&Path, Pipelin
     })
 }
 
-fn load(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<Tree, PipelineError> {
-    load_manifests(load_own(&read)?, read)
+fn load(repository: &Repository, read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<Tree, PipelineError> {
+    load_manifests(repository, load_own(&read)?, read)
 }
 
 fn load_own(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<HalfRead, PipelineError> {
@@ -141,6 +141,7 @@ fn load_own(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<Hal
 }
 
 fn load_manifests(
+    repository: &Repository,
     half: HalfRead,
     read: impl Fn(&[RepoPath]) -> Result<Files, GitError>,
 ) -> Result<Tree, PipelineError> {
@@ -156,7 +157,7 @@ fn load_manifests(
         let charts: Vec<RepoPath> = own.charts_of_applications(&files);
         files.0.extend(read(&charts)?.0);
         wanted.extend(charts);
-        own.resolve_applications(&files);
+        own.resolve_applications(&files, repository.remote_url("origin")?);
     }
     let rendered = own.workspace().value.environments.values().flat_map(|environment| &environment.render);
     render::read_inputs(&rendered.collect::<Vec<_>>(), &mut files, &mut wanted, read)?;

@@ -91,6 +91,25 @@ impl Workbench {
         std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&target, bytes)).map_err(|error| io(&error))
     }
 
+    /// The program within bounds, where there is a shell that can set them. It ends with bpctl, also with one that is killed: then the
+    /// pipe closes that a second shell waits at, and the folder goes as soon as nobody holds on to bpctl's own end.
+    fn bounded(&self) -> Command {
+        let shell = Path::new("/bin/sh");
+        if !shell.is_file() {
+            return Command::new(&self.program);
+        }
+        let script = format!(
+            "ulimit -v {MEMORY} 2>/dev/null; ulimit -t {SECONDS} 2>/dev/null; scratch=\"$0\"; exec 3<&0; \"$@\" </dev/null 3<&- & run=$!; \
+             {{ read -r _ <&3; trap '' TERM; kill -9 $run; \
+                for _ in 1 2 3 4 5; do kill -0 $PPID || {{ /bin/rm -rf \"$scratch\"; break; }}; /bin/sleep 1; done; }} \
+             >/dev/null 2>&1 & watch=$!; \
+             wait $run; ended=$?; kill $watch; exit $ended"
+        );
+        let mut command = Command::new(shell);
+        command.args(["-c", &script]).arg(self.scratch.path()).arg(&self.program);
+        command
+    }
+
     async fn start(&self, arguments: &[String]) -> Result<Vec<u8>, RenderFailure> {
         let (scratch, home) = (self.scratch.path(), self.scratch.path().join("home"));
         let is_kubectl = self.program.file_name().is_some_and(|name| name == "kubectl");
@@ -98,7 +117,7 @@ impl Workbench {
             (Some(_), true) => ["kustomize".to_owned()].into_iter().chain(arguments[1..].iter().cloned()).collect(),
             _ => arguments.to_vec(),
         };
-        let mut command = bounded(&self.program);
+        let mut command = self.bounded();
         command.args(&arguments).current_dir(scratch.join("tree")).env_clear();
         command.envs([("PATH", scratch.join("none")), ("HOME", home.clone()), ("TMPDIR", home.clone())]);
         for folder in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME", "HELM_PLUGINS", "XDG_CONFIG_HOME"] {
@@ -109,8 +128,10 @@ impl Workbench {
             command.env(proxy, "http://127.0.0.1:9");
         }
         command.env("KUBECONFIG", "/dev/null").env("LC_ALL", "C").env("GOMEMLIMIT", "1GiB");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().map_err(|error| io(&error))?;
+        // Held until it ended: it closes when this run does, however that ends.
+        let _alive = child.stdin.take();
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(RenderFailure::new("its answer cannot be read"));
         };
@@ -140,19 +161,6 @@ impl Workbench {
             String::from_utf8_lossy(&complaint).replace(&format!("{}/", scratch.join("tree").display()), "");
         Err(RenderFailure::new("the renderer refused").said(reason(&complaint)))
     }
-}
-
-/// The program within bounds, where there is a shell that can set them.
-fn bounded(program: &Path) -> Command {
-    let shell = Path::new("/bin/sh");
-    if !shell.is_file() {
-        return Command::new(program);
-    }
-    let mut command = Command::new(shell);
-    command
-        .args(["-c", &format!("ulimit -v {MEMORY} 2>/dev/null; ulimit -t {SECONDS} 2>/dev/null; exec \"$0\" \"$@\"")])
-        .arg(program);
-    command
 }
 
 /// The line that tells most.
@@ -220,4 +228,56 @@ fn missing(renderer: Renderer) -> RenderFailure {
 
 fn io(error: &std::io::Error) -> RenderFailure {
     RenderFailure::new("its files or its answer could not be written or read").said(&error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bench(script: &str) -> Workbench {
+        use std::os::unix::fs::PermissionsExt as _;
+        let render = Render { kustomize: RepoPath::new("k").ok(), ..Render::default() };
+        let scratch = tempfile::tempdir().unwrap();
+        for folder in ["tree", "home", "none"] {
+            std::fs::create_dir(scratch.path().join(folder)).unwrap();
+        }
+        let program = scratch.path().join("renderer");
+        std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Workbench { scratch, program, render, files: Files::default() }
+    }
+
+    /// Would miss: a shell around the renderer that hides how it ended, or keeps its answer open.
+    #[tokio::test]
+    async fn an_answer_and_an_end_arrive() {
+        assert_eq!(bench("echo a: 1").run(&Mutation::default()).await.unwrap(), b"a: 1\n");
+        let refused = bench("echo Error: no >&2; exit 3").run(&Mutation::default()).await.unwrap_err();
+        assert_eq!(refused.said.unwrap().raw(), "no");
+    }
+
+    /// T43: a renderer that nobody waits for any more is not left running.
+    #[tokio::test]
+    async fn t43_a_renderer_ends_with_the_run_that_started_it() {
+        let bench = bench("echo $$ > ../pid; exec /bin/sleep 60");
+        let file = bench.scratch.path().join("pid");
+        let started = async {
+            while std::fs::read_to_string(&file).map_or(true, |text| text.trim().is_empty()) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let none = Mutation::default();
+        tokio::select! {
+            ended = bench.run(&none) => panic!("{ended:?}"),
+            () = started => {}
+        }
+        let process = format!("/proc/{}", std::fs::read_to_string(&file).unwrap().trim());
+        let running = || std::fs::read_to_string(format!("{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        for _ in 0..200 {
+            if !running() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{process} runs on");
+    }
 }

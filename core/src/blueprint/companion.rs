@@ -143,10 +143,10 @@ impl CompanionIndex {
                 let object = &manifest.object;
                 let secret = object.kind == "Secret" && object.api_version == "v1";
                 // By namespace: without one a manifest is an object in each.
-                let mut governors: BTreeMap<&Name, &Name> = BTreeMap::new();
-                for (name, (workload, target)) in pointers.candidates(manifest) {
+                let mut governors: BTreeMap<&str, &Name> = BTreeMap::new();
+                for (name, (workload, target, home)) in pointers.candidates(manifest) {
                     let namespace = object.namespace.as_str();
-                    let here = namespace.is_empty() || namespace == target.namespace.as_str();
+                    let here = namespace.is_empty() || namespace == home.namespace;
                     let at_source = if manifest.rendered {
                         path.meets(&target.source)
                     } else {
@@ -160,13 +160,13 @@ impl CompanionIndex {
                         let because = "not compared: bpctl never reads Secrets";
                         found.left_out.push((object.to_string(), because.into()));
                     } else if workload.has(manifest, target) {
-                        let governor = *governors.entry(&target.namespace).or_insert(name);
-                        found.add(at_home(manifest, target), path, position, Some(governor).filter(|one| *one != name));
+                        let governor = *governors.entry(&home.namespace).or_insert(name);
+                        found.add(at_home(manifest, home), path, position, Some(governor).filter(|one| *one != name));
                     }
                 }
             }
         }
-        for (name, blueprint) in &catalog.blueprints {
+        for (name, blueprint) in catalog.blueprints.iter().filter(|(_, blueprint)| blueprint.value.is_in(environment)) {
             let target = &blueprint.value.spec.target;
             for named in &target.companions {
                 let found = all.entry(name.clone()).or_default();
@@ -211,7 +211,7 @@ impl Found {
 
 /// Which blueprints a manifest may belong to, by what their workloads point to and are pointed to by.
 struct Pointers<'c> {
-    workloads: BTreeMap<&'c Name, (Workload<'c>, &'c Target)>,
+    workloads: BTreeMap<&'c Name, (Workload<'c>, &'c Target, ObjectRef)>,
     by_workload: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
     by_label: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
     by_config: BTreeMap<&'c str, Vec<&'c Name>>,
@@ -229,9 +229,10 @@ impl<'c> Pointers<'c> {
             by_secret: BTreeMap::new(),
             by_name: BTreeMap::new(),
         };
-        for (name, blueprint) in &catalog.blueprints {
+        for (name, blueprint) in catalog.blueprints.iter().filter(|(_, blueprint)| blueprint.value.is_in(environment)) {
             let target = &blueprint.value.spec.target;
-            let Some(workload) = Workload::of(catalog, environment, target) else { continue };
+            let object = blueprint.value.object_in(environment);
+            let Some(workload) = Workload::of(catalog, environment, target, &object) else { continue };
             let reference = (target.workload.kind.as_str(), target.workload.name.as_str());
             pointers.by_workload.entry(reference).or_default().push(name);
             for label in &workload.labels {
@@ -246,13 +247,13 @@ impl<'c> Pointers<'c> {
             for named in &target.companions {
                 pointers.by_name.entry((&named.kind, &named.name)).or_default().push(name);
             }
-            pointers.workloads.insert(name, (workload, target));
+            pointers.workloads.insert(name, (workload, target, object));
         }
         pointers
     }
 
     /// Those that it may belong to, by name.
-    fn candidates(&self, manifest: &Manifest) -> Vec<(&'c Name, &(Workload<'c>, &'c Target))> {
+    fn candidates(&self, manifest: &Manifest) -> Vec<(&'c Name, &(Workload<'c>, &'c Target, ObjectRef))> {
         let (object, root) = (&manifest.object, &manifest.document.root);
         let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str).unwrap_or_default();
         let labelled = |keys: &[&str]| {
@@ -281,8 +282,8 @@ impl<'c> Pointers<'c> {
 }
 
 /// The object of a manifest, in the namespace that it goes to.
-fn at_home(manifest: &Manifest, target: &Target) -> ObjectRef {
-    ObjectRef { namespace: target.namespace.to_string(), ..manifest.object.clone() }
+fn at_home(manifest: &Manifest, workload: &ObjectRef) -> ObjectRef {
+    ObjectRef { namespace: workload.namespace.clone(), ..manifest.object.clone() }
 }
 
 /// `v1`, or `GROUP/VERSION`.
@@ -300,8 +301,8 @@ struct Workload<'c> {
 }
 
 impl<'c> Workload<'c> {
-    fn of(catalog: &'c Catalog, environment: &Name, target: &Target) -> Option<Self> {
-        let root = &catalog.manifest(environment, &target.source, &target.object())?.document.root;
+    fn of(catalog: &'c Catalog, environment: &Name, target: &Target, object: &ObjectRef) -> Option<Self> {
+        let root = &catalog.manifest(environment, &target.source, object)?.document.root;
         let template = root.at(&["spec", "template"])?;
         let labels = template.at(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();
         let labels = labels.iter().filter_map(|entry| Some((entry.key.as_str(), entry.value.as_str()?))).collect();

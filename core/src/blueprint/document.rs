@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Governance, Spec};
-use crate::model::{Name, Timestamp};
+use crate::model::{Name, ObjectRef, Timestamp};
 
 /// The version of the file's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +42,28 @@ pub struct Blueprint {
     /// What differs per environment: `spec` and `governance` fields that replace those above, field by field.
     #[serde(default)]
     pub environments: BTreeMap<Name, Override>,
+}
+
+impl Blueprint {
+    /// Whether an environment has the workload.
+    pub fn is_in(&self, environment: &Name) -> bool {
+        let named = &self.spec.target.environments;
+        named.is_empty() || named.contains(environment)
+    }
+
+    /// The workload as one environment has it: its namespace may be another there. That does not expire, so it needs no clock.
+    pub fn object_in(&self, environment: &Name) -> ObjectRef {
+        let mut object = self.spec.target.object();
+        if let Some(namespace) = self.namespace_over(environment) {
+            object.namespace = namespace.into();
+        }
+        object
+    }
+
+    /// The namespace that an environment's overrides give the target.
+    pub fn namespace_over(&self, environment: &Name) -> Option<&str> {
+        self.environments.get(environment)?.spec.get("target")?.get("namespace")?.as_str()
+    }
 }
 
 /// Fields that replace the blueprint's own in one environment.

@@ -9,7 +9,9 @@ use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::model::{
     Content, Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind,
 };
-use crate::rendering::{RenderFailure, Rendering, Unrendered, inputs, resolve_application};
+use crate::rendering::{
+    Delivered, RenderFailure, Rendering, Unrendered, application_folders, inputs, resolve_application,
+};
 use crate::yaml::{self, Document, Entry, Kind, Node, Value};
 
 /// The workspace's file.
@@ -98,8 +100,8 @@ pub struct Catalog {
     pub manifests: BTreeMap<RepoPath, Arc<Vec<Manifest>>>,
     /// Which object stands where: path and position in its list.
     by_object: BTreeMap<(String, String, String), Vec<(RepoPath, usize)>>,
-    /// Which blueprint governs which object.
-    by_target: BTreeMap<ObjectRef, Name>,
+    /// Which blueprint governs which object, in each environment.
+    by_target: BTreeMap<(Option<Name>, ObjectRef), Name>,
     /// What renderers read: each rendered folder, with the files and folders that it is made of, whatever the environment.
     render_inputs: BTreeMap<RepoPath, BTreeSet<RepoPath>>,
     /// What was rendered, by environment; see [`Catalog::set_renderings`].
@@ -167,8 +169,12 @@ fn check_render(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<D
     let entries = &workspace.value.environments[name].render;
     let nodes =
         workspace.document.root.at(&["environments", name.as_str(), "render"]).map_or(&[] as &[Node], Node::items);
-    for (entry, node) in entries.iter().zip(nodes) {
-        let Some((field, wrong, help)) = entry.fault() else { continue };
+    for (position, (entry, node)) in entries.iter().zip(nodes).enumerate() {
+        let twice = || {
+            let again = entries[..position].contains(entry);
+            again.then(|| ("", "this entry stands there twice".to_owned(), "delete one of the two".to_owned()))
+        };
+        let Some((field, wrong, help)) = entry.fault().or_else(twice) else { continue };
         let key = node.entry(field).map(|entry| entry.key_start as usize..entry.key_end as usize);
         let span = workspace.document.span(key.unwrap_or_else(|| node.range()));
         return Err(Box::new(
@@ -234,14 +240,16 @@ impl OwnFiles {
         sources
     }
 
-    /// The kinds of workloads that blueprints name, by namespace, as leniently: to begin looking at a cluster before everything is
-    /// read.
-    pub fn targets(&self) -> BTreeMap<String, BTreeSet<WorkloadKind>> {
+    /// The kinds of workloads that blueprints name in an environment, by namespace, as leniently: to begin looking at a cluster before
+    /// everything is read.
+    pub fn targets(&self, environment: &Name) -> BTreeMap<String, BTreeSet<WorkloadKind>> {
         let mut targets: BTreeMap<String, BTreeSet<WorkloadKind>> = BTreeMap::new();
         for document in self.documents.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()).flatten() {
             let text = |key| document.root.at(&["spec", "target", key]).and_then(Node::as_str);
             let kind = text("workload").and_then(|workload| WorkloadKind::of_kind(workload.split_once('/')?.0));
-            if let (Some(namespace), Some(kind)) = (text("namespace"), kind) {
+            let over = document.root.at(&["environments", environment.as_str(), "spec", "target", "namespace"]);
+            let namespace = over.and_then(Node::as_str).or_else(|| text("namespace"));
+            if let (Some(namespace), Some(kind)) = (namespace, kind) {
                 targets.entry(namespace.to_owned()).or_default().insert(kind);
             }
         }
@@ -254,26 +262,19 @@ impl OwnFiles {
         entries.filter_map(|entry| entry.application.clone()).collect()
     }
 
-    /// Where the charts of Applications would be, and the values files that may be missing.
+    /// Where the charts of Applications would be.
     pub fn charts_of_applications(&self, files: &Files) -> Vec<RepoPath> {
-        let mut charts = Vec::new();
-        for path in self.applications() {
-            let Some(blob) = files.blob(&path) else { continue };
-            for document in yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default() {
-                let folder = document.root.at(&["spec", "source", "path"]).and_then(Node::as_str);
-                charts.extend(folder.and_then(|folder| RepoPath::new(folder.trim_start_matches("./")).ok()));
-            }
-        }
-        charts
+        self.applications().iter().flat_map(|path| application_folders(path, files)).collect()
     }
 
-    /// Puts what Applications say in their place. `files` holds them, and `Chart.yaml` of the folders that they name; called again with
+    /// Puts what Applications say in their place; `origin`: the repository's own address. `files` holds them, and `Chart.yaml` of the folders that they name; called again with
     /// what is still wanted, until nothing is.
-    pub fn resolve_applications(&mut self, files: &Files) {
+    pub fn resolve_applications(&mut self, files: &Files, origin: Option<String>) {
         let Located { value, document, .. } = &mut self.workspace;
+        let here = Delivered { origin, base: value.base.clone() };
         for (name, environment) in &mut value.environments {
             for (position, entry) in environment.render.iter_mut().enumerate() {
-                match resolve_application(entry, files) {
+                match resolve_application(entry, files, &here) {
                     Ok(resolved) => *entry = resolved,
                     Err(diagnostic) => {
                         let nodes = document.root.at(&["environments", name.as_str(), "render"]);
@@ -384,13 +385,6 @@ impl Catalog {
         rendered
     }
 
-    /// Whether what is rendered of a folder, in any environment, holds an object.
-    pub fn makes(&self, root: &RepoPath, object: &ObjectRef) -> bool {
-        let all = self.renderings.values().flat_map(|all| all.iter()).filter(|rendering| rendering.root == *root);
-        let manifests = all.filter_map(|rendering| rendering.outcome.as_ref().ok());
-        manifests.flat_map(|all| all.iter()).any(|manifest| object.is_declared_by(&manifest.object))
-    }
-
     /// The rendered folders that read a path, in any environment.
     pub fn roots_reading(&self, path: &RepoPath) -> Vec<&RepoPath> {
         let reads = |inputs: &BTreeSet<RepoPath>| inputs.iter().any(|input| path.is_within(input));
@@ -435,8 +429,17 @@ impl Catalog {
         if let Some(first) = self.blueprints.get(&name) {
             return Err(Box::new(twice("blueprint", &name, first, &located)));
         }
-        let target = located.value.spec.target.object();
-        if let Some(first) = self.by_target.get(&target).and_then(|name| self.blueprints.get(name)) {
+        let environments = &self.workspace.value.environments;
+        let mut targets: Vec<(Option<Name>, ObjectRef)> = environments
+            .keys()
+            .filter(|environment| located.value.is_in(environment))
+            .map(|environment| (Some(environment.clone()), located.value.object_in(environment)))
+            .collect();
+        if environments.is_empty() {
+            targets.push((None, located.value.spec.target.object()));
+        }
+        let taken = targets.iter().find_map(|key| Some((&key.1, self.blueprints.get(self.by_target.get(key)?)?)));
+        if let Some((target, first)) = taken {
             return Err(Box::new(
                 Diagnostic::error(
                     "target-twice",
@@ -449,7 +452,7 @@ impl Catalog {
                 .help("keep one: a workload has one contract"),
             ));
         }
-        self.by_target.insert(target, name.clone());
+        self.by_target.extend(targets.into_iter().map(|key| (key, name.clone())));
         self.blueprints.insert(name, Arc::new(located));
         Ok(())
     }
@@ -605,8 +608,11 @@ impl Catalog {
             let mut plain = None;
             let environments = self.workspace.value.environments.iter().map(|(name, place)| {
                 let find = || Arc::new(CompanionIndex::of(self, name));
-                // Where nothing is rendered all environments have the same.
-                let index = if place.render.is_empty() { plain.get_or_insert_with(find).clone() } else { find() };
+                // Where nothing is rendered all environments have the same, but for what a blueprint says of its own target.
+                let own =
+                    self.blueprints.values().any(|b| !b.value.is_in(name) || b.value.namespace_over(name).is_some());
+                let index =
+                    if place.render.is_empty() && !own { plain.get_or_insert_with(find).clone() } else { find() };
                 (name.clone(), index)
             });
             Arc::new(environments.collect())
@@ -614,14 +620,22 @@ impl Catalog {
         all.get(environment).map(AsRef::as_ref)
     }
 
+    /// The workspace with its Applications as they are named, not yet resolved: they may say something else in another commit.
+    ///
+    /// # Errors
+    /// None that reading the workspace did not have.
+    pub fn workspace_as_written(&self) -> Result<Workspace, Box<Diagnostic>> {
+        yaml::from_node(&self.workspace.document, &self.workspace.document.root)
+    }
+
     /// Whether an environment renders what a source holds.
-    pub(super) fn renders(&self, environment: &Name, source: &RepoPath) -> bool {
+    pub fn renders(&self, environment: &Name, source: &RepoPath) -> bool {
         let entries = self.workspace.value.environments.get(environment).map_or(&[] as &[Render], |e| &e.render);
         entries.iter().filter_map(Render::root).any(|(_, root)| root.meets(source))
     }
 
     /// The manifests of a file, or of a folder that an environment renders.
-    pub(super) fn manifests_at(&self, environment: &Name, path: &RepoPath) -> Option<&[Manifest]> {
+    pub(crate) fn manifests_at(&self, environment: &Name, path: &RepoPath) -> Option<&[Manifest]> {
         match self.renderings(environment).iter().find(|rendering| rendering.root == *path) {
             Some(rendering) => rendering.outcome.as_ref().ok().map(|all| all.as_slice()),
             None => self.manifests.get(path).map(|all| all.as_slice()),
@@ -652,13 +666,20 @@ fn effective<'b>(
     let over = located.document.root.at(&["environments", environment.as_str()]);
     let Some(over) = over else { return Ok(Cow::Borrowed(located)) };
     if let Some(target) = over.at(&["spec", "target"]) {
-        // Which files a blueprint governs must not depend on the environment that is asked about.
-        return Err(Box::new(
-            Diagnostic::error("bad-value", "an environment cannot have another target")
-                .label(located.document.span_of(target), "this override")
-                .source(located.source())
-                .help("write a blueprint of its own for the other target"),
-        ));
+        // Which files a blueprint governs must not depend on the environment that is asked about, and a workload does not move by itself.
+        let refused = |node: &Node, wrong: &str, help: &str| {
+            let diagnostic =
+                Diagnostic::error("bad-value", wrong).label(located.document.span_of(node), "this override");
+            Err(Box::new(diagnostic.source(located.source()).help(help)))
+        };
+        if target.entries().iter().any(|entry| entry.key != "namespace") || target.entries().is_empty() {
+            let wrong = "an environment can have another namespace of the target, and nothing else of it";
+            return refused(target, wrong, "write a blueprint of its own for the other target");
+        }
+        if let Some(expires) = over.get("expires") {
+            let wrong = "a target's namespace does not expire";
+            return refused(expires, wrong, "leave `expires` out: what else shall end, write into a policy or by hand");
+        }
     }
     let mut document = located.document.clone();
     for part in ["spec", "governance"] {

@@ -74,6 +74,9 @@ pub struct Target {
     /// points to, or that point to it, are found by themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub companions: Vec<super::CompanionRef>,
+    /// The environments that have the workload; left out: all of the workspace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<Name>,
 }
 
 impl Target {

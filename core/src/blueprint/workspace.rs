@@ -175,6 +175,9 @@ pub struct Render {
     /// Values files that are not there are left out, as the Application says.
     #[serde(skip)]
     pub ignore_missing: bool,
+    /// The Application delivers something else than what this repository holds: why.
+    #[serde(skip)]
+    pub elsewhere: Option<crate::rendering::RenderFailure>,
     /// The Application that this entry was made from.
     #[serde(skip)]
     pub resolved_from: Option<RepoPath>,

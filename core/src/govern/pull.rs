@@ -11,7 +11,7 @@ use super::{ReviewJudgement, Subject, Touch, Verdict, count_reviews, judge, judg
 use crate::action::Action;
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
 use crate::execute::{ApplyObject, RestartPods};
-use crate::model::{Digest, Name, ObjectRef, Proposed, Timestamp, Trusted};
+use crate::model::{Digest, Name, Proposed, Timestamp, Trusted};
 use crate::observe::{
     CheckConclusion, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder, ReviewState,
     next_restart,
@@ -111,18 +111,24 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     let mut verdicts = Vec::new();
     let mut blockers = Vec::new();
     let mut block = |code: &str, because: String| blockers.push(Blocker { code: code.into(), because });
-    let targets: BTreeMap<&Name, ObjectRef> =
-        rules.get().blueprints.iter().map(|(name, blueprint)| (name, blueprint.value.spec.target.object())).collect();
+    let subject_of = |environment: Option<&Name>, governed: &Governed| {
+        let blueprint = rules.get().blueprints.get(&governed.blueprint).map(|blueprint| &blueprint.value);
+        let target = blueprint.map(|blueprint| match environment {
+            Some(environment) => blueprint.object_in(environment),
+            None => blueprint.spec.target.object(),
+        });
+        Subject::of_change(&governed.blueprint, target.as_ref(), &governed.change, &set.governed)
+    };
+    // Where a workload is not, its manifest does nothing. One that would be nowhere is judged everywhere.
+    let has = |name: &Name, environment: &Name| {
+        let places = &rules.get().workspace.value.environments;
+        let blueprint = rules.get().blueprints.get(name).map(|blueprint| &blueprint.value);
+        blueprint.is_none_or(|b| b.is_in(environment) || !places.keys().any(|place| b.is_in(place)))
+    };
     let judged = |environment: &Name, recorder: &Recorder<'_>| -> Vec<ChangeVerdict> {
         let one = |governed: &Governed| {
-            let subject = Subject::of_change(
-                &governed.blueprint,
-                targets.get(&governed.blueprint),
-                &governed.change,
-                &set.governed,
-            );
-            let mut verdict = judge(rules, environment, &subject, recorder);
-            verdict.impact = impact_of(rules, set, governed);
+            let mut verdict = judge(rules, environment, &subject_of(Some(environment), governed), recorder);
+            verdict.impact = impact_of(rules, environment, set, governed);
             ChangeVerdict {
                 environment: environment.clone(),
                 blueprint: governed.blueprint.clone(),
@@ -130,7 +136,11 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
                 verdict,
             }
         };
-        set.governed.iter().map(one).collect()
+        let here = |governed: &&Governed| match &governed.environment {
+            Some(only) => only == environment,
+            None => governed.change.is_rule() || has(&governed.blueprint, environment),
+        };
+        set.governed.iter().filter(here).map(one).collect()
     };
     for (environment, recorder) in facts {
         verdicts.extend(judged(environment, recorder));
@@ -226,10 +236,15 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if set.governed.iter().any(|governed| !matches!(governed.change, Change::Field(_))) {
         block("not-only-fields", "it changes more than single fields: that is for a person to merge".into());
     }
+    if let Some((path, _)) = set.rendered.iter().find(|(_, input)| !input.single) {
+        let because = format!(
+            "it changes more of {path} than single values, or what more than one overlay reads: that is for a person to merge"
+        );
+        block("not-only-values", because);
+    }
     // The steps that a request has made are counted by their branches, so a step under another name would not be counted.
     let misnamed = set.governed.iter().find(|governed| {
-        let subject =
-            Subject::of_change(&governed.blueprint, targets.get(&governed.blueprint), &governed.change, &set.governed);
+        let subject = subject_of(governed.environment.as_ref(), governed);
         let own = format!("/{}/resize", governed.blueprint);
         matches!(subject.touch, Touch::Requests(_))
             && !pull.head_branch.as_deref().is_some_and(|branch| branch.ends_with(&own))
@@ -242,12 +257,20 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         block("not-a-resize", because);
     }
     // Pauses, breaker and reversals are counted by branches: what lands under another workload's name would be counted there.
-    let own = pull.head_branch.as_deref().and_then(|branch| branch.strip_prefix("bpctl/")?.split('/').nth(1));
-    if let (Some(own), Some(other)) =
-        (own, set.governed.iter().find(|governed| Some(governed.blueprint.as_str()) != own))
-    {
-        let because = format!("it changes {} on a branch of {own}: that is for a person to merge", other.blueprint);
-        block("not-its-own", because);
+    let mut named = pull
+        .head_branch
+        .as_deref()
+        .and_then(|branch| branch.strip_prefix("bpctl/"))
+        .into_iter()
+        .flat_map(|b| b.split('/'));
+    if let (Some(place), Some(own)) = (named.next(), named.next()) {
+        let another = set.governed.iter().find(|governed| governed.blueprint.as_str() != own);
+        let elsewhere = set.governed.iter().find_map(|g| g.environment.as_ref().filter(|name| name.as_str() != place));
+        let other = another.map(|governed| (&governed.blueprint, own)).or(elsewhere.map(|name| (name, place)));
+        if let Some((other, own)) = other {
+            let because = format!("it changes {other} on a branch of {own}: that is for a person to merge");
+            block("not-its-own", because);
+        }
     }
     if set.governed.is_empty() {
         block("no-changes", "it changes nothing that a blueprint governs".into());
@@ -386,13 +409,14 @@ pub fn rules_hash(rules: &Trusted<Catalog>) -> Digest {
 }
 
 /// What a change of strategy or probes does, together with the others of the same workload; told once, with the first of them.
-fn impact_of(rules: &Trusted<Catalog>, set: &ChangeSet, governed: &Governed) -> Vec<String> {
+fn impact_of(rules: &Trusted<Catalog>, environment: &Name, set: &ChangeSet, governed: &Governed) -> Vec<String> {
     let told = |change: &Change| match change {
         Change::Field(change) if is_told(&change.field) => Some(change.clone()),
         _ => None,
     };
     let Some(own) = told(&governed.change) else { return Vec::new() };
-    let mine = |other: &&Governed| other.blueprint == governed.blueprint;
+    let mine =
+        |other: &&Governed| (&other.blueprint, &other.environment) == (&governed.blueprint, &governed.environment);
     let fields = set.governed.iter().filter(mine).filter_map(|other| match &other.change {
         Change::Field(change) if change.object == own.object && change.path == own.path => Some(change),
         _ => None,
@@ -401,7 +425,7 @@ fn impact_of(rules: &Trusted<Catalog>, set: &ChangeSet, governed: &Governed) -> 
     if fields.iter().find(|change| is_told(&change.field)).is_none_or(|first| **first != own) {
         return Vec::new();
     }
-    let Some(manifests) = rules.get().manifests.get(&own.path) else { return Vec::new() };
+    let Some(manifests) = rules.get().manifests_at(environment, &own.path) else { return Vec::new() };
     let base = manifests.iter().find(|manifest| manifest.object == own.object);
     base.map(|manifest| impact(&manifest.document.root.to_json(), &fields)).unwrap_or_default()
 }

@@ -48,7 +48,8 @@ pub fn decide_all(
     observation: &Observation,
     only: Option<&BTreeSet<Name>>,
 ) -> Vec<Decision> {
-    let names = catalog.blueprints.keys().filter(|name| only.is_none_or(|only| only.contains(name)));
+    let there = catalog.blueprints.iter().filter(|(_, blueprint)| blueprint.value.is_in(environment));
+    let names = there.map(|(name, _)| name).filter(|name| only.is_none_or(|only| only.contains(name)));
     let decision = |name: &Name| {
         let facts = Recorder::new(observation);
         let detected = decide(catalog, name, environment, &facts);
@@ -68,7 +69,7 @@ pub fn rendered_fields(
     for decision in decisions {
         let Some(blueprint) = catalog.blueprints.get(&decision.blueprint) else { continue };
         let target = &blueprint.value.spec.target;
-        let manifest = catalog.manifest(environment, &target.source, &target.object());
+        let manifest = catalog.manifest(environment, &target.source, &blueprint.value.object_in(environment));
         let Some(manifest) = manifest.filter(|manifest| manifest.rendered) else { continue };
         let mut add = |field: FieldPath| {
             // An action may set what is not there yet; nothing makes that.
@@ -151,7 +152,7 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
     let blueprint = &catalog.blueprints.get(&name)?.value;
     let facts = Recorder::new(input.observation);
     let target = &blueprint.spec.target;
-    let manifest = catalog.manifest(input.environment, &target.source, &target.object());
+    let manifest = catalog.manifest(input.environment, &target.source, &blueprint.object_in(input.environment));
     let place = catalog.workspace.value.environments.get(input.environment);
     let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
     let mut not_proposed = detected.why_not;

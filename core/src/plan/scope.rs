@@ -76,7 +76,8 @@ impl Selector {
     /// Whether the workload's manifest has these labels. What no manifest declares is not selected.
     pub fn selects(&self, catalog: &Catalog, environment: &Name, blueprint: &Located<Blueprint>) -> bool {
         let target = &blueprint.value.spec.target;
-        let Some(manifest) = catalog.manifest(environment, &target.source, &target.object()) else { return false };
+        let object = blueprint.value.object_in(environment);
+        let Some(manifest) = catalog.manifest(environment, &target.source, &object) else { return false };
         let label = |name: &str| {
             let labels = manifest.document.root.at(&["metadata", "labels"])?;
             labels.get(name).and_then(Node::as_str)

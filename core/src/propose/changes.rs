@@ -6,10 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::differences;
 use super::edits::edit;
+use super::rendered::{Pair, input};
+use super::{RenderedInput, Side, differences};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, is_yaml};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
+use crate::rendering::KUSTOMIZATIONS;
 use crate::yaml::{self, Document, Edit, Kind, Node};
 
 /// A path whose content differs between two trees.
@@ -83,6 +85,9 @@ pub struct OpaqueChange {
 pub struct Governed {
     /// The blueprint.
     pub blueprint: Name,
+    /// The only environment that it reaches: it is a change of what is rendered there. `None`: all of them read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Name>,
     /// The change.
     pub change: Change,
 }
@@ -90,8 +95,11 @@ pub struct Governed {
 /// All that differs between two trees.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeSet {
-    /// Changes that blueprints govern, in the order of their paths.
+    /// Changes that blueprints govern, in the order of their paths; those of what is rendered after them.
     pub governed: Vec<Governed>,
+    /// Files whose change stands among them as what is rendered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rendered: BTreeMap<RepoPath, RenderedInput>,
     /// Other paths, with Git's id after.
     pub ungoverned: BTreeMap<String, Option<String>>,
 }
@@ -104,9 +112,10 @@ impl ChangeSet {
 }
 
 /// Compares two trees. Which blueprint governs a path is read from base: a head cannot take a file out of its rules.
-pub fn change_set(rules: &Trusted<Catalog>, base: &Files, head: &Files, paths: &[ChangedPath]) -> ChangeSet {
+pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: &[ChangedPath]) -> ChangeSet {
     let catalog = rules.get();
     let mut set = ChangeSet::default();
+    let pairs = Pair::all(before, after);
     for changed in paths {
         let path = match &changed.path {
             Ok(path) => path,
@@ -120,53 +129,119 @@ pub fn change_set(rules: &Trusted<Catalog>, base: &Files, head: &Files, paths: &
         let own = path.is_within(&catalog.workspace.value.blueprints)
             || path.as_str() == WORKSPACE_FILE
             || catalog.workspace.value.local.allowed_signers.as_ref() == Some(path);
+        // What is rendered today, and what is rendered on either side: a file that a head begins to read is read too.
         let roots = if own { Vec::new() } else { catalog.roots_reading(path) };
-        let owners: Vec<&Located<Blueprint>> = catalog
-            .blueprints
-            .values()
-            .map(std::convert::AsRef::as_ref)
+        let readers: Vec<&Pair<'_>> = pairs.iter().filter(|pair| !own && pair.reads(path)).collect();
+        let all = || catalog.blueprints.values().map(AsRef::as_ref);
+        let mut owners: Vec<&Located<Blueprint>> = all()
             .filter(|b| {
                 let source = &b.value.spec.target.source;
-                let makes = |root: &&RepoPath| root.meets(source) || catalog.makes(root, &b.value.spec.target.object());
-                path.is_within(source) || roots.iter().any(makes)
+                path.is_within(source)
+                    || roots.iter().any(|root| root.meets(source))
+                    || readers.iter().any(|pair| pair.is_of(b))
             })
             .collect();
+        if owners.is_empty() && readers.iter().any(|pair| pair.changes.is_err()) {
+            owners = all().collect(); // whose workloads it makes is not known
+        }
         if !own && owners.is_empty() {
             set.ungoverned.insert(path.as_str().into(), changed.after.clone());
             continue;
         }
-        if !roots.is_empty() {
-            // What a line of it does to what is rendered does not stand in the file.
-            let because = "Kustomize or Helm reads it, and what it changes there is for a person to see";
-            let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
-            for owner in owners {
-                set.governed.push(Governed { blueprint: owner.value.metadata.name.clone(), change: change.clone() });
+        if !roots.is_empty() || !readers.is_empty() {
+            let plainly = set.add_plain(catalog, &owners, path, changed, (&before.files, &after.files));
+            match input(path, changed, &readers, (&before.files, &after.files)) {
+                Ok(input) => {
+                    let single = input.single && !plainly;
+                    set.rendered.insert(path.clone(), RenderedInput { single, ..input });
+                }
+                Err(because) => {
+                    let change = opaque(Untrusted::new(path.as_str()), changed, false, &because);
+                    set.add(&owners, None, &change);
+                }
             }
             continue;
         }
-        for change in changes_of(path, changed, base, head, own) {
+        for change in changes_of(path, changed, &before.files, &after.files, own) {
             if own {
                 match own_blueprint(catalog, &change) {
-                    Some(blueprint) => set.governed.push(Governed { blueprint, change }),
+                    Some(blueprint) => set.governed.push(Governed { blueprint, environment: None, change }),
                     None => add_to_all(catalog, &mut set, &change),
                 }
             } else {
-                let exact: Vec<_> = owners.iter().filter(|b| is_target(b, &change)).collect();
-                let judged_by = if exact.is_empty() { owners.iter().collect() } else { exact };
-                for owner in judged_by {
-                    let blueprint = owner.value.metadata.name.clone();
-                    set.governed.push(Governed { blueprint, change: change.clone() });
-                }
+                let anywhere = |b: &Blueprint| {
+                    b.environments.keys().map(|e| b.object_in(e)).chain([b.spec.target.object()]).collect()
+                };
+                set.add_to(&owners, anywhere, None, &change);
             }
+        }
+    }
+    for pair in &pairs {
+        let owners: Vec<_> = catalog.blueprints.values().map(AsRef::as_ref).filter(|b| pair.is_of(b)).collect();
+        for change in pair.changes.iter().flatten() {
+            set.add_to(&owners, |b| vec![b.object_in(pair.environment)], Some(pair.environment), change);
         }
     }
     set
 }
 
+impl ChangeSet {
+    /// What a file that renderings read is by itself, in the environments that take it as it stands. Answers whether there are any.
+    fn add_plain(
+        &mut self,
+        catalog: &Catalog,
+        owners: &[&Located<Blueprint>],
+        path: &RepoPath,
+        changed: &ChangedPath,
+        (before, after): (&Files, &Files),
+    ) -> bool {
+        if KUSTOMIZATIONS.contains(&path.file_name()) {
+            return false; // it declares nothing by itself
+        }
+        let mut any = false;
+        for environment in catalog.workspace.value.environments.keys() {
+            let plain = |b: &&Located<Blueprint>| {
+                let source = &b.value.spec.target.source;
+                path.is_within(source) && b.value.is_in(environment) && !catalog.renders(environment, source)
+            };
+            let here: Vec<_> = owners.iter().copied().filter(plain).collect();
+            if here.is_empty() {
+                continue;
+            }
+            any = true;
+            for change in changes_of(path, changed, before, after, false) {
+                self.add_to(&here, |b| vec![b.object_in(environment)], Some(environment), &change);
+            }
+        }
+        any
+    }
+
+    /// A change of a blueprint's own workload is judged by that one, any other by all that it may concern.
+    fn add_to(
+        &mut self,
+        owners: &[&Located<Blueprint>],
+        targets: impl Fn(&Blueprint) -> Vec<ObjectRef>,
+        environment: Option<&Name>,
+        change: &Change,
+    ) {
+        let exact: Vec<_> =
+            owners.iter().copied().filter(|b| targets(&b.value).iter().any(|target| is(target, change))).collect();
+        self.add(if exact.is_empty() { owners } else { &exact }, environment, change);
+    }
+
+    fn add(&mut self, owners: &[&Located<Blueprint>], environment: Option<&Name>, change: &Change) {
+        self.governed.extend(owners.iter().map(|owner| Governed {
+            blueprint: owner.value.metadata.name.clone(),
+            environment: environment.cloned(),
+            change: change.clone(),
+        }));
+    }
+}
+
 /// A change that touches rules shared by all is judged for every blueprint.
 fn add_to_all(catalog: &Catalog, set: &mut ChangeSet, change: &Change) {
     for blueprint in catalog.blueprints.keys() {
-        set.governed.push(Governed { blueprint: blueprint.clone(), change: change.clone() });
+        set.governed.push(Governed { blueprint: blueprint.clone(), environment: None, change: change.clone() });
     }
     if catalog.blueprints.is_empty()
         && let Change::Opaque(OpaqueChange { path, to, .. }) = change
@@ -189,16 +264,16 @@ fn own_blueprint(catalog: &Catalog, change: &Change) -> Option<Name> {
     catalog.blueprints.values().find(|b| b.path.as_str() == path).map(|b| b.value.metadata.name.clone())
 }
 
-fn is_target(blueprint: &Located<Blueprint>, change: &Change) -> bool {
+fn is(target: &ObjectRef, change: &Change) -> bool {
     let object = match change {
         Change::Field(change) => &change.object,
         Change::Object(change) => &change.object,
         Change::Opaque(_) => return false,
     };
-    blueprint.value.spec.target.object().is_declared_by(object)
+    target.is_declared_by(object)
 }
 
-fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files, own: bool) -> Vec<Change> {
+pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files, own: bool) -> Vec<Change> {
     let unread = |because: &str| vec![opaque(Untrusted::new(path.as_str()), changed, own, because)];
     if !is_yaml(path) {
         return unread("it is not YAML");
@@ -306,7 +381,7 @@ fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMa
     Some(map)
 }
 
-fn whole(path: &RepoPath, object: &ObjectRef, document: &Document, added: bool) -> Change {
+pub(super) fn whole(path: &RepoPath, object: &ObjectRef, document: &Document, added: bool) -> Change {
     let content = Digest::of(&document.root.to_json());
     Change::Object(ObjectChange { path: path.clone(), object: object.clone(), added, content })
 }
@@ -317,6 +392,15 @@ fn opaque(path: Untrusted, changed: &ChangedPath, governance: bool, because: &st
 }
 
 impl Change {
+    /// Whether it changes rules: a blueprint, a policy, the workspace, or what cannot be read among them.
+    pub fn is_rule(&self) -> bool {
+        match self {
+            Self::Field(change) => change.object.api_version.starts_with("bpctl.dev/"),
+            Self::Object(change) => change.object.api_version.starts_with("bpctl.dev/"),
+            Self::Opaque(change) => change.governance,
+        }
+    }
+
     /// The last key of the field, for short texts.
     pub fn short_field(&self) -> Option<&str> {
         match self {

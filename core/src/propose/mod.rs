@@ -6,8 +6,10 @@ mod edits;
 mod nearly;
 mod past;
 mod proposal;
+mod rendered;
 
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
 pub use diff::{FieldDifference, differences};
 pub use past::past_changes;
 pub use proposal::{Proposal, ProposalError, propose};
+pub use rendered::{RenderedInput, Side, past_rendered_changes};

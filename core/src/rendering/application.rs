@@ -8,13 +8,55 @@ use crate::blueprint::Render;
 use crate::model::{Diagnostic, Files, Name, RepoPath, SourceSpan};
 use crate::yaml::{self, Document, Kind, Node, Value};
 
+use super::RenderFailure;
 use super::inputs::resolve as resolve_path;
+
+/// What an Application has to deliver so that it is what bpctl reads.
+#[derive(Debug, Clone, Default)]
+pub struct Delivered {
+    /// The address of this repository, where it has one.
+    pub origin: Option<String>,
+    /// The base branch.
+    pub base: String,
+}
+
+impl Delivered {
+    /// Why an Application with this source delivers something else; `None`: it delivers this.
+    fn refusal(&self, source: &Node) -> Option<RenderFailure> {
+        let text = |key| source.get(key).and_then(Node::as_str).unwrap_or_default();
+        let (repository, revision) = (text("repoURL"), text("targetRevision"));
+        let other = self.origin.as_deref().filter(|origin| !same_repository(origin, repository));
+        if other.is_some() {
+            let why = "the Application delivers another repository than the remote `origin` is";
+            return Some(RenderFailure::new(why).said(if repository.is_empty() { "no repoURL" } else { repository }));
+        }
+        let default = |branch: &str| matches!(branch, "main" | "master");
+        let ours =
+            matches!(revision, "" | "HEAD") || revision == self.base || (default(revision) && default(&self.base));
+        let why = "the Application delivers another revision than the base branch";
+        (!ours).then(|| RenderFailure::new(why).said(revision))
+    }
+}
+
+/// Whether two addresses are one repository's, whatever protocol and account they name.
+fn same_repository(one: &str, other: &str) -> bool {
+    fn place(address: &str) -> (String, String) {
+        let (scheme, rest) = address.split_once("://").map_or((false, address), |(_, rest)| (true, rest));
+        let cut = rest.find(|c| c == '/' || (c == ':' && !scheme)).unwrap_or(rest.len());
+        let (host, path) = rest.split_at(cut);
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        let host = host.split_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+        let path = path.trim_matches(['/', ':']);
+        (host, path.strip_suffix(".git").unwrap_or(path).to_owned())
+    }
+    place(one) == place(other)
+}
 
 /// What an Application says, as an entry that names folder, values and settings itself.
 ///
 /// # Errors
 /// It is not there, or says what bpctl cannot render as Argo CD would; with the place in the Application, where there is one.
-pub fn resolve_application(render: &Render, files: &Files) -> Result<Render, Box<Diagnostic>> {
+pub fn resolve_application(render: &Render, files: &Files, here: &Delivered) -> Result<Render, Box<Diagnostic>> {
     let Some(path) = &render.application else { return Ok(render.clone()) };
     let blob = files.blob(path).ok_or_else(|| bad(format!("there is no {path}")))?;
     let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest)?;
@@ -32,12 +74,23 @@ pub fn resolve_application(render: &Render, files: &Files) -> Result<Render, Box
             return Err(bad(format!("{path} declares several Applications")).map_help("write which: `release: NAME`"));
         }
     };
-    Reading { document, files }.entry(path)
+    Reading { document, files, here }.entry(path)
+}
+
+/// The folders that the Applications of a file name: one of them is a chart if it holds one.
+pub fn application_folders(path: &RepoPath, files: &Files) -> Vec<RepoPath> {
+    let documents = files.blob(path).and_then(|blob| yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok());
+    let folder = |document: &Document| {
+        let named = document.root.at(&["spec", "source", "path"]).and_then(Node::as_str)?;
+        RepoPath::new(resolve_path("", named)?).ok()
+    };
+    documents.iter().flatten().filter_map(folder).collect()
 }
 
 struct Reading<'a> {
     document: &'a Document,
     files: &'a Files,
+    here: &'a Delivered,
 }
 
 impl Reading<'_> {
@@ -53,13 +106,6 @@ impl Reading<'_> {
         let source = root
             .at(&["spec", "source"])
             .ok_or_else(|| self.at(root, "the Application names no source", "it needs spec.source.path"))?;
-        let revision = source.get("targetRevision");
-        if let Some(revision) = revision.filter(|node| !matches!(node.as_str(), Some("" | "HEAD" | "main" | "master")))
-        {
-            let help =
-                "bpctl renders the base branch: leave targetRevision out, or name the folder by `kustomize` or `helm`";
-            return Err(self.at(revision, "the Application delivers another revision than the base branch", help));
-        }
         if let Some(chart) = source.get("chart") {
             return Err(self.at(
                 chart,
@@ -74,7 +120,8 @@ impl Reading<'_> {
         let folder = folder.and_then(|folder| RepoPath::new(folder).ok()).ok_or_else(|| {
             self.at(source, "the Application names no folder of this repository", "it needs spec.source.path")
         })?;
-        let mut render = Render { resolved_from: Some(path.clone()), ..Render::default() };
+        let elsewhere = self.here.refusal(source);
+        let mut render = Render { resolved_from: Some(path.clone()), elsewhere, ..Render::default() };
         let is_chart = folder.join("Chart.yaml").ok().is_some_and(|chart| self.files.blob(&chart).is_some());
         if !is_chart && source.get("helm").is_none() {
             let options = source.get("kustomize").map_or(&[] as &[_], Node::entries);

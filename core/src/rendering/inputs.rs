@@ -30,7 +30,7 @@ pub struct Inputs {
 /// What one entry reads. Called again with what it wanted, until it wants nothing new; only then `refused` speaks of files that are not
 /// there.
 pub fn inputs(render: &Render, files: &Files) -> Inputs {
-    let mut inputs = Inputs::default();
+    let mut inputs = Inputs { refused: render.elsewhere.clone(), ..Inputs::default() };
     match render.root() {
         Some((Renderer::Kustomize, root)) => kustomization(root, 0, files, &mut inputs),
         Some((Renderer::Helm, root)) => chart(render, root, files, &mut inputs),

@@ -13,14 +13,14 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-pub use application::{resolve_application, settings};
+pub use application::{Delivered, application_folders, resolve_application, settings};
 pub use fields::{all_fields, governed_fields};
 pub use inputs::{Inputs, inputs};
 pub(crate) use inputs::{KUSTOMIZATIONS, resolve};
@@ -43,6 +43,10 @@ pub struct Rendering {
     pub outcome: Result<Arc<Vec<Manifest>>, RenderFailure>,
     /// Where fields come from, as far as somebody asked.
     pub origins: BTreeMap<(ObjectRef, FieldPath), Origin>,
+    /// The files and folders that it reads.
+    reads: BTreeSet<RepoPath>,
+    /// Those of them whose effect is all in what is made; see [`Rendering::shows`].
+    shown: BTreeSet<RepoPath>,
 }
 
 /// Why something could not be rendered.
@@ -132,14 +136,43 @@ pub struct SourceField {
 }
 
 impl Rendering {
-    /// What a renderer gave back for an entry, as objects. Text that is no YAML is a rendering that failed.
-    pub fn of(render: &Render, output: Result<&[u8], RenderFailure>) -> Option<Self> {
+    /// What a renderer gave back for an entry that reads this, as objects. Text that is no YAML is a rendering that failed.
+    pub fn of(render: &Render, inputs: &Inputs, output: Result<&[u8], RenderFailure>) -> Option<Self> {
         let (renderer, root) = render.root()?;
         let unreadable = |diagnostic: Box<Diagnostic>| {
             RenderFailure::new("what it makes is no YAML that Kubernetes would read").said(&diagnostic.message)
         };
-        let outcome = output.and_then(|bytes| objects(render, bytes).map_err(unreadable));
-        Some(Self { root: root.clone(), renderer, outcome: outcome.map(Arc::new), origins: BTreeMap::new() })
+        let outcome = output.and_then(|bytes| objects(render, bytes).map_err(unreadable)).map(Arc::new);
+        let mut reads = inputs.reads.clone();
+        reads.extend(render.resolved_from.clone());
+        let shown = match renderer {
+            Renderer::Kustomize => reads.clone(),
+            // A template computes: what it makes of today's values says little of tomorrow's.
+            Renderer::Helm => {
+                let values = render.values.iter().chain(&render.resolved_from).cloned();
+                values.chain(root.join("values.yaml").ok()).collect()
+            }
+        };
+        Some(Self { root: root.clone(), renderer, outcome, origins: BTreeMap::new(), reads, shown })
+    }
+
+    /// An Application of this file that says nothing that could be rendered.
+    pub fn unresolved(application: &RepoPath, why: &Diagnostic) -> Self {
+        let outcome = Err(RenderFailure::new("its Application cannot be rendered").said(&why.message));
+        let reads = BTreeSet::from([application.clone()]);
+        let root = application.clone();
+        Self { root, renderer: Renderer::Kustomize, outcome, origins: BTreeMap::new(), reads, shown: BTreeSet::new() }
+    }
+
+    /// Whether it reads this file.
+    pub fn reads(&self, path: &RepoPath) -> bool {
+        self.reads.iter().any(|read| path.is_within(read))
+    }
+
+    /// Whether the effect of a change of this file is all in what is rendered: it is no template, and nothing of a chart that makes up
+    /// something new each time.
+    pub fn shows(&self, path: &RepoPath) -> bool {
+        self.shown.contains(path)
     }
 }
 
@@ -172,6 +205,7 @@ impl Rendering {
     /// Notes which fields another rendering of the same files gave otherwise.
     #[must_use]
     pub fn beside(mut self, again: &Self) -> Self {
+        self.shown.clear();
         let (Ok(first), Ok(second)) = (&self.outcome, &again.outcome) else { return self };
         let noted = first.iter().cloned().map(|mut manifest| {
             let other = second.iter().find(|other| other.object == manifest.object);

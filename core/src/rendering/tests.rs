@@ -241,7 +241,7 @@ fn application(text: &str, also: &[(&str, &str)]) -> Result<Render, String> {
     let entry = Render { application: Some(path("argocd/api.yaml")), ..Render::default() };
     let mut all = files(&[("argocd/api.yaml", text)]);
     all.0.extend(files(also).0);
-    resolve_application(&entry, &all).map_err(|diagnostic| diagnostic.message)
+    resolve_application(&entry, &all, &Delivered::default()).map_err(|diagnostic| diagnostic.message)
 }
 
 #[test]
@@ -277,7 +277,6 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
         ("path: ./charts/api", "chart: redis", "repository of charts"),
         ("path: ./charts/api", "path: ../../etc", "no folder of this repository"),
         ("  source:", "  sources: []\n  source:", "several sources"),
-        ("path: ./charts/api", "targetRevision: v1.0.0\n    path: ./charts/api", "another revision"),
         ("values-prod.yaml,", "$values/prod.yaml,", "not in the repository"),
         ("values-prod.yaml,", "https://example.org/v.yaml,", "not in the repository"),
         ("values-prod.yaml,", "../../../x.yaml,", "not in the repository"),
@@ -294,6 +293,46 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
     assert!(
         application(&format!("{APPLICATION}---\n{APPLICATION}"), &[]).unwrap_err().contains("several Applications")
     );
+}
+
+/// Would miss: an Application of another repository or revision, rendered from the files at hand.
+#[test]
+fn an_application_of_another_repository_or_revision_is_unknown() {
+    let entry = Render { application: Some(path("argocd/api.yaml")), ..Render::default() };
+    let refused = |origin: Option<&str>, base: &str, source: &str| {
+        let text = APPLICATION.replacen("  source:\n", &format!("  source:\n{source}"), 1);
+        let all = files(&[("argocd/api.yaml", &text), ("charts/api/Chart.yaml", "name: api")]);
+        let here = Delivered { origin: origin.map(str::to_owned), base: base.into() };
+        let resolved = resolve_application(&entry, &all, &here).unwrap();
+        let refused = inputs(&resolved, &all).files(&all).unwrap_err();
+        refused.message
+    };
+    let (repository, revision) = ("another repository", "another revision");
+    for (origin, base, source, why) in [
+        (
+            Some("https://git.example/shop.git"),
+            "main",
+            "    repoURL: https://git.example/other.git\n",
+            Some(repository),
+        ),
+        (
+            Some("https://git.example/shop.git"),
+            "main",
+            "    repoURL: https://evil.example/shop.git\n",
+            Some(repository),
+        ),
+        (Some("https://git.example/shop.git"), "main", "", Some(repository)),
+        (Some("git@git.example:a/shop.git"), "main", "    repoURL: https://bot@GIT.example:443/a/shop\n", None),
+        (Some("ssh://git@git.example:22/a/shop"), "main", "    repoURL: git@git.example:a/shop.git\n", None),
+        (None, "main", "    repoURL: https://git.example/other.git\n    targetRevision: master\n", None),
+        (None, "trunk", "    targetRevision: trunk\n", None),
+        (None, "trunk", "    targetRevision: main\n", Some(revision)),
+        (None, "main", "    targetRevision: v0.1\n", Some(revision)),
+    ] {
+        let said = refused(origin, base, source);
+        // Its values files are not there: that is what is left to say.
+        assert!(said.contains(why.unwrap_or("there is no ")), "{origin:?} {source}: {said}");
+    }
 }
 
 /// What a delivery puts into its namespace is not another namespace's, whatever a blueprint says.

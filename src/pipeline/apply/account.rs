@@ -96,7 +96,7 @@ impl Pass<'_> {
             Event::Merged { pull: pull.number, commit: commit.into(), reviews: Vec::new(), changes: Digest::of("") };
         if !known.has(&self.written(blueprint, correlation, at, event)) {
             let facts = forge.pull(pull.number).await?;
-            let (changes, reviews) = pulls::merged(self.session, &base.rules, blueprint, facts, commit)?;
+            let (changes, reviews) = pulls::merged(self.session, &base.rules, blueprint, facts, commit).await?;
             let event = Event::Merged { pull: pull.number, commit: commit.into(), reviews, changes };
             self.entry(blueprint, correlation, at, event);
         }

@@ -26,6 +26,7 @@ const NEEDS: &[(&str, &str, &str, &str)] = &[
     (BACKEND, "timeout: 1h}\n", "timeout: 1h}\nenvironments: {staging: {governance: {agent_authority: {allowed_operations: [scale]}}}}\n", "3.0.0"),
     (BACKEND, "owner: team-payments", "owner: team-orders", "3.0.0"),
     (BACKEND, "source: deploy/backend.yaml", "source: deploy", "3.0.0"),
+    (BACKEND, "timeout: 1h}\n", "timeout: 1h}\nenvironments: {staging: {spec: {target: {namespace: other}}}}\n", "3.0.0"),
     (BACKEND, "    scale_down_threshold: 30%\n", "", "3.0.0"),
     (BACKEND, "approvers: [alice@shop.example]", "approvers: [bob@shop.example]", "3.0.0"),
     (BACKEND, "approvers: [alice@shop.example]", "approvers: [alice@shop.example, bob@shop.example]", "2.1.0"),

@@ -1,7 +1,7 @@
 //! A workload that Kustomize renders, through the program: its pull request edits the overlay, and only a person merges that (X9).
 
 use super::{APPLY, says};
-use crate::support::{Repo, signed_shop};
+use crate::support::{Repo, signed_shop, wait_for};
 
 const OVERLAY: &str = "overlays/staging/kustomization.yaml";
 const TEXT: &str = "resources: [../../deploy]\nreplicas:\n  - {name: frontend, count: 2}   # two zones\nlabels: []\n";
@@ -22,10 +22,11 @@ pub(super) fn shop() -> (Repo, String) {
     (repo, alice)
 }
 
-/// Would miss: an edit of the base, which is another environment's too; a merge by the machine of what it cannot see the reach of.
+/// Would miss: an edit of the base, which is another environment's too; a merge of what nobody rendered; a rendered change that is judged
+/// otherwise than the same one of a plain manifest.
 #[test]
-fn x09_a_rendered_field_is_edited_where_it_is_made_and_a_person_merges_it() {
-    let (repo, alice) = shop();
+fn x09_a_rendered_field_is_edited_where_it_is_made_and_merged_as_what_it_renders() {
+    let (repo, _) = shop();
     repo.run(&["lint"]).exits(0);
     let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
     says(
@@ -33,25 +34,93 @@ fn x09_a_rendered_field_is_edited_where_it_is_made_and_a_person_merges_it() {
         &["▲ scale     replicas 2 → 3                              allowed", &format!("changes {OVERLAY}:3:29")],
     );
     let first = repo.run(&APPLY).exits(0).stdout;
-    says(&first, &["replicas 2 → 3", "waits: no approval counts yet"]);
-    assert_eq!(repo.read(OVERLAY), TEXT, "{first}");
-    let open = repo.git(&["diff", "--name-only", "main", "bpctl/staging/frontend/scale"]);
-    assert_eq!(open.trim(), OVERLAY);
-    let mine = first.lines().find(|line| line.contains("frontend") && line.contains("local pull request #"));
-    let number = mine.and_then(|line| line.split('#').nth(1)?.split(|c: char| !c.is_ascii_digit()).next());
-    let number = number.unwrap_or_else(|| panic!("no pull request in {first}"));
-    let judged = repo.run(&["judge", number]).exits(6).stdout;
-    says(&judged, &["needs approval", OVERLAY]);
-    repo.run(&["approve", number, "--signing-key", &alice]).exits(0);
-    let approved = repo.run(&APPLY).exits(0).stdout;
-    says(&approved, &["that is for a person to merge"]);
-    assert_eq!(repo.read(OVERLAY), TEXT);
-    repo.git(&["merge", "-q", "--no-ff", "-m", "three", "bpctl/staging/frontend/scale"]);
-    let merged = repo.run(&APPLY).exits(0).stdout;
-    assert_eq!(repo.read(OVERLAY), TEXT.replace("count: 2", "count: 3"), "{merged}");
-    says(&merged, &["applied Deployment/frontend"]);
+    says(&first, &["replicas 2 → 3", "merged local pull request #", "applied Deployment/frontend"]);
+    let merged = repo.git(&["show", &format!("main:{OVERLAY}")]);
+    assert_eq!(merged, TEXT.replace("count: 2", "count: 3"), "{first}");
     let again = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
     assert!(!again.contains("▲ scale     replicas 2"), "{again}");
+    let recorded = repo.run(&["audit", "-o", "json"]).exits(0).stdout;
+    says(&recorded, &["merged"]);
+}
+
+/// A line that another environment's overlay reads as well is judged by what it makes there too, and left to a person.
+#[test]
+fn x09_what_reaches_another_environment_is_judged_there_and_left_to_a_person() {
+    let (repo, _) = shop();
+    repo.write("overlays/canary/kustomization.yaml", "resources: [../staging]\n");
+    let canary = "  canary:\n    tier: staging\n    cluster: {snapshot: clusters/staging}\n    render: [{kustomize: overlays/canary}]\n";
+    repo.replace("bpctl.yaml", "  staging:\n", &format!("{canary}  staging:\n"));
+    repo.commit(&[], "another overlay on top of it");
+    repo.run(&APPLY).exits(0);
+    let backend = "bpctl/staging/backend/scale";
+    repo.git(&["checkout", "-q", "--", "clusters"]);
+    repo.git(&["switch", "-q", "-C", backend, "main"]);
+    repo.replace(OVERLAY, "count: 2", "count: 4");
+    repo.commit(&[], "a stranger");
+    repo.git(&["switch", "-q", "main"]);
+    let judged = repo.run(&["judge", "1", "--env", "staging", "-o", "json"]);
+    let judged: serde_json::Value = serde_json::from_str(&judged.stdout).expect("JSON");
+    let told: Vec<String> = judged["verdicts"].as_array().expect("verdicts").iter().map(one).collect();
+    assert_eq!(told, ["staging overlays/staging 2 → 4", "canary overlays/canary 2 → 4"], "{judged}");
+    let before = repo.git(&["rev-parse", "main"]);
+    let ran = repo.run(&APPLY).exits(0).stdout;
+    assert_eq!(repo.git(&["rev-parse", "main"]), before, "{ran}");
+    says(&ran, &["what more than one overlay reads: that is for a person to merge"]);
+}
+
+/// One blueprint, an overlay with a namespace of its own per environment: would miss a plan of the other environment's namespace, a workload
+/// that is nowhere and said by nobody, and one that is planned where it is not meant to be.
+#[test]
+fn x09_an_environment_has_its_own_namespace_or_no_such_workload() {
+    let (repo, _) = shop();
+    repo.write("overlays/canary/kustomization.yaml", "resources: [../../deploy]\nnamespace: shop-canary\n");
+    let canary = "  canary:\n    tier: staging\n    cluster: {snapshot: clusters/staging}\n    render: [{kustomize: overlays/canary}]\n";
+    repo.replace("bpctl.yaml", "  staging:\n", &format!("{canary}  staging:\n"));
+    let blueprint = "blueprints/frontend/blueprint.yaml";
+    repo.replace(blueprint, "source: overlays/staging", "source: overlays");
+    repo.commit(&[], "another environment");
+    let lint = repo.run(&["lint"]).exits(6).stdout;
+    says(
+        &lint,
+        &[
+            "in canary no manifest declares Deployment/frontend in namespace shop",
+            "there it is in namespace shop-canary: write `environments: {canary:",
+        ],
+    );
+    let text = repo.read(blueprint);
+    repo.write(
+        blueprint,
+        &format!("{text}environments: {{canary: {{spec: {{target: {{namespace: shop-canary}}}}}}}}\n"),
+    );
+    repo.commit(&[], "it has a namespace of its own");
+    repo.run(&["lint"]).exits(0);
+    let plan = |environment| repo.run(&["plan", "--env", environment, "-o", "json"]).exits(0).json();
+    let home = |plan: &serde_json::Value| {
+        let parts = plan["blueprints"].as_array().expect("parts").iter();
+        let part = parts.clone().find(|part| part["name"] == "frontend")?;
+        let read = part["evidence"].as_array().expect("facts").iter().filter_map(|fact| fact.as_str());
+        read.filter(|fact| fact.ends_with(":frontend")).map(str::to_owned).next()
+    };
+    assert_eq!(home(&plan("canary")).as_deref(), Some("object:apps/v1:Deployment:shop-canary:frontend"));
+    assert_eq!(home(&plan("staging")).as_deref(), Some("object:apps/v1:Deployment:shop:frontend"));
+    repo.write(blueprint, &text.replace("source: overlays", "source: overlays\n    environments: [staging]"));
+    repo.commit(&[], "it is in staging alone");
+    repo.run(&["lint"]).exits(0);
+    assert_eq!(home(&plan("canary")), None);
+    let ran = repo.run(&["where", "frontend", "--env", "canary"]).exits(1).stderr;
+    says(&ran, &["frontend is not in canary"]);
+    repo.write(
+        blueprint,
+        &format!(
+            "{text}environments: {{canary: {{spec: {{target: {{namespace: x}}}}, expires: 2030-01-01T00:00:00Z}}}}\n"
+        ),
+    );
+    says(&repo.run(&["lint"]).exits(6).stdout, &["a target's namespace does not expire"]);
+}
+
+fn one(verdict: &serde_json::Value) -> String {
+    let (environment, change) = (verdict["environment"].as_str().unwrap_or_default(), &verdict["change"]);
+    format!("{environment} {} {} → {}", change["path"].as_str().unwrap_or_default(), change["from"], change["to"])
 }
 
 /// Would miss: a change of an overlay or a values file that no blueprint's rules see, because its path is nobody's source.
@@ -93,6 +162,27 @@ fn x09_what_does_not_render_is_unknown() {
     }
 }
 
+/// What somebody else's repository delivers is not read off this one; an entry that stands there twice is said.
+#[test]
+fn x09_what_another_repository_delivers_is_unknown() {
+    let (repo, _) = shop();
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: frontend}\nspec:\n  source: {repoURL: \"https://git.example/shop.git\", path: overlays/staging}\n  destination: {namespace: shop}\n";
+    repo.write("argocd/frontend.yaml", application);
+    repo.replace("bpctl.yaml", "{kustomize: overlays/staging}", "{application: argocd/frontend.yaml}");
+    repo.git(&["remote", "add", "origin", "git@git.example:shop.git"]);
+    repo.commit(&[], "by Argo CD");
+    repo.run(&["lint"]).exits(0);
+    repo.replace("argocd/frontend.yaml", "git.example/shop.git", "git.example/other.git");
+    repo.commit(&[], "from elsewhere");
+    says(&repo.run(&["lint"]).exits(6).stdout, &["delivers another repository", "https://git.example/other.git"]);
+    let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
+    says(&plan, &["the manifest: Kustomize could not render overlays/staging"]);
+    assert!(!plan.contains("Deployment/frontend"), "{plan}");
+    let entry = "{application: argocd/frontend.yaml}";
+    repo.replace("bpctl.yaml", entry, &format!("{entry}, {entry}"));
+    says(&repo.run(&["lint"]).exits(6).stdout, &["this entry stands there twice"]);
+}
+
 /// An executable that a tree brings along is not run, whatever it is called (T21).
 #[test]
 fn t21_a_rendering_runs_nothing_of_the_tree() {
@@ -113,4 +203,31 @@ fn t21_a_rendering_runs_nothing_of_the_tree() {
     let plan = repo.run(&["plan", "--env", "staging"]).exits(1).stdout;
     says(&plan, &["Kustomize could not render overlays/staging"]);
     assert!(!canary.exists());
+}
+
+/// T43: a run that is killed leaves no renderer running, and nothing of its files.
+#[test]
+fn t43_a_killed_run_leaves_no_renderer_and_no_folder() {
+    let (repo, _) = shop();
+    let scratch = repo.folder.path().join("scratch");
+    std::fs::create_dir(&scratch).expect("a folder");
+    let (script, pid) = (repo.folder.path().join("kustomize"), repo.folder.path().join("pid"));
+    let text = format!("#!/bin/sh\necho $$ > {}\nexec /bin/sleep 60\n", pid.display());
+    std::fs::write(&script, text).expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).expect("it may run");
+    let shown = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    let program = repo.bpctl().with("BPCTL_KUSTOMIZE", shown(&script)).with("TMPDIR", shown(&scratch));
+    let mut running = program.command(&["plan", "--env", "staging"]).spawn().expect("bpctl starts");
+    let renderer = wait_for("the renderer", 30, || {
+        std::fs::read_to_string(&pid).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    });
+    assert!(std::fs::read_dir(&scratch).expect("a folder").next().is_some());
+    running.kill().expect("killed");
+    running.wait().expect("ended");
+    let stat = format!("/proc/{renderer}/stat");
+    wait_for("the renderer's end", 30, || {
+        std::fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z ")).then_some(())
+    });
+    wait_for("the folder's end", 30, || std::fs::read_dir(&scratch).expect("a folder").next().is_none().then_some(()));
 }

@@ -28,8 +28,9 @@ impl Rule for CompanionUnclear {
             // What could not be rendered may declare it.
             let unclear: std::collections::BTreeSet<(String, String)> = environments
                 .filter(|environment| {
-                    let target = &blueprint.value.spec.target;
-                    look.catalog.declared(environment, &target.source, &target.object()).is_ok()
+                    let source = &blueprint.value.spec.target.source;
+                    blueprint.value.is_in(environment)
+                        && look.catalog.declared(environment, source, &blueprint.value.object_in(environment)).is_ok()
                 })
                 .flat_map(|environment| look.catalog.companions(environment, name).unclear)
                 .collect();

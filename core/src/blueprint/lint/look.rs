@@ -59,14 +59,19 @@ impl<'c> Look<'c> {
         let mut variants = Vec::with_capacity(catalog.blueprints.len());
         for blueprint in catalog.blueprints.values() {
             let target = &blueprint.value.spec.target;
-            let object = target.object();
-            let in_environment = |name: &Name| catalog.manifest(name, &target.source, &object);
+            let in_environment = |name: &Name| {
+                let object = blueprint.value.is_in(name).then(|| blueprint.value.object_in(name))?;
+                catalog.manifest(name, &target.source, &object)
+            };
             let overrides = &blueprint.value.environments;
             // As the first environment has it that does: rules speak of what all environments share.
             let manifest = environments.keys().find_map(in_environment);
             variants.push(Variant {
                 blueprint: Cow::Borrowed(&**blueprint),
-                environments: environments.iter().filter(|(name, _)| !overrides.contains_key(name)).collect(),
+                environments: environments
+                    .iter()
+                    .filter(|(name, _)| !overrides.contains_key(name) && blueprint.value.is_in(name))
+                    .collect(),
                 manifest,
             });
             for name in overrides.keys() {
@@ -94,9 +99,10 @@ impl<'c> Look<'c> {
 
     /// Whether what declares a blueprint's objects could not be rendered.
     pub fn is_unrendered(&self, variant: &Variant<'_>) -> bool {
-        let target = &variant.blueprint.value.spec.target;
-        let mut environments = self.catalog.workspace.value.environments.keys();
-        environments.any(|name| self.catalog.declared(name, &target.source, &target.object()).is_err())
+        let blueprint = &variant.blueprint.value;
+        let mut environments = self.catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
+        let source = &blueprint.spec.target.source;
+        environments.any(|name| self.catalog.declared(name, source, &blueprint.object_in(name)).is_err())
     }
 
     /// Whether every file of bpctl's own was read. If not, a name that is nowhere may stand in one that was not.

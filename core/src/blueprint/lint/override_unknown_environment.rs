@@ -1,9 +1,9 @@
 //! `override-unknown-environment`: fields for an environment that is not there.
 
-use super::{Look, Page, Rule, key_span};
+use super::{Look, Page, Rule, item_span, key_span};
 use crate::model::Diagnostic;
 
-/// A key of a blueprint's `environments` that the workspace lacks.
+/// A name in a blueprint's `environments`, or in those of its target, that the workspace lacks.
 pub(super) struct OverrideUnknownEnvironment;
 
 impl Rule for OverrideUnknownEnvironment {
@@ -21,11 +21,16 @@ impl Rule for OverrideUnknownEnvironment {
         let known = &look.catalog.workspace.value.environments;
         let mut found = Vec::new();
         for blueprint in look.catalog.blueprints.values() {
-            for name in blueprint.value.environments.keys().filter(|name| !known.contains_key(name)) {
+            let overrides = blueprint.value.environments.keys();
+            let overrides = overrides.map(|name| (name, key_span(blueprint, &["environments"], name.as_str())));
+            let path = ["spec", "target", "environments"];
+            let places = blueprint.value.spec.target.environments.iter().enumerate();
+            let places = places.map(|(position, name)| (name, item_span(blueprint, &path, position)));
+            for (name, span) in overrides.chain(places).filter(|(name, _)| !known.contains_key(*name)) {
                 let names: Vec<&str> = known.keys().map(crate::model::Name::as_str).collect();
                 let message = format!("bpctl.yaml has no environment {name}");
-                let diagnostic = Diagnostic::error("override-unknown-environment", message)
-                    .label(key_span(blueprint, &["environments"], name.as_str()), "these fields never hold");
+                let diagnostic =
+                    Diagnostic::error("override-unknown-environment", message).label(span, "this never holds");
                 let help = format!("write one of {}, or add {name} to bpctl.yaml", names.join(", "));
                 found.push(diagnostic.source(blueprint.source()).help(help));
             }

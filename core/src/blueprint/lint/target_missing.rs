@@ -1,7 +1,8 @@
 //! `target-missing`: a target that no manifest declares.
 
 use super::{Look, Page, Rule};
-use crate::model::Diagnostic;
+use crate::blueprint::{Blueprint, Located};
+use crate::model::{Diagnostic, Name};
 
 /// `spec.target` names a workload that its source does not declare.
 pub(super) struct TargetMissing;
@@ -12,9 +13,10 @@ impl Rule for TargetMissing {
             code: "target-missing",
             about: "No manifest declares the target",
             explain: "A blueprint governs one workload, and bpctl has to find the manifest that declares it: at or below spec.target.source, of the\n\
-                kind and name of spec.target.workload, in spec.target.namespace or without a namespace.\n\n\
+                kind and name of spec.target.workload, in spec.target.namespace or without a namespace, in every environment that has it.\n\n\
                 \x20 target:\n    workload: Deployment/frontend\n    namespace: shop\n    source: deploy/fronted.yaml   # no such file\n\n\
-                Correct the name or the path.",
+                Correct the name or the path. Where an environment has it in another namespace, its overrides say so; where only some \
+                have\nit, spec.target.environments names those.",
         }
     }
 
@@ -22,22 +24,30 @@ impl Rule for TargetMissing {
         let mut found = Vec::new();
         for blueprint in look.catalog.blueprints.values() {
             let target = &blueprint.value.spec.target;
-            let object = target.object();
-            let environments = look.catalog.workspace.value.environments.keys();
-            let declared = |name| look.catalog.declared(name, &target.source, &object);
-            // What could not be rendered may declare it.
-            let all: Vec<_> = environments.map(declared).collect();
-            if let Some(twice) = all.iter().find_map(|found| found.as_ref().err().filter(|found| found.twice.is_some()))
-            {
-                let diagnostic = Diagnostic::error("target-missing", format!("it is not clear what declares {object}: {twice}"))
+            let environments = || look.catalog.workspace.value.environments.keys().filter(|n| blueprint.value.is_in(n));
+            let declared = |name| look.catalog.declared(name, &target.source, &blueprint.value.object_in(name));
+            let all: Vec<_> = environments().map(|name| (name, declared(name))).collect();
+            let twice = all.iter().find_map(|(name, found)| {
+                Some((name, found.as_ref().err().filter(|unrendered| unrendered.twice.is_some())?))
+            });
+            if let Some((name, twice)) = twice {
+                let message = format!("in {name} it is not clear what declares {}: {twice}", target.object());
+                let diagnostic = Diagnostic::error("target-missing", message)
                     .label(blueprint.span(&["spec", "target", "workload"]), "declared twice in one environment")
                     .help("take one of the two out of the environment's `render`, or name a `source` that meets one of them only");
                 found.push(diagnostic.source(blueprint.source()));
                 continue;
             }
-            if all.iter().any(|found| !matches!(found, Ok(None))) {
+            let missing: Vec<&Name> =
+                all.iter().filter(|(_, found)| matches!(found, Ok(None))).map(|(name, _)| *name).collect();
+            if missing.is_empty() && !all.is_empty() {
+                continue; // what could not be rendered may declare it, and has a diagnostic of its own
+            }
+            if missing.len() < all.len() || missing.iter().any(|name| blueprint.value.namespace_over(name).is_some()) {
+                found.extend(missing.iter().map(|name| missing_in(look, blueprint, name)));
                 continue;
             }
+            let object = target.object();
             let at_source = |path: &crate::model::RepoPath, rendered: bool| {
                 if rendered { path.meets(&target.source) } else { path.is_within(&target.source) }
             };
@@ -81,6 +91,31 @@ impl Rule for TargetMissing {
         }
         found
     }
+}
+
+/// It is declared in other environments, and not in this one.
+fn missing_in(look: &Look<'_>, blueprint: &Located<Blueprint>, environment: &Name) -> Diagnostic {
+    let (target, object) = (&blueprint.value.spec.target, blueprint.value.object_in(environment));
+    let there = look.catalog.renderings(environment).iter().filter(|r| r.root.meets(&target.source));
+    let rendered = there.filter_map(|rendering| rendering.outcome.as_ref().ok()).flat_map(|all| all.iter());
+    let plain = look.catalog.manifests.iter().filter(|(path, _)| path.is_within(&target.source));
+    let plain = plain.flat_map(|(_, all)| all.iter()).filter(|_| !look.catalog.renders(environment, &target.source));
+    let other = rendered.chain(plain).find(|m| m.object.kind == object.kind && m.object.name == object.name);
+    let message = format!("in {environment} no manifest declares {object} in namespace {}", object.namespace);
+    let help = match other {
+        Some(other) => format!(
+            "there it is in {}: write `environments: {{{environment}: {{spec: {{target: {{namespace: {}}}}}}}}}` into the blueprint",
+            place(&other.object.namespace),
+            other.object.namespace
+        ),
+        None => format!(
+            "if {environment} is not to have it, write into spec.target which environments are: `environments: [NAME, …]`"
+        ),
+    };
+    let over: [&str; 5] = ["environments", environment.as_str(), "spec", "target", "namespace"];
+    let span = blueprint.span_if(&over).unwrap_or_else(|| blueprint.span(&["spec", "target", "namespace"]));
+    let label = format!("not found below {}", target.source);
+    Diagnostic::error("target-missing", message).label(span, label).source(blueprint.source()).help(help)
 }
 
 fn place(namespace: &str) -> String {

@@ -128,6 +128,12 @@ fn blueprint_needs(before: &Catalog, after: &Catalog, old: &Located<Blueprint>, 
             let value = there.as_ref().map_or(&blueprint.value, |located| &located.value);
             Operation::ALL.iter().map(|operation| tier(value, *operation)).collect()
         };
+        let home = |blueprint: &Located<Blueprint>| {
+            environment.and_then(|name| blueprint.value.namespace_over(name).map(str::to_owned))
+        };
+        if let (Some(environment), true) = (environment, home(old) != home(new)) {
+            needs.push(need(Bump::Major, &["environments", environment.as_str(), "spec", "target"], "is another"));
+        }
         let (was, is) = (tiers(before, old), tiers(after, new));
         let changed = Operation::ALL.iter().zip(was.iter().zip(&is)).find(|(_, (was, is))| was != is);
         if let Some((operation, (was, is))) = changed {

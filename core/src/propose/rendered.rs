@@ -1,0 +1,195 @@
+//! What a change of a rendering's inputs comes to: the objects of both sides, compared (X2, X9).
+//!
+//! Both sides are rendered by the edge, by the `render` entries of base; here they are data like any other file of a proposal.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::changes::{changes_of, whole};
+use super::{Change, ChangedPath, FieldChange, differences};
+use crate::blueprint::{Blueprint, Located, Manifest, Renderer};
+use crate::model::{Files, Name, ObjectRef, RepoPath};
+use crate::observe::PastChange;
+use crate::rendering::Rendering;
+
+/// One side of a change: its files, and what base's own `render` entries make of them.
+#[derive(Debug, Default)]
+pub struct Side {
+    /// The files that changed, as far as they are there.
+    pub files: Files,
+    /// By environment and place in its list: every entry that reads a changed file on one of the two sides.
+    pub rendered: BTreeMap<(Name, usize), Rendering>,
+}
+
+/// A file that renderings read, whose change stands as typed changes of what they make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RenderedInput {
+    /// Git's id after; `None`: it goes.
+    pub after: Option<String>,
+    /// Nothing but single values differs in it, and one overlay of one environment alone reads it and holds it: what bpctl may merge.
+    pub single: bool,
+}
+
+/// One entry of one environment, rendered on both sides.
+pub(super) struct Pair<'s> {
+    pub(super) environment: &'s Name,
+    before: &'s Rendering,
+    after: &'s Rendering,
+    /// What differs, or why that is not known.
+    pub(super) changes: Result<Vec<Change>, String>,
+}
+
+impl<'s> Pair<'s> {
+    /// All that was rendered on both sides.
+    pub(super) fn all(before: &'s Side, after: &'s Side) -> Vec<Self> {
+        let both = before.rendered.iter().filter_map(|(key, before)| Some((key, before, after.rendered.get(key)?)));
+        let pair = |((environment, _), before, after): (&'s (Name, usize), &'s Rendering, &'s Rendering)| Self {
+            environment,
+            before,
+            after,
+            changes: compared(before, after).map_err(|why| format!("in {environment} {why}")),
+        };
+        both.map(pair).collect()
+    }
+
+    pub(super) fn reads(&self, path: &RepoPath) -> bool {
+        self.before.reads(path) || self.after.reads(path)
+    }
+
+    /// Whether it is the blueprint's to judge: it makes what the source holds, or the workload itself.
+    pub(super) fn is_of(&self, blueprint: &Located<Blueprint>) -> bool {
+        let (source, target) = (&blueprint.value.spec.target.source, blueprint.value.object_in(self.environment));
+        [self.before, self.after].iter().any(|side| {
+            let made = || side.outcome.iter().flat_map(|all| all.iter()).any(|m| target.is_declared_by(&m.object));
+            side.root.meets(source) || made()
+        })
+    }
+
+    /// Why a changed file of this rendering is not seen whole in what is rendered.
+    fn unseen(&self, path: &RepoPath) -> Option<String> {
+        let hidden = [self.before, self.after].iter().any(|side| side.reads(path) && !side.shows(path));
+        if hidden {
+            let root = &self.after.root;
+            return Some(format!(
+                "it is part of what {root} computes with, so that its effect may be another elsewhere"
+            ));
+        }
+        self.changes.as_ref().err().cloned()
+    }
+}
+
+/// A changed file that these renderings read: what stands for it, or why it has no meaning beyond its bytes.
+pub(super) fn input(
+    path: &RepoPath,
+    changed: &ChangedPath,
+    readers: &[&Pair<'_>],
+    (before, after): (&Files, &Files),
+) -> Result<RenderedInput, String> {
+    if readers.is_empty() {
+        return Err("what it changes in what is rendered was not looked at".into());
+    }
+    if let Some(why) = readers.iter().find_map(|pair| pair.unseen(path)) {
+        return Err(format!("Kustomize or Helm reads it, and what it changes there is not known: {why}"));
+    }
+    if readers.iter().all(|pair| pair.changes.iter().all(Vec::is_empty)) {
+        return Err("nothing that is rendered changes by it: comments, formatting, or what has no effect yet".into());
+    }
+    let own = |pair: &Pair<'_>| {
+        pair.before.renderer == Renderer::Kustomize
+            && pair.before.root == pair.after.root
+            && path.is_within(&pair.before.root)
+    };
+    let values = || {
+        let changes = changes_of(path, changed, before, after, false);
+        !changes.is_empty() && changes.iter().all(|change| matches!(change, Change::Field(_)))
+    };
+    let single = matches!(readers, [pair] if own(pair)) && values();
+    Ok(RenderedInput { after: changed.after.clone(), single })
+}
+
+/// What differs between two renderings of an entry.
+fn compared(before: &Rendering, after: &Rendering) -> Result<Vec<Change>, String> {
+    let (old, new) = (objects(before)?, objects(after)?);
+    let gone: Vec<_> = old.iter().filter(|(object, _)| !new.contains_key(*object)).collect();
+    let came: Vec<_> = new.iter().filter(|(object, _)| !old.contains_key(*object)).collect();
+    let path = &after.root;
+    let mut changes = Vec::new();
+    let mut moved = Vec::new();
+    for (object, manifest) in &old {
+        if let Some(other) = new.get(object) {
+            changes.extend(fields(path, manifest, other));
+        }
+    }
+    for (object, manifest) in gone {
+        let same: Vec<_> = came.iter().filter(|(other, _)| is_generation(object, other)).collect();
+        match same.as_slice() {
+            [(other, to)] => {
+                changes.extend(fields(path, manifest, to));
+                moved.push(*other);
+            }
+            _ => changes.push(whole(path, object, &manifest.document, false)),
+        }
+    }
+    let new = came.into_iter().filter(|(object, _)| !moved.contains(object));
+    changes.extend(new.map(|(object, manifest)| whole(path, object, &manifest.document, true)));
+    Ok(changes)
+}
+
+fn objects(rendering: &Rendering) -> Result<BTreeMap<&ObjectRef, &Manifest>, String> {
+    let Rendering { root, renderer, outcome, .. } = rendering;
+    let manifests =
+        outcome.as_ref().map_err(|because| format!("{renderer} could not render {root}: {}", because.message))?;
+    let mut objects = BTreeMap::new();
+    for manifest in manifests.iter() {
+        if manifest.object.kind.ends_with("List") {
+            return Err(format!("{root} makes a list of objects"));
+        }
+        if objects.insert(&manifest.object, manifest).is_some() {
+            return Err(format!("{root} makes one object twice"));
+        }
+    }
+    Ok(objects)
+}
+
+fn fields(path: &RepoPath, before: &Manifest, after: &Manifest) -> Vec<Change> {
+    let found = differences(&before.document.root, &after.document.root).into_iter();
+    let known = found.filter(|d| !before.is_unstable(&d.field) && !after.is_unstable(&d.field));
+    let change = |d: super::FieldDifference| {
+        let object = after.object.clone();
+        Change::Field(FieldChange { path: path.clone(), object, field: d.field, from: d.from, to: d.to })
+    };
+    known.map(change).collect()
+}
+
+/// Whether two objects are one that Kustomize generates: their names differ in the hash of their content alone.
+fn is_generation(before: &ObjectRef, after: &ObjectRef) -> bool {
+    let generated = |object: &ObjectRef| -> Option<String> {
+        let (name, hash) = object.name.rsplit_once('-')?;
+        let hashed = hash.len() == 10 && hash.chars().all(|c| "2456789bcdfghkmt".contains(c));
+        (hashed && object.api_version == "v1" && matches!(object.kind.as_str(), "ConfigMap" | "Secret"))
+            .then(|| name.to_owned())
+    };
+    (&before.kind, &before.namespace) == (&after.kind, &after.namespace)
+        && generated(before).is_some_and(|name| generated(after).as_ref() == Some(&name))
+}
+
+/// What a merged change made of one rendered workload (B11). `None`: it is not known; empty where neither side renders it.
+pub fn past_rendered_changes(target: &ObjectRef, before: &Side, after: &Side) -> Option<Vec<PastChange>> {
+    let find = |side: &Side| -> Option<Vec<Manifest>> {
+        let all = side.rendered.values().map(|rendering| rendering.outcome.as_ref().ok());
+        let all: Option<Vec<_>> = all.collect();
+        let found = all?.into_iter().flat_map(|all| all.iter()).filter(|m| target.is_declared_by(&m.object));
+        Some(found.cloned().collect())
+    };
+    match (find(before)?.as_slice(), find(after)?.as_slice()) {
+        ([], []) => Some(Vec::new()),
+        ([old], [new]) => {
+            let found = differences(&old.document.root, &new.document.root).into_iter();
+            Some(found.map(|d| PastChange { field: d.field, from: d.from, to: d.to }).collect())
+        }
+        _ => None,
+    }
+}

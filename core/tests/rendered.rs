@@ -1,0 +1,357 @@
+//! Changes of what Kustomize and Helm read, judged by what they render (X2, X9).
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod small_world;
+
+use std::collections::BTreeMap;
+
+use bpctl_core::blueprint::{Catalog, Render, Renderer, Tier};
+use bpctl_core::govern::{PullInput, PullJudgement, judge_pull};
+use bpctl_core::model::{Files, Name, Proposed, RepoPath, Trusted, Untrusted};
+use bpctl_core::observe::{
+    FactKey, FactValue, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder,
+};
+use bpctl_core::propose::{Change, ChangeSet, ChangedPath, Side, change_set, past_rendered_changes};
+use bpctl_core::rendering::{RenderFailure, Rendering, inputs};
+use rstest::rstest;
+use small_world::{WORKSPACE, files, trusted, web};
+
+const BLUEPRINT: &str = "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {name: web, version: 1.0.0, owner: t}\nspec:\n  target: {workload: Deployment/web, namespace: shop, source: over}\n  scaling: {min_replicas: 1, max_replicas: 5}\n";
+const OVERLAY: &str = "resources: [../../base]\nreplicas:\n  - {name: web, count: 2}   # two\n";
+
+fn name(text: &str) -> Name {
+    Name::new(text).unwrap()
+}
+
+fn path(text: &str) -> RepoPath {
+    RepoPath::new(text).unwrap()
+}
+
+fn deployment(replicas: u64, image: &str) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: {replicas}\n  template: {{spec: {{containers: [{{name: web, image: {image}}}]}}}}\n"
+    )
+}
+
+fn config(hash: &str, value: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web-{hash}, namespace: shop}}\ndata: {{LEVEL: {value}}}\n"
+    )
+}
+
+/// What one side renders to, by environment; `None`: it cannot be rendered.
+type Made<'a> = [(&'a str, Option<&'a str>); 2];
+
+/// A repository with two overlays over one base, one file of which changes.
+struct World {
+    renderer: Renderer,
+    base: Files,
+    head: Files,
+    changed: ChangedPath,
+}
+
+impl World {
+    fn new(renderer: Renderer, (file, before, after): (&str, Option<&str>, Option<&str>)) -> Self {
+        let key = if renderer == Renderer::Helm { "helm" } else { "kustomize" };
+        let staging = WORKSPACE.replace("delivery: direct", &format!("render: [{{{key}: over/staging}}]"));
+        let prod = format!("  prod: {{tier: prod, cluster: {{context: lab}}, render: [{{{key}: over/prod}}]}}\n");
+        let workspace = staging + &prod;
+        let both = files(&[
+            ("bpctl.yaml", &workspace),
+            ("blueprints/web.yaml", BLUEPRINT),
+            ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+            ("base/web.yaml", &deployment(1, "web:1")),
+            ("over/staging/kustomization.yaml", OVERLAY),
+            ("over/staging/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
+            ("over/staging/templates/d.yaml", "x"),
+            ("over/staging/values.yaml", "replicas: 2\n"),
+            ("over/prod/kustomization.yaml", OVERLAY),
+            ("over/prod/Chart.yaml", "apiVersion: v2\nname: web\nversion: 0.1.0\n"),
+        ]);
+        let with = |text: Option<&str>| {
+            let mut all = both.clone();
+            all.0.remove(&path(file));
+            all.0.extend(text.map_or_else(Files::default, |text| files(&[(file, text)])).0);
+            all
+        };
+        let id = |text: Option<&str>| text.map(|text| bpctl_core::model::Digest::of_bytes(text.as_bytes()).to_string());
+        let changed = ChangedPath { path: Ok(path(file)), before: id(before), after: id(after) };
+        Self { renderer, base: with(before), head: with(after), changed }
+    }
+
+    fn rules(&self) -> Trusted<Catalog> {
+        trusted(&self.base)
+    }
+
+    fn side(&self, files: &Files, made: &Made<'_>) -> Side {
+        let made = made.iter().map(|(environment, text)| {
+            let root = Some(path(&format!("over/{environment}")));
+            let render = match self.renderer {
+                Renderer::Kustomize => Render { kustomize: root, ..Render::default() },
+                Renderer::Helm => Render { helm: root, ..Render::default() },
+            };
+            let output = text.map(str::as_bytes).ok_or_else(|| RenderFailure::new("the renderer refused"));
+            ((name(environment), 0), Rendering::of(&render, &inputs(&render, files), output).unwrap())
+        });
+        Side { files: files.clone(), rendered: made.collect() }
+    }
+
+    fn set(&self, before: &Made<'_>, after: &Made<'_>) -> ChangeSet {
+        let (before, after) = (self.side(&self.base, before), self.side(&self.head, after));
+        change_set(&self.rules(), &before, &after, std::slice::from_ref(&self.changed))
+    }
+
+    /// The judgement of bpctl's own pull request for staging.
+    fn judged(&self, set: ChangeSet) -> PullJudgement {
+        let staging = name("staging");
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
+        let mut observation = Observation::new(staging.clone(), from, now);
+        observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(None)));
+        observation.add(FactKey::History(name("web")), "t", FactValue::History(Known::Known(Vec::new())));
+        let me = Identity { id: "bpctl".into(), login: Untrusted::new("bpctl"), bot: true };
+        let facts = PullFacts {
+            number: 1,
+            title: Untrusted::new("t"),
+            author: me.clone(),
+            head_branch: Some("bpctl/staging/web/scale".into()),
+            head: "h".into(),
+            base_branch: "main".into(),
+            state: PullState::Open,
+            opened_at: now,
+            draft: false,
+            last_pusher: Known::Known(me.clone()),
+            co_authors: Known::Known(Vec::new()),
+            reviews: Known::Known(Vec::new()),
+            checks: Known::Known(Vec::new()),
+            required_checks: Known::Known(Vec::new()),
+            changes_at: BTreeMap::new(),
+        };
+        judge_pull(PullInput {
+            rules: &self.rules(),
+            changes: &Proposed::from_head(Some("h".into()), set),
+            pull: &facts,
+            me: &me,
+            now,
+            server_clock: true,
+            merged_tree: Known::Known("tree".into()),
+            facts: &BTreeMap::from([(staging, Recorder::new(&observation))]),
+        })
+    }
+}
+
+const STAGING: &str = "over/staging/kustomization.yaml";
+
+fn told(set: &ChangeSet) -> Vec<String> {
+    let one = |governed: &bpctl_core::propose::Governed| {
+        let environment = governed.environment.as_ref().map_or("all", |name| name.as_str());
+        match &governed.change {
+            Change::Field(change) => {
+                let shown = |value: &Option<serde_json::Value>| value.as_ref().map_or("-".into(), ToString::to_string);
+                format!(
+                    "{environment} {} {}: {} → {}",
+                    change.object,
+                    change.field,
+                    shown(&change.from),
+                    shown(&change.to)
+                )
+            }
+            Change::Object(change) => {
+                format!("{environment} {} {}", change.object, if change.added { "added" } else { "removed" })
+            }
+            Change::Opaque(change) => format!("{environment} opaque: {}", change.because),
+        }
+    };
+    set.governed.iter().map(one).collect()
+}
+
+fn codes(judged: &PullJudgement) -> Vec<&str> {
+    judged.blockers.iter().map(|blocker| blocker.code.as_str()).collect()
+}
+
+/// Would miss: an edit of an overlay that stays opaque, so that the machine never merges what it proposed; an approval that lives on when
+/// other bytes give the same objects.
+#[test]
+fn x09_a_value_of_an_overlay_is_judged_as_what_it_renders_and_may_be_merged() {
+    let after = OVERLAY.replace("count: 2", "count: 3");
+    let world = World::new(Renderer::Kustomize, (STAGING, Some(OVERLAY), Some(&after)));
+    let (two, three) = (deployment(2, "web:1"), deployment(3, "web:1"));
+    let prod = ("prod", Some(two.as_str()));
+    let set = world.set(&[("staging", Some(&two)), prod], &[("staging", Some(&three)), prod]);
+    assert_eq!(told(&set), ["staging Deployment/web spec.replicas: 2 → 3"]);
+    let hash = set.hash();
+    let judged = world.judged(set);
+    assert_eq!((judged.tier, codes(&judged)), (Tier::Allowed, Vec::new()), "{:?}", judged.blockers);
+    assert!(judged.permit.is_some());
+    let commented = after.replace("# two", "# three");
+    let other = World::new(Renderer::Kustomize, (STAGING, Some(OVERLAY), Some(&commented)));
+    let set = other.set(&[("staging", Some(&two)), prod], &[("staging", Some(&three)), prod]);
+    assert_ne!(set.hash(), hash, "the bytes of what changed are part of an approval");
+    let judged = other.judged(set);
+    assert_eq!((judged.tier, codes(&judged)), (Tier::Allowed, vec!["not-only-values"]));
+}
+
+/// What an edit does besides what it says is judged, or a person's.
+#[rstest]
+// A line of a base moves both overlays.
+#[case::both_environments("base/web.yaml", &[(3, "web:1"), (3, "web:1")], Tier::Allowed, &["not-only-values", "not-its-own"])]
+// One that is read by both and moves the other alone.
+#[case::the_other_environment("base/web.yaml", &[(2, "web:1"), (3, "web:1")], Tier::Allowed, &["not-only-values", "not-its-own"])]
+#[case::the_other_to_zero("base/web.yaml", &[(3, "web:1"), (0, "web:1")], Tier::Forbidden, &["forbidden", "not-only-values", "not-its-own"])]
+#[case::an_image_besides(STAGING, &[(3, "web:6.6.6"), (2, "web:1")], Tier::RequiresApproval, &["needs-approval"])]
+#[case::a_value_that_computes(STAGING, &[(30, "web:1"), (2, "web:1")], Tier::RequiresApproval, &["needs-approval"])]
+fn x09_where_else_an_edit_reaches_is_judged(
+    #[case] file: &str,
+    #[case] made: &[(u64, &str); 2],
+    #[case] tier: Tier,
+    #[case] blockers: &[&str],
+) {
+    let (before, after) = match file {
+        STAGING => (OVERLAY.to_owned(), OVERLAY.replace("count: 2", "count: 3")),
+        _ => (deployment(2, "web:1"), deployment(3, "web:1")),
+    };
+    let world = World::new(Renderer::Kustomize, (file, Some(&before), Some(&after)));
+    let two = deployment(2, "web:1");
+    let [staging, prod] = made.map(|(replicas, image)| deployment(replicas, image));
+    let set = world
+        .set(&[("staging", Some(&two)), ("prod", Some(&two))], &[("staging", Some(&staging)), ("prod", Some(&prod))]);
+    let judged = world.judged(set);
+    assert_eq!((judged.tier, codes(&judged)), (tier, blockers.to_vec()), "{:?}", judged.blockers);
+    assert!(judged.permit.is_none());
+}
+
+/// What is not seen whole stays a person's, with the reason.
+#[rstest]
+#[case::not_rendered_before(Renderer::Kustomize, STAGING, [false, true], "could not render over/staging: the renderer refused")]
+#[case::not_rendered_after(Renderer::Kustomize, STAGING, [true, false], "could not render over/staging: the renderer refused")]
+#[case::a_template(Renderer::Helm, "over/staging/templates/d.yaml", [true, true], "part of what over/staging computes with")]
+#[case::a_second_kustomization(Renderer::Kustomize, "over/staging/kustomization.yml", [true, false], "could not render")]
+fn x09_what_is_not_rendered_on_both_sides_stays_opaque(
+    #[case] renderer: Renderer,
+    #[case] file: &str,
+    #[case] rendered: [bool; 2],
+    #[case] because: &str,
+) {
+    let world = World::new(renderer, (file, Some("a: 1\n").filter(|_| !file.ends_with("yml")), Some("a: 2\n")));
+    let (two, three) = (deployment(2, "web:1"), deployment(3, "web:1"));
+    let prod = ("prod", Some(two.as_str()));
+    let before = [("staging", Some(two.as_str()).filter(|_| rendered[0])), prod];
+    let after = [("staging", Some(three.as_str()).filter(|_| rendered[1])), prod];
+    let set = world.set(&before, &after);
+    let all = told(&set);
+    assert!(all.iter().any(|line| line.contains("all opaque") && line.contains(because)), "{all:?}");
+    let judged = world.judged(set);
+    assert_eq!(judged.tier, Tier::RequiresApproval);
+    assert!(codes(&judged).contains(&"not-only-fields"));
+}
+
+/// A values file's effect is all in what is rendered; the machine merges no chart's value all the same.
+#[test]
+fn x09_values_of_a_chart_are_judged_as_what_they_render() {
+    let world = World::new(Renderer::Helm, ("over/staging/values.yaml", Some("replicas: 2\n"), Some("replicas: 3\n")));
+    let (two, three) = (deployment(2, "web:1"), deployment(3, "web:1"));
+    let prod = ("prod", Some(two.as_str()));
+    let judged = world.judged(world.set(&[("staging", Some(&two)), prod], &[("staging", Some(&three)), prod]));
+    assert_eq!((judged.tier, codes(&judged)), (Tier::Allowed, vec!["not-only-values"]));
+}
+
+/// Comments, or a patch of nothing that is there yet, are for a person as in any manifest.
+#[test]
+fn x09_an_input_that_changes_nothing_rendered_needs_a_person() {
+    let after = OVERLAY.replace("# two", "# two zones");
+    let world = World::new(Renderer::Kustomize, (STAGING, Some(OVERLAY), Some(&after)));
+    let two = deployment(2, "web:1");
+    let same = [("staging", Some(two.as_str())), ("prod", Some(two.as_str()))];
+    let set = world.set(&same, &same);
+    assert_eq!(
+        told(&set),
+        ["all opaque: nothing that is rendered changes by it: comments, formatting, or what has no effect yet"]
+    );
+    assert_eq!(world.judged(set).tier, Tier::RequiresApproval);
+}
+
+/// A generated `ConfigMap` goes under another name with each content: that is a change of it, and no deletion; what really goes is one.
+#[test]
+fn x09_a_generated_object_changes_and_one_that_goes_is_deleted() {
+    let world = World::new(Renderer::Kustomize, (STAGING, Some(OVERLAY), Some("resources: []\n")));
+    let side = |more: &str| format!("{}{more}", deployment(2, "web:1"));
+    let (info, debug, none) =
+        (side(&config("b8dkm2tg7h", "info")), side(&config("79h84dbckt", "debug")), side(&config("other", "debug")));
+    let prod = ("prod", Some(info.as_str()));
+    let set = world.set(&[("staging", Some(&info)), prod], &[("staging", Some(&debug)), prod]);
+    assert_eq!(
+        told(&set),
+        [
+            "staging ConfigMap/web-79h84dbckt metadata.name: \"web-b8dkm2tg7h\" → \"web-79h84dbckt\"",
+            "staging ConfigMap/web-79h84dbckt data.LEVEL: \"info\" → \"debug\""
+        ]
+    );
+    assert_eq!(world.judged(set).tier, Tier::RequiresApproval);
+    let set = world.set(&[("staging", Some(&info)), prod], &[("staging", Some(&none)), prod]);
+    assert_eq!(told(&set), ["staging ConfigMap/web-b8dkm2tg7h removed", "staging ConfigMap/web-other added"]);
+    assert_eq!(world.judged(set).tier, Tier::Forbidden);
+}
+
+/// Would miss: a line that is nothing in an overlay, which overrides it, and all in an environment that takes the file as it stands.
+#[test]
+fn x09_a_file_that_one_environment_renders_and_another_takes_as_it_stands_is_judged_in_both() {
+    let (before, after) = (deployment(2, "web:1"), deployment(0, "web:1"));
+    let mut world = World::new(Renderer::Kustomize, ("base/web.yaml", Some(&before), Some(&after)));
+    let dev = "  dev: {tier: dev, cluster: {context: lab}}\n";
+    let workspace = String::from_utf8(world.base.blob(&path("bpctl.yaml")).unwrap().bytes.to_vec()).unwrap() + dev;
+    let blueprint = BLUEPRINT.replace("namespace: shop, source: over", "namespace: shop, source: base");
+    world.base.0.extend(files(&[("bpctl.yaml", &workspace), ("blueprints/web.yaml", &blueprint)]).0);
+    // The overlays set replicas themselves, and a label shows that they read it.
+    let labelled = deployment(2, "web:1").replace("namespace: shop}", "namespace: shop, labels: {a: b}}");
+    let two = deployment(2, "web:1");
+    let set = world
+        .set(&[("staging", Some(&two)), ("prod", Some(&two))], &[("staging", Some(&labelled)), ("prod", Some(&two))]);
+    let all = told(&set);
+    assert!(all.contains(&"dev Deployment/web spec.replicas: 2 → 0".to_owned()), "{all:?}");
+    let judged = world.judged(set);
+    assert_eq!(judged.tier, Tier::Forbidden);
+    assert!(codes(&judged).contains(&"not-only-values"));
+}
+
+/// Where a workload is not, its manifest does nothing; a change of its rules is judged everywhere all the same.
+#[test]
+fn x09_a_manifest_is_judged_where_its_workload_is() {
+    let judged = |file: &str, before: &str, after: &str| {
+        let mut world = World::new(Renderer::Kustomize, (file, Some(before), Some(after)));
+        let staging = BLUEPRINT.replace("source: over", "source: over, environments: [staging]");
+        world.base.0.extend(files(&[("blueprints/web.yaml", &staging)]).0);
+        let side = |files: &Files| Side { files: files.clone(), ..Side::default() };
+        let head = if file.starts_with("blueprints") {
+            let mut head = world.base.clone();
+            head.0.extend(files(&[(file, after)]).0);
+            head
+        } else {
+            world.head.clone()
+        };
+        let set = change_set(&world.rules(), &side(&world.base), &side(&head), std::slice::from_ref(&world.changed));
+        let judged = world.judged(set);
+        let mut environments: Vec<String> = judged.verdicts.iter().map(|v| v.environment.to_string()).collect();
+        environments.dedup();
+        environments
+    };
+    assert_eq!(judged("over/plain.yaml", &deployment(2, "web:1"), &deployment(3, "web:1")), ["staging"]);
+    assert_eq!(judged("blueprints/web.yaml", "a: 1\n", BLUEPRINT), ["staging", "prod"]);
+}
+
+/// The past of a rendered workload is read off what was rendered then: by the line alone no request and no replicas would have moved, and
+/// steps would never add up.
+#[test]
+fn b11_what_a_merged_overlay_made_of_the_workload_is_its_past() {
+    let world = World::new(Renderer::Kustomize, (STAGING, Some(OVERLAY), Some(OVERLAY)));
+    let (two, three) = (deployment(2, "web:1"), deployment(3, "web:1"));
+    let side = |text: Option<&str>| {
+        let mut side = world.side(&world.base, &[("staging", text), ("prod", None)]);
+        side.rendered.retain(|(environment, _), _| environment.as_str() == "staging");
+        side
+    };
+    let past = past_rendered_changes(&web(), &side(Some(&two)), &side(Some(&three))).unwrap();
+    let shown: Vec<String> = past.iter().map(|change| change.field.to_string()).collect();
+    assert_eq!(shown, ["spec.replicas"]);
+    assert_eq!(past_rendered_changes(&web(), &side(Some(&two)), &side(None)), None);
+}
