@@ -10,7 +10,6 @@ import collections
 import json
 import os
 import random
-import re
 import shutil
 import sys
 import tempfile
@@ -28,11 +27,9 @@ class Check:
         self.seconds = {}
 
     def where(self, *arguments):
-        """The answers for one blueprint after the other: the search is bounded in time, and many at once share that."""
-        started, workloads = time.monotonic(), []
-        for name in re.findall(r"^  name: *(\S+)", "\n".join(file.read_text() for file in sorted((self.repository.folder / "blueprints").rglob("blueprint.yaml"))), re.M):
-            workloads += json.loads(self.repository.bpctl("where", "-q", name.strip("\"'"), *arguments, "-o", "json").stdout)["workloads"]
-        return {"workloads": workloads}, time.monotonic() - started
+        started = time.monotonic()
+        answer = json.loads(self.repository.bpctl("where", "-q", *arguments, "-o", "json").stdout)
+        return answer, time.monotonic() - started
 
     def go(self):
         name = self.repository.spec["name"]
@@ -111,8 +108,12 @@ def main():
     for spec in json.loads((run.HERE / "repositories.json").read_text()):
         if spec["apply"].keys() & {"helm", "kustomize"} and (spec["name"] in options.only if options.only else True):
             repository = run.Repository(spec, options, work)
-            repository.prepare()
-            result = Check(repository, options).go()
+            try:
+                repository.prepare()
+                result = Check(repository, options).go()
+            except RuntimeError as error:
+                print(f"{spec['name']}: {error}", flush=True)
+                continue
             results.append(result)
             print(f"{spec['name']}: governed {result['governed']}, all {result['all']}, {result['checked']} claims checked at {result['places']} places, {len(result['wrong'])} wrong, "
                   f"{len(result['weak'])} weak, {len(result['unchecked'])} not checked, where {result['seconds']} and {result['seconds_all']} s", flush=True)

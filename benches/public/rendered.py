@@ -26,7 +26,9 @@ def render(repository):
         command = ["helm", "template", "--no-hooks", repository.release(), folder, "--namespace", repository.namespace, "--kube-version", "1.36.0"]
     done = run.run(*command, check=False)
     try:
-        documents = list(yaml.load_all(done.stdout, Loader)) if done.returncode == 0 else None
+        kind = re.compile(rf"^[\"']?kind[\"']?: *[\"']?({'|'.join(run.WORKLOADS)})\b", re.M)
+        workloads = [text for text in re.split(r"^---.*$", done.stdout, flags=re.M) if kind.search(text)]  # the others are many, and large
+        documents = [yaml.load(text, Loader) for text in workloads] if done.returncode == 0 else None
     except yaml.YAMLError:
         return None
     return documents and {(doc["kind"], doc["metadata"]["name"]): doc for doc in documents if isinstance(doc, dict) and doc.get("kind") in run.WORKLOADS}
@@ -55,6 +57,12 @@ def renamed(base, made, path):
     names = [item.get(key) for item in was]
     new = [item.get(key) for item in now if isinstance(item, dict) and item.get(key) not in names] if isinstance(now, list) else []
     return new[0] if len(new) == 1 else None
+
+
+def same(made, base, key):
+    """The object that another rendering makes of this one: where the change renamed it, the one of its kind that came while it went."""
+    came = [other for other in made if other[0] == key[0] and other not in base]
+    return made.get(key) or (made[came[0]] if len(came) == 1 else None)
 
 
 def changes(text):
@@ -110,11 +118,12 @@ def try_place(repository, base, span, claims):
             for claim in list(left):
                 (kind, name), field, whole = claim
                 field = json.loads(field)
-                was, now = at(base[kind, name], field), at(made.get((kind, name)), field)
+                new_object = same(made, base, (kind, name))
+                was, now = at(base[kind, name], field), at(new_object, field)
                 if now == was:
                     continue
                 if now == GONE:
-                    now = renamed(base[kind, name], made.get((kind, name)), field) or GONE
+                    now = renamed(base[kind, name], new_object, field) or GONE
                 strong = now != GONE and (not whole or str(now).strip() == str(scalar(new)).strip())
                 if strong or rendered >= 3:
                     left.remove(claim)

@@ -10,8 +10,8 @@ use bpctl_core::model::{
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
 use bpctl_core::propose::Side;
 use bpctl_core::rendering::{
-    Delivered, Inputs, Mutation, Origin, RenderFailure, Rendering, Trace, TraceInput, application_folders, inputs,
-    may_vary, objects, resolve_application, settings,
+    Delivered, Inputs, Mutation, RenderFailure, Rendering, Search, SearchInput, application_folders, inputs, may_vary,
+    objects, resolve_application, settings,
 };
 
 use crate::git::{GitError, Repository};
@@ -241,34 +241,15 @@ pub async fn trace(
         let inputs = inputs(entry, files);
         let Ok(bench) = inputs.files(files).and_then(|seen| bench(entry, seen)) else { continue };
         let input =
-            TraceInput { render: entry, inputs: &inputs, files: bench.files(), settings: &settings, before: &before };
+            SearchInput { render: entry, inputs: &inputs, files: bench.files(), settings: &settings, before: &before };
         let until = search.after(runtime::now());
-        let mut traces = Vec::with_capacity(mine.len());
-        for (_, object, field) in mine {
-            let key = (object.clone(), field.clone());
-            let Some(manifest) = before.iter().find(|manifest| manifest.object == *object) else { continue };
-            match Trace::new(input, manifest, field) {
-                Ok(trace) => traces.push((key, trace)),
-                Err(why) => drop(rendering.origins.insert(key, Origin::Unknown(why))),
-            }
+        let mut search = Search::new(input, mine.into_iter().map(|(_, object, field)| (object, field)));
+        let mut late = false;
+        while !late && let Some(mutation) = search.next_mutation() {
+            search.answer(mutated(&bench, entry, &mutation).await.as_deref());
+            late = runtime::now() > until;
         }
-        let (keys, mut traces): (Vec<_>, Vec<_>) = traces.into_iter().unzip();
-        if let Some(mutation) = Trace::first_of_all(&mut traces) {
-            let after = mutated(&bench, entry, &mutation).await;
-            traces.iter_mut().filter(|trace| trace.is_joint()).for_each(|trace| trace.answer(after.as_deref()));
-        }
-        for (key, mut trace) in keys.into_iter().zip(traces) {
-            let mut late = false;
-            while !late && let Some(mutation) = trace.next_mutation() {
-                trace.answer(mutated(&bench, entry, &mutation).await.as_deref());
-                late = runtime::now() > until;
-            }
-            let origin = match trace.origin() {
-                Origin::Unknown(_) if late => Origin::Unknown("the search for lines took too long".into()),
-                origin => origin,
-            };
-            rendering.origins.insert(key, origin);
-        }
+        rendering.origins.extend(search.origins(late));
     }
     catalog.set_renderings(environment, renderings);
 }

@@ -2,12 +2,14 @@
 //!
 //! Nothing is rendered here: an edge runs the real renderer over the files that [`inputs`] names, and gives back text. Which line produces
 //! a field is never guessed from templates: it is shown by mutation. A value is changed where it stands, everything is rendered again, and
-//! the line is claimed only if the field moved with it ([`trace`]).
+//! the line is claimed only if the field moved with it ([`search`]).
 
 mod application;
 mod fields;
 mod inputs;
+mod marks;
 mod mutate;
+mod search;
 mod trace;
 
 #[cfg(test)]
@@ -25,7 +27,7 @@ pub use fields::{all_fields, governed_fields};
 pub use inputs::{Inputs, inputs};
 pub(crate) use inputs::{KUSTOMIZATIONS, resolve};
 pub use mutate::Mutation;
-pub use trace::{Answer, Trace, TraceInput};
+pub use search::{Answer, Search, SearchInput};
 
 use crate::blueprint::{Catalog, Manifest, Render, Renderer, manifest};
 use crate::execute::{Effect, Place, SetField};

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::trace::Traced;
-use crate::model::{Blob, File, Files, RepoPath, Segment, SourceSpan};
+use crate::blueprint::{Render, Renderer};
+use crate::model::{Blob, FieldPath, File, Files, RepoPath, Segment, SourceSpan};
 use crate::yaml::{self, Document, Kind, Node, Value};
 
 /// Files and settings with other values in some places.
@@ -36,7 +37,7 @@ impl Mutation {
 pub(super) struct Place {
     /// Where.
     pub(super) at: At,
-    /// What stands there.
+    /// What it makes of a field.
     pub(super) text: String,
     /// The least is tried first.
     pub(super) rank: [usize; 5],
@@ -45,20 +46,100 @@ pub(super) struct Place {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum At {
     /// Bytes of a file.
-    Bytes { path: RepoPath, range: Range<usize>, span: SourceSpan, leaf: Option<Leaf> },
+    Bytes { path: RepoPath, range: Range<usize>, span: SourceSpan, leaf: Option<Leaf>, form: Form },
     /// A setting of the workspace.
     Setting(String),
+}
+
+/// How a place says its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Word for word.
+    Text,
+    /// By an empty text, mapping or list.
+    Empty,
+    /// By a name in a template, for which a text may stand.
+    Name,
 }
 
 /// The whole value of a YAML file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Leaf {
     pub(super) document: usize,
-    pub(super) path: crate::model::FieldPath,
+    pub(super) path: FieldPath,
+}
+
+/// The files that are rendered, read once.
+#[derive(Debug)]
+pub(super) struct Sources<'a> {
+    files: Vec<Source<'a>>,
+}
+
+#[derive(Debug)]
+struct Source<'a> {
+    path: &'a RepoPath,
+    text: &'a str,
+    /// None, where it is no YAML.
+    documents: Vec<(Document, Vec<Scalar>)>,
+}
+
+/// One scalar of a YAML file, or what is declared empty.
+#[derive(Debug)]
+struct Scalar {
+    steps: FieldPath,
+    context: String,
+    range: Range<usize>,
+    /// Its text, whatever quotes it stands in.
+    whole: String,
+}
+
+impl<'a> Sources<'a> {
+    pub(super) fn new(files: &'a Files) -> Self {
+        let read = files.0.iter().filter_map(|(path, file)| {
+            let File::Blob(blob) = file else { return None };
+            let text = std::str::from_utf8(&blob.bytes).ok()?;
+            // A chart's template is YAML only after it was rendered.
+            let documents = if path.as_str().contains("/templates/") {
+                Vec::new()
+            } else {
+                yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default()
+            };
+            let scalars = |document: Document| {
+                let mut all = Vec::new();
+                scalars(&document.root, &FieldPath::default(), &mut all);
+                (document, all)
+            };
+            Some(Source { path, text, documents: documents.into_iter().map(scalars).collect() })
+        });
+        Self { files: read.collect() }
+    }
+
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().map(|source| source.text)
+    }
+}
+
+fn scalars(node: &Node, steps: &FieldPath, all: &mut Vec<Scalar>) {
+    match &node.value {
+        Value::Mapping(entries) if !entries.is_empty() => {
+            for entry in entries {
+                scalars(&entry.value, &steps.key(entry.key.as_str()), all);
+            }
+        }
+        Value::Sequence(items) if !items.is_empty() => {
+            for (at, item) in items.iter().enumerate() {
+                scalars(item, &steps.join(Segment::Index(at)), all);
+            }
+        }
+        _ => {
+            let Some(whole) = shown_text(node) else { return };
+            all.push(Scalar { context: steps.to_string(), steps: steps.clone(), range: node.range(), whole });
+        }
+    }
 }
 
 /// All places at which one of the texts stands, the likeliest first.
-pub(super) fn places(traced: &Traced<'_>, needles: &[String]) -> Vec<Place> {
+pub(super) fn places(traced: &Traced<'_>, sources: &Sources<'_>, needles: &[String]) -> Vec<Place> {
     let mut found = Vec::new();
     for (key, value) in &traced.render.set {
         let text = plain(value);
@@ -66,32 +147,50 @@ pub(super) fn places(traced: &Traced<'_>, needles: &[String]) -> Vec<Place> {
         let rank = [needle, traced.likeness(key.rsplit('.').next(), key) * 2, 0, 0, 0];
         found.push(Place { at: At::Setting(key.clone()), text: needles[needle].clone(), rank });
     }
-    for (path, file) in &traced.files.0 {
-        let File::Blob(blob) = file else { continue };
-        let Ok(text) = std::str::from_utf8(&blob.bytes) else { continue };
-        if !needles.iter().any(|needle| text.contains(needle.as_str())) {
+    let empty = needles.first().is_some_and(|needle| is_empty(needle));
+    let names = names(traced.render, needles);
+    for Source { path, text, documents } in &sources.files {
+        let said = |needle: &String| text.contains(needle.as_str()) || (empty && text.contains("''"));
+        if !needles.iter().any(said) && !names.iter().any(|(name, _)| text.contains(name)) {
             continue;
         }
         let Some(order) = traced.order(path) else { continue };
-        let parsed = || yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok().filter(|all| !all.is_empty());
-        let documents = if is_template(path) { None } else { parsed() };
-        match documents {
-            Some(documents) => documents.iter().for_each(|d| in_document(traced, d, path, order, needles, &mut found)),
-            None => in_text(traced, path, text, order, needles, &mut found),
+        for (document, scalars) in documents {
+            in_document(traced, document, scalars, path, order, needles, &mut found);
+        }
+        if documents.is_empty() {
+            for (position, needle) in needles.iter().enumerate() {
+                let form = if empty { Form::Empty } else { Form::Text };
+                let raw = if needle.is_empty() { "\"\"" } else { needle };
+                in_text(traced, path, text, [order, position], (raw, needle, form), &mut found);
+            }
+            for (name, position) in &names {
+                in_text(traced, path, text, [order, *position], (name, &needles[*position], Form::Name), &mut found);
+            }
         }
     }
     found.sort_by_key(|place| place.rank);
     found
 }
 
-/// A chart's template is YAML only after it was rendered.
-fn is_template(path: &RepoPath) -> bool {
-    path.as_str().contains("/templates/")
+/// Names by which a template asks Helm for one of these texts.
+fn names(render: &Render, needles: &[String]) -> Vec<(&'static str, usize)> {
+    if !matches!(render.root(), Some((Renderer::Helm, _))) {
+        return Vec::new();
+    }
+    let release = render.release.as_ref().map(crate::model::Name::as_str);
+    let namespace = render.namespace.as_ref().map_or("default", |name| name.as_str());
+    let all = [(".Release.Service", Some("Helm")), (".Release.Name", release), (".Release.Namespace", Some(namespace))];
+    let said = |(name, text): (&'static str, Option<&str>)| {
+        Some((name, needles.iter().position(|needle| Some(needle.as_str()) == text)?))
+    };
+    all.into_iter().filter_map(said).collect()
 }
 
 fn in_document(
     traced: &Traced<'_>,
     document: &Document,
+    scalars: &[Scalar],
     path: &RepoPath,
     order: usize,
     needles: &[String],
@@ -100,69 +199,55 @@ fn in_document(
     // The object's own document, or a patch of it, is likelier than another's.
     let says = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str);
     let own = says(&["kind"]) == Some(&traced.object.kind) && says(&["metadata", "name"]) == Some(&traced.object.name);
-    let mut stack: Vec<(Vec<Segment>, &Node)> = vec![(Vec::new(), &document.root)];
-    while let Some((steps, node)) = stack.pop() {
-        match &node.value {
-            Value::Mapping(entries) => {
-                stack.extend(entries.iter().rev().map(|entry| {
-                    let step = Segment::Key(entry.key.to_string());
-                    (steps.iter().cloned().chain([step]).collect(), &entry.value)
-                }));
-                continue;
-            }
-            Value::Sequence(items) => {
-                stack.extend(
-                    items
-                        .iter()
-                        .enumerate()
-                        .rev()
-                        .map(|(index, item)| (steps.iter().cloned().chain([Segment::Index(index)]).collect(), item)),
-                );
-                continue;
-            }
-            Value::Null => continue,
-            _ => {}
-        }
-        let range = node.range();
+    for Scalar { steps, context, range, whole } in scalars {
         let Some(raw) = document.source.text.get(range.clone()) else { continue };
-        let whole = scalar_text(node);
-        let near = steps.iter().rev().find_map(|step| match step {
+        let near = steps.0.iter().rev().find_map(|step| match step {
             Segment::Key(key) => Some(key.as_str()),
             _ => None,
         });
-        let context = || crate::model::FieldPath(steps.clone()).to_string();
         for (position, needle) in needles.iter().enumerate() {
-            for start in occurrences(raw, needle) {
-                let bytes = range.start + start..range.start + start + needle.len();
-                let is_whole = whole.as_deref() == Some(needle);
-                let leaf =
-                    is_whole.then(|| Leaf { document: document.index, path: crate::model::FieldPath(steps.clone()) });
-                let likeness = if is_whole { traced.likeness(near, &context()) } else { traced.in_line(raw, start) };
+            let is_whole = whole == needle;
+            let (form, starts): (_, Vec<usize>) = if is_empty(needle) {
+                let bare = matches!(raw, "\"\"" | "''" | "{}" | "[]");
+                (Form::Empty, if is_whole && bare { vec![0] } else { Vec::new() })
+            } else {
+                (Form::Text, occurrences(raw, needle).collect())
+            };
+            for start in starts {
+                let length = if form == Form::Empty { raw.len() } else { needle.len() };
+                let bytes = range.start + start..range.start + start + length;
+                let leaf = is_whole.then(|| Leaf { document: document.index, path: steps.clone() });
+                let likeness = if is_whole { traced.likeness(near, context) } else { traced.in_line(raw, start) };
                 let rank = [position, likeness * 2 + usize::from(!own), usize::from(!is_whole), order, bytes.start];
                 let span = document.span(bytes.clone());
-                let at = At::Bytes { path: path.clone(), range: bytes, span, leaf };
+                let at = At::Bytes { path: path.clone(), range: bytes, span, leaf, form };
                 found.push(Place { at, text: needle.clone(), rank });
             }
         }
     }
 }
 
-fn in_text(traced: &Traced<'_>, path: &RepoPath, text: &str, order: usize, needles: &[String], found: &mut Vec<Place>) {
-    for (position, needle) in needles.iter().enumerate() {
-        for start in occurrences(text, needle) {
-            let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-            let line = text[..start].matches('\n').count() + 1;
-            let before = &text[line_start..start];
-            if before.trim_start().starts_with('#') {
-                continue;
-            }
-            let column = before.chars().count() + 1;
-            let end = start + needle.len();
-            let span = SourceSpan { file: path.to_string(), line, column, start, end };
-            let rank = [position, traced.in_line(text, start) * 2 + 1, 1, order, start];
-            let at = At::Bytes { path: path.clone(), range: start..end, span, leaf: None };
-            found.push(Place { at, text: needle.clone(), rank });
+fn in_text(
+    traced: &Traced<'_>,
+    path: &RepoPath,
+    text: &str,
+    [order, position]: [usize; 2],
+    (raw, needle, form): (&str, &str, Form),
+    found: &mut Vec<Place>,
+) {
+    for start in occurrences(text, raw) {
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let line = text[..start].matches('\n').count() + 1;
+        if text[line_start..start].trim_start().starts_with('#') {
+            continue;
         }
+        let end = start + raw.len();
+        let start = if form == Form::Name && text[..start].ends_with('$') { start - 1 } else { start };
+        let column = text[line_start..start].chars().count() + 1;
+        let span = SourceSpan { file: path.to_string(), line, column, start, end };
+        let rank = [position, traced.in_line(text, start) * 2 + 1, 1, order, start];
+        let at = At::Bytes { path: path.clone(), range: start..end, span, leaf: None, form };
+        found.push(Place { at, text: needle.to_owned(), rank });
     }
 }
 
@@ -191,6 +276,19 @@ pub(super) fn scalar_text(node: &Node) -> Option<String> {
     }
 }
 
+/// The same, and what an empty mapping or list is written as.
+pub(super) fn shown_text(node: &Node) -> Option<String> {
+    match &node.value {
+        Value::Mapping(entries) if entries.is_empty() => Some("{}".into()),
+        Value::Sequence(items) if items.is_empty() => Some("[]".into()),
+        _ => scalar_text(node),
+    }
+}
+
+fn is_empty(text: &str) -> bool {
+    matches!(text, "" | "{}" | "[]")
+}
+
 fn plain(value: &Json) -> Option<String> {
     match value {
         Json::String(text) => Some(text.clone()),
@@ -200,50 +298,40 @@ fn plain(value: &Json) -> Option<String> {
     }
 }
 
-/// Another text of the same sort; another one for each salt. Of a truth value there is only one.
-pub(super) fn other(text: &str, salt: usize) -> String {
-    match text {
-        "true" => return "false".into(),
-        "false" => return "true".into(),
-        _ => {}
-    }
-    let end = text.rfind(|c: char| c.is_ascii_digit()).map(|last| last + 1);
-    let Some(end) = end else {
-        let letter = |n: usize| char::from(b'a' + u8::try_from(n % 26).unwrap_or(0));
-        return format!("{text}q{}{}", letter(salt / 26), letter(salt));
-    };
-    let digits = text[..end].chars().rev().take_while(char::is_ascii_digit).take(9).count();
-    let number: usize = text[end - digits..end].parse().unwrap_or(0);
-    format!("{}{:0digits$}{}", &text[..end - digits], number + 1 + salt, &text[end..])
-}
-
 /// All these places changed at once, each to another text of its own.
-pub(super) fn mutation(traced: &Traced<'_>, places: &[(&Place, String)]) -> Mutation {
+pub(super) fn mutation<'p>(
+    render: &Render,
+    files: &Files,
+    places: impl Iterator<Item = (&'p At, &'p str, &'p str)>,
+) -> Mutation {
     let mut mutation = Mutation::default();
-    let mut edits: BTreeMap<&RepoPath, Vec<(&Range<usize>, &str)>> = BTreeMap::new();
-    for (place, to) in places {
-        match &place.at {
-            At::Bytes { path, range, .. } => edits.entry(path).or_default().push((range, to)),
+    let mut edits: BTreeMap<&RepoPath, Vec<(&Range<usize>, String)>> = BTreeMap::new();
+    for (at, from, to) in places {
+        match at {
+            At::Bytes { path, range, form, .. } => {
+                let bytes = match (form, from) {
+                    (Form::Empty, "{}") => format!("{{{to}: {to}}}"),
+                    (Form::Empty, "[]") => format!("[{to}]"),
+                    (Form::Empty | Form::Name, _) => format!("\"{to}\""),
+                    (Form::Text, _) => to.to_owned(),
+                };
+                edits.entry(path).or_default().push((range, bytes));
+            }
             At::Setting(key) => {
-                let like = traced.render.set.get(key);
-                let value = match like {
-                    Some(Json::String(_)) | None => Json::String(to.clone()),
-                    Some(_) => serde_json::from_str(to).unwrap_or_else(|_| Json::String(to.clone())),
+                let value = match render.set.get(key) {
+                    Some(Json::String(_)) | None => Json::String(to.to_owned()),
+                    Some(_) => serde_json::from_str(to).unwrap_or_else(|_| Json::String(to.to_owned())),
                 };
                 mutation.set.insert(key.clone(), value);
             }
         }
     }
     for (path, mut edits) in edits {
-        let Some(blob) = traced.files.blob(path) else { continue };
+        let Some(blob) = files.blob(path) else { continue };
         edits.sort_by_key(|(range, _)| range.start);
         let mut bytes = Vec::with_capacity(blob.bytes.len() + 64);
         let mut at = 0;
         for (range, to) in edits {
-            // Two texts may stand in one another; the first keeps its place.
-            if range.start < at {
-                continue;
-            }
             bytes.extend_from_slice(&blob.bytes[at..range.start]);
             bytes.extend_from_slice(to.as_bytes());
             at = range.end;

@@ -1,11 +1,13 @@
 //! What a rendering reads and refuses, and the search for a line, over a renderer of a few lines.
 
-use super::mutate::{other, places};
+use super::marks::Codes;
+use super::mutate::{At, Sources, places};
+use super::trace::Traced;
 use super::*;
 use crate::blueprint::Render;
 use crate::model::{Blob, File, Files};
 
-fn files(all: &[(&str, &str)]) -> Files {
+pub(super) fn files(all: &[(&str, &str)]) -> Files {
     let file = |(path, text): &(&str, &str)| {
         let blob = Blob { id: String::new(), bytes: text.as_bytes().into() };
         (RepoPath::new(*path).unwrap(), File::Blob(blob))
@@ -13,7 +15,7 @@ fn files(all: &[(&str, &str)]) -> Files {
     Files(all.iter().map(file).collect())
 }
 
-fn path(text: &str) -> RepoPath {
+pub(super) fn path(text: &str) -> RepoPath {
     RepoPath::new(text).unwrap()
 }
 
@@ -21,7 +23,7 @@ fn kustomize(root: &str) -> Render {
     Render { kustomize: Some(path(root)), ..Render::default() }
 }
 
-fn helm(root: &str) -> Render {
+pub(super) fn helm(root: &str) -> Render {
     Render { helm: Some(path(root)), ..Render::default() }
 }
 
@@ -124,23 +126,22 @@ fn folders_that_name_each_other_end() {
 }
 
 #[test]
-fn a_mutation_is_another_text_of_the_same_sort_and_each_salt_gives_another() {
-    for (text, first) in [
-        ("3", "4"),
-        ("100m", "101m"),
-        ("25%", "26%"),
-        ("v1.2.9", "v1.2.10"),
-        ("007", "008"),
-        ("true", "false"),
-        ("info", "infoqaa"),
-        ("sha256:00000000000000000000000000000001", "sha256:00000000000000000000000000000002"),
+fn a_mark_is_another_text_of_the_same_sort_and_none_is_given_twice() {
+    let mut codes = Codes::beside(["port: 1002, sha256:1003ab", "qaaaa-1"].into_iter());
+    for (text, to) in [
+        ("3", "1001"),
+        ("100m", "1004m"),
+        ("25%", "1005%"),
+        ("v1.2.9", "v1.2.1006"),
+        ("a7é", "a1007é"),
+        ("true", "trueqaaab"),
+        ("info", "infoqaaac"),
+        ("sha256:00000000000000000000000000000001", "sha256:1008"),
     ] {
-        assert_eq!(other(text, 0), first);
-        if text != "true" {
-            let all: std::collections::BTreeSet<String> = (0..600).map(|salt| other(text, salt)).collect();
-            assert_eq!(all.len(), 600, "{text}");
-        }
+        assert_eq!(codes.mark(text).0, to);
     }
+    let all: std::collections::BTreeSet<String> = (0..600).map(|_| codes.mark("web").1).collect();
+    assert_eq!(all.len(), 600);
 }
 
 /// A renderer: what stands in `values.yaml` under `replicas`, and twice what stands under `twice`.
@@ -163,16 +164,13 @@ fn search(values: &str, field: &str) -> Origin {
     let (entry, settings) = (helm("c"), BTreeMap::new());
     let read = inputs(&entry, &all);
     let before = render(&all).unwrap();
-    let input = TraceInput { render: &entry, inputs: &read, files: &all, settings: &settings, before: &before };
+    let input = SearchInput { render: &entry, inputs: &read, files: &all, settings: &settings, before: &before };
     let field = FieldPath::keys(["spec", field]);
-    let mut trace = match Trace::new(input, &before[0], &field) {
-        Ok(trace) => trace,
-        Err(why) => return Origin::Unknown(why),
-    };
-    while let Some(mutation) = trace.next_mutation() {
-        trace.answer(render(&mutation.over(&all)).as_deref());
+    let mut search = Search::new(input, [(&before[0].object, &field)].into_iter());
+    while let Some(mutation) = search.next_mutation() {
+        search.answer(render(&mutation.over(&all)).as_deref());
     }
-    trace.origin()
+    search.origins(false).remove(0).1
 }
 
 fn line(origin: &Origin) -> (usize, usize, bool, usize) {
@@ -200,17 +198,16 @@ fn x09_a_text_is_found_as_a_word_of_its_own() {
         ("c/Chart.yaml", "name: c"),
         ("c/values.yaml", "a: 1.2.3\nb: 1.2\nc: \"1.2\"\nd: x1.2\ne: [1.2, img:1.2]\nf: |\n  say 1.2\n  # 1.25\n"),
     ]);
-    let (entry, settings) = (helm("c"), BTreeMap::new());
+    let entry = helm("c");
     let before = objects(&helm("c"), b"kind: Deployment\nmetadata: {name: w}\nspec: {v: \"1.2\"}\n").unwrap();
     let read = inputs(&entry, &all);
-    let input = TraceInput { render: &entry, inputs: &read, files: &all, settings: &settings, before: &before };
     let field = FieldPath::keys(["spec", "v"]);
-    let trace = Trace::new(input, &before[0], &field).unwrap();
-    let mut lines: Vec<usize> = places(&trace.traced, &["1.2".to_owned()])
+    let traced = Traced::new(&entry, &read, &all, &before[0], &field);
+    let mut lines: Vec<usize> = places(&traced, &Sources::new(&all), &["1.2".to_owned()])
         .into_iter()
         .filter_map(|place| match place.at {
-            super::mutate::At::Bytes { span, .. } => Some(span.line),
-            super::mutate::At::Setting(_) => None,
+            At::Bytes { span, .. } => Some(span.line),
+            At::Setting(_) => None,
         })
         .collect();
     lines.sort_unstable();

@@ -149,7 +149,11 @@ impl<'a> Walk<'a> {
     fn mapping(&mut self, key: &str, node: &'a Node, entries: &'a [Entry], live: &Json, map: &Map<String, Json>) {
         let before = self.found.len();
         let native = self.native;
-        for entry in effective(entries).filter(|entry| !quirks::is_overruled(native, &entry.key, node)) {
+        let says = |entry: &&Entry| {
+            !quirks::is_overruled(native, &entry.key, node)
+                && !quirks::is_own_port(native, &entry.key, &entry.value, map)
+        };
+        for entry in effective(entries).filter(says) {
             let below = map.get(entry.key.as_str()).filter(|live| !live.is_null());
             let mark = self.way.down(Step::Key(&entry.key));
             let empty_text = matches!(&entry.value.value, Value::String(text) if text.is_empty());

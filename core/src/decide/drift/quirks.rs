@@ -2,7 +2,7 @@
 //! declarations of `k8s.io/api` 0.36 (core, apps, batch, autoscaling, policy, networking). Custom resources keep what
 //! they were given.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::yaml::{Node, Value};
 
@@ -82,6 +82,14 @@ pub(super) fn is_overruled(native: bool, key: &str, pod: &Node) -> bool {
             "serviceAccountName" => !says(key) && says("serviceAccount"),
             _ => false,
         }
+}
+
+/// Whether a Service leaves the pods' port to the server, which then takes the Service's own.
+pub(super) fn is_own_port(native: bool, key: &str, declared: &Node, live: &Map<String, Json>) -> bool {
+    native
+        && key == "targetPort"
+        && (is_zero(declared) || declared.as_str() == Some(""))
+        && live.get("port").is_some_and(|port| live.get(key) == Some(port))
 }
 
 pub(super) fn is_free_map(key: &str) -> bool {

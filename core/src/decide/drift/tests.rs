@@ -336,6 +336,24 @@ fn zeros_equal_what_is_absent_where_the_server_drops_them() {
     );
 }
 
+/// A headless Service that needs no port has `targetPort: 0` in many charts.
+#[test]
+fn a_target_port_that_is_left_open_equals_the_port() {
+    let service = |target: &str, live: &str| {
+        let declared = format!("spec: {{ports: [{{port: 80, targetPort: {target}}}]}}");
+        objects(
+            "v1",
+            "Service",
+            &declared,
+            &format!("spec: {{ports: [{{port: 80, protocol: TCP, targetPort: {live}}}]}}"),
+        )
+    };
+    assert_eq!(service("0", "80"), NONE);
+    assert_eq!(service("''", "80"), NONE);
+    assert_eq!(service("0", "81").len(), 1);
+    assert_eq!(service("81", "80").len(), 1);
+}
+
 #[test]
 fn quantities_compare_by_value() {
     let declared = "resources: {limits: {cpu: 1, memory: 1024Mi}, requests: {cpu: 0.5, memory: 1e3}}";
