@@ -144,12 +144,13 @@ impl SnapshotCluster {
 
     /// What the requests of a namespace were like over a window.
     pub fn level_over(&self, namespace: &str, level: Level, window: Period) -> Known<RecordedLevel> {
-        let attempt = format!("read the {level} in namespace {namespace} of {}", self.folder.display());
         let same = |known: &RecordedLevel| (&*known.namespace, known.level, known.window) == (namespace, level, window);
-        let found = self.entries::<RecordedLevel>(LEVELS).map(|all| all.into_iter().find(same));
-        let why = || format!("{LEVELS} has none over {window}");
-        match found.and_then(|found| found.ok_or_else(|| ClusterError::NotRecorded { attempt, why: why() })) {
-            Ok(level) => Known::Known(level),
+        match self.entries::<RecordedLevel>(LEVELS).map(|all| all.into_iter().find(same)) {
+            Ok(Some(level)) => Known::Known(level),
+            // The same words for each level, so that a plan says it once.
+            Ok(None) => {
+                Known::unknown(UnknownCode::NotObserved, format!("the snapshot's {LEVELS} has none over {window}"))
+            }
             Err(error) => Known::Unknown(error.into_unknown()),
         }
     }

@@ -61,7 +61,7 @@ impl<'r> Descent<'r> {
             }
             let above = match (depth(id), floor) {
                 // Graphs of old versions of Git count nothing.
-                (Some(0), _) | (_, Some(0)) | (None, _) => true,
+                (Some(0) | None, _) | (_, Some(0)) => true,
                 (Some(depth), Some(floor)) => depth > floor,
                 // The graph holds all ancestors of what it holds.
                 (Some(_), None) => false,
