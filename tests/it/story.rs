@@ -216,7 +216,7 @@ fn killed_before_or_after_the_cluster_was_written_the_next_run_finishes() {
     std::fs::copy(lab("KUBECONFIG"), &blind).expect("a copy");
     let blind = blind.display().to_string();
     kubectl(&["config", "--kubeconfig", &blind, "set-cluster", "lab", "--server=https://127.0.0.1:1"], None);
-    let ran = shop.repo.bpctl().with("BPCTL_KUBECONFIG", blind).run(&["apply", "-o", "json"]).exits(0).json();
+    let ran = shop.repo.bpctl().with("BPCTL_KUBECONFIG", blind).run(&["apply", "-o", "json"]).exits(1).json();
     assert_eq!(ran["verified"][0]["report"]["outcome"], "unknown", "{ran:#}");
     assert_eq!(shop.verified(), Vec::<Json>::new());
 

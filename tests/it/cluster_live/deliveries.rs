@@ -30,7 +30,7 @@ fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes
         assert!(told.contains("delivery-failed") && told.contains("spec.selector: Invalid value"), "{told}");
     }
     let ran = run(&["apply"]).exits(1);
-    assert!(ran.stdout.contains("reconcile held by limits.breaker = 3"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("held by limits.breaker = 3"), "{}", ran.stdout);
     assert_eq!(failed(), 3);
     repo.git(&["update-ref", "-d", "refs/heads/bpctl-ledger/lab"]);
     let told = run(&["breaker"]).exits(0).stdout;
