@@ -7,7 +7,7 @@ mod small_world;
 use bpctl_core::blueprint::lint::version_bumps;
 use bpctl_core::blueprint::{Catalog, Tier};
 use bpctl_core::decide::{Finding, decide};
-use bpctl_core::model::{Name, ObjectRef, Proposed, Timestamp};
+use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
 };
@@ -222,7 +222,7 @@ fn b03_a_further_companion_is_an_addition() {
 }
 
 fn service() -> ObjectRef {
-    ObjectRef { api_version: "v1".into(), kind: "Service".into(), namespace: "shop".into(), name: "x".into() }
+    ObjectParts { api_version: "v1".into(), kind: "Service".into(), namespace: "shop".into(), name: "x".into() }.into()
 }
 
 const SERVICE: &str =

@@ -9,7 +9,7 @@ use bpctl_core::blueprint::Tier;
 use bpctl_core::decide::{Finding, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{Subject, judge, permit_restart};
-use bpctl_core::model::{Files, Name, Period, Timestamp};
+use bpctl_core::model::{Files, Name, ObjectRef, Period, Timestamp};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, RESTART_ANNOTATION,
     RESTART_MANAGER, Recorder, UnknownCode, next_restart, pod_from_json, warnings_of,
@@ -307,7 +307,7 @@ fn b08_a_restart_is_judged_by_what_the_pods_show() {
     assert!(!other(&|r| r.uid = "another".into()));
     assert!(!other(&|r| r.generation += 1));
     assert!(!other(&|r| r.request = "x-1-7".into()));
-    assert!(!other(&|r| r.workload.name = "db".into()));
+    assert!(!other(&|r| r.workload = ObjectRef::deployment("shop", "db")));
 }
 
 /// Where a new template brings no new pods, a restart is no answer.

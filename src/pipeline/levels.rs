@@ -21,8 +21,12 @@ pub(super) async fn levels(
         return found;
     }
     if let ClusterEdge::Snapshot(snapshot) = cluster {
+        let mut all = BTreeMap::new();
         for (key @ (workload, level), window) in wanted {
-            let recorded = snapshot.level_over(&workload.namespace, *level, *window);
+            let recorded = all
+                .entry((workload.namespace.as_str(), *level, *window))
+                .or_insert_with_key(|(namespace, level, window)| snapshot.level_over(namespace, *level, *window));
+            let recorded = recorded.as_ref();
             let mine = recorded.map(|all| of_workload(workload, *window, all.expected_samples, &all.series));
             found.insert(key.clone(), mine);
         }
@@ -82,7 +86,7 @@ fn is_pod_of(pod: &str, workload: &ObjectRef) -> bool {
 #[cfg(test)]
 mod tests {
     use super::is_pod_of;
-    use bpctl_core::model::ObjectRef;
+    use bpctl_core::model::{ObjectParts, ObjectRef};
 
     #[test]
     fn pods_are_told_by_what_their_controllers_call_them() {
@@ -96,7 +100,10 @@ mod tests {
             ("DaemonSet", "web-x2x9", false),
             ("Deployment", "web", false),
         ] {
-            let workload = ObjectRef { kind: kind.into(), ..ObjectRef::deployment("shop", "web") };
+            let workload = ObjectRef::from(ObjectParts {
+                kind: kind.into(),
+                ..ObjectParts::clone(&ObjectRef::deployment("shop", "web"))
+            });
             assert_eq!(is_pod_of(pod, &workload), is, "{kind} {pod}");
         }
     }

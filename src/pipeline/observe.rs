@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bpctl_core::blueprint::{Catalog, Companion, Environment, PrometheusSource};
 use bpctl_core::execute::Effect;
-use bpctl_core::model::{Name, ObjectKind, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
+use bpctl_core::model::{
+    Name, ObjectKind, ObjectParts, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind,
+};
 use bpctl_core::observe::{
     ContainerUsage, FactKey, FactValue, Known, Level, LiveObject, Observation, ObservedFrom, Pod, PodUsage, Resource,
     TypeSchema, Unknown, UnknownCode, Usage, Warning, warnings_of,
@@ -138,7 +140,8 @@ async fn see_further(cluster: &ClusterEdge, wanted: &WantedObjects) -> Further {
                 None => not_observed("its kind was not listed"),
             };
             let ObjectKind { api_version, kind } = kind.clone();
-            objects.push((ObjectRef { api_version, kind, namespace: namespace.clone(), name: name.clone() }, known));
+            let (namespace, name) = (namespace.clone(), name.clone());
+            objects.push((ObjectParts { api_version, kind, namespace, name }.into(), known));
         }
     }
     (objects, schemas)
@@ -151,7 +154,7 @@ pub(super) fn companions(catalogs: &[&Catalog], environment: &Name) -> WantedObj
         for name in catalog.blueprints.keys() {
             for Companion { object, .. } in catalog.companions(environment, name).compared {
                 let place = (object.namespace.clone(), ObjectKind::of(&object));
-                wanted.entry(place).or_default().insert(object.name);
+                wanted.entry(place).or_default().insert(object.name.clone());
             }
         }
     }

@@ -283,7 +283,7 @@ impl<'c> Pointers<'c> {
 
 /// The object of a manifest, in the namespace that it goes to.
 fn at_home(manifest: &Manifest, workload: &ObjectRef) -> ObjectRef {
-    ObjectRef { namespace: workload.namespace.clone(), ..manifest.object.clone() }
+    manifest.object.in_namespace(workload.namespace.as_str())
 }
 
 /// `v1`, or `GROUP/VERSION`.

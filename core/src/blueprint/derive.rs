@@ -245,8 +245,7 @@ struct Found {
 impl Found {
     /// The object as the manifest names it.
     fn declared(&self) -> ObjectRef {
-        let namespace = if self.guessed_namespace.is_some() { String::new() } else { self.object.namespace.clone() };
-        ObjectRef { namespace, ..self.object.clone() }
+        if self.guessed_namespace.is_some() { self.object.in_namespace("") } else { self.object.clone() }
     }
 
     fn text(&self, name: &Name, autoscaled: bool, options: &DeriveOptions) -> String {
@@ -258,7 +257,7 @@ impl Found {
             (None, Some(owner)) => (owner, " # guessed, from a label"),
             (None, None) => ("unknown", " # guessed: write the team that answers for it"),
         };
-        let ObjectRef { namespace, .. } = &self.object;
+        let namespace = &self.object.namespace;
         let namespace_mark = self.guessed_namespace.map(|why| format!(" # {why}")).unwrap_or_default();
         let mut text = format!(
             "# Derived from {manifest} by bpctl init. Check each line marked as guessed, then delete the mark.\n\

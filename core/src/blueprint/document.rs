@@ -53,11 +53,8 @@ impl Blueprint {
 
     /// The workload as one environment has it: its namespace may be another there. That does not expire, so it needs no clock.
     pub fn object_in(&self, environment: &Name) -> ObjectRef {
-        let mut object = self.spec.target.object();
-        if let Some(namespace) = self.namespace_over(environment) {
-            object.namespace = namespace.into();
-        }
-        object
+        let object = self.spec.target.object();
+        self.namespace_over(environment).map_or_else(|| object.clone(), |namespace| object.in_namespace(namespace))
     }
 
     /// The namespace that an environment's overrides give the target.

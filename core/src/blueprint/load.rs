@@ -4,15 +4,18 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
+use smol_str::SmolStr;
+
 use super::companion::CompanionIndex;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::model::{
-    Content, Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, Source, SourceSpan, Timestamp, WorkloadKind,
+    Content, Diagnostic, FieldPath, File, Files, Name, ObjectParts, ObjectRef, RepoPath, Source, SourceSpan, Timestamp,
+    WorkloadKind,
 };
 use crate::rendering::{
     Delivered, RenderFailure, Rendering, Unrendered, application_folders, inputs, resolve_application,
 };
-use crate::yaml::{self, Document, Entry, Kind, Node, Value};
+use crate::yaml::{self, Document, Entry, KeptDocument, Kind, Node, Value};
 
 /// The workspace's file.
 pub const WORKSPACE_FILE: &str = "bpctl.yaml";
@@ -25,7 +28,7 @@ pub struct Located<T> {
     /// The file.
     pub path: RepoPath,
     /// Where each field stands.
-    pub document: Document,
+    pub document: KeptDocument,
 }
 
 impl<T> Located<T> {
@@ -55,7 +58,7 @@ impl<T> Located<T> {
 
     /// The text, for excerpts.
     pub fn source(&self) -> Source {
-        self.document.source.clone()
+        self.document.source().clone()
     }
 }
 
@@ -99,9 +102,9 @@ pub struct Catalog {
     /// Objects by the file that declares them.
     pub manifests: BTreeMap<RepoPath, Arc<Vec<Manifest>>>,
     /// Which object stands where: path and position in its list.
-    by_object: BTreeMap<(String, String, String), Vec<(RepoPath, usize)>>,
+    by_object: Arc<BTreeMap<ObjectName, Vec<(RepoPath, usize)>>>,
     /// Which blueprint governs which object, in each environment.
-    by_target: BTreeMap<(Option<Name>, ObjectRef), Name>,
+    by_target: Arc<BTreeMap<(Option<Name>, ObjectRef), Name>>,
     /// What renderers read: each rendered folder, with the files and folders that it is made of, whatever the environment.
     render_inputs: BTreeMap<RepoPath, BTreeSet<RepoPath>>,
     /// What was rendered, by environment; see [`Catalog::set_renderings`].
@@ -110,6 +113,13 @@ pub struct Catalog {
     companion_index: OnceLock<Arc<BTreeMap<Name, Arc<CompanionIndex>>>>,
     /// What could not be read. Not empty: parts of the catalog are missing.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+/// API version, kind and name: how an object is found, whatever the namespace that its manifest names.
+type ObjectName = (SmolStr, SmolStr, SmolStr);
+
+fn object_name(object: &ObjectParts) -> ObjectName {
+    (object.api_version.as_str().into(), object.kind.as_str().into(), object.name.as_str().into())
 }
 
 /// Reads one policy from a file that need not stand in the repository.
@@ -127,7 +137,7 @@ pub fn parse_policy(name: &str, bytes: &[u8]) -> Result<Located<Policy>, Box<Dia
     let value: Policy = yaml::from_node(&document, &document.root)?;
     let file = name.rsplit('/').next().and_then(|file| RepoPath::new(file).ok());
     let path = file.ok_or_else(|| Box::new(Diagnostic::error("unknown-kind", format!("{name} names no file"))))?;
-    Ok(Located { value, path, document })
+    Ok(Located { value, path, document: document.into() })
 }
 
 /// Reads the workspace.
@@ -150,7 +160,7 @@ pub fn load_workspace(files: &Files) -> Result<Located<Workspace>, Box<Diagnosti
         return Err(Box::new(Diagnostic::error("workspace-missing", format!("{WORKSPACE_FILE} is empty"))));
     };
     let value: Workspace = yaml::from_node(&document, &document.root)?;
-    let workspace = Located { value, path, document };
+    let workspace = Located { value, path, document: document.into() };
     for name in workspace.value.environments.keys() {
         check_cluster(&workspace, name)?;
         check_render(&workspace, name)?;
@@ -337,8 +347,8 @@ impl Catalog {
             policies: BTreeMap::new(),
             suppressions: BTreeMap::new(),
             manifests: BTreeMap::new(),
-            by_object: BTreeMap::new(),
-            by_target: BTreeMap::new(),
+            by_object: Arc::default(),
+            by_target: Arc::default(),
             render_inputs: BTreeMap::new(),
             renderings: BTreeMap::new(),
             companion_index: OnceLock::new(),
@@ -420,7 +430,7 @@ impl Catalog {
 
     fn add_blueprint(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
         let Some(value) = self.typed::<Blueprint>(&document) else { return Ok(()) };
-        let located = Located { value, path: path.clone(), document };
+        let mut located = Located { value, path: path.clone(), document: document.into() };
         // Every environment's overrides must give a blueprint too, so that no run meets a surprise.
         for environment in located.value.environments.keys() {
             effective(&located, environment)?;
@@ -452,14 +462,15 @@ impl Catalog {
                 .help("keep one: a workload has one contract"),
             ));
         }
-        self.by_target.extend(targets.into_iter().map(|key| (key, name.clone())));
+        Arc::make_mut(&mut self.by_target).extend(targets.into_iter().map(|key| (key, name.clone())));
+        located.document.put_away();
         self.blueprints.insert(name, Arc::new(located));
         Ok(())
     }
 
     fn add_policy(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
         let Some(value) = self.typed::<Policy>(&document) else { return Ok(()) };
-        let located = Located { value, path: path.clone(), document };
+        let located = Located { value, path: path.clone(), document: document.into() };
         let name = located.value.metadata.name.clone();
         if let Some(first) = self.policies.get(&name) {
             return Err(Box::new(twice("policy", &name, first, &located)));
@@ -470,7 +481,7 @@ impl Catalog {
 
     fn add_suppression(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
         let Some(value) = self.typed::<Suppression>(&document) else { return Ok(()) };
-        let located = Located { value, path: path.clone(), document };
+        let located = Located { value, path: path.clone(), document: document.into() };
         let spec = &located.value.spec;
         let bad = |message: &str, key: &str, help: &str| {
             let diagnostic = Diagnostic::error("bad-value", message).label(located.span(&["spec", key]), "here");
@@ -495,11 +506,12 @@ impl Catalog {
             Ok(documents) => documents,
             Err(diagnostic) => return self.diagnostics.push(*diagnostic),
         };
-        let manifests: Vec<Manifest> = documents.into_iter().filter_map(|document| manifest(&path, document)).collect();
+        let mut manifests = Vec::with_capacity(documents.len());
+        manifests.extend(documents.into_iter().filter_map(|document| manifest(&path, document)));
+        let by_object = Arc::make_mut(&mut self.by_object);
         for (position, manifest) in manifests.iter().enumerate() {
             let o = &manifest.object;
-            let key = (o.api_version.clone(), o.kind.clone(), o.name.clone());
-            self.by_object.entry(key).or_default().push((path.clone(), position));
+            by_object.entry(object_name(o)).or_insert_with(|| Vec::with_capacity(1)).push((path.clone(), position));
         }
         self.manifests.insert(path, Arc::new(manifests));
     }
@@ -569,12 +581,13 @@ impl Catalog {
     }
 
     fn plain(&self, source: &RepoPath, object: &ObjectRef) -> Option<&Manifest> {
-        let key = (object.api_version.clone(), object.kind.clone(), object.name.clone());
-        self.by_object.get(&key)?.iter().filter(|(path, _)| path.is_within(source)).find_map(|(path, position)| {
-            let manifest = self.manifests.get(path)?.get(*position)?;
-            let namespace = &manifest.object.namespace;
-            (namespace.is_empty() || *namespace == object.namespace).then_some(manifest)
-        })
+        self.by_object.get(&object_name(object))?.iter().filter(|(path, _)| path.is_within(source)).find_map(
+            |(path, position)| {
+                let manifest = self.manifests.get(path)?.get(*position)?;
+                let namespace = &manifest.object.namespace;
+                (namespace.is_empty() || *namespace == object.namespace).then_some(manifest)
+            },
+        )
     }
 
     /// Whether anything of what was read or rendered for an environment declares an object.
@@ -663,6 +676,9 @@ fn effective<'b>(
     located: &'b Located<Blueprint>,
     environment: &Name,
 ) -> Result<Cow<'b, Located<Blueprint>>, Box<Diagnostic>> {
+    if !located.value.environments.contains_key(environment) {
+        return Ok(Cow::Borrowed(located)); // what most say, without a look into the text
+    }
     let over = located.document.root.at(&["environments", environment.as_str()]);
     let Some(over) = over else { return Ok(Cow::Borrowed(located)) };
     if let Some(target) = over.at(&["spec", "target"]) {
@@ -681,14 +697,14 @@ fn effective<'b>(
             return refused(expires, wrong, "leave `expires` out: what else shall end, write into a policy or by hand");
         }
     }
-    let mut document = located.document.clone();
+    let mut document = Document::clone(&located.document);
     for part in ["spec", "governance"] {
         if let Some(fields) = over.get(part) {
             lay_over(&mut document.root, part, fields);
         }
     }
     let value: Blueprint = yaml::from_node(&document, &document.root)?;
-    Ok(Cow::Owned(Located { value, path: located.path.clone(), document }))
+    Ok(Cow::Owned(Located { value, path: located.path.clone(), document: document.into() }))
 }
 
 fn lay_over(node: &mut Node, key: &str, over: &Node) {
@@ -709,14 +725,19 @@ fn lay_over(node: &mut Node, key: &str, over: &Node) {
     }
 }
 
-pub(crate) fn manifest(path: &RepoPath, document: Document) -> Option<Manifest> {
-    let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str).unwrap_or_default().to_owned();
-    let object = ObjectRef {
+/// What a document says that it declares; empty where it does not say so.
+pub(crate) fn declared_object(root: &Node) -> ObjectParts {
+    let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str).unwrap_or_default().to_owned();
+    ObjectParts {
         api_version: text(&["apiVersion"]),
         kind: text(&["kind"]),
         namespace: text(&["metadata", "namespace"]),
         name: text(&["metadata", "name"]),
-    };
+    }
+}
+
+pub(crate) fn manifest(path: &RepoPath, document: Document) -> Option<Manifest> {
+    let object = ObjectRef::from(declared_object(&document.root));
     (!object.kind.is_empty()).then(|| Manifest {
         path: path.clone(),
         object,

@@ -19,10 +19,10 @@ pub use companion::{Companion, CompanionRef, Companions};
 pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
-pub(crate) use load::manifest;
 pub use load::{
     Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace, parse_policy, workspace_problems,
 };
+pub(crate) use load::{declared_object, manifest};
 pub use operation::{Operation, Tier};
 pub use pod::{containers, declared, quantity, quantity_of, sized_container};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use crate::action::Action;
 use crate::blueprint::{ConfigRange, Operation, ResourceBounds, Scaling, Spec, is_credential, quantity_of};
 use crate::decide::sizing::{limit_for, limit_ratio, within};
-use crate::model::{FieldPath, Name, ObjectRef, Percent, Quantity, Segment};
+use crate::model::{FieldPath, Name, ObjectParts, ObjectRef, Percent, Quantity, Segment};
 use crate::observe::Resource;
 use crate::propose::{Change, FieldChange, Governed};
 use crate::yaml::Node;
@@ -219,13 +219,13 @@ impl Subject {
                 (change.object.clone(), touch)
             }
             Change::Opaque(change) => {
-                let object = ObjectRef {
+                let object = ObjectParts {
                     api_version: String::new(),
                     kind: "File".into(),
                     namespace: String::new(),
                     name: change.path.raw().into(),
                 };
-                (object, if change.governance { Touch::Governance } else { Touch::Opaque })
+                (object.into(), if change.governance { Touch::Governance } else { Touch::Opaque })
             }
         };
         Self { blueprint: blueprint.clone(), object, touch }

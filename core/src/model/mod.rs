@@ -19,7 +19,7 @@ pub use digest::{Digest, canonical_json};
 pub use field_path::{FieldPath, Segment};
 pub use files::{Blob, Content, File, Files};
 pub use jiff::Timestamp;
-pub use object::{Name, NameError, ObjectKind, ObjectRef, WorkloadKind};
+pub use object::{Name, NameError, ObjectKind, ObjectParts, ObjectRef, WorkloadKind};
 pub use percent::Percent;
 pub use period::Period;
 pub use quantity::Quantity;

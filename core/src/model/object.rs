@@ -1,13 +1,17 @@
 //! Names of blueprints, environments and Kubernetes objects.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// A name that is safe in a ref, a path, a label and a URL: 1 to 63 of `a-z0-9-`, starting and ending with a letter or digit
 /// (Kubernetes' own rule for labels).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Name(String);
+pub struct Name(#[schemars(with = "String")] SmolStr);
 
 /// A name that breaks the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +26,7 @@ impl Name {
         let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let good =
             (1..=63).contains(&text.len()) && text.chars().all(inner) && text.starts_with(edge) && text.ends_with(edge);
-        if good { Ok(Self(text)) } else { Err(NameError(text)) }
+        if good { Ok(Self(text.into())) } else { Err(NameError(text)) }
     }
 
     /// The text.
@@ -134,10 +138,15 @@ impl ObjectKind {
     }
 }
 
+/// One Kubernetes object. Facts, evidence and actions name the same few over and over, so that a clone shares what it names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectRef(Arc<ObjectParts>);
+
 /// One Kubernetes object: `apps/v1`, `Deployment`, namespace (empty for cluster-wide kinds), name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ObjectRef {
+#[schemars(rename = "ObjectRef")]
+pub struct ObjectParts {
     /// `v1`, `apps/v1`, …
     pub api_version: String,
     /// `Deployment`, …
@@ -148,15 +157,51 @@ pub struct ObjectRef {
     pub name: String,
 }
 
+impl From<ObjectParts> for ObjectRef {
+    fn from(parts: ObjectParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for ObjectRef {
+    type Target = ObjectParts;
+    fn deref(&self) -> &ObjectParts {
+        &self.0
+    }
+}
+
+impl Serialize for ObjectRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ObjectParts::deserialize(deserializer).map(Into::into)
+    }
+}
+
+impl JsonSchema for ObjectRef {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        ObjectParts::schema_name()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        ObjectParts::json_schema(generator)
+    }
+}
+
 impl ObjectRef {
     /// A workload of `apps/v1`.
     pub fn workload(kind: WorkloadKind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self {
-            api_version: WorkloadKind::API_VERSION.into(),
-            kind: kind.as_str().into(),
-            namespace: namespace.into(),
-            name: name.into(),
-        }
+        let (api_version, kind) = (WorkloadKind::API_VERSION.into(), kind.as_str().into());
+        ObjectParts { api_version, kind, namespace: namespace.into(), name: name.into() }.into()
+    }
+
+    /// The same object in another namespace.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: impl Into<String>) -> Self {
+        ObjectParts { namespace: namespace.into(), ..ObjectParts::clone(self) }.into()
     }
 
     /// Whether a manifest of this object declares it: a manifest may leave its namespace to the delivery.

@@ -2,11 +2,12 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// A relative path inside a repository: `/` between parts, no `.`/`..`, nothing that a file system could take for `.git`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct RepoPath(String);
+pub struct RepoPath(#[schemars(with = "String")] SmolStr);
 
 /// A path that is refused, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,7 @@ impl RepoPath {
             path.pop();
         }
         match refusal(&path) {
-            None => Ok(Self(path)),
+            None => Ok(Self(path.into())),
             Some(why) => Err(RepoPathError { path, why }),
         }
     }
@@ -41,7 +42,7 @@ impl RepoPath {
 
     /// Whether this path is `folder` or lies below it.
     pub fn is_within(&self, folder: &RepoPath) -> bool {
-        self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.0.strip_prefix(folder.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Whether one of the two lies within the other.

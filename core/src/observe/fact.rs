@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{
     FailedDelivery, Level, LiveObject, MeasuredLevel, PastOperation, Pod, Resource, TypeSchema, Usage, Warning,
 };
-use crate::model::{Name, ObjectRef, Timestamp, Untrusted};
+use crate::model::{Name, ObjectParts, ObjectRef, Timestamp, Untrusted};
 
 /// A value that was seen whole, or the reason why it was not. Unknown never permits anything (R6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -155,12 +156,12 @@ impl<'de> Deserialize<'de> for FactKey {
 fn parse_key(text: &str) -> Option<FactKey> {
     let parts: Vec<&str> = text.split(':').collect();
     let object = || match parts[1..] {
-        [api_version, kind, namespace, name] => Some(ObjectRef {
+        [api_version, kind, namespace, name] => Some(ObjectRef::from(ObjectParts {
             api_version: api_version.into(),
             kind: kind.into(),
             namespace: namespace.into(),
             name: name.into(),
-        }),
+        })),
         _ => None,
     };
     match (*parts.first()?, parts.len()) {
@@ -221,7 +222,8 @@ pub struct Fact {
     /// The answer.
     pub value: FactValue,
     /// Who said it: `kubernetes`, `prometheus`, `forge`, `snapshot`.
-    pub source: String,
+    #[schemars(with = "String")]
+    pub source: SmolStr,
     /// When it was true, by the source's own clock where it has one.
     pub at: Timestamp,
 }

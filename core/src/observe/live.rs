@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value as Json;
 
 use crate::blueprint::quantity_of;
-use crate::model::{ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
+use crate::model::{ObjectParts, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 
 /// One object as the API server gave it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +33,7 @@ pub struct LiveObject {
 #[derive(Debug)]
 pub struct Body {
     text: Arc<str>,
-    read: OnceLock<Json>,
+    read: OnceLock<Box<Json>>,
 }
 
 impl From<Json> for Body {
@@ -46,7 +46,7 @@ impl Deref for Body {
     type Target = Json;
     fn deref(&self) -> &Json {
         // The text was written by this crate from a value: it is JSON.
-        self.read.get_or_init(|| serde_json::from_str(&self.text).unwrap_or_default())
+        self.read.get_or_init(|| Box::new(serde_json::from_str(&self.text).unwrap_or_default()))
     }
 }
 
@@ -97,8 +97,8 @@ impl LiveObject {
         if name.is_empty() {
             return None;
         }
-        let reference =
-            ObjectRef { api_version: api_version.into(), kind: kind.into(), namespace: text("namespace"), name };
+        let (api_version, kind, namespace) = (api_version.into(), kind.into(), text("namespace"));
+        let reference = ObjectParts { api_version, kind, namespace, name }.into();
         Some(Self { reference, uid, resource_version: text("resourceVersion"), body: body.into(), template: None })
     }
 }

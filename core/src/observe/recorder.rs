@@ -133,7 +133,11 @@ impl<'o> Recorder<'o> {
     }
 
     fn read(&self, key: FactKey) -> Result<&'o FactValue, Unknown> {
-        let fact = self.observation.facts.get(&key).map(|fact| &fact.value);
+        // The observation's own key is remembered, so that evidence shares its names.
+        let (key, fact) = match self.observation.facts.get_key_value(&key) {
+            Some((own, fact)) => (own.clone(), Some(&fact.value)),
+            None => (key, None),
+        };
         let missing = || {
             let message = match &key {
                 FactKey::Object(object) => format!("nobody looked at {object} in namespace {}", object.namespace),

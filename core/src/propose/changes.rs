@@ -9,10 +9,10 @@ use serde_json::Value as Json;
 use super::edits::edit;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
-use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, is_yaml};
+use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_yaml};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
 use crate::rendering::KUSTOMIZATIONS;
-use crate::yaml::{self, Document, Edit, Kind, Node};
+use crate::yaml::{self, Document, Edit, Kind};
 
 /// A path whose content differs between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -364,17 +364,11 @@ fn mode(side: Option<&String>) -> &str {
 fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMap<ObjectRef, &'d Document>> {
     let mut map = BTreeMap::new();
     for document in documents {
-        let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str).unwrap_or_default().to_owned();
-        let mut object = ObjectRef {
-            api_version: text(&["apiVersion"]),
-            kind: text(&["kind"]),
-            namespace: text(&["metadata", "namespace"]),
-            name: text(&["metadata", "name"]),
-        };
+        let mut object = declared_object(&document.root);
         if object.name.is_empty() {
             object.name = path.as_str().into(); // the workspace has no name
         }
-        if map.insert(object, document).is_some() {
+        if map.insert(object.into(), document).is_some() {
             return None;
         }
     }

@@ -1,9 +1,10 @@
 //! What a merged change made of one workload's manifest, read off two versions of a file.
 
 use super::differences;
+use crate::blueprint::declared_object;
 use crate::model::{ObjectRef, RepoPath};
 use crate::observe::PastChange;
-use crate::yaml::{self, Document, Kind, Node};
+use crate::yaml::{self, Document, Kind};
 
 /// The fields of a workload that differ between two versions of a file; empty where it declares the workload in neither. `None`: one of
 /// them cannot be read, or declares it and the other does not.
@@ -22,11 +23,5 @@ pub fn past_changes(target: &ObjectRef, path: &RepoPath, before: &[u8], after: &
 }
 
 fn is(document: &Document, target: &ObjectRef) -> bool {
-    let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str).unwrap_or_default().to_owned();
-    target.is_declared_by(&ObjectRef {
-        api_version: text(&["apiVersion"]),
-        kind: text(&["kind"]),
-        namespace: text(&["metadata", "namespace"]),
-        name: text(&["metadata", "name"]),
-    })
+    target.is_declared_by(&declared_object(&document.root).into())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::mutate;
 use crate::blueprint::Manifest;
-use crate::model::{FieldPath, ObjectRef, Segment};
+use crate::model::{FieldPath, ObjectParts, ObjectRef, Segment};
 use crate::propose::differences;
 use crate::yaml::{Entry, Node, Value};
 
@@ -118,7 +118,8 @@ impl Seen {
             let object = if known.contains_key(&new.object) {
                 new.object.clone()
             } else {
-                ObjectRef { name: was(&new.object.name), namespace: was(&new.object.namespace), ..new.object.clone() }
+                let (name, namespace) = (was(&new.object.name), was(&new.object.namespace));
+                ObjectParts { name, namespace, ..ObjectParts::clone(&new.object) }.into()
             };
             found.entry(object).or_default().push(new);
         }

@@ -243,7 +243,7 @@ pub fn objects(render: &Render, output: &[u8]) -> Result<Vec<Manifest>, Box<Diag
         let everywhere = manifest.object.kind.starts_with("Cluster")
             || matches!(manifest.object.kind.as_str(), "Namespace" | "CustomResourceDefinition" | "PersistentVolume");
         if let (true, false, Some(namespace)) = (manifest.object.namespace.is_empty(), everywhere, delivered) {
-            manifest.object.namespace = namespace.into();
+            manifest.object = manifest.object.in_namespace(namespace);
         }
         Manifest { rendered: true, ..manifest }
     };

@@ -337,7 +337,7 @@ fn an_application_of_another_repository_or_revision_is_unknown() {
 fn where_git_names_no_namespace_the_delivery_does() {
     let text = b"kind: Deployment\nmetadata: {name: a}\n---\nkind: Deployment\nmetadata: {name: b, namespace: own}\n---\nkind: ClusterRole\nmetadata: {name: c}\n";
     let namespaces = |render: &Render| -> Vec<String> {
-        objects(render, text).unwrap().into_iter().map(|manifest| manifest.object.namespace).collect()
+        objects(render, text).unwrap().into_iter().map(|manifest| manifest.object.namespace.clone()).collect()
     };
     let named = Some(crate::model::Name::new("shop").unwrap());
     assert_eq!(namespaces(&helm("c")), ["default", "own", ""]);

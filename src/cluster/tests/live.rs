@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bpctl_core::model::{ObjectKind, ObjectRef, WorkloadKind};
+use bpctl_core::model::{ObjectKind, ObjectParts, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, Resource, Unknown, UnknownCode};
 use serde_json::{Value as Json, json};
 
@@ -314,7 +314,8 @@ async fn z9_a_server_that_goes_away_in_mid_list_leaves_it_unknown() {
 async fn secrets_are_neither_written_nor_asked_for_whatever_a_permit_says() {
     let fake = Fake::start(|_, _| Some((200, object("Secret", "web").to_string()))).await;
     let secret =
-        ObjectRef { api_version: "v1".into(), kind: "Secret".into(), namespace: "shop".into(), name: "web".into() };
+        ObjectParts { api_version: "v1".into(), kind: "Secret".into(), namespace: "shop".into(), name: "web".into() }
+            .into();
     let error =
         fake.cluster.apply_object(&secret, Some("web"), &object("Secret", "web"), true).await.expect_err("refused");
     assert!(matches!(error, ClusterError::Unsupported(_)), "{error}");
