@@ -185,10 +185,13 @@ def main() -> None:
             "minor": i % 7,
             "cache": 10 + i % 300,
         }
-        write(repo / "blueprints" / values["name"] / "blueprint.yaml", BLUEPRINT.format(**values))
+        blueprint = BLUEPRINT.format(**values)
         manifest = DEPLOYMENT.format(**values)
         if args.recorded:
+            # The recorded backend has no probes; a promise that nobody keeps would measure complaints.
+            blueprint = blueprint.replace("{readiness: required, liveness: required}", "{}")
             manifest = record.manifest(values["name"], values["namespace"])
+        write(repo / "blueprints" / values["name"] / "blueprint.yaml", blueprint)
         write(repo / "deploy" / f"{values['name']}.yaml", manifest)
         if i < args.drifted:
             write(args.folder / "drift" / f"{values['name']}.yaml", DRIFT.format(**values))

@@ -142,6 +142,11 @@ impl SnapshotCluster {
         }
     }
 
+    /// Whether there is anything to ask [`Self::level_over`] for: an answer, or a file that cannot be read.
+    pub fn has_levels(&self) -> bool {
+        self.entries::<RecordedLevel>(LEVELS).map_or(true, |all| !all.is_empty())
+    }
+
     /// What the requests of a namespace were like over a window.
     pub fn level_over(&self, namespace: &str, level: Level, window: Period) -> Known<RecordedLevel> {
         let same = |known: &RecordedLevel| (&*known.namespace, known.level, known.window) == (namespace, level, window);

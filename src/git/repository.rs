@@ -61,8 +61,6 @@ impl Repository {
         if common_dir.join("reftable").exists() {
             return Err(GitError::refused(attempt(), "its refs are stored as a reftable, which libgit2 cannot read"));
         }
-        // A run reads each tree once or twice: ten thousand of them, kept, are more than they save.
-        git2::opts::enable_caching(false);
         let raw = git2::Repository::open_bare(&git_dir).map_err(GitError::library(attempt()))?;
         // From here on every setting has its default, whatever the config of repository, user or machine says (T21).
         let nothing = git2::Config::new().map_err(GitError::library(attempt()))?;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::blueprint::Environment;
 use bpctl_core::model::{ObjectRef, Period, Timestamp};
-use bpctl_core::observe::{Known, Level, LevelSeries, MeasuredLevel, UnknownCode};
+use bpctl_core::observe::{Known, Level, LevelSeries, MeasuredLevel};
 
 use super::ClusterEdge;
 use super::observe::connect_prometheus;
 
-/// The levels of these workloads over their windows.
+/// The levels of these workloads over their windows. Where nothing measures them there are no facts: a thousand that say so say no more.
 pub(super) async fn levels(
     place: &Environment,
     cluster: &ClusterEdge,
@@ -17,7 +17,11 @@ pub(super) async fn levels(
     now: Timestamp,
 ) -> BTreeMap<(ObjectRef, Level), Known<MeasuredLevel>> {
     let mut found = BTreeMap::new();
-    if wanted.is_empty() {
+    let measures = match cluster {
+        ClusterEdge::Snapshot(snapshot) => snapshot.has_levels(),
+        ClusterEdge::Live(_) => place.prometheus.is_some(),
+    };
+    if wanted.is_empty() || !measures {
         return found;
     }
     if let ClusterEdge::Snapshot(snapshot) = cluster {
@@ -32,14 +36,13 @@ pub(super) async fn levels(
         }
         return found;
     }
-    let prometheus = place.prometheus.as_ref().map(connect_prometheus);
+    let Some(prometheus) = place.prometheus.as_ref().map(connect_prometheus) else { return found };
     let asked: BTreeSet<(Level, Period)> = wanted.iter().map(|((_, level), window)| (*level, *window)).collect();
     for (level, window) in asked {
         let about = || wanted.iter().filter(|((_, of), over)| (*of, **over) == (level, window)).map(|(key, _)| key);
         let measured = match &prometheus {
-            None => Known::unknown(UnknownCode::NotObserved, "the environment names no Prometheus"),
-            Some(Err(why)) => Known::Unknown(why.clone()),
-            Some(Ok(prometheus)) => {
+            Err(why) => Known::Unknown(why.clone()),
+            Ok(prometheus) => {
                 let namespaces: BTreeSet<String> = about().map(|(workload, _)| workload.namespace.clone()).collect();
                 let namespaces: Vec<String> = namespaces.into_iter().collect();
                 let at = prometheus.now().await.unwrap_or(now);

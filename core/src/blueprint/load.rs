@@ -34,7 +34,8 @@ pub struct Located<T> {
 impl<T> Located<T> {
     /// The place of a field; of its nearest parent where it was left out.
     pub fn span(&self, keys: &[&str]) -> SourceSpan {
-        let mut node = &self.document.root;
+        let document = self.document.peek();
+        let mut node = &document.root;
         for key in keys {
             match node.get(key) {
                 Some(child) => node = child,
@@ -45,15 +46,16 @@ impl<T> Located<T> {
             // A whole mapping is too much to mark: its first key says where it is.
             Value::Mapping(entries) if !entries.is_empty() => {
                 let first = &entries[0];
-                self.document.span(first.key_start as usize..first.key_end as usize)
+                document.span(first.key_start as usize..first.key_end as usize)
             }
-            _ => self.document.span_of(node),
+            _ => document.span_of(node),
         }
     }
 
     /// The place of a field, if it is there.
     pub fn span_if(&self, keys: &[&str]) -> Option<SourceSpan> {
-        self.document.root.at(keys).map(|node| self.document.span_of(node))
+        let document = self.document.peek();
+        document.root.at(keys).map(|node| document.span_of(node))
     }
 
     /// The text, for excerpts.

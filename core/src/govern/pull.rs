@@ -401,9 +401,10 @@ pub fn permit_restart(
 /// The rules' identity: the text of workspace, policies and blueprints on base.
 pub fn rules_hash(rules: &Trusted<Catalog>) -> Digest {
     let catalog = rules.get();
-    let mut texts: Vec<(&str, &str)> = vec![(catalog.workspace.path.as_str(), &catalog.workspace.document.source.text)];
-    texts.extend(catalog.policies.values().map(|p| (p.path.as_str(), &*p.document.source.text)));
-    texts.extend(catalog.blueprints.values().map(|b| (b.path.as_str(), &*b.document.source.text)));
+    let mut texts: Vec<(&str, &str)> =
+        vec![(catalog.workspace.path.as_str(), &catalog.workspace.document.source().text)];
+    texts.extend(catalog.policies.values().map(|p| (p.path.as_str(), &*p.document.source().text)));
+    texts.extend(catalog.blueprints.values().map(|b| (b.path.as_str(), &*b.document.source().text)));
     texts.sort_unstable();
     Digest::of(&texts)
 }

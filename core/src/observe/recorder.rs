@@ -141,6 +141,7 @@ impl<'o> Recorder<'o> {
         let missing = || {
             let message = match &key {
                 FactKey::Object(object) => format!("nobody looked at {object} in namespace {}", object.namespace),
+                FactKey::Level(..) => "no Prometheus was asked".into(),
                 other => format!("{other} was not observed"),
             };
             Unknown { code: UnknownCode::NotObserved, message, detail: None }

@@ -119,7 +119,7 @@ impl Seen {
                 new.object.clone()
             } else {
                 let (name, namespace) = (was(&new.object.name), was(&new.object.namespace));
-                ObjectParts { name, namespace, ..ObjectParts::clone(&new.object) }.into()
+                ObjectParts { namespace, name, ..ObjectParts::clone(&new.object) }.into()
             };
             found.entry(object).or_default().push(new);
         }

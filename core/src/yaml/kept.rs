@@ -1,5 +1,6 @@
 //! A document that is read again when somebody looks into it.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
@@ -31,6 +32,11 @@ impl KeptDocument {
     /// The whole file's text and name.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// The document for a short look, after which it is not kept: a place is told once or twice.
+    pub fn peek(&self) -> Cow<'_, Document> {
+        self.read.get().map_or_else(|| Cow::Owned(self.read_again()), |read| Cow::Borrowed(&**read))
     }
 
     fn read_again(&self) -> Document {

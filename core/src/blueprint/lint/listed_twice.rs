@@ -20,14 +20,23 @@ impl Rule for ListedTwice {
     fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         let mut found = Vec::new();
         for variant in &look.variants {
-            for path in [
-                &["governance", "agent_authority", "allowed_operations"][..],
-                &["governance", "agent_authority", "requires_approval"],
-                &["governance", "agent_authority", "forbidden_operations"],
-                &["governance", "approval_workflow", "approvers"],
-            ] {
-                report(&variant.blueprint, variant.blueprint.document.root.at(path), &mut found);
+            let blueprint = &*variant.blueprint;
+            let governance = &blueprint.value.governance;
+            let mut list = |is: bool, path: &[&str]| {
+                if is {
+                    report(blueprint, blueprint.document.root.at(path), &mut found);
+                }
+            };
+            if let Some(authority) = &governance.agent_authority {
+                for (key, list_of) in [
+                    ("allowed_operations", &authority.allowed_operations),
+                    ("requires_approval", &authority.requires_approval),
+                    ("forbidden_operations", &authority.forbidden_operations),
+                ] {
+                    list(repeats(list_of), &["governance", "agent_authority", key]);
+                }
             }
+            list(repeats(&governance.approval_workflow.approvers), &["governance", "approval_workflow", "approvers"]);
         }
         for policy in look.catalog.policies.values() {
             let root = &policy.document.root;
@@ -40,6 +49,11 @@ impl Rule for ListedTwice {
         }
         found
     }
+}
+
+/// Whether the text is worth a look.
+fn repeats<T: PartialEq>(list: &[T]) -> bool {
+    list.iter().enumerate().any(|(at, item)| list[..at].contains(item))
 }
 
 fn report<T>(on: &Located<T>, list: Option<&Node>, found: &mut Vec<Diagnostic>) {

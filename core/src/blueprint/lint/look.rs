@@ -1,7 +1,7 @@
 //! What rules look at: the catalog, every form that a blueprint takes, its manifest; computed once and shared.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::blueprint::{Blueprint, Catalog, Environment, Located, Manifest, TierName};
 use crate::model::{Diagnostic, Name, RepoPath, SourceSpan, Timestamp};
@@ -27,7 +27,7 @@ impl Surroundings {
 #[derive(Debug)]
 pub struct Variant<'c> {
     /// The blueprint. Spans lead to the override where there is one.
-    pub blueprint: Cow<'c, Located<Blueprint>>,
+    pub blueprint: Arc<Located<Blueprint>>,
     /// The workspace's environments in which it holds so.
     pub environments: Vec<(&'c Name, &'c Environment)>,
     /// What declares its workload, where that was found.
@@ -67,7 +67,7 @@ impl<'c> Look<'c> {
             // As the first environment has it that does: rules speak of what all environments share.
             let manifest = environments.keys().find_map(in_environment);
             variants.push(Variant {
-                blueprint: Cow::Borrowed(&**blueprint),
+                blueprint: Arc::clone(blueprint),
                 environments: environments
                     .iter()
                     .filter(|(name, _)| !overrides.contains_key(name) && blueprint.value.is_in(name))
@@ -79,7 +79,7 @@ impl<'c> Look<'c> {
                     continue;
                 };
                 variants.push(Variant {
-                    blueprint,
+                    blueprint: Arc::new(blueprint.into_owned()),
                     environments: environments.iter().filter(|(known, _)| *known == name).collect(),
                     manifest: in_environment(name).or(manifest),
                 });

@@ -23,7 +23,6 @@ impl Rule for OperationTwice {
         let mut found = Vec::new();
         for variant in &look.variants {
             let Some(authority) = &variant.blueprint.value.governance.agent_authority else { continue };
-            let overrides = variant.blueprint.document.root.get("environments").map(crate::yaml::Node::range);
             let mut first: BTreeMap<Operation, (&str, usize)> = BTreeMap::new();
             // The strictest first: it is the one that counts.
             for (key, list) in [
@@ -37,6 +36,7 @@ impl Rule for OperationTwice {
                         continue; // twice in one list: `listed-twice`
                     }
                     let place = |key, at| item_span(&variant.blueprint, &["governance", "agent_authority", key], at);
+                    let overrides = variant.blueprint.document.root.get("environments").map(crate::yaml::Node::range);
                     let overridden =
                         |key, at| overrides.as_ref().is_some_and(|all| all.contains(&place(key, at).start));
                     if overridden(counts, at) && !overridden(key, position) {
