@@ -8,13 +8,14 @@ use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Delivery, Verification};
 use bpctl_core::decide::{Finding, decide};
 use bpctl_core::govern::{Subject, Touch, Undoes, Verdict, judge, judge_action};
-use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Period, RepoPath, Segment, Timestamp, Untrusted};
+use bpctl_core::model::{FieldPath, Files, Name, ObjectRef, Period, Proposed, RepoPath, Segment, Timestamp, Untrusted};
 use bpctl_core::observe::{
     CheckConclusion, FactKey, FactValue, Known, LastChange, LiveObject, Observation, ObservedFrom, PastChange,
     PastOperation, Recorder, TypeSchema, UnknownCode, pod_from_json,
 };
 use bpctl_core::plan::{PlanInput, build};
-use bpctl_core::propose::{FieldChange, propose};
+use bpctl_core::propose::{FieldChange, Proposal, propose};
+use bpctl_core::render::{markdown, text};
 use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -161,6 +162,7 @@ fn last(text: &str) -> Known<Option<LastChange>> {
         at: ago("20m"),
         author: Untrusted::new("mallory"),
         changes: changes(text),
+        went_back: false,
     }))
 }
 
@@ -298,6 +300,12 @@ fn b17_a_rollback_is_not_rolled_back() {
     if let Known::Known(Some(last)) = &mut merged {
         last.commit = "commit1".into();
     }
+    let told_of = |last| told(&files, &observe(live(), "ready pull", Some(last), ""));
+    let mut by_a_person = last(IMAGE_CHANGED);
+    if let Known::Known(Some(last)) = &mut by_a_person {
+        last.went_back = true;
+    }
+    assert!(told_of(by_a_person).contains("feedc0f, went back to an earlier value itself"));
     let told = told(&files, &observe(live(), "ready pull", Some(merged), &past));
     assert!(told.contains("the last change of its manifest, commit1, is itself a rollback (#1)"), "{told}");
     assert!(
@@ -354,18 +362,36 @@ fn b08_what_is_not_known_goes_nowhere() {
     assert!(told.contains("what changed last is not known"), "{told}");
 }
 
+/// The plan's rollback as a pull request, and all that is said of it.
+fn proposed(files: &Files, observation: &Observation) -> (Proposal, String) {
+    let (staging, rules) = (staging(), trusted(files));
+    let desired = Proposed::from_head(Some("0".repeat(40)), rules.get().clone());
+    let plan = build(&PlanInput { rules: &rules, desired: &desired, environment: &staging, observation });
+    let item = plan.items().find(|item| item.action.name() == "rollback").unwrap();
+    let proposal = propose(&plan, item, files).unwrap();
+    let pages = [text::plan(&plan, None), markdown::plan(&plan)].concat();
+    let told = [&proposal.title, &proposal.body, &proposal.message, &pages].map(String::as_str).concat();
+    (proposal, told)
+}
+
+/// Would miss: the value of a variable that is named as a credential, in a page or a mail; it is in Git, and that is enough (T38).
+#[test]
+fn t38_a_credential_that_goes_back_is_not_shown() {
+    let files = world("", POLICY, &MANIFEST.replace("name: MODE, value: b", "name: DB_PASSWORD, value: hunter2"));
+    let mut body = live();
+    body["spec"]["template"]["spec"]["containers"][0]["env"][0] = json!({"name": "DB_PASSWORD", "value": "hunter2"});
+    let changed = "spec.template.spec.containers[web].env[DB_PASSWORD].value=hunter1>hunter2";
+    let (proposal, told) = proposed(&files, &observe(body, "ready pull", Some(last(changed)), ""));
+    assert!(told.contains("DB_PASSWORD") && !told.contains("hunter"), "{told}");
+    let edited = &proposal.files[&RepoPath::new("deploy/web.yaml").unwrap()];
+    assert!(std::str::from_utf8(edited).unwrap().contains("hunter1"));
+}
+
 /// Would miss: an edit that is found out to be impossible only when somebody waits for it, and a byte that changes beside the value.
 #[test]
 fn b08_the_way_back_is_an_edit_in_place() {
-    let staging = staging();
     let observation = observe(live(), "ready pull", Some(last(IMAGE_CHANGED)), "");
-    let files = world("", POLICY, MANIFEST);
-    let rules = trusted(&files);
-    let desired = bpctl_core::model::Proposed::from_head(Some("0".repeat(40)), rules.get().clone());
-    let input = PlanInput { rules: &rules, desired: &desired, environment: &staging, observation: &observation };
-    let plan = build(&input);
-    let item = plan.items().find(|item| item.action.name() == "rollback").unwrap();
-    let proposal = propose(&plan, item, &files).unwrap();
+    let (proposal, _) = proposed(&world("", POLICY, MANIFEST), &observation);
     let edited = &proposal.files[&RepoPath::new("deploy/web.yaml").unwrap()];
     assert_eq!(std::str::from_utf8(edited).unwrap(), MANIFEST.replace("web:2", "web:1"));
     assert_eq!(proposal.title, "rollback web: to what badc0de had: image web:2 → web:1 (staging)");

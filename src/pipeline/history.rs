@@ -262,10 +262,8 @@ pub(super) async fn last_changes(
     for name in names {
         let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, environment, now));
         let Some(target) = blueprint.map(|blueprint| blueprint.value.spec.target.clone()) else { continue };
-        if catalogs.iter().any(|catalog| catalog.renders(environment, &target.source)) {
-            let message = "its manifest is rendered, and a commit changes what it is rendered from";
-            found.insert(name.clone(), Known::unknown(UnknownCode::Unsupported, message));
-        } else {
+        // A commit changes what a manifest is rendered from: that is not gone back from here.
+        if !catalogs.iter().any(|catalog| catalog.renders(environment, &target.source)) {
             sought.insert(name, (target.object(), target.source));
         }
     }
@@ -281,15 +279,18 @@ pub(super) async fn last_changes(
         }
     };
     let walked = log.and_then(|log| newest_of(repository, &log, &mut sought, &mut found));
-    let rest = |_| match &walked {
-        Ok(()) => Known::Known(None),
-        Err(error) => Known::unknown(UnknownCode::Incomplete, error.to_string()),
-    };
-    found.extend(sought.into_keys().map(|name| (name.clone(), rest(name))));
+    for name in sought.into_keys() {
+        match &walked {
+            Ok(()) => drop(found.entry(name.clone()).or_insert(Known::Known(None))),
+            Err(error) => {
+                found.insert(name.clone(), Known::unknown(UnknownCode::Incomplete, error.to_string()));
+            }
+        }
+    }
     found
 }
 
-/// Takes out of `sought` what a commit of the log changed.
+/// Finds the newest change of what is sought, and whether it took back the one before it; then that is sought no more.
 fn newest_of(
     repository: &Repository,
     log: &[CommitInfo],
@@ -308,15 +309,20 @@ fn newest_of(
             if changes.as_ref().is_some_and(Vec::is_empty) {
                 return true;
             }
+            if let Some(Known::Known(Some(last))) = found.get_mut(*name) {
+                last.went_back = changes.is_some_and(|earlier| last.takes_back(&earlier));
+                return false;
+            }
             let last = LastChange {
                 commit: commit.id.clone(),
                 before: before.clone(),
                 at: commit.committer.at,
                 author: commit.author.name.clone(),
                 changes,
+                went_back: false,
             };
             found.insert((*name).clone(), Known::Known(Some(last)));
-            false
+            true
         });
     }
     Ok(())

@@ -141,6 +141,9 @@ fn of_pods(input: &DetectInput<'_>) -> Result<(Action, BrokenChange), String> {
     if let Some(back) = history.iter().find(|past| past.is_rollback() && past.commit == last.commit) {
         return Err(format!("the last change of its manifest, {commit}, is itself a rollback (#{})", back.pull));
     }
+    if last.went_back {
+        return Err(format!("the last change of its manifest, {commit}, went back to an earlier value itself"));
+    }
     let Some(changes) = &last.changes else {
         return Err(format!("{commit} brought the manifest, or what it changed cannot be read"));
     };

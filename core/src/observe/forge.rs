@@ -213,6 +213,19 @@ pub struct LastChange {
     /// The fields of the manifest that it changed; `None`: it brought the manifest, or cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<PastChange>>,
+    /// It gave a field back the value that the change before it had taken: whoever made it went back already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub went_back: bool,
+}
+
+impl LastChange {
+    /// Whether it took back something of these changes.
+    pub fn takes_back(&self, earlier: &[PastChange]) -> bool {
+        let back = |change: &PastChange| {
+            earlier.iter().any(|e| (&e.field, &e.from, &e.to) == (&change.field, &change.to, &change.from))
+        };
+        self.changes.iter().flatten().any(back)
+    }
 }
 
 /// A delivery that the cluster refused, by bpctl's own check on the commit that was delivered (B11, X6).

@@ -133,11 +133,11 @@ pub fn set_backs(item: &PlanItem, sink: impl Fn(&Untrusted) -> String) -> Vec<St
 
 /// Whether a field is the value of a variable that is named as a credential.
 fn hides(field: &FieldPath) -> bool {
-    field.0.iter().any(|segment| match segment {
-        Segment::Key(key) => is_credential(key, None),
+    let named = |segment: &Segment| match segment {
         Segment::Item(keys) => keys.iter().any(|(_, name)| is_credential(name, None)),
-        Segment::Index(_) => false,
-    })
+        Segment::Key(_) | Segment::Index(_) => false,
+    };
+    field.has_key("env") && field.0.iter().any(named)
 }
 
 /// What is known of the change that goes back, one line each; texts of others go through the medium's sink.

@@ -187,6 +187,19 @@ fn t32_what_stood_on_another_branch_is_not_gone_back_to() {
     assert!(!plan.contains("6.6.6"), "{plan}");
 }
 
+/// Would miss: a person who went back by hand, and is proposed to go forth again (B17).
+#[test]
+fn b17_a_persons_revert_is_not_taken_back() {
+    let (repo, ..) = broken("frontend:1.4.0", "frontend:1.5.0");
+    repo.replace(MANIFEST, "frontend:1.5.0", "frontend:1.4.0");
+    record(&repo, "registry.shop.example/frontend:1.4.0", "ImagePullBackOff");
+    let back = repo.commit(&[], "back");
+    let plan = repo.run(&["plan", "--target", "frontend"]).exits(0).stdout;
+    let told = format!("the last change of its manifest, {}, went back to an earlier value itself", &back[..7]);
+    says(&plan, &["error image-not-pulled, for a person", &told]);
+    assert!(!plan.contains("↩"), "{plan}");
+}
+
 /// Would miss: a way back that waits for the pause after what it takes back, or for the breaker which that opened; and one that lands as a
 /// step nobody counts, or without a person.
 #[test]
