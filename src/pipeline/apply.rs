@@ -451,7 +451,9 @@ impl Pass<'_> {
             "updated"
         };
         self.entry(&blueprint, &item.id, facts.opened_at, Event::Proposed { pull: number, head });
-        self.step(&blueprint, format!("{verb} {}: {}", forge.pull_url(number), bpctl_core::render::change(item)), None);
+        let change = bpctl_core::render::change(item);
+        let what = if matches!(item.action, Action::Rollback(_)) { format!("rollback {change}") } else { change };
+        self.step(&blueprint, format!("{verb} {}: {what}", forge.pull_url(number)), None);
         self.settle(base, number, observation).await
     }
 

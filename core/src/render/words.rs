@@ -106,7 +106,11 @@ fn set_back(back: &SetBack) -> Option<String> {
         [.., Segment::Key(part), Segment::Key(key)] if resource(key) && part == "limits" => format!("{key} limit"),
         _ => return None,
     };
-    Some(format!("{name} {} → {}", plain(from)?, plain(to)?))
+    let (from, to) = (plain(from)?, plain(to)?);
+    // One registry and path is said in the list of fields.
+    let path = |image: &str| image.rfind('/').map(|at| image[..=at].to_owned());
+    let shared = path(&from).filter(|_| name == "image" && path(&from) == path(&to)).map_or(0, |path| path.len());
+    Some(format!("{name} {} → {}", &from[shared..], &to[shared..]))
 }
 
 /// A number, or a word of an image or a quantity: nothing that Markdown, a forge or a terminal would obey.

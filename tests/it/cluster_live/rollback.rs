@@ -33,7 +33,7 @@ fn b08_an_image_that_is_not_there_goes_back_and_the_pods_are_well() {
     assert!(ahead.contains("~ reconcile") && !ahead.contains("↩"), "{ahead}");
     let delivered = program.run(&["apply"]).exits(0).stdout;
     assert!(delivered.contains("applied Deployment/web"), "{delivered}");
-    let goes_back = "image registry.example.org/web:nopull → registry.example.org/web:1";
+    let goes_back = "image web:nopull → web:1";
     let plan = wait_for("the rollback", 60, || {
         let plan = program.run(&["plan"]).exits(0).stdout;
         plan.contains("↩ rollback").then_some(plan)
