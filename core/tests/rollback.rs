@@ -354,6 +354,7 @@ fn b08_what_is_not_known_goes_nowhere() {
     };
     body(&|body| body["spec"]["paused"] = true.into(), "its roll-outs are paused");
     body(&|body| body["status"]["updatedReplicas"] = 0.into(), "not known to be of the newest pod template");
+    body(&|body| body["status"]["updateRevision"] = "other".into(), "not known to be of the newest pod template");
     body(&|body| body["status"]["observedGeneration"] = 6.into(), "the controller has not seen the last change yet");
     // Git is ahead: what it declares has yet to arrive.
     body(&|body| body["spec"]["template"]["spec"]["containers"][0]["image"] = "web:1".into(), "Git is ahead");
@@ -522,6 +523,7 @@ const BACK: &str = "spec.replicas=2>1";
 #[case::of_another_operation(POLICY, &format!("scale:ok@20s spec.replicas=3>4; {SCALED}"), BACK, "cooldown")]
 #[case::it_says_so_and_is_none(POLICY, SCALED, "spec.replicas=2>3", "cooldown")]
 #[case::not_the_newest(POLICY, &format!("{SCALED}; scale:ok@20s spec.replicas=2>3"), BACK, "cooldown")]
+#[case::what_is_a_rollback_itself(POLICY, "rollback:fail@30s spec.replicas=1>2", BACK, "cooldown")]
 #[case::the_breaker_that_it_opened(POLICY, FAILED, BACK, "")]
 #[case::a_breaker_that_is_none_of_its(POLICY, FAILED, "spec.replicas=2>3", "breaker cooldown")]
 #[case::a_breaker_of_none("limits: {breaker: 0}\n", FAILED, BACK, "breaker")]
