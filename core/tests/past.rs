@@ -5,7 +5,7 @@
 mod small_world;
 
 use bpctl_core::blueprint::Tier;
-use bpctl_core::govern::{RequestTouch, Subject, Touch, Verdict, judge};
+use bpctl_core::govern::{RequestTouch, Subject, Touch, Undoes, Verdict, judge};
 use bpctl_core::model::{FieldPath, Name, Period, RepoPath, Segment, Timestamp, Untrusted};
 use bpctl_core::observe::{
     CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LiveObject, Observation, ObservedFrom, PastChange,
@@ -87,7 +87,7 @@ fn judged_after(lines: &str, policy: &str, past: &str, refused: Known<Vec<Failed
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));
     observation.add(FactKey::Deliveries(name.clone()), "forge", FactValue::Deliveries(refused));
     observation.add(FactKey::History(name.clone()), "t", FactValue::History(Known::Known(history(past))));
-    let subject = Subject { blueprint: name, object: web(), touch };
+    let subject = Subject { blueprint: name, object: web(), touch, undoes: Undoes::Nothing };
     judge(&trusted(&files), &staging, &subject, &Recorder::new(&observation))
 }
 

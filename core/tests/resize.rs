@@ -712,6 +712,7 @@ fn b14_merged_requests(
         workload: &workload,
         replicas: 2,
         requests: &requests,
+        fields: &[],
         merged_at: merged.parse().unwrap(),
         delivery: Delivery::Direct,
         windows: &windows,

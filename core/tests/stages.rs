@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Delivery, Tier, Verification};
 use bpctl_core::decide::{Finding, decide, utilization};
-use bpctl_core::govern::{Subject, Touch, judge};
+use bpctl_core::govern::{Subject, Touch, Undoes, judge};
 use bpctl_core::model::{Blob, Digest, File, Files, Name, Period, Proposed, Quantity, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, Pod, PodUsage, Recorder, Resource,
@@ -319,7 +319,7 @@ fn tier(files: &Files, touch: Touch, history: Known<Vec<PastOperation>>) -> (Tie
     );
     observation.add(FactKey::History(Name::new("web").unwrap()), "forge", FactValue::History(history));
     let facts = Recorder::new(&observation);
-    let subject = Subject { blueprint: Name::new("web").unwrap(), object: web(), touch };
+    let subject = Subject { blueprint: Name::new("web").unwrap(), object: web(), touch, undoes: Undoes::Nothing };
     let verdict = judge(&trusted(files), &Name::new("staging").unwrap(), &subject, &facts);
     let holds = verdict.holds.iter().map(|hold| hold.rule.ident.clone()).collect();
     (verdict.tier, holds, verdict.alternative)
@@ -547,6 +547,7 @@ fn windows_give(delivery: Delivery, (live, ready): (u32, u32), merged: &str, wan
         workload: &workload,
         replicas: 3,
         requests: &[],
+        fields: &[],
         merged_at: at(merged),
         delivery,
         windows: &windows,

@@ -117,7 +117,7 @@ fn next(planned: &plan::Planned) -> Option<String> {
     let local = plan.tier == TierName::Prod && !planned.server_clock;
     let open = |item: &&PlanItem| item.hold().is_none() && !plan.is_controllers(item);
     let takes = |item: &PlanItem| match item.action {
-        Action::Scale(_) | Action::Resize(_) => item.verdict.tier != Tier::Forbidden,
+        Action::Scale(_) | Action::Resize(_) | Action::Rollback(_) => item.verdict.tier != Tier::Forbidden,
         Action::Reconcile(_) | Action::Restart(_) => item.verdict.tier == Tier::Allowed && !local,
     };
     if plan.items().filter(open).any(takes) {

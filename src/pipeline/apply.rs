@@ -145,15 +145,7 @@ impl Pass<'_> {
         self.decided(&first, &base, &observation);
         // Before anything is done about it: what follows is derived after a kill, why it was done is not (Z1).
         self.write_down().await?;
-        let mut merged = false;
-        for item in first.items() {
-            if matches!(item.action, Action::Scale(_) | Action::Resize(_)) {
-                match self.propose(&first, item, &base, &observation).await {
-                    Ok(landed) => merged |= landed,
-                    Err(error) => self.put_aside(item.action.blueprint(), item.action.name(), error)?,
-                }
-            }
-        }
+        let merged = self.propose_all(&first, &base, &observation).await?;
 
         // 3. Deliver what stands on base.
         if merged {
@@ -172,7 +164,43 @@ impl Pass<'_> {
         let deadline = options.wait.after(runtime::now());
         let verified = self.verify(&base, observation.clone(), deadline).await?;
         self.verify_restarts(&base, observation, deadline).await?;
+        // What failed goes back in this pass: nobody waits for the next one (B11).
+        if verified.iter().any(|verified| verified.report.outcome == Outcome::Failure) {
+            Box::pin(self.go_back()).await?;
+        }
         Ok((first, verified))
+    }
+
+    /// Proposes what a plan changes in Git. Answers whether any of it landed.
+    async fn propose_all(
+        &mut self,
+        plan: &Plan,
+        base: &Base,
+        observation: &Observation,
+    ) -> Result<bool, PipelineError> {
+        let mut merged = false;
+        for item in plan.items() {
+            if matches!(item.action, Action::Scale(_) | Action::Resize(_) | Action::Rollback(_)) {
+                match self.propose(plan, item, base, observation).await {
+                    Ok(landed) => merged |= landed,
+                    Err(error) => self.put_aside(item.action.blueprint(), item.action.name(), error)?,
+                }
+            }
+        }
+        Ok(merged)
+    }
+
+    /// Proposes the way back of what failed its verification just now.
+    async fn go_back(&mut self) -> Result<(), PipelineError> {
+        let base = read_base(self.session, &self.environment).await?;
+        let observation = self.observe(&base).await?;
+        let mut plan = self.plan(&base, &observation).await;
+        for part in &mut plan.blueprints {
+            part.items.retain(|item| matches!(item.action, Action::Rollback(_)));
+        }
+        self.decided(&plan, &base, &observation);
+        self.write_down().await?;
+        self.propose_all(&plan, &base, &observation).await.map(drop)
     }
 
     /// Says what the cluster refused for one workload.
@@ -423,7 +451,9 @@ impl Pass<'_> {
             "updated"
         };
         self.entry(&blueprint, &item.id, facts.opened_at, Event::Proposed { pull: number, head });
-        self.step(&blueprint, format!("{verb} {}: {}", forge.pull_url(number), bpctl_core::render::change(item)), None);
+        let change = bpctl_core::render::change(item);
+        let what = if matches!(item.action, Action::Rollback(_)) { format!("rollback {change}") } else { change };
+        self.step(&blueprint, format!("{verb} {}: {what}", forge.pull_url(number)), None);
         self.settle(base, number, observation).await
     }
 

@@ -1,20 +1,21 @@
 //! What was done before to each blueprint's workload, from server records and Git alone: merged proposals, the checks on their merge
-//! commits, what those commits changed, whether a person changed the blueprint since, and which deliveries were refused (B11, X6).
+//! commits, what those commits changed, whether a person changed the blueprint since, and which deliveries were refused (B11, X6); and
+//! the newest change of a manifest, whoever made it, where pods are in trouble (B8, B17).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::blueprint::{Catalog, Delivery, Environment};
 use bpctl_core::model::{Name, ObjectRef, Period, RepoPath, Timestamp};
 use bpctl_core::observe::{
-    CheckConclusion, FactKey, FactValue, FailedDelivery, Known, Observation, PastChange, PastOperation, PullState,
-    UnknownCode,
+    CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LastChange, Observation, PastChange, PastOperation,
+    PullState, UnknownCode,
 };
 use bpctl_core::propose::{past_changes, past_rendered_changes};
 
 use super::observe::{forge_unknown, unreachable_origin};
 use super::{PipelineError, render, verify};
 use crate::forge::{BranchName, Forge, PullFilter};
-use crate::git::Repository;
+use crate::git::{CommitInfo, GitError, Repository};
 
 /// How far back operations are looked for: more than any cooldown that makes sense.
 const HISTORY: Period = Period::from_secs(31 * 86_400);
@@ -23,6 +24,9 @@ const HISTORY: Period = Period::from_secs(31 * 86_400);
 const LOOKED_UP: usize = 10;
 /// How many commits of the base branch are walked back to a failed operation.
 const WALKED: usize = 2000;
+
+/// How many commits of the base branch are looked back on for the newest change of a manifest: what is older broke nothing today.
+const CHANGED: usize = 100;
 
 /// How many commits of the base branch are looked back on for deliveries that failed.
 const DELIVERED: usize = 10;
@@ -241,6 +245,87 @@ async fn rendered_changes(
     let mine: Vec<RepoPath> = paths.into_iter().filter_map(|changed| changed.path.ok()).collect();
     let (old, new) = render::sides(repository, &workspace, &mine, (&before, commit)).await.ok()?;
     past_rendered_changes(workload, &old, &new)
+}
+
+/// The newest change of the manifests of these blueprints, on the base branch's own line: only first parents are followed, so that nothing
+/// of a fork or of another branch is ever gone back to (T32).
+pub(super) async fn last_changes(
+    environment: &Name,
+    catalogs: &[&Catalog],
+    names: &BTreeSet<Name>,
+    repository: &Repository,
+    forge: &dyn Forge,
+    now: Timestamp,
+) -> BTreeMap<Name, Known<Option<LastChange>>> {
+    let mut found = BTreeMap::new();
+    let mut sought: BTreeMap<&Name, (ObjectRef, RepoPath)> = BTreeMap::new();
+    for name in names {
+        let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, environment, now));
+        let Some(target) = blueprint.map(|blueprint| blueprint.value.spec.target.clone()) else { continue };
+        // A commit changes what a manifest is rendered from: that is not gone back from here.
+        if !catalogs.iter().any(|catalog| catalog.renders(environment, &target.source)) {
+            sought.insert(name, (target.object(), target.source));
+        }
+    }
+    if sought.is_empty() {
+        return found;
+    }
+    let log = match forge.base_tip().await {
+        Ok(tip) => repository.first_parent_log(tip.commit(), CHANGED),
+        Err(error) => {
+            let unknown = || Known::Unknown(forge_unknown(&error));
+            found.extend(sought.into_keys().map(|name| (name.clone(), unknown())));
+            return found;
+        }
+    };
+    let walked = log.and_then(|log| newest_of(repository, &log, &mut sought, &mut found));
+    for name in sought.into_keys() {
+        match &walked {
+            Ok(()) => drop(found.entry(name.clone()).or_insert(Known::Known(None))),
+            Err(error) => {
+                found.insert(name.clone(), Known::unknown(UnknownCode::Incomplete, error.to_string()));
+            }
+        }
+    }
+    found
+}
+
+/// Finds the newest change of what is sought, and whether it took back the one before it; then that is sought no more.
+fn newest_of(
+    repository: &Repository,
+    log: &[CommitInfo],
+    sought: &mut BTreeMap<&Name, (ObjectRef, RepoPath)>,
+    found: &mut BTreeMap<Name, Known<Option<LastChange>>>,
+) -> Result<(), GitError> {
+    for commit in log {
+        let Some(before) = commit.parents.first().filter(|_| !sought.is_empty()) else { break };
+        let paths = repository.diff_paths(before, &commit.id)?;
+        let paths: Vec<&RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok()).collect();
+        sought.retain(|name, (workload, source)| {
+            if !paths.iter().any(|path| path.is_within(source)) {
+                return true;
+            }
+            let changes = changes(repository, workload, source, &commit.id);
+            if changes.as_ref().is_some_and(Vec::is_empty) {
+                return true;
+            }
+            if let Some(Known::Known(Some(last))) = found.get_mut(*name) {
+                last.went_back = changes.is_some_and(|earlier| last.takes_back(&earlier));
+                return false;
+            }
+            let last = LastChange {
+                commit: commit.id.clone(),
+                before: before.clone(),
+                at: commit.committer.at,
+                author: commit.author.name.clone(),
+                changes,
+                went_back: false,
+            };
+            found.insert((*name).clone(), Known::Known(Some(last)));
+            true
+        });
+    }
+    Ok(())
 }
 
 /// The newest commit of the base branch after this one that touches the blueprint's file and is no merge of bpctl's own: a person's. What

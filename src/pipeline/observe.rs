@@ -17,7 +17,7 @@ use bpctl_core::observe::{
 use bpctl_core::plan::Plan;
 
 use super::PipelineError;
-use super::history::{deliveries, history};
+use super::history::{deliveries, history, last_changes};
 use super::levels::levels;
 use crate::cluster::{
     Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, PodMoment, SnapshotCluster, Trial, Wanted,
@@ -225,7 +225,7 @@ pub async fn observe_on(
         see_further(cluster, &wanted.objects),
         usage(place, cluster, &wanted, now),
         levels(place, cluster, &wanted.levels, now),
-        history(environment, catalogs, repository, forge, clock.now),
+        Box::pin(history(environment, catalogs, repository, forge, clock.now)),
         deliveries(environment, place.delivery, catalogs, repository, forge)
     );
     let Seen { from, listings, schemas } = seen;
@@ -295,17 +295,25 @@ pub async fn observe_on(
         let by = if source == "snapshot" { source } else { "prometheus" };
         observation.add(FactKey::Level(workload, level), by, FactValue::Level(measured));
     }
-    for name in &wanted.blueprints {
+    let troubled = wanted.troubled(&observation);
+    let last = Box::pin(last_changes(environment, catalogs, &troubled, repository, forge, clock.now));
+    for (name, last) in last.await {
+        observation.add(FactKey::LastChange(name), "git", FactValue::LastChange(last));
+    }
+    for name in wanted.blueprints.keys() {
         super::history::add(&mut observation, name, &history, &deliveries);
     }
     Ok(Observed { observation, server_clock: clock.from_server })
 }
 
+fn is_ill(pod: &Pod) -> bool {
+    !pod.ready && !pod.terminating && (pod.unschedulable || !pod.stopped.is_empty())
+}
+
 /// The warnings of workloads whose pods are in trouble: one list a namespace, and none where all is well.
 async fn warnings(cluster: &ClusterEdge, observation: &Observation) -> Vec<(ObjectRef, Known<Vec<Warning>>)> {
-    let ill = |pod: &Pod| !pod.ready && !pod.terminating && (pod.unschedulable || !pod.stopped.is_empty());
     let troubled = observation.facts.iter().filter_map(|(key, fact)| match (key, &fact.value) {
-        (FactKey::Pods(workload), FactValue::Pods(Known::Known(pods))) if pods.iter().any(ill) => {
+        (FactKey::Pods(workload), FactValue::Pods(Known::Known(pods))) if pods.iter().any(is_ill) => {
             Some((workload, pods))
         }
         _ => None,
@@ -352,7 +360,7 @@ pub(super) fn unreachable_origin(place: &Environment) -> ObservedFrom {
 
 /// What the catalogs ask about.
 struct Asked {
-    blueprints: BTreeSet<Name>,
+    blueprints: BTreeMap<Name, ObjectRef>,
     workloads: BTreeMap<ObjectRef, WorkloadKind>,
     lists: Wanted,
     windows: BTreeMap<(ObjectRef, Resource), Period>,
@@ -363,7 +371,7 @@ struct Asked {
 impl Asked {
     fn of(catalogs: &[&Catalog], environment: &Name, now: Timestamp) -> Self {
         let mut wanted = Self {
-            blueprints: BTreeSet::new(),
+            blueprints: BTreeMap::new(),
             workloads: BTreeMap::new(),
             lists: Wanted::new(),
             windows: BTreeMap::new(),
@@ -377,7 +385,7 @@ impl Asked {
                     continue;
                 }
                 let workload = blueprint.value.spec.target.object();
-                wanted.blueprints.insert(name.clone());
+                wanted.blueprints.insert(name.clone(), workload.clone());
                 let kind = blueprint.value.spec.target.workload.kind;
                 wanted.lists.entry(workload.namespace.clone()).or_default().insert(kind);
                 for resource in [Resource::Cpu, Resource::Memory] {
@@ -394,6 +402,15 @@ impl Asked {
             }
         }
         wanted
+    }
+
+    /// The blueprints whose workload's pods are in trouble.
+    fn troubled(&self, observation: &Observation) -> BTreeSet<Name> {
+        let ill = |workload: &ObjectRef| match observation.facts.get(&FactKey::Pods(workload.clone())) {
+            Some(fact) => matches!(&fact.value, FactValue::Pods(Known::Known(pods)) if pods.iter().any(is_ill)),
+            None => false,
+        };
+        self.blueprints.iter().filter(|(_, workload)| ill(workload)).map(|(name, _)| name.clone()).collect()
     }
 }
 

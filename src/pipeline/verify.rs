@@ -56,7 +56,7 @@ pub async fn open(
 
 /// The operations whose outcome shows in the cluster. Only the newest of a workload is looked at: it is what should be there.
 fn is_verified(operation: &str) -> bool {
-    [Operation::Scale, Operation::Resize].iter().any(|known| known.name() == operation)
+    [Operation::Scale, Operation::Resize, Operation::Rollback].iter().any(|known| known.name() == operation)
 }
 
 /// The final outcome that stands on a merge commit, by bpctl itself.
@@ -93,12 +93,19 @@ pub fn look(
     let workload = target.object();
     let manifest = catalog.manifest(environment, &target.source, &workload)?;
     let replicas = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
-    let requests =
-        if operation.operation == Operation::Resize.name() { requests(&manifest.document.root) } else { Vec::new() };
+    // Of what went back the fields themselves are looked at; what pods request, where it is among them.
+    let back = operation.changes.as_deref().filter(|_| operation.is_rollback()).unwrap_or_default();
+    let sized = back.iter().any(|change| change.field.has_key("resources"));
+    let requests = if sized || operation.operation == Operation::Resize.name() {
+        requests(&manifest.document.root)
+    } else {
+        Vec::new()
+    };
     let input = VerifyInput {
         workload: &workload,
         replicas: u32::try_from(replicas).ok()?,
         requests: &requests,
+        fields: back,
         merged_at: operation.merged_at,
         delivery: place.delivery,
         windows: &catalog.workspace.value.verification,

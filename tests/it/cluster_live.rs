@@ -11,5 +11,6 @@ mod quirks;
 mod rendered;
 mod restart;
 mod rights;
+mod rollback;
 mod sizing;
 mod workspace;

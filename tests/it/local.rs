@@ -12,6 +12,7 @@ mod rendered;
 mod resize;
 mod restart;
 mod review;
+mod rollback;
 mod seeing;
 
 use crate::support::{Repo, key, signed_shop};

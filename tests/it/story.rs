@@ -242,11 +242,17 @@ fn a_pod_that_cannot_come_is_a_failure_on_the_merge_commit() {
     wait_for("the quota's count", 30, || {
         (shop.namespace.get("resourcequota two").pointer("/status/used/pods") == Some(&"2".into())).then_some(())
     });
+    let asked = "    cooldown: 60s\n  reliability: {rollback: {on_failed_verification: true, within: 60s}}\n";
+    shop.repo.replace("blueprints/web/blueprint.yaml", "    cooldown: 60s\n", asked);
+    shop.repo.commit(&[], "what fails goes back");
     let apply = shop.run(&["apply", "--wait", "120s", "-o", "json"]).exits(1).json();
     let report = &apply["verified"][0]["report"];
     assert_eq!(report["outcome"], "failure", "{apply:#}");
     assert_eq!(report["checks"][0]["outcome"], "success", "{apply:#}");
     assert_eq!(report["checks"][1]["evidence"], "2 of 3 pods running and ready", "{apply:#}");
+    // The same pass opens the way back, which is for a person to approve.
+    let back = shop.repo.git(&["diff", "main", "bpctl/staging/web/rollback", "--", "deploy/web.yaml"]);
+    assert!(back.contains("\n-  replicas: 3 ") && back.contains("\n+  replicas: 2 "), "{back}");
     let merge = shop.repo.git(&["rev-parse", "main"]).trim().to_owned();
     let checks = shop.checks(&merge);
     assert!(checks.contains("bpctl/verify-staging") && checks.contains("failure"), "{checks}");

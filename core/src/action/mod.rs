@@ -6,6 +6,7 @@
 mod reconcile;
 mod resize;
 mod restart;
+mod rollback;
 mod scale;
 
 use schemars::JsonSchema;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use reconcile::{Reconcile, RevertedField};
 pub use resize::{QuantityChange, RequestChange, Resize};
 pub use restart::Restart;
+pub use rollback::{Rollback, SetBack};
 pub use scale::{LimitChange, Scale};
 
 use crate::blueprint::{Catalog, Operation};
@@ -32,6 +34,8 @@ pub enum Action {
     Reconcile(Reconcile),
     /// Replace a workload's pods.
     Restart(Restart),
+    /// Set fields of a workload's manifest back to what stood before a change, in Git.
+    Rollback(Rollback),
 }
 
 /// What every action can say of itself.
@@ -71,7 +75,8 @@ const fn info<A: ActionType>() -> ActionInfo {
 }
 
 /// All actions.
-pub const ALL: [ActionInfo; 4] = [info::<Scale>(), info::<Resize>(), info::<Reconcile>(), info::<Restart>()];
+pub const ALL: [ActionInfo; 5] =
+    [info::<Scale>(), info::<Resize>(), info::<Reconcile>(), info::<Restart>(), info::<Rollback>()];
 
 /// Calls the same method whichever action it is: the list that a new action adds one line to.
 macro_rules! each {
@@ -81,6 +86,7 @@ macro_rules! each {
             Action::Resize($inner) => $body,
             Action::Reconcile($inner) => $body,
             Action::Restart($inner) => $body,
+            Action::Rollback($inner) => $body,
         }
     };
 }

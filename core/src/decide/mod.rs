@@ -11,6 +11,7 @@ pub mod levels;
 mod pages;
 mod recovery;
 mod resize;
+mod rollback;
 mod saturation;
 pub mod sizing;
 
@@ -24,6 +25,8 @@ pub use levels::ServiceLevelDetector;
 pub use pages::PAGES;
 pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
+pub(crate) use rollback::short;
+pub use rollback::{Broke, BrokenChange, RollbackDetector};
 pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
@@ -32,7 +35,7 @@ use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrust
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 4;
+pub const LOGIC: u32 = 5;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -74,13 +77,14 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 8] = [
+pub const DETECTORS: [&dyn Detector; 9] = [
     &SaturationDetector,
     &ResizeDetector,
     &DriftDetector,
     &CompanionDetector,
     &DeliveryDetector,
     &RecoveryDetector,
+    &RollbackDetector,
     &ContractDetector,
     &ServiceLevelDetector,
 ];
@@ -108,6 +112,8 @@ pub enum Finding {
     },
     /// Pods failed.
     Failing(Failing),
+    /// A merged change after which the workload is not well.
+    Broken(BrokenChange),
     /// Something that no action answers.
     Reported(Reported),
 }

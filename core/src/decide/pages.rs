@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 11] = [
+pub const PAGES: [Page; 12] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -32,6 +32,13 @@ pub const PAGES: [Page; 11] = [
         "No node takes a pod",
         "No node has room for what it requests, or none is allowed to take it. Lower the requests, add nodes, or look at node selectors,\n\
          taints and affinity.",
+    ),
+    page(
+        "verification-failed",
+        "What bpctl merged failed its verification",
+        "The merge did not reach the cluster in time, or its pods are not all running and ready; `bpctl audit` shows what was seen. Where\n\
+         spec.reliability.rollback.on_failed_verification is true its values are proposed to go back, for a person to approve; the finding\n\
+         says why not here. It ends when its pods are ready, when the manifest says something else, or with a person's change of the blueprint.",
     ),
     page(
         "delivery-failed",

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot};
+use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot, rollback};
 use crate::action::{Action, Restart};
 use crate::blueprint::Delivery;
 use crate::model::{Period, Severity, Timestamp, Untrusted};
@@ -69,6 +69,8 @@ pub enum Recovery {
         failing: Failing,
         /// Why a restart is not enough: one clause.
         because: String,
+        /// Restarts were tried as far as they go, or do not help: what may help is the pod template that stood before.
+        spent: bool,
     },
 }
 
@@ -140,7 +142,8 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
     let by_kubelet = told.iter().map(|pod| pod.restarts).max().unwrap_or(0);
     let restarts = by_kubelet.saturating_add(count);
     let failing = Failing { pods: told, restarts, by_bpctl: count, max: input.max };
-    let person = |because: String| Recovery::Person { failing: failing.clone(), because };
+    let person = |because: String| Recovery::Person { failing: failing.clone(), because, spent: false };
+    let spent = |because: String| Recovery::Person { failing: failing.clone(), because, spent: true };
     if let Some(past) = &past
         && past.at.is_none()
     {
@@ -157,16 +160,16 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
         return person(format!("its last restart has not replaced them within {PROGRESS}"));
     }
     if of_now.iter().any(|pod| pod.unschedulable || pod.stopped.iter().any(|stopped| !ran(stopped))) {
-        return person("some of its containers cannot start, and a restart does not change that".into());
+        return spent("some of its containers cannot start, and a restart does not change that".into());
     }
     let Some(max) = input.max else {
         return person("the blueprint sets no max_restart_count".into());
     };
     if restarts >= max {
-        return person(format!("{} of {max} restarts are spent", restarts.min(max)));
+        return spent(format!("{} of {max} restarts are spent", restarts.min(max)));
     }
     if count > 0 && of_now.iter().any(|pod| crashed_at_once(pod, input.recovered)) {
-        return person(format!("it failed again within {} of its restart", input.recovered));
+        return spent(format!("it failed again within {} of its restart", input.recovered));
     }
     let not_before = since.filter(|_| count > 0).map(|since| pause(count).after(since));
     Recovery::Restart { failing, not_before: not_before.filter(|until| *until > input.now) }
@@ -255,19 +258,23 @@ impl Detector for RecoveryDetector {
     }
 
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
-        let mut detected = look(input);
+        let mut detected = Detected::default();
+        let recovery = look(input, &mut detected);
         explain(input, &mut detected);
+        if let Some(recovery) = recovery {
+            rollback::answer(input, &recovery, &mut detected);
+        }
         detected
     }
 }
 
-fn look(input: &DetectInput<'_>) -> Detected {
-    let mut detected = Detected::default();
+/// What is found, and what is to be done about the pods; `None`: they were not seen.
+fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
     let blueprint = &input.blueprint.value;
     let target = blueprint.spec.target.object();
     let max = blueprint.spec.reliability.max_restart_count;
     let Known::Known(Some(live)) = input.facts.object(&target) else {
-        return detected; // the drift detector says what is missing
+        return None; // the drift detector says what is missing
     };
     let pods = match input.facts.pods(&target) {
         Known::Known(pods) => pods,
@@ -275,42 +282,46 @@ fn look(input: &DetectInput<'_>) -> Detected {
             if max.is_some() {
                 detected.unknown.push(UnknownFact::new("whether its pods failed", why));
             }
-            return detected;
+            return None;
         }
     };
     detected.findings.extend(cannot_run(input, pods).into_iter().map(|reported| (Finding::Reported(reported), None)));
     let asked =
         RecoveryInput { max, recovered: input.catalog.workspace.value.verification.recovered, now: input.facts.now() };
-    match recovery(&asked, live, pods) {
+    let recovery = recovery(&asked, live, pods);
+    match &recovery {
         Recovery::Healthy => {}
-        Recovery::Waits(because) => detected.why_not.push(WhyNot { what: "restart".into(), because }),
-        Recovery::Person { failing, because } => {
-            let reported = for_a_person(input, live, &failing, &because);
+        Recovery::Waits(because) => {
+            detected.why_not.push(WhyNot { what: "restart".into(), because: because.clone() });
+        }
+        Recovery::Person { failing, because, .. } => {
+            let reported = for_a_person(input, live, failing, because);
             detected.findings.push((Finding::Reported(reported), None));
         }
-        Recovery::Restart { failing, .. } => {
-            if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
-                let because = "the pod template in the cluster is not what Git declares: that is settled first";
-                detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() });
-                return detected;
-            }
-            let Some((request, generation)) = next_restart(live, input.facts.now()) else {
-                let because = "the cluster does not say which generation of it this is";
-                detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() });
-                return detected;
-            };
-            let action = Action::Restart(Restart {
-                version: 1,
-                blueprint: blueprint.metadata.name.clone(),
-                workload: target,
-                uid: live.uid.clone(),
-                generation,
-                request,
-            });
-            detected.findings.push((Finding::Failing(failing), Some(action)));
-        }
+        Recovery::Restart { failing, .. } => match restart(input, live) {
+            Ok(action) => detected.findings.push((Finding::Failing(failing.clone()), Some(action))),
+            Err(because) => detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() }),
+        },
     }
-    detected
+    Some(recovery)
+}
+
+/// The restart, or why it waits.
+fn restart(input: &DetectInput<'_>, live: &LiveObject) -> Result<Action, &'static str> {
+    if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
+        return Err("the pod template in the cluster is not what Git declares: that is settled first");
+    }
+    let (request, generation) =
+        next_restart(live, input.facts.now()).ok_or("the cluster does not say which generation of it this is")?;
+    let blueprint = &input.blueprint.value;
+    Ok(Action::Restart(Restart {
+        version: 1,
+        blueprint: blueprint.metadata.name.clone(),
+        workload: blueprint.spec.target.object(),
+        uid: live.uid.clone(),
+        generation,
+        request,
+    }))
 }
 
 /// The reasons of warnings that explain a finding. They choose what is shown beside it, and nothing else.
@@ -341,7 +352,7 @@ fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
 }
 
 /// Whether what was found before brings new pods of its own.
-fn rolls_out(finding: &Finding) -> bool {
+pub(super) fn rolls_out(finding: &Finding) -> bool {
     match finding {
         Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.starts_with_keys(&["spec", "template"])),
         _ => false,

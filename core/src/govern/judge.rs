@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::defaults::{self, default_tier};
 use super::rules::{RULES, RuleInput, alternative as way_on};
-use super::{OperationInput, Outcome, Subject};
-use crate::action::{Action, Reconcile};
+use super::{OperationInput, Outcome, Subject, Undoes};
+use crate::action::{Action, Reconcile, Rollback, SetBack};
 use crate::blueprint::{Catalog, Operation, Tier, sized_container};
 use crate::model::{Name, SourceSpan, Timestamp, Trusted, WorkloadKind};
 use crate::observe::Recorder;
+use crate::propose::{Change, FieldChange, Governed};
 
 /// A rule that spoke.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -153,8 +154,12 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     Verdict { tier, operations, rules, alternative, impact: Vec::new(), overrides, holds, approvers }
 }
 
-/// Judges an action; one on an object that belongs to several workloads by all of their blueprints: the strictest tier and every hold count.
+/// Judges an action; one on an object that belongs to several workloads by all of their blueprints, and one that goes back by each of its
+/// fields besides: the strictest tier and every hold count.
 pub fn judge_action(rules: &Trusted<Catalog>, environment: &Name, action: &Action, facts: &Recorder<'_>) -> Verdict {
+    if let Action::Rollback(rollback) = action {
+        return judge_rollback(rules, environment, rollback, facts);
+    }
     let mut verdict = judge(rules, environment, &Subject::of_action(action), facts);
     let Action::Reconcile(reconcile) = action else { return verdict };
     if WorkloadKind::of(&reconcile.workload).is_some() {
@@ -175,6 +180,43 @@ pub fn judge_action(rules: &Trusted<Catalog>, environment: &Name, action: &Actio
         }
     }
     verdict.holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
+    verdict
+}
+
+/// A rollback, as its own pull request will be judged: what it does to each field, and that it goes back.
+fn judge_rollback(rules: &Trusted<Catalog>, environment: &Name, rollback: &Rollback, facts: &Recorder<'_>) -> Verdict {
+    let Rollback { blueprint, workload, fields, .. } = rollback;
+    let source = rules.get().blueprints.get(blueprint).map(|blueprint| blueprint.value.spec.target.source.clone());
+    let change = |back: &SetBack| FieldChange {
+        path: source.clone().unwrap_or_else(|| rules.get().workspace.path.clone()),
+        object: workload.clone(),
+        field: back.field.clone(),
+        from: Some(back.from.clone()),
+        to: Some(back.to.clone()),
+    };
+    let changes: Vec<FieldChange> = fields.iter().map(change).collect();
+    let undoes = Undoes::claimed(facts, blueprint, changes.iter());
+    let governed = |change: FieldChange| Governed {
+        blueprint: blueprint.clone(),
+        environment: Some(environment.clone()),
+        change: Change::Field(change),
+    };
+    let all: Vec<Governed> = changes.into_iter().map(governed).collect();
+    let whole = Subject::of_action(&Action::Rollback(rollback.clone())).undoing(undoes.clone());
+    let mut verdict = judge(rules, environment, &whole, facts);
+    for governed in &all {
+        let subject = Subject::of_change(blueprint, Some(workload), &governed.change, &all).undoing(undoes.clone());
+        let field = judge(rules, environment, &subject, facts);
+        if field.tier > verdict.tier {
+            (verdict.tier, verdict.rules, verdict.alternative) = (field.tier, field.rules, field.alternative);
+        }
+        verdict.operations.extend(field.operations);
+        verdict.holds.extend(field.holds);
+    }
+    verdict.operations.sort_unstable();
+    verdict.operations.dedup();
+    verdict.holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
+    verdict.holds.dedup();
     verdict
 }
 

@@ -21,5 +21,5 @@ pub use pull::{
 };
 pub use review::{ReviewJudgement, count_reviews};
 pub use rules::{FIELD_MANAGER, Failure, Outcome, RESET, RULES, Rule, RuleInput, failures, last_apply};
-pub use subject::{ConfigTouch, LimitTouch, OperationInput, RequestTouch, Subject, Touch};
+pub use subject::{ConfigTouch, LimitTouch, OperationInput, RequestTouch, Subject, Touch, Undoes};
 use subject::{follows, request_of};

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::impact::{impact, is_told};
 use super::permit::{ApplyPermit, MergePermit, RestartPermit};
-use super::{ReviewJudgement, Subject, Touch, Verdict, count_reviews, judge, judge_action};
-use crate::action::Action;
+use super::{ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action};
+use crate::action::{Action, ActionType, Resize, Rollback};
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
 use crate::execute::{ApplyObject, RestartPods};
-use crate::model::{Digest, Name, Proposed, Timestamp, Trusted};
+use crate::model::{Digest, Name, ObjectRef, Proposed, Timestamp, Trusted};
 use crate::observe::{
     CheckConclusion, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder, ReviewState,
     next_restart,
 };
-use crate::propose::{Change, ChangeSet, Governed};
+use crate::propose::{Change, ChangeSet, FieldChange, Governed};
 
 /// The name of the one check that stands on every pull request that touches governed files.
 pub const VERDICT_CHECK: &str = "bpctl/verdict";
@@ -127,7 +127,10 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     };
     let judged = |environment: &Name, recorder: &Recorder<'_>| -> Vec<ChangeVerdict> {
         let one = |governed: &Governed| {
-            let mut verdict = judge(rules, environment, &subject_of(Some(environment), governed), recorder);
+            let target = rules.get().blueprints.get(&governed.blueprint).map(|b| b.value.object_in(environment));
+            let undoes = undoes(pull, set, (&governed.blueprint, target.as_ref()), recorder);
+            let subject = subject_of(Some(environment), governed).undoing(undoes);
+            let mut verdict = judge(rules, environment, &subject, recorder);
             verdict.impact = impact_of(rules, environment, set, governed);
             ChangeVerdict {
                 environment: environment.clone(),
@@ -245,9 +248,9 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     // The steps that a request has made are counted by their branches, so a step under another name would not be counted.
     let misnamed = set.governed.iter().find(|governed| {
         let subject = subject_of(governed.environment.as_ref(), governed);
-        let own = format!("/{}/resize", governed.blueprint);
-        matches!(subject.touch, Touch::Requests(_))
-            && !pull.head_branch.as_deref().is_some_and(|branch| branch.ends_with(&own))
+        let is = |action: &str| is_named(pull, &governed.blueprint, action);
+        // A rollback is for a person to approve, so that it is no step on the way.
+        matches!(subject.touch, Touch::Requests(_)) && !is(Resize::NAME) && !is(Rollback::NAME)
     });
     if let Some(governed) = misnamed {
         let because = format!(
@@ -326,6 +329,33 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         blockers,
         permit,
     }
+}
+
+/// Whether a pull request's branch names this action of this blueprint.
+fn is_named(pull: &PullFacts, blueprint: &Name, action: &str) -> bool {
+    pull.head_branch.as_deref().is_some_and(|branch| branch.ends_with(&format!("/{blueprint}/{action}")))
+}
+
+/// What a pull request that says it is a rollback of this blueprint takes back, by the facts of one environment.
+fn undoes(
+    pull: &PullFacts,
+    set: &ChangeSet,
+    (blueprint, target): (&Name, Option<&ObjectRef>),
+    facts: &Recorder<'_>,
+) -> Undoes {
+    if !is_named(pull, blueprint, Rollback::NAME) {
+        return Undoes::Nothing;
+    }
+    let own = |object: &ObjectRef| target.is_some_and(|target| target.is_declared_by(object));
+    let fields: Option<Vec<&FieldChange>> = set
+        .governed
+        .iter()
+        .map(|governed| match &governed.change {
+            Change::Field(field) if governed.blueprint == *blueprint && own(&field.object) => Some(field),
+            _ => None,
+        })
+        .collect();
+    fields.map_or(Undoes::Claimed, |fields| Undoes::claimed(facts, blueprint, fields.into_iter()))
 }
 
 /// What every effect of an action needs, whatever it does: `None`: the action is not allowed, or held.

@@ -6,7 +6,7 @@ use crate::action::Action;
 use crate::blueprint::{ConfigRange, Operation, ResourceBounds, Scaling, Spec, is_credential, quantity_of};
 use crate::decide::sizing::{limit_for, limit_ratio, within};
 use crate::model::{FieldPath, Name, ObjectParts, ObjectRef, Percent, Quantity, Segment};
-use crate::observe::Resource;
+use crate::observe::{PastChange, Recorder, Resource};
 use crate::propose::{Change, FieldChange, Governed};
 use crate::yaml::Node;
 
@@ -19,6 +19,42 @@ pub struct Subject {
     pub object: ObjectRef,
     /// What happens to it.
     pub touch: Touch,
+    /// Whether it goes back to something that stood before.
+    pub undoes: Undoes,
+}
+
+/// Whether a change is a rollback, and of what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Undoes {
+    /// It is none.
+    #[default]
+    Nothing,
+    /// It says so, and no fact shows a change that it takes back: it is judged as a rollback, and no pause is any shorter for it.
+    Claimed,
+    /// It takes back what this commit of the base branch changed, and nothing else.
+    Commit(String),
+}
+
+impl Undoes {
+    /// What these changes, which are said to be a rollback, take back: the newest operation's own, or the newest of the manifest, as the
+    /// facts have them. A rollback is not taken back by another one.
+    pub fn claimed<'c>(facts: &Recorder<'_>, blueprint: &Name, changes: impl Iterator<Item = &'c FieldChange>) -> Self {
+        let changes: Vec<&FieldChange> = changes.collect();
+        let back = |past: &Vec<PastChange>| {
+            let same = |change: &FieldChange, past: &PastChange| {
+                (&past.field, &past.to, &past.from) == (&change.field, &change.from, &change.to)
+            };
+            !changes.is_empty() && changes.iter().all(|change| past.iter().any(|past| same(change, past)))
+        };
+        let history = facts.history(blueprint).ok().map_or(&[] as &[_], Vec::as_slice);
+        let newest = history.last().filter(|past| past.changes.as_ref().is_some_and(back)).map(|past| &past.commit);
+        let brought = || facts.last_change(blueprint).ok().ok()?.filter(|last| last.changes.as_ref().is_some_and(back));
+        let commit = newest.or_else(|| brought().map(|last| &last.commit));
+        match commit.filter(|commit| !history.iter().any(|past| past.is_rollback() && past.commit == **commit)) {
+            Some(commit) => Self::Commit(commit.clone()),
+            None => Self::Claimed,
+        }
+    }
 }
 
 /// What happens to an object.
@@ -54,6 +90,8 @@ pub enum Touch {
         /// The value that the annotation gets.
         request: String,
     },
+    /// Fields of the workload's manifest go back to what stood before; each of them is judged besides.
+    Rollback,
     /// Values of a `ConfigMap` change.
     Config(Vec<ConfigTouch>),
     /// Another field of a manifest.
@@ -144,7 +182,7 @@ impl Subject {
         let Action::Scale(scale) = action else { return None };
         scale.limit.as_ref()?;
         let (blueprint, object) = (action.blueprint().clone(), action.workload().clone());
-        Some(Self { blueprint, object, touch: Touch::ReplicaBound })
+        Some(Self { blueprint, object, touch: Touch::ReplicaBound, undoes: Undoes::Nothing })
     }
 
     /// What an action does.
@@ -167,8 +205,10 @@ impl Subject {
             }
             Action::Reconcile(reconcile) => Touch::Reconcile { replicas: reconcile.replicas().map(u64::from) },
             Action::Restart(restart) => Touch::Restart { request: restart.request.clone() },
+            Action::Rollback(_) => Touch::Rollback,
         };
-        Self { blueprint: action.blueprint().clone(), object: action.workload().clone(), touch }
+        let (blueprint, object) = (action.blueprint().clone(), action.workload().clone());
+        Self { blueprint, object, touch, undoes: Undoes::Nothing }
     }
 
     /// What a change of a pull request does, beside the others of it.
@@ -228,7 +268,13 @@ impl Subject {
                 (object.into(), if change.governance { Touch::Governance } else { Touch::Opaque })
             }
         };
-        Self { blueprint: blueprint.clone(), object, touch }
+        Self { blueprint: blueprint.clone(), object, touch, undoes: Undoes::Nothing }
+    }
+
+    /// The same, as a part of what goes back.
+    #[must_use]
+    pub fn undoing(self, undoes: Undoes) -> Self {
+        Self { undoes, ..self }
     }
 
     /// The operations that rules speak about.
@@ -248,6 +294,7 @@ impl Subject {
             Touch::Reconcile { replicas: Some(0) } => Operation::ScaleToZero,
             Touch::Reconcile { .. } => Operation::Reconcile,
             Touch::Restart { .. } => Operation::Restart,
+            Touch::Rollback => Operation::Rollback,
             Touch::Config(touched) if touched.iter().any(|touch| touch.is_credential(input.spec)) => {
                 Operation::ChangeSecrets
             }
@@ -257,7 +304,9 @@ impl Subject {
             Touch::Removed => Operation::Delete,
             Touch::Governance => Operation::ChangeGovernance,
         };
-        by_kind.into_iter().chain([touch]).collect()
+        // Whoever goes back is asked for that too, whatever the fields are.
+        let back = (self.undoes != Undoes::Nothing && touch != Operation::Rollback).then_some(Operation::Rollback);
+        by_kind.into_iter().chain(back).chain([touch]).collect()
     }
 }
 

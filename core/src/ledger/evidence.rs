@@ -68,6 +68,7 @@ fn without_detail(value: &mut FactValue) {
     | FactValue::DryRun(Known::Unknown(unknown))
     | FactValue::Schema(Known::Unknown(unknown))
     | FactValue::History(Known::Unknown(unknown))
+    | FactValue::LastChange(Known::Unknown(unknown))
     | FactValue::Deliveries(Known::Unknown(unknown))) = value
     else {
         return;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    FailedDelivery, Level, LiveObject, MeasuredLevel, PastOperation, Pod, Resource, TypeSchema, Usage, Warning,
+    FailedDelivery, LastChange, Level, LiveObject, MeasuredLevel, PastOperation, Pod, Resource, TypeSchema, Usage,
+    Warning,
 };
 use crate::model::{Name, ObjectParts, ObjectRef, Timestamp, Untrusted};
 
@@ -118,6 +119,8 @@ pub enum FactKey {
     History(Name),
     /// The deliveries of one blueprint's objects that failed and that none has made good since.
     Deliveries(Name),
+    /// The newest change of one blueprint's manifest; looked up only where its workload's pods are in trouble.
+    LastChange(Name),
 }
 
 impl std::fmt::Display for FactKey {
@@ -136,6 +139,7 @@ impl std::fmt::Display for FactKey {
             Self::Schema(api_version, kind) => write!(f, "schema:{api_version}:{kind}"),
             Self::History(blueprint) => write!(f, "history:{blueprint}"),
             Self::Deliveries(blueprint) => write!(f, "deliveries:{blueprint}"),
+            Self::LastChange(blueprint) => write!(f, "last-change:{blueprint}"),
         }
     }
 }
@@ -178,6 +182,7 @@ fn parse_key(text: &str) -> Option<FactKey> {
         ("schema", 3) => Some(FactKey::Schema(parts[1].into(), parts[2].into())),
         ("history", 2) => Name::new(parts[1]).ok().map(FactKey::History),
         ("deliveries", 2) => Name::new(parts[1]).ok().map(FactKey::Deliveries),
+        ("last-change", 2) => Name::new(parts[1]).ok().map(FactKey::LastChange),
         _ => None,
     }
 }
@@ -213,6 +218,8 @@ pub enum FactValue {
     History(Known<Vec<PastOperation>>),
     /// Failed deliveries, oldest first.
     Deliveries(Known<Vec<FailedDelivery>>),
+    /// The newest change; `None`: none of the commits that were looked at changed the manifest.
+    LastChange(Known<Option<LastChange>>),
 }
 
 /// One answer, with where and when.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Known;
+use crate::blueprint::Operation;
 use crate::model::{Digest, FieldPath, Timestamp, Untrusted};
 
 /// A person or a machine, by the forge's own numeric id (T6). On the local forge the id is the allowed signer's principal.
@@ -179,6 +180,13 @@ pub struct PastOperation {
     pub reset_by: Option<String>,
 }
 
+impl PastOperation {
+    /// Whether it went back itself: such a one is not taken back (B17).
+    pub fn is_rollback(&self) -> bool {
+        self.operation == Operation::Rollback.name()
+    }
+}
+
 /// A field that an operation of the past changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PastChange {
@@ -188,6 +196,36 @@ pub struct PastChange {
     pub from: Option<Json>,
     /// After.
     pub to: Option<Json>,
+}
+
+/// The newest change of a workload's manifest on the base branch's own line: what a rollback would take back (B8, B17, T32).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LastChange {
+    /// The commit of the base branch that brought it.
+    pub commit: String,
+    /// The commit before it: the base branch as it stood until then.
+    pub before: String,
+    /// The time that the commit claims.
+    pub at: Timestamp,
+    /// Who wrote it, as the commit claims.
+    pub author: Untrusted,
+    /// The fields of the manifest that it changed; `None`: it brought the manifest, or cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<PastChange>>,
+    /// It gave a field back the value that the change before it had taken: whoever made it went back already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub went_back: bool,
+}
+
+impl LastChange {
+    /// Whether it took back something of these changes.
+    pub fn takes_back(&self, earlier: &[PastChange]) -> bool {
+        let back = |change: &PastChange| {
+            earlier.iter().any(|e| (&e.field, &e.from, &e.to) == (&change.field, &change.to, &change.from))
+        };
+        self.changes.iter().flatten().any(back)
+    }
 }
 
 /// A delivery that the cluster refused, by bpctl's own check on the commit that was delivered (B11, X6).

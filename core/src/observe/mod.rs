@@ -14,8 +14,8 @@ mod warning;
 
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
-    CheckConclusion, CheckRun, FailedDelivery, Identity, PastChange, PastOperation, PullFacts, PullState, Review,
-    ReviewState, Rights,
+    CheckConclusion, CheckRun, FailedDelivery, Identity, LastChange, PastChange, PastOperation, PullFacts, PullState,
+    Review, ReviewState, Rights,
 };
 pub use level::{Level, LevelSeries, MeasuredLevel};
 pub use live::{

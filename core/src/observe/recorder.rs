@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use elsa::FrozenBTreeMap;
 
 use super::{
-    FactKey, FactValue, FailedDelivery, Known, Level, LiveObject, MeasuredLevel, Observation, PastOperation, Pod,
-    Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning,
+    FactKey, FactValue, FailedDelivery, Known, LastChange, Level, LiveObject, MeasuredLevel, Observation,
+    PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning,
 };
 use crate::model::{Name, ObjectRef, Timestamp};
 
@@ -127,6 +127,15 @@ impl<'o> Recorder<'o> {
     pub fn deliveries(&self, blueprint: &Name) -> Known<&'o Vec<FailedDelivery>> {
         match self.read(FactKey::Deliveries(blueprint.clone())) {
             Ok(FactValue::Deliveries(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// The newest change of the blueprint's manifest.
+    pub fn last_change(&self, blueprint: &Name) -> Known<Option<&'o LastChange>> {
+        match self.read(FactKey::LastChange(blueprint.clone())) {
+            Ok(FactValue::LastChange(known)) => known.as_ref().map(Option::as_ref),
             Ok(_) => mismatch(),
             Err(unknown) => Known::Unknown(unknown),
         }

@@ -180,7 +180,10 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
                 };
                 items.push(PlanItem { id: action.id(), finding, action, verdict, effects });
             }
-            Err(because) => not_proposed.push(WhyNot { what: action.name().into(), because }),
+            Err(because) => match finding {
+                Finding::Broken(broken) => findings.extend(broken.instead(&because)),
+                _ => not_proposed.push(WhyNot { what: action.name().into(), because }),
+            },
         }
     }
     let evidence: BTreeSet<FactKey> = evidence.into_iter().chain(facts.keys()).collect();

@@ -6,7 +6,7 @@ use crate::model::FieldPath;
 use crate::yaml::{Edit, Scalar};
 
 /// The edit that sets one field; `None`: a value is no scalar that can be written in place.
-pub(super) fn edit(document: usize, path: FieldPath, from: Option<&Json>, to: &Json) -> Option<Edit> {
+pub(crate) fn edit(document: usize, path: FieldPath, from: Option<&Json>, to: &Json) -> Option<Edit> {
     let from = match from {
         // A fraction (`cpu: 0.5`) is never written by bpctl, but may stand there: it is known again by its text.
         Some(Json::Number(number)) if number.is_f64() => Some(Scalar::String(number.to_string())),
@@ -14,6 +14,11 @@ pub(super) fn edit(document: usize, path: FieldPath, from: Option<&Json>, to: &J
         None => None,
     };
     Some(Edit { document, path, from, to: scalar(to)? })
+}
+
+/// Whether a value is a scalar that can be written in place.
+pub(crate) fn is_writable(value: &Json) -> bool {
+    scalar(value).is_some()
 }
 
 fn scalar(value: &Json) -> Option<Scalar> {

@@ -10,6 +10,7 @@ mod rendered;
 
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
 pub use diff::{FieldDifference, differences};
+pub(crate) use edits::{edit, is_writable};
 pub use past::past_changes;
 pub use proposal::{Proposal, ProposalError, propose};
 pub use rendered::{RenderedInput, Side, past_rendered_changes};

@@ -76,6 +76,7 @@ pub fn plan(plan: &Plan) -> String {
     }
     details(&mut out, "Drifted fields", drift_lines(plan));
     found(&mut out, plan);
+    details(&mut out, "What goes back", back_lines(plan));
     details(&mut out, "Not proposed, and until when", not_proposed(plan));
     details(&mut out, "Unknown", unknown(plan));
     let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
@@ -133,6 +134,15 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
         }
     }
     lines
+}
+
+fn back_lines(plan: &Plan) -> Vec<String> {
+    let told = |item: &PlanItem| {
+        let blueprint = item.action.blueprint().clone();
+        let lines = words::broken(item, sink::markdown).into_iter().chain(words::set_backs(item, sink::markdown));
+        lines.map(move |line| format!("- `{blueprint}` {line}")).collect::<Vec<_>>()
+    };
+    plan.items().flat_map(told).collect()
 }
 
 /// What no action answers stands open, not folded: it waits for a person.

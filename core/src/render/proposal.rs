@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{because, change, provenance, sink};
+use super::{because, change, provenance, sink, words};
 use crate::blueprint::Tier;
 use crate::model::Untrusted;
 use crate::plan::{Plan, PlanItem};
@@ -39,6 +39,12 @@ pub fn body(plan: &Plan, item: &PlanItem) -> String {
         "workload",
         sink::markdown(&Untrusted::new(format!("{} in {}", item.action.workload(), item.action.workload().namespace))),
     );
+    for told in words::broken(item, sink::markdown) {
+        row("why", told);
+    }
+    for told in words::set_backs(item, sink::markdown) {
+        row("goes back", told);
+    }
     for place in provenance(item) {
         row("changes", sink::markdown(&Untrusted::new(place)));
     }

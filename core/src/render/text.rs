@@ -122,6 +122,12 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
             }
             line(out, "all its pods are replaced, as its strategy says; Git is not changed");
         }
+        for told in words::broken(item, sink::terminal) {
+            line(out, &told);
+        }
+        for told in words::set_backs(item, sink::terminal).iter().take(MOST) {
+            line(out, told);
+        }
         if let Some(told) = plan.causes.as_ref().and_then(|causes| words::cause(causes, item)) {
             line(out, &told);
         }

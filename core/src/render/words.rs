@@ -2,12 +2,12 @@
 
 use serde_json::Value as Json;
 
-use crate::action::{Action, RequestChange};
-use crate::blueprint::Tier;
+use crate::action::{Action, RequestChange, SetBack};
+use crate::blueprint::{Tier, is_credential};
 use crate::decide::drift::{DriftKind, FieldDrift};
-use crate::decide::{FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact};
+use crate::decide::{Broke, BrokenChange, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short};
 use crate::execute::Effect;
-use crate::model::{Name, Percent, Severity, Untrusted, WorkloadKind};
+use crate::model::{FieldPath, Name, Percent, Segment, Severity, Untrusted, WorkloadKind};
 use crate::observe::{ObservedFrom, UnknownCode};
 use crate::plan::{BlueprintPlan, Cause, Causes, Hidden, Plan, PlanItem};
 
@@ -19,6 +19,7 @@ pub fn symbol(item: &PlanItem) -> &'static str {
         (Action::Resize(resize), _) if resize.requests.iter().all(|request| request.to < request.from) => "▼",
         (Action::Scale(_) | Action::Resize(_), _) => "▲",
         (Action::Restart(_), _) => "↻",
+        (Action::Rollback(_), _) => "↩",
         (Action::Reconcile(_), _) => match item.finding {
             Finding::Absent { .. } => "+",
             _ => "~",
@@ -47,6 +48,25 @@ pub fn change(item: &PlanItem) -> String {
             }
             _ => "replace its pods".into(),
         },
+        Action::Rollback(rollback) => {
+            let to = match &item.finding {
+                Finding::Broken(BrokenChange { before: Some(before), .. }) => {
+                    format!("to what {} had", short(before))
+                }
+                Finding::Broken(broken) => format!("to what stood before {}", short(&broken.commit)),
+                _ => "to what stood before".into(),
+            };
+            let (told, rest): (Vec<_>, Vec<_>) = rollback.fields.iter().map(set_back).partition(Option::is_some);
+            let more = match (told.len(), rest.len()) {
+                (_, 0) => None,
+                (0, 1) => Some("1 field".into()),
+                (0, fields) => Some(format!("{fields} fields")),
+                (_, 1) => Some("1 more field".into()),
+                (_, fields) => Some(format!("{fields} more fields")),
+            };
+            let told: Vec<String> = told.into_iter().flatten().chain(more).collect();
+            format!("{to}: {}", told.join(", "))
+        }
         Action::Reconcile(reconcile) => {
             let told = match (&item.finding, reconcile.fields.len()) {
                 (Finding::Absent { object, .. }, _) => return format!("create {object}"),
@@ -72,6 +92,76 @@ pub fn subject(item: &PlanItem) -> String {
         _ if companion(item).is_some() => change(item),
         _ => format!("{}: {}", item.action.workload(), change(item)),
     }
+}
+
+/// `image web:2 → web:1`, of fields that have a short name, and with values that no medium makes anything of; the others are only counted
+/// here, and listed through the medium's sink.
+fn set_back(back: &SetBack) -> Option<String> {
+    let SetBack { field, from, to } = back;
+    let resource = |key: &str| matches!(key, "cpu" | "memory");
+    let name = match field.0.as_slice() {
+        _ if field.is_keys(&["spec", "replicas"]) => "replicas".to_owned(),
+        [.., Segment::Key(image)] if image == "image" => "image".to_owned(),
+        [.., Segment::Key(part), Segment::Key(key)] if resource(key) && part == "requests" => format!("{key} request"),
+        [.., Segment::Key(part), Segment::Key(key)] if resource(key) && part == "limits" => format!("{key} limit"),
+        _ => return None,
+    };
+    let (from, to) = (plain(from)?, plain(to)?);
+    // One registry and path is said in the list of fields.
+    let path = |image: &str| image.rfind('/').map(|at| image[..=at].to_owned());
+    let shared = path(&from).filter(|_| name == "image" && path(&from) == path(&to)).map_or(0, |path| path.len());
+    Some(format!("{name} {} → {}", &from[shared..], &to[shared..]))
+}
+
+/// A number, or a word of an image or a quantity: nothing that Markdown, a forge or a terminal would obey.
+fn plain(value: &Json) -> Option<String> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let good = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);
+    let live = text.contains("//") || text.to_ascii_lowercase().starts_with("www.");
+    (!live && text.len() <= 100 && text.chars().all(good)).then_some(text)
+}
+
+/// The fields that go back, one by one: `spec.template….image: "web:2" → "web:1"`, with values as the medium's sink shows them.
+pub fn set_backs(item: &PlanItem, sink: impl Fn(&Untrusted) -> String) -> Vec<String> {
+    let Action::Rollback(rollback) = &item.action else { return Vec::new() };
+    let told = |back: &SetBack| {
+        let field = sink(&Untrusted::new(back.field.to_string()));
+        // Its value is in Git already; it need not be in a terminal's scrollback and a job's log as well (T38).
+        if hides(&back.field) {
+            return format!("{field}: not shown");
+        }
+        format!("{field}: {} → {}", sink(&value(Some(&back.from))), sink(&value(Some(&back.to))))
+    };
+    rollback.fields.iter().map(told).collect()
+}
+
+/// Whether a field is the value of a variable that is named as a credential.
+fn hides(field: &FieldPath) -> bool {
+    let named = |segment: &Segment| match segment {
+        Segment::Item(keys) => keys.iter().any(|(_, name)| is_credential(name, None)),
+        Segment::Key(_) | Segment::Index(_) => false,
+    };
+    field.has_key("env") && field.0.iter().any(named)
+}
+
+/// What is known of the change that goes back, one line each; texts of others go through the medium's sink.
+pub fn broken(item: &PlanItem, sink: impl Fn(&Untrusted) -> String) -> Vec<String> {
+    let Finding::Broken(broken) = &item.finding else { return Vec::new() };
+    let BrokenChange { commit, at, author, stays, reported, .. } = broken;
+    let by = author.as_ref().map_or_else(|| "bpctl".into(), &sink);
+    let mut lines = vec![format!("brought by {} ({at:.0}, {by})", short(commit))];
+    for reported in reported {
+        lines.push(sink(&reported.message));
+        lines.extend(reported.events.iter().map(|event| format!("seen: {}", sink(event))));
+        if reported.code == "pods-failed" {
+            lines.extend(reported.help.first().map(&sink)); // what shows why; the rest is what a person would do instead
+        }
+    }
+    if !stays.is_empty() {
+        let stays: Vec<String> = stays.iter().map(|field| sink(&Untrusted::new(field.to_string()))).collect();
+        lines.push(format!("not in the pod template, and stays as it is: {}", listed(&stays, 3)));
+    }
+    lines
 }
 
 /// `cpu request 120m → 108m`. Quantities need no sink: their text is digits and a suffix.
@@ -124,6 +214,7 @@ pub fn because(item: &PlanItem) -> String {
         }
         Finding::Drift(_) => "the cluster differs from what Git declares".into(),
         Finding::Failing(failing) => failed(failing),
+        Finding::Broken(broken) => format!("since {} {}", short(&broken.commit), wrong(broken)),
         Finding::Reported(_) => "it is reported below".into(),
         Finding::Absent { .. } => "Git declares it, and the cluster does not have it".into(),
     }
@@ -196,6 +287,20 @@ fn failed(failing: &Failing) -> String {
         "{count} container{plural} failed: {}; {restarts} restarts so far, {by_bpctl} of them by bpctl",
         kinds.join(", ")
     )
+}
+
+/// What is wrong since a change, in words of bpctl's own.
+fn wrong(broken: &BrokenChange) -> String {
+    if let Broke::Verification { operation, pull } = &broken.broke {
+        return format!("the workload is not well: {operation} #{pull} failed its verification");
+    }
+    let of = |reported: &Reported| match reported.code.as_str() {
+        "image-not-pulled" => "an image cannot be pulled",
+        "container-not-created" => "a container cannot be created",
+        _ => "its pods fail, and restarts do not help",
+    };
+    let told: Vec<&str> = broken.reported.iter().map(of).collect();
+    told.join("; ")
 }
 
 /// The lines that the action changes: `deploy/frontend.yaml:9:13`.

@@ -4,10 +4,11 @@ mod restart;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::blueprint::{Delivery, Verification, quantity_of};
-use crate::model::{ObjectRef, Period, Quantity, Timestamp};
-use crate::observe::{CheckConclusion, Known, ObservedFrom, Pod, Recorder, Resource};
+use crate::model::{ObjectRef, Period, Quantity, Segment, Timestamp, Untrusted};
+use crate::observe::{CheckConclusion, Known, ObservedFrom, PastChange, Pod, Recorder, Resource};
 
 pub use restart::{RestartInput, verify_restart};
 
@@ -20,6 +21,8 @@ pub struct VerifyInput<'a> {
     pub replicas: u32,
     /// The requests that were merged, where they are what changed.
     pub requests: &'a [DeclaredRequest],
+    /// The fields that went back, where it was a rollback.
+    pub fields: &'a [PastChange],
     /// When they were merged, by the forge's clock.
     pub merged_at: Timestamp,
     /// How they reach the cluster.
@@ -140,9 +143,20 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
         let evidence = format!("{told}, merged was {merged}");
         return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
     }
+    if let Some(change) = input.fields.iter().find(|change| !is_live(&live.body, change)) {
+        let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
+        let field = crate::render::sink::terminal(&Untrusted::new(change.field.to_string()));
+        let evidence = format!("{field} is not what was merged");
+        return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
+    }
     let told: Vec<String> =
         input.requests.iter().map(|r| format!("the {} request is {}", r.resource, r.request)).collect();
-    let told = if told.is_empty() { format!("spec.replicas is {has}") } else { told.join(", ") };
+    let told = match (told.is_empty(), input.fields.len()) {
+        (true, 0) => format!("spec.replicas is {has}"),
+        (true, 1) => "the field is back".into(),
+        (true, fields) => format!("{fields} fields are back"),
+        (false, _) => told.join(", "),
+    };
     let applied = check("applied", Outcome::Success, told);
 
     let pods = match facts.pods(input.workload) {
@@ -178,6 +192,21 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     };
     let due = (outcome == Outcome::Pending).then_some(ready_by);
     report(vec![applied, check("ready", outcome, evidence)], due)
+}
+
+/// Whether the live workload has the value that a change gave a field.
+fn is_live(live: &Json, change: &PastChange) -> bool {
+    let has = |item: &Json, keys: &[(String, String)]| {
+        keys.iter().all(|(key, value)| item.get(key).and_then(Json::as_str) == Some(value))
+    };
+    let found = change.field.0.iter().try_fold(live, |value, segment| match segment {
+        Segment::Key(key) => value.get(key),
+        Segment::Index(at) => value.get(at),
+        Segment::Item(keys) => value.as_array()?.iter().find(|item| has(item, keys)),
+    });
+    let quantity = |value: Option<&Json>| value.and_then(quantity_of);
+    let merged = change.to.as_ref();
+    found == merged || quantity(found).is_some_and(|found| quantity(merged) == Some(found))
 }
 
 /// What the live workload requests where that is not what was merged, and what was.

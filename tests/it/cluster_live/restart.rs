@@ -9,7 +9,7 @@ use super::workspace::{blueprint, bpctl, workspace};
 use crate::support::{Namespace, Repo, wait_for};
 
 /// A Deployment of this image in cluster and Git, under a limit of restarts.
-fn deployed(namespace: &Namespace, image: &str, max: u32, (delivery, recovered): (&str, &str)) -> Repo {
+pub(super) fn deployed(namespace: &Namespace, image: &str, max: u32, (delivery, recovered): (&str, &str)) -> Repo {
     let repo = Repo::empty();
     let workspace = workspace().replace("delivery: direct", &format!("delivery: {delivery}"));
     repo.write("bpctl.yaml", &format!("{workspace}verification: {{recovered: {recovered}}}\n"));
@@ -26,12 +26,12 @@ fn deployed(namespace: &Namespace, image: &str, max: u32, (delivery, recovered):
     repo
 }
 
-fn pods(namespace: &Namespace) -> Vec<Json> {
+pub(super) fn pods(namespace: &Namespace) -> Vec<Json> {
     let pods = namespace.get("pods")["items"].as_array().expect("pods").clone();
     pods.into_iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null()).collect()
 }
 
-fn ready(pod: &Json) -> bool {
+pub(super) fn ready(pod: &Json) -> bool {
     let conditions = pod["status"]["conditions"].as_array().cloned().unwrap_or_default();
     conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }

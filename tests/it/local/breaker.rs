@@ -10,7 +10,7 @@ use crate::support::Repo;
 const DEPLOYMENTS: &str = "clusters/staging/shop/deployments.json";
 
 /// Writes the outcome of the last merge as bpctl writes it.
-fn conclude(repo: &Repo, conclusion: CheckConclusion) {
+pub(super) fn conclude(repo: &Repo, conclusion: CheckConclusion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let repository = bpctl::git::Repository::discover(&repo.path()).expect("a repository");

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Rule, RuleInput};
 use crate::blueprint::{Catalog, Delivery};
+use crate::govern::Undoes;
 use crate::model::{Name, Timestamp, Untrusted};
 use crate::observe::{CheckConclusion, Known, Recorder};
 
@@ -44,6 +45,9 @@ impl Rule for Breaker {
         if u32::try_from(failed.len()).is_ok_and(|failed| failed < limit) {
             return Vec::new();
         }
+        if limit > 0 && is_undone(input, &failed) {
+            return Vec::new();
+        }
         let told: Vec<&str> = failed.iter().map(|failure| failure.what.as_str()).collect();
         let because = if told.is_empty() {
             "no failure is let pass".into()
@@ -52,6 +56,17 @@ impl Rule for Breaker {
         };
         vec![hold(None, Some(RESET), because)]
     }
+}
+
+/// Whether the newest failure is the one that a rollback takes back: that is the way out, and a person approves it.
+fn is_undone(input: &RuleInput<'_>, failed: &[Failure]) -> bool {
+    let Undoes::Commit(undone) = &input.subject.undoes else { return false };
+    let history = input.facts.history(&input.subject.blueprint);
+    let operation = history.known().and_then(|history| history.iter().find(|operation| operation.commit == *undone));
+    let newest = failed.last().filter(|failure| failure.because.is_none());
+    operation.zip(newest).is_some_and(|(operation, newest)| {
+        operation.outcome == Some(CheckConclusion::Failure) && operation.merged_at == newest.at
+    })
 }
 
 /// What closes a breaker.

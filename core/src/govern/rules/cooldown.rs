@@ -1,9 +1,10 @@
-//! The pause between operations on one workload: at least 60 s, from the forge's merge times and the cluster's own clock (B11, X6).
+//! The pause between operations on one workload: at least 60 s, from the forge's merge times and the cluster's own clock (B11, X6). The
+//! operation that a rollback takes back does not hold it: what it broke would wait for nothing.
 
 use serde_json::Value as Json;
 
 use super::{Outcome, Rule, RuleInput};
-use crate::govern::Touch;
+use crate::govern::{Touch, Undoes};
 use crate::model::{Period, Timestamp};
 use crate::observe::{Known, PastRestart};
 
@@ -85,7 +86,9 @@ fn last_operation(input: &RuleInput<'_>) -> Result<Option<(Timestamp, String)>, 
         Known::Known(history) => history,
         Known::Unknown(unknown) => return Err(unknown.message),
     };
-    let merged = history.iter().map(|operation| (operation.merged_at, operation.pull)).max();
+    let undone = |commit: &str| matches!(&input.subject.undoes, Undoes::Commit(undone) if undone == commit);
+    let counted = history.iter().filter(|operation| !undone(&operation.commit));
+    let merged = counted.map(|operation| (operation.merged_at, operation.pull)).max();
     let live = match input.facts.object(&input.blueprint.value.spec.target.object()) {
         Known::Known(live) => live,
         Known::Unknown(unknown) => return Err(unknown.message),
