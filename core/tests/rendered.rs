@@ -7,12 +7,12 @@ mod small_world;
 use std::collections::BTreeMap;
 
 use bpctl_core::blueprint::{Catalog, Render, Renderer, Tier};
-use bpctl_core::govern::{PullInput, PullJudgement, judge_pull};
+use bpctl_core::govern::{PullInput, PullJudgement, Subject, Touch, judge_pull};
 use bpctl_core::model::{Files, Name, Proposed, RepoPath, Trusted, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder,
 };
-use bpctl_core::propose::{Change, ChangeSet, ChangedPath, Side, change_set, past_rendered_changes};
+use bpctl_core::propose::{Change, ChangeSet, ChangedPath, Governed, Side, change_set, past_rendered_changes};
 use bpctl_core::rendering::{RenderFailure, Rendering, inputs};
 use rstest::rstest;
 use small_world::{WORKSPACE, files, trusted, web};
@@ -337,6 +337,66 @@ fn x09_a_manifest_is_judged_where_its_workload_is() {
     };
     assert_eq!(judged("over/plain.yaml", &deployment(2, "web:1"), &deployment(3, "web:1")), ["staging"]);
     assert_eq!(judged("blueprints/web.yaml", "a: 1\n", BLUEPRINT), ["staging", "prod"]);
+}
+
+/// Would miss: a step of a request on a branch that no sum of steps counts, where the environment has a namespace of its own; and a limit that
+/// is taken for a step's because another environment's request moves.
+#[test]
+fn t01_sizes_are_told_by_each_environment_that_they_reach() {
+    let sized = |cpu: &str, limit: &str| {
+        let resources = format!("resources: {{requests: {{cpu: {cpu}}}, limits: {{cpu: {limit}}}}}");
+        deployment(2, &format!("web:1, {resources}"))
+    };
+    let (before, after) = (sized("100m", "1"), sized("105m", "1"));
+    let mut world = World::new(Renderer::Kustomize, ("over/plain.yaml", Some(&before), Some(&after)));
+    let sizes = "  resources: {cpu: {minimum: 50m, maximum: 1}}\n";
+    let over = "environments: {staging: {spec: {target: {namespace: shop}}}}\n";
+    let blueprint = BLUEPRINT
+        .replace("namespace: shop, source: over", "namespace: elsewhere, source: over, environments: [staging]");
+    world.base.0.extend(files(&[("blueprints/web.yaml", &format!("{blueprint}{sizes}{over}"))]).0);
+    let side = |files: &Files| Side { files: files.clone(), ..Side::default() };
+    let changed = std::slice::from_ref(&world.changed);
+    let set = change_set(&world.rules(), &side(&world.base), &side(&world.head), changed);
+    assert!(codes(&world.judged(set)).contains(&"not-a-resize"));
+
+    let world = World::new(Renderer::Kustomize, (STAGING, Some(OVERLAY), Some("resources: [../../base]\n")));
+    let pair = |staging: &str, prod: &str| {
+        let set = world.set(
+            &[("staging", Some(&before)), ("prod", Some(&before))],
+            &[("staging", Some(staging)), ("prod", Some(prod))],
+        );
+        let touch = |governed: &Governed| {
+            matches!(Subject::of_change(governed, Some(&web()), &set.governed).touch, Touch::Limit { .. })
+        };
+        let limit =
+            |governed: &&Governed| matches!(&governed.change, Change::Field(field) if field.field.has_key("limits"));
+        set.governed.iter().filter(limit).map(touch).collect::<Vec<_>>()
+    };
+    assert_eq!(pair(&after, &sized("100m", "2")), [true], "a limit alone in prod, whatever staging does");
+    assert_eq!(pair(&sized("105m", "2"), &before), [false], "a limit with its own request");
+}
+
+/// Would miss: a Secret's value in the JSON of a judgement, in clear or in base64.
+#[test]
+fn t38_a_judgement_tells_no_credentials() {
+    let secret = |value: &str| {
+        let data = format!("data: {{pw: {value}}}\nstringData: {{raw: {value}}}");
+        format!("---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: shop}}\n{data}\n")
+    };
+    let config = |value: &str| {
+        format!(
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c, namespace: shop}}\ndata: {{DB_PASSWORD: {value}}}\n"
+        )
+    };
+    let all = |value: &str| deployment(2, "web:1") + &secret(value) + &config(value);
+    let world = World::new(Renderer::Kustomize, (STAGING, Some(OVERLAY), Some("resources: [../../base]\n")));
+    let set = world.set(
+        &[("staging", Some(&all("S0FOQVJZMQ"))), ("prod", Some(&all("S0FOQVJZMQ")))],
+        &[("staging", Some(&all("S0FOQVJZMg"))), ("prod", Some(&all("S0FOQVJZMQ")))],
+    );
+    assert_eq!(set.governed.len(), 3, "{set:?}");
+    let told = serde_json::to_string(&world.judged(set)).unwrap();
+    assert!(told.contains("(withheld)") && !told.contains("S0FOQVJZM"), "{told}");
 }
 
 /// The past of a rendered workload is read off what was rendered then: by the line alone no request and no replicas would have moved, and

@@ -15,7 +15,7 @@ use bpctl_core::observe::{
     ContainerUsage, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage,
     Recorder, Resource, Usage, pod_from_json,
 };
-use bpctl_core::propose::{Change, ChangedPath, change_set};
+use bpctl_core::propose::{Change, ChangedPath, Governed, change_set};
 use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::json;
@@ -529,8 +529,8 @@ fn judged(spec: &str, policy: &str, before: &str, after: &str, seen: &Seen) -> V
     let side = |files| bpctl_core::propose::Side { files, ..Default::default() };
     let set = change_set(&rules, &side(base), &side(head), &[changed]);
     let all = set.governed.clone();
-    let one = |governed: bpctl_core::propose::Governed| {
-        let subject = Subject::of_change(&governed.blueprint, Some(&web()), &governed.change, &all);
+    let one = |governed: Governed| {
+        let subject = Subject::of_change(&governed, Some(&web()), &all);
         let verdict = judge(&rules, &Name::new("staging").unwrap(), &subject, &facts);
         (governed.change, verdict)
     };
@@ -628,7 +628,8 @@ fn b07_another_workloads_request_is_no_step() {
     let rules = trusted(&world(BOTH, ONE, ""));
     let observation = seen.observation();
     let tier = |target: &ObjectRef| {
-        let subject = Subject::of_change(&name, Some(target), &verdicts[0].0, &[]);
+        let governed = Governed { blueprint: name.clone(), environment: None, change: verdicts[0].0.clone() };
+        let subject = Subject::of_change(&governed, Some(target), &[]);
         judge(&rules, &Name::new("staging").unwrap(), &subject, &Recorder::new(&observation)).tier
     };
     assert_eq!(tier(&web()), Tier::Allowed);

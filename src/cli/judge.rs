@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bpctl_core::blueprint::is_credential;
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK};
-use bpctl_core::model::{Segment, Untrusted};
+use bpctl_core::model::Untrusted;
 use bpctl_core::observe::CheckConclusion;
-use bpctl_core::propose::{Change, FieldChange};
+use bpctl_core::propose::Change;
 use bpctl_core::render::{self, sink};
 use clap::Args;
 
@@ -112,17 +111,11 @@ fn text(url: &str, judged: &PullJudgement) -> String {
     out
 }
 
-/// Whether a value is a credential's, by its object's kind or by its key's name.
-fn is_secret(change: &FieldChange) -> bool {
-    let named = |segment: &Segment| matches!(segment, Segment::Key(key) if is_credential(key, None));
-    change.object.kind == "Secret" || (change.object.kind == "ConfigMap" && change.field.0.iter().any(named))
-}
-
 fn change(change: &Change) -> String {
     let shown = |text: String| sink::terminal(&Untrusted::new(text));
     match change {
         // The value of a credential is in Git already; it need not be in a terminal's scrollback and a job's log as well (T38).
-        Change::Field(change) if is_secret(change) => {
+        Change::Field(change) if change.is_credential() => {
             format!("{} {}: not shown", shown(change.object.to_string()), shown(change.field.to_string()))
         }
         Change::Field(change) => format!(

@@ -28,8 +28,8 @@ const WALKED: usize = 2000;
 /// How many commits of the base branch are looked back on for the newest change of a manifest: what is older broke nothing today.
 const CHANGED: usize = 100;
 
-/// How many commits of the base branch are looked back on for deliveries that failed.
-const DELIVERED: usize = 10;
+/// How many commits of the base branch are looked back on for deliveries that failed: one question to the forge for each.
+const DELIVERED: usize = 50;
 
 /// The check on a delivered commit that says that the cluster refused it: one for each attempt, because forges show only the newest of a
 /// name.

@@ -75,11 +75,11 @@ fn of_workload(workload: &ObjectRef, window: Period, expected_samples: u32, all:
 fn is_pod_of(pod: &str, workload: &ObjectRef) -> bool {
     let Some(rest) = pod.strip_prefix(&workload.name).and_then(|rest| rest.strip_prefix('-')) else { return false };
     let parts: Vec<&str> = rest.split('-').collect();
-    let suffix = |part: &str| part.len() == 5 && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    // The letters that controllers draw from have no vowels: `web-ingress-x2x9k` is no pod of `web`.
+    let drawn = |part: &str| part.bytes().all(|b| b"bcdfghjklmnpqrstvwxz2456789".contains(&b));
+    let suffix = |part: &str| part.len() == 5 && drawn(part);
     match (workload.kind.as_str(), parts.as_slice()) {
-        ("Deployment", [hash, end]) => {
-            (6..=10).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_alphanumeric()) && suffix(end)
-        }
+        ("Deployment", [hash, end]) => (6..=10).contains(&hash.len()) && drawn(hash) && suffix(end),
         ("StatefulSet", [number]) => !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()),
         ("DaemonSet", [end]) => suffix(end),
         _ => false,
@@ -96,6 +96,7 @@ mod tests {
         for (kind, pod, is) in [
             ("Deployment", "web-7d9c5b8f6d-x2x9k", true),
             ("Deployment", "web-api-7d9c5b8f6d-x2x9k", false),
+            ("Deployment", "web-ingress-x2x9k", false),
             ("Deployment", "web-0", false),
             ("StatefulSet", "web-12", true),
             ("StatefulSet", "web-api-0", false),

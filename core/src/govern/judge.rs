@@ -205,7 +205,7 @@ fn judge_rollback(rules: &Trusted<Catalog>, environment: &Name, rollback: &Rollb
     let whole = Subject::of_action(&Action::Rollback(rollback.clone())).undoing(undoes.clone());
     let mut verdict = judge(rules, environment, &whole, facts);
     for governed in &all {
-        let subject = Subject::of_change(blueprint, Some(workload), &governed.change, &all).undoing(undoes.clone());
+        let subject = Subject::of_change(governed, Some(workload), &all).undoing(undoes.clone());
         let field = judge(rules, environment, &subject, facts);
         if field.tier > verdict.tier {
             (verdict.tier, verdict.rules, verdict.alternative) = (field.tier, field.rules, field.alternative);

@@ -117,7 +117,7 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
             Some(environment) => blueprint.object_in(environment),
             None => blueprint.spec.target.object(),
         });
-        Subject::of_change(&governed.blueprint, target.as_ref(), &governed.change, &set.governed)
+        Subject::of_change(governed, target.as_ref(), &set.governed)
     };
     // Where a workload is not, its manifest does nothing. One that would be nowhere is judged everywhere.
     let has = |name: &Name, environment: &Name| {
@@ -135,7 +135,7 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
             ChangeVerdict {
                 environment: environment.clone(),
                 blueprint: governed.blueprint.clone(),
-                change: governed.change.clone(),
+                change: governed.change.told(),
                 verdict,
             }
         };
@@ -247,10 +247,13 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
     // The steps that a request has made are counted by their branches, so a step under another name would not be counted.
     let misnamed = set.governed.iter().find(|governed| {
-        let subject = subject_of(governed.environment.as_ref(), governed);
+        // Whichever environment it reaches: in one it may have a namespace of its own.
+        let places = facts.keys().filter(|name| governed.environment.as_ref().is_none_or(|only| only == *name));
+        let sizes = |place| matches!(subject_of(place, governed).touch, Touch::Requests(_));
+        let sizes = places.map(Some).chain([governed.environment.as_ref()]).any(sizes);
         let is = |action: &str| is_named(pull, &governed.blueprint, action);
         // A rollback is for a person to approve, so that it is no step on the way.
-        matches!(subject.touch, Touch::Requests(_)) && !is(Resize::NAME) && !is(Rollback::NAME)
+        sizes && !is(Resize::NAME) && !is(Rollback::NAME)
     });
     if let Some(governed) = misnamed {
         let because = format!(

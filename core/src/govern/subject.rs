@@ -213,8 +213,8 @@ impl Subject {
 
     /// What a change of a pull request does, beside the others of it.
     /// `target` is the workload of that blueprint on base: only its replicas are the blueprint's.
-    pub fn of_change(blueprint: &Name, target: Option<&ObjectRef>, change: &Change, all: &[Governed]) -> Self {
-        let (object, touch) = match change {
+    pub fn of_change(governed: &Governed, target: Option<&ObjectRef>, all: &[Governed]) -> Self {
+        let (object, touch) = match &governed.change {
             Change::Field(change) if change.object.kind == "Blueprint" => {
                 let bound =
                     ["min_replicas", "max_replicas"].iter().any(|key| change.field.is_keys(&["spec", "scaling", key]));
@@ -246,7 +246,7 @@ impl Subject {
             }
             Change::Field(change) => {
                 let own = target.is_some_and(|target| target.is_declared_by(&change.object));
-                let touch = Some(change).filter(|_| own).and_then(|change| sizes(change, all));
+                let touch = Some(change).filter(|_| own).and_then(|change| sizes(change, governed, all));
                 (change.object.clone(), touch.unwrap_or_else(|| Touch::Field(change.field.clone())))
             }
             Change::Object(change) => {
@@ -268,7 +268,7 @@ impl Subject {
                 (object.into(), if change.governance { Touch::Governance } else { Touch::Opaque })
             }
         };
-        Self { blueprint: blueprint.clone(), object, touch, undoes: Undoes::Nothing }
+        Self { blueprint: governed.blueprint.clone(), object, touch, undoes: Undoes::Nothing }
     }
 
     /// The same, as a part of what goes back.
@@ -347,12 +347,14 @@ fn config_of(change: &FieldChange, target: Option<&ObjectRef>) -> Vec<ConfigTouc
 }
 
 /// A request or a limit of a container, with the other of the two where that changes as well: one cannot be judged without the other.
-fn sizes(change: &FieldChange, all: &[Governed]) -> Option<Touch> {
+fn sizes(change: &FieldChange, own: &Governed, all: &[Governed]) -> Option<Touch> {
     let (container, resource, _) = part_of(&change.field)?;
     let resources = FieldPath(change.field.0.get(..6)?.to_vec());
     let changed = |part: &str| {
         let field = resources.clone().key(part).key(resource.name());
-        let fields = all.iter().filter_map(|governed| match &governed.change {
+        // What another environment renders of the same object is another pod's.
+        let beside = |other: &&Governed| (&other.environment, &other.blueprint) == (&own.environment, &own.blueprint);
+        let fields = all.iter().filter(beside).filter_map(|governed| match &governed.change {
             Change::Field(field) => Some(field),
             _ => None,
         });

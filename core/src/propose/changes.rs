@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::edits::edit;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
-use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_yaml};
+use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_credential, is_yaml};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
 use crate::rendering::KUSTOMIZATIONS;
 use crate::yaml::{self, Document, Edit, Kind};
@@ -50,6 +50,27 @@ pub struct FieldChange {
     pub from: Option<Json>,
     /// After.
     pub to: Option<Json>,
+}
+
+impl FieldChange {
+    /// Whether its values are a credential's, by its object's kind or by its key's name (T38).
+    pub fn is_credential(&self) -> bool {
+        let named = |segment: &Segment| matches!(segment, Segment::Key(key) if is_credential(key, None));
+        self.object.kind == "Secret" || (self.object.kind == "ConfigMap" && self.field.0.iter().any(named))
+    }
+}
+
+impl Change {
+    /// The same for people and files to read: a credential's values are in Git already, and need not be in a job's log as well (T38).
+    #[must_use]
+    pub fn told(&self) -> Self {
+        let Self::Field(change) = self else { return self.clone() };
+        if !change.is_credential() {
+            return self.clone();
+        }
+        let withheld = |side: &Option<Json>| side.as_ref().map(|_| Json::from(crate::ledger::WITHHELD));
+        Self::Field(FieldChange { from: withheld(&change.from), to: withheld(&change.to), ..change.clone() })
+    }
 }
 
 /// A whole object came or went.

@@ -109,8 +109,9 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
             for field in fields {
                 let Some(node) = item.get(field) else { continue };
                 for named in node.as_str().into_iter().chain(node.items().iter().filter_map(Node::as_str)) {
-                    // `files: [KEY=PATH]`
-                    let named = named.split_once('=').map_or(named, |(_, path)| path);
+                    // `files: [KEY=PATH]`; elsewhere it is a part of the name.
+                    let path_of = named.split_once('=').filter(|_| *field == "files" && !named.contains("://"));
+                    let named = path_of.map_or(named, |(_, path)| path);
                     reference(named, folder, &path, depth, files, inputs);
                 }
             }
@@ -147,10 +148,10 @@ fn misspelt(node: &Node) -> Option<&str> {
         "helmChartInflationGenerator",
         "helmGlobals",
     ];
-    let odd = node
-        .entries()
-        .iter()
-        .find(|entry| KNOWN.iter().any(|known| entry.key.eq_ignore_ascii_case(known) && entry.key != *known));
+    // Two letters beyond ASCII have an ASCII one for their other case: `patcheſ` is `patches` to Go.
+    let folded = |key: &str| key.replace('\u{17f}', "s").replace('\u{212a}', "k");
+    let is_odd = |key: &str| KNOWN.iter().any(|known| folded(key).eq_ignore_ascii_case(known) && key != *known);
+    let odd = node.entries().iter().find(|entry| is_odd(&entry.key));
     let below = || node.entries().iter().map(|entry| &entry.value).chain(node.items()).find_map(misspelt);
     odd.map(|entry| entry.key.as_str()).or_else(below)
 }
@@ -195,6 +196,10 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
     inputs.wanted.insert(root.clone());
     inputs.wanted.extend(render.values.iter().cloned());
     inputs.reads.clone_from(&inputs.wanted);
+    // Helm takes what follows a comma, or stands in quotes, for another file: any of the machine's.
+    if let Some(path) = render.values.iter().find(|path| path.as_str().contains([',', '"'])) {
+        refuse(inputs, "a values file has a name that Helm reads as several", path.as_str());
+    }
     if render.ignore_missing {
         inputs.optional.extend(render.values.iter().cloned());
     }

@@ -71,6 +71,12 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         ("patches: [{Path: /etc/passwd}]", "may read as another"),
         ("configMapGenerator: [{name: a, FILES: [x=../../../etc/passwd]}]", "may read as another"),
         ("resources: [\"http://127.0.0.1/r.yaml\"]", "fetched from elsewhere"),
+        ("patches: [{path: \"http://127.0.0.1/x=gen.yaml\"}]", "fetched from elsewhere"),
+        ("configMapGenerator: [{name: a, envs: [\"http://127.0.0.1/x=gen.yaml\"]}]", "fetched from elsewhere"),
+        ("configMapGenerator: [{name: a, env: \"http://127.0.0.1/x=gen.yaml\"}]", "fetched from elsewhere"),
+        ("configMapGenerator: [{name: a, files: [\"http://127.0.0.1/x=gen.yaml\"]}]", "fetched from elsewhere"),
+        ("patche\u{17f}: [{path: gen.yaml}]", "may read as another"),
+        ("re\u{17f}ources: [gen.yaml]", "may read as another"),
         ("generators: [gen.yaml]", "plug-ins of Kustomize"),
         ("transformers: [\"kind: PatchTransformer\\npath: http://127.0.0.1/x\"]", "plug-ins of Kustomize"),
         ("a: 1\n---\nresources: [x.yaml]", "several documents"),
@@ -97,6 +103,12 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         let all = files(&[("charts/a/Chart.yaml", &chart)]);
         let refused = inputs(&helm("charts/a"), &all).files(&all).unwrap_err();
         assert!(refused.message.contains(why), "{dependency}: {refused:?}");
+    }
+    // Helm would read `b.yaml` beside it, and whatever path of the machine stands there instead.
+    for name in ["c/a,b.yaml", "c/\"a.yaml"] {
+        let several = Render { values: vec![path(name)], ..helm("c") };
+        let all = files(&[("c/Chart.yaml", "name: a"), (name, "")]);
+        assert!(inputs(&several, &all).files(&all).unwrap_err().message.contains("reads as several"), "{name}");
     }
     let two = files(&[("k/kustomization.yaml", "resources: []"), ("k/kustomization.yml", "resources: []")]);
     assert!(inputs(&kustomize("k"), &two).files(&two).unwrap_err().message.contains("several kustomization files"));
