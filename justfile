@@ -22,6 +22,10 @@ fmt:
 bench *ARGS:
     bash benches/bench.sh {{ ARGS }}
 
+# Lines of the library that the tests reach, with the sourced lab; needs cargo-llvm-cov and the toolchain's llvm-tools
+coverage *ARGS:
+    cargo llvm-cov --locked --workspace --ignore-filename-regex '(^|/)(tests?|lab)(/|\.rs$)' --fail-under-lines 85 {{ ARGS }}
+
 # Start Kubernetes, Prometheus and Gitea on loopback; prints the file to source
 lab-up:
     BPCTL_LAB_STATE={{ quote(lab_state) }} bash tests/lab/lab-up.sh

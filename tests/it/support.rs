@@ -64,6 +64,8 @@ impl Program {
             .env("PATH", std::env::var("PATH").unwrap_or_default())
             .env("HOME", &self.home)
             .env("XDG_CACHE_HOME", self.home.join("cache"))
+            // Where `just coverage` counts; nobody else sets it.
+            .envs(std::env::vars().filter(|(name, _)| name == "LLVM_PROFILE_FILE"))
             .envs(&self.variables)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
