@@ -87,9 +87,16 @@ impl World {
     fn side(&self, files: &Files, made: &Made<'_>) -> Side {
         let made = made.iter().map(|(environment, text)| {
             let root = Some(path(&format!("over/{environment}")));
+            let changed = self.changed.path.clone().ok();
+            let named = |name: &str| changed.clone().filter(|path| path.file_name() == name);
+            let from = Render {
+                resolved_from: named("app.yaml").filter(|_| *environment == "staging"),
+                values: named("shared.yaml").into_iter().collect(),
+                ..Render::default()
+            };
             let render = match self.renderer {
-                Renderer::Kustomize => Render { kustomize: root, ..Render::default() },
-                Renderer::Helm => Render { helm: root, ..Render::default() },
+                Renderer::Kustomize => Render { kustomize: root, ..from },
+                Renderer::Helm => Render { helm: root, ..from },
             };
             let output = text.map(str::as_bytes).ok_or_else(|| RenderFailure::new("the renderer refused"));
             ((name(environment), 0), Rendering::of(&render, &inputs(&render, files), output).unwrap())
@@ -189,7 +196,7 @@ fn x09_a_value_of_an_overlay_is_judged_as_what_it_renders_and_may_be_merged() {
     let set = other.set(&[("staging", Some(&two)), prod], &[("staging", Some(&three)), prod]);
     assert_ne!(set.hash(), hash, "the bytes of what changed are part of an approval");
     let judged = other.judged(set);
-    assert_eq!((judged.tier, codes(&judged)), (Tier::Allowed, vec!["not-only-values"]));
+    assert_eq!((judged.tier, codes(&judged)), (Tier::RequiresApproval, vec!["needs-approval", "not-only-fields"]));
 }
 
 /// What an edit does besides what it says is judged, or a person's.
@@ -198,9 +205,9 @@ fn x09_a_value_of_an_overlay_is_judged_as_what_it_renders_and_may_be_merged() {
 #[case::both_environments("base/web.yaml", &[(3, "web:1"), (3, "web:1")], Tier::Allowed, &["not-only-values", "not-its-own"])]
 // One that is read by both and moves the other alone.
 #[case::the_other_environment("base/web.yaml", &[(2, "web:1"), (3, "web:1")], Tier::Allowed, &["not-only-values", "not-its-own"])]
-#[case::the_other_to_zero("base/web.yaml", &[(3, "web:1"), (0, "web:1")], Tier::Forbidden, &["forbidden", "not-only-values", "not-its-own"])]
-#[case::an_image_besides(STAGING, &[(3, "web:6.6.6"), (2, "web:1")], Tier::RequiresApproval, &["needs-approval"])]
-#[case::a_value_that_computes(STAGING, &[(30, "web:1"), (2, "web:1")], Tier::RequiresApproval, &["needs-approval"])]
+#[case::the_other_to_zero("base/web.yaml", &[(3, "web:1"), (0, "web:1")], Tier::Forbidden, &["forbidden", "needs-approval", "not-only-fields", "not-its-own"])]
+#[case::an_image_besides(STAGING, &[(3, "web:6.6.6"), (2, "web:1")], Tier::RequiresApproval, &["needs-approval", "not-only-fields"])]
+#[case::a_value_that_computes(STAGING, &[(30, "web:1"), (2, "web:1")], Tier::RequiresApproval, &["needs-approval", "not-only-fields"])]
 fn x09_where_else_an_edit_reaches_is_judged(
     #[case] file: &str,
     #[case] made: &[(u64, &str); 2],
@@ -256,6 +263,142 @@ fn x09_values_of_a_chart_are_judged_as_what_they_render() {
     assert_eq!((judged.tier, codes(&judged)), (Tier::Allowed, vec!["not-only-values"]));
 }
 
+const HOOK: &str = "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, namespace: shop, annotations: {helm.sh/hook: pre-upgrade}}\nspec: {template: {spec: {containers: [{name: m, image: IMAGE}]}}}\n";
+
+/// Would miss: a Job with an administrator's account that gets another image beside an allowed value, because no cluster is compared with it.
+#[rstest]
+#[case::kustomize(Renderer::Kustomize, STAGING, "images: [{name: m, newTag: 'TAG'}]\n")]
+#[case::helm(Renderer::Helm, "over/staging/values.yaml", "hook: m:TAG\n")]
+fn x09_a_hook_is_judged_as_any_other_object(#[case] renderer: Renderer, #[case] file: &str, #[case] line: &str) {
+    let input = |replicas: u64, tag: &str| {
+        format!("replicas: [{{name: web, count: {replicas}}}]\n{}", line.replace("TAG", tag))
+    };
+    let made = |replicas, tag: &str| deployment(replicas, "web:1") + &HOOK.replace("IMAGE", &format!("m:{tag}"));
+    let world = World::new(renderer, (file, Some(&input(2, "1")), Some(&input(3, "6"))));
+    let (before, after, two) = (made(2, "1"), made(3, "6"), deployment(2, "web:1"));
+    let prod = ("prod", Some(two.as_str()));
+    let set = world.set(&[("staging", Some(&before)), prod], &[("staging", Some(&after)), prod]);
+    assert_eq!(
+        told(&set),
+        [
+            "staging Deployment/web spec.replicas: 2 → 3",
+            "staging Job/migrate spec.template.spec.containers[name=m].image: \"m:1\" → \"m:6\""
+        ]
+    );
+    let judged = world.judged(set);
+    assert_eq!(judged.tier, Tier::RequiresApproval);
+    assert!(judged.permit.is_none());
+}
+
+/// A value passes for what is rendered of it only where it has a change there that is its own. Would miss: a value that acts at an upgrade or
+/// a sync alone, behind one that is seen; most of all one that happens to change in the same way.
+#[rstest]
+#[case::a_tag(Renderer::Kustomize, STAGING, "images: [{name: web, newTag: v1}]\n", "v1", "v2", None)]
+#[case::unseen(
+    Renderer::Helm,
+    "over/staging/values.yaml",
+    "tag: v1\nhook: c1\n",
+    "v1\nhook: c1",
+    "v2\nhook: c2",
+    Some("hook changes")
+)]
+#[case::two_say_the_same(
+    Renderer::Helm,
+    "over/staging/values.yaml",
+    "tag: v1\nhook: v1\n",
+    "v1",
+    "v2",
+    Some("tag changes")
+)]
+#[case::whole_and_tag(
+    Renderer::Helm,
+    "over/staging/values.yaml",
+    "image: web:v1\nhook: v1\n",
+    "v1",
+    "v2",
+    Some("image changes")
+)]
+#[case::a_name_and_a_tag(
+    Renderer::Kustomize,
+    STAGING,
+    "images: [{newName: web, newTag: v1}]\n",
+    "web, newTag: v1",
+    "evil, newTag: v2",
+    Some("newName changes")
+)]
+#[case::an_application(
+    Renderer::Kustomize,
+    "over/staging/app.yaml",
+    "kind: Application\nspec: {destination: {server: stage}}\n",
+    "stage",
+    "prod",
+    Some("destination.server changes")
+)]
+#[case::an_application_beside_its_value(
+    Renderer::Helm,
+    "over/staging/app.yaml",
+    "kind: Application\nspec: {project: shop, source: {helm: {valuesObject: {tag: v1}}}}\n",
+    "shop, source: {helm: {valuesObject: {tag: v1",
+    "admin, source: {helm: {valuesObject: {tag: v2",
+    Some("spec.project changes")
+)]
+#[case::its_value(
+    Renderer::Helm,
+    "over/staging/app.yaml",
+    "kind: Application\nspec: {source: {helm: {valuesObject: {tag: v1}}}}\n",
+    "v1",
+    "v2",
+    None
+)]
+#[case::a_chart_that_shows_it_in_one_place(Renderer::Helm, "shared.yaml", "tag: v1\n", "v1", "v2", Some("tag changes"))]
+#[case::a_comment(
+    Renderer::Kustomize,
+    STAGING,
+    "images: [{name: web, newTag: v1}] # v1\n",
+    "v1",
+    "v2",
+    Some("comments or formatting")
+)]
+fn x09_each_changed_value_stands_for_itself(
+    #[case] renderer: Renderer,
+    #[case] file: &str,
+    #[case] before: &str,
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] because: Option<&str>,
+) {
+    let world = World::new(renderer, (file, Some(before), Some(&before.replace(from, to))));
+    let (old, new) = (deployment(2, "web:v1"), deployment(2, "web:v2"));
+    let prod = ("prod", Some(old.as_str()));
+    let all = told(&world.set(&[("staging", Some(&old)), prod], &[("staging", Some(&new)), prod]));
+    let opaque: Vec<_> = all.iter().filter(|line| line.contains("opaque")).collect();
+    assert!(all.iter().any(|line| line.ends_with("\"web:v1\" → \"web:v2\"")), "{all:?}");
+    match because {
+        Some(because) => assert!(opaque.len() == 1 && opaque[0].contains(because), "{all:?}"),
+        None => assert_eq!(opaque, Vec::<&String>::new()),
+    }
+}
+
+/// A request and its limit mostly move together: each is its own, for it stands where it is rendered.
+#[test]
+fn x09_equal_changes_are_told_apart_where_they_stand() {
+    let manifest = |size: &str, hidden: &str| {
+        deployment(2, "web:1").replace(
+            "image: web:1",
+            &format!("image: web:1, resources: {{requests: {{memory: {size}}}, limits: {{memory: {size}}}}}"),
+        ) + &format!("  paused: {hidden}\n")
+    };
+    let told_of = |hidden: &str| {
+        let (before, after) = (manifest("1Gi", "1Gi"), manifest("2Gi", hidden));
+        let world = World::new(Renderer::Kustomize, ("over/staging/kustomization.yaml", Some(&before), Some(&after)));
+        let (old, new) = (manifest("1Gi", "1Gi"), manifest("2Gi", "1Gi"));
+        let prod = ("prod", Some(old.as_str()));
+        told(&world.set(&[("staging", Some(&old)), prod], &[("staging", Some(&new)), prod]))
+    };
+    assert!(told_of("1Gi").iter().all(|line| line.contains("memory: \"1Gi\" → \"2Gi\"")), "{:?}", told_of("1Gi"));
+    assert!(told_of("2Gi")[0].contains("spec.paused changes"), "{:?}", told_of("2Gi"));
+}
+
 /// Comments, or a patch of nothing that is there yet, are for a person as in any manifest.
 #[test]
 fn x09_an_input_that_changes_nothing_rendered_needs_a_person() {
@@ -283,13 +426,14 @@ fn x09_a_generated_object_changes_and_one_that_goes_is_deleted() {
     assert_eq!(
         told(&set),
         [
+            "all opaque: bytes differ besides the fields: comments or formatting",
             "staging ConfigMap/web-79h84dbckt metadata.name: \"web-b8dkm2tg7h\" → \"web-79h84dbckt\"",
             "staging ConfigMap/web-79h84dbckt data.LEVEL: \"info\" → \"debug\""
         ]
     );
     assert_eq!(world.judged(set).tier, Tier::RequiresApproval);
     let set = world.set(&[("staging", Some(&info)), prod], &[("staging", Some(&none)), prod]);
-    assert_eq!(told(&set), ["staging ConfigMap/web-b8dkm2tg7h removed", "staging ConfigMap/web-other added"]);
+    assert_eq!(told(&set)[1..], ["staging ConfigMap/web-b8dkm2tg7h removed", "staging ConfigMap/web-other added"]);
     assert_eq!(world.judged(set).tier, Tier::Forbidden);
 }
 
@@ -311,7 +455,7 @@ fn x09_a_file_that_one_environment_renders_and_another_takes_as_it_stands_is_jud
     assert!(all.contains(&"dev Deployment/web spec.replicas: 2 → 0".to_owned()), "{all:?}");
     let judged = world.judged(set);
     assert_eq!(judged.tier, Tier::Forbidden);
-    assert!(codes(&judged).contains(&"not-only-values"));
+    assert!(judged.permit.is_none());
 }
 
 /// Where a workload is not, its manifest does nothing; a change of its rules is judged everywhere all the same.

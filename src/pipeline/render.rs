@@ -10,8 +10,8 @@ use bpctl_core::model::{
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
 use bpctl_core::propose::Side;
 use bpctl_core::rendering::{
-    Delivered, Inputs, Mutation, RenderFailure, Rendering, Search, SearchInput, application_folders, inputs, may_vary,
-    objects, resolve_application, settings,
+    Delivered, Inputs, Mutation, RenderFailure, Rendering, Search, SearchInput, application_folders, inputs, objects,
+    resolve_application, settings,
 };
 
 use crate::git::{GitError, Repository};
@@ -72,7 +72,7 @@ pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name])
     }
 }
 
-/// What the renderer makes of one entry; of a chart that may vary twice, from the same files laid out once.
+/// What the renderer makes of one entry; of a chart twice, from the same files laid out once: only so is seen what varies.
 pub(super) async fn rendering(entry: &Render, files: &Files) -> Option<Rendering> {
     let inputs = inputs(entry, files);
     let seen = match inputs.files(files) {
@@ -95,9 +95,9 @@ pub(super) async fn rendering(entry: &Render, files: &Files) -> Option<Rendering
     if first.outcome.is_err() {
         return Some(first);
     }
-    let rendering = if entry.helm.is_some() && may_vary(bench.files()) {
+    let rendering = if entry.helm.is_some() {
         let again = once().await?;
-        first.beside(&again)
+        first.beside(&again, bench.files())
     } else {
         first
     };

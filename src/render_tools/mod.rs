@@ -178,9 +178,7 @@ fn arguments(render: &Render) -> Vec<String> {
             let release = render.release.as_ref().map_or_else(|| release(root), ToString::to_string);
             let namespace = render.namespace.as_ref().map_or("default", |name| name.as_str());
             arguments.extend(["template".into(), release, format!("./{root}"), format!("--namespace={namespace}")]);
-            arguments.extend(
-                ["--include-crds", "--no-hooks", "--skip-tests", "--skip-schema-validation"].map(str::to_owned),
-            );
+            arguments.extend(["--include-crds", "--skip-schema-validation"].map(str::to_owned));
             arguments.extend(render.values.iter().map(|path| format!("--values=./{path}")));
             arguments.extend(render.set.iter().map(|(key, value)| format!("--set-json={key}={value}")));
             arguments.extend(render.kube_version.iter().map(|version| format!("--kube-version={version}")));
@@ -253,6 +251,13 @@ mod tests {
         assert_eq!(bench("echo a: 1").run(&Mutation::default()).await.unwrap(), b"a: 1\n");
         let refused = bench("echo Error: no >&2; exit 3").run(&Mutation::default()).await.unwrap_err();
         assert_eq!(refused.said.unwrap().raw(), "no");
+    }
+
+    /// Would miss: a chart's hooks and tests that nobody judges, since Helm was asked to leave them out.
+    #[test]
+    fn x09_a_chart_is_rendered_with_its_hooks() {
+        let asked = arguments(&Render { helm: RepoPath::new("c").ok(), ..Render::default() });
+        assert!(asked.iter().all(|argument| !argument.contains("hooks") && !argument.contains("tests")), "{asked:?}");
     }
 
     /// T43: a renderer that nobody waits for any more is not left running.

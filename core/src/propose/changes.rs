@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::accounts::Leaves;
 use super::edits::edit;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
@@ -136,7 +137,8 @@ impl ChangeSet {
 pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: &[ChangedPath]) -> ChangeSet {
     let catalog = rules.get();
     let mut set = ChangeSet::default();
-    let pairs = Pair::all(before, after);
+    let leaves = Leaves::of(if after.rendered.is_empty() { &[] } else { paths }, before, after);
+    let pairs = Pair::all(before, after, &leaves);
     for changed in paths {
         let path = match &changed.path {
             Ok(path) => path,
@@ -171,7 +173,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         }
         if !roots.is_empty() || !readers.is_empty() {
             let plainly = set.add_plain(catalog, &owners, path, changed, (&before.files, &after.files));
-            match input(path, changed, &readers, (&before.files, &after.files)) {
+            match input(path, changed, &readers, &leaves) {
                 Ok(input) => {
                     let single = input.single && !plainly;
                     set.rendered.insert(path.clone(), RenderedInput { single, ..input });

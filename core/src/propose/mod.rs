@@ -1,5 +1,6 @@
 //! Proposals: what differs between two trees, in the field's words, and the pull request that carries a plan's changes.
 
+mod accounts;
 mod changes;
 mod diff;
 mod edits;

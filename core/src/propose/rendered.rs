@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::changes::{changes_of, whole};
+use super::accounts::{Accounts, Leaves, plain};
+use super::changes::whole;
 use super::{Change, ChangedPath, FieldChange, differences};
 use crate::blueprint::{Blueprint, Located, Manifest, Renderer};
 use crate::model::{Files, Name, ObjectRef, RepoPath};
@@ -23,13 +24,13 @@ pub struct Side {
     pub rendered: BTreeMap<(Name, usize), Rendering>,
 }
 
-/// A file that renderings read, whose change stands as typed changes of what they make.
+/// A file that renderings read, whose change stands as typed changes of what they make: each value of it as one of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RenderedInput {
     /// Git's id after; `None`: it goes.
     pub after: Option<String>,
-    /// Nothing but single values differs in it, and one overlay of one environment alone reads it and holds it: what bpctl may merge.
+    /// One overlay of one environment alone reads it and holds it: what bpctl may merge.
     pub single: bool,
 }
 
@@ -40,17 +41,19 @@ pub(super) struct Pair<'s> {
     after: &'s Rendering,
     /// What differs, or why that is not known.
     pub(super) changes: Result<Vec<Change>, String>,
+    /// Which changed values stand among them.
+    accounts: Accounts<'s>,
 }
 
 impl<'s> Pair<'s> {
     /// All that was rendered on both sides.
-    pub(super) fn all(before: &'s Side, after: &'s Side) -> Vec<Self> {
+    pub(super) fn all(before: &'s Side, after: &'s Side, leaves: &'s Leaves) -> Vec<Self> {
         let both = before.rendered.iter().filter_map(|(key, before)| Some((key, before, after.rendered.get(key)?)));
-        let pair = |((environment, _), before, after): (&'s (Name, usize), &'s Rendering, &'s Rendering)| Self {
-            environment,
-            before,
-            after,
-            changes: compared(before, after).map_err(|why| format!("in {environment} {why}")),
+        let pair = |((environment, _), before, after): (&'s (Name, usize), &'s Rendering, &'s Rendering)| {
+            let changes = compared(before, after).map_err(|why| format!("in {environment} {why}"));
+            let reads = |path: &RepoPath| before.reads(path) || after.reads(path);
+            let accounts = Accounts::of(leaves, reads, changes.as_deref().unwrap_or_default());
+            Self { environment, before, after, changes, accounts }
         };
         both.map(pair).collect()
     }
@@ -86,7 +89,7 @@ pub(super) fn input(
     path: &RepoPath,
     changed: &ChangedPath,
     readers: &[&Pair<'_>],
-    (before, after): (&Files, &Files),
+    leaves: &Leaves,
 ) -> Result<RenderedInput, String> {
     if readers.is_empty() {
         return Err("what it changes in what is rendered was not looked at".into());
@@ -97,16 +100,25 @@ pub(super) fn input(
     if readers.iter().all(|pair| pair.changes.iter().all(Vec::is_empty)) {
         return Err("nothing that is rendered changes by it: comments, formatting, or what has no effect yet".into());
     }
+    for leaf in leaves.in_file(path)? {
+        // Kustomize shows all that a value does, so one overlay is enough; a chart may do more with it than is seen here.
+        let shown = readers.iter().any(|pair| pair.accounts.has(leaf));
+        let hidden = readers.iter().any(|pair| pair.before.renderer == Renderer::Helm && !pair.accounts.has(leaf));
+        if hidden || !shown {
+            let field = plain(&leaf.field.to_string());
+            return Err(format!("{field} changes, and what is rendered does not show that as a change of its own"));
+        }
+    }
+    if let Some((pair, unsaid)) = readers.iter().find_map(|pair| Some((pair, pair.accounts.unsaid.as_ref()?))) {
+        let root = &pair.after.root;
+        return Err(format!("{unsaid} changes in what {root} renders, and no changed value of a file says so"));
+    }
     let own = |pair: &Pair<'_>| {
         pair.before.renderer == Renderer::Kustomize
             && pair.before.root == pair.after.root
             && path.is_within(&pair.before.root)
     };
-    let values = || {
-        let changes = changes_of(path, changed, before, after, false);
-        !changes.is_empty() && changes.iter().all(|change| matches!(change, Change::Field(_)))
-    };
-    let single = matches!(readers, [pair] if own(pair)) && values();
+    let single = matches!(readers, [pair] if own(pair));
     Ok(RenderedInput { after: changed.after.clone(), single })
 }
 
@@ -143,7 +155,7 @@ fn objects(rendering: &Rendering) -> Result<BTreeMap<&ObjectRef, &Manifest>, Str
     let manifests =
         outcome.as_ref().map_err(|because| format!("{renderer} could not render {root}: {}", because.message))?;
     let mut objects = BTreeMap::new();
-    for manifest in manifests.iter() {
+    for manifest in manifests.iter().chain(rendering.hooks.iter()) {
         if manifest.object.kind.ends_with("List") {
             return Err(format!("{root} makes a list of objects"));
         }

@@ -43,6 +43,8 @@ pub struct Rendering {
     pub renderer: Renderer,
     /// The objects, or why there are none.
     pub outcome: Result<Arc<Vec<Manifest>>, RenderFailure>,
+    /// A chart's hooks and tests, which Helm runs and nothing compares with a cluster. A change of them is judged as any other (X2).
+    pub hooks: Arc<Vec<Manifest>>,
     /// Where fields come from, as far as somebody asked.
     pub origins: BTreeMap<(ObjectRef, FieldPath), Origin>,
     /// The files and folders that it reads.
@@ -144,7 +146,11 @@ impl Rendering {
         let unreadable = |diagnostic: Box<Diagnostic>| {
             RenderFailure::new("what it makes is no YAML that Kubernetes would read").said(&diagnostic.message)
         };
-        let outcome = output.and_then(|bytes| objects(render, bytes).map_err(unreadable)).map(Arc::new);
+        let made = output.and_then(|bytes| rendered(render, bytes).map_err(unreadable));
+        let (outcome, hooks) = match made {
+            Ok((objects, hooks)) => (Ok(Arc::new(objects)), Arc::new(hooks)),
+            Err(why) => (Err(why), Arc::default()),
+        };
         let mut reads = inputs.reads.clone();
         reads.extend(render.resolved_from.clone());
         let shown = match renderer {
@@ -155,7 +161,7 @@ impl Rendering {
                 values.chain(root.join("values.yaml").ok()).collect()
             }
         };
-        Some(Self { root: root.clone(), renderer, outcome, origins: BTreeMap::new(), reads, shown })
+        Some(Self { root: root.clone(), renderer, outcome, hooks, origins: BTreeMap::new(), reads, shown })
     }
 
     /// An Application of this file that says nothing that could be rendered.
@@ -163,7 +169,8 @@ impl Rendering {
         let outcome = Err(RenderFailure::new("its Application cannot be rendered").said(&why.message));
         let reads = BTreeSet::from([application.clone()]);
         let root = application.clone();
-        Self { root, renderer: Renderer::Kustomize, outcome, origins: BTreeMap::new(), reads, shown: BTreeSet::new() }
+        let renderer = Renderer::Kustomize;
+        Self { root, renderer, outcome, hooks: Arc::default(), origins: BTreeMap::new(), reads, shown: BTreeSet::new() }
     }
 
     /// Whether it reads this file.
@@ -178,66 +185,83 @@ impl Rendering {
     }
 }
 
-/// Whether a chart's templates hold what gives another value each time: then it is rendered twice, to see where.
-pub fn may_vary(files: &Files) -> bool {
-    const EACH_TIME: [&str; 14] = [
-        "randAlpha",
-        "randNumeric",
-        "randAscii",
-        "randBytes",
-        "randInt",
-        "genCA",
-        "genSelfSignedCert",
-        "genSignedCert",
-        "genPrivateKey",
-        "htpasswd",
-        "bcrypt",
-        "uuidv4",
-        "shuffle",
-        "now",
-    ];
-    files.0.iter().filter(|(path, _)| path.as_str().contains("/templates/")).any(|(_, file)| {
-        let File::Blob(blob) = file else { return false };
-        let text = String::from_utf8_lossy(&blob.bytes);
-        EACH_TIME.iter().any(|function| text.contains(function))
-    })
-}
-
 impl Rendering {
     /// Notes which fields another rendering of the same files gave otherwise.
     #[must_use]
-    pub fn beside(mut self, again: &Self) -> Self {
-        self.shown.clear();
-        let (Ok(first), Ok(second)) = (&self.outcome, &again.outcome) else { return self };
-        let noted = first.iter().cloned().map(|mut manifest| {
-            let other = second.iter().find(|other| other.object == manifest.object);
-            manifest.unstable = other.map_or_else(Vec::new, |other| {
-                let varies = crate::propose::differences(&manifest.document.root, &other.document.root);
-                varies.into_iter().map(|difference| difference.field).collect()
-            });
-            manifest
-        });
-        self.outcome = Ok(Arc::new(noted.collect()));
+    pub fn beside(mut self, again: &Self, files: &Files) -> Self {
+        let (Ok(first), Ok(second)) = (&self.outcome, &again.outcome) else {
+            self.shown.clear();
+            return self;
+        };
+        let (objects, hooks) = (noted(first, second), noted(&self.hooks, &again.hooks));
+        let varies = objects.iter().chain(&hooks).any(|manifest| !manifest.unstable.is_empty());
+        if varies || may_vary(files) {
+            self.shown.clear();
+        }
+        self.outcome = Ok(Arc::new(objects));
+        self.hooks = Arc::new(hooks);
         self
     }
+}
+
+/// Whether a chart holds what may give another value each time, though two renderings need not show it: a clock, an order that is none,
+/// templates that values or archives bring along.
+fn may_vary(files: &Files) -> bool {
+    const EXACT: [&str; 9] = ["htpasswd", "bcrypt", "uuidv4", "shuffle", "now", "ago", "keys", "values", "tpl"];
+    const BEGINNINGS: [&str; 7] = ["rand", "genCA", "genS", "genPrivateKey", "encrypt", "date", "htmlDate"];
+    let varies = |word: &str| EXACT.contains(&word) || BEGINNINGS.iter().any(|beginning| word.starts_with(beginning));
+    files.0.iter().any(|(path, file)| {
+        let File::Blob(blob) = file else { return false };
+        if path.file_name().strip_suffix(".tgz").is_some() {
+            return true;
+        }
+        if !path.as_str().split('/').any(|part| part == "templates") {
+            return false;
+        }
+        let text = String::from_utf8_lossy(&blob.bytes);
+        let code = text.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap_or_default());
+        // `.Values.keys` is a field, and no function.
+        let words = |code: &str| code.split(|c: char| !c.is_alphanumeric() && !"_.".contains(c)).any(varies);
+        code.into_iter().any(words)
+    })
+}
+
+/// Objects, with what another rendering gave otherwise.
+fn noted(first: &[Manifest], second: &[Manifest]) -> Vec<Manifest> {
+    let noted = |manifest: &Manifest| {
+        let other = second.iter().find(|other| other.object == manifest.object);
+        let unstable = other.map_or_else(
+            || vec![FieldPath::default()],
+            |other| {
+                let varies = crate::propose::differences(&manifest.document.root, &other.document.root);
+                varies.into_iter().map(|difference| difference.field).collect()
+            },
+        );
+        Manifest { unstable, ..manifest.clone() }
+    };
+    first.iter().map(noted).collect()
 }
 
 /// The objects of a renderer's output. A chart's hooks (tests, migrations) are no part of what stands in a cluster.
 ///
 /// Where Git names no namespace the delivery does: the release's, or that of the Application.
 pub fn objects(render: &Render, output: &[u8]) -> Result<Vec<Manifest>, Box<Diagnostic>> {
-    let Some((renderer, root)) = render.root() else { return Ok(Vec::new()) };
+    Ok(rendered(render, output)?.0)
+}
+
+/// The same, and a chart's hooks. Kustomize knows no hooks: what carries the annotation there is delivered as any other object.
+fn rendered(render: &Render, output: &[u8]) -> Result<(Vec<Manifest>, Vec<Manifest>), Box<Diagnostic>> {
+    let Some((renderer, root)) = render.root() else { return Ok(Default::default()) };
     let delivered = match renderer {
         Renderer::Helm => Some(render.namespace.as_ref().map_or("default", |name| name.as_str())),
         Renderer::Kustomize => render.namespace.as_ref().map(Name::as_str),
     };
     let name = format!("{root} (rendered)");
     let documents = yaml::parse(&name, output, Kind::Manifest)?;
-    let objects = documents.into_iter().filter_map(|document| manifest(root, document));
     let hook = |m: &Manifest| {
         let hook = m.document.root.at(&["metadata", "annotations"]).and_then(|all| all.get("helm.sh/hook"));
         // A CRD that is installed by a hook stays; what runs once and goes does not.
-        hook.is_some() && m.object.kind != "CustomResourceDefinition"
+        renderer == Renderer::Helm && hook.is_some() && m.object.kind != "CustomResourceDefinition"
     };
     let at_home = |mut manifest: Manifest| {
         let everywhere = manifest.object.kind.starts_with("Cluster")
@@ -247,7 +271,9 @@ pub fn objects(render: &Render, output: &[u8]) -> Result<Vec<Manifest>, Box<Diag
         }
         Manifest { rendered: true, ..manifest }
     };
-    Ok(objects.filter(|object| !hook(object)).map(at_home).collect())
+    let objects = documents.into_iter().filter_map(|document| manifest(root, document)).map(at_home);
+    let (hooks, objects) = objects.partition(hook);
+    Ok((objects, hooks))
 }
 
 /// Where an edit of a manifest's field is made.

@@ -357,3 +357,37 @@ fn where_git_names_no_namespace_the_delivery_does() {
     assert_eq!(namespaces(&kustomize("k")), ["", "own", ""]);
     assert_eq!(namespaces(&Render { namespace: named, ..kustomize("k") }), ["shop", "own", ""]);
 }
+
+/// Would miss: a chart that gives something else tomorrow, though two renderings of today are alike; a value of a chart that never varies and is
+/// held for one that does.
+#[test]
+fn x09_what_may_vary_is_not_seen_whole() {
+    let shown = |file: &str, text: &str, again: &str| {
+        let (render, all) = (helm("c"), files(&[(file, text)]));
+        let made = |level: &str| {
+            let output = format!("kind: ConfigMap\nmetadata: {{name: x}}\ndata: {{a: {level}}}\n");
+            Rendering::of(&render, &inputs(&render, &all), Ok(output.as_bytes())).unwrap()
+        };
+        made("one").beside(&made(again), &all).shows(&path("c/values.yaml"))
+    };
+    for varies in
+        ["now", "keys .Values.a", "date \"2006\" \"\"", "tpl .Values.a .", "a | encryptAES \"k\"", "randAlphaNum 5"]
+    {
+        assert!(!shown("c/templates/a.yaml", &format!("a: {{{{ {varies} }}}}"), "one"), "{varies}");
+    }
+    assert!(!shown("c/charts/db-1.tgz", "", "one"));
+    assert!(!shown("c/templates/a.yaml", "a: 1", "two"));
+    assert!(shown("c/templates/a.yaml", "a: {{ .Values.keys }} # now, known\n", "one"));
+}
+
+/// Would miss: a chart's hook that is compared with a cluster, where Helm may have taken it away; an object of Kustomize's that is not, though
+/// it stands there as any other.
+#[test]
+fn x09_hooks_are_helms_alone() {
+    let text = b"kind: Job\nmetadata: {name: w, annotations: {helm.sh/hook: test}}\n";
+    let made = |render: &Render| {
+        let made = Rendering::of(render, &Inputs::default(), Ok(text)).unwrap();
+        (made.outcome.unwrap().len(), made.hooks.len())
+    };
+    assert_eq!((made(&helm("c")), made(&kustomize("k"))), ((0, 1), (1, 0)));
+}

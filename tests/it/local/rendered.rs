@@ -68,6 +68,44 @@ fn x09_what_reaches_another_environment_is_judged_there_and_left_to_a_person() {
     says(&ran, &["what more than one overlay reads: that is for a person to merge"]);
 }
 
+/// Somebody pushes to bpctl's own pull request: would miss a Job's image or an Application's destination that is merged behind an allowed value.
+#[test]
+fn x09_what_a_value_does_unseen_does_not_pass_behind_one_that_is_seen() {
+    let (repo, _) = shop();
+    let (job, application) = ("overlays/staging/job.yaml", "overlays/staging/app.yaml");
+    repo.write(
+        job,
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: migrate, namespace: shop, annotations: {helm.sh/hook: pre-upgrade}}\nspec: \
+         {template: {spec: {restartPolicy: Never, containers: [{name: m, image: \"m:1\"}]}}}\n",
+    );
+    repo.write(
+        application,
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: frontend}\nspec:\n  project: shop\n  source: {repoURL: \
+         \"https://git.example/shop.git\", path: overlays/staging}\n  destination: {server: \"https://staging.example\", namespace: shop}\n",
+    );
+    repo.write(OVERLAY, &TEXT.replace("../../deploy", "../../deploy, job.yaml"));
+    repo.replace("bpctl.yaml", "{kustomize: overlays/staging}", &format!("{{application: {application}}}"));
+    repo.commit(&[], "a hook, by Argo CD");
+    repo.run(&APPLY).exits(0);
+    for (file, from, to, seen) in [
+        (job, "m:1", "evil:6", "staging overlays/staging \"m:1\" → \"evil:6\""),
+        (application, "https://staging", "https://prod", "staging overlays/staging/app.yaml"),
+    ] {
+        repo.git(&["checkout", "-q", "--", "clusters"]);
+        repo.git(&["switch", "-q", "-C", "bpctl/staging/backend/scale", "main"]);
+        repo.replace(OVERLAY, "count: 3", "count: 4");
+        repo.replace(file, from, to);
+        repo.commit(&[], "a stranger");
+        repo.git(&["switch", "-q", "main"]);
+        let judged = repo.run(&["judge", "1", "--env", "staging", "-o", "json"]).stdout;
+        let judged: serde_json::Value = serde_json::from_str(&judged).expect("JSON");
+        let told: Vec<String> = judged["verdicts"].as_array().expect("verdicts").iter().map(one).collect();
+        assert!(told.iter().any(|line| line.starts_with(seen)), "{told:?}");
+        assert!(told.contains(&"staging overlays/staging 3 → 4".to_owned()), "{told:?}");
+        assert_eq!(judged["tier"], "requires_approval", "{judged}");
+    }
+}
+
 /// One blueprint, an overlay with a namespace of its own per environment: would miss a plan of the other environment's namespace, a workload
 /// that is nowhere and said by nobody, and one that is planned where it is not meant to be.
 #[test]
