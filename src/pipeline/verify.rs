@@ -92,12 +92,13 @@ pub fn look(
     let target = &effective.value.spec.target;
     let workload = target.object();
     let manifest = catalog.manifest(environment, &target.source, &workload)?;
-    let replicas = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+    let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+    let declares = target.workload.kind.has_replicas() && catalog.autoscaler(environment, blueprint).is_none();
     let requests =
         if operation.operation == Operation::Resize.name() { requests(&manifest.document.root) } else { Vec::new() };
     let input = VerifyInput {
         workload: &workload,
-        replicas: u32::try_from(replicas).ok()?,
+        replicas: if declares { Some(u32::try_from(declared).ok()?) } else { None },
         requests: &requests,
         merged_at: operation.merged_at,
         delivery: place.delivery,
