@@ -294,6 +294,11 @@ fn at_home(manifest: &Manifest, workload: &ObjectRef) -> ObjectRef {
     manifest.object.in_namespace(workload.namespace.as_str())
 }
 
+/// Whether an object belongs to the workload that this manifest declares.
+pub(super) fn belongs(manifest: &Manifest, target: &Target, workload: &Node) -> bool {
+    Workload::declared_by(workload).is_some_and(|workload| workload.has(manifest, target))
+}
+
 /// Whether a manifest is a `HorizontalPodAutoscaler` that scales the target.
 pub(super) fn is_scaler(manifest: &Manifest, target: &Target) -> bool {
     let (object, root) = (&manifest.object, &manifest.document.root);
@@ -321,7 +326,10 @@ struct Workload<'c> {
 
 impl<'c> Workload<'c> {
     fn of(catalog: &'c Catalog, environment: &Name, target: &Target, object: &ObjectRef) -> Option<Self> {
-        let root = &catalog.manifest(environment, &target.source, object)?.document.root;
+        Self::declared_by(&catalog.manifest(environment, &target.source, object)?.document.root)
+    }
+
+    fn declared_by(root: &'c Node) -> Option<Self> {
         let template = root.at(&["spec", "template"])?;
         let labels = template.at(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();
         let labels = labels.iter().filter_map(|entry| Some((entry.key.as_str(), entry.value.as_str()?))).collect();
