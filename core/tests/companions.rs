@@ -7,6 +7,8 @@ mod small_world;
 use bpctl_core::blueprint::lint::version_bumps;
 use bpctl_core::blueprint::{Catalog, Tier};
 use bpctl_core::decide::{Finding, decide};
+use bpctl_core::execute::Effect;
+use bpctl_core::govern::permit_apply;
 use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
@@ -238,6 +240,12 @@ fn plan_of(rest: &str, manifests: &[&str], governance: &str, known: Known<Option
     entries[1].1.push_str(governance);
     let files = read(&entries);
     let (rules, desired) = (trusted(&files), Proposed::from_head(None, catalog(&files)));
+    let observation = observed(known, |_| {});
+    build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation: &observation })
+}
+
+/// The cluster with a Service like this and the Deployment as declared, but for an edit.
+fn observed(known: Known<Option<Json>>, edit: impl FnOnce(&mut Json)) -> Observation {
     let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(name("staging"), from, now);
@@ -245,6 +253,7 @@ fn plan_of(rest: &str, manifests: &[&str], governance: &str, known: Known<Option
     let mut deployment =
         bpctl_core::yaml::parse("web", WEB.as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap()[0].root.to_json();
     deployment["metadata"] = json!({"name": "web", "namespace": "shop", "uid": "1"});
+    edit(&mut deployment);
     let live = object("apps/v1", "Deployment", deployment);
     observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
     let service = known.map(|body| body.map(|body| object("v1", "Service", body)));
@@ -255,7 +264,7 @@ fn plan_of(rest: &str, manifests: &[&str], governance: &str, known: Known<Option
     }
     observation.add(FactKey::Deliveries(name("web")), "forge", FactValue::Deliveries(Known::Known(Vec::new())));
     observation.add(FactKey::History(name("web")), "forge", FactValue::History(Known::Known(Vec::new())));
-    build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation: &observation })
+    observation
 }
 
 fn live(port: u32) -> Json {
@@ -313,4 +322,77 @@ fn b06_replicas_that_an_autoscaler_owns_are_its_bounds_business() {
     );
     let without = plan_of(scaling, &[], "", Known::Known(None));
     assert!(without.blueprints[0].not_proposed.is_empty() && !without.blueprints[0].unknown.is_empty());
+}
+
+/// X8: whoever wrote the number last, and where bpctl itself once applied it, so that an apply without it would set 1.
+#[rstest]
+#[case::scaled_by_a_person("kubectl", "Update", Some("scale"), 7, None)]
+#[case::scaled_by_the_autoscaler("kube-controller-manager", "Update", Some("scale"), 7, None)]
+#[case::applied_by_bpctl("bpctl", "Apply", None, 7, Some(7))]
+#[case::applied_by_bpctl_as_git_says("bpctl", "Apply", None, 2, Some(2))]
+fn x08_no_apply_sets_replicas_that_an_autoscaler_of_the_source_owns(
+    #[case] manager: &str,
+    #[case] operation: &str,
+    #[case] subresource: Option<&str>,
+    #[case] replicas: u32,
+    #[case] applied: Option<u32>,
+) {
+    let scaler =
+        manifest("autoscaling/v2", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}");
+    let files = read(&world("}", &[&scaler]));
+    let rules = trusted(&files);
+    let look = |image: &str| {
+        observed(Known::Known(None), |live| {
+            live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": operation, "subresource": subresource,
+                "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+            live["spec"]["replicas"] = replicas.into();
+            live["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+        })
+    };
+    let desired = Proposed::from_head(None, catalog(&files));
+    let planned = |observation: &Observation| {
+        build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation })
+    };
+    assert_eq!(planned(&look("web:1")).blueprints[0].items, []);
+
+    let observation = look("web:2");
+    let plan = planned(&observation);
+    let [item] = plan.blueprints[0].items.as_slice() else { panic!("{plan:#?}") };
+    let Finding::Drift(drift) = &item.finding else { panic!("{item:#?}") };
+    assert_eq!(drift.fields.len(), 1, "{drift:#?}");
+    let told = plan.blueprints[0].not_proposed.iter().any(|why| {
+        why.because.starts_with(
+            "HorizontalPodAutoscaler/x (deploy/x0.yaml) owns spec.replicas, which the manifest declares too",
+        )
+    });
+    assert_eq!(told, replicas != 2, "{plan:#?}");
+    let [Effect::ApplyObject(effect)] = item.effects.as_slice() else { panic!("{item:#?}") };
+    let facts = Recorder::new(&observation);
+    let permit = permit_apply(&rules, &name("staging"), &item.action, effect, &facts, true).unwrap();
+    assert_eq!(permit.manifest().pointer("/spec/replicas"), applied.map(Json::from).as_ref());
+}
+
+/// R6: whichever file name comes first, or both in one file.
+#[rstest]
+#[case::before("deploy/a.yaml", "deploy/a.yaml and deploy/web.yaml both declare it")]
+#[case::after("deploy/z.yaml", "deploy/web.yaml and deploy/z.yaml both declare it")]
+#[case::beside("deploy/web.yaml", "deploy/web.yaml declares it twice")]
+fn r6_a_workload_that_two_manifests_declare_is_not_compared(#[case] path: &str, #[case] told: &str) {
+    let mut entries = world("}", &[SERVICE]);
+    if path == "deploy/web.yaml" {
+        entries[2].1 = format!("{WEB}---\n{WEB}");
+    } else {
+        entries.push((path.into(), WEB.replace("replicas: 2", "replicas: 5")));
+    }
+    let files = read(&entries);
+    let desired = Proposed::from_head(None, catalog(&files));
+    let observation = observed(Known::Known(None), |live| live["spec"]["replicas"] = 3.into());
+    let environment = name("staging");
+    let input =
+        PlanInput { rules: &trusted(&files), desired: &desired, environment: &environment, observation: &observation };
+    let plan = build(&input);
+    let part = &plan.blueprints[0];
+    assert_eq!(part.items, []);
+    let [unknown] = part.unknown.as_slice() else { panic!("{part:#?}") };
+    assert_eq!((unknown.what.as_str(), unknown.why.message.as_str(), unknown.uncompared), ("the manifest", told, true));
 }

@@ -10,7 +10,7 @@ use bpctl_core::decide::sizing::{Sizing, size, within};
 use bpctl_core::decide::{Finding, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{Subject, Verdict, judge};
-use bpctl_core::model::{Files, Name, ObjectRef, Percent, Period, Quantity, RepoPath, Untrusted};
+use bpctl_core::model::{File, Files, Name, ObjectRef, Percent, Period, Quantity, RepoPath, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
     ContainerUsage, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage,
     Recorder, Resource, Usage, pod_from_json,
@@ -18,7 +18,7 @@ use bpctl_core::observe::{
 use bpctl_core::propose::{Change, ChangedPath, Governed, change_set};
 use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use small_world::{WORKSPACE, catalog, files, trusted, web};
 
 /// `util=70% min=50m max=1 limit=200m ratio=150% pods=2 step=10% reach=30% oom`: what differs from the usual.
@@ -252,6 +252,8 @@ struct Seen {
     reason: Option<&'static str>,
     resized: usize,
     log_cpu: Option<&'static str>,
+    /// It is a `DaemonSet`, whose status says so.
+    nodes: Option<Json>,
 }
 
 impl Default for Seen {
@@ -267,6 +269,7 @@ impl Default for Seen {
             reason: None,
             resized: 0,
             log_cpu: None,
+            nodes: None,
         }
     }
 }
@@ -283,14 +286,23 @@ impl Seen {
         vec![one("web", self.cpu), one("log", log)]
     }
 
+    fn kind(&self) -> WorkloadKind {
+        if self.nodes.is_some() { WorkloadKind::DaemonSet } else { WorkloadKind::Deployment }
+    }
+
     fn observation(&self) -> Observation {
+        let web = || ObjectRef::workload(self.kind(), "shop", "web");
         let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
         let mut observation = Observation::new(Name::new("staging").unwrap(), from, NOW.parse().unwrap());
         let requests = json!({"requests": {"cpu": self.pod_cpu, "memory": "256Mi"}});
         let made_of = json!({"requests": {"cpu": self.template_cpu.unwrap_or(self.pod_cpu), "memory": "256Mi"}});
         let template = json!({"spec": {"containers": [{"name": "web", "resources": made_of}]}});
-        let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": self.live_replicas, "template": template}});
-        let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
+        let mut body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": self.live_replicas, "template": template}});
+        if let Some(status) = &self.nodes {
+            body["spec"].as_object_mut().unwrap().remove("replicas");
+            body["status"] = status.clone();
+        }
+        let live = LiveObject::from_json("apps/v1", self.kind().as_str(), body).unwrap();
         observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
         let mut containers = vec![json!({"name": "web", "resources": requests})];
         containers.extend(self.log_cpu.map(|_| json!({"name": "log", "resources": {"requests": {"cpu": "30m"}}})));
@@ -711,7 +723,7 @@ fn b14_merged_requests(
     let requests = [DeclaredRequest { container: "web".into(), resource: Resource::Cpu, request }];
     let input = VerifyInput {
         workload: &workload,
-        replicas: 2,
+        replicas: Some(2),
         requests: &requests,
         fields: &[],
         merged_at: merged.parse().unwrap(),
@@ -720,6 +732,51 @@ fn b14_merged_requests(
         from: &observation.from,
     };
     let report = verify_merged(&input, &facts);
+    assert_eq!(report.outcome, wanted, "{report:#?}");
+    assert!(report.checks.iter().any(|check| check.evidence.contains(evidence)), "{report:#?}");
+}
+
+/// A `DaemonSet` declares no replicas: its pods are as many as its nodes.
+#[rstest]
+#[case::a_pod_on_each_node(json!({"desiredNumberScheduled": 2}), Ok("cpu 100m → 90m"))]
+#[case::one_is_missing(json!({"desiredNumberScheduled": 3}), Err("2 of 3 pods are ready; it waits for the others"))]
+#[case::one_node_left(json!({"desiredNumberScheduled": 1}), Err("2 pods are ready and 1 wanted; it waits until the others are gone"))]
+#[case::unknown(json!({}), Err("pods wanted? the DaemonSet's status does not say how many nodes it is for"))]
+fn b07_a_daemon_set_is_sized_over_its_nodes(#[case] nodes: Json, #[case] wanted: Result<&str, &str>) {
+    let of = |text: String| text.replace("Deployment", "DaemonSet").replace("  replicas: 2\n", "");
+    let mut files = world("  resources: {cpu: {minimum: 50m}}\n", ONE, "");
+    for file in files.0.values_mut() {
+        let File::Blob(blob) = file else { continue };
+        blob.bytes = of(String::from_utf8(blob.bytes.to_vec()).unwrap()).as_bytes().into();
+    }
+    let found = proposed(&files, &Seen { nodes: Some(nodes), ..Seen::default() });
+    match (found, wanted) {
+        (Ok(resize), Ok(wanted)) => assert_eq!(shown(&resize), wanted),
+        (Err(told), Err(why)) => assert!(told.contains(why), "{told}"),
+        (found, _) => panic!("{found:?}"),
+    }
+}
+
+/// B14: merged requests of a `DaemonSet` are in force when each of its nodes has a ready pod with them.
+#[rstest]
+#[case::each_node(2, Outcome::Success, "2 of 2 pods running and ready with the merged requests")]
+#[case::one_node_without(3, Outcome::Failure, "2 of 3 pods")]
+fn b14_a_daemon_set_is_verified_over_its_nodes(#[case] nodes: u32, #[case] wanted: Outcome, #[case] evidence: &str) {
+    let seen = Seen { nodes: Some(json!({"desiredNumberScheduled": nodes})), ..Seen::default() };
+    let observation = seen.observation();
+    let (workload, windows) = (ObjectRef::workload(WorkloadKind::DaemonSet, "shop", "web"), Verification::default());
+    let requests =
+        [DeclaredRequest { container: "web".into(), resource: Resource::Cpu, request: "100m".parse().unwrap() }];
+    let input = VerifyInput {
+        workload: &workload,
+        replicas: None,
+        requests: &requests,
+        merged_at: "2026-11-21T11:49:55Z".parse().unwrap(),
+        delivery: Delivery::Direct,
+        windows: &windows,
+        from: &observation.from,
+    };
+    let report = verify_merged(&input, &Recorder::new(&observation));
     assert_eq!(report.outcome, wanted, "{report:#?}");
     assert!(report.checks.iter().any(|check| check.evidence.contains(evidence)), "{report:#?}");
 }

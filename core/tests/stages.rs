@@ -545,7 +545,7 @@ fn windows_give(delivery: Delivery, (live, ready): (u32, u32), merged: &str, wan
     let workload = web();
     let input = VerifyInput {
         workload: &workload,
-        replicas: 3,
+        replicas: Some(3),
         requests: &[],
         fields: &[],
         merged_at: at(merged),

@@ -165,10 +165,10 @@ fn declared<'c>(catalog: &'c Catalog, environment: &Name, name: &Name) -> Result
             format!("no manifest below {} declares {object} in namespace {}", target.source, object.namespace),
             "`bpctl lint` says more",
         )),
-        Err(unrendered) => {
-            let said = unrendered.because.said.as_ref().map_or_else(String::new, bpctl_core::render::sink::terminal);
+        Err(unclear) => {
+            let said = unclear.said().map_or_else(String::new, bpctl_core::render::sink::terminal);
             let hint = if said.is_empty() { "`bpctl lint` says more".to_owned() } else { format!("it says: {said}") };
-            Err(PipelineError::told(unrendered.to_string(), hint))
+            Err(PipelineError::told(unclear.to_string(), hint))
         }
     }
 }

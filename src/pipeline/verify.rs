@@ -92,7 +92,8 @@ pub fn look(
     let target = &effective.value.spec.target;
     let workload = target.object();
     let manifest = catalog.manifest(environment, &target.source, &workload)?;
-    let replicas = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+    let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+    let declares = target.workload.kind.has_replicas() && catalog.autoscaler(environment, blueprint).is_none();
     // Of what went back the fields themselves are looked at; what pods request, where it is among them.
     let back = operation.changes.as_deref().filter(|_| operation.is_rollback()).unwrap_or_default();
     let sized = back.iter().any(|change| change.field.has_key("resources"));
@@ -103,7 +104,7 @@ pub fn look(
     };
     let input = VerifyInput {
         workload: &workload,
-        replicas: u32::try_from(replicas).ok()?,
+        replicas: if declares { Some(u32::try_from(declared).ok()?) } else { None },
         requests: &requests,
         fields: back,
         merged_at: operation.merged_at,

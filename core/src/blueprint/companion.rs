@@ -117,6 +117,14 @@ impl Catalog {
 }
 
 impl Catalog {
+    /// The `HorizontalPodAutoscaler` of the blueprint's sources that scales its workload, and so owns the replicas.
+    pub fn autoscaler(&self, environment: &Name, name: &Name) -> Option<Companion<'_>> {
+        let target = &self.blueprints.get(name)?.value.spec.target;
+        let Companions { compared, shared, .. } = self.companions(environment, name);
+        let mut all = compared.into_iter().chain(shared.into_iter().map(|(companion, _)| companion));
+        all.find(|companion| is_scaler(companion.manifest, target))
+    }
+
     /// The blueprints to whose workloads an object belongs.
     pub fn sharing(&self, environment: &Name, object: &ObjectRef) -> Vec<Name> {
         let names = self.blueprints.keys().filter(|name| {
@@ -286,6 +294,22 @@ fn at_home(manifest: &Manifest, workload: &ObjectRef) -> ObjectRef {
     manifest.object.in_namespace(workload.namespace.as_str())
 }
 
+/// Whether an object belongs to the workload that this manifest declares.
+pub(super) fn belongs(manifest: &Manifest, target: &Target, workload: &Node) -> bool {
+    Workload::declared_by(workload).is_some_and(|workload| workload.has(manifest, target))
+}
+
+/// Whether a manifest is a `HorizontalPodAutoscaler` that scales the target.
+pub(super) fn is_scaler(manifest: &Manifest, target: &Target) -> bool {
+    let (object, root) = (&manifest.object, &manifest.document.root);
+    let text = |key| root.at(&["spec", "scaleTargetRef", key]).and_then(Node::as_str);
+    matches!(object.api_version.as_str(), "autoscaling/v1" | "autoscaling/v2")
+        && object.kind == "HorizontalPodAutoscaler"
+        && text("apiVersion").is_none_or(|version| version.starts_with("apps/"))
+        && text("kind") == Some(target.workload.kind.as_str())
+        && text("name") == Some(target.workload.name.as_str())
+}
+
 /// `v1`, or `GROUP/VERSION`.
 fn is_api_version(text: &str) -> bool {
     let (group, version) = text.split_once('/').unwrap_or(("core", text));
@@ -302,7 +326,10 @@ struct Workload<'c> {
 
 impl<'c> Workload<'c> {
     fn of(catalog: &'c Catalog, environment: &Name, target: &Target, object: &ObjectRef) -> Option<Self> {
-        let root = &catalog.manifest(environment, &target.source, object)?.document.root;
+        Self::declared_by(&catalog.manifest(environment, &target.source, object)?.document.root)
+    }
+
+    fn declared_by(root: &'c Node) -> Option<Self> {
         let template = root.at(&["spec", "template"])?;
         let labels = template.at(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();
         let labels = labels.iter().filter_map(|entry| Some((entry.key.as_str(), entry.value.as_str()?))).collect();
@@ -335,16 +362,10 @@ impl<'c> Workload<'c> {
     /// Whether the object of a manifest is a companion.
     fn has(&self, manifest: &Manifest, target: &Target) -> bool {
         let (object, root) = (&manifest.object, &manifest.document.root);
-        let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
         let named =
             || target.companions.iter().any(|companion| companion.kind == object.kind && companion.name == object.name);
         let by_itself = match (object.api_version.as_str(), object.kind.as_str()) {
-            ("autoscaling/v1" | "autoscaling/v2", "HorizontalPodAutoscaler") => {
-                let of_apps = text(&["spec", "scaleTargetRef", "apiVersion"]).is_none_or(|v| v.starts_with("apps/"));
-                text(&["spec", "scaleTargetRef", "kind"]) == Some(target.workload.kind.as_str())
-                    && text(&["spec", "scaleTargetRef", "name"]) == Some(target.workload.name.as_str())
-                    && of_apps
-            }
+            (_, "HorizontalPodAutoscaler") => is_scaler(manifest, target),
             ("policy/v1", "PodDisruptionBudget") => {
                 root.at(&["spec", "selector"]).is_some_and(|selector| self.is_selected(selector))
             }

@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use roots::{FoundRoot, render_roots, render_text};
 
-use super::is_yaml;
+use super::companion::belongs;
+use super::load::manifest;
 use super::pod::{declared_total, main_containers};
+use super::{Target, WorkloadRef, is_yaml};
 use crate::model::{File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::rendering::Rendering;
 use crate::yaml::{self, Document, Kind, Node};
@@ -157,6 +159,11 @@ pub fn derive(
     let mut known: BTreeSet<ObjectRef> = BTreeSet::new();
     let mut names = BTreeSet::new();
     let mut twice: BTreeMap<RepoPath, Vec<String>> = BTreeMap::new();
+    // What one file declares twice has no source that says which is meant.
+    let mut doubled: BTreeMap<(RepoPath, ObjectRef), usize> = BTreeMap::new();
+    for workload in &found {
+        *doubled.entry((workload.path.clone(), workload.object.clone())).or_default() += 1;
+    }
     for workload in found {
         // A manifest without a namespace is of the namespace that its blueprint says.
         let declared = workload.declared();
@@ -171,6 +178,11 @@ pub fn derive(
             twice.entry(workload.path).or_default().push(because);
             continue;
         }
+        if doubled.get(&(workload.path.clone(), workload.object.clone())).is_some_and(|times| *times > 1) {
+            let because = format!("it declares {} of namespace {} twice", workload.object, workload.object.namespace);
+            derived.left_out.push(LeftOut { path: workload.path, because });
+            continue;
+        }
         let Some((name, path)) = free_name(&workload.object, &names, files, options) else {
             let own = workload.object.name.replace('.', "-");
             let because = match Name::new(own) {
@@ -182,7 +194,13 @@ pub fn derive(
         };
         names.insert(name.clone());
         targets.insert(workload.object.clone(), workload.path.clone());
-        let text = workload.text(&name, autoscalers.contains(&(workload.kind, workload.object.name.clone())), options);
+        let source = workload.source(files, options);
+        let text = workload.text(
+            &name,
+            &source,
+            autoscalers.contains(&(workload.kind, workload.object.name.clone())),
+            options,
+        );
         derived.drafts.push(Draft { name, path, text, workload: workload.object, manifest: workload.path });
     }
     derived.left_out.extend(twice.into_iter().map(|(path, all)| {
@@ -248,7 +266,41 @@ impl Found {
         if self.guessed_namespace.is_some() { self.object.in_namespace("") } else { self.object.clone() }
     }
 
-    fn text(&self, name: &Name, autoscaled: bool, options: &DeriveOptions) -> String {
+    /// Where it is declared: its file, or the folder of that where what belongs to the workload lies there too and no other workload does.
+    fn source(&self, files: &Files, options: &DeriveOptions) -> RepoPath {
+        let file = || self.path.clone();
+        let Ok(folder) = RepoPath::new(folder(self.path.as_str())) else { return file() };
+        if !options.wants(&folder) || options.folder.is_within(&folder) {
+            return file();
+        }
+        let Ok(namespace) = Name::new(self.object.namespace.clone()) else { return file() };
+        let target = Target {
+            workload: WorkloadRef { kind: self.kind, name: self.object.name.clone() },
+            namespace,
+            source: folder.clone(),
+            companions: Vec::new(),
+            environments: Vec::new(),
+        };
+        let mut beside = false;
+        let all = files.0.range(folder.clone()..).take_while(|(path, _)| path.as_str().starts_with(folder.as_str()));
+        for (path, file_there) in all.filter(|(path, _)| path.is_within(&folder) && is_yaml(path)) {
+            let File::Blob(blob) = file_there else { return file() };
+            // What cannot be read as a manifest would stand in the way of the whole folder.
+            let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else { return file() };
+            for document in documents {
+                let mine = *path == self.path && document.index == self.document.index;
+                if !mine && workload(&document.root).is_some() {
+                    return file();
+                }
+                let Some(manifest) = manifest(path, document).filter(|_| *path != self.path) else { continue };
+                let here = ["", self.object.namespace.as_str()].contains(&manifest.object.namespace.as_str());
+                beside |= here && belongs(&manifest, &target, &self.document.root);
+            }
+        }
+        if beside { folder } else { file() }
+    }
+
+    fn text(&self, name: &Name, source: &RepoPath, autoscaled: bool, options: &DeriveOptions) -> String {
         let root = &self.document.root;
         let label = |key| root.at(&["metadata", "labels", key]).and_then(Node::as_str).filter(|text| !text.is_empty());
         let labelled = ["team", "owner", "app.kubernetes.io/part-of"].into_iter().find_map(label);
@@ -268,10 +320,15 @@ impl Found {
             name = scalar(name.as_str()),
             workload = self.object,
             namespace = scalar(namespace),
-            source = scalar(self.path.as_str()),
+            source = scalar(source.as_str()),
         );
-        text.push_str(&self.resources());
-        text.push_str(&self.scaling(autoscaled));
+        if self.kind == WorkloadKind::StatefulSet {
+            // What holds data may size its memory by itself, and one more of it may share nothing: a person decides, not a guess.
+            text.push_str("  # No resources and no scaling: what a StatefulSet holds may not grow or shrink by itself. Add what is safe.\n");
+        } else {
+            text.push_str(&self.resources());
+            text.push_str(&self.scaling(autoscaled));
+        }
         text.push_str(&self.health_checks());
         text
     }
@@ -290,6 +347,10 @@ impl Found {
         for (resource, show, share) in [("cpu", cpu as fn(i128) -> Option<String>, 70), ("memory", memory, 80)] {
             let Some(request) = self.sum("requests", resource) else { continue };
             let limit = self.sum("limits", resource);
+            if resource == "memory" && limit == Some(request) {
+                lines.push_str("    # No memory: request and limit are equal, as of a program that takes it whole, and would move together.\n");
+                continue;
+            }
             // Rounded so that what the manifest says today lies within.
             let most = limit.unwrap_or(request * 2);
             let unit = if resource == "cpu" { 1_000_000 } else { 1_i128 << 20 };
@@ -303,7 +364,9 @@ impl Found {
                  request, {most}\n"
             ));
         }
-        if lines.is_empty() { lines } else { format!("  resources:\n{lines}") }
+        let bounded = lines.lines().any(|line| !line.trim_start().starts_with('#'));
+        // A key with nothing but a comment below it is no mapping.
+        if bounded { format!("  resources:\n{lines}") } else { lines.replacen("    #", "  #", 1) }
     }
 
     fn scaling(&self, autoscaled: bool) -> String {

@@ -13,7 +13,7 @@ use crate::model::{
     WorkloadKind,
 };
 use crate::rendering::{
-    Delivered, RenderFailure, Rendering, Unrendered, application_folders, inputs, resolve_application,
+    Delivered, RenderFailure, Rendering, Unclear, application_folders, inputs, resolve_application,
 };
 use crate::yaml::{self, Document, Entry, KeptDocument, Kind, Node, Value};
 
@@ -539,57 +539,40 @@ impl Catalog {
     /// The same, and why it is not known.
     ///
     /// # Errors
-    /// What is rendered below the source could not be.
+    /// What is rendered below the source could not be, or several manifests declare the object.
     pub fn declared(
         &self,
         environment: &Name,
         source: &RepoPath,
         object: &ObjectRef,
-    ) -> Result<Option<&Manifest>, Unrendered> {
+    ) -> Result<Option<&Manifest>, Unclear> {
         let entries = self.workspace.value.environments.get(environment).map_or(&[] as &[Render], |e| &e.render);
         let mut wanted = entries.iter().filter_map(Render::root).filter(|(_, root)| root.meets(source)).peekable();
         if wanted.peek().is_none() {
-            return Ok(self.plain(source, object));
+            return only(self.plain(source, object));
         }
         // What stands in the files is not what reaches the cluster: only what was rendered counts, and all of it has to be known.
-        let mut found: Option<&Manifest> = None;
+        let mut found: Vec<&Manifest> = Vec::new();
         for (renderer, root) in wanted {
-            let rendering = self.renderings(environment).iter().find(|r| r.root == *root && r.renderer == renderer);
-            let Some(rendering) = rendering else {
-                return Err(Unrendered {
-                    root: root.clone(),
-                    renderer,
-                    because: RenderFailure::new("it was not rendered here"),
-                    twice: None,
-                });
-            };
-            let manifests = rendering.outcome.as_ref().map_err(|because| Unrendered {
-                root: root.clone(),
-                renderer,
-                because: because.clone(),
-                twice: None,
-            })?;
-            let here = manifests.iter().find(|manifest| object.is_declared_by(&manifest.object));
-            match (found, here) {
-                (Some(first), Some(_)) if first.path != *root => {
-                    let because = RenderFailure::new("another rendering declares it too");
-                    let twice = Some(first.path.clone());
-                    return Err(Unrendered { root: root.clone(), renderer, because, twice });
-                }
-                _ => found = found.or(here),
+            if found.iter().any(|manifest| manifest.path == *root) {
+                continue; // the same entry again is no second rendering
             }
+            let failed = |because| Unclear::Unrendered { root: root.clone(), renderer, because };
+            let rendering = self.renderings(environment).iter().find(|r| r.root == *root && r.renderer == renderer);
+            let rendering = rendering.ok_or_else(|| failed(RenderFailure::new("it was not rendered here")))?;
+            let manifests = rendering.outcome.as_ref().map_err(|because| failed(because.clone()))?;
+            found.extend(manifests.iter().filter(|manifest| object.is_declared_by(&manifest.object)));
         }
-        Ok(found)
+        only(found)
     }
 
-    fn plain(&self, source: &RepoPath, object: &ObjectRef) -> Option<&Manifest> {
-        self.by_object.get(&object_name(object))?.iter().filter(|(path, _)| path.is_within(source)).find_map(
-            |(path, position)| {
-                let manifest = self.manifests.get(path)?.get(*position)?;
-                let namespace = &manifest.object.namespace;
-                (namespace.is_empty() || *namespace == object.namespace).then_some(manifest)
-            },
-        )
+    fn plain(&self, source: &RepoPath, object: &ObjectRef) -> impl Iterator<Item = &Manifest> {
+        let places = self.by_object.get(&object_name(object)).into_iter().flatten();
+        places.filter(|(path, _)| path.is_within(source)).filter_map(|(path, position)| {
+            let manifest = self.manifests.get(path)?.get(*position)?;
+            let namespace = &manifest.object.namespace;
+            (namespace.is_empty() || *namespace == object.namespace).then_some(manifest)
+        })
     }
 
     /// Whether anything of what was read or rendered for an environment declares an object.
@@ -614,7 +597,7 @@ impl Catalog {
     ) -> Result<(&Located<Blueprint>, &Manifest), String> {
         let blueprint = self.blueprints.get(name).ok_or_else(|| format!("there is no blueprint {name}"))?;
         let source = &blueprint.value.spec.target.source;
-        let manifest = self.declared(environment, source, workload).map_err(|unrendered| unrendered.to_string())?;
+        let manifest = self.declared(environment, source, workload).map_err(|unclear| unclear.to_string())?;
         Ok((blueprint, manifest.ok_or_else(|| format!("no manifest below {source} declares {workload}"))?))
     }
 
@@ -674,6 +657,15 @@ impl Catalog {
 }
 
 /// The blueprint with one environment's overrides laid over it, field by field. Spans lead to the override where there is one.
+/// The one manifest that declares an object, if any.
+fn only<'c>(found: impl IntoIterator<Item = &'c Manifest>) -> Result<Option<&'c Manifest>, Unclear> {
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
+        (Some(first), Some(second)) => Err(Unclear::Twice(first.path.clone(), second.path.clone())),
+        (first, _) => Ok(first),
+    }
+}
+
 fn effective<'b>(
     located: &'b Located<Blueprint>,
     environment: &Name,

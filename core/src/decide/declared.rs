@@ -4,7 +4,7 @@ use super::drift::{Attribution, DeliveryManagers, DriftKind, FieldDrift, added, 
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::Manifest;
-use crate::model::{FieldPath, ObjectRef, Segment, Untrusted};
+use crate::model::{FieldPath, ObjectRef, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 
 /// Compares the workload's manifest with the live object, by containment.
@@ -30,7 +30,7 @@ impl Detector for DriftDetector {
         let Some(manifest) = input.manifest else {
             let source = &input.blueprint.value.spec.target.source;
             let (message, detail) = match input.catalog.declared(input.environment, source, &target) {
-                Err(unrendered) => (unrendered.to_string(), unrendered.because.said),
+                Err(unclear) => (unclear.to_string(), unclear.said().cloned()),
                 Ok(_) => (format!("no manifest below {source} declares {target}"), None),
             };
             let why = Unknown { code: UnknownCode::NotObserved, message, detail };
@@ -60,19 +60,20 @@ impl Detector for DriftDetector {
             detected.why_not.push(nothing(&target));
             return detected;
         }
-        let Some(owner) = different.fields.iter().find_map(autoscaler) else {
+        let Some(owner) = different.live.and_then(|live| autoscaler(input, live)) else {
             detected.findings.push(finding(input, target, different, false));
             return detected;
         };
-        // What an autoscaler set is its own to change, and no apply may take it; the rest goes back.
-        let owner = crate::render::sink::terminal(owner);
-        let because = format!(
-            "an autoscaler ({owner}) owns spec.replicas, which the manifest declares too and which is left to it: remove it from \
-             the manifest"
-        );
-        detected.why_not.push(WhyNot { what: "replicas".into(), because });
-        let fields: Vec<FieldDrift> =
-            different.fields.iter().filter(|drift| autoscaler(drift).is_none()).cloned().collect();
+        // The replicas are the autoscaler's to change, and no apply may take them; the rest goes back.
+        let (replicas, fields): (Vec<FieldDrift>, Vec<FieldDrift>) =
+            different.fields.iter().cloned().partition(|drift| drift.path.is_keys(&REPLICAS));
+        if replicas.iter().any(|drift| drift.kind != DriftKind::PendingRemoval) {
+            let because = format!(
+                "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
+                 manifest"
+            );
+            detected.why_not.push(WhyNot { what: "replicas".into(), because });
+        }
         if !fields.is_empty() {
             detected.findings.push(finding(input, target, Different { fields, ..different }, true));
         }
@@ -239,16 +240,16 @@ fn finding(
     (finding, Some(action))
 }
 
-/// The autoscaler that wrote `spec.replicas`.
-fn autoscaler(drift: &FieldDrift) -> Option<&Untrusted> {
-    let by = drift.by.as_ref().filter(|_| drift.path.is_keys(&["spec", "replicas"]))?;
-    scales(by).then_some(&by.manager)
-}
+const REPLICAS: [&str; 2] = ["spec", "replicas"];
 
-/// Whether an autoscaler set the live replicas: what Git says of them is then nothing to wait for.
-pub(super) fn is_autoscaled(live: &LiveObject) -> bool {
-    let replicas = FieldPath(["spec", "replicas"].map(|key| Segment::Key(key.into())).into());
-    writer(live, &replicas).is_some_and(|by| scales(&by))
+/// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, or
+/// one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
+pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Option<String> {
+    if let Some(scaler) = input.catalog.autoscaler(input.environment, &input.blueprint.value.metadata.name) {
+        return Some(format!("{} ({})", scaler.object, scaler.manifest.path));
+    }
+    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec())).filter(scales)?;
+    Some(format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)))
 }
 
 /// The controller manager's horizontal autoscaler writes through the scale subresource.

@@ -31,7 +31,7 @@ pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
-use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted};
+use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
@@ -205,12 +205,13 @@ impl UnknownFact {
     }
 }
 
-/// Why ready pods are not as many as replicas, which a look at what pods use has to wait for.
-fn not_all_ready(ready: u64, replicas: u64) -> String {
-    if ready > replicas {
-        return format!("{ready} pods are ready and {replicas} replicas declared; it waits until the others are gone");
+/// Why ready pods are not as many as wanted, which a look at what pods use has to wait for.
+fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
+    let (declared, of) = if kind.has_replicas() { ("replicas declared", "replicas") } else { ("wanted", "pods") };
+    if ready > wanted {
+        return format!("{ready} pods are ready and {wanted} {declared}; it waits until the others are gone");
     }
-    format!("{ready} of {replicas} replicas are ready; it waits for the others")
+    format!("{ready} of {wanted} {of} are ready; it waits for the others")
 }
 
 /// Runs every detector on one blueprint.

@@ -75,14 +75,23 @@ impl Detector for ResizeDetector {
             return detected; // the drift detector says what is missing
         };
         let root = &manifest.document.root;
-        let replicas = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
-        let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        // A DaemonSet declares no replicas: how many nodes it is for, its controller says.
+        let replicated = spec.target.workload.kind.has_replicas();
+        let pointer = if replicated { "/spec/replicas" } else { "/status/desiredNumberScheduled" };
+        let has = live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
+        let Some(has) = has.or(replicated.then_some(1)) else {
+            let message = "the DaemonSet's status does not say how many nodes it is for".into();
+            let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
+            detected.unknown.push(UnknownFact::new("pods wanted", why));
+            return detected;
+        };
         let mut all = |because: String| detected.why_not.push(WhyNot { what: "resize".into(), because });
+        let declares = replicated && super::declared::autoscaler(input, live).is_none();
+        let declared_replicas = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+        let replicas = if declares { declared_replicas } else { i128::from(has) };
         if replicas == 0 {
             return detected;
         }
-        let autoscaled = super::declared::is_autoscaled(live);
-        let replicas = if autoscaled { i128::from(has) } else { replicas };
         if i128::from(has) != replicas {
             all(format!("Git says {replicas} replicas and the cluster has {has}: that is settled first"));
             return detected;
@@ -170,7 +179,8 @@ fn sized(
     let ready: Vec<&Pod> = pods.iter().filter(|pod| pod.ready).collect();
     if i128::try_from(ready.len()).ok() != Some(replicas) {
         let ready = u64::try_from(ready.len()).unwrap_or(u64::MAX);
-        return Err(Left::Not(super::not_all_ready(ready, u64::try_from(replicas).unwrap_or(0))));
+        let wanted = u64::try_from(replicas).unwrap_or(0);
+        return Err(Left::Not(super::not_all_ready(ready, wanted, blueprint.spec.target.workload.kind)));
     }
     let named = blueprint.spec.resources.container.as_ref().map(Name::as_str);
     let others = ready.iter().filter(|pod| pod.request(resource, named) != Some(&current)).count();

@@ -117,8 +117,7 @@ impl Detector for SaturationDetector {
             detected.why_not.push(WhyNot { what: "scale".into(), because });
             return detected;
         }
-        let companions = input.catalog.companions(input.environment, &blueprint.metadata.name).compared;
-        if let Some(scaler) = companions.iter().find(|c| c.object.kind == "HorizontalPodAutoscaler") {
+        if let Some(scaler) = input.catalog.autoscaler(input.environment, &blueprint.metadata.name) {
             let bound = |key| scaler.manifest.document.root.at(&["spec", key]).and_then(crate::yaml::Node::as_int);
             let bounds = format!("{} to {}", bound("minReplicas").unwrap_or(1), bound("maxReplicas").unwrap_or(1));
             let because = format!(
@@ -134,7 +133,7 @@ impl Detector for SaturationDetector {
         let why_not = |because: String| WhyNot { what: "scale".into(), because };
         if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
-            let because = if super::declared::is_autoscaled(live) {
+            let because = if super::declared::autoscaler(input, live).is_some() {
                 format!("an autoscaler set {has} replicas, which are its own to change; Git says {replicas}")
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")
@@ -156,7 +155,8 @@ impl Detector for SaturationDetector {
             }
         };
         if measured.ready_pods != replicas {
-            let because = super::not_all_ready(measured.ready_pods.into(), replicas.into());
+            let because =
+                super::not_all_ready(measured.ready_pods.into(), replicas.into(), blueprint.spec.target.workload.kind);
             detected.why_not.push(why_not(because));
             return detected;
         }

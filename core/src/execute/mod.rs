@@ -67,7 +67,7 @@ pub struct ApplyObject {
     pub path: RepoPath,
     /// Which document of the file, from 0.
     pub document: usize,
-    /// Without its `spec.replicas`, which an autoscaler owns.
+    /// With `spec.replicas` left to the autoscaler that owns them, whatever the file says.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leave_replicas: bool,
 }

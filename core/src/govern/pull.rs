@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::impact::{impact, is_told};
 use super::permit::{ApplyPermit, MergePermit, RestartPermit};
-use super::{ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action};
+use super::{FIELD_MANAGER, ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action};
 use crate::action::{Action, ActionType, Resize, Rollback};
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
+use crate::decide::drift::applied_by_alone;
 use crate::execute::{ApplyObject, RestartPods};
-use crate::model::{Digest, Name, ObjectRef, Proposed, Timestamp, Trusted};
+use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, Timestamp, Trusted};
 use crate::observe::{
     CheckConclusion, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder, ReviewState,
     next_restart,
@@ -391,17 +392,25 @@ pub fn permit_apply(
     Some(ApplyPermit {
         object: effect.object.clone(),
         uid: effect.uid.clone(),
-        manifest: applied(manifest.document.root.to_json(), effect.leave_replicas),
+        manifest: applied(manifest.document.root.to_json(), effect, facts),
         base: rules.tip().commit().into(),
         action: action.id(),
         at: facts.now(),
     })
 }
 
-/// What is applied of a manifest.
-fn applied(mut manifest: serde_json::Value, leave_replicas: bool) -> serde_json::Value {
-    if leave_replicas && let Some(spec) = manifest.get_mut("spec").and_then(serde_json::Value::as_object_mut) {
-        spec.remove("replicas");
+/// What is applied of a manifest. Where bpctl alone has applied the replicas, to leave them out would set them to the server's default of 1:
+/// they are applied as the cluster has them.
+fn applied(mut manifest: serde_json::Value, effect: &ApplyObject, facts: &Recorder<'_>) -> serde_json::Value {
+    let spec = manifest.get_mut("spec").and_then(serde_json::Value::as_object_mut);
+    let Some(spec) = spec.filter(|_| effect.leave_replicas) else { return manifest };
+    spec.remove("replicas");
+    let replicas = FieldPath::keys(vec!["spec", "replicas"]);
+    if let Known::Known(Some(live)) = facts.object(&effect.object)
+        && applied_by_alone(live, &replicas, FIELD_MANAGER)
+        && let Some(has) = live.body.pointer("/spec/replicas")
+    {
+        spec.insert("replicas".into(), has.clone());
     }
     manifest
 }

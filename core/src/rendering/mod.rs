@@ -77,27 +77,42 @@ impl RenderFailure {
     }
 }
 
-/// A folder that could not be rendered. What it declares is unknown, and nothing is decided about it.
+/// Why it is not known what Git declares of an object. Nothing is decided about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unrendered {
-    /// The folder.
-    pub root: RepoPath,
-    /// Who should have.
-    pub renderer: Renderer,
-    /// Why not.
-    pub because: RenderFailure,
-    /// It was rendered, and so was this one, which declares the same object: what reaches the cluster is not known.
-    pub twice: Option<RepoPath>,
+pub enum Unclear {
+    /// A folder that may declare it could not be rendered.
+    Unrendered {
+        /// The folder.
+        root: RepoPath,
+        /// Who should have.
+        renderer: Renderer,
+        /// Why not.
+        because: RenderFailure,
+    },
+    /// Two manifests of one environment declare it, and which one reaches the cluster is not known: their files, or folders that are rendered.
+    Twice(RepoPath, RepoPath),
 }
 
-impl std::error::Error for Unrendered {}
+impl Unclear {
+    /// What a renderer said.
+    pub fn said(&self) -> Option<&Untrusted> {
+        match self {
+            Self::Unrendered { because, .. } => because.said.as_ref(),
+            Self::Twice(..) => None,
+        }
+    }
+}
 
-impl std::fmt::Display for Unrendered {
+impl std::error::Error for Unclear {}
+
+impl std::fmt::Display for Unclear {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { root, renderer, because, twice } = self;
-        match twice {
-            Some(other) => write!(f, "{other} and {root} both declare it, and the environment renders both"),
-            None => write!(f, "{renderer} could not render {root}: {}", because.message),
+        match self {
+            Self::Unrendered { root, renderer, because } => {
+                write!(f, "{renderer} could not render {root}: {}", because.message)
+            }
+            Self::Twice(first, second) if first == second => write!(f, "{first} declares it twice"),
+            Self::Twice(first, second) => write!(f, "{first} and {second} both declare it"),
         }
     }
 }

@@ -17,8 +17,8 @@ pub use restart::{RestartInput, verify_restart};
 pub struct VerifyInput<'a> {
     /// The workload.
     pub workload: &'a ObjectRef,
-    /// The replicas that were merged.
-    pub replicas: u32,
+    /// The replicas that were merged; `None`: they are not Git's to say, of a `DaemonSet` or beside an autoscaler.
+    pub replicas: Option<u32>,
     /// The requests that were merged, where they are what changed.
     pub requests: &'a [DeclaredRequest],
     /// The fields that went back, where it was a rollback.
@@ -132,9 +132,9 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
         Known::Unknown(unknown) => return report(vec![check("applied", Outcome::Unknown, unknown.message)], None),
     };
     let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
-    let has = number("/spec/replicas").unwrap_or(1);
-    if has != u64::from(input.replicas) {
-        let evidence = format!("spec.replicas is {has}, merged were {}", input.replicas);
+    let has = number("/spec/replicas").or_else(|| number("/status/desiredNumberScheduled")).unwrap_or(1);
+    if let Some(replicas) = input.replicas.filter(|replicas| has != u64::from(*replicas)) {
+        let evidence = format!("spec.replicas is {has}, merged were {replicas}");
         let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
         return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
     }
@@ -180,8 +180,8 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     let with = if input.requests.is_empty() { "" } else { " with the merged requests" };
     let killed =
         if out_of_memory == 0 { String::new() } else { format!(", {out_of_memory} out of memory (OOMKilled)") };
-    let evidence = format!("{ready} of {} pods running and ready{with}{killed}", input.replicas);
-    let whole = ready == input.replicas as usize && mine.len() == ready && !crashed;
+    let evidence = format!("{ready} of {has} pods running and ready{with}{killed}");
+    let whole = u64::try_from(ready) == Ok(has) && mine.len() == ready && !crashed;
     let replaced = mine.iter().any(|pod| pod.created_at.is_some_and(|created| created > ready_by));
     let outcome = match (whole, now >= ready_by) {
         (true, _) if in_time == ready => Outcome::Success,

@@ -28,6 +28,10 @@ const APPROVERS: &str = "approvers: [alice@shop.example]";
 const ALLOWED: &str = "allowed_operations: [scale, reconcile]";
 const SOURCE: &str = "source: deploy/backend.yaml";
 
+const SCALING: &str = "  scaling:\n    min_replicas: 2\n    max_replicas: 3      # the database takes so many connections\n    scale_up_threshold: 80%\n    scale_down_threshold: 30%\ngovernance";
+const AGAIN: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: backend}\nspec: {replicas: 5}\n";
+const ELSEWHERE: &str =
+    "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: backend, namespace: other}\nspec: {replicas: 5}\n";
 const HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: backend}\nspec: {scaleTargetRef: {kind: Deployment, name: backend}}\n";
 const OTHER_HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {scaleTargetRef: {kind: Deployment, name: other}}\n";
 const MAP: &str =
@@ -49,6 +53,7 @@ const ROWS: &[Row] = &[
     ("companion-unclear", &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    companions: [Certificate/web]")], (BACKEND, 10, 18), &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    companions: [Certificate/web]"), (MANIFEST, "", CERTIFICATE)]),
     ("companion-unclear", &[(MANIFEST, "", TWICE)], (BACKEND, 9, 13), &[(MANIFEST, "", ONCE)]),
     ("target-missing", &[(BACKEND, "workload: Deployment/backend", "workload: Deployment/other")], (BACKEND, 7, 15), &[(MANIFEST, "  namespace: shop\n", "")]),
+    ("target-missing", &[(BACKEND, SOURCE, "source: deploy"), (STOREFRONT, "", AGAIN)], (BACKEND, 7, 15), &[(BACKEND, SOURCE, "source: deploy"), (STOREFRONT, "", ELSEWHERE)]),
     ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 0%\ngovernance")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 1%\ngovernance")]),
     ("threshold-without-effect", &[(FRONTEND, "scale_down_threshold: 30%", "scale_down_threshold: 0%")], (FRONTEND, 18, 27), &[(FRONTEND, "scale_down_threshold: 30%", "scale_down_threshold: 1%")]),
     ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 200%\ngovernance"), (MANIFEST, REQUESTS, "              cpu: 250m\n            limits: {cpu: 500m}")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 199%\ngovernance"), (MANIFEST, REQUESTS, "              cpu: 250m\n            limits: {cpu: 500m}")]),
@@ -64,6 +69,7 @@ const ROWS: &[Row] = &[
     ("replicas-outside-bounds", &[(MANIFEST, "replicas: 3", "replicas: 1")], (BACKEND, 14, 19), &[(MANIFEST, "replicas: 3", "replicas: 0")]),
     ("scaling-without-cpu-request", &[(MANIFEST, REQUESTS, "              memory: 256Mi")], (BACKEND, 14, 5), &[(MANIFEST, REQUESTS, "              cpu: 0.25")]),
     ("two-scalers", &[(MANIFEST, "", HPA)], (BACKEND, 14, 5), &[(MANIFEST, "", OTHER_HPA)]),
+    ("two-scalers", &[(MANIFEST, "", HPA), (BACKEND, SCALING, "governance")], (MANIFEST, 7, 13), &[(MANIFEST, "", HPA), (BACKEND, SCALING, "governance"), (MANIFEST, "  replicas: 3\n", "")]),
     ("window-too-short", &[(FRONTEND, "window: 5m", "window: 90s"), (WORKSPACE, SNAPSHOT, "    cluster: {context: x}\n    prometheus: {url: \"http://x\", rate_interval: 2m}")], (FRONTEND, 19, 13), &[(FRONTEND, "window: 5m", "window: 2m"), (WORKSPACE, SNAPSHOT, "    cluster: {context: x}\n    prometheus: {url: \"http://x\", rate_interval: 2m}")]),
     ("cooldown-too-long", &[(FRONTEND, "cooldown: 60s", "cooldown: 32d")], (FRONTEND, 20, 15), &[(FRONTEND, "cooldown: 60s", "cooldown: 31d")]),
     ("cooldown-too-long", &[(POLICY, "cooldown: 60s", "cooldown: 90d")], (POLICY, 6, 20), &[(POLICY, "cooldown: 60s", "cooldown: 30d")]),

@@ -183,3 +183,50 @@ fn bounds_hold_what_the_manifest_says_in_any_unit() {
         assert!(derived.drafts[0].text.contains(&format!("maximum: {maximum},")), "{}", derived.drafts[0].text);
     }
 }
+
+/// What keeps data, and what takes its memory whole, is not to be shrunk because of a guess.
+#[test]
+fn no_bounds_are_guessed_where_a_change_may_hurt() {
+    let stateful = DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet");
+    let draft = &derived(&[("db.yaml", &stateful)]).drafts[0];
+    assert!(!draft.text.contains("\n  resources:") && !draft.text.contains("\n  scaling:"), "{}", draft.text);
+    assert!(draft.text.contains("  # No resources and no scaling: ") && draft.text.contains("readiness: required"));
+
+    let whole = DEPLOYMENT.replace("limits: {memory: 512Mi}", "limits: {memory: 256Mi}");
+    let draft = &derived(&[("web.yaml", &whole)]).drafts[0];
+    assert!(draft.text.contains("    cpu: {") && !draft.text.contains("memory: {"), "{}", draft.text);
+    assert!(draft.text.contains("    # No memory: request and limit are equal"), "{}", draft.text);
+
+    let no_cpu = whole.replace("cpu: 500m, ", "");
+    let draft = &derived(&[("web.yaml", &no_cpu)]).drafts[0];
+    assert!(!draft.text.contains("resources:") && draft.text.contains("\n  # No memory: "), "{}", draft.text);
+}
+
+/// Would miss: a source without the autoscaler, beside which its own replicas are drift.
+#[test]
+fn the_source_is_the_folder_that_holds_what_belongs_to_the_workload_and_no_other_workload() {
+    let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n";
+    let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web}\nspec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}\n";
+    let other = DEPLOYMENT.replace("name: web,", "name: other,");
+    let source = |all: &[(&str, &str)]| {
+        let drafts = derived(all).drafts;
+        let draft = drafts.iter().find(|draft| draft.name.as_str() == "web").expect("a draft");
+        let line = draft.text.lines().find_map(|line| line.strip_prefix("    source: ")).expect("a source");
+        line.to_owned()
+    };
+    let web = ("apps/web/deployment.yaml", DEPLOYMENT);
+    let named = |namespace: &str| budget.replace("{name: web}", &format!("{{name: web, namespace: {namespace}}}"));
+    assert_eq!(source(&[web, ("apps/web/hpa.yaml", hpa)]), "apps/web");
+    assert_eq!(source(&[web, ("apps/web/more/pdb.yaml", budget), ("apps/web-2/other.yaml", &other)]), "apps/web");
+    assert_eq!(source(&[web, ("apps/web/pdb.yaml", &named("default"))]), "apps/web");
+    for (path, beside) in [
+        ("apps/hpa.yaml", hpa.to_owned()),
+        ("apps/web/pdb.yaml", budget.replace("app: web", "app: other")),
+        ("apps/web/pdb.yaml", named("elsewhere")),
+        ("apps/web/both.yaml", format!("{hpa}---\n{other}")),
+        ("apps/web/both.yaml", format!("{hpa}---\na: [")),
+    ] {
+        assert_eq!(source(&[web, (path, &beside)]), "apps/web/deployment.yaml", "{path} {beside}");
+    }
+    assert_eq!(source(&[("web.yaml", DEPLOYMENT), ("hpa.yaml", hpa)]), "web.yaml");
+}

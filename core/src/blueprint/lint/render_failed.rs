@@ -4,6 +4,7 @@ use super::{Look, Page, Rule};
 use crate::blueprint::{Blueprint, Located};
 use crate::model::Diagnostic;
 use crate::render::sink;
+use crate::rendering::Unclear;
 use crate::yaml::Node;
 
 /// An entry of `environments.NAME.render` that Kustomize or Helm refuses.
@@ -41,7 +42,7 @@ impl Rule for RenderFailed {
                 let depends = |blueprint: &Located<Blueprint>| {
                     let target = &blueprint.value.spec.target;
                     let declared = look.catalog.declared(name, &target.source, &target.object());
-                    declared.is_err_and(|unrendered| unrendered.root == *root)
+                    matches!(declared, Err(Unclear::Unrendered { root: failed, .. }) if failed == *root)
                 };
                 let needed = look.catalog.blueprints.values().any(|blueprint| depends(blueprint));
                 let diagnostic = if failure.renderer_missing && needed {

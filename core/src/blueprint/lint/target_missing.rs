@@ -3,6 +3,7 @@
 use super::{Look, Page, Rule};
 use crate::blueprint::{Blueprint, Located};
 use crate::model::{Diagnostic, Name};
+use crate::rendering::Unclear;
 
 /// `spec.target` names a workload that its source does not declare.
 pub(super) struct TargetMissing;
@@ -16,7 +17,9 @@ impl Rule for TargetMissing {
                 kind and name of spec.target.workload, in spec.target.namespace or without a namespace, in every environment that has it.\n\n\
                 \x20 target:\n    workload: Deployment/frontend\n    namespace: shop\n    source: deploy/fronted.yaml   # no such file\n\n\
                 Correct the name or the path. Where an environment has it in another namespace, its overrides say so; where only some \
-                have\nit, spec.target.environments names those.",
+                have\nit, spec.target.environments names those.\n\n\
+                Where two manifests below the source declare it, bpctl does not guess which one reaches the cluster, and compares nothing:\n\
+                delete one, or name a source that holds one of them only.",
         }
     }
 
@@ -27,14 +30,22 @@ impl Rule for TargetMissing {
             let environments = || look.catalog.workspace.value.environments.keys().filter(|n| blueprint.value.is_in(n));
             let declared = |name| look.catalog.declared(name, &target.source, &blueprint.value.object_in(name));
             let all: Vec<_> = environments().map(|name| (name, declared(name))).collect();
-            let twice = all.iter().find_map(|(name, found)| {
-                Some((name, found.as_ref().err().filter(|unrendered| unrendered.twice.is_some())?))
+            let twice = all.iter().find_map(|(name, found)| match found {
+                Err(unclear @ Unclear::Twice(first, second)) => Some((name, unclear, first, second)),
+                _ => None,
             });
-            if let Some((name, twice)) = twice {
-                let message = format!("in {name} it is not clear what declares {}: {twice}", target.object());
+            if let Some((name, unclear, first, second)) = twice {
+                let message = format!("in {name} it is not clear what declares {}: {unclear}", target.object());
+                let help = if look.catalog.renders(name, &target.source) {
+                    "take one of the two out of the environment's `render`, or name a `source` that meets one of them only"
+                } else if first == second {
+                    "delete one of the two: an apply of the file ends at the last"
+                } else {
+                    "delete one of the two, or name a `source` that holds one of them only: an apply of the folder ends at the last"
+                };
                 let diagnostic = Diagnostic::error("target-missing", message)
                     .label(blueprint.span(&["spec", "target", "workload"]), "declared twice in one environment")
-                    .help("take one of the two out of the environment's `render`, or name a `source` that meets one of them only");
+                    .help(help);
                 found.push(diagnostic.source(blueprint.source()));
                 continue;
             }

@@ -151,6 +151,13 @@ pub fn writer(live: &LiveObject, path: &FieldPath) -> Option<Attribution> {
     entries.iter().filter(|entry| entry.owns(path)).max_by_key(|entry| entry.at).map(|entry| entry.attribution(true))
 }
 
+/// Whether a field is there by this manager's own applies alone: an apply of it without the field takes the field away.
+pub fn applied_by_alone(live: &LiveObject, path: &FieldPath, manager: &str) -> bool {
+    let entries = ownership::entries(&live.body, &DeliveryManagers::default());
+    let mut owners = entries.iter().filter(|entry| entry.owns(path)).peekable();
+    owners.peek().is_some() && owners.all(|entry| entry.manager == manager && entry.operation == "Apply")
+}
+
 /// Reads a [`SourceSpan`], which by itself is only written.
 fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SourceSpan>, D::Error> {
     #[derive(Deserialize)]
