@@ -6,9 +6,9 @@
 mod account;
 mod restart;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::action::Action;
+use bpctl_core::action::{Action, Reconcile};
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
@@ -59,6 +59,26 @@ pub struct ApplyReport {
     pub recorded: usize,
     /// The worst that happened: a verification that failed.
     pub failed: bool,
+}
+
+/// What a person does where bpctl's own account may not do what it has to.
+const RIGHTS: &str =
+    "grant the account that bpctl runs as what it lacks (templates/rbac/applier.yaml); no manifest is wrong";
+
+/// What a delivery left undone.
+#[derive(Debug, Default)]
+struct Undelivered {
+    /// What the cluster refused, by blueprint: the action, and what was said. The breaker counts it.
+    refused: BTreeMap<Name, Vec<(Digest, String)>>,
+    /// Blueprints of which something is not delivered that says nothing of their manifests: for want of rights, or overtaken.
+    uncounted: BTreeSet<Name>,
+}
+
+/// An apply that came to nothing, because somebody else was there first or holds the fields.
+struct Idle<'p> {
+    reconcile: &'p Reconcile,
+    told: String,
+    overtaken: bool,
 }
 
 /// The base as a pass sees it.
@@ -180,7 +200,8 @@ impl Pass<'_> {
         self.failed = true;
         let said = error.said().map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
         let told = format!("{error}{said}");
-        self.step(blueprint, told.clone(), None);
+        let next = error.is_want_of_rights().then(|| RIGHTS.to_owned());
+        self.step(blueprint, told.clone(), next);
         told
     }
 
@@ -531,7 +552,8 @@ impl Pass<'_> {
         let plan = self.plan(base, observation).await;
         let server_clock = self.session.forge.reading().clock().await?.from_server;
         let mut applied_any = false;
-        let mut failed: BTreeMap<Name, Vec<(Digest, String)>> = BTreeMap::new();
+        let mut undelivered = Undelivered::default();
+        let mut idle = Vec::new();
         for item in plan.items() {
             let Action::Reconcile(reconcile) = &item.action else { continue };
             for effect in &item.effects {
@@ -550,10 +572,20 @@ impl Pass<'_> {
                 };
                 let applied = match self.effects.apply_object(permit).await {
                     Ok(applied) => applied,
+                    Err(PipelineError::Cluster(error)) if error.is_overtaken() => {
+                        let told = format!("{error}; the next run decides anew");
+                        idle.push(Idle { reconcile, told, overtaken: true });
+                        continue;
+                    }
                     // One object that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
                         let said = self.refused(&reconcile.blueprint, &error);
-                        failed.entry(reconcile.blueprint.clone()).or_default().push((item.id.clone(), said));
+                        if error.is_want_of_rights() {
+                            undelivered.uncounted.insert(reconcile.blueprint.clone());
+                        } else {
+                            let refused = undelivered.refused.entry(reconcile.blueprint.clone()).or_default();
+                            refused.push((item.id.clone(), said));
+                        }
                         continue;
                     }
                     Err(other) => return Err(other),
@@ -567,7 +599,7 @@ impl Pass<'_> {
                         "{}: the server changed nothing; the fields are held by another way of applying (see bpctl plan)",
                         reconcile.workload
                     );
-                    self.step(&reconcile.blueprint, told, None);
+                    idle.push(Idle { reconcile, told, overtaken: false });
                     continue;
                 }
                 applied_any = true;
@@ -583,8 +615,37 @@ impl Pass<'_> {
                 self.step(&reconcile.blueprint, format!("applied {what}"), None);
             }
         }
-        self.count_deliveries(base, &plan, observation, &failed).await?;
+        self.settle_idle(base, idle, &mut undelivered).await?;
+        self.count_deliveries(base, &plan, observation, &undelivered).await?;
         Ok(applied_any)
+    }
+
+    /// Looks again at what an apply did not change: where the workload is as Git declares it by now, another run was there first, and nothing
+    /// is left undone (Z2).
+    async fn settle_idle(
+        &mut self,
+        base: &Base,
+        idle: Vec<Idle<'_>>,
+        undelivered: &mut Undelivered,
+    ) -> Result<(), PipelineError> {
+        if idle.is_empty() {
+            return Ok(());
+        }
+        let now = self.observe(base).await?;
+        let plan = self.plan(base, &now).await;
+        let blind: BTreeSet<&Name> = plan.uncompared().map(|(name, _)| name).collect();
+        for Idle { reconcile: Reconcile { blueprint, workload, .. }, told, overtaken } in idle {
+            let drifts =
+                |item: &PlanItem| matches!(item.action, Action::Reconcile(_)) && item.action.workload() == workload;
+            if blind.contains(blueprint) || plan.items().any(drifts) {
+                self.failed |= overtaken;
+                undelivered.uncounted.insert(blueprint.clone());
+                self.step(blueprint, told, None);
+            } else {
+                self.step(blueprint, format!("{workload}: changed meanwhile, and is as Git declares it"), None);
+            }
+        }
+        Ok(())
     }
 
     /// Says why what stands on base was not brought to the cluster; held and forbidden items are said with the plan.

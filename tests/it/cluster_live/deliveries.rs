@@ -48,3 +48,31 @@ fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes
     run(&["apply"]).exits(0);
     assert_eq!(run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
 }
+
+/// Would miss: a run that came second and counts what the first one did as a refusal, so that every later run ends with 1.
+#[test]
+fn z2_two_runs_that_make_the_same_objects_leave_no_failure() {
+    let namespace = Namespace::new("twice");
+    let maps: String = (0..12)
+        .map(|n| {
+            format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings-{n}, namespace: {}}}\ndata: {{a: b}}\n", namespace.name)
+        })
+        .collect();
+    let mounts: String = (0..12).map(|n| format!(", {{configMapRef: {{name: settings-{n}}}}}")).collect();
+    let text = manifest(&namespace.name, "web").replace(
+        "image: \"registry.example.org/web:1\"",
+        &format!("image: \"registry.example.org/web:1\", envFrom: [{}]", mounts.trim_start_matches(", ")),
+    );
+    let repo = repository(&namespace, &[("web".into(), "deploy/web.yaml".into(), format!("{text}{maps}"))]);
+    let ran: Vec<_> = std::thread::scope(|scope| {
+        let one = || bpctl(&repo, None).run(&["apply"]);
+        let both = [scope.spawn(one), scope.spawn(one)];
+        both.into_iter().map(|run| run.join().expect("a run")).collect()
+    });
+    for ran in ran {
+        let told = ran.exits(0).stdout;
+        assert!(!told.contains("held by another way of applying"), "{told}");
+    }
+    assert_eq!(bpctl(&repo, None).run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
+    assert!(bpctl(&repo, None).run(&["apply"]).exits(0).stdout.contains("nothing to do"));
+}
