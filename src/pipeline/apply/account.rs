@@ -274,12 +274,13 @@ fn failed_event(failure: &FailedDelivery) -> Event {
     Event::Failed { commit, attempt, because }
 }
 
-/// Whether something of base is not in the cluster, or may not be.
+/// Whether something of base is not in the cluster, or may not be. A load that nobody measured says nothing of that.
 fn waits(part: &BlueprintPlan) -> bool {
     let reconcile = |item: &PlanItem| matches!(item.action, Action::Reconcile(_));
     let delivered =
         |item: &PlanItem| item.verdict.tier == bpctl_core::blueprint::Tier::Allowed && item.hold().is_none();
-    !part.unknown.is_empty() || part.items.iter().any(|item| reconcile(item) && !delivered(item))
+    part.unknown.iter().any(|unknown| unknown.uncompared)
+        || part.items.iter().any(|item| reconcile(item) && !delivered(item))
 }
 
 /// The action without what the cluster has.

@@ -1,6 +1,6 @@
 //! Deliveries that a real API server refuses (B11): counted by checks, told by plans, stopped by the breaker.
 
-use super::workspace::{bpctl, repository};
+use super::workspace::{blueprint, bpctl, repository};
 use crate::support::Namespace;
 
 fn manifest(namespace: &str, app: &str) -> String {
@@ -20,6 +20,10 @@ fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes
     namespace.kubectl(&["apply", "-f", "-"], Some(&text("web")));
     // A Deployment's selector cannot be changed.
     let repo = repository(&namespace, &[("web".into(), "deploy/web.yaml".into(), text("other"))]);
+    // What is not measured has no say in what is delivered.
+    let (path, blueprint) = blueprint("web", &namespace.name, "deploy/web.yaml");
+    let scaling = "  scaling: {min_replicas: 1, max_replicas: 3, window: 20s}\n";
+    repo.commit(&[(path.as_str(), &format!("{blueprint}{scaling}"))], "scaling");
     let run = |arguments: &[&str]| bpctl(&repo, None).run(arguments);
     let failed = || repo.ledger("lab").iter().filter(|entry| entry["event"]["kind"] == "failed").count();
     for attempt in 1..=3 {
@@ -37,16 +41,27 @@ fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes
     assert!(
         told.contains("web  stopped since")
             && told.contains("spec.selector: Invalid value")
-            && told.contains("ends when"),
+            && told.contains("ends when a change of the blueprint or of its manifests is merged, or nothing differs")
+            && told.contains("blueprint blueprints/web.yaml, manifests deploy/web.yaml"),
         "{told}"
     );
     assert!(run(&["plan"]).exits(0).stdout.contains("limits.breaker = 3"));
     // What was lost with the ledger is written down again from the checks.
     run(&["apply"]).exits(1);
     assert_eq!(failed(), 3);
+    let at = repo.git(&["rev-parse", "HEAD"]);
+    let good = || {
+        run(&["apply"]).exits(0);
+        assert_eq!(run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
+    };
     repo.commit(&[("deploy/web.yaml", &text("web"))], "back to the selector that it has");
-    run(&["apply"]).exits(0);
-    assert_eq!(run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
+    good();
+    // Or the cluster is mended: with nothing left to deliver it has not failed.
+    repo.git(&["reset", "--hard", at.trim()]);
+    run(&["apply"]).exits(1);
+    namespace.kubectl(&["delete", "deployment/web"], None);
+    namespace.kubectl(&["apply", "-f", "-"], Some(&text("other")));
+    good();
 }
 
 /// Would miss: a run that came second and counts what the first one did as a refusal, so that every later run ends with 1.
