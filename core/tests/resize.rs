@@ -771,6 +771,7 @@ fn b14_a_daemon_set_is_verified_over_its_nodes(#[case] nodes: u32, #[case] wante
         workload: &workload,
         replicas: None,
         requests: &requests,
+        fields: &[],
         merged_at: "2026-11-21T11:49:55Z".parse().unwrap(),
         delivery: Delivery::Direct,
         windows: &windows,

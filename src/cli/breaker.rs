@@ -1,7 +1,7 @@
 //! `bpctl breaker`: what is stopped after failures, why, since when, and what ends it (B11). From merges and checks alone: no cluster is
 //! asked, and nothing is kept.
 
-use bpctl_core::govern::{Failure, RESET, failures};
+use bpctl_core::govern::{Failure, ends, failures};
 use bpctl_core::model::{Timestamp, Untrusted};
 use bpctl_core::observe::{Known, Recorder};
 use bpctl_core::render::sink;
@@ -43,6 +43,8 @@ pub struct Breaker {
     pub blueprint: String,
     /// Its file: a person's change of it on the base branch closes the breaker.
     pub file: String,
+    /// Its manifests: where only deliveries failed, a change of these closes it too.
+    pub manifests: String,
     /// How many failures in a row open it.
     pub limit: u32,
     /// Whether it is open: nothing is done.
@@ -82,6 +84,7 @@ pub async fn run(global: &Global, args: &BreakerArgs, output: &Output) -> Result
             Breaker {
                 blueprint: name.to_string(),
                 file: blueprint.path.to_string(),
+                manifests: blueprint.value.spec.target.source.to_string(),
                 limit,
                 open: unknown.is_none() && failures.len() >= reached,
                 since: reached.checked_sub(1).and_then(|last| failures.get(last)).map(|failure| failure.at),
@@ -103,7 +106,7 @@ pub async fn run(global: &Global, args: &BreakerArgs, output: &Output) -> Result
 fn text(breakers: &[Breaker]) -> String {
     let shown = |text: &str| sink::terminal(&Untrusted::new(text));
     let mut lines = Vec::new();
-    for Breaker { blueprint, file, limit, open, since, failures, unknown } in breakers {
+    for Breaker { blueprint, file, manifests, limit, open, since, failures, unknown } in breakers {
         if let Some(why) = unknown {
             lines.push(format!("{blueprint}  not known, so everything is held: {}", shown(why)));
         } else if *open {
@@ -120,7 +123,8 @@ fn text(breakers: &[Breaker]) -> String {
             lines.push(format!("  {:.0}  {}{said}", failure.at, shown(&failure.what)));
         }
         if *open {
-            lines.push(format!("  ends when {RESET}: {file}"));
+            lines.push(format!("  ends when {}", ends(failures)));
+            lines.push(format!("    blueprint {}, manifests {}", shown(file), shown(manifests)));
         }
     }
     if lines.is_empty() {

@@ -135,6 +135,23 @@ impl ClusterError {
         }
     }
 
+    /// Whether bpctl's own account lacks a right, which says nothing of the object. An admission policy or a quota answers 403 as well, and
+    /// refuses the object; the API server's authorizer alone speaks of the user (B11).
+    pub fn is_want_of_rights(&self) -> bool {
+        match self {
+            Self::Credentials { .. } => true,
+            Self::Forbidden { said, .. } => {
+                said.raw() == "Unauthorized" || said.raw().contains(" is forbidden: User \"")
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the object is another by now than the one that was judged, so that nothing was refused (T44).
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::Replaced { .. })
+    }
+
     /// Whether a write may have happened although this came back.
     pub fn outcome_is_open(&self) -> bool {
         match self {
@@ -176,5 +193,27 @@ impl ClusterError {
             message.push_str(" (no such thing there)");
         }
         Unknown { code, message, detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would miss: a quota or an admission policy that is taken for a missing right and never counted, and the other way round.
+    #[test]
+    fn b11_a_missing_right_is_told_from_what_admission_forbids() {
+        let forbidden = |said: &str| ClusterError::Forbidden { attempt: "apply".into(), said: Untrusted::new(said) };
+        for (said, rights) in [
+            (
+                "deployments.apps \"web\" is forbidden: User \"bp\" cannot patch resource \"deployments\" in API group \"apps\"",
+                true,
+            ),
+            ("Unauthorized", true),
+            ("services \"web\" is forbidden: exceeded quota: count, requested: services=1, used: services=1", false),
+            ("admission webhook \"policy.example.org\" denied the request: User \"bp\" is not on call", false),
+        ] {
+            assert_eq!(forbidden(said).is_want_of_rights(), rights, "{said}");
+        }
     }
 }

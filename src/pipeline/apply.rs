@@ -6,14 +6,15 @@
 mod account;
 mod restart;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::action::Action;
+use bpctl_core::action::{Action, Reconcile, RevertedField};
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
-use bpctl_core::execute::Effect;
+use bpctl_core::decide::Finding;
+use bpctl_core::execute::{ApplyObject, Effect};
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
-use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, ObjectParts, Period, Proposed, Timestamp, Trusted};
 use bpctl_core::observe::{Known, Observation, PullState, Recorder};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
@@ -59,6 +60,27 @@ pub struct ApplyReport {
     pub recorded: usize,
     /// The worst that happened: a verification that failed.
     pub failed: bool,
+}
+
+/// What a person does where bpctl's own account may not do what it has to.
+const RIGHTS: &str =
+    "grant the account that bpctl runs as what it lacks (templates/rbac/applier.yaml); no manifest is wrong";
+
+/// What a delivery left undone.
+#[derive(Debug, Default)]
+struct Undelivered {
+    /// What the cluster refused, by blueprint: the action, and what was said. The breaker counts it.
+    refused: BTreeMap<Name, Vec<(Digest, String)>>,
+    /// Blueprints of which something is not delivered that says nothing of their manifests: for want of rights, or overtaken.
+    uncounted: BTreeSet<Name>,
+}
+
+/// An apply that came to nothing, because somebody else was there first or holds the fields.
+struct Idle<'p> {
+    reconcile: &'p Reconcile,
+    told: String,
+    next: Option<String>,
+    overtaken: bool,
 }
 
 /// The base as a pass sees it.
@@ -204,11 +226,12 @@ impl Pass<'_> {
     }
 
     /// Says what the cluster refused for one workload.
-    fn refused(&mut self, blueprint: &Name, error: &ClusterError) -> String {
+    fn refused(&mut self, blueprint: &Name, error: &ClusterError, way_out: Option<String>) -> String {
         self.failed = true;
         let said = error.said().map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
         let told = format!("{error}{said}");
-        self.step(blueprint, told.clone(), None);
+        let next = if error.is_want_of_rights() { Some(RIGHTS.to_owned()) } else { way_out };
+        self.step(blueprint, told.clone(), next);
         told
     }
 
@@ -561,7 +584,8 @@ impl Pass<'_> {
         let plan = self.plan(base, observation).await;
         let server_clock = self.session.forge.reading().clock().await?.from_server;
         let mut applied_any = false;
-        let mut failed: BTreeMap<Name, Vec<(Digest, String)>> = BTreeMap::new();
+        let mut undelivered = Undelivered::default();
+        let mut idle = Vec::new();
         for item in plan.items() {
             let Action::Reconcile(reconcile) = &item.action else { continue };
             for effect in &item.effects {
@@ -580,10 +604,20 @@ impl Pass<'_> {
                 };
                 let applied = match self.effects.apply_object(permit).await {
                     Ok(applied) => applied,
+                    Err(PipelineError::Cluster(error)) if error.is_overtaken() => {
+                        let told = format!("{error}; the next run decides anew");
+                        idle.push(Idle { reconcile, told, next: None, overtaken: true });
+                        continue;
+                    }
                     // One object that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
-                        let said = self.refused(&reconcile.blueprint, &error);
-                        failed.entry(reconcile.blueprint.clone()).or_default().push((item.id.clone(), said));
+                        let said = self.refused(&reconcile.blueprint, &error, old_port(reconcile));
+                        if error.is_want_of_rights() {
+                            undelivered.uncounted.insert(reconcile.blueprint.clone());
+                        } else {
+                            let refused = undelivered.refused.entry(reconcile.blueprint.clone()).or_default();
+                            refused.push((item.id.clone(), said));
+                        }
                         continue;
                     }
                     Err(other) => return Err(other),
@@ -593,11 +627,8 @@ impl Pass<'_> {
                     continue;
                 };
                 if !applied.changed {
-                    let told = format!(
-                        "{}: the server changed nothing; the fields are held by another way of applying (see bpctl plan)",
-                        reconcile.workload
-                    );
-                    self.step(&reconcile.blueprint, told, None);
+                    let (told, next) = held_by_others(item, effect);
+                    idle.push(Idle { reconcile, told, next, overtaken: false });
                     continue;
                 }
                 applied_any = true;
@@ -613,8 +644,37 @@ impl Pass<'_> {
                 self.step(&reconcile.blueprint, format!("applied {what}"), None);
             }
         }
-        self.count_deliveries(base, &plan, observation, &failed).await?;
+        self.settle_idle(base, idle, &mut undelivered).await?;
+        self.count_deliveries(base, &plan, observation, &undelivered).await?;
         Ok(applied_any)
+    }
+
+    /// Looks again at what an apply did not change: where the workload is as Git declares it by now, another run was there first, and nothing
+    /// is left undone (Z2).
+    async fn settle_idle(
+        &mut self,
+        base: &Base,
+        idle: Vec<Idle<'_>>,
+        undelivered: &mut Undelivered,
+    ) -> Result<(), PipelineError> {
+        if idle.is_empty() {
+            return Ok(());
+        }
+        let now = self.observe(base).await?;
+        let plan = self.plan(base, &now).await;
+        let blind: BTreeSet<&Name> = plan.uncompared().map(|(name, _)| name).collect();
+        for Idle { reconcile: Reconcile { blueprint, workload, .. }, told, next, overtaken } in idle {
+            let drifts =
+                |item: &PlanItem| matches!(item.action, Action::Reconcile(_)) && item.action.workload() == workload;
+            if blind.contains(blueprint) || plan.items().any(drifts) {
+                self.failed |= overtaken;
+                undelivered.uncounted.insert(blueprint.clone());
+                self.step(blueprint, told, next);
+            } else {
+                self.step(blueprint, format!("{workload}: changed meanwhile, and is as Git declares it"), None);
+            }
+        }
+        Ok(())
     }
 
     /// Says why what stands on base was not brought to the cluster; held and forbidden items are said with the plan.
@@ -692,6 +752,35 @@ impl Pass<'_> {
     fn step(&mut self, blueprint: &Name, told: String, next: Option<String>) {
         self.steps.push(Step { blueprint: blueprint.clone(), told, next });
     }
+}
+
+/// What a person does where a port of a Service cannot be brought back. A port has no name but its number: to an apply a changed number is
+/// another port, beside the old one, and the API server takes two only where both have a name.
+fn old_port(reconcile: &Reconcile) -> Option<String> {
+    let ObjectParts { kind, namespace, name, .. } = &*reconcile.workload;
+    let lacks = |field: &RevertedField| field.from.is_none() && field.field.starts_with_keys(&["spec", "ports"]);
+    (kind == "Service" && reconcile.fields.iter().any(lacks)).then(|| {
+        format!(
+            "an apply adds Git's port and keeps the cluster's; give it the cluster's place: kubectl -n {namespace} edit service/{name}"
+        )
+    })
+}
+
+/// Why an apply changed nothing, and who can: what another applies stays until that one drops it.
+fn held_by_others(item: &PlanItem, effect: &ApplyObject) -> (String, Option<String>) {
+    let by = match &item.finding {
+        Finding::Drift(drift) => drift.fields.iter().filter_map(|field| field.by.as_ref()).collect(),
+        _ => Vec::new(),
+    };
+    let names: BTreeSet<String> = by.iter().map(|by| bpctl_core::render::sink::terminal(&by.manager)).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    let who = if names.is_empty() { "another way of applying".to_owned() } else { names };
+    let told = format!("{}: the server changed nothing: {who} holds what differs, and has to drop it", effect.object);
+    let next = format!(
+        "apply {} once in the way in which {who} does (kubectl apply for kubectl's), without bpctl",
+        effect.path
+    );
+    (told, Some(next))
 }
 
 /// `replicas 2 → 3`, for a delivery of one field.

@@ -41,7 +41,9 @@ impl Detector for DeliveryDetector {
             severity: Severity::Error,
             needs_person: false,
             message: Untrusted::new(message),
-            help: vec![Untrusted::new("correct the manifest, or what refuses it; the next bpctl apply tries again")],
+            help: vec![Untrusted::new(
+                "correct the manifest, or what refuses it; bpctl apply tries again while limits.breaker does not hold it (bpctl breaker)",
+            )],
             events: Vec::new(),
         };
         detected.findings.push((Finding::Reported(reported), None));

@@ -44,7 +44,8 @@ pub const PAGES: [Page; 12] = [
         "delivery-failed",
         "The cluster refused what Git declares",
         "Each try is recorded at the commit that was to arrive, and the circuit breaker counts it (`bpctl breaker`). Correct the manifest,\n\
-         or what refuses it: an admission policy, a quota, a missing right. The next apply tries again.",
+         or what refuses it: an admission policy, a quota. The next apply tries again, unless the breaker holds it by then; a change of the\n\
+         blueprint or of its manifests on the base branch begins anew. A right that bpctl's own account lacks is not counted.",
     ),
     page(
         "latency-above-target",

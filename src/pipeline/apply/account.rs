@@ -13,7 +13,7 @@ use bpctl_core::observe::{
 use bpctl_core::plan::{BlueprintPlan, Plan, PlanInput, PlanItem, Scope, build_for};
 use bpctl_core::verify::{Outcome, VerifyReport, WindowCheck};
 
-use super::{Base, Pass};
+use super::{Base, Pass, Undelivered};
 use crate::forge::{BranchName, PullFilter, PullSummary};
 use crate::pipeline::{PipelineError, history, ledger, pulls, verify};
 
@@ -161,14 +161,14 @@ impl Pass<'_> {
         base: &Base,
         plan: &Plan,
         observation: &Observation,
-        failed: &BTreeMap<Name, Vec<(Digest, String)>>,
+        undelivered: &Undelivered,
     ) -> Result<(), PipelineError> {
         let forge = self.session.forge.reading();
         let facts = Recorder::new(observation);
         let commit = base.tip.commit();
         for part in &plan.blueprints {
             let Known::Known(standing) = facts.deliveries(&part.name) else { continue };
-            if let Some(refused) = failed.get(&part.name) {
+            if let Some(refused) = undelivered.refused.get(&part.name) {
                 if self.effects.is_dry_run() {
                     continue;
                 }
@@ -183,7 +183,7 @@ impl Pass<'_> {
                     refused.first().map_or_else(|| Digest::of(&("delivery", commit)), |(id, _)| id.clone());
                 self.entry(&part.name, &correlation, at, event);
             } else if !standing.is_empty() {
-                if waits(part) {
+                if waits(part) || undelivered.uncounted.contains(&part.name) {
                     // Whatever holds it now, base is not delivered: that stays a failure.
                     self.failed = true;
                     continue;
@@ -274,12 +274,13 @@ fn failed_event(failure: &FailedDelivery) -> Event {
     Event::Failed { commit, attempt, because }
 }
 
-/// Whether something of base is not in the cluster, or may not be.
+/// Whether something of base is not in the cluster, or may not be. A load that nobody measured says nothing of that.
 fn waits(part: &BlueprintPlan) -> bool {
     let reconcile = |item: &PlanItem| matches!(item.action, Action::Reconcile(_));
     let delivered =
         |item: &PlanItem| item.verdict.tier == bpctl_core::blueprint::Tier::Allowed && item.hold().is_none();
-    !part.unknown.is_empty() || part.items.iter().any(|item| reconcile(item) && !delivered(item))
+    part.unknown.iter().any(|unknown| unknown.uncompared)
+        || part.items.iter().any(|item| reconcile(item) && !delivered(item))
 }
 
 /// The action without what the cluster has.

@@ -1,6 +1,6 @@
 //! Deliveries that a real API server refuses (B11): counted by checks, told by plans, stopped by the breaker.
 
-use super::workspace::{bpctl, repository};
+use super::workspace::{blueprint, bpctl, repository};
 use crate::support::Namespace;
 
 fn manifest(namespace: &str, app: &str) -> String {
@@ -20,6 +20,10 @@ fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes
     namespace.kubectl(&["apply", "-f", "-"], Some(&text("web")));
     // A Deployment's selector cannot be changed.
     let repo = repository(&namespace, &[("web".into(), "deploy/web.yaml".into(), text("other"))]);
+    // What is not measured has no say in what is delivered.
+    let (path, blueprint) = blueprint("web", &namespace.name, "deploy/web.yaml");
+    let scaling = "  scaling: {min_replicas: 1, max_replicas: 3, window: 20s}\n";
+    repo.commit(&[(path.as_str(), &format!("{blueprint}{scaling}"))], "scaling");
     let run = |arguments: &[&str]| bpctl(&repo, None).run(arguments);
     let failed = || repo.ledger("lab").iter().filter(|entry| entry["event"]["kind"] == "failed").count();
     for attempt in 1..=3 {
@@ -37,14 +41,89 @@ fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes
     assert!(
         told.contains("web  stopped since")
             && told.contains("spec.selector: Invalid value")
-            && told.contains("ends when"),
+            && told.contains("ends when a change of the blueprint or of its manifests is merged, or nothing differs")
+            && told.contains("blueprint blueprints/web.yaml, manifests deploy/web.yaml"),
         "{told}"
     );
     assert!(run(&["plan"]).exits(0).stdout.contains("limits.breaker = 3"));
     // What was lost with the ledger is written down again from the checks.
     run(&["apply"]).exits(1);
     assert_eq!(failed(), 3);
+    let at = repo.git(&["rev-parse", "HEAD"]);
+    let good = || {
+        run(&["apply"]).exits(0);
+        assert_eq!(run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
+    };
     repo.commit(&[("deploy/web.yaml", &text("web"))], "back to the selector that it has");
-    run(&["apply"]).exits(0);
-    assert_eq!(run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
+    good();
+    // Or the cluster is mended: with nothing left to deliver it has not failed.
+    repo.git(&["reset", "--hard", at.trim()]);
+    run(&["apply"]).exits(1);
+    namespace.kubectl(&["delete", "deployment/web"], None);
+    namespace.kubectl(&["apply", "-f", "-"], Some(&text("other")));
+    good();
+}
+
+/// Would miss: an apply that changes nothing, or cannot, and leaves people alone with it.
+#[test]
+fn b11_what_no_apply_can_bring_back_is_told_with_the_way_out() {
+    let namespace = Namespace::new("dropped");
+    let dropped = manifest(&namespace.name, "web");
+    let service = |port: u16| {
+        format!(
+            "---\napiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: {}}}\nspec:\n  selector: {{app: web}}\n  ports: [{{port: \
+             {port}, targetPort: 80}}]\n",
+            namespace.name
+        )
+    };
+    let before =
+        dropped.replace("web:1\"", "web:1\", env: [{name: LOG_LEVEL, value: debug}, {name: KEPT, value: \"1\"}]");
+    let after = dropped.replace("web:1\"", "web:1\", env: [{name: KEPT, value: \"1\"}]");
+    namespace.kubectl(&["apply", "-f", "-"], Some(&format!("{before}{}", service(5432))));
+    let patch = r#"{"spec":{"ports":[{"port":5433,"targetPort":5433}]}}"#;
+    namespace.kubectl(&["patch", "service", "web", "--type", "merge", "-p", patch], None);
+    let repo = repository(&namespace, &[("web".into(), "deploy/web.yaml".into(), format!("{after}{}", service(5432)))]);
+    let told = bpctl(&repo, None).run(&["apply"]).exits(1).stdout;
+    let edit = format!("kubectl -n {} edit service/web", namespace.name);
+    let way = "apply deploy/web.yaml once in the way in which kubectl-client-side-apply does";
+    assert!(told.contains("spec.ports[0].name: Required value") && told.contains(&edit), "{told}");
+    assert!(
+        told.contains("the server changed nothing: kubectl-client-side-apply holds") && told.contains(way),
+        "{told}"
+    );
+    // Both ways lead out.
+    let patch = r#"{"spec":{"ports":[{"port":5432,"targetPort":80}]}}"#;
+    namespace.kubectl(&["patch", "service", "web", "--type", "merge", "-p", patch], None);
+    namespace.kubectl(&["apply", "-f", "-"], Some(&after));
+    bpctl(&repo, None).run(&["apply"]).exits(0);
+    let again = bpctl(&repo, None).run(&["apply"]).exits(0).stdout;
+    assert!(again.contains("nothing to do"), "{again}");
+}
+
+/// Would miss: a run that came second and counts what the first one did as a refusal, so that every later run ends with 1.
+#[test]
+fn z2_two_runs_that_make_the_same_objects_leave_no_failure() {
+    let namespace = Namespace::new("twice");
+    let maps: String = (0..12)
+        .map(|n| {
+            format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings-{n}, namespace: {}}}\ndata: {{a: b}}\n", namespace.name)
+        })
+        .collect();
+    let mounts: String = (0..12).map(|n| format!(", {{configMapRef: {{name: settings-{n}}}}}")).collect();
+    let text = manifest(&namespace.name, "web").replace(
+        "image: \"registry.example.org/web:1\"",
+        &format!("image: \"registry.example.org/web:1\", envFrom: [{}]", mounts.trim_start_matches(", ")),
+    );
+    let repo = repository(&namespace, &[("web".into(), "deploy/web.yaml".into(), format!("{text}{maps}"))]);
+    let ran: Vec<_> = std::thread::scope(|scope| {
+        let one = || bpctl(&repo, None).run(&["apply"]);
+        let both = [scope.spawn(one), scope.spawn(one)];
+        both.into_iter().map(|run| run.join().expect("a run")).collect()
+    });
+    for ran in ran {
+        let told = ran.exits(0).stdout;
+        assert!(!told.contains("the server changed nothing"), "{told}");
+    }
+    assert_eq!(bpctl(&repo, None).run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
+    assert!(bpctl(&repo, None).run(&["apply"]).exits(0).stdout.contains("nothing to do"));
 }

@@ -210,6 +210,11 @@ fn a_reader_delivers_nothing_and_with_the_applier_role_just_what_exists() {
     let told = pass(1);
     assert_eq!(told.len(), 2, "{told:#?}");
     assert!(told.iter().all(|told| told.contains("forbidden")), "{told:#?}");
+    // That is about bpctl's account, and about no workload: the breaker counts nothing, and the advice is about rights.
+    let again = bpctl(&repo, Some(&kubeconfig)).run(&["apply"]).exits(1).stdout;
+    assert_eq!(again.matches("templates/rbac/applier.yaml").count(), 2, "{again}");
+    let counted = bpctl(&repo, Some(&kubeconfig)).run(&["breaker"]).exits(0).stdout;
+    assert_eq!(counted.trim(), "nothing is stopped, and nothing failed");
     let image = || {
         let deployment = namespace.get("deployment web-0");
         deployment.pointer("/spec/template/spec/containers/0/image").and_then(Json::as_str).unwrap().to_owned()

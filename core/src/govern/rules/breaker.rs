@@ -19,7 +19,7 @@ impl Rule for Breaker {
     }
 
     fn about(&self) -> &'static str {
-        "After limits.breaker failed operations in a row (3) nothing is done until a person changes the blueprint"
+        "After limits.breaker failed operations in a row (3) nothing is done until a person changes what failed"
     }
 
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
@@ -54,7 +54,7 @@ impl Rule for Breaker {
         } else {
             format!("failed one after another: {}", told.join(", "))
         };
-        vec![hold(None, Some(RESET), because)]
+        vec![hold(None, Some(ends(&failed)), because)]
     }
 }
 
@@ -69,8 +69,15 @@ fn is_undone(input: &RuleInput<'_>, failed: &[Failure]) -> bool {
     })
 }
 
-/// What closes a breaker.
-pub const RESET: &str = "a person's change of the blueprint is merged";
+/// What closes the breaker of these failures. Deliveries that failed count only while the same would be delivered, and something has to be.
+pub fn ends(failures: &[Failure]) -> &'static str {
+    let deliveries = !failures.is_empty() && failures.iter().all(|failure| failure.because.is_some());
+    if deliveries {
+        "a change of the blueprint or of its manifests is merged, or nothing differs from Git any more"
+    } else {
+        "a person's change of the blueprint is merged"
+    }
+}
 
 /// A failure that a breaker counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
