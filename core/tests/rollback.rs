@@ -575,7 +575,7 @@ fn b17_what_went_back_is_verified(
     let (workload, windows) = (web(), Verification::default());
     let input = VerifyInput {
         workload: &workload,
-        replicas: 2,
+        replicas: Some(2),
         requests: &[],
         fields: &fields,
         merged_at: ago(since),
