@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::blueprint::Catalog;
 use crate::model::{Diagnostic, FieldPath, RepoPath, Segment, SourceSpan};
-use crate::yaml::{Document, Edit, Node, Scalar};
+use crate::yaml::{Edit, KeptDocument, Node, Scalar};
 
 /// One value that `--fix` writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Fix {
 pub fn fixes(catalog: &Catalog, found: &[Diagnostic]) -> BTreeMap<RepoPath, Vec<Fix>> {
     let blueprints = catalog.blueprints.values().map(|blueprint| (&blueprint.path, &blueprint.document));
     let policies = catalog.policies.values().map(|policy| (&policy.path, &policy.document));
-    let mut documents: BTreeMap<&str, Vec<(&RepoPath, &Document)>> = BTreeMap::new();
+    let mut documents: BTreeMap<&str, Vec<(&RepoPath, &KeptDocument)>> = BTreeMap::new();
     for (path, document) in blueprints.chain(policies) {
         documents.entry(path.as_str()).or_default().push((path, document));
     }

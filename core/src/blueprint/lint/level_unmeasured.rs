@@ -1,7 +1,8 @@
 //! `level-unmeasured`: a promise that nothing measures.
 
-use super::{Look, Page, Rule, mark};
-use crate::model::Diagnostic;
+use super::look::key_span;
+use super::{Look, Page, Rule};
+use crate::model::{Diagnostic, Name};
 use crate::observe::Level;
 
 /// `spec.performance` in an environment that names no Prometheus.
@@ -19,25 +20,38 @@ impl Rule for LevelUnmeasured {
         }
     }
 
+    /// Once for an environment, because one line of the workspace mends it for every blueprint there.
     fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
-        for variant in &look.variants {
-            let spec = &variant.blueprint.value.spec;
-            if Level::ALL.into_iter().all(|level| spec.level_window(level).is_none()) {
-                continue;
-            }
-            // A recording holds what was measured where it was made.
-            let blind = variant
-                .environments
-                .iter()
-                .find(|(_, place)| place.prometheus.is_none() && place.cluster.snapshot.is_none());
-            let Some((name, _)) = blind else { continue };
-            let message = format!("nothing measures the service levels in environment {name}");
-            let diagnostic = Diagnostic::warning("level-unmeasured", message);
-            let diagnostic = mark(diagnostic, &variant.blueprint, &["spec", "performance"], "promised here");
-            let help = format!("add a prometheus to environment {name} in bpctl.yaml, or remove the promise");
-            found.push(diagnostic.help(help));
-        }
-        found
+        let workspace = &look.catalog.workspace;
+        let environments = workspace.value.environments.iter();
+        // A recording holds what was measured where it was made.
+        let blind = environments.filter(|(_, place)| place.prometheus.is_none() && place.cluster.snapshot.is_none());
+        blind
+            .filter_map(|(name, _)| Some((name, Self::promised(look, name)?)))
+            .map(|(name, promised)| {
+                let of = match promised.as_slice() {
+                    [one] => format!("blueprint {one}"),
+                    many => format!("{} blueprints", many.len()),
+                };
+                let message = format!("nothing measures the service levels of {of} in environment {name}");
+                let span = key_span(workspace, &["environments"], name.as_str());
+                let diagnostic = Diagnostic::warning("level-unmeasured", message).source(workspace.source());
+                let help =
+                    "add `prometheus: {url: …}` to the environment, or remove `spec.performance` from what runs there";
+                diagnostic.label(span, "names no prometheus").help(help)
+            })
+            .collect()
+    }
+}
+
+impl LevelUnmeasured {
+    /// The blueprints that promise levels in an environment; `None`: none does.
+    fn promised<'l>(look: &'l Look<'_>, name: &Name) -> Option<Vec<&'l Name>> {
+        let there = look.variants.iter().filter(|variant| variant.environments.iter().any(|(other, _)| *other == name));
+        let promises = there
+            .map(|variant| &variant.blueprint.value)
+            .filter(|blueprint| Level::ALL.into_iter().any(|level| blueprint.spec.level_window(level).is_some()));
+        let promised: Vec<_> = promises.map(|blueprint| &blueprint.metadata.name).collect();
+        (!promised.is_empty()).then_some(promised)
     }
 }
