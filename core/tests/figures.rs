@@ -1,0 +1,347 @@
+//! The figures of the decisions (B20): whole grids of situations, planned by the product and worked out once more here, in other words and
+//! with other arithmetic; what came of them stands in `docs/FIGURES.md`.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod small_world;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bpctl_core::action::Action;
+use bpctl_core::blueprint::Tier;
+use bpctl_core::model::{Digest, Files, Name, Period, Proposed, Quantity, Timestamp, Untrusted};
+use bpctl_core::observe::{
+    CheckConclusion, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage,
+    Resource, TypeSchema, UnknownCode, Usage, pod_from_json,
+};
+use bpctl_core::plan::{Plan, PlanInput, build};
+use serde_json::json;
+use small_world::{WORKSPACE, catalog, files, trusted, web};
+
+const REQUEST: i64 = 1000;
+
+fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+/// One situation: what Git declares, what the cluster shows, what happened before.
+#[derive(Clone)]
+struct Situation {
+    spec: String,
+    policy: String,
+    replicas: i64,
+    /// Millicores that each pod uses of the 1000m that it requests.
+    used: i64,
+    /// Restarts of a pod that crashes; the other pods are ready.
+    crashed: Option<i64>,
+    past: Vec<PastOperation>,
+    /// A fact that cannot be read.
+    blind: Option<FactKey>,
+}
+
+impl Situation {
+    fn new(spec: &str, replicas: i64, used: i64) -> Self {
+        let (spec, policy) = (spec.to_owned(), String::new());
+        Self { spec, policy, replicas, used, crashed: None, past: Vec::new(), blind: None }
+    }
+
+    fn files(&self) -> Files {
+        let head = |kind: &str, name: &str| {
+            format!("apiVersion: bpctl.dev/v1\nkind: {kind}\nmetadata: {{name: {name}, version: 1.0.0, owner: team}}\n")
+        };
+        let target = "spec:\n  target: {workload: Deployment/web, namespace: shop, source: deploy/web.yaml}\n";
+        let manifest = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: {}\n  template:\n    spec:\n      containers:\n        - {{name: web, image: web, resources: {{requests: {{cpu: {REQUEST}m}}}}}}\n",
+            self.replicas
+        );
+        let policy = format!("{}{}", head("Policy", "base"), self.policy);
+        let mut entries = vec![
+            ("bpctl.yaml", WORKSPACE.to_owned()),
+            ("blueprints/web.yaml", format!("{}{target}{}", head("Blueprint", "web"), self.spec)),
+            ("deploy/web.yaml", manifest),
+        ];
+        if !self.policy.is_empty() {
+            entries.push(("blueprints/base.yaml", policy));
+        }
+        files(&entries.iter().map(|(path, text)| (*path, text.as_str())).collect::<Vec<_>>())
+    }
+
+    fn observation(&self) -> Observation {
+        let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
+        let (name, mut seen) =
+            (Name::new("web").unwrap(), Observation::new(Name::new("staging").unwrap(), from, now()));
+        let containers =
+            json!([{"name": "web", "image": "web", "resources": {"requests": {"cpu": format!("{REQUEST}m")}}}]);
+        let body = json!({
+            "metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "9", "generation": 7},
+            "spec": {"replicas": self.replicas, "template": {"spec": {"containers": containers}}},
+            "status": {"observedGeneration": 7}});
+        let pod = |n: i64| {
+            let crashed = self.crashed.filter(|_| n == 0);
+            let state = crashed.map_or(json!({"running": {}}), |_| json!({"waiting": {"reason": "CrashLoopBackOff"}}));
+            let last = crashed.map_or(json!({}), |_| {
+                json!({"terminated": {"reason": "Error", "exitCode": 1, "startedAt": "2026-11-21T11:50:00Z", "finishedAt": "2026-11-21T11:59:00Z"}})
+            });
+            let ready = if crashed.is_some() { "False" } else { "True" };
+            pod_from_json(&json!({
+                "metadata": {"name": format!("web-{n}"), "uid": format!("u{n}"), "creationTimestamp": "2026-11-21T11:00:00Z"},
+                "spec": {"containers": containers},
+                "status": {"phase": "Running",
+                    "conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": "2026-11-21T11:00:05Z"}],
+                    "containerStatuses": [{"name": "web", "restartCount": crashed.unwrap_or(0), "state": state, "lastState": last}]}
+            }))
+            .unwrap()
+        };
+        let used = |n| PodUsage {
+            pod: Untrusted::new(format!("web-{n}")),
+            mean: Quantity::from_millis(i128::from(self.used)),
+            samples: 20,
+            containers: Vec::new(),
+        };
+        let pods = (0..self.replicas).map(used).collect();
+        let usage = Usage { window: Period::from_secs(300), expected_samples: 20, pods, point_in_time: false };
+        let live = LiveObject::from_json("apps/v1", "Deployment", body);
+        let schema = FactKey::Schema("apps/v1".into(), "Deployment".into());
+        for (key, value) in [
+            (FactKey::Object(web()), FactValue::Object(Known::Known(live))),
+            (FactKey::Pods(web()), FactValue::Pods(Known::Known((0..self.replicas).map(pod).collect()))),
+            (FactKey::Usage(web(), Resource::Cpu), FactValue::Usage(Known::Known(usage))),
+            (schema, FactValue::Schema(Known::Known(TypeSchema::default()))),
+            (FactKey::Deliveries(name.clone()), FactValue::Deliveries(Known::Known(Vec::new()))),
+            (FactKey::History(name), FactValue::History(Known::Known(self.past.clone()))),
+        ] {
+            let value = if self.blind.as_ref() == Some(&key) { blinded(value) } else { value };
+            seen.add(key, "t", value);
+        }
+        seen
+    }
+
+    fn plan(&self) -> Plan {
+        let files = self.files();
+        let (rules, environment) = (trusted(&files), Name::new("staging").unwrap());
+        let desired = Proposed::from_head(Some("c".into()), catalog(&files));
+        build(&PlanInput {
+            rules: &rules,
+            desired: &desired,
+            environment: &environment,
+            observation: &self.observation(),
+        })
+    }
+
+    /// `scale 3: allowed`, `: held` with it where it waits; nothing where nothing is proposed. The first of this kind of action.
+    fn told(&self, kind: &str) -> Told {
+        let plan = self.plan();
+        let item = plan.items().find(|item| item.action.name() == kind);
+        let about = &plan.blueprints[0];
+        let silent =
+            item.is_none() && about.not_proposed.is_empty() && about.unknown.is_empty() && about.findings.is_empty();
+        let outcome = item.map_or_else(String::new, |item| {
+            let to = match &item.action {
+                Action::Scale(scale) => format!(" {}", scale.to),
+                Action::Resize(resize) => format!(" {}", resize.requests[0].to),
+                _ => String::new(),
+            };
+            let held = if item.verdict.holds.is_empty() { "" } else { ", held" };
+            format!("{kind}{to}: {}{held}", item.verdict.tier)
+        });
+        Told { outcome, silent, hash: plan.hash }
+    }
+}
+
+fn blinded(value: FactValue) -> FactValue {
+    let nothing = "no rights";
+    match value {
+        FactValue::Pods(_) => FactValue::Pods(Known::unknown(UnknownCode::Forbidden, nothing)),
+        FactValue::Usage(_) => FactValue::Usage(Known::unknown(UnknownCode::Forbidden, nothing)),
+        FactValue::Object(_) => FactValue::Object(Known::unknown(UnknownCode::Forbidden, nothing)),
+        FactValue::History(_) => FactValue::History(Known::unknown(UnknownCode::Forbidden, nothing)),
+        FactValue::Deliveries(_) => FactValue::Deliveries(Known::unknown(UnknownCode::Forbidden, nothing)),
+        other => other,
+    }
+}
+
+struct Told {
+    outcome: String,
+    silent: bool,
+    hash: Digest,
+}
+
+/// How many of a grid's situations came out as they should.
+#[derive(Default)]
+struct Count {
+    all: usize,
+    right: usize,
+    answered: usize,
+    /// Looser than it should be: allowed where a person or nobody may.
+    looser: usize,
+    /// Asked for something that needs nobody; of those, got it.
+    autonomous: (usize, usize),
+    wrong: Vec<String>,
+}
+
+impl Count {
+    fn add(&mut self, situation: &str, told: &Told, wanted: &str) {
+        let allowed = Tier::Allowed.to_string();
+        self.all += 1;
+        self.answered += usize::from(!told.silent);
+        self.looser += usize::from(told.outcome.ends_with(&allowed) && !wanted.ends_with(&allowed));
+        if wanted.ends_with(&allowed) {
+            self.autonomous.0 += 1;
+            self.autonomous.1 += usize::from(told.outcome == wanted);
+        }
+        if told.outcome == wanted {
+            self.right += 1;
+        } else if self.wrong.len() < 5 {
+            self.wrong.push(format!("{situation}: {:?} instead of {wanted:?}", told.outcome));
+        }
+    }
+
+    fn row(&self, what: &str) -> String {
+        assert!(self.wrong.is_empty(), "{what}: {:#?}", self.wrong);
+        let (asked, got) = self.autonomous;
+        format!("| {what} | {} | {} | {} | {got} of {asked} | {} |\n", self.all, self.answered, self.right, self.looser)
+    }
+}
+
+fn tier(free: bool) -> Tier {
+    if free { Tier::Allowed } else { Tier::RequiresApproval }
+}
+
+/// B6: replicas from 1 to 8 between a minimum of 2 and a maximum of 5, at every load from nothing to twice the request.
+fn scaling() -> Count {
+    let mut count = Count::default();
+    let spec = "  scaling: {min_replicas: 2, max_replicas: 5, scale_up_threshold: 80%, scale_down_threshold: 30%}\n";
+    for replicas in 1..=8 {
+        for percent in 0..=200 {
+            let told = Situation::new(spec, replicas, percent * REQUEST / 100).told("scale");
+            let bounds = 2..=5;
+            let to = if percent > 80 {
+                Some(replicas + 1)
+            } else if percent < 30 && replicas > 2 && percent * replicas <= 80 * (replicas - 1) {
+                Some(replicas - 1)
+            } else {
+                None
+            };
+            let wanted = to.map_or_else(String::new, |to| format!("scale {to}: {}", tier(bounds.contains(&to))));
+            count.add(&format!("{replicas} replicas at {percent}%"), &told, &wanted);
+        }
+    }
+    count
+}
+
+/// B7: 1000m requested, and every usage below twice as much; at least 400m.
+fn sizing() -> Count {
+    let mut count = Count::default();
+    for used in 0..2 * REQUEST {
+        let told = Situation::new("  resources: {cpu: {minimum: 400m}}\n", 2, used).told("resize");
+        let target = used.max(400);
+        // Of a thousand: five in a hundred are fifty.
+        let wanted = match target - REQUEST {
+            -49..=49 => String::new(),
+            -100..=100 => format!("resize {}: {}", shown(target), tier(true)),
+            -300..=-101 => format!("resize {}: {}", shown(900), tier(true)),
+            101..=300 => format!("resize {}: {}", shown(1100), tier(true)),
+            _ => format!("resize {}: {}", shown(target), tier(false)),
+        };
+        count.add(&format!("{used}m used"), &told, &wanted);
+    }
+    count
+}
+
+fn shown(millis: i64) -> String {
+    Quantity::from_millis(i128::from(millis)).to_string()
+}
+
+/// B8: every number of restarts up to 12 under every limit up to 10.
+fn recovery() -> Count {
+    let mut count = Count::default();
+    for max in 0..=10 {
+        for restarts in 0..=12 {
+            let mut situation = Situation::new(&format!("  reliability: {{max_restart_count: {max}}}\n"), 2, 500);
+            situation.crashed = Some(restarts);
+            let wanted = if restarts < max { format!("restart: {}", tier(true)) } else { String::new() };
+            count.add(&format!("{restarts} restarts of {max}"), &situation.told("restart"), &wanted);
+        }
+    }
+    count
+}
+
+fn operation(number: u64, seconds_ago: u64, outcome: CheckConclusion) -> PastOperation {
+    PastOperation {
+        pull: number,
+        operation: "scale".into(),
+        merged_at: Period::from_secs(seconds_ago).before(now()),
+        commit: "c".into(),
+        outcome: Some(outcome),
+        changes: Some(Vec::new()),
+        reset_by: None,
+    }
+}
+
+/// Each mechanism over its own grid: how often it was due, and how often it acted; and how often it acted and was not due.
+fn safety() -> BTreeMap<&'static str, (usize, usize, usize)> {
+    let asks = Situation::new("  scaling: {min_replicas: 2, max_replicas: 5}\n", 2, 900);
+    assert_eq!(asks.told("scale").outcome, "scale 3: allowed");
+    let mut all: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
+    let mut add = |name, due: bool, situation: &Situation| {
+        let stopped = situation.told("scale").outcome != "scale 3: allowed";
+        let count = all.entry(name).or_default();
+        count.0 += usize::from(due);
+        count.1 += usize::from(due && stopped);
+        count.2 += usize::from(!due && stopped);
+    };
+    for seconds in 1..=120 {
+        let past = vec![operation(1, seconds, CheckConclusion::Success)];
+        add("cooldown", seconds < 60, &Situation { past, ..asks.clone() });
+    }
+    for outcomes in 0..64_u64 {
+        // The newest last: six operations, each well or not.
+        let ended = |n: u64| if outcomes >> n & 1 == 1 { CheckConclusion::Failure } else { CheckConclusion::Success };
+        let past = (0..6).map(|n| operation(n + 1, 36_000 - n * 3600, ended(n))).collect();
+        add("breaker", (3..6).all(|n| outcomes >> n & 1 == 1), &Situation { past, ..asks.clone() });
+    }
+    for minutes in -30..30_i64 {
+        let at = |minutes: i64| {
+            let (hour, minute) = (12 + minutes.div_euclid(60), minutes.rem_euclid(60));
+            format!("2026-11-21T{hour:02}:{minute:02}:00Z")
+        };
+        let policy = format!("freezes: [{{name: sale, from: \"{}\", to: \"{}\"}}]\n", at(minutes), at(minutes + 15));
+        add("freeze", (-14..=0).contains(&minutes), &Situation { policy, ..asks.clone() });
+    }
+    let observation = asks.observation();
+    // Types tell what drifted, and no load.
+    for key in observation.facts.keys().filter(|key| !matches!(key, FactKey::Schema(..))) {
+        let blind = Some(key.clone());
+        add("an unknown fact", true, &Situation { blind, ..asks.clone() });
+    }
+    all
+}
+
+/// The page with the figures is what this run found.
+#[test]
+fn b20_the_figures_of_decisions() {
+    let grids = [
+        ("scaling: 1 to 8 replicas within 2 to 5, at 0% to 200% of the request", scaling()),
+        ("right-sizing: 1000m requested, at least 400m, 0m to 1999m used", sizing()),
+        ("recovery: 0 to 12 restarts, 0 to 10 allowed", recovery()),
+    ];
+    let mut table = "| situations | in all | answered | as worked out | done without a person, of those that need none | allowed, and should not be |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
+    for (what, count) in &grids {
+        table += &count.row(what);
+    }
+    table += "\n| mechanism | due | acted | acted without being due |\n| --- | --- | --- | --- |\n";
+    for (name, (due, acted, idle)) in safety() {
+        writeln!(table, "| {name} | {due} | {acted} | {idle} |").unwrap();
+    }
+    let page = include_str!("../../docs/FIGURES.md");
+    assert!(page.contains(&table), "docs/FIGURES.md should hold:\n\n{table}");
+}
+
+/// B20, decision accuracy: the same situation gives the same plan, whenever and however often it is asked.
+#[test]
+fn b20_the_same_facts_give_the_same_plan() {
+    let situation = Situation::new("  scaling: {min_replicas: 2, max_replicas: 5}\n", 2, 900);
+    let hashes: Vec<_> = (0..20).map(|_| situation.told("scale").hash).collect();
+    assert!(hashes.windows(2).all(|pair| pair[0] == pair[1]));
+}
