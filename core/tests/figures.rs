@@ -276,6 +276,7 @@ fn operation(number: u64, seconds_ago: u64, outcome: CheckConclusion) -> PastOpe
         outcome: Some(outcome),
         changes: Some(Vec::new()),
         reset_by: None,
+        rewritten: false,
     }
 }
 

@@ -29,7 +29,7 @@ fn request() -> FieldPath {
 }
 
 /// `scale:3>4:ok@5h`: an operation, what it changed (`?`: not known), how it ended (`reset`: it failed, and a person changed the blueprint
-/// since), and how long ago.
+/// since; `lost`: the base branch does not hold it any more), and how long ago.
 fn history(told: &str) -> Vec<PastOperation> {
     let one = |(number, told): (usize, &str)| {
         let (told, ago) = told.split_once('@').unwrap();
@@ -47,11 +47,12 @@ fn history(told: &str) -> Vec<PastOperation> {
                 "ok" => Some(CheckConclusion::Success),
                 "fail" | "reset" => Some(CheckConclusion::Failure),
                 "unseen" => Some(CheckConclusion::Neutral),
-                "open" => None,
+                "open" | "lost" | "lost+reset" => None,
                 other => panic!("{other}"),
             },
             changes: values.split_once('>').map(|values| vec![change(values)]),
-            reset_by: (*outcome == "reset").then(|| "p".into()),
+            reset_by: (*outcome == "reset" || *outcome == "lost+reset").then(|| "p".into()),
+            rewritten: outcome.starts_with("lost"),
         }
     };
     told.split_whitespace().enumerate().map(one).collect()
@@ -174,6 +175,24 @@ fn b11_the_breaker_counts_failures_in_a_row(#[case] policy: &str, #[case] past: 
         {
             assert!(open(&judged(policy, past, touch.clone())).is_some(), "{touch:?}");
         }
+    }
+}
+
+/// Z13: a base branch that does not hold what was merged was rewritten. That alone stops a workload, whatever the limit, until a person's pull
+/// request says that it was meant.
+#[rstest]
+#[case::the_newest("", "scale:1>2:ok@9h scale:2>3:lost@8h", true)]
+#[case::whatever_the_limit("limits: {breaker: 9}\n", "scale:2>3:lost@8h", true)]
+#[case::a_person_meant_it("", "scale:2>3:lost+reset@8h", false)]
+#[case::what_came_after_is_there("", "scale:1>2:lost@9h scale:2>3:ok@8h", false)]
+fn z13_a_base_that_lost_a_merge_opens_the_breaker(#[case] policy: &str, #[case] past: &str, #[case] opens: bool) {
+    let verdict = judged(policy, past, scale());
+    let hold = verdict.holds.iter().find(|hold| hold.rule.ident == "breaker");
+    assert_eq!(hold.is_some(), opens, "{verdict:?}");
+    if let Some(hold) = hold {
+        let told = hold.rule.because.as_str();
+        assert!(told.contains("does not hold its merge c any more: somebody rewrote the branch"), "{told}");
+        assert_eq!(hold.until(), "until a person's pull request that changes the blueprint is merged");
     }
 }
 

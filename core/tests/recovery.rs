@@ -351,6 +351,7 @@ fn b11_a_restart_and_a_merge_keep_their_distance() {
         outcome: None,
         changes: None,
         reset_by: None,
+        rewritten: false,
     };
     let history = FactKey::History(Name::new("web").unwrap());
     observation.add(history, "t", FactValue::History(Known::Known(vec![merged])));

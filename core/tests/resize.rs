@@ -344,6 +344,7 @@ impl Seen {
             outcome: None,
             changes: None,
             reset_by: None,
+            rewritten: false,
         };
         let history = (1..=self.resized).map(|n| past(n as u64)).collect();
         observation.add(

@@ -103,6 +103,7 @@ fn history(text: &str) -> Vec<PastOperation> {
             },
             changes: changes(changed),
             reset_by: (outcome == "reset").then(|| "person".into()),
+            rewritten: false,
         }
     };
     text.split("; ").filter(|text| !text.is_empty()).enumerate().map(one).collect()

@@ -366,6 +366,7 @@ fn merged(when: &str) -> Known<Vec<PastOperation>> {
         outcome: None,
         changes: None,
         reset_by: None,
+        rewritten: false,
     }])
 }
 

@@ -1,7 +1,7 @@
 //! `bpctl breaker`: what is stopped after failures, why, since when, and what ends it (B11). From merges and checks alone: no cluster is
 //! asked, and nothing is kept.
 
-use bpctl_core::govern::{Failure, ends, failures};
+use bpctl_core::govern::{Failure, ends, failures, is_open};
 use bpctl_core::model::{Timestamp, Untrusted};
 use bpctl_core::observe::{Known, Recorder};
 use bpctl_core::render::sink;
@@ -81,13 +81,15 @@ pub async fn run(global: &Global, args: &BreakerArgs, output: &Output) -> Result
                 Known::Unknown(unknown) => (Vec::new(), Some(unknown.message)),
             };
             let reached = usize::try_from(limit).unwrap_or(usize::MAX);
+            let lost = failures.iter().find(|failure| failure.rewritten);
+            let opened = lost.or_else(|| reached.checked_sub(1).and_then(|last| failures.get(last)));
             Breaker {
                 blueprint: name.to_string(),
                 file: blueprint.path.to_string(),
                 manifests: blueprint.value.spec.target.source.to_string(),
                 limit,
-                open: unknown.is_none() && failures.len() >= reached,
-                since: reached.checked_sub(1).and_then(|last| failures.get(last)).map(|failure| failure.at),
+                open: unknown.is_none() && is_open(&failures, limit),
+                since: opened.map(|failure| failure.at),
                 failures,
                 unknown,
             }
@@ -111,10 +113,11 @@ fn text(breakers: &[Breaker]) -> String {
             lines.push(format!("{blueprint}  not known, so everything is held: {}", shown(why)));
         } else if *open {
             let since = since.map_or_else(String::new, |since| format!(" since {since:.0}"));
-            lines.push(format!(
-                "{blueprint}  stopped{since}: {} failures in a row, the limit is {limit}",
-                failures.len()
-            ));
+            lines.push(if failures.iter().any(|failure| failure.rewritten) {
+                format!("{blueprint}  stopped{since}: the base branch was rewritten")
+            } else {
+                format!("{blueprint}  stopped{since}: {} failures in a row, the limit is {limit}", failures.len())
+            });
         } else if !failures.is_empty() {
             lines.push(format!("{blueprint}  goes on: {} of {limit} failures in a row", failures.len()));
         }

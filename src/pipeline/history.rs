@@ -14,7 +14,7 @@ use bpctl_core::propose::{past_changes, past_rendered_changes};
 
 use super::observe::{forge_unknown, unreachable_origin};
 use super::{PipelineError, render, verify};
-use crate::forge::{BranchName, Forge, PullFilter};
+use crate::forge::{BranchName, Forge, PullFilter, PullSummary};
 use crate::git::{CommitInfo, GitError, Repository};
 
 /// How far back operations are looked for: more than any cooldown that makes sense.
@@ -158,7 +158,7 @@ pub(super) async fn history(
     };
     let mut all: BTreeMap<Name, Vec<PastOperation>> = BTreeMap::new();
     let mut landed = BTreeSet::new();
-    for pull in pulls {
+    for pull in &pulls {
         let PullState::Merged { at, commit } = &pull.state else { continue };
         let branch = pull.head_branch.as_deref();
         if branch.is_some_and(|branch| branch.starts_with("bpctl/")) {
@@ -175,8 +175,16 @@ pub(super) async fn history(
             outcome: None,
             changes: None,
             reset_by: None,
+            rewritten: false,
         });
     }
+    if all.is_empty() {
+        return Known::Known(all);
+    }
+    let tip = match forge.base_tip().await {
+        Ok(tip) => tip,
+        Err(error) => return Known::Unknown(forge_unknown(&error)),
+    };
     for (name, operations) in &mut all {
         operations.sort_by_key(|operation| (operation.merged_at, operation.pull));
         let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, environment, now));
@@ -190,6 +198,16 @@ pub(super) async fn history(
             } else {
                 changes(repository, &workload, source, &operation.commit)
             };
+        }
+        if let Some(last) = operations.last_mut() {
+            match is_on(repository, tip.commit(), &last.commit) {
+                Ok(held) => last.rewritten = !held,
+                Err(error) => return Known::unknown(UnknownCode::Incomplete, error.to_string()),
+            }
+            if last.rewritten {
+                last.reset_by = meant(repository, tip.commit(), last.merged_at, &blueprint.path, &pulls);
+                continue;
+            }
         }
         let mut failed = None;
         for (position, operation) in operations.iter_mut().enumerate().rev().take(LOOKED_UP) {
@@ -206,14 +224,40 @@ pub(super) async fn history(
             }
         }
         if let Some(last) = failed.and_then(|position| operations.get_mut(position)) {
-            let tip = match forge.base_tip().await {
-                Ok(tip) => tip,
-                Err(error) => return Known::Unknown(forge_unknown(&error)),
-            };
             last.reset_by = reset(repository, tip.commit(), &last.commit, &blueprint.path, &landed);
         }
     }
     Known::Known(all)
+}
+
+/// Whether the base branch holds a commit. One that was never fetched is on no branch of the forge; a clone that is cut off cannot tell.
+fn is_on(repository: &Repository, tip: &str, commit: &str) -> Result<bool, GitError> {
+    if repository.is_shallow() {
+        return Ok(true);
+    }
+    Ok(repository.resolve(commit)?.is_some() && repository.is_ancestor(commit, tip)?)
+}
+
+/// The newest merge of a person's pull request that changed the blueprint after this moment, by the forge's clock: a rewritten branch's own
+/// times are nobody's word.
+fn meant(
+    repository: &Repository,
+    tip: &str,
+    after: Timestamp,
+    blueprint: &RepoPath,
+    pulls: &[PullSummary],
+) -> Option<String> {
+    pulls.iter().find_map(|pull| {
+        let PullState::Merged { at, commit } = &pull.state else { return None };
+        let person = *at > after && pull.head_branch.as_deref().is_none_or(|branch| !branch.starts_with("bpctl/"));
+        let touches = || {
+            let parent = repository.commit_info(commit).ok()?.parents.first()?.clone();
+            let paths = repository.diff_paths(&parent, commit).ok()?;
+            Some(paths.iter().any(|changed| changed.path.as_ref().is_ok_and(|path| path == blueprint)))
+        };
+        let held = person && is_on(repository, tip, commit).unwrap_or(false) && touches().unwrap_or(false);
+        held.then(|| commit.clone())
+    })
 }
 
 /// What a merge commit changed of a workload's manifest. `None`: it cannot be read.

@@ -20,6 +20,6 @@ pub use pull::{
     rules_hash,
 };
 pub use review::{ReviewJudgement, count_reviews};
-pub use rules::{FIELD_MANAGER, Failure, Outcome, RULES, Rule, RuleInput, ends, failures, last_apply};
+pub use rules::{FIELD_MANAGER, Failure, Outcome, RULES, Rule, RuleInput, ends, failures, is_open, last_apply};
 pub use subject::{ConfigTouch, LimitTouch, OperationInput, RequestTouch, Subject, Touch, Undoes};
 use subject::{follows, request_of};

@@ -178,6 +178,9 @@ pub struct PastOperation {
     /// The commit of the base branch by which a person changed the blueprint after it, where that was looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset_by: Option<String>,
+    /// The base branch does not hold the commit any more: somebody rewrote it (Z13). Looked for of a blueprint's newest operation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rewritten: bool,
 }
 
 impl PastOperation {

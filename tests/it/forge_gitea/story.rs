@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::server::{BOT, REVIEWER, Shop, branch, told};
+use super::server::{BOT, REVIEWER, Shop, ask, branch, told};
+use crate::support::wait_for;
 
 #[test]
 fn what_is_allowed_is_merged_and_what_needs_a_person_waits_for_one() {
@@ -156,4 +157,42 @@ fn b11_outcomes_and_changes_of_the_past_come_from_the_server() {
         let reset_by = past()["resetBy"].clone();
         assert_eq!(reset_by, if resets { json!(next) } else { json!(null) }, "{path}");
     }
+}
+
+/// Z13: a base branch that somebody set back does not hold what was merged. Nothing goes on by itself until a person's pull request says
+/// that it was meant: a commit that is pushed can have any date.
+#[test]
+fn z13_a_base_branch_that_was_set_back_opens_the_breaker() {
+    let shop = Shop::new();
+    let before = shop.fetch("refs/heads/main");
+    shop.apply();
+    assert_ne!(shop.fetch("refs/heads/main"), before, "a scale was merged");
+    shop.push(REVIEWER, &format!("+{before}:refs/heads/main"));
+    let stopped = || {
+        let told = shop.bpctl().run(&["breaker", "-o", "json", "--env", "staging"]).exits(0).json();
+        let mine = told["breakers"].as_array().unwrap().iter().find(|breaker| breaker["blueprint"] == "frontend");
+        mine.unwrap()["open"].as_bool().unwrap()
+    };
+    assert!(stopped());
+    let told = shop.bpctl().run(&["breaker", "--env", "staging"]).exits(0).stdout;
+    assert!(told.contains("frontend  stopped since") && told.contains("the base branch was rewritten"), "{told}");
+    assert!(told.contains("ends when a person's pull request that changes the blueprint is merged"), "{told}");
+    // It is not proposed and merged again.
+    shop.apply();
+    assert_eq!(shop.fetch("refs/heads/main"), before);
+    // A push that touches the blueprint is no word of the server's; a merged pull request is.
+    let file = "blueprints/frontend/blueprint.yaml";
+    let pushed = shop.commit_on(&before, file, "version: 1.4.0", "version: 1.4.1", "pushed", "a@x.test");
+    shop.push(REVIEWER, &format!("{pushed}:refs/heads/main"));
+    assert!(stopped());
+    let proposed = shop.commit_on(&pushed, file, "version: 1.4.1", "version: 1.4.2", "it was meant", "a@x.test");
+    shop.push(REVIEWER, &format!("{proposed}:refs/heads/meant"));
+    let pull = json!({"title": "it was meant", "head": "meant", "base": "main"});
+    let number = shop.api(REVIEWER, "POST", "/pulls", pull, 201)["number"].as_u64().unwrap();
+    let merge = json!({"Do": "merge", "MergeTitleField": "meant"});
+    wait_for("the merge", 30, || {
+        let (status, _) = ask(REVIEWER, "POST", &format!("/repos/forge-admin/{}/pulls/{number}/merge", shop.name), &merge);
+        (status == 200).then_some(())
+    });
+    assert!(!stopped());
 }

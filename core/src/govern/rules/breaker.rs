@@ -42,7 +42,7 @@ impl Rule for Breaker {
                 return vec![hold(Some(unknown.message), None, "which deliveries failed is not known".into())];
             }
         };
-        if u32::try_from(failed.len()).is_ok_and(|failed| failed < limit) {
+        if !is_open(&failed, limit) {
             return Vec::new();
         }
         if limit > 0 && is_undone(input, &failed) {
@@ -54,6 +54,8 @@ impl Rule for Breaker {
         } else {
             format!("failed one after another: {}", told.join(", "))
         };
+        let lost = failed.iter().find(|failure| failure.rewritten).map(|failure| failure.what.clone());
+        let because = lost.unwrap_or(because);
         vec![hold(None, Some(ends(&failed)), because)]
     }
 }
@@ -63,7 +65,7 @@ fn is_undone(input: &RuleInput<'_>, failed: &[Failure]) -> bool {
     let Undoes::Commit(undone) = &input.subject.undoes else { return false };
     let history = input.facts.history(&input.subject.blueprint);
     let operation = history.known().and_then(|history| history.iter().find(|operation| operation.commit == *undone));
-    let newest = failed.last().filter(|failure| failure.because.is_none());
+    let newest = failed.last().filter(|failure| failure.because.is_none() && !failure.rewritten);
     operation.zip(newest).is_some_and(|(operation, newest)| {
         operation.outcome == Some(CheckConclusion::Failure) && operation.merged_at == newest.at
     })
@@ -71,6 +73,9 @@ fn is_undone(input: &RuleInput<'_>, failed: &[Failure]) -> bool {
 
 /// What closes the breaker of these failures. Deliveries that failed count only while the same would be delivered, and something has to be.
 pub fn ends(failures: &[Failure]) -> &'static str {
+    if failures.iter().any(|failure| failure.rewritten) {
+        return "a person's pull request that changes the blueprint is merged";
+    }
     let deliveries = !failures.is_empty() && failures.iter().all(|failure| failure.because.is_some());
     if deliveries {
         "a change of the blueprint or of its manifests is merged, or nothing differs from Git any more"
@@ -90,6 +95,14 @@ pub struct Failure {
     /// What the cluster said, of a delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<Untrusted>,
+    /// The base branch does not hold the merge any more. One is enough, whatever the limit (Z13).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rewritten: bool,
+}
+
+/// Whether these failures open a breaker with this limit.
+pub fn is_open(failures: &[Failure], limit: u32) -> bool {
+    u32::try_from(failures.len()).map_or(true, |failed| failed >= limit) || failures.iter().any(|f| f.rewritten)
 }
 
 /// The failures since the last success or reset, oldest first: operations whose verification failed, and deliveries that were refused. What
@@ -103,11 +116,20 @@ pub fn failures(catalog: &Catalog, environment: &Name, blueprint: &Name, facts: 
     for operation in history.iter().rev() {
         match operation.outcome {
             _ if operation.reset_by.is_some() => break,
+            _ if operation.rewritten => {
+                let (name, pull) = (&operation.operation, operation.pull);
+                let short = operation.commit.get(..7).unwrap_or(&operation.commit);
+                let what = format!(
+                    "{name} #{pull}; the base branch does not hold its merge {short} any more: somebody rewrote the branch"
+                );
+                failed.push(Failure { what, at: operation.merged_at, because: None, rewritten: true });
+            }
             Some(CheckConclusion::Success) => break,
             Some(CheckConclusion::Failure) => failed.push(Failure {
                 what: format!("{} #{}", operation.operation, operation.pull),
                 at: operation.merged_at,
                 because: None,
+                rewritten: false,
             }),
             Some(CheckConclusion::Pending | CheckConclusion::Neutral) | None => {}
         }
@@ -122,6 +144,7 @@ pub fn failures(catalog: &Catalog, environment: &Name, blueprint: &Name, facts: 
             what: format!("delivery of {}", delivery.commit.get(..7).unwrap_or(&delivery.commit)),
             at: delivery.at,
             because: Some(delivery.because.clone()),
+            rewritten: false,
         }));
     }
     failed.sort_by_key(|failure| failure.at);

@@ -13,7 +13,7 @@ mod restarts;
 mod reversal;
 
 pub(super) use alternatives::alternative;
-pub use breaker::{Failure, ends, failures};
+pub use breaker::{Failure, ends, failures, is_open};
 pub use cooldown::{FIELD_MANAGER, last_apply};
 
 use crate::blueprint::{Blueprint, Catalog, Located, Operation, Tier, TierName};
