@@ -52,6 +52,18 @@ impl Quantity {
         }
     }
 
+    /// Whether Kubernetes reads a text as a quantity, be it one that is beyond all that is reckoned with here (`1e29`).
+    pub fn is_spelt(text: &str) -> bool {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let (number, unit) =
+            unsigned.split_at(unsigned.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count());
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let units = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+        let power = unit.strip_prefix(['e', 'E']).map(|power| power.strip_prefix(['+', '-']).unwrap_or(power));
+        digits(&format!("{whole}{fraction}")) && (units.contains(&unit) || power.is_some_and(digits))
+    }
+
     /// What somebody may have meant who wrote a text that is no quantity: `192 mb` → `192Mi`.
     pub fn meant(text: &str) -> Option<String> {
         let squeezed: String = text.split_whitespace().collect();
@@ -238,6 +250,19 @@ mod tests {
         }
         for text in ["big", "", "Mi", "12 parsecs", "1..2mb", "é5"] {
             assert_eq!(Quantity::meant(text), None, "{text}");
+        }
+    }
+
+    /// Would miss: a number that Kubernetes takes and that is said to be none.
+    #[test]
+    fn what_is_beyond_all_numbers_is_spelt_like_one() {
+        for text in
+            ["1e29", "9999999999Ei", "99999999999999999999999", "+.5", "5.", "-1", "1E", "2E-3", "100m", "1.5Gi"]
+        {
+            assert!(Quantity::is_spelt(text), "{text}");
+        }
+        for text in ["", "m", ".", "250mm", "192mb", "1 Mi", "1..2", "1e", "1e1.5", "0x10", "two", "1K"] {
+            assert!(!Quantity::is_spelt(text), "{text}");
         }
     }
 

@@ -206,7 +206,7 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         (Wanted::Whole | Wanted::Quantity, Value::String(text)) if placeholder(text) => None,
         (Wanted::Whole, _) => wrong("a whole number"),
         (Wanted::Quantity, Value::String(text)) => {
-            text.parse::<Quantity>().is_err().then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
+            (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
         }
         (Wanted::Quantity, _) => wrong("a quantity such as 250m or 128Mi"),
         (Wanted::Text, Value::String(_)) => None,
