@@ -48,7 +48,7 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
     if let Some(known) = Operation::ALL.into_iter().find(|known| known.name() == code) {
         output.data(&format!(
             "{code}: {}\n\nAn operation. Built in it is `{}`; governance.agent_authority of a blueprint and operations of a policy say otherwise,\n\
-             and the stricter of them wins. `bpctl explain operations` is the rule that judges by it.",
+             and the stricter of them wins.",
             about(known),
             govern::default_tier(known)
         ));

@@ -187,6 +187,12 @@ fn many_versions_are_asked_for_in_a_line_each() {
         repo.replace(file, "scale_down_threshold: 30%", "scale_down_threshold: 31%");
     }
     let text = repo.run(&["lint", "--base", "main"]).exits(6).stdout;
+    assert!(text.find("error[version-bump]") == Some(0), "{text}");
+    repo.replace(BACKEND, "allowed_operations: [scale, reconcile]", "allowed_operations: [scale, reconcile, scale]");
+    let text = repo.run(&["lint", "--base", "main"]).exits(6).stdout;
+    assert!(text.find("error[version-bump]") < text.find("warning[listed-twice]"), "{text}");
+    repo.replace(BACKEND, "allowed_operations: [scale, reconcile, scale]", "allowed_operations: [scale, reconcile]");
+    let text = repo.run(&["lint", "--base", "main"]).exits(6).stdout;
     assert_eq!((text.matches("version-bump").count(), text.lines().count()), (1, 6), "{text}");
     assert!(text.contains("  blueprints/backend/blueprint.yaml:4:36: spec.scaling.scale_down_threshold "), "{text}");
     assert!(text.contains("  help: run the same with --fix"), "{text}");

@@ -66,3 +66,17 @@ fn where_tells_only_of_what_was_asked_for() {
         "{told}"
     );
 }
+
+/// Would miss: one server that does not answer, told once for each workload.
+#[test]
+fn one_cause_is_told_once() {
+    let repo = Repo::shop();
+    let kubeconfig = repo.folder.path().join("kubeconfig");
+    let text = "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\nusers: [{name: u, user: {}}]\ncontexts: [{name: lab, context: {cluster: c, user: u}}]\n";
+    std::fs::write(&kubeconfig, text).expect("a kubeconfig");
+    repo.replace("bpctl.yaml", "cluster: {snapshot: clusters/staging}", "cluster: {context: lab}");
+    repo.commit(&[], "a live cluster");
+    let ran = repo.bpctl().with("KUBECONFIG", kubeconfig.display().to_string()).run(&["plan"]).exits(1);
+    assert_eq!(ran.stdout.matches("couldn't list deployments").count(), 1, "{}", ran.stdout);
+    says(&ran.stdout, &["unknown of backend, backend-canary, frontend: ", "3 of 3 workloads could not be compared"]);
+}

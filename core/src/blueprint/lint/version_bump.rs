@@ -64,9 +64,10 @@ pub fn version_bumps(before: &Catalog, after: &Catalog) -> Vec<Diagnostic> {
 fn check<T>(from: &Version, to: &Version, new: &Located<T>, needs: impl Fn() -> Vec<Need>) -> Option<Diagnostic> {
     let path = ["metadata", "version"];
     if to < from {
-        let diagnostic = Diagnostic::error(PAGE.code, format!("the version fell from {from} to {to}"));
         let least = needs().iter().map(|need| need.bump).max().map_or_else(|| from.clone(), |bump| next(from, bump));
-        return Some(mark(diagnostic, new, &path, "below what it was").help(way_out(&least)).fix(least.to_string()));
+        let message = format!("the version fell from {from} to {to}; {least} is the least");
+        let diagnostic = mark(Diagnostic::error(PAGE.code, message), new, &path, "below what it was");
+        return Some(diagnostic.help(way_out(&least)).fix(least.to_string()));
     }
     let needs = needs();
     // Of several that need as much the first is named.
