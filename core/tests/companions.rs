@@ -218,8 +218,8 @@ fn b03_a_further_companion_is_an_addition() {
         let catalog = |rest: &str| catalog(&read(&world(rest, &[])));
         version_bumps(&catalog(before), &catalog(after)).into_iter().find_map(|found| found.help)
     };
-    assert_eq!(least("}", ", companions: [Ingress/x]}").unwrap(), "write version: 1.1.0");
-    assert_eq!(least(", companions: [Ingress/x]}", "}").unwrap(), "write version: 2.0.0");
+    assert_eq!(least("}", ", companions: [Ingress/x]}").unwrap(), "write version: 1.1.0, or run the same with --fix");
+    assert_eq!(least(", companions: [Ingress/x]}", "}").unwrap(), "write version: 2.0.0, or run the same with --fix");
     assert_eq!(least(", companions: [Ingress/x]}", ", companions: [Ingress/x]}"), None);
 }
 

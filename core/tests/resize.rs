@@ -620,6 +620,17 @@ fn b07_a_request_and_its_limit_are_judged_together(
     }
 }
 
+/// Would miss: a limit that moves exactly as its request does and is said not to.
+#[rstest]
+#[case::too_far("cpu: 80m", "cpu: 160m", "with the request and by more than limits.resize_step = 10%")]
+#[case::otherwise("cpu: 90m", "cpu: 185m", "otherwise than the request")]
+fn b07_why_a_limit_needs_a_person_is_told(#[case] request: &str, #[case] limit: &str, #[case] why: &str) {
+    let after = LIMITED.replacen("cpu: 100m", request, 1).replacen("cpu: 200m", limit, 1);
+    let verdicts = judged("  resources: {cpu: {limit_ratio: 200%}}\n", "", LIMITED, &after, &Seen::default());
+    let mut rules = verdicts.iter().flat_map(|(_, verdict)| &verdict.rules);
+    assert!(rules.any(|rule| rule.because.contains(why)), "{verdicts:#?}");
+}
+
 /// Where a container is named, bounds and steps are its own; another one's request is a person's.
 #[rstest]
 #[case::the_named(("cpu: 100m", "cpu: 90m"), Tier::Allowed)]

@@ -116,6 +116,9 @@ fn options<'a>(text: &mut String, all: impl Iterator<Item = &'a clap::Arg>) {
             .filter(|value| !value.is_hide_set())
             .map(|value| format!("`{}`", value.get_name()))
             .collect();
+        for alias in arg.get_visible_aliases().unwrap_or_default() {
+            says.push_str(&format!(" (also `--{alias}`)"));
+        }
         if arg.get_action().takes_values() && !possible.is_empty() {
             says.push_str(&format!(" ({})", possible.join(", ")));
         }

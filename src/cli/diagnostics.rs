@@ -4,7 +4,7 @@ use bpctl_core::model::{Diagnostic, Label, Severity, Source, Untrusted};
 use bpctl_core::render::sink;
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
 
-/// One excerpt of a diagnostic: miette shows one file at a time, the others follow as related.
+/// One excerpt of a diagnostic: miette shows one file at a time.
 #[derive(Debug)]
 struct Shown {
     code: String,
@@ -13,7 +13,6 @@ struct Shown {
     help: Option<String>,
     source: Option<NamedSource<String>>,
     labels: Vec<LabeledSpan>,
-    related: Vec<Shown>,
 }
 
 impl std::fmt::Display for Shown {
@@ -41,10 +40,6 @@ impl miette::Diagnostic for Shown {
         (!self.labels.is_empty())
             .then(|| Box::new(self.labels.iter().cloned()) as Box<dyn Iterator<Item = LabeledSpan>>)
     }
-    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
-        (!self.related.is_empty())
-            .then(|| Box::new(self.related.iter().map(|r| r as &dyn miette::Diagnostic)) as Box<dyn Iterator<Item = _>>)
-    }
 }
 
 /// Renders diagnostics one after another.
@@ -53,25 +48,22 @@ pub fn render(found: &[Diagnostic], color: bool, width: usize) -> String {
     let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(1);
     let mut out = String::new();
     for diagnostic in found {
-        let shown = shown(diagnostic);
-        if handler.render_report(&mut out, &shown).is_err() {
-            out.push_str(&diagnostic.message);
+        for part in parts(diagnostic) {
+            if handler.render_report(&mut out, &part).is_err() {
+                out.push_str(&part.message);
+            }
         }
         out.push('\n');
     }
     out
 }
 
-fn shown(diagnostic: &Diagnostic) -> Shown {
-    let severity = match diagnostic.severity {
-        Severity::Error => miette::Severity::Error,
-        Severity::Warning => miette::Severity::Warning,
-        Severity::Info => miette::Severity::Advice,
-    };
-    let word = match diagnostic.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "info",
+/// A diagnostic, an excerpt a file. The first says what is wrong, and the last what to do.
+fn parts(diagnostic: &Diagnostic) -> Vec<Shown> {
+    let (severity, word) = match diagnostic.severity {
+        Severity::Error => (miette::Severity::Error, "error"),
+        Severity::Warning => (miette::Severity::Warning, "warning"),
+        Severity::Info => (miette::Severity::Advice, "info"),
     };
     let mut files: Vec<&str> = Vec::new();
     for label in &diagnostic.labels {
@@ -80,28 +72,29 @@ fn shown(diagnostic: &Diagnostic) -> Shown {
         }
     }
     let of_file = |file: &str| diagnostic.labels.iter().filter(|l| l.span.file == file).collect::<Vec<_>>();
-    let mut parts = files.iter().map(|file| excerpt(diagnostic, file, &of_file(file)));
-    let (source, labels) = parts.next().unwrap_or((None, Vec::new()));
-    let related = parts
-        .map(|(source, labels)| Shown {
-            code: String::new(),
-            message: "also here".into(),
-            severity,
-            help: None,
-            source,
-            labels,
-            related: Vec::new(),
-        })
-        .collect();
-    Shown {
+    let mut excerpts = files.iter().map(|file| excerpt(diagnostic, file, &of_file(file)));
+    let (source, labels) = excerpts.next().unwrap_or((None, Vec::new()));
+    let first = Shown {
         code: format!("{word}[{}]", diagnostic.code),
         message: sink::terminal(&Untrusted::new(diagnostic.message.as_str())),
         severity,
-        help: diagnostic.help.as_ref().map(|help| sink::terminal(&Untrusted::new(help.as_str()))),
+        help: None,
         source,
         labels,
-        related,
+    };
+    let others = excerpts.map(|(source, labels)| Shown {
+        code: String::new(),
+        message: "and here".into(),
+        severity: miette::Severity::Advice,
+        help: None,
+        source,
+        labels,
+    });
+    let mut parts: Vec<Shown> = [first].into_iter().chain(others).collect();
+    if let Some(last) = parts.last_mut() {
+        last.help = diagnostic.help.as_ref().map(|help| sink::terminal(&Untrusted::new(help.as_str())));
     }
+    parts
 }
 
 fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> (Option<NamedSource<String>>, Vec<LabeledSpan>) {

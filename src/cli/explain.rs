@@ -1,6 +1,6 @@
 //! `bpctl explain`.
 
-use bpctl_core::blueprint::lint;
+use bpctl_core::blueprint::{Operation, lint};
 use bpctl_core::decide::PAGES;
 use bpctl_core::govern;
 use clap::Args;
@@ -11,7 +11,7 @@ use crate::runtime::Exit;
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A lint code or a governance rule; left out: list them
+    /// A lint code, a governance rule or an operation; left out: list them
     code: Option<String>,
     /// Print the page of every lint code, as Markdown
     #[arg(long, env = "BPCTL_EXPLAIN_MARKDOWN", value_parser = super::flag(), conflicts_with = "code")]
@@ -32,6 +32,8 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
         lines.extend(PAGES.iter().map(|page| format!("  {:<29} {}", page.code, page.about)));
         lines.push("\ngovernance".into());
         lines.extend(govern::RULES.iter().map(|rule| format!("  {:<29} {}", rule.ident(), rule.about())));
+        lines.push("\noperations".into());
+        lines.extend(Operation::ALL.into_iter().map(|known| format!("  {:<29} {}", known.name(), about(known))));
         output.data(&lines.join("\n"));
         return Ok(Exit::Fine);
     };
@@ -43,7 +45,24 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
         output.data(&format!("{}: {}", rule.ident(), rule.about()));
         return Ok(Exit::Fine);
     }
-    Err(CommandError::usage(format!("there is no rule {code:?}"), "`bpctl explain` lists all"))
+    if let Some(known) = Operation::ALL.into_iter().find(|known| known.name() == code) {
+        output.data(&format!(
+            "{code}: {}\n\nAn operation. Built in it is `{}`; governance.agent_authority of a blueprint and operations of a policy say otherwise,\n\
+             and the stricter of them wins.",
+            about(known),
+            govern::default_tier(known)
+        ));
+        return Ok(Exit::Fine);
+    }
+    Err(CommandError::usage(format!("there is no rule or operation {code:?}"), "`bpctl explain` lists all"))
+}
+
+/// What an operation is, as its schema says.
+fn about(operation: Operation) -> String {
+    let schema = schemars::schema_for!(Operation);
+    let all = schema.get("oneOf").and_then(serde_json::Value::as_array).into_iter().flatten();
+    let mine = all.filter(|one| one["const"] == operation.name()).find_map(|one| one["description"].as_str());
+    mine.unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
 /// `docs/LINT_RULES.md`: the page of every code.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK};
 use bpctl_core::model::Untrusted;
-use bpctl_core::observe::CheckConclusion;
+use bpctl_core::observe::{CheckConclusion, PullState};
 use bpctl_core::propose::Change;
 use bpctl_core::render::{self, sink};
 use clap::Args;
@@ -45,6 +45,7 @@ pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<E
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
     let observed = observe(&environment, place, &[rules.get()], &cluster, &session.repository, forge).await?;
     let facts = forge.pull(args.number).await.map_err(failed)?;
+    let state = facts.state.clone();
     let observations = BTreeMap::from([(environment, observed.observation)]);
     let judged = pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await?;
     if args.post {
@@ -53,14 +54,19 @@ pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<E
     }
     match args.output {
         Format::Json => output.json(&judged),
-        Format::Text => output.data(&text(&forge.pull_url(args.number), &judged)),
+        Format::Text => output.data(&text(&forge.pull_url(args.number), &judged, &state)),
     }
     Ok(if judged.conclusion == CheckConclusion::Success { Exit::Fine } else { Exit::Found })
 }
 
-fn text(url: &str, judged: &PullJudgement) -> String {
+fn text(url: &str, judged: &PullJudgement, state: &PullState) -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
+    // What was merged is base's own by now: there is nothing left of it to judge.
+    if let PullState::Merged { at, commit } = state {
+        let commit = commit.get(..7).unwrap_or_default();
+        return format!("{url} · merged as {commit} at {at:.0}: it changes nothing any more\n");
+    }
     let short = judged.judged_by.get(..7).unwrap_or_default();
     let _ = writeln!(out, "{url} · {} · judged by {short} · changes {}\n", judged.tier, judged.changes.short());
     let several = judged.verdicts.iter().any(|verdict| verdict.environment != judged.verdicts[0].environment);

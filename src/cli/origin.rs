@@ -91,18 +91,18 @@ fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
                     }
                     Origin::Unknown(why) => format!("unknown: {why}"),
                 };
-                let value: String = match &field.value {
-                    serde_json::Value::String(text) => text.chars().take(40).collect(),
+                let value = match &field.value {
+                    serde_json::Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                (safe(short(&field.field)), safe(value), safe(place))
+                (safe(short(&field.field)), brief(&value), safe(place))
             })
             .collect();
         all += rows.len();
-        let width = |of: fn(&(String, String, String)) -> &String, most: usize| {
-            rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0).min(most)
+        let width = |of: fn(&(String, String, String)) -> &String| {
+            rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0)
         };
-        let (one, two) = (width(|row| &row.0, 60), width(|row| &row.1, 40));
+        let (one, two) = (width(|row| &row.0), width(|row| &row.1));
         for (field, value, place) in &rows {
             let _ = writeln!(out, "  {field:<one$}  {value:<two$}  {place}");
         }
@@ -110,4 +110,29 @@ fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
     }
     let _ = writeln!(out, "lines found for {found} of {all} {}", if all == 1 { "field" } else { "fields" });
     out
+}
+
+/// A value on one short line: the first of its lines, and that there is more.
+fn brief(value: &str) -> String {
+    const MOST: usize = 40;
+    let line = value.lines().next().unwrap_or_default();
+    let shown = sink::terminal(&Untrusted::new(line));
+    let cut: String = shown.chars().take(MOST).collect();
+    if line.len() < value.trim_end().len() || cut.len() < shown.len() { format!("{cut} …") } else { cut }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would miss: a value whose second line breaks the columns, and one that is cut without a word.
+    #[test]
+    fn a_value_is_one_short_line() {
+        for (value, shown) in
+            [("info", "info"), ("a=1\nb=2\n", "a=1 …"), ("a=1\n", "a=1"), ("\u{1b}[31m", "\\u{1b}[31m"), ("", "")]
+        {
+            assert_eq!(brief(value), shown, "{value:?}");
+        }
+        assert_eq!(brief(&"x".repeat(41)), format!("{} …", "x".repeat(40)));
+    }
 }

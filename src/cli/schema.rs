@@ -10,7 +10,7 @@ use bpctl_core::plan::Plan;
 use clap::Args;
 use schemars::generate::SchemaSettings;
 
-use super::{CommandError, Output, apply, audit, breaker, lint, origin};
+use super::{CommandError, Output, actions, apply, audit, breaker, lint, origin, verify};
 use crate::pipeline::stage;
 use crate::runtime::{self, Exit};
 
@@ -45,6 +45,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("lint", text::<lint::LintReport>("lint")),
         ("judgement", text::<PullJudgement>("judgement")),
         ("apply", text::<apply::ApplyOutput>("apply")),
+        ("verify", text::<verify::VerifyOutput>("verify")),
+        ("actions", text::<actions::ActionsOutput>("actions")),
         ("audit", text::<audit::AuditOutput>("audit")),
         ("audit-replay", text::<audit::ReplayOutput>("audit-replay")),
         ("audit-backtest", text::<audit::BacktestOutput>("audit-backtest")),

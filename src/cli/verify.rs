@@ -1,8 +1,10 @@
 //! `bpctl verify`.
 
-use bpctl_core::model::Period;
-use bpctl_core::verify::Outcome;
+use bpctl_core::model::{Name, Period};
+use bpctl_core::verify::{Outcome, VerifyReport};
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
 use crate::pipeline::{base_tree, connect_cluster, observe, plan, render_rules, verify, work_tree_workspace};
@@ -19,6 +21,30 @@ pub struct VerifyArgs {
     /// Longest time to wait for what is pending
     #[arg(long, default_value = "0s", value_name = "TIME", env = "BPCTL_WAIT")]
     wait: Period,
+}
+
+/// `bpctl verify -o json`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifyOutput {
+    /// Always 1; grows by adding.
+    pub schema_version: u32,
+    /// The environment.
+    pub environment: Name,
+    /// Merged pull requests whose verification is open.
+    pub verified: Vec<VerifiedPull>,
+}
+
+/// One merged pull request, and whether it reached the cluster.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedPull {
+    /// Whose workload it changed.
+    pub blueprint: Name,
+    /// Its number.
+    pub pull: u64,
+    /// What was seen.
+    pub report: VerifyReport,
 }
 
 /// Runs the command: it looks and says; `apply` writes the outcome down.
@@ -52,16 +78,26 @@ pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<
     };
     let failed = reports.iter().any(|verified| verified.report.outcome == Outcome::Failure);
     match args.output {
-        Format::Json => output.json(&serde_json::json!({
-            "schemaVersion": 1,
-            "environment": environment,
-            "verified": reports.iter().map(|v| serde_json::json!({"blueprint": v.blueprint, "pull": v.operation.pull, "report": v.report})).collect::<Vec<_>>(),
-        })),
-        Format::Text if reports.is_empty() => output.data("nothing to verify: no merged change of the last day is open"),
+        Format::Json => {
+            let verified = reports.into_iter().map(|verify::Verified { blueprint, operation, report }| VerifiedPull {
+                blueprint,
+                pull: operation.pull,
+                report,
+            });
+            output.json(&VerifyOutput { schema_version: 1, environment, verified: verified.collect() });
+        }
+        Format::Text if reports.is_empty() => {
+            output.data("nothing to verify: no merged change of the last day is open");
+        }
         Format::Text => {
             for verified in &reports {
                 let url = forge.pull_url(verified.operation.pull);
-                output.data(&format!("{}  {url}  {}: {}", verified.blueprint, verified.report.outcome, verify::summary(&verified.report)));
+                output.data(&format!(
+                    "{}  {url}  {}: {}",
+                    verified.blueprint,
+                    verified.report.outcome,
+                    verify::summary(&verified.report)
+                ));
             }
         }
     }

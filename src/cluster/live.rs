@@ -23,6 +23,7 @@ use super::{
     Applied, Cluster, ClusterError, ClusterWrite, FIELD_MANAGER, FoundObjects, Lists, NamespaceListing, RawListing,
     RawObjects, Trial, Wanted, WantedObjects, unknown_lists,
 };
+use crate::runtime;
 
 /// No namespace has so many pages; a server that says so goes in circles.
 const MAX_PAGES: usize = 1000;
@@ -94,7 +95,7 @@ impl LiveCluster {
         } else {
             let (kubeconfig, file) = match &options.kubeconfig {
                 Some(file) => (Kubeconfig::read_from(file), format!("the kubeconfig {}", file.display())),
-                None => (Kubeconfig::read(), "the kubeconfig".into()),
+                None => (Kubeconfig::read(), format!("the kubeconfig {}", default_kubeconfig())),
             };
             // The parser's own message quotes the lines, and a line may hold a token (T38).
             let kubeconfig = kubeconfig.map_err(|error| {
@@ -577,6 +578,12 @@ pub(super) fn may_restart(
         return Err(ClusterError::Replaced { attempt: attempt.into(), why });
     }
     Ok(false)
+}
+
+/// Where a kubeconfig is looked for that nobody named, for messages.
+fn default_kubeconfig() -> String {
+    let home = || runtime::variable("HOME").map(|home| format!("{home}/.kube/config"));
+    runtime::variable("KUBECONFIG").or_else(home).unwrap_or_else(|| "~/.kube/config".into())
 }
 
 fn applied(after: LiveObject, changed: bool) -> Applied {

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use bpctl_core::blueprint::lint::{self, Fix, Surroundings};
-use bpctl_core::blueprint::{Catalog, WORKSPACE_FILE, Workspace, workspace_problems};
-use bpctl_core::model::{Diagnostic, Label, RepoPath, Timestamp};
+use bpctl_core::blueprint::{Catalog, Manifest, WORKSPACE_FILE, Workspace, workspace_problems};
+use bpctl_core::model::{Content, Diagnostic, FieldPath, Label, Name, RepoPath, Source, Timestamp};
+use bpctl_core::rendering::{Line, Origin, all_fields};
 use bpctl_core::yaml::{self, EditRefused};
 
-use super::{PipelineError, tree};
+use super::{PipelineError, render, tree};
 use crate::git::{GitError, Repository};
 
 /// What lint found, and in how much.
@@ -21,6 +22,8 @@ pub struct Linted {
     pub blueprints: usize,
     /// Policies that were read.
     pub policies: usize,
+    /// Files that hold what could not be read, whatever `--changed-since` shows.
+    pub files_unread: usize,
     /// Findings that are suppressed.
     pub suppressed: usize,
     /// What `--fix` would write: files with their bytes after it, and each value.
@@ -62,6 +65,7 @@ pub async fn run(repository: &Repository, options: &LintOptions, now: Timestamp)
                 unread: true,
                 blueprints: 0,
                 policies: 0,
+                files_unread: 0,
                 suppressed: 0,
                 fixes: Vec::new(),
             });
@@ -72,6 +76,7 @@ pub async fn run(repository: &Repository, options: &LintOptions, now: Timestamp)
     let missing = missing(repository, &tree.catalog.workspace.value)?;
     let lint::Findings { found: mut diagnostics, suppressed } =
         lint::lint(&tree.catalog, &Surroundings { now, missing });
+    place(&mut tree, &mut diagnostics).await;
     if let Some(base) = base {
         match tree::commit_tree(repository, &base) {
             Ok(before) => diagnostics.extend(lint::version_bumps(&before.catalog, &tree.catalog)),
@@ -89,9 +94,59 @@ pub async fn run(repository: &Repository, options: &LintOptions, now: Timestamp)
         diagnostics.retain(|found| found.labels.is_empty() || found.labels.iter().any(touches));
     }
     let fixes = fix(&tree, &diagnostics);
-    let Catalog { blueprints, policies, .. } = &tree.catalog;
+    let Catalog { blueprints, policies, diagnostics: unread, .. } = &tree.catalog;
+    let places = unread.iter().filter_map(|diagnostic| diagnostic.labels.first());
+    let files_unread = places.map(|label| label.span.file.as_str()).collect::<BTreeSet<_>>().len();
     let (blueprints, policies) = (blueprints.len(), policies.len());
-    Ok(Linted { diagnostics, unread: false, blueprints, policies, suppressed, fixes })
+    Ok(Linted { diagnostics, unread: false, blueprints, policies, files_unread, suppressed, fixes })
+}
+
+/// What was found in something rendered is told at the line that makes it, where that is found: there it is mended (X9).
+async fn place(tree: &mut tree::Tree, found: &mut [Diagnostic]) {
+    let environments: Vec<Name> = tree.catalog.workspace.value.environments.keys().cloned().collect();
+    for environment in environments {
+        let labels =
+            || found.iter().flat_map(|diagnostic| diagnostic.labels.iter().map(move |label| (diagnostic, label)));
+        let fields = labels().filter_map(|(found, label)| rendered(&tree.catalog, &environment, found, label));
+        let wanted: BTreeSet<_> =
+            fields.map(|(manifest, field)| (manifest.path.clone(), manifest.object.clone(), field)).collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let files = tree.files.clone();
+        render::trace(&mut tree.catalog, &files, &environment, &wanted, render::PLAN_SEARCH).await;
+        for diagnostic in &mut *found {
+            for at in 0..diagnostic.labels.len() {
+                let line = rendered(&tree.catalog, &environment, diagnostic, &diagnostic.labels[at]);
+                let origin = line.and_then(|(manifest, field)| tree.catalog.origin(&environment, manifest, &field));
+                let Some(Origin::Line(Line { span, .. })) = origin else { continue };
+                let file = RepoPath::new(span.file.as_str()).ok().and_then(|path| files.blob(&path));
+                if let Some(Content::Text(text)) = file.map(|blob| &blob.bytes) {
+                    let source = Source { name: span.file.as_str().into(), text: text.clone() };
+                    diagnostic.labels[at].span = span.clone();
+                    diagnostic.sources.push(source);
+                }
+            }
+        }
+    }
+}
+
+/// The field of a rendered object that a label is about.
+fn rendered<'c>(
+    catalog: &'c Catalog,
+    environment: &Name,
+    diagnostic: &Diagnostic,
+    label: &Label,
+) -> Option<(&'c Manifest, FieldPath)> {
+    // What environments render of one folder has one name, and not one text.
+    let source = diagnostic.sources.iter().find(|source| *source.name == *label.span.file)?;
+    let all = catalog.renderings(environment).iter().filter_map(|rendering| rendering.outcome.as_ref().ok());
+    let mut here = all.flat_map(|manifests| manifests.iter()).filter(|manifest| manifest.document.source == *source);
+    here.find_map(|manifest| {
+        let mut fields = all_fields(&manifest.document).into_iter();
+        let (field, _) = fields.find(|(_, node)| node.range() == label.span.range())?;
+        Some((manifest, field))
+    })
 }
 
 /// The files with the values that findings say may be written.

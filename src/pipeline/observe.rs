@@ -450,7 +450,7 @@ impl Moment {
                 message,
             );
         };
-        let expected = window.as_millis().div_ceil(shortest.max(1)).max(1);
+        let expected = moments_in(window, Period::from_millis(shortest));
         let pods = mine().filter_map(|(name, moment)| {
             let mean = moment.used.get(&self.resource)?.clone();
             let of_one = |(container, used): (&String, &BTreeMap<Resource, _>)| {
@@ -463,6 +463,13 @@ impl Moment {
         let expected_samples = u32::try_from(expected).unwrap_or(u32::MAX);
         Known::Known(Usage { window, expected_samples, pods: pods.collect(), point_in_time: true })
     }
+}
+
+/// How many moments of one length fill a window. To the second: a metrics-server says 9.999s where it measures every 10s.
+fn moments_in(window: Period, over: Period) -> u64 {
+    let seconds = (over.as_millis().saturating_add(500)) / 1000 * 1000;
+    let over = if seconds == 0 { over.as_millis() } else { seconds };
+    window.as_millis().div_ceil(over.max(1)).max(1)
 }
 
 impl WindowUsage {
@@ -582,4 +589,23 @@ pub fn forge_unknown(error: &ForgeError) -> Unknown {
         _ => (UnknownCode::Incomplete, None),
     };
     Unknown { code, message: error.to_string(), detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// B6. Would miss: a metrics-server that measures every 10s and by whose 9.999s nothing is ever decided.
+    #[test]
+    fn b06_a_moment_counts_to_the_second() {
+        for (window, over, moments) in
+            [(10, 9_999, 1), (10, 10_001, 1), (20, 15_012, 2), (300, 15_000, 20), (10, 9_499, 2), (1, 250, 4)]
+        {
+            assert_eq!(
+                moments_in(Period::from_secs(window), Period::from_millis(over)),
+                moments,
+                "{window}s of {over}ms"
+            );
+        }
+    }
 }

@@ -132,8 +132,8 @@ pub async fn origins(
                 field,
             });
             let fields: Vec<FieldOrigin> = fields.collect();
-            // Of what belongs to a workload only what was asked for is worth a line.
-            if fields.is_empty() && WorkloadKind::of(&object).is_none() {
+            // Of what belongs to a workload, and of what was not asked for, there is no line to tell.
+            if fields.is_empty() && (options.field.is_some() || WorkloadKind::of(&object).is_none()) {
                 continue;
             }
             let (blueprint, path) = (name.clone(), manifest.path.clone());

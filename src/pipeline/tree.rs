@@ -201,15 +201,33 @@ fn on_base(error: PipelineError, tip: &BaseTip) -> PipelineError {
 
 /// The commit that a name means, as people write it: a branch, a tag, `origin/BRANCH`, a full ref or an id.
 pub fn commit_of(repository: &Repository, name: &str) -> Result<String, PipelineError> {
-    for full in ["refs/heads/", "refs/tags/", "refs/remotes/", ""].map(|prefix| format!("{prefix}{name}")) {
-        if let Some(commit) = repository.resolve(&full)? {
+    let (tip, back) = generations(name).unwrap_or((name, 0));
+    for full in ["refs/heads/", "refs/tags/", "refs/remotes/", ""].map(|prefix| format!("{prefix}{tip}")) {
+        let Some(commit) = repository.resolve(&full)? else { continue };
+        if back == 0 {
             return Ok(commit);
         }
+        let line = repository.first_parent_log(&commit, back + 1)?;
+        return line.into_iter().nth(back).map(|info| info.id).ok_or_else(|| {
+            let told = format!("there are no {back} commits before {}", tip.escape_debug());
+            PipelineError::told(told, "name an older branch or tag; in CI fetch more of the history (`fetch-depth: 0`)")
+        });
     }
     Err(PipelineError::told(
-        format!("there is no branch, tag or commit {}", name.escape_debug()),
+        format!("there is no branch, tag or commit {}", tip.escape_debug()),
         "write a branch, a tag, origin/BRANCH, or a commit's id; in CI fetch it first (`fetch-depth: 0`)",
     ))
+}
+
+/// `HEAD~2` and `main^` as Git means them: a name, and how many commits before it. No other expression is understood.
+fn generations(name: &str) -> Option<(&str, usize)> {
+    if let Some(name) = name.strip_suffix('^') {
+        return Some((name, 1));
+    }
+    let (tip, back) = name.rsplit_once('~')?;
+    // A branch's own line is not longer than that.
+    let back = if back.is_empty() { 1 } else { back.parse().ok().filter(|back| *back <= 100_000)? };
+    Some((tip, back))
 }
 
 /// The commit at which the work left a branch: what came to the branch since is not this work's doing.

@@ -122,6 +122,10 @@ fn outputs_hold_to_their_schemas() {
     valid(&validator("apply"), &apply, "apply");
     let judge = shop.run(&["judge", "1", "-o", "json"]).exits(6).json();
     valid(&validator("judgement"), &judge, "judge");
+    let verify = shop.run(&["verify", "-o", "json"]).exits(0).json();
+    valid(&validator("verify"), &verify, "verify");
+    let actions = shop.run(&["actions", "-o", "json"]).exits(0).json();
+    valid(&validator("actions"), &actions, "actions");
     let audit = shop.run(&["audit", "-o", "json"]).exits(0).json();
     valid(&validator("audit"), &audit, "audit");
     for entry in audit["entries"].as_array().expect("entries") {

@@ -14,6 +14,7 @@ mod restart;
 mod review;
 mod rollback;
 mod seeing;
+mod telling;
 
 use crate::support::{Repo, key, signed_shop};
 

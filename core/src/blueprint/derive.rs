@@ -379,8 +379,8 @@ impl Found {
         if self.sum("requests", "cpu").is_none() {
             return "  # No scaling: a container requests no CPU, so its utilization is not known.\n".into();
         }
-        let declared = self.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
-        let Ok(replicas @ 1..=1_000_000) = u32::try_from(declared) else {
+        let declared = super::replicas(&self.document.root).and_then(|declared| u32::try_from(declared).ok());
+        let Some(replicas @ 1..=1_000_000) = declared else {
             return "  # No scaling: the manifest declares no replicas that could grow.\n".into();
         };
         format!(

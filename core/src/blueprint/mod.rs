@@ -24,7 +24,7 @@ pub use load::{
 };
 pub(crate) use load::{declared_object, manifest};
 pub use operation::{Operation, Tier};
-pub use pod::{containers, declared, quantity, quantity_of, sized_container};
+pub use pod::{containers, declared, quantity, quantity_of, replicas, sized_container};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub use spec::{
     AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Notification,

@@ -34,6 +34,14 @@ pub fn sized_container<'m>(manifest: &'m Node, named: Option<&Name>) -> Result<(
     }
 }
 
+/// The replicas that a manifest declares: 1 where it says nothing. `None`: what it says is no whole number (B6).
+pub fn replicas(manifest: &Node) -> Option<i128> {
+    match manifest.at(&["spec", "replicas"]) {
+        None | Some(Node { value: Value::Null, .. }) => Some(1),
+        Some(written) => written.as_int(),
+    }
+}
+
 /// A quantity as Kubernetes takes it, text or number.
 pub fn quantity(node: &Node) -> Option<Quantity> {
     quantity_of(&node.to_json())
@@ -69,6 +77,6 @@ pub(super) fn declared_total(manifest: &Node, part: &str, resource: &str) -> Opt
     }
     // Sidecars among the init containers run, and are measured, as long as the pod does.
     let all = containers(manifest);
-    let nanos = all.iter().map(|(_, container)| declared(container, part, resource).map(|quantity| quantity.nanos()));
-    nanos.sum::<Option<i128>>().map(Quantity::from_nanos)
+    let parts: Option<Vec<Quantity>> = all.iter().map(|(_, container)| declared(container, part, resource)).collect();
+    parts.map(|parts| Quantity::sum_of(&parts))
 }

@@ -73,8 +73,13 @@ fn broken(code: &str, severity: Severity, message: String, help: String) -> Repo
 fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     let Some(scaling) = &input.blueprint.value.spec.scaling else { return Vec::new() };
     let (low, high) = (i128::from(scaling.min_replicas), i128::from(scaling.max_replicas));
-    let declared = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
     let mut found = Vec::new();
+    let Some(declared) = crate::blueprint::replicas(root) else {
+        let message = "Git declares replicas that are no whole number".into();
+        let help = "correct them in the manifest: bpctl lint shows the line".into();
+        found.push(broken("manifest-invalid", Severity::Error, message, help));
+        return found;
+    };
     // A way to zero is refused with the drift that it is, and an alternative.
     let zero = |(finding, _): &(Finding, Option<Action>)| match finding {
         Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.is_keys(&["spec", "replicas"])),
@@ -86,7 +91,11 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     if !(low..=high).contains(&declared) {
         let side = if declared < low { "fewer than the minimum of" } else { "more than the maximum of" };
         let bound = if declared < low { low } else { high };
-        let message = format!("Git declares {declared} replicas, {side} {bound}");
+        let says = match root.at(&["spec", "replicas"]) {
+            Some(_) => format!("{declared} replicas"),
+            None => "no replicas, which means 1".into(),
+        };
+        let message = format!("Git declares {says}, {side} {bound}");
         let help = "change replicas in the manifest, or the bounds in the blueprint".into();
         found.push(broken("replicas-outside-bounds", Severity::Error, message, help));
     }
@@ -114,12 +123,9 @@ fn total(root: &Node, resource: Resource, named: Option<&Name>) -> Option<Quanti
         return declared(sized_container(root, named).ok()?.1, "requests", resource.name());
     }
     let all = containers(root);
-    let one = |(_, node): &(String, &Node)| declared(node, "requests", resource.name());
-    if let [only] = all.as_slice() {
-        return one(only); // as people wrote it
-    }
-    let nanos: Option<i128> = all.iter().map(one).try_fold(0_i128, |sum, request| sum.checked_add(request?.nanos()));
-    nanos.filter(|_| !all.is_empty()).map(Quantity::from_nanos)
+    let parts: Option<Vec<Quantity>> =
+        all.iter().map(|(_, node)| declared(node, "requests", resource.name())).collect();
+    parts.filter(|parts| !parts.is_empty()).map(|parts| Quantity::sum_of(&parts))
 }
 
 fn requests(input: &DetectInput<'_>, root: &Node, resource: Resource) -> Option<Reported> {

@@ -38,6 +38,49 @@ impl Quantity {
         Self { nanos, text }
     }
 
+    /// The sum, written as its parts are: `128Mi` and `0.5Gi` give `640Mi`, and one alone is as people wrote it.
+    pub fn sum_of(parts: &[Self]) -> Self {
+        if let [only] = parts {
+            return only.clone();
+        }
+        let nanos = parts.iter().fold(0_i128, |sum, part| sum.saturating_add(part.nanos));
+        let binary = parts.iter().any(|part| part.text.ends_with('i'));
+        let units = [("Gi", NANO << 30), ("Mi", NANO << 20), ("Ki", NANO << 10)];
+        match units.into_iter().find(|(_, unit)| binary && nanos != 0 && nanos % unit == 0) {
+            Some((name, unit)) => Self { nanos, text: format!("{}{name}", nanos / unit) },
+            None => Self::from_nanos(nanos),
+        }
+    }
+
+    /// Whether Kubernetes reads a text as a quantity, be it one that is beyond all that is reckoned with here (`1e29`).
+    pub fn is_spelt(text: &str) -> bool {
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+        let (number, unit) =
+            unsigned.split_at(unsigned.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count());
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let units = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+        let power = unit.strip_prefix(['e', 'E']).map(|power| power.strip_prefix(['+', '-']).unwrap_or(power));
+        digits(&format!("{whole}{fraction}")) && (units.contains(&unit) || power.is_some_and(digits))
+    }
+
+    /// What somebody may have meant who wrote a text that is no quantity: `192 mb` → `192Mi`.
+    pub fn meant(text: &str) -> Option<String> {
+        let squeezed: String = text.split_whitespace().collect();
+        let number = squeezed.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let unit = match squeezed.get(number.len()..)?.to_ascii_lowercase().as_str() {
+            "mm" | "mcpu" | "mcores" | "millicores" => "m",
+            "k" | "kb" | "ki" | "kib" => "Ki",
+            "mb" | "mi" | "mib" => "Mi",
+            "g" | "gb" | "gi" | "gib" => "Gi",
+            "t" | "tb" | "ti" | "tib" => "Ti",
+            "" | "cpu" | "cores" => "",
+            _ => return None,
+        };
+        let meant = format!("{number}{unit}");
+        (meant != text && meant.parse::<Self>().is_ok()).then_some(meant)
+    }
+
     /// The value in billionths.
     pub fn nanos(&self) -> i128 {
         self.nanos
@@ -195,6 +238,46 @@ mod tests {
     fn nonsense_is_refused_and_nothing_overflows() {
         for text in ["", "m", "1mm", "1 Mi", "0x10", "1e99", "99999999999999999999999", "1..2", "1e", "Mi"] {
             assert!(text.parse::<Quantity>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_is_told_where_it_is_plain() {
+        for (text, meant) in
+            [("192mb", "192Mi"), ("192 Mi", "192Mi"), ("250mm", "250m"), ("1.5g", "1.5Gi"), ("2 cores", "2")]
+        {
+            assert_eq!(Quantity::meant(text).as_deref(), Some(meant), "{text}");
+        }
+        for text in ["big", "", "Mi", "12 parsecs", "1..2mb", "é5"] {
+            assert_eq!(Quantity::meant(text), None, "{text}");
+        }
+    }
+
+    /// Would miss: a number that Kubernetes takes and that is said to be none.
+    #[test]
+    fn what_is_beyond_all_numbers_is_spelt_like_one() {
+        for text in
+            ["1e29", "9999999999Ei", "99999999999999999999999", "+.5", "5.", "-1", "1E", "2E-3", "100m", "1.5Gi"]
+        {
+            assert!(Quantity::is_spelt(text), "{text}");
+        }
+        for text in ["", "m", ".", "250mm", "192mb", "1 Mi", "1..2", "1e", "1e1.5", "0x10", "two", "1K"] {
+            assert!(!Quantity::is_spelt(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_sum_is_written_as_its_parts_are() {
+        for (parts, sum) in [
+            (&["128Mi", "0.5Gi"][..], "640Mi"),
+            (&["1Gi", "1024Mi"], "2Gi"),
+            (&["1Mi", "1"], "1048577"),
+            (&["250m", "0.5"], "750m"),
+            (&["0.25"], "0.25"),
+            (&[], "0"),
+        ] {
+            let parts: Vec<Quantity> = parts.iter().map(|part| part.parse().expect("a quantity")).collect();
+            assert_eq!(Quantity::sum_of(&parts).to_string(), sum, "{parts:?}");
         }
     }
 

@@ -240,7 +240,7 @@ fn why(unknown: &UnknownFact) -> String {
 fn alike(plan: &Plan) -> BTreeMap<String, Vec<(&Name, &UnknownFact)>> {
     let mut all: BTreeMap<String, Vec<(&Name, &UnknownFact)>> = BTreeMap::new();
     for part in &plan.blueprints {
-        for unknown in part.unknown.iter().filter(|unknown| !unknown.uncompared) {
+        for unknown in &part.unknown {
             all.entry(why(unknown)).or_default().push((&part.name, unknown));
         }
     }

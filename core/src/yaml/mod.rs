@@ -6,6 +6,7 @@
 
 mod build;
 mod edit;
+mod instead;
 mod kept;
 mod node;
 mod reader;
@@ -20,4 +21,4 @@ pub use edit::{Edit, EditRefused, Scalar, apply, value_at};
 pub use kept::KeptDocument;
 pub use node::{Document, Entry, Node, Value};
 pub use reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_many};
-pub use typed::{from_node, nearest, problems};
+pub use typed::{described, from_node, nearest, problems};

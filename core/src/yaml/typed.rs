@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Visitor};
 
+use super::instead::{instead, meant_by};
 use super::node::{Document, Entry, Node, Value};
 use crate::model::Diagnostic;
 
@@ -110,6 +111,8 @@ struct Details {
     named: bool,
     /// What stands there, for messages.
     found: String,
+    /// What to write instead, where the wanted type says it.
+    instead: Option<String>,
 }
 
 #[derive(Debug)]
@@ -123,14 +126,21 @@ enum Failure {
 
 impl Error {
     fn new(failure: Failure) -> Self {
-        Self(Box::new(Details { failure, range: None, name: String::new(), named: false, found: String::new() }))
+        Self(Box::new(Details {
+            failure,
+            range: None,
+            name: String::new(),
+            named: false,
+            found: String::new(),
+            instead: None,
+        }))
     }
 
     /// Gives the error the place of a node, where no inner level gave it one.
     fn at(mut self, node: &Node, type_name: &str) -> Self {
         if self.0.range.is_none() {
             self.0.range = Some(node.range());
-            self.0.found = describe(node);
+            self.0.found = described(node);
             if matches!(self.0.failure, Failure::MissingField(_))
                 && let Some(first) = node.entries().first()
             {
@@ -169,20 +179,25 @@ impl Error {
     }
 
     fn into_diagnostic(self, document: &Document) -> Diagnostic {
-        let Details { failure, range, name, found, .. } = *self.0;
+        let Details { failure, range, name, found, instead, .. } = *self.0;
         let name = if name.is_empty() { "this".to_owned() } else { name };
         let written = range.clone().and_then(|range| document.source.text.get(range)).unwrap_or_default();
         let (code, message, label, help) = match failure {
             Failure::WrongType { expected } => {
-                let help =
-                    (expected == "text" && found.starts_with("the ")).then(|| format!("write \"{written}\" in quotes"));
-                let example = expected.split_once(" such as ").map(|(_, example)| format!("write it like {example}"));
-                ("wrong-type", format!("{name} must be {expected}, this is {found}"), "here", help.or(example))
+                let example =
+                    || expected.split_once(" such as ").map(|(_, example)| format!("write it like {example}"));
+                let help = instead.or_else(|| spelt(&expected, &found, written)).or_else(example);
+                ("wrong-type", format!("{name} must be {expected}, this is {found}"), "here", help)
             }
-            Failure::BadValue(message) if name == "this" => ("bad-value", message, "here", None),
-            Failure::BadValue(message) => ("bad-value", format!("{name}: {message}"), "here", None),
+            Failure::BadValue(message) if name == "this" => ("bad-value", message, "here", instead),
+            Failure::BadValue(message) => ("bad-value", format!("{name}: {message}"), "here", instead),
             Failure::UnknownField { field, known } => {
-                ("unknown-field", format!("there is no field `{field}` here"), "this key", Some(suggest(&field, known)))
+                let below = BELOW.iter().find(|(parent, fields)| known.contains(parent) && fields.contains(&&*field));
+                let help = match below {
+                    Some((parent, _)) => format!("it belongs below `{parent}`: indent it and its lines"),
+                    None => suggest(&field, known),
+                };
+                ("unknown-field", format!("there is no field `{field}` here"), "this key", Some(help))
             }
             Failure::UnknownVariant { variant, known } => {
                 let message = format!("`{variant}` is not one of the values that {name} can have");
@@ -202,26 +217,36 @@ impl Error {
     }
 }
 
+/// Fields that are easily written a level too far out, by the field that they belong below.
+const BELOW: [(&str, &[&str]); 2] = [
+    ("spec", &["target", "resources", "performance", "scaling", "reliability", "deployment", "config"]),
+    ("governance", &["agent_authority", "approval_workflow", "audit"]),
+];
+
+/// How the value that stands there is spelt as what is expected.
+fn spelt(expected: &str, found: &str, written: &str) -> Option<String> {
+    let bare = written.trim_matches(['"', '\'']);
+    match expected {
+        "text" if found.starts_with("the ") => Some(format!("write \"{written}\" in quotes")),
+        "a list" if found == "text" => {
+            let items: Vec<&str> = bare.split([',', ' ']).filter(|item| !item.is_empty()).collect();
+            Some(format!("write [{}]", items.join(", ")))
+        }
+        _ if expected.starts_with("a whole number") && bare.parse::<i64>().is_ok() => {
+            Some(format!("write {bare} without quotes"))
+        }
+        _ => None,
+    }
+}
+
 /// A value in a few words: `text`, `the number 80`.
-fn describe(node: &Node) -> String {
+pub fn described(node: &Node) -> String {
     match &node.value {
         Value::Null => "nothing".into(),
         Value::Bool(flag) => format!("the boolean {flag}"),
         Value::Int(number) => format!("the number {number}"),
         Value::Float(number) => format!("the number {number}"),
         _ => node.kind().into(),
-    }
-}
-
-/// What a type whose visitor only says "a string" is written like.
-fn meant_by(type_name: &str) -> Option<&'static str> {
-    let innermost = type_name.trim_end_matches('>').rsplit('<').next().unwrap_or(type_name);
-    match innermost.rsplit("::").next()? {
-        "Percent" => Some("a percentage such as 80%"),
-        "Period" => Some("a length of time such as 5m"),
-        "Version" => Some("a version such as 1.2.0"),
-        "VersionReq" => Some("a version requirement such as ^1.2"),
-        _ => None,
     }
 }
 
@@ -253,11 +278,17 @@ pub fn nearest<'n>(written: &str, known: &[&'n str]) -> Option<&'n str> {
 
 /// "did you mean `x`?" where one is close, else what there is.
 fn suggest(written: &str, known: &[&str]) -> String {
-    match nearest(written, known) {
+    match nearest(written, known).or_else(|| longer(written, known)) {
         Some(name) => format!("did you mean `{name}`?"),
         _ if known.is_empty() => "remove it".into(),
         _ => format!("known here: {}", known.join(", ")),
     }
+}
+
+/// The known name that a longer one begins with: `production` → `prod`.
+fn longer<'n>(written: &str, known: &[&'n str]) -> Option<&'n str> {
+    let begins = |name: &&&str| name.len() >= 3 && squeeze(written).starts_with(&squeeze(name));
+    known.iter().filter(begins).max_by_key(|name| name.len()).copied()
 }
 
 fn squeeze(name: &str) -> String {
@@ -470,6 +501,10 @@ impl<'de> de::SeqAccess<'de> for Items<'de> {
 impl Error {
     /// A level that knows the wanted type says what it is written like: `Percent` reads a `String` first.
     fn under_type<T>(mut self, node: &Node) -> Self {
+        let here = self.0.range.is_none() || self.0.range == Some(node.range());
+        if here && !self.0.named && matches!(self.0.failure, Failure::WrongType { .. } | Failure::BadValue(_)) {
+            self.0.instead = self.0.instead.or_else(|| instead(std::any::type_name::<T>(), node));
+        }
         if self.0.range == Some(node.range())
             && !self.0.named
             && let Failure::WrongType { expected } = &mut self.0.failure

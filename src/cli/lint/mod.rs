@@ -4,6 +4,7 @@ mod github;
 mod junit;
 mod markdown;
 mod sarif;
+mod text;
 
 use std::collections::BTreeSet;
 
@@ -128,7 +129,8 @@ pub async fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Ex
         LintFormat::Github => output.data(&format!("{}{}", github::render(&linted.diagnostics), summary(&linted))),
         LintFormat::Markdown => output.data(&markdown::render(&linted.diagnostics, summary(&linted).trim_end())),
         LintFormat::Text => {
-            output.raw(&format!("{}{}", output.excerpts(&linted.diagnostics), summary(&linted)));
+            text::sort(&mut linted.diagnostics);
+            output.raw(&format!("{}{}", text::render(&linted.diagnostics, output), summary(&linted)));
             if let Some(first) = linted.diagnostics.first() {
                 output.talk(&format!("hint: bpctl explain {}", first.code));
             }
@@ -169,12 +171,15 @@ fn write(
 fn summary(linted: &lint::Linted) -> String {
     let found = |severity| linted.diagnostics.iter().filter(|d| d.severity == severity).count();
     let plural = |n: usize, what: &str, many: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {many}") };
-    let read = if linted.unread {
+    let mut read = if linted.unread {
         "bpctl.yaml could not be read, and so nothing else was".into()
     } else {
         let blueprints = plural(linted.blueprints, "blueprint", "blueprints");
         format!("{blueprints}, {}", plural(linted.policies, "policy", "policies"))
     };
+    if linted.files_unread > 0 {
+        read.push_str(&format!(", {} not read", plural(linted.files_unread, "file", "files")));
+    }
     let counts = [
         (found(Severity::Error), "error", "errors"),
         (found(Severity::Warning), "warning", "warnings"),

@@ -130,7 +130,7 @@ fn t11_github_commands_are_bpctls_own() {
         "::error file=blueprints/a%2Cline=7%3A%3Ab%250A<c>.yaml,line=3,col=1,title=unknown-field::there is no field ";
     assert!(lines[0].starts_with(hostile), "{text}");
     assert!(lines[0].contains("%250A") && !lines[0].contains("%0A::warning"), "{text}");
-    assert_eq!(lines[3], "3 blueprints, 1 policy: 1 error, 1 warning, 1 hint");
+    assert_eq!(lines[3], "3 blueprints, 1 policy, 1 file not read: 1 error, 1 warning, 1 hint");
     assert!(!text.contains(['\u{1b}', '\r', '\u{202e}']), "{text:?}");
 }
 
@@ -149,4 +149,51 @@ fn t07_markdown_and_text_hold_text_only() {
     assert!(table.contains("<evil"), "{table}");
     let text = repo.run(&["lint"]).exits(6).stdout;
     assert!(!text.contains(['\u{1b}', '\u{202e}']), "{text:?}");
+}
+
+/// Would miss: an error that is lost among hints, a last line that explains a hint, and a broken file that nobody counts.
+#[test]
+fn errors_come_first_and_hints_are_short() {
+    let ran = bad_shop().run(&["lint"]).exits(6);
+    let at = |what: &str| ran.stdout.find(what).unwrap_or_else(|| panic!("{what} is missing in {}", ran.stdout));
+    assert!(at("error[unknown-field]") < at("warning[listed-twice]"), "{}", ran.stdout);
+    assert!(
+        at("warning[listed-twice]")
+            < at("info[scaling-fixed]\n  blueprints/backend/blueprint.yaml:15:19: bpctl cannot scale")
+    );
+    assert!(
+        ran.stdout.ends_with("3 blueprints, 1 policy, 1 file not read: 1 error, 1 warning, 1 hint\n"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stderr.ends_with("hint: bpctl explain unknown-field\n"), "{}", ran.stderr);
+}
+
+/// Would miss: a second file that is shown as a second problem.
+#[test]
+fn a_problem_in_two_files_is_one_problem() {
+    let repo = Repo::shop();
+    repo.replace("blueprints/frontend/blueprint.yaml", "metadata: {name: frontend,", "metadata: {name: backend,");
+    let text = repo.run(&["lint"]).exits(6).stdout;
+    assert_eq!((text.matches("× ").count(), text.matches("Error").count()), (1, 0), "{text}");
+    assert!(text.find("and here") < text.find("help: rename one of them"), "{text}");
+}
+
+/// Would miss: a screen for each of many files whose version has to rise, and nobody told that `--fix` writes them.
+#[test]
+fn many_versions_are_asked_for_in_a_line_each() {
+    let repo = Repo::shop();
+    for file in [BACKEND, "blueprints/frontend/blueprint.yaml"] {
+        repo.replace(file, "scale_down_threshold: 30%", "scale_down_threshold: 31%");
+    }
+    let text = repo.run(&["lint", "--base", "main"]).exits(6).stdout;
+    assert!(text.find("error[version-bump]") == Some(0), "{text}");
+    repo.replace(BACKEND, "allowed_operations: [scale, reconcile]", "allowed_operations: [scale, reconcile, scale]");
+    let text = repo.run(&["lint", "--base", "main"]).exits(6).stdout;
+    assert!(text.find("error[version-bump]") < text.find("warning[listed-twice]"), "{text}");
+    repo.replace(BACKEND, "allowed_operations: [scale, reconcile, scale]", "allowed_operations: [scale, reconcile]");
+    let text = repo.run(&["lint", "--base", "main"]).exits(6).stdout;
+    assert_eq!((text.matches("version-bump").count(), text.lines().count()), (1, 6), "{text}");
+    assert!(text.contains("  blueprints/backend/blueprint.yaml:4:36: spec.scaling.scale_down_threshold "), "{text}");
+    assert!(text.contains("  help: run the same with --fix"), "{text}");
 }

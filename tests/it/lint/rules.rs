@@ -41,6 +41,10 @@ const ONCE: &str = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetad
 const TWICE: &str = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1, selector: {}}\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1, selector: {}}\n";
 const SNAPSHOT: &str = "    cluster: {snapshot: clusters/staging}";
 
+/// Odd and valid: other spellings of numbers, what is left out, Kustomize's directives, what looks like another field.
+const ODD: &str = "---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db, labels: {a: \"1\"}, annotations: {x: \"true\", y: null}}\nspec:\n  replicas: 3.0\n  serviceName: db\n  template:\n    spec:\n      $patch: replace\n      hostPID: true\n      volumes: [{name: a, emptyDir: {sizeLimit: 1e3}}]\n      containers:\n        - name: db\n          $setElementOrder/env: []\n          command: [\"1\"]\n          env: [{name: A, value:}, {name: B, valueFrom: {fieldRef: {fieldPath: a}}}]\n          resources: {requests: {cpu: 1, memory: 1e9, nvidia.com/gpu: 1, hugepages-2Mi: 4Mi}, limits: {cpu: .5}}\n  volumeClaimTemplates: [{spec: {resources: {requests: {storage: 10Gi}}}}]\n";
+const CONTAINER: &str = "          resources:\n";
+
 /// One row at least for every rule; `every_rule_has_a_row` counts.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
@@ -123,6 +127,15 @@ const ROWS: &[Row] = &[
     ("policy-empty", &[(POLICY, LIMITS, "limits: {}"), (POLICY, "operations: {delete: forbidden, scale_to_zero: forbidden}", "operations: {}")], (POLICY, 4, 18), &[(POLICY, LIMITS, "limits: {}")]),
     ("override-expired", &[(BACKEND, "", "environments:\n  staging: {expires: 2020-01-04T00:00:00Z, spec: {scaling: {max_replicas: 4}}}\n")], (BACKEND, 25, 22), &[(BACKEND, "", "environments:\n  staging: {expires: 2096-01-04T00:00:00Z, spec: {scaling: {max_replicas: 4}}}\n")]),
     ("override-unknown-environment", &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    environments: [staging, stage]")], (BACKEND, 10, 29), &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    environments: [staging]")]),
+    ("manifest-invalid", &[(MANIFEST, "replicas: 3", "replicas: two")], (MANIFEST, 7, 13), &[(MANIFEST, "replicas: 3", "replicas: ${REPLICAS}"), (MANIFEST, "", ODD)]),
+    ("manifest-invalid", &[(MANIFEST, "replicas: 3", "replica: 3")], (MANIFEST, 7, 3), &[(MANIFEST, "replicas: 3", "replicas: 2")]),
+    ("manifest-invalid", &[(MANIFEST, "cpu: 250m", "cpu: 250mm")], (MANIFEST, 23, 20), &[(MANIFEST, "cpu: 250m", "cpu: 0.25")]),
+    ("manifest-invalid", &[(MANIFEST, CONTAINER, "          env: [{name: A, value: yes}]\n          resources:\n")], (MANIFEST, 21, 34), &[(MANIFEST, CONTAINER, "          env: [{name: A, value: \"yes\"}]\n          resources:\n")]),
+    ("manifest-invalid", &[(MANIFEST, " image:", " imagee:")], (MANIFEST, 18, 11), &[(MANIFEST, " image:", " tty: true\n          image:")]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backend}\ndata: {WORKERS: 4}\n")], (MANIFEST, 29, 17), &[(MANIFEST, "", MAP)]),
+    ("manifest-duplicate", &[(MANIFEST, CONTAINER, "          env: [{name: A, value: x}, {name: A, value: y}]\n          resources:\n")], (MANIFEST, 21, 39), &[(MANIFEST, CONTAINER, "          env: [{name: A, value: x}, {name: B, value: y}]\n          resources:\n")]),
+    ("manifest-duplicate", &[(MANIFEST, "name: http}", "name: http}\n            - {containerPort: 8081, name: http}")], (MANIFEST, 21, 16), &[(MANIFEST, "name: http}", "name: http}\n            - {containerPort: 8080, protocol: UDP, name: udp}")]),
+    ("scaling-without-cpu-request", &[(MANIFEST, "cpu: 250m", "example.com/x: 1")], (BACKEND, 14, 5), &[(MANIFEST, "cpu: 250m", "cpu: 250mm")]),
     ("target-missing", &[(BACKEND, "", "environments:\n  staging: {spec: {target: {namespace: other}}}\n")], (BACKEND, 25, 40), &[]),
     ("override-unknown-environment", &[(BACKEND, "", "environments:\n  stage: {spec: {scaling: {max_replicas: 4}}}\n")], (BACKEND, 25, 3), &[(BACKEND, "", "environments:\n  staging: {spec: {scaling: {max_replicas: 4}}}\n")]),
     ("override-without-effect", &[(BACKEND, "", "environments:\n  staging: {spec: {scaling: {max_replicas: 3, min_replicas: 1}}}\n")], (BACKEND, 25, 44), &[(BACKEND, "", "environments:\n  staging: {spec: {scaling: {max_replicas: 4}}}\n")]),

@@ -12,7 +12,8 @@ fn asked(repo: &Repo, base: &str) -> Vec<(String, String)> {
     bumps
         .map(|d| {
             assert_eq!(d["severity"], "error");
-            let help = d["help"].as_str().expect("help").trim_start_matches("write version: ").to_owned();
+            let help = d["help"].as_str().expect("help").trim_start_matches("write version: ");
+            let help = help.trim_end_matches(", or run the same with --fix").to_owned();
             (d["labels"][0]["span"]["file"].as_str().expect("a file").to_owned(), help)
         })
         .collect()

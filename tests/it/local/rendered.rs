@@ -270,3 +270,13 @@ fn t43_a_killed_run_leaves_no_renderer_and_no_folder() {
     });
     wait_for("the folder's end", 30, || std::fs::read_dir(&scratch).expect("a folder").next().is_none().then_some(()));
 }
+
+/// Would miss: a finding that points into a rendering, which nobody can edit, where the line that makes it is known.
+#[test]
+fn x09_what_lint_finds_in_a_rendering_is_told_at_its_line() {
+    let (repo, _) = shop();
+    repo.replace(OVERLAY, "count: 2", "count: 9");
+    let found = repo.run(&["lint"]).exits(0).stdout;
+    says(&found, &["warning[replicas-outside-bounds]", &format!("─[{OVERLAY}:3:29]")]);
+    assert!(!found.contains("(rendered)"), "{found}");
+}

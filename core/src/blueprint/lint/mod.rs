@@ -23,6 +23,8 @@ mod limit_without_room;
 mod listed_twice;
 mod look;
 mod loosened_in_vain;
+mod manifest_duplicate;
+mod manifest_invalid;
 mod nothing_delivered;
 mod objective_without_meaning;
 mod operation_twice;
@@ -69,9 +71,13 @@ pub use version_bump::version_bumps;
 
 use super::pod::{declared, declared_total, main_containers, sized_container};
 use look::{container_name, item_span, key_span, mark, mark_node};
+use manifest_invalid::is_misspelt;
 
 use super::Catalog;
 use crate::model::Diagnostic;
+
+/// The code of [`version_bumps`]: one change may ask for a version in many files.
+pub const VERSION_BUMP: &str = version_bump::PAGE.code;
 
 /// What is known of one code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +120,8 @@ pub const RULES: &[&dyn Rule] = &[
     &objective_without_meaning::ObjectiveWithoutMeaning,
     &level_unmeasured::LevelUnmeasured,
     &target_missing::TargetMissing,
+    &manifest_invalid::ManifestInvalid,
+    &manifest_duplicate::ManifestDuplicate,
     &selector_mismatch::SelectorMismatch,
     &rollout_refused::RolloutRefused,
     &rollout_outage::RolloutOutage,

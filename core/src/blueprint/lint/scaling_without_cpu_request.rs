@@ -1,6 +1,6 @@
 //! `scaling-without-cpu-request`: utilization that cannot be known.
 
-use super::{Look, Page, Rule, container_name, declared, main_containers, mark, mark_node};
+use super::{Look, Page, Rule, container_name, declared, is_misspelt, main_containers, mark, mark_node};
 use crate::model::Diagnostic;
 
 /// `spec.scaling` over a manifest with a container that requests no CPU.
@@ -23,7 +23,7 @@ impl Rule for ScalingWithoutCpuRequest {
             let (Some(_), Some(manifest)) = (&variant.blueprint.value.spec.scaling, variant.manifest) else { continue };
             let without = main_containers(&manifest.document.root)
                 .iter()
-                .find(|container| declared(container, "requests", "cpu").is_none());
+                .find(|container| declared(container, "requests", "cpu").is_none() && !is_misspelt(container));
             let Some(container) = without else { continue };
             let message =
                 format!("container {} requests no CPU, so utilization is not known", container_name(container));

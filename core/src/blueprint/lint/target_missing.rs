@@ -91,11 +91,11 @@ impl Rule for TargetMissing {
                     format!("what is there: {}", names.join(", "))
                 };
                 let message = format!("no manifest declares {object} in namespace {}", object.namespace);
+                // Of the right name it is elsewhere: then the namespace is what is wrong.
+                let elsewhere = below.iter().any(|m| m.object.kind == object.kind && m.object.name == object.name);
+                let key = if elsewhere { "namespace" } else { "workload" };
                 Diagnostic::error("target-missing", message)
-                    .label(
-                        blueprint.span(&["spec", "target", "workload"]),
-                        format!("not found below {}", target.source),
-                    )
+                    .label(blueprint.span(&["spec", "target", key]), format!("not found below {}", target.source))
                     .help(help)
             };
             found.push(diagnostic.source(blueprint.source()));

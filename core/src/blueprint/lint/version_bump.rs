@@ -64,13 +64,10 @@ pub fn version_bumps(before: &Catalog, after: &Catalog) -> Vec<Diagnostic> {
 fn check<T>(from: &Version, to: &Version, new: &Located<T>, needs: impl Fn() -> Vec<Need>) -> Option<Diagnostic> {
     let path = ["metadata", "version"];
     if to < from {
-        let diagnostic = Diagnostic::error(PAGE.code, format!("the version fell from {from} to {to}"));
         let least = needs().iter().map(|need| need.bump).max().map_or_else(|| from.clone(), |bump| next(from, bump));
-        return Some(
-            mark(diagnostic, new, &path, "below what it was")
-                .help(format!("write version: {least}"))
-                .fix(least.to_string()),
-        );
+        let message = format!("the version fell from {from} to {to}; {least} is the least");
+        let diagnostic = mark(Diagnostic::error(PAGE.code, message), new, &path, "below what it was");
+        return Some(diagnostic.help(way_out(&least)).fix(least.to_string()));
     }
     let needs = needs();
     // Of several that need as much the first is named.
@@ -84,7 +81,11 @@ fn check<T>(from: &Version, to: &Version, new: &Located<T>, needs: impl Fn() -> 
     let diagnostic = Diagnostic::error(PAGE.code, message);
     let diagnostic = mark(diagnostic, new, &path, format!("{from} before; {least} is the least after that"));
     let diagnostic = mark(diagnostic, new, &keys, "what changed");
-    Some(diagnostic.help(format!("write version: {least}")).fix(least.to_string()))
+    Some(diagnostic.help(way_out(&least)).fix(least.to_string()))
+}
+
+fn way_out(least: &Version) -> String {
+    format!("write version: {least}, or run the same with --fix")
 }
 
 /// The least version after this one. Before 1.0.0 what breaks needs a minor step, and the rest a patch.
@@ -117,7 +118,13 @@ fn blueprint_needs(before: &Catalog, after: &Catalog, old: &Located<Blueprint>, 
     let place =
         |blueprint: &Located<Blueprint>| Target { companions: Vec::new(), ..blueprint.value.spec.target.clone() };
     if place(old) != place(new) {
-        needs.push(need(Bump::Major, &["spec", "target"], "is another"));
+        let written =
+            |document: &Document, key: &'static str| document.root.at(&["spec", "target", key]).map(Node::to_json);
+        let other =
+            |key: &&'static str| written(a, key) != written(b, key) && b.root.at(&["spec", "target", key]).is_some();
+        let key = ["workload", "namespace", "source", "environments"].into_iter().find(other);
+        let path: Vec<&str> = ["spec", "target"].into_iter().chain(key).collect();
+        needs.push(need(Bump::Major, &path, "is another"));
     }
     let none = None;
     let environments: BTreeSet<&Name> = old.value.environments.keys().chain(new.value.environments.keys()).collect();

@@ -78,6 +78,9 @@ fn above_limit(resource: Resource, request: Option<&Quantity>, limit: Option<&Qu
     Some(Outcome { alternative: Some(alternative), ..refused })
 }
 
+/// A step that none is larger than.
+const WHATEVER: Percent = Percent::whole(1_000_000);
+
 /// A limit that changes with its request.
 fn moved(input: &RuleInput<'_>, request: &RequestTouch, limit: &LimitTouch, step: &Limit) -> Option<Outcome> {
     let bounds = input.blueprint.value.spec.resources.of(request.resource)?;
@@ -91,7 +94,11 @@ fn moved(input: &RuleInput<'_>, request: &RequestTouch, limit: &LimitTouch, step
             format!("{moves}, with the request"),
         ));
     }
-    let because = format!("{moves}, and not in a step with the request");
+    let because = if follows(request, limit, bounds, WHATEVER) {
+        format!("{moves}, with the request and by more than limits.resize_step = {}", step.value)
+    } else {
+        format!("{moves}, otherwise than the request")
+    };
     Some(outcome(Tier::RequiresApproval, format!("resources.limits.{resource}"), because))
 }
 

@@ -126,7 +126,7 @@ fn everything_a_policy_can_hold_is_read() {
     2,
     9,
     "target must be a percentage such as 80%, this is the number 80",
-    "write it like 80%"
+    "write 80%"
 )]
 #[case("name: x\ntarget: much\n", "bad-value", 2, 9, "target: `much` is not a percentage such as 80%", "")]
 #[case(
@@ -145,14 +145,20 @@ fn everything_a_policy_can_hold_is_read() {
     "window must be a length of time such as 5m",
     "write it like 5m"
 )]
+#[case("name: x\nversion: 1.2\n", "wrong-type", 2, 10, "version must be a version such as 1.2.0", "write 1.2.0")]
+#[case("name: x\nversion: v1.0.0\n", "bad-value", 2, 10, "version: unexpected character", "write 1.0.0")]
+#[case("name: x\nmax_replicas: \"8\"\n", "wrong-type", 2, 15, "this is text", "write 8 without quotes")]
+#[case("name: x\ntarget: 0.65\n", "wrong-type", 2, 9, "target must be a percentage", "write 65%")]
+#[case("name: x\nmemory: 192 Mi\n", "bad-value", 2, 9, "memory: `192 Mi`", "write 192Mi")]
 #[case(
-    "name: x\nversion: 1.2\n",
+    "name: x\ntiers: critical, best-effort\n",
     "wrong-type",
     2,
-    10,
-    "version must be a version such as 1.2.0",
-    "write it like 1.2.0"
+    8,
+    "tiers must be a list",
+    "write [critical, best-effort]"
 )]
+#[case("name: x\ntiers: [critically]\n", "bad-value", 2, 9, "`critically` is not one", "did you mean `critical`?")]
 #[case("name: x\nversion: 1.2.x\n", "bad-value", 2, 10, "version: ", "")]
 #[case("name: x\nmemory: big\n", "bad-value", 2, 9, "memory: `big` is not a quantity", "")]
 #[case("name: x\nmemory: yes\n", "wrong-type", 2, 9, "memory must be a quantity such as", "write it like")]

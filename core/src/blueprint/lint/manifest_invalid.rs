@@ -1,0 +1,285 @@
+//! `manifest-invalid`: a value or a field in a manifest that no Kubernetes takes.
+//!
+//! Only what is certain whatever the cluster: the types of fields that have never been of another type, and names that are a slip of the pen
+//! away from one that there is. What a cluster's own types say beyond that is for `plan --exact`.
+
+use std::collections::BTreeSet;
+
+use super::{Look, Page, Rule, container_name};
+use crate::blueprint::Manifest;
+use crate::model::{Diagnostic, Quantity, WorkloadKind};
+use crate::yaml::{Entry, Node, Value, described, nearest};
+
+/// A value of the wrong type, or a misspelt field, of a workload or a `ConfigMap`.
+pub(super) struct ManifestInvalid;
+
+const CODE: &str = "manifest-invalid";
+
+/// What a field has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Whole,
+    Quantity,
+    Text,
+}
+
+/// Fields of a workload, and what each has to be. `[]`: any item of a list, `{}`: any key of a mapping.
+const WORKLOAD: &[(&str, Wanted)] = &[
+    ("metadata.name", Wanted::Text),
+    ("metadata.labels{}", Wanted::Text),
+    ("metadata.annotations{}", Wanted::Text),
+    ("spec.replicas", Wanted::Whole),
+    ("spec.minReadySeconds", Wanted::Whole),
+    ("spec.revisionHistoryLimit", Wanted::Whole),
+    ("spec.progressDeadlineSeconds", Wanted::Whole),
+    ("spec.selector.matchLabels{}", Wanted::Text),
+    ("spec.volumeClaimTemplates[].spec.resources.requests{}", Wanted::Quantity),
+    ("spec.template.metadata.labels{}", Wanted::Text),
+    ("spec.template.metadata.annotations{}", Wanted::Text),
+    ("spec.template.spec.nodeSelector{}", Wanted::Text),
+    ("spec.template.spec.serviceAccountName", Wanted::Text),
+    ("spec.template.spec.terminationGracePeriodSeconds", Wanted::Whole),
+    ("spec.template.spec.volumes[].name", Wanted::Text),
+    ("spec.template.spec.volumes[].emptyDir.sizeLimit", Wanted::Quantity),
+];
+
+/// The same of a container.
+const CONTAINER: &[(&str, Wanted)] = &[
+    ("name", Wanted::Text),
+    ("image", Wanted::Text),
+    ("command[]", Wanted::Text),
+    ("args[]", Wanted::Text),
+    ("env[].name", Wanted::Text),
+    ("env[].value", Wanted::Text),
+    ("ports[].containerPort", Wanted::Whole),
+    ("resources.requests{}", Wanted::Quantity),
+    ("resources.limits{}", Wanted::Quantity),
+    ("volumeMounts[].name", Wanted::Text),
+    ("volumeMounts[].mountPath", Wanted::Text),
+];
+
+/// The same of a `ConfigMap`.
+const CONFIG_MAP: &[(&str, Wanted)] =
+    &[("metadata.name", Wanted::Text), ("data{}", Wanted::Text), ("binaryData{}", Wanted::Text)];
+
+/// Mappings of a workload whose fields are bpctl's concern, and all of them as of Kubernetes 1.36; those of the three kinds together.
+#[rustfmt::skip]
+const WORKLOAD_FIELDS: &[(&str, &[&str])] = &[
+    ("", &["apiVersion", "kind", "metadata", "spec", "status"]),
+    ("spec", &[
+        "minReadySeconds", "ordinals", "paused", "persistentVolumeClaimRetentionPolicy", "podManagementPolicy", "progressDeadlineSeconds",
+        "replicas", "revisionHistoryLimit", "selector", "serviceName", "strategy", "template", "updateStrategy", "volumeClaimTemplates",
+    ]),
+    ("spec.template", &["metadata", "spec"]),
+    ("spec.template.spec", &[
+        "activeDeadlineSeconds", "affinity", "automountServiceAccountToken", "containers", "dnsConfig", "dnsPolicy", "enableServiceLinks",
+        "ephemeralContainers", "hostAliases", "hostIPC", "hostNetwork", "hostPID", "hostUsers", "hostname", "hostnameOverride",
+        "imagePullSecrets", "initContainers", "nodeName", "nodeSelector", "os", "overhead", "preemptionPolicy", "priority",
+        "priorityClassName", "readinessGates", "resourceClaims", "resources", "restartPolicy", "runtimeClassName", "schedulerName",
+        "schedulingGates", "schedulingGroup", "securityContext", "serviceAccount", "serviceAccountName", "setHostnameAsFQDN",
+        "shareProcessNamespace", "subdomain", "terminationGracePeriodSeconds", "tolerations", "topologySpreadConstraints", "volumes",
+        "workloadRef",
+    ]),
+];
+
+/// The same of a container.
+#[rustfmt::skip]
+const CONTAINER_FIELDS: &[(&str, &[&str])] = &[
+    ("", &[
+        "args", "command", "env", "envFrom", "image", "imagePullPolicy", "lifecycle", "livenessProbe", "name", "ports", "readinessProbe",
+        "resizePolicy", "resources", "restartPolicy", "restartPolicyRules", "securityContext", "startupProbe", "stdin", "stdinOnce",
+        "terminationMessagePath", "terminationMessagePolicy", "tty", "volumeDevices", "volumeMounts", "workingDir",
+    ]),
+    ("env[]", &["name", "value", "valueFrom"]),
+    ("ports[]", &["containerPort", "hostIP", "hostPort", "name", "protocol"]),
+    ("resources", &["claims", "limits", "requests"]),
+    ("resources.requests", &["cpu", "ephemeral-storage", "memory"]),
+    ("resources.limits", &["cpu", "ephemeral-storage", "memory"]),
+];
+
+/// The same of a `ConfigMap`.
+const CONFIG_MAP_FIELDS: &[(&str, &[&str])] =
+    &[("", &["apiVersion", "binaryData", "data", "immutable", "kind", "metadata"])];
+
+impl Rule for ManifestInvalid {
+    fn page(&self) -> Page {
+        Page {
+            code: CODE,
+            about: "A manifest holds a value or a field that Kubernetes does not take",
+            explain: "The API server refuses such an object, or drops the field and does without what was meant. Reported are the fields that bpctl\n\
+                itself reads, and only what is wrong in every version: numbers, quantities and texts of another type, and fields whose name is\n\
+                a slip of the pen away from one that there is.\n\n\
+                \x20 replicas: two                      # a whole number: 2\n  resources: {requests: {cpu: 250mm}}  # 250m\n  \
+                env: [{name: DEBUG, value: yes}]     # text: \"yes\"\n  imagee: registry.example/web:1.2     # image\n\n\
+                Write what the message names. Environment variables and values of a ConfigMap are text: numbers and yes, no, on, off, true,\n\
+                false stand in quotes. `plan --exact` asks the API server about everything else.",
+        }
+    }
+
+    fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        // What is rendered of a file that stands there as it is has its line there.
+        let mut told: BTreeSet<(&str, &str, String)> = BTreeSet::new();
+        for manifest in look.all_manifests() {
+            for (place, diagnostic) in faults(manifest) {
+                let object = &manifest.object;
+                let first = told.insert((&object.kind, &object.name, place));
+                if first || !manifest.rendered {
+                    found.push(diagnostic);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Whether something of a container is misspelt: then nobody can say what it does not declare.
+pub(super) fn is_misspelt(container: &Node) -> bool {
+    let mut any = false;
+    values(container, CONTAINER, &mut |node, wanted| any |= fault(node, wanted).is_some());
+    fields(container, CONTAINER_FIELDS, &mut |entry, known| any |= meant(&entry.key, known).is_some());
+    any
+}
+
+/// All that is wrong with a manifest, each with the field that it is about.
+fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
+    let (root, object) = (&manifest.document.root, &manifest.object);
+    let mut found = Vec::new();
+    if object.api_version == "v1" && object.kind == "ConfigMap" {
+        check(manifest, root, "", CONFIG_MAP, CONFIG_MAP_FIELDS, &mut found);
+    }
+    if object.api_version == "apps/v1" && WorkloadKind::of_kind(&object.kind).is_some() {
+        check(manifest, root, "", WORKLOAD, WORKLOAD_FIELDS, &mut found);
+        let pod = root.at(&["spec", "template", "spec"]);
+        for list in ["containers", "initContainers"] {
+            for container in pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default() {
+                let inside = format!("spec.template.spec.{list}[name={}].", container_name(container));
+                check(manifest, container, &inside, CONTAINER, CONTAINER_FIELDS, &mut found);
+            }
+        }
+    }
+    found
+}
+
+fn check(
+    manifest: &Manifest,
+    root: &Node,
+    inside: &str,
+    types: &[(&str, Wanted)],
+    known: &[(&str, &[&str])],
+    found: &mut Vec<(String, Diagnostic)>,
+) {
+    let document = &manifest.document;
+    let mut report = |place: String, message: String, span, label: &str, help: String| {
+        let diagnostic = Diagnostic::error(CODE, message).label(span, label).source(document.source.clone());
+        found.push((place, diagnostic.help(help)));
+    };
+    values(root, types, &mut |node, wanted| {
+        let written = document.source.text.get(node.range()).unwrap_or_default();
+        if let Some(wrong) = fault(node, wanted) {
+            let place = format!("{inside}{}", way(root, node).unwrap_or_default());
+            let message = format!("{place} {wrong}");
+            report(place, message, document.span_of(node), "here", help(node, wanted, written));
+        }
+    });
+    fields(root, known, &mut |entry, known| {
+        if let Some(meant) = meant(&entry.key, known) {
+            let place = format!("{inside}{}", way(root, &entry.value).unwrap_or_default());
+            let span = document.span(entry.key_start as usize..entry.key_end as usize);
+            let message = format!("Kubernetes knows no field {place}");
+            report(place, message, span, "this key", format!("did you mean `{meant}`?"));
+        }
+    });
+}
+
+/// What is wrong with a value. Nothing (`null`) is always right: it stands for a field that is left out. So is what something else fills in later.
+fn fault(node: &Node, wanted: Wanted) -> Option<String> {
+    let placeholder = |text: &str| text.contains('$') || text.contains("{{");
+    let wrong = |wanted: &str| Some(format!("must be {wanted}, this is {}", described(node)));
+    match (wanted, &node.value) {
+        (_, Value::Null) | (Wanted::Whole, Value::Float(_)) | (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => {
+            None
+        }
+        (Wanted::Whole, Value::Int(number)) => {
+            (number.get() < 0).then(|| format!("is {number}, and can not be below 0"))
+        }
+        (Wanted::Whole | Wanted::Quantity, Value::String(text)) if placeholder(text) => None,
+        (Wanted::Whole, _) => wrong("a whole number"),
+        (Wanted::Quantity, Value::String(text)) => {
+            (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
+        }
+        (Wanted::Quantity, _) => wrong("a quantity such as 250m or 128Mi"),
+        (Wanted::Text, Value::String(_)) => None,
+        (Wanted::Text, _) => wrong("text"),
+    }
+}
+
+/// What to write instead.
+fn help(node: &Node, wanted: Wanted, written: &str) -> String {
+    let text = node.as_str().unwrap_or_default();
+    match wanted {
+        Wanted::Whole if text.parse::<u32>().is_ok() => format!("write {text} without quotes"),
+        Wanted::Whole => "write a whole number, such as 2".into(),
+        Wanted::Quantity => Quantity::meant(text).map_or_else(
+            || "write 250m or 0.25 for CPU, 128Mi or 1Gi for memory".into(),
+            |meant| format!("write {meant}"),
+        ),
+        Wanted::Text if node.items().is_empty() && node.entries().is_empty() => {
+            format!("write \"{written}\" in quotes")
+        }
+        Wanted::Text => "write one text".into(),
+    }
+}
+
+/// The field that somebody who wrote a name that is none may have meant.
+fn meant<'n>(key: &str, known: &[&'n str]) -> Option<&'n str> {
+    // `$patch` and the like are Kustomize's.
+    if known.contains(&key) || key.starts_with('$') { None } else { nearest(key, known) }
+}
+
+/// Every value that a pattern leads to.
+fn values<'n>(root: &'n Node, types: &[(&str, Wanted)], visit: &mut dyn FnMut(&'n Node, Wanted)) {
+    for (pattern, wanted) in types {
+        each(root, pattern, &mut |node| visit(node, *wanted));
+    }
+}
+
+/// Every key of the mappings that patterns lead to, with the names that are known there.
+fn fields<'n, 'k>(root: &'n Node, known: &[(&str, &'k [&'k str])], visit: &mut dyn FnMut(&'n Entry, &'k [&'k str])) {
+    for (pattern, names) in known {
+        each(root, pattern, &mut |node| node.entries().iter().for_each(|entry| visit(entry, names)));
+    }
+}
+
+/// Visits what a pattern leads to.
+fn each<'n>(node: &'n Node, pattern: &str, visit: &mut dyn FnMut(&'n Node)) {
+    if pattern.is_empty() {
+        return visit(node);
+    }
+    let (step, rest) = pattern.split_once('.').unwrap_or((pattern, ""));
+    let Some(child) = node.get(step.trim_end_matches("[]").trim_end_matches("{}")) else { return };
+    if step.ends_with("[]") {
+        child.items().iter().for_each(|item| each(item, rest, visit));
+    } else if step.ends_with("{}") {
+        child.entries().iter().for_each(|entry| each(&entry.value, rest, visit));
+    } else {
+        each(child, rest, visit);
+    }
+}
+
+/// The way from a node to one inside it, as people write it. Looked for only where something is wrong.
+fn way(from: &Node, to: &Node) -> Option<String> {
+    if std::ptr::eq(from, to) {
+        return Some(String::new());
+    }
+    let key = |entry: &Entry| Some((entry.key.to_string(), way(&entry.value, to)?));
+    let named = |item: &Node| item.get("name").and_then(Node::as_str).map(|name| format!("name={name}"));
+    let item = |(at, item): (usize, &Node)| {
+        Some((format!("[{}]", named(item).unwrap_or_else(|| at.to_string())), way(item, to)?))
+    };
+    let (step, rest) =
+        from.entries().iter().find_map(key).or_else(|| from.items().iter().enumerate().find_map(item))?;
+    let joined =
+        if rest.is_empty() || rest.starts_with('[') { format!("{step}{rest}") } else { format!("{step}.{rest}") };
+    Some(joined)
+}
