@@ -310,6 +310,18 @@ fn b08_a_restart_is_judged_by_what_the_pods_show() {
     assert!(!other(&|r| r.workload = ObjectRef::deployment("shop", "db")));
 }
 
+/// New pods come from the template that the cluster has: whether Git wants those has to be known.
+#[test]
+fn r06_who_has_no_readable_manifest_is_not_restarted() {
+    let mut files = world(Some(3), "");
+    files.0.extend(small_world::files(&[("deploy/web.yaml", "kind: Deployment\n spec: {}\n")]).0);
+    let told = told(&files, &observe("", "ready crash=2"));
+    assert!(
+        told.contains("not: what Git declares of it is not known") && told.contains("unknown: the manifest"),
+        "{told}"
+    );
+}
+
 /// Where a new template brings no new pods, a restart is no answer.
 #[test]
 fn b08_who_replaces_no_pods_is_not_restarted() {

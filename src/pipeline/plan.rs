@@ -58,7 +58,8 @@ pub(super) fn base_place<'w>(workspace: &'w Workspace, environment: &Name) -> Re
     })
 }
 
-/// Refuses a catalog with parts missing: a plan over half of the blueprints would be a lie.
+/// Refuses a catalog whose rules have parts missing: a plan by half of the rules would be a lie. A manifest that cannot be read is content:
+/// what it may declare is unknown, and the rest is planned (R6).
 pub fn whole(catalog: &Catalog) -> Result<(), PipelineError> {
     match catalog.diagnostics.first() {
         None => Ok(()),

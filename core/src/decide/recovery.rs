@@ -308,6 +308,9 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
 
 /// The restart, or why it waits.
 fn restart(input: &DetectInput<'_>, live: &LiveObject) -> Result<Action, &'static str> {
+    if input.manifest.is_none() {
+        return Err("what Git declares of it is not known, so that new pods may not be as Git wants them");
+    }
     if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
         return Err("the pod template in the cluster is not what Git declares: that is settled first");
     }

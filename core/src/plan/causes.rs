@@ -154,9 +154,11 @@ impl Causes {
     #[must_use]
     pub fn with_orphans(mut self, plan: &Plan, before: &Catalog, after: &Catalog, observation: &Observation) -> Self {
         let (environment, facts) = (&plan.environment, Recorder::new(observation));
-        // What could not be rendered may declare anything.
-        let rendered = |catalog: &Catalog| catalog.renderings(environment).iter().all(|one| one.outcome.is_ok());
-        if !rendered(before) || !rendered(after) {
+        // What could not be read or rendered may declare anything.
+        let whole = |catalog: &Catalog| {
+            catalog.unreadable.is_empty() && catalog.renderings(environment).iter().all(|one| one.outcome.is_ok())
+        };
+        if !whole(before) || !whole(after) {
             return self;
         }
         for name in plan.blueprints.iter().map(|part| &part.name) {
