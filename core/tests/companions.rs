@@ -11,7 +11,7 @@ use bpctl_core::execute::Effect;
 use bpctl_core::govern::permit_apply;
 use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
+    FactKey, FactValue, Known, ListType, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
 };
 use bpctl_core::plan::{Plan, PlanInput, build};
 use bpctl_core::render;
@@ -236,12 +236,15 @@ fn plan(governance: &str, known: Known<Option<Json>>) -> Plan {
 }
 
 fn plan_of(rest: &str, manifests: &[&str], governance: &str, known: Known<Option<Json>>) -> Plan {
+    plan_at(rest, manifests, governance, &observed(known, |_| {}))
+}
+
+fn plan_at(rest: &str, manifests: &[&str], governance: &str, observation: &Observation) -> Plan {
     let mut entries = world(rest, manifests);
     entries[1].1.push_str(governance);
     let files = read(&entries);
     let (rules, desired) = (trusted(&files), Proposed::from_head(None, catalog(&files)));
-    let observation = observed(known, |_| {});
-    build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation: &observation })
+    build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation })
 }
 
 /// The cluster with a Service like this and the Deployment as declared, but for an edit.
@@ -370,6 +373,70 @@ fn x08_no_apply_sets_replicas_that_an_autoscaler_of_the_source_owns(
     let facts = Recorder::new(&observation);
     let permit = permit_apply(&rules, &name("staging"), &item.action, effect, &facts, true).unwrap();
     assert_eq!(permit.manifest().pointer("/spec/replicas"), applied.map(Json::from).as_ref());
+}
+
+/// Would miss: a `reconcile … allowed` that no apply ever settles, of a field that Git dropped and others than bpctl own.
+#[rstest]
+#[case::alone(&[("bpctl", "Apply")], Some("allowed"), "")]
+#[case::beside_kubectl(&[("bpctl", "Apply"), ("kubectl-client-side-apply", "Update")], None, "of kubectl-client-side-apply: bpctl's apply does not take it away")]
+#[case::beside_another_applier(&[("bpctl", "Apply"), ("argocd-controller", "Apply")], None, "of argocd-controller: bpctl's")]
+fn b11_what_git_dropped_and_others_own_is_for_a_person(
+    #[case] owners: &[(&str, &str)],
+    #[case] item: Option<&str>,
+    #[case] told: &str,
+) {
+    let dropped = |live: &mut Json| {
+        let entry = |(manager, operation): &(&str, &str)| {
+            json!({"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:minReadySeconds": {}}}})
+        };
+        live["metadata"]["managedFields"] = owners.iter().map(entry).collect();
+        live["spec"]["minReadySeconds"] = 9.into();
+    };
+    let plan = plan_at("}", &[], "", &observed(Known::Known(None), dropped));
+    let part = &plan.blueprints[0];
+    let tiers: Vec<String> = part.items.iter().map(|item| item.verdict.tier.to_string()).collect();
+    assert_eq!(tiers, item.into_iter().collect::<Vec<_>>());
+    let found: Vec<_> = part.findings.iter().filter(|reported| reported.code == "field-kept").collect();
+    assert_eq!(found.len(), usize::from(item.is_none()), "{part:#?}");
+    for reported in found {
+        assert!(reported.needs_person && reported.message.raw().contains(told), "{reported:?}");
+        assert!(reported.message.raw().starts_with("Deployment/web: spec.minReadySeconds is no longer in Git"));
+        assert_eq!(reported.help[0].raw(), "take it out by hand: kubectl -n shop edit deployment/web");
+        let hand_over = "-n shop apply --server-side --field-manager=bpctl --force-conflicts -f deploy/web.yaml";
+        assert_eq!(reported.help.get(1).is_some_and(|help| help.raw().ends_with(hand_over)), told.contains("kubectl-"));
+    }
+}
+
+/// Would miss: a port that bpctl adds beside the old one again and again, until the breaker opens.
+#[rstest]
+#[case::others_own_the_old_one("{port: 80}", json!([{"port": 81, "protocol": "TCP"}]), "kubectl-patch", Some("port 81, Git says 80"))]
+#[case::of_one_name("{port: 80, name: a}", json!([{"port": 81, "protocol": "TCP", "name": "a"}]), "kubectl-patch", Some("port 81"))]
+#[case::of_two_names("{port: 80, name: a}", json!([{"port": 81, "protocol": "TCP", "name": "b"}]), "kubectl-patch", None)]
+#[case::bpctl_owns_the_old_one("{port: 80}", json!([{"port": 81, "protocol": "TCP"}]), "bpctl", None)]
+#[case::another_target("{port: 80, targetPort: 8080}", json!([{"port": 80, "protocol": "TCP", "targetPort": 9}]), "kubectl-patch", None)]
+fn b11_a_port_that_no_apply_brings_back_is_for_a_person(
+    #[case] declared: &str,
+    #[case] ports: Json,
+    #[case] owner: &str,
+    #[case] told: Option<&str>,
+) {
+    let key = json!({"port": ports[0]["port"], "protocol": "TCP"}).to_string();
+    let operation = if owner == "bpctl" { "Apply" } else { "Update" };
+    let mut service = live(80);
+    service["spec"]["ports"] = ports;
+    service["metadata"]["managedFields"] = json!([{"manager": owner, "operation": operation, "apiVersion": "v1",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:ports": {format!("k:{key}"): {".": {}, "f:port": {}}}}}}]);
+    let mut observation = observed(Known::Known(Some(service)), |_| {});
+    let keys = vec![("port".to_owned(), None), ("protocol".to_owned(), Some("TCP".to_owned()))];
+    let types = TypeSchema { lists: [("spec.ports".into(), ListType::Map(keys))].into(), ..TypeSchema::default() };
+    observation.add(FactKey::Schema("v1".into(), "Service".into()), "t", FactValue::Schema(Known::Known(types)));
+    let plan = plan_at("}", &[&SERVICE.replace("{port: 80}", declared)], "", &observation);
+    let part = &plan.blueprints[0];
+    assert_eq!(part.items.is_empty(), told.is_some(), "{part:#?}");
+    let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
+    assert!(told.is_none_or(|told| found.len() == 1 && found[0].contains(told)), "{found:?}");
+    assert_eq!(found.is_empty(), told.is_none(), "{found:?}");
 }
 
 /// R6: whichever file name comes first, or both in one file.

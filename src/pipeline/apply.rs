@@ -8,13 +8,12 @@ mod restart;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::action::{Action, Reconcile, RevertedField};
+use bpctl_core::action::{Action, Reconcile};
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
-use bpctl_core::decide::Finding;
-use bpctl_core::execute::{ApplyObject, Effect};
+use bpctl_core::execute::Effect;
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
-use bpctl_core::model::{BaseTip, Digest, Files, Name, ObjectParts, Period, Proposed, Timestamp, Trusted};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
 use bpctl_core::observe::{Known, Observation, PullState, Recorder};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
@@ -226,11 +225,11 @@ impl Pass<'_> {
     }
 
     /// Says what the cluster refused for one workload.
-    fn refused(&mut self, blueprint: &Name, error: &ClusterError, way_out: Option<String>) -> String {
+    fn refused(&mut self, blueprint: &Name, error: &ClusterError) -> String {
         self.failed = true;
         let said = error.said().map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
         let told = format!("{error}{said}");
-        let next = if error.is_want_of_rights() { Some(RIGHTS.to_owned()) } else { way_out };
+        let next = error.is_want_of_rights().then(|| RIGHTS.to_owned());
         self.step(blueprint, told.clone(), next);
         told
     }
@@ -611,7 +610,7 @@ impl Pass<'_> {
                     }
                     // One object that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
-                        let said = self.refused(&reconcile.blueprint, &error, old_port(reconcile));
+                        let said = self.refused(&reconcile.blueprint, &error);
                         if error.is_want_of_rights() {
                             undelivered.uncounted.insert(reconcile.blueprint.clone());
                         } else {
@@ -627,7 +626,11 @@ impl Pass<'_> {
                     continue;
                 };
                 if !applied.changed {
-                    let (told, next) = held_by_others(item, effect);
+                    let told = format!("{}: the server took the manifest and changed nothing", reconcile.workload);
+                    let next = Some(format!(
+                        "bpctl plan --env {} --exact: what it stores is not what Git declares",
+                        self.environment
+                    ));
                     idle.push(Idle { reconcile, told, next, overtaken: false });
                     continue;
                 }
@@ -752,35 +755,6 @@ impl Pass<'_> {
     fn step(&mut self, blueprint: &Name, told: String, next: Option<String>) {
         self.steps.push(Step { blueprint: blueprint.clone(), told, next });
     }
-}
-
-/// What a person does where a port of a Service cannot be brought back. A port has no name but its number: to an apply a changed number is
-/// another port, beside the old one, and the API server takes two only where both have a name.
-fn old_port(reconcile: &Reconcile) -> Option<String> {
-    let ObjectParts { kind, namespace, name, .. } = &*reconcile.workload;
-    let lacks = |field: &RevertedField| field.from.is_none() && field.field.starts_with_keys(&["spec", "ports"]);
-    (kind == "Service" && reconcile.fields.iter().any(lacks)).then(|| {
-        format!(
-            "an apply adds Git's port and keeps the cluster's; give it the cluster's place: kubectl -n {namespace} edit service/{name}"
-        )
-    })
-}
-
-/// Why an apply changed nothing, and who can: what another applies stays until that one drops it.
-fn held_by_others(item: &PlanItem, effect: &ApplyObject) -> (String, Option<String>) {
-    let by = match &item.finding {
-        Finding::Drift(drift) => drift.fields.iter().filter_map(|field| field.by.as_ref()).collect(),
-        _ => Vec::new(),
-    };
-    let names: BTreeSet<String> = by.iter().map(|by| bpctl_core::render::sink::terminal(&by.manager)).collect();
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    let who = if names.is_empty() { "another way of applying".to_owned() } else { names };
-    let told = format!("{}: the server changed nothing: {who} holds what differs, and has to drop it", effect.object);
-    let next = format!(
-        "apply {} once in the way in which {who} does (kubectl apply for kubectl's), without bpctl",
-        effect.path
-    );
-    (told, Some(next))
 }
 
 /// `replicas 2 → 3`, for a delivery of one field.

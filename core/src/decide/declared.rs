@@ -1,11 +1,16 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
-use super::drift::{Attribution, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, writer};
-use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
+use super::drift::{
+    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, kept_by, kept_port,
+    writer,
+};
+use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
-use crate::blueprint::Manifest;
-use crate::model::{FieldPath, ObjectRef, Untrusted};
+use crate::blueprint::{Delivery, Manifest};
+use crate::govern::FIELD_MANAGER;
+use crate::model::{FieldPath, ObjectRef, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
+use crate::render::listed;
 
 /// Compares the workload's manifest with the live object, by containment.
 #[derive(Debug)]
@@ -61,7 +66,7 @@ impl Detector for DriftDetector {
             return detected;
         }
         let Some(owner) = different.live.and_then(|live| autoscaler(input, live)) else {
-            detected.findings.push(finding(input, target, different, false));
+            detected.findings.extend(answer(input, target, manifest, different, false));
             return detected;
         };
         // The replicas are the autoscaler's to change, and no apply may take them; the rest goes back.
@@ -75,7 +80,7 @@ impl Detector for DriftDetector {
             detected.why_not.push(WhyNot { what: "replicas".into(), because });
         }
         if !fields.is_empty() {
-            detected.findings.push(finding(input, target, Different { fields, ..different }, true));
+            detected.findings.extend(answer(input, target, manifest, Different { fields, ..different }, true));
         }
         detected
     }
@@ -116,7 +121,7 @@ impl Detector for CompanionDetector {
                 Ok(None) => {}
                 Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
                 Ok(Some(different)) => {
-                    detected.findings.push(finding(input, companion.object, different, false));
+                    detected.findings.extend(answer(input, companion.object, companion.manifest, different, false));
                 }
                 Err((part, why)) => {
                     let what = match part {
@@ -163,7 +168,7 @@ fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> O
         format!("{path} (by {})", crate::render::sink::terminal(by))
     };
     let named: Vec<String> = added.iter().map(shown).collect();
-    let named = crate::render::listed(&named, 3);
+    let named = listed(&named, 3);
     let because = format!("{object} has what Git does not declare, and keeps it: {named}");
     (!added.is_empty()).then(|| WhyNot { what: "reconcile".into(), because })
 }
@@ -206,6 +211,88 @@ fn differences<'a>(
         }
         Some(Known::Unknown(why)) => Different { live, fields, approximate: Some(why) },
     }))
+}
+
+/// What is found, each with what bpctl does about it. Where it delivers by itself, what its apply cannot do is told to a person, and is no
+/// action: it would be tried again and again.
+fn answer(
+    input: &DetectInput<'_>,
+    object: ObjectRef,
+    manifest: &Manifest,
+    different: Different<'_>,
+    leave_replicas: bool,
+) -> Vec<(Finding, Option<Action>)> {
+    let place = input.catalog.workspace.value.environments.get(input.environment);
+    let direct = place.is_some_and(|place| place.delivery == Delivery::Direct);
+    let Some(live) = different.live.filter(|_| direct) else {
+        return vec![finding(input, object, different, leave_replicas)];
+    };
+    if let Some(ports) = kept_port(&manifest.document, live) {
+        return vec![(Finding::Reported(port_kept(&object, ports, different.fields.len())), None)];
+    }
+    let stays = |drift: &FieldDrift| drift.kind == DriftKind::PendingRemoval && kept_by(live, &drift.path).is_some();
+    let (stay, fields): (Vec<FieldDrift>, Vec<FieldDrift>) = different.fields.iter().cloned().partition(stays);
+    let mut found = Vec::new();
+    if !stay.is_empty() {
+        found.push((Finding::Reported(field_kept(&object, manifest, live, &stay)), None));
+    }
+    if !fields.is_empty() {
+        found.push(finding(input, object, Different { fields, ..different }, leave_replicas));
+    }
+    found
+}
+
+/// Fields that Git dropped and bpctl's apply cannot take away.
+fn field_kept(object: &ObjectRef, manifest: &Manifest, live: &LiveObject, fields: &[FieldDrift]) -> Reported {
+    let mut managers: Vec<Untrusted> = Vec::new();
+    for manager in fields.iter().filter_map(|drift| kept_by(live, &drift.path)).flatten() {
+        if !managers.contains(&manager) {
+            managers.push(manager);
+        }
+    }
+    let names: Vec<&str> = managers.iter().map(Untrusted::raw).collect();
+    let who = if names.is_empty() { "others than bpctl own them".into() } else { format!("of {}", listed(&names, 3)) };
+    let named: Vec<String> = fields.iter().map(|drift| drift.path.to_string()).collect();
+    let (are, them) = if fields.len() == 1 { ("is", "it") } else { ("are", "them") };
+    let message = format!(
+        "{object}: {} {are} no longer in Git and {are} kept in the cluster, because {who}: bpctl's apply does not take {them} away",
+        listed(&named, 3)
+    );
+    let mut help = vec![Untrusted::new(format!("take {them} out by hand: {}", edit(object)))];
+    if names.contains(&CLIENT_SIDE_APPLY) && !manifest.rendered {
+        help.push(Untrusted::new(format!(
+            "or hand over to bpctl, once, what kubectl applied; that takes {them} out too: kubectl -n {} apply --server-side \
+             --field-manager={FIELD_MANAGER} --force-conflicts -f {}",
+            object.namespace, manifest.path
+        )));
+    }
+    kept("field-kept", message, help)
+}
+
+/// A changed port of a Service, whose old one bpctl's apply cannot take away; `differences`: how many there are of the object.
+fn port_kept(object: &ObjectRef, (added, stays): (String, String), differences: usize) -> Reported {
+    let wait = if differences > 1 { "; what else differs of it waits for that" } else { "" };
+    let message = format!(
+        "{object}: the cluster has port {stays}, Git says {added}. bpctl's apply would put {added} beside {stays}, which others own, and the \
+         API server refuses the two{wait}"
+    );
+    let help = format!("write {added} in the place of {stays}: {}", edit(object));
+    kept("port-kept", message, vec![Untrusted::new(help)])
+}
+
+fn kept(code: &str, message: String, help: Vec<Untrusted>) -> Reported {
+    Reported {
+        code: code.into(),
+        severity: Severity::Warning,
+        needs_person: true,
+        message: Untrusted::new(message),
+        help,
+        events: Vec::new(),
+    }
+}
+
+fn edit(object: &ObjectRef) -> String {
+    format!("kubectl -n {} edit {}/{}", object.namespace, object.kind.to_lowercase(), object.name)
 }
 
 fn finding(

@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 12] = [
+pub const PAGES: [Page; 14] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -46,6 +46,20 @@ pub const PAGES: [Page; 12] = [
         "Each try is recorded at the commit that was to arrive, and the circuit breaker counts it (`bpctl breaker`). Correct the manifest,\n\
          or what refuses it: an admission policy, a quota. The next apply tries again, unless the breaker holds it by then; a change of the\n\
          blueprint or of its manifests on the base branch begins anew. A right that bpctl's own account lacks is not counted.",
+    ),
+    page(
+        "field-kept",
+        "A field that Git dropped, and that bpctl's apply leaves in the cluster",
+        "A server-side apply takes away what its manager alone applied. A field that another manager owns too stays, however that one\n\
+         wrote it: most often kubectl-client-side-apply, from before bpctl delivered the object. Take the field out by hand; or hand over\n\
+         to bpctl what kubectl applied, with the second command of the finding: from then on bpctl's applies take away what Git drops.",
+    ),
+    page(
+        "port-kept",
+        "A Service's changed port that no apply can bring back",
+        "A port of a Service is told apart by its number and protocol, so that to an apply a changed number is another port, beside the\n\
+         old one. Where others than bpctl own the old one it stays, and the API server refuses two ports of one name, or without names.\n\
+         Write Git's number in the place of the old one with the command of the finding.",
     ),
     page(
         "latency-above-target",
