@@ -4,12 +4,13 @@
 
 mod small_world;
 
+use bpctl_core::action::Action;
 use bpctl_core::blueprint::lint::version_bumps;
 use bpctl_core::blueprint::{Catalog, Tier};
-use bpctl_core::decide::{Finding, decide};
+use bpctl_core::decide::{Finding, UnknownFact, WhyNot, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::permit_apply;
-use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp};
+use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, ListType, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
 };
@@ -197,6 +198,7 @@ fn x08_what_belongs_to_two_workloads_is_compared_once() {
     let told = |port: u32| {
         let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
         let mut seen = Observation::new(name("staging"), from, "2026-11-21T12:00:00Z".parse().unwrap());
+        seen.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
         let live = LiveObject::from_json("v1", "Service", live(port)).unwrap();
         seen.add(FactKey::Object(service()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
         let types = FactValue::Schema(Known::Known(TypeSchema::default()));
@@ -252,6 +254,7 @@ fn observed(known: Known<Option<Json>>, edit: impl FnOnce(&mut Json)) -> Observa
     let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(name("staging"), from, now);
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     let object = |api_version: &str, kind: &str, body| LiveObject::from_json(api_version, kind, body).unwrap();
     let mut deployment =
         bpctl_core::yaml::parse("web", WEB.as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap()[0].root.to_json();
@@ -437,6 +440,37 @@ fn b11_a_port_that_no_apply_brings_back_is_for_a_person(
     let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
     assert!(told.is_none_or(|told| found.len() == 1 && found[0].contains(told)), "{found:?}");
     assert_eq!(found.is_empty(), told.is_none(), "{found:?}");
+}
+
+/// Would miss: an autoscaler that nobody wrote into Git, whose replicas bpctl sets back, and one that cannot be seen, taken for none.
+#[rstest]
+#[case::in_the_cluster_alone(Known::Known(Some(Untrusted::new("web-hpa"))))]
+#[case::not_known(Known::unknown(UnknownCode::Forbidden, "no"))]
+#[case::none(Known::Known(None))]
+fn x08_replicas_are_left_to_an_autoscaler_that_is_in_the_cluster_alone(#[case] scaler: Known<Option<Untrusted>>) {
+    let mut observation = observed(Known::Known(None), |live| {
+        live["metadata"]["managedFields"] = json!([{"manager": "kubectl", "operation": "Update", "subresource": "scale",
+            "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+        live["spec"]["replicas"] = 7.into();
+        live["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2".into();
+    });
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(scaler.clone()));
+    let left = scaler != Known::Known(None);
+    for rest in ["}", "}\n  scaling: {min_replicas: 1, max_replicas: 3}"] {
+        let plan = plan_at(rest, &[], "", &observation);
+        let part = &plan.blueprints[0];
+        let [item] = part.items.as_slice() else { panic!("{part:#?}") };
+        let Action::Reconcile(reconcile) = &item.action else { panic!("{item:#?}") };
+        assert_eq!((reconcile.leave_replicas, reconcile.replicas()), (left, (!left).then_some(2)), "{rest}");
+        let codes: Vec<&str> = part.findings.iter().map(|reported| reported.code.as_str()).collect();
+        let named = matches!(scaler, Known::Known(Some(_)));
+        assert_eq!(codes.contains(&"autoscaler-undeclared"), named, "{codes:?}");
+        let owns = |why: &&WhyNot| why.because.starts_with("HorizontalPodAutoscaler/web-hpa");
+        let scaled = usize::from(rest != "}");
+        assert_eq!(part.not_proposed.iter().filter(owns).count(), if named { 1 + scaled } else { 0 }, "{part:#?}");
+        let unseen = |unknown: &&UnknownFact| unknown.what == "whether an autoscaler owns its replicas";
+        assert_eq!(part.unknown.iter().filter(unseen).count(), usize::from(left && !named), "{part:#?}");
+    }
 }
 
 /// R6: whichever file name comes first, or both in one file.

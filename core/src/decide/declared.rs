@@ -49,6 +49,7 @@ impl Detector for DriftDetector {
             detected.unknown.push(UnknownFact::new(what, why));
         }
         detected.why_not.extend(beside(input, &target, manifest));
+        detected.findings.extend(undeclared(input).map(|reported| (Finding::Reported(reported), None)));
         let different = match differences(input, &target, manifest) {
             Ok(Some(different)) => different,
             Ok(None) => return detected,
@@ -65,19 +66,33 @@ impl Detector for DriftDetector {
             detected.why_not.push(nothing(&target));
             return detected;
         }
-        let Some(owner) = different.live.and_then(|live| autoscaler(input, live)) else {
-            detected.findings.extend(answer(input, target, manifest, different, false));
-            return detected;
+        let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, live)) {
+            Known::Known(None) => {
+                detected.findings.extend(answer(input, target, manifest, different, false));
+                return detected;
+            }
+            Known::Known(Some(owner)) => Ok(owner),
+            Known::Unknown(why) => Err(why),
         };
-        // The replicas are the autoscaler's to change, and no apply may take them; the rest goes back.
+        // The replicas are the autoscaler's to change, and no apply may take them; the rest goes back. Where nobody knows whether there is
+        // one, they may be.
         let (replicas, fields): (Vec<FieldDrift>, Vec<FieldDrift>) =
             different.fields.iter().cloned().partition(|drift| drift.path.is_keys(&REPLICAS));
-        if replicas.iter().any(|drift| drift.kind != DriftKind::PendingRemoval) {
-            let because = format!(
-                "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
-                 manifest"
-            );
-            detected.why_not.push(WhyNot { what: "replicas".into(), because });
+        match owner {
+            Ok(owner) if replicas.iter().any(|drift| drift.kind != DriftKind::PendingRemoval) => {
+                let because = format!(
+                    "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
+                     manifest"
+                );
+                detected.why_not.push(WhyNot { what: "replicas".into(), because });
+            }
+            // Where replicas are scaled by bpctl, that says so.
+            Err(why)
+                if input.blueprint.value.spec.scaling.is_none() && manifest.document.root.at(&REPLICAS).is_some() =>
+            {
+                detected.unknown.push(UnknownFact::new(AUTOSCALED, why));
+            }
+            _ => {}
         }
         if !fields.is_empty() {
             detected.findings.extend(answer(input, target, manifest, Different { fields, ..different }, true));
@@ -329,14 +344,51 @@ fn finding(
 
 const REPLICAS: [&str; 2] = ["spec", "replicas"];
 
-/// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, or
-/// one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
-pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Option<String> {
-    if let Some(scaler) = input.catalog.autoscaler(input.environment, &input.blueprint.value.metadata.name) {
-        return Some(format!("{} ({})", scaler.object, scaler.manifest.path));
+/// What is not known where autoscalers cannot be listed.
+pub(super) const AUTOSCALED: &str = "whether an autoscaler owns its replicas";
+
+/// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, one
+/// that is in the cluster alone, or one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
+pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Option<String>> {
+    let blueprint = &input.blueprint.value;
+    if !blueprint.spec.target.workload.kind.has_replicas() {
+        return Known::Known(None);
     }
-    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec())).filter(scales)?;
-    Some(format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)))
+    if let Some(scaler) = input.catalog.autoscaler(input.environment, &blueprint.metadata.name) {
+        return Known::Known(Some(format!("{} ({})", scaler.object, scaler.manifest.path)));
+    }
+    let there = input.facts.autoscaler(&blueprint.spec.target.object());
+    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec())).filter(scales);
+    let by = by.map(|by| format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)));
+    match there {
+        Known::Known(Some(name)) => Known::Known(Some(format!("{} (in the cluster alone)", scaler_named(name)))),
+        Known::Unknown(why) if by.is_none() => Known::Unknown(why),
+        _ => Known::Known(by),
+    }
+}
+
+/// An autoscaler of the cluster, which a name from outside tells apart.
+pub(super) fn scaler_named(name: &Untrusted) -> String {
+    format!("HorizontalPodAutoscaler/{}", crate::render::sink::terminal(name))
+}
+
+/// An autoscaler that scales the workload and that its sources do not declare.
+fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
+    let target = &input.blueprint.value.spec.target;
+    let declared = || input.catalog.autoscaler(input.environment, &input.blueprint.value.metadata.name).is_some();
+    if !target.workload.kind.has_replicas() || declared() {
+        return None;
+    }
+    let name = input.facts.autoscaler(&target.object()).known().copied()??;
+    let scaler = scaler_named(name);
+    Some(Reported {
+        code: "autoscaler-undeclared".into(),
+        severity: Severity::Info,
+        needs_person: false,
+        message: Untrusted::new(format!("{scaler} scales it and is in the cluster alone: the replicas are left to it")),
+        help: vec![Untrusted::new(format!("declare it below {}, or delete it there", target.source))],
+        events: Vec::new(),
+    })
 }
 
 /// The controller manager's horizontal autoscaler writes through the scale subresource.

@@ -3,13 +3,13 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 14] = [
+pub const PAGES: [Page; 15] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
         "The finding says which container failed, and why it is not restarted: max_restart_count is spent, it failed again at once, or\n\
-         the blueprint sets no max_restart_count. Look at its last log with the command that stands there. Where Git is ahead of the\n\
-         cluster, nothing is to be reverted: what Git declares has to arrive first.",
+         the blueprint sets no max_restart_count. Look at its last log with the command that stands there. Where the pods\n\
+         do not run what Git declares, nothing is to be reverted: that has to arrive first.",
     ),
     page(
         "image-not-pulled",
@@ -30,8 +30,8 @@ pub const PAGES: [Page; 14] = [
     page(
         "pod-unschedulable",
         "No node takes a pod",
-        "No node has room for what it requests, or none is allowed to take it. Lower the requests, add nodes, or look at node selectors,\n\
-         taints and affinity.",
+        "No node has room for what it requests, none is allowed to take it, or a volume claim of it is not bound. Lower the requests, add\n\
+         nodes, or look at node selectors, taints and affinity; of claims, at their storage class (`kubectl describe pvc`).",
     ),
     page(
         "verification-failed",
@@ -60,6 +60,12 @@ pub const PAGES: [Page; 14] = [
         "A port of a Service is told apart by its number and protocol, so that to an apply a changed number is another port, beside the\n\
          old one. Where others than bpctl own the old one it stays, and the API server refuses two ports of one name, or without names.\n\
          Write Git's number in the place of the old one with the command of the finding.",
+    ),
+    page(
+        "autoscaler-undeclared",
+        "An autoscaler of the cluster that no source declares",
+        "A HorizontalPodAutoscaler scales the workload, and none of the blueprint's sources declares it. It owns the replicas all the same:\n\
+         bpctl neither brings them back nor proposes others. Declare it beside the manifest, or delete it if nobody wants it any more.",
     ),
     page(
         "latency-above-target",

@@ -89,7 +89,7 @@ fn b11_what_no_apply_can_bring_back_is_told_with_the_way_out() {
     // Neither is planned as something that bpctl does, and no apply tries it.
     for command in ["plan", "apply"] {
         let told = bpctl(&repo, None).run(&[command]).exits(0).stdout;
-        assert!(!told.contains("reconcile") && !told.contains("Required value"), "{told}");
+        assert!(!told.contains("~ reconcile") && !told.contains("Required value"), "{told}");
         assert!(told.contains("port-kept, for a person") && told.contains(&edit), "{told}");
         assert!(told.contains("env[name=LOG_LEVEL] is no longer in Git") && told.contains(&way), "{told}");
     }

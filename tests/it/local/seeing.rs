@@ -170,7 +170,7 @@ fn b08_where_git_is_ahead_nobody_is_told_to_revert() {
             let workspace = repo.read("bpctl.yaml").replace("delivery: direct", &format!("delivery: {delivery}"));
             repo.commit(&[("bpctl.yaml", &workspace)], "delivered so");
             let plan = repo.run(&["plan", "--target", "frontend"]).exits(0).stdout;
-            says(&plan, &[code, &format!("Git is ahead: it declares another pod template, and {brings}")]);
+            says(&plan, &[code, &format!("what Git declares: its pod template is another one, and {brings}")]);
             assert!(!plan.contains("git revert") && !plan.contains("correct the image"), "{plan}");
         }
     }
