@@ -14,7 +14,7 @@ use bpctl_core::execute::Effect;
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
-use bpctl_core::observe::{Known, Observation, PullState, Recorder};
+use bpctl_core::observe::{Known, Observation, Recorder};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
 use bpctl_core::verify::Outcome;
@@ -316,7 +316,7 @@ impl Pass<'_> {
         self.say_verdict(&head, &judged).await?;
         let correlation = self.correlation(number, &head);
         let Some(permit) = judged.permit.take() else {
-            self.waiting(&blueprint, number, &judged);
+            self.waiting(base, &blueprint, number, &judged);
             return Ok(false);
         };
         let message = bpctl_core::render::sink::commit_title(&title);
@@ -383,11 +383,12 @@ impl Pass<'_> {
         self.effects.set_check(head, VERDICT_CHECK, judged.conclusion, &judged.summary).await
     }
 
-    fn waiting(&mut self, blueprint: &Name, number: u64, judged: &PullJudgement) {
+    fn waiting(&mut self, base: &Base, blueprint: &Name, number: u64, judged: &PullJudgement) {
         let forge = self.session.forge.reading();
         let because: Vec<&str> = judged.blockers.iter().map(|blocker| blocker.because.as_str()).collect();
         let approval = judged.blockers.iter().any(|blocker| blocker.code == "needs-approval");
-        let next = (approval && forge.kind() == "local").then(|| format!("bpctl approve {number}"));
+        let workspace = &base.rules.get().workspace.value;
+        let next = (approval && forge.kind() == "local").then(|| pulls::approval(workspace, number));
         self.step(blueprint, format!("{} waits: {}", forge.pull_url(number), because.join("; ")), next);
     }
 
@@ -414,13 +415,9 @@ impl Pass<'_> {
         let forge = self.session.forge.reading();
         let branch = BranchName::proposal(&self.environment, &blueprint, proposal.operation);
         let repository = &self.session.repository;
-        let files = proposal.files.iter().map(|(path, bytes)| (path.clone(), Some(bytes.clone()))).collect();
-        // The same change on the same base gives the same commit, whichever run makes it.
-        let at = repository.commit_info(base.tip.commit())?.committer.at;
-        let author = ledger::signature(at);
-        let commit = repository.commit_files(base.tip.commit(), &files, &author, &proposal.message)?;
-        let wanted = pulls::changes_at(repository, &base.tip, &base.rules, &commit).await?;
-        if self.declined(&branch, &wanted, base).await? {
+        let (commit, wanted) = pulls::draft(repository, &base.tip, &base.rules, &proposal).await?;
+        let remembered = pulls::remembered(forge).await?;
+        if pulls::declined(self.session, &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
             self.step(
                 &blueprint,
                 format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation),
@@ -555,27 +552,8 @@ impl Pass<'_> {
             return Ok(false);
         }
         let forge = self.session.forge.reading();
-        let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
-        let pulls = forge.pulls(PullFilter::UpdatedSince(since)).await?;
+        let pulls = pulls::remembered(forge).await?;
         Ok(!pulls.iter().any(|pull| pull.head == head && pull.head_branch.as_deref() == Some(branch.as_str())))
-    }
-
-    /// Whether a person closed the same change before.
-    async fn declined(&self, branch: &BranchName, wanted: &ChangeSet, base: &Base) -> Result<bool, PipelineError> {
-        let forge = self.session.forge.reading();
-        let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
-        let pulls = forge.pulls(PullFilter::UpdatedSince(since)).await?;
-        let mine = pulls.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
-        let Some(last) = mine.max_by_key(|pull| pull.number) else { return Ok(false) };
-        let me = forge.identity().await?;
-        match &last.state {
-            // What bpctl closed itself (a twin that another run opened) is nobody's no.
-            PullState::Closed { by: Some(by), .. } if by.id == me.id => return Ok(false),
-            PullState::Closed { .. } => {}
-            PullState::Open | PullState::Merged { .. } => return Ok(false),
-        }
-        let then = pulls::changes_at(&self.session.repository, &base.tip, &base.rules, &last.head).await;
-        Ok(then.is_ok_and(|set| set.is_nearly(wanted)))
     }
 
     /// Applies what stands on base where the cluster differs. Answers whether anything was applied.
