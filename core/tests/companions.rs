@@ -4,14 +4,15 @@
 
 mod small_world;
 
+use bpctl_core::action::Action;
 use bpctl_core::blueprint::lint::version_bumps;
 use bpctl_core::blueprint::{Catalog, Tier};
-use bpctl_core::decide::{Finding, decide};
+use bpctl_core::decide::{Finding, UnknownFact, WhyNot, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::permit_apply;
-use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp};
+use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp, Untrusted};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
+    FactKey, FactValue, Known, ListType, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
 };
 use bpctl_core::plan::{Plan, PlanInput, build};
 use bpctl_core::render;
@@ -197,6 +198,7 @@ fn x08_what_belongs_to_two_workloads_is_compared_once() {
     let told = |port: u32| {
         let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
         let mut seen = Observation::new(name("staging"), from, "2026-11-21T12:00:00Z".parse().unwrap());
+        seen.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
         let live = LiveObject::from_json("v1", "Service", live(port)).unwrap();
         seen.add(FactKey::Object(service()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
         let types = FactValue::Schema(Known::Known(TypeSchema::default()));
@@ -236,12 +238,15 @@ fn plan(governance: &str, known: Known<Option<Json>>) -> Plan {
 }
 
 fn plan_of(rest: &str, manifests: &[&str], governance: &str, known: Known<Option<Json>>) -> Plan {
+    plan_at(rest, manifests, governance, &observed(known, |_| {}))
+}
+
+fn plan_at(rest: &str, manifests: &[&str], governance: &str, observation: &Observation) -> Plan {
     let mut entries = world(rest, manifests);
     entries[1].1.push_str(governance);
     let files = read(&entries);
     let (rules, desired) = (trusted(&files), Proposed::from_head(None, catalog(&files)));
-    let observation = observed(known, |_| {});
-    build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation: &observation })
+    build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation })
 }
 
 /// The cluster with a Service like this and the Deployment as declared, but for an edit.
@@ -249,6 +254,7 @@ fn observed(known: Known<Option<Json>>, edit: impl FnOnce(&mut Json)) -> Observa
     let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(name("staging"), from, now);
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     let object = |api_version: &str, kind: &str, body| LiveObject::from_json(api_version, kind, body).unwrap();
     let mut deployment =
         bpctl_core::yaml::parse("web", WEB.as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap()[0].root.to_json();
@@ -370,6 +376,101 @@ fn x08_no_apply_sets_replicas_that_an_autoscaler_of_the_source_owns(
     let facts = Recorder::new(&observation);
     let permit = permit_apply(&rules, &name("staging"), &item.action, effect, &facts, true).unwrap();
     assert_eq!(permit.manifest().pointer("/spec/replicas"), applied.map(Json::from).as_ref());
+}
+
+/// Would miss: a `reconcile … allowed` that no apply ever settles, of a field that Git dropped and others than bpctl own.
+#[rstest]
+#[case::alone(&[("bpctl", "Apply")], Some("allowed"), "")]
+#[case::beside_kubectl(&[("bpctl", "Apply"), ("kubectl-client-side-apply", "Update")], None, "of kubectl-client-side-apply: bpctl's apply does not take it away")]
+#[case::beside_another_applier(&[("bpctl", "Apply"), ("argocd-controller", "Apply")], None, "of argocd-controller: bpctl's")]
+fn b11_what_git_dropped_and_others_own_is_for_a_person(
+    #[case] owners: &[(&str, &str)],
+    #[case] item: Option<&str>,
+    #[case] told: &str,
+) {
+    let dropped = |live: &mut Json| {
+        let entry = |(manager, operation): &(&str, &str)| {
+            json!({"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:minReadySeconds": {}}}})
+        };
+        live["metadata"]["managedFields"] = owners.iter().map(entry).collect();
+        live["spec"]["minReadySeconds"] = 9.into();
+    };
+    let plan = plan_at("}", &[], "", &observed(Known::Known(None), dropped));
+    let part = &plan.blueprints[0];
+    let tiers: Vec<String> = part.items.iter().map(|item| item.verdict.tier.to_string()).collect();
+    assert_eq!(tiers, item.into_iter().collect::<Vec<_>>());
+    let found: Vec<_> = part.findings.iter().filter(|reported| reported.code == "field-kept").collect();
+    assert_eq!(found.len(), usize::from(item.is_none()), "{part:#?}");
+    for reported in found {
+        assert!(reported.needs_person && reported.message.raw().contains(told), "{reported:?}");
+        assert!(reported.message.raw().starts_with("Deployment/web: spec.minReadySeconds is no longer in Git"));
+        assert_eq!(reported.help[0].raw(), "take it out by hand: kubectl -n shop edit deployment/web");
+        let hand_over = "-n shop apply --server-side --field-manager=bpctl --force-conflicts -f deploy/web.yaml";
+        assert_eq!(reported.help.get(1).is_some_and(|help| help.raw().ends_with(hand_over)), told.contains("kubectl-"));
+    }
+}
+
+/// Would miss: a port that bpctl adds beside the old one again and again, until the breaker opens.
+#[rstest]
+#[case::others_own_the_old_one("{port: 80}", json!([{"port": 81, "protocol": "TCP"}]), "kubectl-patch", Some("port 81, Git says 80"))]
+#[case::of_one_name("{port: 80, name: a}", json!([{"port": 81, "protocol": "TCP", "name": "a"}]), "kubectl-patch", Some("port 81"))]
+#[case::of_two_names("{port: 80, name: a}", json!([{"port": 81, "protocol": "TCP", "name": "b"}]), "kubectl-patch", None)]
+#[case::bpctl_owns_the_old_one("{port: 80}", json!([{"port": 81, "protocol": "TCP"}]), "bpctl", None)]
+#[case::another_target("{port: 80, targetPort: 8080}", json!([{"port": 80, "protocol": "TCP", "targetPort": 9}]), "kubectl-patch", None)]
+fn b11_a_port_that_no_apply_brings_back_is_for_a_person(
+    #[case] declared: &str,
+    #[case] ports: Json,
+    #[case] owner: &str,
+    #[case] told: Option<&str>,
+) {
+    let key = json!({"port": ports[0]["port"], "protocol": "TCP"}).to_string();
+    let operation = if owner == "bpctl" { "Apply" } else { "Update" };
+    let mut service = live(80);
+    service["spec"]["ports"] = ports;
+    service["metadata"]["managedFields"] = json!([{"manager": owner, "operation": operation, "apiVersion": "v1",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:ports": {format!("k:{key}"): {".": {}, "f:port": {}}}}}}]);
+    let mut observation = observed(Known::Known(Some(service)), |_| {});
+    let keys = vec![("port".to_owned(), None), ("protocol".to_owned(), Some("TCP".to_owned()))];
+    let types = TypeSchema { lists: [("spec.ports".into(), ListType::Map(keys))].into(), ..TypeSchema::default() };
+    observation.add(FactKey::Schema("v1".into(), "Service".into()), "t", FactValue::Schema(Known::Known(types)));
+    let plan = plan_at("}", &[&SERVICE.replace("{port: 80}", declared)], "", &observation);
+    let part = &plan.blueprints[0];
+    assert_eq!(part.items.is_empty(), told.is_some(), "{part:#?}");
+    let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
+    assert!(told.is_none_or(|told| found.len() == 1 && found[0].contains(told)), "{found:?}");
+    assert_eq!(found.is_empty(), told.is_none(), "{found:?}");
+}
+
+/// Would miss: an autoscaler that nobody wrote into Git, whose replicas bpctl sets back, and one that cannot be seen, taken for none.
+#[rstest]
+#[case::in_the_cluster_alone(Known::Known(Some(Untrusted::new("web-hpa"))))]
+#[case::not_known(Known::unknown(UnknownCode::Forbidden, "no"))]
+#[case::none(Known::Known(None))]
+fn x08_replicas_are_left_to_an_autoscaler_that_is_in_the_cluster_alone(#[case] scaler: Known<Option<Untrusted>>) {
+    let mut observation = observed(Known::Known(None), |live| {
+        live["metadata"]["managedFields"] = json!([{"manager": "kubectl", "operation": "Update", "subresource": "scale",
+            "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+        live["spec"]["replicas"] = 7.into();
+        live["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2".into();
+    });
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(scaler.clone()));
+    let left = scaler != Known::Known(None);
+    for rest in ["}", "}\n  scaling: {min_replicas: 1, max_replicas: 3}"] {
+        let plan = plan_at(rest, &[], "", &observation);
+        let part = &plan.blueprints[0];
+        let [item] = part.items.as_slice() else { panic!("{part:#?}") };
+        let Action::Reconcile(reconcile) = &item.action else { panic!("{item:#?}") };
+        assert_eq!((reconcile.leave_replicas, reconcile.replicas()), (left, (!left).then_some(2)), "{rest}");
+        let codes: Vec<&str> = part.findings.iter().map(|reported| reported.code.as_str()).collect();
+        let named = matches!(scaler, Known::Known(Some(_)));
+        assert_eq!(codes.contains(&"autoscaler-undeclared"), named, "{codes:?}");
+        let owns = |why: &&WhyNot| why.because.starts_with("HorizontalPodAutoscaler/web-hpa");
+        let scaled = usize::from(rest != "}");
+        assert_eq!(part.not_proposed.iter().filter(owns).count(), if named { 1 + scaled } else { 0 }, "{part:#?}");
+        let unseen = |unknown: &&UnknownFact| unknown.what == "whether an autoscaler owns its replicas";
+        assert_eq!(part.unknown.iter().filter(unseen).count(), usize::from(left && !named), "{part:#?}");
+    }
 }
 
 /// R6: whichever file name comes first, or both in one file.

@@ -48,6 +48,7 @@ fn pull(base: &Files, head: &Files) -> PullJudgement {
     let now = "2026-11-21T12:00:00Z".parse().unwrap();
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(staging.clone(), from, now);
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(None)));
     let person = |id: &str| Identity { id: id.into(), login: Untrusted::new(id), bot: false };
     let facts = PullFacts {

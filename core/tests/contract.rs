@@ -24,6 +24,7 @@ fn found(spec: &str, manifest: &str, live: Option<u64>) -> Vec<String> {
     let (name, staging) = (Name::new("web").unwrap(), Name::new("staging").unwrap());
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(staging.clone(), from, "2026-11-21T12:00:00Z".parse().unwrap());
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     let body = |replicas| json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": replicas}});
     let object = live.and_then(|replicas| LiveObject::from_json("apps/v1", "Deployment", body(replicas)));
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(object)));

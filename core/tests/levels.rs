@@ -90,6 +90,7 @@ fn found(spec: &str, seen: Option<&Seen>) -> (Vec<String>, bool) {
     let (name, staging) = (Name::new("web").unwrap(), Name::new("staging").unwrap());
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(staging.clone(), from, "2026-11-21T12:00:00Z".parse().unwrap());
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": 2}});
     let live = LiveObject::from_json("apps/v1", "Deployment", body);
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));

@@ -83,6 +83,7 @@ fn judged_after(lines: &str, policy: &str, past: &str, refused: Known<Vec<Failed
     let (name, staging) = (Name::new("web").unwrap(), Name::new("staging").unwrap());
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(staging.clone(), from, now());
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}});
     let live = LiveObject::from_json("apps/v1", "Deployment", body);
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));

@@ -125,6 +125,7 @@ fn observe(past: &str, pods: &str) -> Observation {
     let name = Name::new("staging").unwrap();
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(name, from, now());
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     let pods = pods.split_whitespace().enumerate().map(|(number, told)| pod(number, told)).collect();
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(Some(live(past)))));
     observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known(pods)));
@@ -308,6 +309,48 @@ fn b08_a_restart_is_judged_by_what_the_pods_show() {
     assert!(!other(&|r| r.generation += 1));
     assert!(!other(&|r| r.request = "x-1-7".into()));
     assert!(!other(&|r| r.workload = ObjectRef::deployment("shop", "db")));
+}
+
+/// New pods come from the template that the cluster has: whether Git wants those has to be known.
+#[test]
+fn r06_who_has_no_readable_manifest_is_not_restarted() {
+    let mut files = world(Some(3), "");
+    files.0.extend(small_world::files(&[("deploy/web.yaml", "kind: Deployment\n spec: {}\n")]).0);
+    let told = told(&files, &observe("", "ready crash=2"));
+    assert!(
+        told.contains("not: what Git declares of it is not known") && told.contains("unknown: the manifest"),
+        "{told}"
+    );
+}
+
+/// Would miss: nodes that are blamed for a claim that nobody bound.
+#[test]
+fn b08_a_claim_that_is_not_bound_is_not_the_nodes_doing() {
+    let told = |message: &str| {
+        let mut observation = observe("", "ready pending");
+        let Some(FactValue::Pods(Known::Known(pods))) =
+            observation.facts.get(&FactKey::Pods(web())).map(|f| f.value.clone())
+        else {
+            panic!("pods")
+        };
+        let event = json!({"type": "Warning", "reason": "FailedScheduling", "message": message, "lastTimestamp": NOW,
+            "involvedObject": {"kind": "Pod", "name": "web-1"}});
+        let warnings = FactValue::Warnings(Known::Known(warnings_of(&web(), &pods, &[event])));
+        observation.add(FactKey::Warnings(web()), "t", warnings);
+        let (files, facts) = (world(Some(3), ""), Recorder::new(&observation));
+        let detected =
+            decide(trusted(&files).get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+        let mut help = detected.findings.iter().filter_map(|(finding, _)| match finding {
+            Finding::Reported(reported) if reported.code == "pod-unschedulable" => {
+                Some(reported.help[0].raw().to_owned())
+            }
+            _ => None,
+        });
+        help.next().unwrap()
+    };
+    let claim = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found";
+    assert!(told(claim).ends_with("kubectl -n shop describe pvc") && !told(claim).contains("nodes"), "{}", told(claim));
+    assert!(told("0/2 nodes are available: 2 Insufficient cpu.").contains("the nodes have no room for its requests"));
 }
 
 /// Where a new template brings no new pods, a restart is no answer.

@@ -115,6 +115,7 @@ impl World {
         let now = "2026-11-21T12:00:00Z".parse().unwrap();
         let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
         let mut observation = Observation::new(staging.clone(), from, now);
+        observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
         observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(None)));
         observation.add(FactKey::History(name("web")), "t", FactValue::History(Known::Known(Vec::new())));
         let me = Identity { id: "bpctl".into(), login: Untrusted::new("bpctl"), bot: true };

@@ -294,6 +294,7 @@ impl Seen {
         let web = || ObjectRef::workload(self.kind(), "shop", "web");
         let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
         let mut observation = Observation::new(Name::new("staging").unwrap(), from, NOW.parse().unwrap());
+        observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
         let requests = json!({"requests": {"cpu": self.pod_cpu, "memory": "256Mi"}});
         let made_of = json!({"requests": {"cpu": self.template_cpu.unwrap_or(self.pod_cpu), "memory": "256Mi"}});
         let template = json!({"spec": {"containers": [{"name": "web", "resources": made_of}]}});

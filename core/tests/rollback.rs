@@ -141,6 +141,7 @@ fn live() -> Json {
 fn observe(live: Json, pods: &str, last: Option<Known<Option<LastChange>>>, past: &str) -> Observation {
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(staging(), from, now());
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     let pods = pods.split_whitespace().enumerate().map(|(number, told)| pod(number, told)).collect();
     let object = LiveObject::from_json("apps/v1", "Deployment", live);
     let mut add = |key, value| observation.add(key, "t", value);
@@ -358,7 +359,8 @@ fn b08_what_is_not_known_goes_nowhere() {
     body(&|body| body["status"]["updateRevision"] = "other".into(), "not known to be of the newest pod template");
     body(&|body| body["status"]["observedGeneration"] = 6.into(), "the controller has not seen the last change yet");
     // Git is ahead: what it declares has yet to arrive.
-    body(&|body| body["spec"]["template"]["spec"]["containers"][0]["image"] = "web:1".into(), "Git is ahead");
+    let ahead = "the pods do not run what Git declares";
+    body(&|body| body["spec"]["template"]["spec"]["containers"][0]["image"] = "web:1".into(), ahead);
     // Nobody looked: the newest change of a healthy workload is not looked up.
     let told = told(&files, &observe(live(), "ready pull", None, ""));
     assert!(told.contains("what changed last is not known"), "{told}");

@@ -78,6 +78,7 @@ fn pod(number: u32, ready: bool) -> Pod {
 fn observation(live_replicas: u32, ready: u32, millis: i128, samples: u32) -> Observation {
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(Name::new("staging").unwrap(), from, at(NOW));
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": live_replicas, "template": {}}});
     let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
     let usage = (0..ready)

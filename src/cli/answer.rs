@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CommandError, Global, Output, session_with};
 use crate::forge::Answer;
-use crate::pipeline::{Effects, PipelineError, SessionOptions};
+use crate::pipeline::{Effects, PipelineError, SessionOptions, pulls, workspace_on_base};
 use crate::runtime::Exit;
 
 /// Arguments of `approve` and `reject`.
@@ -23,7 +23,7 @@ pub struct AnswerArgs {
     /// The SSH private key (ed25519, OpenSSH format) that signs the answer
     #[arg(long, value_name = "FILE", env = "BPCTL_SIGNING_KEY")]
     signing_key: Option<PathBuf>,
-    /// Who you are, where nothing is signed (counts in dev only)
+    /// Who you are, where nothing is signed: such an approval counts in dev only
     #[arg(long = "as", value_name = "NAME", env = "BPCTL_IDENTITY")]
     identity: Option<String>,
 }
@@ -56,11 +56,13 @@ pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: An
             output.data(&format!(
                 "recorded an approval of {url} at {short}, not signed: it counts only where all environments are dev"
             ));
-            output.talk(&format!("next: bpctl approve {} --head {short} --signing-key FILE", args.number));
+            let tip = forge.base_tip().await.map_err(PipelineError::from)?;
+            let workspace = workspace_on_base(&session.repository, &tip)?;
+            output.talk(&format!("next: {}", pulls::approval(workspace.get(), args.number)));
         }
         Answer::Reject => output.data(&format!(
-            "rejected {url}{}: it is closed, and not proposed again until it would change something else",
-            if signed { ", signed" } else { "" }
+            "rejected {url}, {}: it is closed, and not proposed again until it would change something else",
+            if signed { "signed" } else { "not signed: who said so is a claim" }
         )),
     }
     Ok(Exit::Fine)

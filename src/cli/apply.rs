@@ -157,9 +157,6 @@ fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
             if report.plan.has_unknown() { ", as far as could be seen (bpctl plan says what could not)" } else { "" };
         let _ = writeln!(out, "  nothing to do{seen}");
     }
-    if let Some(uncompared) = render::uncompared(&report.plan) {
-        let _ = writeln!(out, "\n{uncompared}");
-    }
     if report.recorded > 0 {
         let plural = if report.recorded == 1 { "entry" } else { "entries" };
         let _ = writeln!(
@@ -167,6 +164,10 @@ fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
             "\n{} {plural} in the ledger   next: bpctl audit --env {}",
             report.recorded, report.environment
         );
+    }
+    // Last, where nobody passes over it.
+    if let Some(uncompared) = render::uncompared(&report.plan) {
+        let _ = writeln!(out, "\n{uncompared}");
     }
     out
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bpctl_core::model::{Name, ObjectKind, WorkloadKind};
-use bpctl_core::observe::{LiveObject, Pod, WorkloadName, owned_pod};
+use bpctl_core::observe::{AUTOSCALER, LiveObject, Pod, WorkloadName, owned_pod};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
@@ -73,19 +73,25 @@ impl Listed {
     }
 }
 
-/// The objects that matter of a list, by name. `None`: of one of them only the name was recorded.
+/// The objects that matter of a list, by name; any autoscaler does, for what it scales. `None`: of one that was asked for only the name was
+/// recorded.
 pub(super) fn wanted(names: &BTreeSet<String>, items: Vec<LiveObject>) -> Option<BTreeMap<String, LiveObject>> {
-    let all = items.into_iter().filter(|live| names.contains(&live.reference.name));
+    let asked = |live: &LiveObject| names.contains(&live.reference.name);
+    let all = items.into_iter().filter(|live| asked(live) || live.reference.kind == AUTOSCALER.1);
     let named: BTreeMap<String, LiveObject> = all.map(|live| (live.reference.name.clone(), live)).collect();
     let whole = |live: &LiveObject| live.body.clone()["metadata"]["annotations"].get(NAME_ONLY).is_none();
-    named.values().all(whole).then_some(named)
+    named.values().filter(|live| asked(live)).all(whole).then_some(named)
 }
 
-/// An object without all but its name.
+/// An object without all but its name, and what it scales.
 fn name_only(item: &Json) -> Json {
     let metadata = |key: &str| item["metadata"][key].clone();
-    serde_json::json!({"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": {"name": metadata("name"),
-        "namespace": metadata("namespace"), "uid": metadata("uid"), "annotations": {NAME_ONLY: "true"}}})
+    let mut kept = serde_json::json!({"apiVersion": item["apiVersion"], "kind": item["kind"], "metadata": {"name": metadata("name"),
+        "namespace": metadata("namespace"), "uid": metadata("uid"), "annotations": {NAME_ONLY: "true"}}});
+    if let Some(scaled) = item.pointer("/spec/scaleTargetRef") {
+        kept["spec"] = serde_json::json!({"scaleTargetRef": scaled});
+    }
+    kept
 }
 
 /// Whether a text can be a namespace, and so part of a URL or a file's path.
@@ -381,7 +387,8 @@ impl Visitor<'_> for KeyAmong {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bpctl_core::observe::pod_from_json;
+    use bpctl_core::model::Untrusted;
+    use bpctl_core::observe::{Known, autoscaled, pod_from_json};
 
     fn pod() -> Json {
         serde_json::json!({
@@ -412,6 +419,31 @@ mod tests {
 
     fn group(items: &[Json]) -> Vec<String> {
         bpctl_core::observe::group_pods(items).into_keys().map(|(_, name)| name).collect()
+    }
+
+    /// X8
+    #[test]
+    fn of_an_autoscaler_that_nobody_asked_for_what_it_scales_is_kept() {
+        let scaler = |spec: Json| {
+            let item = serde_json::json!({"metadata": {"name": "a", "namespace": "shop", "uid": "u", "labels": {"x": "y"}}, "spec": spec});
+            let page = serde_json::json!({"kind": "List", "items": [item]}).to_string();
+            let listed = Listed::Objects(Arc::new(ObjectKind::new(AUTOSCALER.0, AUTOSCALER.1)), Some(Arc::default()));
+            let items: Vec<LiveObject> = items(page.as_bytes(), &listed, "shop").expect("a page");
+            let found = wanted(&BTreeSet::new(), items).expect("nothing was asked for");
+            assert!(!found["a"].body.to_string().contains("labels"), "{found:?}");
+            autoscaled(found.into_values().collect())
+        };
+        let of = |kind: &str, version: &str| {
+            let target = serde_json::json!({"kind": kind, "name": "web", "apiVersion": version});
+            scaler(serde_json::json!({"maxReplicas": 3, "scaleTargetRef": target}))
+        };
+        let web = (WorkloadKind::Deployment, "web".to_owned());
+        let named = |known: Known<BTreeMap<_, Untrusted>>| known.known().and_then(|all| all.get(&web).cloned());
+        assert_eq!(named(of("Deployment", "apps/v1")), Some(Untrusted::new("a")));
+        assert_eq!(of("Deployment", "argoproj.io/v1"), Known::Known(BTreeMap::new()));
+        assert_eq!(of("Thing", "apps/v1"), Known::Known(BTreeMap::new()));
+        // A recording made before what it scales was kept.
+        assert!(scaler(Json::Null).known().is_none());
     }
 
     #[test]

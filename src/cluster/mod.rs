@@ -40,10 +40,11 @@ pub use snapshot::SnapshotCluster;
 pub type Wanted = BTreeMap<String, BTreeSet<WorkloadKind>>;
 
 /// Further objects, by namespace and kind: the names that blueprints are about. Their kinds are listed whole, one call a page, so
-/// that an object that is missing is known to be missing; of the others nothing is kept but their names.
+/// that an object that is missing is known to be missing; of the others nothing is kept but their names, of autoscalers also what they
+/// scale.
 pub type WantedObjects = BTreeMap<(String, ObjectKind), BTreeSet<String>>;
 
-/// What was found of them, by name.
+/// What was found of them, and all autoscalers of a namespace where they are listed, by name.
 pub type FoundObjects = BTreeMap<(String, ObjectKind), Known<BTreeMap<String, LiveObject>>>;
 
 /// A manifest whose apply is tried: what would be stored is asked, and nothing is.

@@ -6,7 +6,8 @@
 //!                                    statefulsets and daemonsets, where a blueprint governs one
 //! NAMESPACE/pods.json|yaml           a List; recorded by bpctl it holds only what decisions need of a pod
 //! NAMESPACE/service.json|yaml        a List of another kind that belongs to workloads, named as `kubectl get` takes it
-//!                                    (`horizontalpodautoscaler.v2.autoscaling`): whole where a blueprint is about it, else the name alone
+//!                                    (`horizontalpodautoscaler.v2.autoscaling`): whole where a blueprint is about it, else the name alone,
+//!                                    of an autoscaler with what it scales
 //! NAMESPACE/event.json|yaml          a List of warnings
 //! schemas/apps_v1_Deployment.json    merge keys and types, from the server's OpenAPI
 //! usage.json                         what pods used

@@ -8,14 +8,13 @@ mod restart;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::action::{Action, Reconcile, RevertedField};
+use bpctl_core::action::{Action, Reconcile};
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
-use bpctl_core::decide::Finding;
-use bpctl_core::execute::{ApplyObject, Effect};
+use bpctl_core::execute::Effect;
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
-use bpctl_core::model::{BaseTip, Digest, Files, Name, ObjectParts, Period, Proposed, Timestamp, Trusted};
-use bpctl_core::observe::{Known, Observation, PullState, Recorder};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
+use bpctl_core::observe::{Known, Observation, Recorder};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
 use bpctl_core::verify::Outcome;
@@ -226,11 +225,11 @@ impl Pass<'_> {
     }
 
     /// Says what the cluster refused for one workload.
-    fn refused(&mut self, blueprint: &Name, error: &ClusterError, way_out: Option<String>) -> String {
+    fn refused(&mut self, blueprint: &Name, error: &ClusterError) -> String {
         self.failed = true;
         let said = error.said().map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
         let told = format!("{error}{said}");
-        let next = if error.is_want_of_rights() { Some(RIGHTS.to_owned()) } else { way_out };
+        let next = error.is_want_of_rights().then(|| RIGHTS.to_owned());
         self.step(blueprint, told.clone(), next);
         told
     }
@@ -317,7 +316,7 @@ impl Pass<'_> {
         self.say_verdict(&head, &judged).await?;
         let correlation = self.correlation(number, &head);
         let Some(permit) = judged.permit.take() else {
-            self.waiting(&blueprint, number, &judged);
+            self.waiting(base, &blueprint, number, &judged);
             return Ok(false);
         };
         let message = bpctl_core::render::sink::commit_title(&title);
@@ -384,11 +383,12 @@ impl Pass<'_> {
         self.effects.set_check(head, VERDICT_CHECK, judged.conclusion, &judged.summary).await
     }
 
-    fn waiting(&mut self, blueprint: &Name, number: u64, judged: &PullJudgement) {
+    fn waiting(&mut self, base: &Base, blueprint: &Name, number: u64, judged: &PullJudgement) {
         let forge = self.session.forge.reading();
         let because: Vec<&str> = judged.blockers.iter().map(|blocker| blocker.because.as_str()).collect();
         let approval = judged.blockers.iter().any(|blocker| blocker.code == "needs-approval");
-        let next = (approval && forge.kind() == "local").then(|| format!("bpctl approve {number}"));
+        let workspace = &base.rules.get().workspace.value;
+        let next = (approval && forge.kind() == "local").then(|| pulls::approval(workspace, number));
         self.step(blueprint, format!("{} waits: {}", forge.pull_url(number), because.join("; ")), next);
     }
 
@@ -415,13 +415,9 @@ impl Pass<'_> {
         let forge = self.session.forge.reading();
         let branch = BranchName::proposal(&self.environment, &blueprint, proposal.operation);
         let repository = &self.session.repository;
-        let files = proposal.files.iter().map(|(path, bytes)| (path.clone(), Some(bytes.clone()))).collect();
-        // The same change on the same base gives the same commit, whichever run makes it.
-        let at = repository.commit_info(base.tip.commit())?.committer.at;
-        let author = ledger::signature(at);
-        let commit = repository.commit_files(base.tip.commit(), &files, &author, &proposal.message)?;
-        let wanted = pulls::changes_at(repository, &base.tip, &base.rules, &commit).await?;
-        if self.declined(&branch, &wanted, base).await? {
+        let (commit, wanted) = pulls::draft(repository, &base.tip, &base.rules, &proposal).await?;
+        let remembered = pulls::remembered(forge).await?;
+        if pulls::declined(self.session, &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
             self.step(
                 &blueprint,
                 format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation),
@@ -556,27 +552,8 @@ impl Pass<'_> {
             return Ok(false);
         }
         let forge = self.session.forge.reading();
-        let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
-        let pulls = forge.pulls(PullFilter::UpdatedSince(since)).await?;
+        let pulls = pulls::remembered(forge).await?;
         Ok(!pulls.iter().any(|pull| pull.head == head && pull.head_branch.as_deref() == Some(branch.as_str())))
-    }
-
-    /// Whether a person closed the same change before.
-    async fn declined(&self, branch: &BranchName, wanted: &ChangeSet, base: &Base) -> Result<bool, PipelineError> {
-        let forge = self.session.forge.reading();
-        let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
-        let pulls = forge.pulls(PullFilter::UpdatedSince(since)).await?;
-        let mine = pulls.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
-        let Some(last) = mine.max_by_key(|pull| pull.number) else { return Ok(false) };
-        let me = forge.identity().await?;
-        match &last.state {
-            // What bpctl closed itself (a twin that another run opened) is nobody's no.
-            PullState::Closed { by: Some(by), .. } if by.id == me.id => return Ok(false),
-            PullState::Closed { .. } => {}
-            PullState::Open | PullState::Merged { .. } => return Ok(false),
-        }
-        let then = pulls::changes_at(&self.session.repository, &base.tip, &base.rules, &last.head).await;
-        Ok(then.is_ok_and(|set| set.is_nearly(wanted)))
     }
 
     /// Applies what stands on base where the cluster differs. Answers whether anything was applied.
@@ -611,7 +588,7 @@ impl Pass<'_> {
                     }
                     // One object that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
-                        let said = self.refused(&reconcile.blueprint, &error, old_port(reconcile));
+                        let said = self.refused(&reconcile.blueprint, &error);
                         if error.is_want_of_rights() {
                             undelivered.uncounted.insert(reconcile.blueprint.clone());
                         } else {
@@ -627,7 +604,11 @@ impl Pass<'_> {
                     continue;
                 };
                 if !applied.changed {
-                    let (told, next) = held_by_others(item, effect);
+                    let told = format!("{}: the server took the manifest and changed nothing", reconcile.workload);
+                    let next = Some(format!(
+                        "bpctl plan --env {} --exact: what it stores is not what Git declares",
+                        self.environment
+                    ));
                     idle.push(Idle { reconcile, told, next, overtaken: false });
                     continue;
                 }
@@ -752,35 +733,6 @@ impl Pass<'_> {
     fn step(&mut self, blueprint: &Name, told: String, next: Option<String>) {
         self.steps.push(Step { blueprint: blueprint.clone(), told, next });
     }
-}
-
-/// What a person does where a port of a Service cannot be brought back. A port has no name but its number: to an apply a changed number is
-/// another port, beside the old one, and the API server takes two only where both have a name.
-fn old_port(reconcile: &Reconcile) -> Option<String> {
-    let ObjectParts { kind, namespace, name, .. } = &*reconcile.workload;
-    let lacks = |field: &RevertedField| field.from.is_none() && field.field.starts_with_keys(&["spec", "ports"]);
-    (kind == "Service" && reconcile.fields.iter().any(lacks)).then(|| {
-        format!(
-            "an apply adds Git's port and keeps the cluster's; give it the cluster's place: kubectl -n {namespace} edit service/{name}"
-        )
-    })
-}
-
-/// Why an apply changed nothing, and who can: what another applies stays until that one drops it.
-fn held_by_others(item: &PlanItem, effect: &ApplyObject) -> (String, Option<String>) {
-    let by = match &item.finding {
-        Finding::Drift(drift) => drift.fields.iter().filter_map(|field| field.by.as_ref()).collect(),
-        _ => Vec::new(),
-    };
-    let names: BTreeSet<String> = by.iter().map(|by| bpctl_core::render::sink::terminal(&by.manager)).collect();
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    let who = if names.is_empty() { "another way of applying".to_owned() } else { names };
-    let told = format!("{}: the server changed nothing: {who} holds what differs, and has to drop it", effect.object);
-    let next = format!(
-        "apply {} once in the way in which {who} does (kubectl apply for kubectl's), without bpctl",
-        effect.path
-    );
-    (told, Some(next))
 }
 
 /// `replicas 2 → 3`, for a delivery of one field.

@@ -10,8 +10,8 @@ use bpctl_core::model::{
     Name, ObjectKind, ObjectParts, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind,
 };
 use bpctl_core::observe::{
-    ContainerUsage, FactKey, FactValue, Known, Level, LiveObject, Observation, ObservedFrom, Pod, PodUsage, Resource,
-    TypeSchema, Unknown, UnknownCode, Usage, Warning, warnings_of,
+    AUTOSCALER, ContainerUsage, FactKey, FactValue, Known, Level, LiveObject, Observation, ObservedFrom, Pod, PodUsage,
+    Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning, WorkloadName, autoscaled, warnings_of,
 };
 
 use bpctl_core::plan::Plan;
@@ -116,13 +116,21 @@ async fn see(cluster: &ClusterEdge, wanted: &Wanted) -> Seen {
     Seen { from: from.ok(), listings, schemas }
 }
 
-/// What belongs to workloads, each object alone, and the types of its kinds.
-type Further = (Vec<(ObjectRef, Known<Option<LiveObject>>)>, Vec<(ObjectKind, Known<TypeSchema>)>);
+/// What belongs to workloads.
+struct Further {
+    /// Each object alone.
+    objects: Vec<(ObjectRef, Known<Option<LiveObject>>)>,
+    /// The types of their kinds.
+    schemas: Vec<(ObjectKind, Known<TypeSchema>)>,
+    /// The workloads of each namespace that an autoscaler scales, with its name; also where no source declares it.
+    autoscaled: BTreeMap<String, Known<BTreeMap<WorkloadName, Untrusted>>>,
+}
 
 /// Looks at what belongs to workloads: one list per kind and namespace, whatever the number of objects.
 async fn see_further(cluster: &ClusterEdge, wanted: &WantedObjects) -> Further {
     let edge = cluster.reading();
-    let kinds: BTreeSet<&ObjectKind> = wanted.keys().map(|(_, kind)| kind).collect();
+    let compared = wanted.iter().filter(|(_, names)| !names.is_empty());
+    let kinds: BTreeSet<&ObjectKind> = compared.map(|((_, kind), _)| kind).collect();
     let schemas = async {
         let mut schemas = Vec::new();
         for kind in kinds {
@@ -131,8 +139,17 @@ async fn see_further(cluster: &ClusterEdge, wanted: &WantedObjects) -> Further {
         schemas
     };
     let (mut found, schemas) = tokio::join!(edge.list_objects(wanted), schemas);
-    let mut objects = Vec::new();
+    let (mut objects, mut scaled) = (Vec::new(), BTreeMap::new());
     for (place @ (namespace, kind), names) in wanted {
+        if *kind == autoscaler()
+            && let Some(found) = found.get(place)
+        {
+            let known = match found.clone() {
+                Known::Known(all) => autoscaled(all.into_values().collect()),
+                Known::Unknown(unknown) => Known::Unknown(unknown),
+            };
+            scaled.insert(namespace.clone(), known);
+        }
         for name in names {
             let known = match found.get_mut(place) {
                 Some(Known::Known(map)) => Known::Known(map.remove(name)),
@@ -144,14 +161,24 @@ async fn see_further(cluster: &ClusterEdge, wanted: &WantedObjects) -> Further {
             objects.push((ObjectParts { api_version, kind, namespace, name }.into(), known));
         }
     }
-    (objects, schemas)
+    Further { objects, schemas, autoscaled: scaled }
 }
 
-/// The objects that belong to the workloads of these catalogs.
+fn autoscaler() -> ObjectKind {
+    let (api_version, kind) = AUTOSCALER;
+    ObjectKind::new(api_version, kind)
+}
+
+/// The objects that belong to the workloads of these catalogs, and the autoscalers of every namespace where one may scale a workload.
 pub(super) fn companions(catalogs: &[&Catalog], environment: &Name) -> WantedObjects {
     let mut wanted = WantedObjects::new();
     for catalog in catalogs {
-        for name in catalog.blueprints.keys() {
+        for (name, blueprint) in &catalog.blueprints {
+            let blueprint = &blueprint.value;
+            if blueprint.is_in(environment) && blueprint.spec.target.workload.kind.has_replicas() {
+                let namespace = blueprint.object_in(environment).namespace.clone();
+                wanted.entry((namespace, autoscaler())).or_default();
+            }
             for Companion { object, .. } in catalog.companions(environment, name).compared {
                 let place = (object.namespace.clone(), ObjectKind::of(&object));
                 wanted.entry(place).or_default().insert(object.name.clone());
@@ -243,10 +270,10 @@ pub async fn observe_on(
         let key = FactKey::Schema(WorkloadKind::API_VERSION.into(), kind.as_str().into());
         observation.add(key, source, FactValue::Schema(schema));
     }
-    for (object, known) in further.0 {
+    for (object, known) in further.objects {
         observation.add(FactKey::Object(object), source, FactValue::Object(known));
     }
-    for (kind, schema) in further.1 {
+    for (kind, schema) in further.schemas {
         observation.add(FactKey::Schema(kind.api_version, kind.kind), source, FactValue::Schema(schema));
     }
     let mut objects: BTreeMap<(String, WorkloadKind), Known<BTreeMap<String, LiveObject>>> = BTreeMap::new();
@@ -270,6 +297,14 @@ pub async fn observe_on(
             Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
             None => not_observed("the namespace was not listed"),
         };
+        if kind.has_replicas() {
+            let scaler = match further.autoscaled.get(&workload.namespace) {
+                Some(Known::Known(scaled)) => Known::Known(scaled.get(&(*kind, workload.name.clone())).cloned()),
+                Some(Known::Unknown(unknown)) => Known::Unknown(unknown.clone()),
+                None => not_observed("the namespace was not listed"),
+            };
+            observation.add(FactKey::Autoscaler(workload.clone()), source, FactValue::Autoscaler(scaler));
+        }
         let names: Option<BTreeSet<String>> =
             mine.known().map(|pods| pods.iter().map(|pod| pod.name.raw().to_owned()).collect());
         observation.add(FactKey::Pods(workload.clone()), source, FactValue::Pods(mine));

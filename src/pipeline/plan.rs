@@ -8,7 +8,7 @@ use bpctl_core::model::{Name, Proposed};
 use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard};
 
 use super::observe::{Look, Observed, observe_on, try_exactly};
-use super::{PipelineError, Session, Tree, connect_cluster, render, tree};
+use super::{PipelineError, Session, Tree, connect_cluster, pulls, render, tree};
 use crate::git::Repository;
 
 /// A plan and what it was made from.
@@ -58,7 +58,8 @@ pub(super) fn base_place<'w>(workspace: &'w Workspace, environment: &Name) -> Re
     })
 }
 
-/// Refuses a catalog with parts missing: a plan over half of the blueprints would be a lie.
+/// Refuses a catalog whose rules have parts missing: a plan by half of the rules would be a lie. A manifest that cannot be read is content:
+/// what it may declare is unknown, and the rest is planned (R6).
 pub fn whole(catalog: &Catalog) -> Result<(), PipelineError> {
     match catalog.diagnostics.first() {
         None => Ok(()),
@@ -193,6 +194,12 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let input = PlanInput { rules: &rules, desired: &desired, environment: &environment, observation: &observation };
     let mut plan = render::plan(input, &tree.files, scope()).await;
     plan.exact = options.exact;
+    // What `apply` does not propose again is no more to do; where the forge does not say, it is told as it stands.
+    if desired.commit() == Some(tip.commit())
+        && let Ok(declined) = pulls::all_declined(session, (&tip, &tree.files, &rules), &plan).await
+    {
+        plan = plan.without_declined(&declined);
+    }
     if let Some((before, files)) = &before {
         // The same observation, so that nothing differs but the change.
         let stood = render::plan(PlanInput { desired: before, ..input }, files, scope()).await;

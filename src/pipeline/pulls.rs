@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::blueprint::{Catalog, TierName};
+use bpctl_core::blueprint::{Catalog, TierName, Workspace};
+use bpctl_core::execute::Effect;
 use bpctl_core::govern::{PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull};
-use bpctl_core::model::{BaseTip, Digest, Files, Name, Proposed, RepoPath, Trusted, Untrusted};
-use bpctl_core::observe::{Known, Observation, PullFacts, Recorder, UnknownCode};
-use bpctl_core::propose::{self, ChangeSet, change_set};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, RepoPath, Trusted, Untrusted};
+use bpctl_core::observe::{Known, Observation, PullFacts, PullState, Recorder, UnknownCode};
+use bpctl_core::plan::{Plan, PlanItem};
+use bpctl_core::propose::{self, ChangeSet, Proposal, change_set};
 
 use super::{PipelineError, Session, render};
+use crate::forge::{BranchName, Forge, PullFilter, PullSummary};
 use crate::git::{MergedTree, Repository};
 
 /// Judges one pull request for these environments, whose facts are given.
@@ -111,6 +114,92 @@ async fn changes_from(
     let workspace = rules.get().workspace_as_written()?;
     let (before, after) = render::sides(repository, &workspace, &wanted, (&merge_base, head)).await?;
     Ok(change_set(rules, &before, &after, &paths))
+}
+
+/// What a person runs so that an approval counts on the local forge, by the workspace on base (B10).
+pub fn approval(workspace: &Workspace, number: u64) -> String {
+    let signed = format!("bpctl approve {number} --signing-key FILE");
+    let dearest = workspace.environments.values().map(|environment| environment.tier).max();
+    match &workspace.local.allowed_signers {
+        _ if dearest == Some(TierName::Dev) => format!("bpctl approve {number}"),
+        Some(_) => signed,
+        None => format!(
+            "say whose keys approve: local.allowed_signers in bpctl.yaml, on the base branch (docs/LOCAL_FORGE.md); then {signed}"
+        ),
+    }
+}
+
+/// A proposal as a commit on base: the same change on the same base gives the same one, whichever run makes it.
+pub(super) async fn draft(
+    repository: &Repository,
+    tip: &BaseTip,
+    rules: &Trusted<Catalog>,
+    proposal: &Proposal,
+) -> Result<(String, ChangeSet), PipelineError> {
+    let files = proposal.files.iter().map(|(path, bytes)| (path.clone(), Some(bytes.clone()))).collect();
+    let author = super::ledger::signature(repository.commit_info(tip.commit())?.committer.at);
+    let commit = repository.commit_files(tip.commit(), &files, &author, &proposal.message)?;
+    let changes = changes_at(repository, tip, rules, &commit).await?;
+    Ok((commit, changes))
+}
+
+/// Pull requests of the last 90 days: as long a person's no is remembered.
+pub(super) async fn remembered(forge: &dyn Forge) -> Result<Vec<PullSummary>, PipelineError> {
+    let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
+    Ok(forge.pulls(PullFilter::UpdatedSince(since)).await?)
+}
+
+/// Whether a person closed the same change before.
+pub(super) async fn declined(
+    session: &Session,
+    tip: &BaseTip,
+    rules: &Trusted<Catalog>,
+    (branch, wanted): (&BranchName, &ChangeSet),
+    pulls: &[PullSummary],
+) -> Result<bool, PipelineError> {
+    let mine = pulls.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
+    let Some(last) = mine.max_by_key(|pull| pull.number) else { return Ok(false) };
+    match &last.state {
+        // What bpctl closed itself (a twin that another run opened) is nobody's no.
+        PullState::Closed { by: Some(by), .. } if by.id == session.forge.reading().identity().await?.id => {
+            return Ok(false);
+        }
+        PullState::Closed { .. } => {}
+        PullState::Open | PullState::Merged { .. } => return Ok(false),
+    }
+    let then = changes_at(&session.repository, tip, rules, &last.head).await;
+    Ok(then.is_ok_and(|set| set.is_nearly(wanted)))
+}
+
+/// The actions of a plan of base that `apply` would not propose, because a person closed them before.
+pub(super) async fn all_declined(
+    session: &Session,
+    (tip, files, rules): (&BaseTip, &Files, &Trusted<Catalog>),
+    plan: &Plan,
+) -> Result<BTreeSet<Digest>, PipelineError> {
+    let edits = |item: &&PlanItem| item.effects.iter().any(|effect| matches!(effect, Effect::SetField(_)));
+    let items: Vec<&PlanItem> = plan.items().filter(edits).collect();
+    let mut found = BTreeSet::new();
+    if items.is_empty() {
+        return Ok(found);
+    }
+    let pulls = remembered(session.forge.reading()).await?;
+    for item in items {
+        let branch = BranchName::proposal(&plan.environment, item.action.blueprint(), item.action.name());
+        let closed = |pull: &PullSummary| {
+            pull.head_branch.as_deref() == Some(branch.as_str()) && matches!(pull.state, PullState::Closed { .. })
+        };
+        // Most have none, and need no commit to compare.
+        if !pulls.iter().any(closed) {
+            continue;
+        }
+        let Ok(proposal) = propose::propose(plan, item, files) else { continue };
+        let (_, wanted) = draft(&session.repository, tip, rules, &proposal).await?;
+        if declined(session, tip, rules, (&branch, &wanted), &pulls).await? {
+            found.insert(item.id.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// The commit at which a head left base.

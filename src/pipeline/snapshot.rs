@@ -80,7 +80,8 @@ pub async fn take(
     let mut schemas = BTreeMap::new();
     let workloads: BTreeSet<_> = wanted.values().flatten().collect();
     let workloads = workloads.into_iter().map(|kind| ObjectKind::new(WorkloadKind::API_VERSION, kind.as_str()));
-    for kind in workloads.chain(companions.into_keys().map(|(_, kind)| kind)).collect::<BTreeSet<_>>() {
+    let compared = companions.into_iter().filter(|(_, names)| !names.is_empty()).map(|((_, kind), _)| kind);
+    for kind in workloads.chain(compared).collect::<BTreeSet<_>>() {
         match reading.type_schema(&kind.api_version, &kind.kind).await {
             Known::Known(schema) => {
                 schemas.insert((kind.api_version, kind.kind), schema);
@@ -124,6 +125,14 @@ pub async fn take(
                 }
             }
         }
+    }
+    // What stands in the folder may be all that there is of it.
+    if listings.values().all(|listing| listing.workloads.values().all(|known| unknown(known).is_some())) {
+        let why = missing.first().cloned().unwrap_or_else(|| format!("no blueprint is in {environment}"));
+        return Err(PipelineError::told(
+            format!("nothing was recorded, and {} is as it was: {why}", folder.display()),
+            "give the account that bpctl runs as the rights of templates/rbac/reader.yaml",
+        ));
     }
     let header =
         SnapshotHeader { schema_version: 1, recorded_at: now, context, version, namespaces: namespaces.clone() };

@@ -113,8 +113,10 @@ pub struct Catalog {
     renderings: BTreeMap<Name, Arc<Vec<Rendering>>>,
     /// What belongs to which workload, by environment; found when somebody asks.
     companion_index: OnceLock<Arc<BTreeMap<Name, Arc<CompanionIndex>>>>,
-    /// What could not be read. Not empty: parts of the catalog are missing.
+    /// What could not be read of the rules: the workspace, blueprints, policies, suppressions. Not empty: parts of them are missing.
     pub diagnostics: Vec<Diagnostic>,
+    /// Manifest files that could not be read. What a source declares that holds one of them is not known; the rest is.
+    pub unreadable: BTreeMap<RepoPath, Diagnostic>,
 }
 
 /// API version, kind and name: how an object is found, whatever the namespace that its manifest names.
@@ -355,6 +357,7 @@ impl Catalog {
             renderings: BTreeMap::new(),
             companion_index: OnceLock::new(),
             diagnostics: own.unresolved,
+            unreadable: BTreeMap::new(),
         };
         for (path, parsed) in own.documents {
             catalog.read_own(&path, parsed);
@@ -506,7 +509,7 @@ impl Catalog {
     fn read_manifests(&mut self, path: RepoPath, parsed: Parsed) {
         let documents = match parsed {
             Ok(documents) => documents,
-            Err(diagnostic) => return self.diagnostics.push(*diagnostic),
+            Err(diagnostic) => return drop(self.unreadable.insert(path, *diagnostic)),
         };
         let mut manifests = Vec::with_capacity(documents.len());
         manifests.extend(documents.into_iter().filter_map(|document| manifest(&path, document)));
@@ -539,7 +542,7 @@ impl Catalog {
     /// The same, and why it is not known.
     ///
     /// # Errors
-    /// What is rendered below the source could not be, or several manifests declare the object.
+    /// A file or a rendering below the source could not be read or made, or several manifests declare the object.
     pub fn declared(
         &self,
         environment: &Name,
@@ -549,6 +552,10 @@ impl Catalog {
         let entries = self.workspace.value.environments.get(environment).map_or(&[] as &[Render], |e| &e.render);
         let mut wanted = entries.iter().filter_map(Render::root).filter(|(_, root)| root.meets(source)).peekable();
         if wanted.peek().is_none() {
+            // It may declare the object, or declare it a second time.
+            if let Some((path, diagnostic)) = self.unreadable.iter().find(|(path, _)| path.is_within(source)) {
+                return Err(Unclear::unreadable(path, diagnostic));
+            }
             return only(self.plain(source, object));
         }
         // What stands in the files is not what reaches the cluster: only what was rendered counts, and all of it has to be known.

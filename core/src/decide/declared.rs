@@ -1,11 +1,16 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
-use super::drift::{Attribution, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, writer};
-use super::{DetectInput, Detected, Detector, DriftFinding, Finding, UnknownFact, WhyNot};
+use super::drift::{
+    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, kept_by, kept_port,
+    writer,
+};
+use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
-use crate::blueprint::Manifest;
-use crate::model::{FieldPath, ObjectRef, Untrusted};
+use crate::blueprint::{Delivery, Manifest};
+use crate::govern::FIELD_MANAGER;
+use crate::model::{FieldPath, ObjectRef, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
+use crate::render::listed;
 
 /// Compares the workload's manifest with the live object, by containment.
 #[derive(Debug)]
@@ -44,6 +49,7 @@ impl Detector for DriftDetector {
             detected.unknown.push(UnknownFact::new(what, why));
         }
         detected.why_not.extend(beside(input, &target, manifest));
+        detected.findings.extend(undeclared(input).map(|reported| (Finding::Reported(reported), None)));
         let different = match differences(input, &target, manifest) {
             Ok(Some(different)) => different,
             Ok(None) => return detected,
@@ -60,22 +66,36 @@ impl Detector for DriftDetector {
             detected.why_not.push(nothing(&target));
             return detected;
         }
-        let Some(owner) = different.live.and_then(|live| autoscaler(input, live)) else {
-            detected.findings.push(finding(input, target, different, false));
-            return detected;
+        let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, live)) {
+            Known::Known(None) => {
+                detected.findings.extend(answer(input, target, manifest, different, false));
+                return detected;
+            }
+            Known::Known(Some(owner)) => Ok(owner),
+            Known::Unknown(why) => Err(why),
         };
-        // The replicas are the autoscaler's to change, and no apply may take them; the rest goes back.
+        // The replicas are the autoscaler's to change, and no apply may take them; the rest goes back. Where nobody knows whether there is
+        // one, they may be.
         let (replicas, fields): (Vec<FieldDrift>, Vec<FieldDrift>) =
             different.fields.iter().cloned().partition(|drift| drift.path.is_keys(&REPLICAS));
-        if replicas.iter().any(|drift| drift.kind != DriftKind::PendingRemoval) {
-            let because = format!(
-                "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
-                 manifest"
-            );
-            detected.why_not.push(WhyNot { what: "replicas".into(), because });
+        match owner {
+            Ok(owner) if replicas.iter().any(|drift| drift.kind != DriftKind::PendingRemoval) => {
+                let because = format!(
+                    "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
+                     manifest"
+                );
+                detected.why_not.push(WhyNot { what: "replicas".into(), because });
+            }
+            // Where replicas are scaled by bpctl, that says so.
+            Err(why)
+                if input.blueprint.value.spec.scaling.is_none() && manifest.document.root.at(&REPLICAS).is_some() =>
+            {
+                detected.unknown.push(UnknownFact::new(AUTOSCALED, why));
+            }
+            _ => {}
         }
         if !fields.is_empty() {
-            detected.findings.push(finding(input, target, Different { fields, ..different }, true));
+            detected.findings.extend(answer(input, target, manifest, Different { fields, ..different }, true));
         }
         detected
     }
@@ -116,7 +136,7 @@ impl Detector for CompanionDetector {
                 Ok(None) => {}
                 Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
                 Ok(Some(different)) => {
-                    detected.findings.push(finding(input, companion.object, different, false));
+                    detected.findings.extend(answer(input, companion.object, companion.manifest, different, false));
                 }
                 Err((part, why)) => {
                     let what = match part {
@@ -163,7 +183,7 @@ fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> O
         format!("{path} (by {})", crate::render::sink::terminal(by))
     };
     let named: Vec<String> = added.iter().map(shown).collect();
-    let named = crate::render::listed(&named, 3);
+    let named = listed(&named, 3);
     let because = format!("{object} has what Git does not declare, and keeps it: {named}");
     (!added.is_empty()).then(|| WhyNot { what: "reconcile".into(), because })
 }
@@ -208,6 +228,88 @@ fn differences<'a>(
     }))
 }
 
+/// What is found, each with what bpctl does about it. Where it delivers by itself, what its apply cannot do is told to a person, and is no
+/// action: it would be tried again and again.
+fn answer(
+    input: &DetectInput<'_>,
+    object: ObjectRef,
+    manifest: &Manifest,
+    different: Different<'_>,
+    leave_replicas: bool,
+) -> Vec<(Finding, Option<Action>)> {
+    let place = input.catalog.workspace.value.environments.get(input.environment);
+    let direct = place.is_some_and(|place| place.delivery == Delivery::Direct);
+    let Some(live) = different.live.filter(|_| direct) else {
+        return vec![finding(input, object, different, leave_replicas)];
+    };
+    if let Some(ports) = kept_port(&manifest.document, live) {
+        return vec![(Finding::Reported(port_kept(&object, ports, different.fields.len())), None)];
+    }
+    let stays = |drift: &FieldDrift| drift.kind == DriftKind::PendingRemoval && kept_by(live, &drift.path).is_some();
+    let (stay, fields): (Vec<FieldDrift>, Vec<FieldDrift>) = different.fields.iter().cloned().partition(stays);
+    let mut found = Vec::new();
+    if !stay.is_empty() {
+        found.push((Finding::Reported(field_kept(&object, manifest, live, &stay)), None));
+    }
+    if !fields.is_empty() {
+        found.push(finding(input, object, Different { fields, ..different }, leave_replicas));
+    }
+    found
+}
+
+/// Fields that Git dropped and bpctl's apply cannot take away.
+fn field_kept(object: &ObjectRef, manifest: &Manifest, live: &LiveObject, fields: &[FieldDrift]) -> Reported {
+    let mut managers: Vec<Untrusted> = Vec::new();
+    for manager in fields.iter().filter_map(|drift| kept_by(live, &drift.path)).flatten() {
+        if !managers.contains(&manager) {
+            managers.push(manager);
+        }
+    }
+    let names: Vec<&str> = managers.iter().map(Untrusted::raw).collect();
+    let who = if names.is_empty() { "others than bpctl own them".into() } else { format!("of {}", listed(&names, 3)) };
+    let named: Vec<String> = fields.iter().map(|drift| drift.path.to_string()).collect();
+    let (are, them) = if fields.len() == 1 { ("is", "it") } else { ("are", "them") };
+    let message = format!(
+        "{object}: {} {are} no longer in Git and {are} kept in the cluster, because {who}: bpctl's apply does not take {them} away",
+        listed(&named, 3)
+    );
+    let mut help = vec![Untrusted::new(format!("take {them} out by hand: {}", edit(object)))];
+    if names.contains(&CLIENT_SIDE_APPLY) && !manifest.rendered {
+        help.push(Untrusted::new(format!(
+            "or hand over to bpctl, once, what kubectl applied; that takes {them} out too: kubectl -n {} apply --server-side \
+             --field-manager={FIELD_MANAGER} --force-conflicts -f {}",
+            object.namespace, manifest.path
+        )));
+    }
+    kept("field-kept", message, help)
+}
+
+/// A changed port of a Service, whose old one bpctl's apply cannot take away; `differences`: how many there are of the object.
+fn port_kept(object: &ObjectRef, (added, stays): (String, String), differences: usize) -> Reported {
+    let wait = if differences > 1 { "; what else differs of it waits for that" } else { "" };
+    let message = format!(
+        "{object}: the cluster has port {stays}, Git says {added}. bpctl's apply would put {added} beside {stays}, which others own, and the \
+         API server refuses the two{wait}"
+    );
+    let help = format!("write {added} in the place of {stays}: {}", edit(object));
+    kept("port-kept", message, vec![Untrusted::new(help)])
+}
+
+fn kept(code: &str, message: String, help: Vec<Untrusted>) -> Reported {
+    Reported {
+        code: code.into(),
+        severity: Severity::Warning,
+        needs_person: true,
+        message: Untrusted::new(message),
+        help,
+        events: Vec::new(),
+    }
+}
+
+fn edit(object: &ObjectRef) -> String {
+    format!("kubectl -n {} edit {}/{}", object.namespace, object.kind.to_lowercase(), object.name)
+}
+
 fn finding(
     input: &DetectInput<'_>,
     object: ObjectRef,
@@ -242,14 +344,51 @@ fn finding(
 
 const REPLICAS: [&str; 2] = ["spec", "replicas"];
 
-/// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, or
-/// one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
-pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Option<String> {
-    if let Some(scaler) = input.catalog.autoscaler(input.environment, &input.blueprint.value.metadata.name) {
-        return Some(format!("{} ({})", scaler.object, scaler.manifest.path));
+/// What is not known where autoscalers cannot be listed.
+pub(super) const AUTOSCALED: &str = "whether an autoscaler owns its replicas";
+
+/// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, one
+/// that is in the cluster alone, or one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
+pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Option<String>> {
+    let blueprint = &input.blueprint.value;
+    if !blueprint.spec.target.workload.kind.has_replicas() {
+        return Known::Known(None);
     }
-    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec())).filter(scales)?;
-    Some(format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)))
+    if let Some(scaler) = input.catalog.autoscaler(input.environment, &blueprint.metadata.name) {
+        return Known::Known(Some(format!("{} ({})", scaler.object, scaler.manifest.path)));
+    }
+    let there = input.facts.autoscaler(&blueprint.spec.target.object());
+    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec())).filter(scales);
+    let by = by.map(|by| format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)));
+    match there {
+        Known::Known(Some(name)) => Known::Known(Some(format!("{} (in the cluster alone)", scaler_named(name)))),
+        Known::Unknown(why) if by.is_none() => Known::Unknown(why),
+        _ => Known::Known(by),
+    }
+}
+
+/// An autoscaler of the cluster, which a name from outside tells apart.
+pub(super) fn scaler_named(name: &Untrusted) -> String {
+    format!("HorizontalPodAutoscaler/{}", crate::render::sink::terminal(name))
+}
+
+/// An autoscaler that scales the workload and that its sources do not declare.
+fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
+    let target = &input.blueprint.value.spec.target;
+    let declared = || input.catalog.autoscaler(input.environment, &input.blueprint.value.metadata.name).is_some();
+    if !target.workload.kind.has_replicas() || declared() {
+        return None;
+    }
+    let name = input.facts.autoscaler(&target.object()).known().copied()??;
+    let scaler = scaler_named(name);
+    Some(Reported {
+        code: "autoscaler-undeclared".into(),
+        severity: Severity::Info,
+        needs_person: false,
+        message: Untrusted::new(format!("{scaler} scales it and is in the cluster alone: the replicas are left to it")),
+        help: vec![Untrusted::new(format!("declare it below {}, or delete it there", target.source))],
+        events: Vec::new(),
+    })
 }
 
 /// The controller manager's horizontal autoscaler writes through the scale subresource.

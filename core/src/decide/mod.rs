@@ -35,7 +35,7 @@ use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrust
 use crate::observe::{Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 5;
+pub const LOGIC: u32 = 6;
 
 /// What a detector looks at.
 #[derive(Debug)]

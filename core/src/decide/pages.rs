@@ -3,13 +3,13 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 12] = [
+pub const PAGES: [Page; 15] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
         "The finding says which container failed, and why it is not restarted: max_restart_count is spent, it failed again at once, or\n\
-         the blueprint sets no max_restart_count. Look at its last log with the command that stands there. Where Git is ahead of the\n\
-         cluster, nothing is to be reverted: what Git declares has to arrive first.",
+         the blueprint sets no max_restart_count. Look at its last log with the command that stands there. Where the pods\n\
+         do not run what Git declares, nothing is to be reverted: that has to arrive first.",
     ),
     page(
         "image-not-pulled",
@@ -30,8 +30,8 @@ pub const PAGES: [Page; 12] = [
     page(
         "pod-unschedulable",
         "No node takes a pod",
-        "No node has room for what it requests, or none is allowed to take it. Lower the requests, add nodes, or look at node selectors,\n\
-         taints and affinity.",
+        "No node has room for what it requests, none is allowed to take it, or a volume claim of it is not bound. Lower the requests, add\n\
+         nodes, or look at node selectors, taints and affinity; of claims, at their storage class (`kubectl describe pvc`).",
     ),
     page(
         "verification-failed",
@@ -46,6 +46,26 @@ pub const PAGES: [Page; 12] = [
         "Each try is recorded at the commit that was to arrive, and the circuit breaker counts it (`bpctl breaker`). Correct the manifest,\n\
          or what refuses it: an admission policy, a quota. The next apply tries again, unless the breaker holds it by then; a change of the\n\
          blueprint or of its manifests on the base branch begins anew. A right that bpctl's own account lacks is not counted.",
+    ),
+    page(
+        "field-kept",
+        "A field that Git dropped, and that bpctl's apply leaves in the cluster",
+        "A server-side apply takes away what its manager alone applied. A field that another manager owns too stays, however that one\n\
+         wrote it: most often kubectl-client-side-apply, from before bpctl delivered the object. Take the field out by hand; or hand over\n\
+         to bpctl what kubectl applied, with the second command of the finding: from then on bpctl's applies take away what Git drops.",
+    ),
+    page(
+        "port-kept",
+        "A Service's changed port that no apply can bring back",
+        "A port of a Service is told apart by its number and protocol, so that to an apply a changed number is another port, beside the\n\
+         old one. Where others than bpctl own the old one it stays, and the API server refuses two ports of one name, or without names.\n\
+         Write Git's number in the place of the old one with the command of the finding.",
+    ),
+    page(
+        "autoscaler-undeclared",
+        "An autoscaler of the cluster that no source declares",
+        "A HorizontalPodAutoscaler scales the workload, and none of the blueprint's sources declares it. It owns the replicas all the same:\n\
+         bpctl neither brings them back nor proposes others. Declare it beside the manifest, or delete it if nobody wants it any more.",
     ),
     page(
         "latency-above-target",

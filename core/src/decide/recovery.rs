@@ -295,7 +295,7 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
             detected.why_not.push(WhyNot { what: "restart".into(), because: because.clone() });
         }
         Recovery::Person { failing, because, .. } => {
-            let reported = for_a_person(input, live, failing, because);
+            let reported = for_a_person(input, failing, because);
             detected.findings.push((Finding::Reported(reported), None));
         }
         Recovery::Restart { failing, .. } => match restart(input, live) {
@@ -308,6 +308,9 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
 
 /// The restart, or why it waits.
 fn restart(input: &DetectInput<'_>, live: &LiveObject) -> Result<Action, &'static str> {
+    if input.manifest.is_none() {
+        return Err("what Git declares of it is not known, so that new pods may not be as Git wants them");
+    }
     if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
         return Err("the pod template in the cluster is not what Git declares: that is settled first");
     }
@@ -348,6 +351,14 @@ fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
         let Known::Known(warnings) = input.facts.warnings(&input.blueprint.value.spec.target.object()) else { return };
         let fits = |warning: &&Warning| explains(&reported.code).contains(&warning.reason.raw());
         reported.events = warnings.iter().filter(fits).take(3).map(Warning::told).collect();
+        // The nodes are not to blame where the scheduler says that they are not; what is done is the same.
+        let unbound = |event: &Untrusted| event.raw().contains("unbound immediate PersistentVolumeClaims");
+        if reported.code == "pod-unschedulable" && reported.events.iter().any(unbound) {
+            let namespace = &input.blueprint.value.spec.target.namespace;
+            reported.help = vec![Untrusted::new(format!(
+                "a restart does not help: a volume claim of it is not bound; see which, and why: kubectl -n {namespace} describe pvc"
+            ))];
+        }
     }
 }
 
@@ -365,7 +376,7 @@ fn ahead(input: &DetectInput<'_>) -> Option<Untrusted> {
         let place = input.catalog.workspace.value.environments.get(input.environment);
         let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
         let by = if gitops { "the controller brings it" } else { "its reconcile brings it (bpctl apply)" };
-        Untrusted::new(format!("Git is ahead: it declares another pod template, and {by}"))
+        Untrusted::new(format!("the pods do not run what Git declares: its pod template is another one, and {by}"))
     })
 }
 
@@ -388,7 +399,7 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
     for pod in pods.iter().filter(|pod| !pod.terminating && !pod.ready) {
         let name = pod.name.raw();
         if pod.unschedulable && pod.phase.raw() == "Pending" {
-            let help = "a restart does not help: the nodes have no room for its requests, or none of them is allowed to take it";
+            let help = "a restart does not help: the nodes have no room for its requests, none of them may take it, or a volume claim of it is not bound";
             add("pod-unschedulable", format!("pod {name}: no node takes it"), help);
         }
         for stopped in &pod.stopped {
@@ -408,21 +419,37 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
     found
 }
 
+/// How Git goes back, where it holds something to go back to: a revert of the commit that brought the manifest would delete it.
+fn way_back(input: &DetectInput<'_>) -> Untrusted {
+    let blueprint = &input.blueprint.value;
+    let source = || blueprint.spec.target.source.to_string();
+    let path = input.manifest.map_or_else(source, |manifest| manifest.path.to_string());
+    Untrusted::new(match input.facts.last_change(&blueprint.metadata.name) {
+        Known::Known(Some(last)) if last.changes.is_some() => format!(
+            "if the last change of {path} did it: git show {0}, then git revert {0} and a pull request",
+            rollback::short(&last.commit)
+        ),
+        Known::Known(Some(last)) => format!(
+            "Git has nothing to go back to: {} brought {path}, or what it changed cannot be read; correct it by a pull request",
+            rollback::short(&last.commit)
+        ),
+        Known::Known(None) => {
+            format!("no late change of {path} did it: none of the base branch's last commits changed it")
+        }
+        Known::Unknown(_) => {
+            format!("if a change of {path} did it: git log -5 -- {path}, then git revert COMMIT and a pull request")
+        }
+    })
+}
+
 /// What a person is told: what failed, why it is theirs, and what to run.
-fn for_a_person(input: &DetectInput<'_>, live: &LiveObject, failing: &Failing, because: &str) -> Reported {
+fn for_a_person(input: &DetectInput<'_>, failing: &Failing, because: &str) -> Reported {
     let target = &input.blueprint.value.spec.target;
     let (namespace, workload) = (&target.namespace, &target.workload);
     let workload = format!("{}/{}", workload.kind.as_str().to_lowercase(), workload.name);
-    let path = input.manifest.map_or_else(|| target.source.to_string(), |manifest| manifest.path.to_string());
-    let revision = live.body.pointer("/metadata/annotations/deployment.kubernetes.io~1revision");
-    let revision = revision.and_then(serde_json::Value::as_str);
-    let revision = revision.map_or_else(String::new, |revision| format!(" (the cluster runs revision {revision})"));
-    let back = || {
-        Untrusted::new(format!("go back{revision}: git log -5 -- {path}, then git revert COMMIT and a pull request"))
-    };
     let look = failing.pods.first().and_then(FailedPod::look).unwrap_or_else(|| format!("logs {workload} --previous"));
     let look = Untrusted::new(format!("see why: kubectl -n {namespace} {look}"));
-    let help = vec![look, ahead(input).unwrap_or_else(back)];
+    let help = vec![look, ahead(input).unwrap_or_else(|| way_back(input))];
     let first = failing.pods.first().map_or_else(String::new, FailedPod::told);
     let more = failing.pods.len().saturating_sub(1);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -127,13 +127,25 @@ impl Detector for SaturationDetector {
             detected.why_not.push(WhyNot { what: "scale".into(), because });
             return detected;
         }
+        match input.facts.autoscaler(&target) {
+            Known::Known(None) => {}
+            Known::Known(Some(name)) => {
+                let because = format!("{} owns the replicas", super::declared::scaler_named(name));
+                detected.why_not.push(WhyNot { what: "scale".into(), because });
+                return detected;
+            }
+            Known::Unknown(why) => {
+                detected.unknown.push(UnknownFact::new(super::declared::AUTOSCALED, why));
+                return detected;
+            }
+        }
         // The manifest may leave replicas out; Kubernetes reads that as 1.
         let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(crate::yaml::Node::as_int);
         let Ok(replicas) = u32::try_from(declared.unwrap_or(1)) else { return detected };
         let why_not = |because: String| WhyNot { what: "scale".into(), because };
         if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
-            let because = if super::declared::autoscaler(input, live).is_some() {
+            let because = if matches!(super::declared::autoscaler(input, live), Known::Known(Some(_))) {
                 format!("an autoscaler set {has} replicas, which are its own to change; Git says {replicas}")
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")

@@ -66,6 +66,7 @@ fn without_detail(value: &mut FactValue) {
     | FactValue::Pods(Known::Unknown(unknown))
     | FactValue::Usage(Known::Unknown(unknown))
     | FactValue::DryRun(Known::Unknown(unknown))
+    | FactValue::Autoscaler(Known::Unknown(unknown))
     | FactValue::Schema(Known::Unknown(unknown))
     | FactValue::History(Known::Unknown(unknown))
     | FactValue::LastChange(Known::Unknown(unknown))

@@ -115,6 +115,8 @@ pub enum FactKey {
     DryRun(ObjectRef),
     /// Types and merge keys of one kind: `apps/v1`, `Deployment`.
     Schema(String, String),
+    /// The `HorizontalPodAutoscaler` in the cluster that scales one workload.
+    Autoscaler(ObjectRef),
     /// What was done to one blueprint's workload in this environment: merged changes and their outcomes.
     History(Name),
     /// The deliveries of one blueprint's objects that failed and that none has made good since.
@@ -136,6 +138,7 @@ impl std::fmt::Display for FactKey {
             Self::Level(o, level) => object(f, &format!("level-{level}"), o),
             Self::Warnings(o) => object(f, "warnings", o),
             Self::DryRun(o) => object(f, "dry-run", o),
+            Self::Autoscaler(o) => object(f, "autoscaler", o),
             Self::Schema(api_version, kind) => write!(f, "schema:{api_version}:{kind}"),
             Self::History(blueprint) => write!(f, "history:{blueprint}"),
             Self::Deliveries(blueprint) => write!(f, "deliveries:{blueprint}"),
@@ -179,6 +182,7 @@ fn parse_key(text: &str) -> Option<FactKey> {
         }
         ("warnings", 5) => object().map(FactKey::Warnings),
         ("dry-run", 5) => object().map(FactKey::DryRun),
+        ("autoscaler", 5) => object().map(FactKey::Autoscaler),
         ("schema", 3) => Some(FactKey::Schema(parts[1].into(), parts[2].into())),
         ("history", 2) => Name::new(parts[1]).ok().map(FactKey::History),
         ("deliveries", 2) => Name::new(parts[1]).ok().map(FactKey::Deliveries),
@@ -212,6 +216,8 @@ pub enum FactValue {
     Warnings(Known<Vec<Warning>>),
     /// What would be stored.
     DryRun(Known<LiveObject>),
+    /// The autoscaler's name; `None`: there is none.
+    Autoscaler(Known<Option<Untrusted>>),
     /// Types of a kind.
     Schema(Known<TypeSchema>),
     /// Past operations, oldest first.

@@ -3,6 +3,7 @@
 //! A list that did not arrive whole is [`Known::Unknown`], never short. Stages read facts only through a [`Recorder`], so the set of
 //! facts read *is* the evidence in a plan, the input of a replay and the record in the ledger (X3).
 
+mod autoscaler;
 mod fact;
 mod forge;
 mod level;
@@ -12,6 +13,7 @@ mod restart;
 mod schema;
 mod warning;
 
+pub use autoscaler::{AUTOSCALER, autoscaled};
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
     CheckConclusion, CheckRun, FailedDelivery, Identity, LastChange, PastChange, PastOperation, PullFacts, PullState,

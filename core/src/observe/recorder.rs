@@ -9,7 +9,7 @@ use super::{
     FactKey, FactValue, FailedDelivery, Known, LastChange, Level, LiveObject, MeasuredLevel, Observation,
     PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning,
 };
-use crate::model::{Name, ObjectRef, Timestamp};
+use crate::model::{Name, ObjectRef, Timestamp, Untrusted};
 
 /// Hands out facts of an observation and remembers which were asked for, found or not.
 pub struct Recorder<'o> {
@@ -105,6 +105,15 @@ impl<'o> Recorder<'o> {
         }
     }
 
+    /// The name of the autoscaler in the cluster that scales the workload; `None`: there is none.
+    pub fn autoscaler(&self, workload: &ObjectRef) -> Known<Option<&'o Untrusted>> {
+        match self.read(FactKey::Autoscaler(workload.clone())) {
+            Ok(FactValue::Autoscaler(known)) => known.as_ref().map(Option::as_ref),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
     /// The shape of a kind.
     pub fn schema(&self, api_version: &str, kind: &str) -> Known<&'o TypeSchema> {
         match self.read(FactKey::Schema(api_version.into(), kind.into())) {
@@ -151,6 +160,7 @@ impl<'o> Recorder<'o> {
             let message = match &key {
                 FactKey::Object(object) => format!("nobody looked at {object} in namespace {}", object.namespace),
                 FactKey::Level(..) => "no Prometheus was asked".into(),
+                FactKey::Autoscaler(workload) => format!("nobody looked for one in namespace {}", workload.namespace),
                 other => format!("{other} was not observed"),
             };
             Unknown { code: UnknownCode::NotObserved, message, detail: None }

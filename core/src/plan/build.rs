@@ -9,7 +9,7 @@ use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Delivery, Manifest, Tier, TierName};
 use crate::decide::drift::DriftKind;
-use crate::decide::{Detected, Finding, LOGIC, WhyNot, decide};
+use crate::decide::{Detected, Finding, LOGIC, Reported, WhyNot, decide};
 use crate::govern::{Subject, judge, judge_action};
 use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Trusted};
 use crate::observe::{FactKey, Observation, Recorder};
@@ -180,10 +180,7 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
                 };
                 items.push(PlanItem { id: action.id(), finding, action, verdict, effects });
             }
-            Err(because) => match finding {
-                Finding::Broken(broken) => findings.extend(broken.instead(&because)),
-                _ => not_proposed.push(WhyNot { what: action.name().into(), because }),
-            },
+            Err(because) => left(finding, &action, because, &mut findings, &mut not_proposed),
         }
     }
     let evidence: BTreeSet<FactKey> = evidence.into_iter().chain(facts.keys()).collect();
@@ -197,4 +194,31 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
         unknown: detected.unknown,
         evidence: evidence.into_iter().collect(),
     })
+}
+
+/// Says why an action is not proposed: beside what is broken, where that is what it would have mended.
+fn left(finding: Finding, action: &Action, because: String, found: &mut Vec<Reported>, not_proposed: &mut Vec<WhyNot>) {
+    match finding {
+        Finding::Broken(broken) => found.extend(broken.instead(&because)),
+        _ => not_proposed.push(WhyNot { what: action.name().into(), because }),
+    }
+}
+
+impl Plan {
+    /// The same without what a person closed before: it is not proposed again until it would change something else (B10).
+    #[must_use]
+    pub fn without_declined(mut self, declined: &BTreeSet<Digest>) -> Self {
+        for part in &mut self.blueprints {
+            let (gone, kept) =
+                std::mem::take(&mut part.items).into_iter().partition(|item| declined.contains(&item.id));
+            part.items = kept;
+            for PlanItem { finding, action, .. } in gone {
+                let because = "a person closed this before, and nothing changed since".into();
+                left(finding, &action, because, &mut part.findings, &mut part.not_proposed);
+            }
+        }
+        let actions: Vec<&Action> = self.items().map(|item| &item.action).collect();
+        self.hash = Digest::of(&actions);
+        self
+    }
 }

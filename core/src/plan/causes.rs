@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Plan, PlanItem};
 use crate::action::{Action, RevertedField};
 use crate::blueprint::{Catalog, Tier};
-use crate::decide::Reported;
+use crate::decide::{Reported, UnknownFact};
 use crate::model::{Digest, FieldPath, Name, ObjectRef, Severity};
-use crate::observe::{Known, Observation, Recorder};
+use crate::observe::{FactKey, Known, Observation, Recorder};
 
 /// A plan's actions, told apart by where they come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -120,8 +120,14 @@ impl Causes {
         let part = |plan: &'a Plan, name: &Name| plan.blueprints.iter().find(|part| part.name == *name);
         let mut unknown = Vec::new();
         for now in &plan.blueprints {
-            let then = part(before, &now.name).map_or(&[][..], |then| &then.unknown);
-            let new = now.unknown.iter().filter(|fact| then.iter().all(|other| other.what != fact.what));
+            let then = part(before, &now.name);
+            let told = |fact: &&UnknownFact| then.is_some_and(|then| then.unknown.iter().any(|o| o.what == fact.what));
+            // Where the base's plan did not come to ask for a measurement, it was no more to be had then.
+            let measured =
+                |key: &FactKey| matches!(key, FactKey::Usage(..) | FactKey::Level(..) | FactKey::Autoscaler(_));
+            let asked = |key: &FactKey| then.is_none_or(|then| then.evidence.contains(key));
+            let asks_more = now.evidence.iter().any(|key| measured(key) && !asked(key));
+            let new = now.unknown.iter().filter(|fact| !told(fact) && (fact.uncompared || !asks_more));
             unknown.extend(new.map(|fact| Hidden { blueprint: now.name.clone(), what: fact.what.clone() }));
         }
         // What is gone because it is not seen any more is not settled.
@@ -154,9 +160,11 @@ impl Causes {
     #[must_use]
     pub fn with_orphans(mut self, plan: &Plan, before: &Catalog, after: &Catalog, observation: &Observation) -> Self {
         let (environment, facts) = (&plan.environment, Recorder::new(observation));
-        // What could not be rendered may declare anything.
-        let rendered = |catalog: &Catalog| catalog.renderings(environment).iter().all(|one| one.outcome.is_ok());
-        if !rendered(before) || !rendered(after) {
+        // What could not be read or rendered may declare anything.
+        let whole = |catalog: &Catalog| {
+            catalog.unreadable.is_empty() && catalog.renderings(environment).iter().all(|one| one.outcome.is_ok())
+        };
+        if !whole(before) || !whole(after) {
             return self;
         }
         for name in plan.blueprints.iter().map(|part| &part.name) {

@@ -73,11 +73,16 @@ impl std::fmt::Display for Selector {
 }
 
 impl Selector {
-    /// Whether the workload's manifest has these labels. What no manifest declares is not selected.
+    /// Whether the workload's manifest has these labels. What no manifest declares is not selected; what may be is, so that nobody takes
+    /// it for seen.
     pub fn selects(&self, catalog: &Catalog, environment: &Name, blueprint: &Located<Blueprint>) -> bool {
         let target = &blueprint.value.spec.target;
         let object = blueprint.value.object_in(environment);
-        let Some(manifest) = catalog.manifest(environment, &target.source, &object) else { return false };
+        let manifest = match catalog.declared(environment, &target.source, &object) {
+            Ok(Some(manifest)) => manifest,
+            Ok(None) => return false,
+            Err(_) => return true,
+        };
         let label = |name: &str| {
             let labels = manifest.document.root.at(&["metadata", "labels"])?;
             labels.get(name).and_then(Node::as_str)

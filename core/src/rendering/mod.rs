@@ -89,15 +89,29 @@ pub enum Unclear {
         /// Why not.
         because: RenderFailure,
     },
+    /// A file that may declare it cannot be read (R6).
+    Unreadable {
+        /// The file, with line and column where they are known.
+        place: String,
+        /// What is wrong with it.
+        because: Untrusted,
+    },
     /// Two manifests of one environment declare it, and which one reaches the cluster is not known: their files, or folders that are rendered.
     Twice(RepoPath, RepoPath),
 }
 
 impl Unclear {
-    /// What a renderer said.
+    /// A file could not be read.
+    pub(crate) fn unreadable(path: &RepoPath, diagnostic: &Diagnostic) -> Self {
+        let place = diagnostic.labels.first().map_or_else(|| path.to_string(), |label| label.span.to_string());
+        Self::Unreadable { place, because: Untrusted::new(diagnostic.message.as_str()) }
+    }
+
+    /// What a renderer, or the reader of a file, said.
     pub fn said(&self) -> Option<&Untrusted> {
         match self {
             Self::Unrendered { because, .. } => because.said.as_ref(),
+            Self::Unreadable { because, .. } => Some(because),
             Self::Twice(..) => None,
         }
     }
@@ -111,6 +125,7 @@ impl std::fmt::Display for Unclear {
             Self::Unrendered { root, renderer, because } => {
                 write!(f, "{renderer} could not render {root}: {}", because.message)
             }
+            Self::Unreadable { place, .. } => write!(f, "{place} cannot be read"),
             Self::Twice(first, second) if first == second => write!(f, "{first} declares it twice"),
             Self::Twice(first, second) => write!(f, "{first} and {second} both declare it"),
         }

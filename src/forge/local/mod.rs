@@ -202,6 +202,21 @@ impl LocalForge {
         Ok(Known::Known(people.into_iter().collect()))
     }
 
+    /// The key that signs is nobody's whose answer counts.
+    fn not_allowed(&self, base_branch: &str) -> ForgeError {
+        let message = match &self.options.allowed_signers {
+            None => format!(
+                "nothing was recorded: {base_branch} names no local.allowed_signers, so that no signature counts"
+            ),
+            Some(_) => format!(
+                "nothing was recorded: this key is none of {base_branch}'s allowed signers, so that its signature does not count"
+            ),
+        };
+        let hint = "put a line with its public key into the file that local.allowed_signers in bpctl.yaml names, on the base branch: \
+                    docs/LOCAL_FORGE.md shows both";
+        ForgeError::Input { message, hint: Some(hint.to_owned()) }
+    }
+
     /// A stored answer as a review: verified now, against today's signers.
     fn review(&self, pull: &Pull, stored: &StoredReview) -> Review {
         let statement = Statement {
@@ -603,10 +618,16 @@ impl ForgeWrite for LocalForge {
         let base_branch = current.record.pull.base.as_str();
         let statement = Statement { pull: number, head, base_branch, answer, justification, at };
         let signature = match &self.options.signer {
-            Some(key) => Some(
-                key.sign(&statement.payload())
-                    .map_err(|error| ForgeError::Input { message: error.to_string(), hint: None })?,
-            ),
+            Some(key) => {
+                let payload = statement.payload();
+                let signature =
+                    key.sign(&payload).map_err(|error| ForgeError::Input { message: error.to_string(), hint: None })?;
+                // It would be kept, and count for nothing: whoever signs hears that now.
+                if self.signers.verify(&payload, &signature, at).is_none() {
+                    return Err(self.not_allowed(base_branch));
+                }
+                Some(signature)
+            }
             None => None,
         };
         let review = StoredReview {

@@ -39,7 +39,7 @@ impl Pass<'_> {
                     Ok(applied) => applied,
                     // One workload that the server refuses does not keep the others waiting.
                     Err(PipelineError::Cluster(error)) => {
-                        drop(self.refused(&restart.blueprint, &error, None));
+                        drop(self.refused(&restart.blueprint, &error));
                         continue;
                     }
                     Err(other) => return Err(other),

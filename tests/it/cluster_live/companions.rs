@@ -219,6 +219,33 @@ fn the_reader_role_lists_companions_once_a_kind_and_a_recording_holds_no_more_th
     assert_eq!(part(&settled)["items"], json!([]), "{}", ran.stdout);
 }
 
+/// X8. Would miss: an autoscaler that nobody declared, whose replicas bpctl sets back; and one that the account may not list, taken for none.
+#[test]
+fn an_autoscaler_of_the_cluster_alone_keeps_its_replicas_live_and_in_a_recording() {
+    let namespace = Namespace::new("scaled");
+    let start = MANIFESTS.find("---\napiVersion: autoscaling").unwrap();
+    let end = start + MANIFESTS[start + 4..].find("---\n").unwrap() + 4;
+    let declared = format!("{}{}", &MANIFESTS[..start], &MANIFESTS[end..]);
+    let repo = repository(&namespace, &declared.replacen("  selector:", "  replicas: 2\n  selector:", 1), "");
+    deliver(&namespace, WAYS[0], MANIFESTS);
+    namespace.kubectl(&["scale", "deployment/web", "--replicas=4"], None);
+    namespace.kubectl(&["set", "image", "deployment/web", "*=registry.example.org/web:9"], None);
+    let scaler = "HorizontalPodAutoscaler/web scales it and is in the cluster alone: the replicas are left to it";
+    assert!(bpctl(&repo, None).run(&["plan"]).exits(0).stdout.contains(scaler));
+    bpctl(&repo, None).run(&["snapshot", "recorded"]).exits(0);
+    let live = bpctl(&repo, None).run(&["apply"]).exits(0).stdout;
+    assert!(live.contains("applied Deployment/web"), "{live}");
+    assert_eq!(namespace.get("deployment web")["spec"]["replicas"], 4);
+
+    repo.replace("bpctl.yaml", "cluster: {context: lab}", "cluster: {snapshot: recorded}");
+    repo.commit(&[], "a recording");
+    assert!(repo.run(&["plan"]).exits(0).stdout.contains(scaler));
+    let list = format!("recorded/{}/horizontalpodautoscaler.v2.autoscaling.json", namespace.name);
+    std::fs::remove_file(repo.path().join(list)).unwrap();
+    let told = repo.run(&["plan"]).exits(0).stdout;
+    assert!(told.contains("whether an autoscaler owns its replicas") && !told.contains("spec.replicas"), "{told}");
+}
+
 const KIND: &str = r#"{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "widgets.GROUP"},
 "spec": {"group": "GROUP", "scope": "Namespaced", "names": {"plural": "widgets", "singular": "widget", "kind": "Widget"},
 "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {

@@ -328,7 +328,7 @@ fn edits_of_what_kubectl_applied_are_found_with_line_and_author_and_one_pass_set
         if REFUSED.contains(&edit.name) {
             assert!(told.unwrap().contains("the API server refuses the content: "), "{told:?}");
         } else if edit.name == SILENT {
-            assert!(told.unwrap().contains("the server changed nothing"), "{told:?}");
+            assert!(told.unwrap().contains("the server took the manifest and changed nothing"), "{told:?}");
         } else if edit.name == "untouched" {
             assert_eq!(told.unwrap(), "applied Deployment/untouched: created");
         } else {

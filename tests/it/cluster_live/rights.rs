@@ -145,7 +145,12 @@ fn the_reader_role_is_all_that_a_plan_needs_and_is_asked_the_same_for_one_worklo
     assert_eq!(drift(first).len(), 1, "{seen:#}");
     let mut one = account.requests();
     one.sort();
-    let lists = ["list /apis/apps/v1/namespaces/NS/deployments", "list /api/v1/namespaces/NS/pods"].map(String::from);
+    let lists = [
+        "list /apis/apps/v1/namespaces/NS/deployments",
+        "list /apis/autoscaling/v2/namespaces/NS/horizontalpodautoscalers",
+        "list /api/v1/namespaces/NS/pods",
+    ]
+    .map(String::from);
     let mut first_time = lists.to_vec();
     first_time.extend(["get /openapi/v3", "get /openapi/v3/apis/apps/v1", "get /version"].map(String::from));
     first_time.sort();
@@ -252,6 +257,11 @@ fn without_rights_everything_is_unknown_and_nothing_is_drift() {
     says_that_it_saw_not_all(bpctl(&repo, Some(&kubeconfig)).run(&["plan"]));
     says_that_it_saw_not_all(bpctl(&repo, Some(&kubeconfig)).run(&["apply"]));
     assert_eq!(repo.refs("refs/bpctl/pull"), Vec::<String>::new());
+    // A recording of nothing is none, and takes no better one's place.
+    repo.write("recorded/snapshot.json", "{}");
+    let recorded = bpctl(&repo, Some(&kubeconfig)).run(&["snapshot", "recorded"]).exits(1);
+    assert!(recorded.stderr.contains("nothing was recorded"), "{}", recorded.stderr);
+    assert_eq!(repo.read("recorded/snapshot.json"), "{}");
 }
 
 #[test]
@@ -259,7 +269,7 @@ fn without_the_pods_drift_is_seen_and_utilization_is_not() {
     let namespace = Namespace::new("no-pods");
     let rights = format!(
         "{{apiVersion: rbac.authorization.k8s.io/v1, kind: Role, metadata: {{name: r}}, rules: [{{apiGroups: [apps], resources: \
-         [deployments], verbs: [list]}}]}}\n---\n{{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {{name: r}}, \
+         [deployments], verbs: [list]}}, {{apiGroups: [autoscaling], resources: [horizontalpodautoscalers], verbs: [list]}}]}}\n---\n{{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {{name: r}}, \
          roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: r}}, subjects: [{{kind: ServiceAccount, name: bpctl, \
          namespace: {}}}]}}\n",
         namespace.name

@@ -82,7 +82,10 @@ fn x02_a_merge_that_would_change_another_object_is_not_made() {
 #[test]
 fn t02_only_single_fields_are_merged_by_the_machine() {
     type Attack = (&'static str, fn(&Repo));
-    let attacks: [Attack; 5] = [
+    let attacks: [Attack; 6] = [
+        ("a manifest that cannot be read any more", |repo| {
+            repo.replace("deploy/backend.yaml", "  namespace: shop\n", " namespace: shop\n");
+        }),
         ("a new blueprint", |repo| {
             let text = repo.read("blueprints/frontend/blueprint.yaml");
             let text = text.replace("name: frontend,", "name: evil,").replace("Deployment/frontend", "Deployment/evil");

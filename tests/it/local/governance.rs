@@ -110,7 +110,9 @@ fn t01_a_proposal_that_loosens_its_rules_is_judged_by_those_of_base() {
         elsewhere.edit(path, from, to.as_deref());
         elsewhere.edit("deploy/backend.yaml", "replicas: 4", Some("replicas: 40"));
         elsewhere.commit();
-        repo.run(&["approve", "1", "--signing-key", &mallory, "--as", "mallory@shop.example"]).exits(0);
+        // The signers are base's, so that a key which only the proposal allows signs nothing.
+        repo.run(&["approve", "1", "--signing-key", &mallory]).exits(1);
+        repo.run(&["approve", "1", "--as", "mallory@shop.example"]).exits(0);
         let judged = repo.run(&["judge", "1", "-o", "json"]).exits(6).json();
         assert_ne!(judged["tier"], "allowed", "{what}");
         assert_ne!(judged["conclusion"], "success", "{what}");

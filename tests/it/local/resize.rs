@@ -135,6 +135,22 @@ fn b07_a_no_holds_until_usage_asks_for_something_else() {
     says(&repo.run(&APPLY).exits(0).stdout, &["opened local pull request #3: cpu request 100m → 60m"]);
 }
 
+/// Would miss: a plan that asks for an approval for ever of what apply does not propose, with the exit code of an open question.
+#[test]
+fn b10_a_plan_knows_what_a_person_closed() {
+    let (repo, _) = shop("35m", "100Mi", 20);
+    repo.run(&APPLY).exits(0);
+    record(&repo, "cpu", "35m", 20);
+    let plan = |code: i32| repo.run(&["plan", "--target", "frontend", "--detailed-exitcode"]).exits(code).stdout;
+    says(&plan(4), &[" resize    cpu request 100m → 50m", "needs approval"]);
+    repo.run(&["reject", "2", "--message", "not before the sale"]).exits(0);
+    let told = plan(0);
+    says(&told, &["resize: a person closed this before, and nothing changed since"]);
+    assert!(!told.contains("needs approval"), "{told}");
+    record(&repo, "cpu", "42m", 20);
+    says(&plan(4), &[" resize    cpu request 100m → 60m"]);
+}
+
 /// Would miss: steps that nobody counts, because they come by a branch of another name.
 #[test]
 fn b07_a_request_in_another_operations_branch_is_for_a_person() {

@@ -215,3 +215,34 @@ fn a_signature_counts_where_it_was_given() {
     repo.run(&APPLY).exits(0);
     assert_eq!(repo.merges(), 1);
 }
+
+/// Would miss: a newcomer who approves again and again, with and without a key, and is told each time that it worked.
+#[test]
+fn b10_an_answer_that_cannot_count_is_told_at_once() {
+    let (repo, alice) = signed_shop();
+    let (line, mallory) = key(&repo, "mallory@shop.example", "mallory");
+    says(&repo.run(&APPLY).exits(0).stdout, &["next: bpctl approve 1 --signing-key FILE"]);
+    let refused = repo.run(&["approve", "1", "--signing-key", &mallory]).exits(1);
+    says(&refused.stderr, &["this key is none of main's allowed signers", "docs/LOCAL_FORGE.md"]);
+    let unsigned = repo.run(&["approve", "1"]).exits(0);
+    says(&unsigned.stderr, &["next: bpctl approve 1 --signing-key FILE"]);
+    // Nobody may sign at all.
+    repo.replace("bpctl.yaml", "local: {allowed_signers: blueprints/allowed_signers}\n", "");
+    repo.commit(&[], "nobody signs");
+    let way = "say whose keys approve: local.allowed_signers in bpctl.yaml, on the base branch (docs/LOCAL_FORGE.md)";
+    says(&repo.run(&APPLY).exits(0).stdout, &[way]);
+    says(&repo.run(&["approve", "1"]).exits(0).stderr, &[way]);
+    says(
+        &repo.run(&["approve", "1", "--signing-key", &alice]).exits(1).stderr,
+        &["main names no local.allowed_signers"],
+    );
+    // The way leads out.
+    repo.replace("bpctl.yaml", "forge: local ", "local: {allowed_signers: blueprints/allowed_signers}\nforge: local ");
+    repo.commit(&[("blueprints/allowed_signers", &line)], "mallory may");
+    says(&repo.run(&["approve", "1", "--signing-key", &mallory]).exits(0).stdout, &["signed"]);
+    // A no is heard from anybody, and says what it is.
+    says(
+        &repo.run(&["reject", "1"]).exits(0).stdout,
+        &["rejected local pull request #1, not signed: who said so is a claim"],
+    );
+}

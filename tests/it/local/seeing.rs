@@ -61,6 +61,30 @@ fn r06_a_missing_renderer_is_not_green_where_a_blueprint_needs_it() {
     run(&["lint", "--fail-on", "warning"]).exits(0);
 }
 
+/// Would miss: one wrong indent after which nothing of all the other workloads is planned or delivered, and a run that is green over it.
+#[test]
+fn r06_a_manifest_that_cannot_be_read_is_its_own_workloads_alone() {
+    let repo = Repo::shop();
+    repo.replace("deploy/frontend.yaml", "  namespace: shop\n", " namespace: shop\n");
+    repo.commit(&[], "a wrong indent");
+    let (told, why) =
+        ("1 of 3 workloads could not be compared: frontend", "the manifest: deploy/frontend.yaml:6:2 cannot be read (");
+    let planned = repo.run(&PLAN).exits(1);
+    assert_eq!(last_line(&planned), told);
+    says(&planned.stdout, &[why, "needs approval  scaling.max_replicas = 3"]);
+    assert!(!planned.stdout.contains("reconcile LOG_LEVEL"), "{}", planned.stdout);
+    // Which labels it has is not known either.
+    assert_eq!(
+        last_line(&repo.run(&["plan", "--selector", "app=frontend"]).exits(1)),
+        "1 of 1 workload could not be compared: frontend"
+    );
+    let applied = repo.run(&APPLY).exits(1);
+    says(&applied.stdout, &["opened local pull request #1", why]);
+    assert_eq!(last_line(&applied), told);
+    // To lint it is what it was.
+    says(&repo.run(&["lint"]).exits(6).stdout, &["error[yaml-syntax]", "deploy/frontend.yaml:6:2"]);
+}
+
 /// Would miss: a fact that only one detector lacks, taken for a workload that is not seen.
 #[test]
 fn r06_what_only_a_detector_lacks_is_unknown_and_green() {
@@ -146,7 +170,7 @@ fn b08_where_git_is_ahead_nobody_is_told_to_revert() {
             let workspace = repo.read("bpctl.yaml").replace("delivery: direct", &format!("delivery: {delivery}"));
             repo.commit(&[("bpctl.yaml", &workspace)], "delivered so");
             let plan = repo.run(&["plan", "--target", "frontend"]).exits(0).stdout;
-            says(&plan, &[code, &format!("Git is ahead: it declares another pod template, and {brings}")]);
+            says(&plan, &[code, &format!("what Git declares: its pod template is another one, and {brings}")]);
             assert!(!plan.contains("git revert") && !plan.contains("correct the image"), "{plan}");
         }
     }

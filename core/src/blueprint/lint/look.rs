@@ -105,9 +105,9 @@ impl<'c> Look<'c> {
         environments.any(|name| self.catalog.declared(name, source, &blueprint.object_in(name)).is_err())
     }
 
-    /// Whether every file of bpctl's own was read. If not, a name that is nowhere may stand in one that was not.
+    /// Whether every file was read. If not, a name that is nowhere may stand in one that was not.
     pub fn all_read(&self) -> bool {
-        self.catalog.diagnostics.is_empty()
+        self.catalog.diagnostics.is_empty() && self.catalog.unreadable.is_empty()
     }
 }
 

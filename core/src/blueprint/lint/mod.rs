@@ -202,7 +202,7 @@ pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Findings {
     // Sorted first: what several environments share is one finding.
     sort(&mut found);
     let suppressed = suppressed::suppress(&look, &mut found);
-    found.extend(catalog.diagnostics.iter().cloned());
+    found.extend(catalog.diagnostics.iter().chain(catalog.unreadable.values()).cloned());
     sort(&mut found);
     Findings { found, suppressed }
 }

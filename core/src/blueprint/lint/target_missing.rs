@@ -65,10 +65,7 @@ impl Rule for TargetMissing {
             let files = look.catalog.manifests.keys().any(|path| path.is_within(&target.source));
             let below: Vec<_> = look.all_manifests().filter(|m| at_source(&m.path, m.rendered)).collect();
             // A file that could not be read has its own diagnostic; what it declares is not known.
-            let unread = look.catalog.diagnostics.iter().flat_map(|d| &d.labels).any(|label| {
-                label.span.file == target.source.as_str() || label.span.file.starts_with(&format!("{}/", target.source))
-            });
-            if unread {
+            if look.catalog.unreadable.keys().any(|path| path.is_within(&target.source)) {
                 continue;
             }
             let diagnostic = if below.is_empty() && !files {

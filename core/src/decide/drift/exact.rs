@@ -6,7 +6,8 @@
 use serde_json::{Map, Value as Json};
 
 use super::way::{Step, Way};
-use super::{DriftKind, FieldDrift, compare, quirks, scalar};
+use super::{DriftKind, FieldDrift, applied_by_alone, compare, quirks, scalar};
+use crate::govern::FIELD_MANAGER;
 use crate::model::FieldPath;
 use crate::observe::{ListType, LiveObject, TypeSchema};
 use crate::yaml::Document;
@@ -33,7 +34,7 @@ pub fn exact(
     let mut kept: Vec<FieldDrift> = Vec::with_capacity(suspected.len());
     for mut drift in suspected {
         // Another manager's removal is that manager's to do, whatever bpctl's own apply would leave.
-        let removal = drift.kind == DriftKind::PendingRemoval;
+        let removal = drift.kind == DriftKind::PendingRemoval && !applied_by_alone(live, &drift.path, FIELD_MANAGER);
         if removal || changes.iter().any(|change| overlap(&change.path, &drift.path)) {
             let other = overruled.iter().find(|other| other.path == drift.path);
             drift.admitted = other.and_then(|other| other.live.clone());

@@ -11,6 +11,7 @@
 mod attribution;
 mod compare;
 mod exact;
+mod kept;
 mod ownership;
 mod quirks;
 mod removal;
@@ -21,6 +22,7 @@ mod way;
 mod tests;
 
 pub use exact::exact;
+pub use kept::{kept_by, kept_port};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
@@ -28,6 +30,8 @@ use serde_json::Value as Json;
 use crate::model::{FieldPath, SourceSpan, Timestamp, Untrusted};
 use crate::observe::{LiveObject, TypeSchema};
 use crate::yaml::Document;
+
+pub(super) use removal::CLIENT_SIDE_APPLY;
 
 /// One field in which manifest and cluster differ.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -154,7 +158,7 @@ pub fn writer(live: &LiveObject, path: &FieldPath) -> Option<Attribution> {
 /// Whether a field is there by this manager's own applies alone: an apply of it without the field takes the field away.
 pub fn applied_by_alone(live: &LiveObject, path: &FieldPath, manager: &str) -> bool {
     let entries = ownership::entries(&live.body, &DeliveryManagers::default());
-    let mut owners = entries.iter().filter(|entry| entry.owns(path)).peekable();
+    let mut owners = entries.iter().filter(|entry| entry.keeps(path)).peekable();
     owners.peek().is_some() && owners.all(|entry| entry.manager == manager && entry.operation == "Apply")
 }
 

@@ -31,17 +31,26 @@ impl Entry<'_> {
 
     /// Whether it owns the field, something in it, or the whole that it is an inseparable part of.
     pub(super) fn owns(&self, path: &FieldPath) -> bool {
+        self.at(path).is_some()
+    }
+
+    /// Whether the field stays for its sake where another one's apply drops it, whichever way it wrote: what it owns, and of a list's item
+    /// more than something in it.
+    pub(super) fn keeps(&self, path: &FieldPath) -> bool {
+        let is_item = matches!(path.0.last(), Some(Segment::Item(_)));
+        self.at(path).is_some_and(|fields| !is_item || is_leaf(fields) || fields.get(".").is_some())
+    }
+
+    /// What it owns of the field, or of the whole that the field is an inseparable part of.
+    fn at(&self, path: &FieldPath) -> Option<&Json> {
         let mut fields = self.fields;
         for (depth, segment) in path.0.iter().enumerate() {
             if depth > 0 && is_leaf(fields) {
-                return true;
+                break;
             }
-            match child(fields, segment) {
-                Some(below) => fields = below,
-                None => return false,
-            }
+            fields = child(fields, segment)?;
         }
-        true
+        Some(fields)
     }
 }
 

@@ -13,12 +13,13 @@ use crate::observe::{ListType, LiveObject, TypeSchema};
 use crate::yaml::{Document, Node, Value};
 
 /// The manager of `kubectl apply` without `--server-side`.
-pub(super) const CLIENT_SIDE_APPLY: &str = "kubectl-client-side-apply";
+pub(in crate::decide) const CLIENT_SIDE_APPLY: &str = "kubectl-client-side-apply";
 /// Where it keeps what it applied.
 pub(super) const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// All pending removals, by path. Server-side apply says by ownership what a manager declared before, client-side apply
-/// by its annotation; ownership by updates includes the server's defaults and says nothing.
+/// by its annotation; ownership by updates includes the server's defaults and says nothing. What managers that do not deliver
+/// own as well stays for them ([`added`]).
 pub(super) fn pending(
     document: &Document,
     live: &LiveObject,
@@ -53,6 +54,7 @@ pub(super) fn added(
     managers: &DeliveryManagers,
 ) -> Vec<FieldDrift> {
     let (mut walk, root) = Walk::begin(document, live, schema, managers);
+    walk.beside = true;
     let selector = |key: &str| FieldPath::keys(vec!["spec", key]);
     for entry in ownership::entries(&live.body, managers) {
         // Whoever made the object owns all its defaults too, which nobody added.
@@ -129,6 +131,8 @@ struct Walk<'a> {
     /// Entries of managers that do not deliver; read when first needed.
     others: OnceCell<Vec<Entry<'a>>>,
     secret: bool,
+    /// It looks for what others added: of a mapping that is what they wrote of it, not the whole.
+    beside: bool,
     /// Whose ownership is being walked.
     by: Option<Attribution>,
     way: Way<'a>,
@@ -148,6 +152,7 @@ impl<'a> Walk<'a> {
             managers,
             others: OnceCell::new(),
             secret: quirks::is_secret(&live.reference.api_version, &live.reference.kind),
+            beside: false,
             by: None,
             way: Way::new(schema),
             found: Vec::new(),
@@ -251,12 +256,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reports an undeclared field where the next apply removes it whole, else the parts that it removes. Tried on a
-    /// server: leaves and list items stay only for another that applies them; a mapping also for what others updated.
+    /// Reports an undeclared field where the next apply of who is walked removes it whole, else the parts that it removes. Tried on a
+    /// server: a field stays for whoever owns it as well, by Apply or by Update, and a mapping for what others own in it; a list item for
+    /// those who own the item, and not for who only wrote in it.
     fn undeclared(&mut self, fields: &'a Json, place: &Place<'a>, live: &'a Json) {
         let path = self.way.path();
         let whole = ownership::is_leaf(fields) || !matches!(self.way.steps().last(), Some(Step::Key(_)));
-        let held = self.others().iter().any(|entry| (!whole || entry.operation == "Apply") && entry.owns(&path));
+        let beside = |entry: &Entry<'_>| (!whole || entry.operation == "Apply") && entry.owns(&path);
+        let held = self.others().iter().any(|entry| if self.beside { beside(entry) } else { entry.keeps(&path) });
         if !held {
             self.report(path, place.range.clone(), live);
         } else if !ownership::is_leaf(fields) {

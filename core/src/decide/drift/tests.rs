@@ -180,37 +180,44 @@ fn what_the_manifest_dropped_is_pending_once_and_at_its_top() {
     }
 }
 
-/// Tried on a server: list items go although others updated them, of a probe goes only what is still owned.
+/// Tried on a server: a field stays for whoever owns it too, in whichever way; a list item goes though others wrote in it, unless they own
+/// the item; of a probe goes only what nobody else owns.
 #[test]
 fn a_removal_stops_at_what_the_server_would_leave() {
     let manifest = "spec: {template: {spec: {containers: [{name: web}]}}}";
-    let object = |operation: &str| {
+    let object = |operation: &str, owns_the_item: bool| {
         let mine = serde_json::json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
-            "k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:readinessProbe": {"f:httpGet": {"f:path": {}}}},
+            "k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:readinessProbe": {"f:httpGet": {"f:path": {}}}, "f:stdin": {}},
             "k:{\"name\":\"proxy\"}": {".": {}, "f:name": {}, "f:tty": {}},
         }}}}});
-        let theirs = serde_json::json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
-            "k:{\"name\":\"web\"}": {"f:readinessProbe": {"f:periodSeconds": {}}},
+        let mut theirs = serde_json::json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+            "k:{\"name\":\"web\"}": {"f:readinessProbe": {"f:periodSeconds": {}}, "f:stdin": {}},
             "k:{\"name\":\"proxy\"}": {"f:image": {}},
         }}}}});
+        if owns_the_item {
+            theirs["f:spec"]["f:template"]["f:spec"]["f:containers"]["k:{\"name\":\"proxy\"}"]["."] =
+                serde_json::json!({});
+        }
         serde_json::json!({
             "metadata": {"name": "x", "managedFields": [
                 {"manager": "bpctl", "operation": "Apply", "apiVersion": "apps/v1", "fieldsV1": mine},
                 {"manager": "other", "operation": operation, "apiVersion": "apps/v1", "fieldsV1": theirs},
             ]},
             "spec": {"template": {"spec": {"containers": [
-                {"name": "web", "readinessProbe": {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 9}},
+                {"name": "web", "stdin": true, "readinessProbe": {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 9}},
                 {"name": "proxy", "image": "p", "tty": true},
             ]}}},
         })
     };
-    let pending = |operation: &str| -> Vec<String> {
-        let live = live("apps/v1", "Deployment", object(operation));
+    let pending = |operation: &str, owns_the_item: bool| -> Vec<String> {
+        let live = live("apps/v1", "Deployment", object(operation, owns_the_item));
         let found = compare(&document(manifest), &live, &deployment_schema(), &DeliveryManagers::default());
         found.iter().map(|drift| drift.path.to_string().replace("spec.template.spec.containers", "")).collect()
     };
-    assert_eq!(pending("Update"), ["[name=proxy]", "[name=web].readinessProbe.httpGet"]);
-    assert_eq!(pending("Apply"), ["[name=proxy].tty", "[name=web].readinessProbe.httpGet"]);
+    for operation in ["Update", "Apply"] {
+        assert_eq!(pending(operation, false), ["[name=proxy]", "[name=web].readinessProbe.httpGet"]);
+        assert_eq!(pending(operation, true), ["[name=proxy].tty", "[name=web].readinessProbe.httpGet"]);
+    }
 }
 
 #[test]
