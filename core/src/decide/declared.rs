@@ -60,6 +60,7 @@ impl Detector for DriftDetector {
             detected.why_not.push(nothing(&target));
             return detected;
         }
+        detected.why_not.extend(ignored(input, manifest));
         let Some(owner) = different.live.and_then(|live| autoscaler(input, live)) else {
             detected.findings.push(finding(input, target, different, false));
             return detected;
@@ -116,6 +117,7 @@ impl Detector for CompanionDetector {
                 Ok(None) => {}
                 Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
                 Ok(Some(different)) => {
+                    detected.why_not.extend(ignored(input, companion.manifest));
                     detected.findings.push(finding(input, companion.object, different, false));
                 }
                 Err((part, why)) => {
@@ -173,6 +175,16 @@ fn nothing(object: &ObjectRef) -> WhyNot {
     let because =
         format!("{object} is written otherwise, and the API server says that applying the manifest changes nothing");
     WhyNot { what: "reconcile".into(), because }
+}
+
+/// What is said of differences that Argo CD may be told to pass over.
+fn ignored(input: &DetectInput<'_>, manifest: &Manifest) -> Option<WhyNot> {
+    let rendering = input.catalog.renderings(input.environment).iter().find(|made| made.root == manifest.path)?;
+    let because = format!(
+        "the Application that delivers {} has ignoreDifferences, which bpctl does not read: Argo CD may call {} in sync all the same",
+        manifest.path, manifest.object
+    );
+    rendering.ignores_differences.then(|| WhyNot { what: "reconcile".into(), because })
 }
 
 /// How the cluster differs from a manifest; `None`: in nothing.

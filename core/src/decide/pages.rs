@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 12] = [
+pub const PAGES: [Page; 13] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -46,6 +46,13 @@ pub const PAGES: [Page; 12] = [
         "Each try is recorded at the commit that was to arrive, and the circuit breaker counts it (`bpctl breaker`). Correct the manifest,\n\
          or what refuses it: an admission policy, a quota. The next apply tries again, unless the breaker holds it by then; a change of the\n\
          blueprint or of its manifests on the base branch begins anew. A right that bpctl's own account lacks is not counted.",
+    ),
+    page(
+        "drift-stays",
+        "Fields differ from Git, and no apply would settle it",
+        "The chart renders a field otherwise each time (`randAlphaNum`, `genCA`, `now`, an unsorted `keys`): whoever applies the object writes\n\
+         that anew, and new pods with it. So nothing of it is brought back. Give the chart a fixed value, or sort what it lists; until then a\n\
+         person brings the other fields back.",
     ),
     page(
         "latency-above-target",

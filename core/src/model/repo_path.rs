@@ -50,6 +50,13 @@ impl RepoPath {
         self.is_within(other) || other.is_within(self)
     }
 
+    /// The deepest folder that holds or is both; `None`: only the repository does.
+    pub fn common(&self, other: &RepoPath) -> Option<Self> {
+        let parts = self.0.split('/').zip(other.0.split('/')).take_while(|(one, two)| one == two);
+        let parts: Vec<&str> = parts.map(|(part, _)| part).collect();
+        Self::new(parts.join("/")).ok()
+    }
+
     /// This path with one or more parts appended.
     pub fn join(&self, rest: &str) -> Result<Self, RepoPathError> {
         Self::new(format!("{}/{rest}", self.0))

@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use super::reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_DEPTH, MAX_NODES, Place};
 use super::scalar::{self, CoreTag, Resolved};
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, FieldPath};
 
 type Refused = Box<Diagnostic>;
 
@@ -121,7 +121,13 @@ impl<'a> Builder<'a> {
                 self.seen = self.seen.max(range.end);
                 if let Some(root) = self.root.take().filter(|root| root.start != root.end) {
                     let (source, lines) = (self.place.source.clone(), self.place.lines.clone());
-                    self.documents.push(Document { source, root, index: self.documents.len(), lines });
+                    self.documents.push(Document {
+                        source,
+                        root,
+                        index: self.documents.len(),
+                        within: FieldPath::default(),
+                        lines,
+                    });
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
