@@ -76,6 +76,9 @@ fn refusal(path: &str) -> Option<&'static str> {
     if path.contains(is_ignorable) {
         return Some("it holds an invisible character");
     }
+    if path == "." {
+        return Some("it is the whole repository: move what stands there into a folder, and name that");
+    }
     for part in path.split('/') {
         if part.is_empty() || part == "." || part == ".." {
             return Some("a part of it is empty, `.` or `..`");
@@ -137,6 +140,7 @@ mod tests {
             "a\\b",
             "a//b",
             "./a",
+            ".",
             "",
             "a\nb",
         ] {

@@ -207,17 +207,13 @@ impl<'a> Builder<'a> {
         range: Range<usize>,
     ) -> Result<(), Refused> {
         let plain = style == ScalarStyle::Plain;
-        let mut text = if plain && range.is_empty() { Cow::Borrowed("") } else { text };
+        let text = if plain && range.is_empty() { Cow::Borrowed("") } else { text };
         let mut shown = range.clone();
         if text.is_empty() && plain {
             shown = self.empty_place(range.start, tag.is_some() || anchor != 0);
         }
         if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             shown = self.block_scalar(range.clone());
-            // At the end of a file without a final line break there is none in the value either.
-            if range.end == self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n') {
-                text.to_mut().pop();
-            }
         }
         self.seen = self.seen.max(if shown.is_empty() { shown.end } else { range.end });
         let before = self.weight;
