@@ -11,7 +11,7 @@ use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::execute::ApplyObject;
 use crate::model::{
     Content, Diagnostic, FieldPath, File, Files, Name, ObjectParts, ObjectRef, RepoPath, Source, SourceSpan, Timestamp,
-    WorkloadKind,
+    Untrusted, WorkloadKind,
 };
 use crate::rendering::{
     Delivered, RenderFailure, Rendering, Unclear, application_folders, inputs, resolve_application,
@@ -81,6 +81,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The fields that are others each time, in words; text from outside.
+    pub fn varying(&self) -> impl Iterator<Item = Untrusted> {
+        let told = |field: &FieldPath| if field.0.is_empty() { "all of it".into() } else { field.to_string() };
+        self.unstable.iter().map(told).map(Untrusted::new)
+    }
+
     /// Whether a field is another each time the manifest is rendered, or holds one that is.
     pub fn is_unstable(&self, field: &FieldPath) -> bool {
         if self.unstable.is_empty() {

@@ -37,9 +37,9 @@ impl Detector for DriftDetector {
             detected.unknown.push(UnknownFact::uncompared("the manifest", why));
             return detected;
         };
-        for field in &manifest.unstable {
+        for field in manifest.varying() {
             let message = "it is another each time the chart is rendered, so what Git wants of it is not known".into();
-            let what = crate::render::sink::terminal(&Untrusted::new(field.to_string()));
+            let what = crate::render::sink::terminal(&field);
             let why = Unknown { code: UnknownCode::Unsupported, message, detail: None };
             detected.unknown.push(UnknownFact::new(what, why));
         }
