@@ -285,6 +285,18 @@ fn b09_values_of_config_maps(
     }
 }
 
+/// Would miss: a credential that comes with a whole new `ConfigMap`, where the same key in an old one is forbidden.
+#[rstest]
+#[case("DB_PASSWORD", Tier::Forbidden)]
+#[case("LOG_LEVEL", Tier::RequiresApproval)]
+#[case("TOKEN_LIFETIME", Tier::RequiresApproval)]
+fn b09_a_new_config_map_holds_no_credential(#[case] key: &str, #[case] tier: Tier) {
+    let before = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n";
+    let after = format!("{before}---\n{}", map(&format!("  {key}: x\n")));
+    let judged = pull(&world(CONFIG, "", before), &world(CONFIG, "", &after));
+    assert_eq!(worst(&judged).verdict.tier, tier, "{judged:?}");
+}
+
 /// The range of one namespace's `ConfigMap` is not that of another's, and a policy can forbid all of it.
 #[test]
 fn b09_a_range_holds_for_its_own_config_map_alone() {

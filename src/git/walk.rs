@@ -1,15 +1,17 @@
 //! What a person sees in the work tree: everything but what Git ignores.
 
-use bpctl_core::blueprint::is_yaml;
+use bpctl_core::blueprint::{is_json, is_yaml};
 use bpctl_core::model::RepoPath;
 
 use super::{GitError, Repository};
 
 /// Files beyond these are no repository of manifests any more.
 const MAX_FILES: usize = 100_000;
+/// A larger file of JSON is data, and no manifest.
+const MAX_JSON: u64 = 256 << 10;
 
 impl Repository {
-    /// The YAML files of the work tree that Git does not ignore, and kustomizations of any name. Hidden folders and what stands behind
+    /// The YAML files of the work tree that Git does not ignore, small files of JSON, and kustomizations of any name. Hidden folders and what stands behind
     /// links are left out; the person's own ignore files have no say, so that the answer is the same on every machine.
     pub fn manifest_paths(&self) -> Result<Vec<RepoPath>, GitError> {
         let Some(root) = self.work_tree() else {
@@ -26,7 +28,9 @@ impl Repository {
                 continue;
             }
             let path = entry.path().strip_prefix(root).ok().and_then(|path| RepoPath::new(path.to_str()?).ok());
-            paths.extend(path.filter(|path| is_yaml(path) || path.file_name() == "Kustomization"));
+            let small = || entry.metadata().is_ok_and(|file| file.len() <= MAX_JSON);
+            let json = |path: &RepoPath| is_json(path) && small();
+            paths.extend(path.filter(|path| is_yaml(path) || path.file_name() == "Kustomization" || json(path)));
             if paths.len() > MAX_FILES {
                 return Err(GitError::refused("look for manifests", "there are more than 100,000 YAML files"));
             }

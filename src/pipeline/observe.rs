@@ -372,7 +372,7 @@ pub async fn try_exactly(cluster: &ClusterEdge, plan: &Plan, desired: &Catalog, 
     let mut trials = Vec::new();
     for effect in plan.items().flat_map(|item| &item.effects) {
         let Effect::ApplyObject(apply) = effect else { continue };
-        let manifest = desired.manifest_at(&plan.environment, &apply.path, apply.document);
+        let manifest = desired.applied(&plan.environment, apply);
         trials.extend(manifest.map(|manifest| Trial {
             object: apply.object.clone(),
             uid: apply.uid.clone(),

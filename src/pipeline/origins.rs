@@ -122,7 +122,7 @@ pub async fn origins(
                     return catalog.origin(&environment, manifest, field).cloned();
                 }
                 let (path, document) = (manifest.path.clone(), manifest.document.index);
-                let source = SourceField { path, document, field: field.clone() };
+                let source = SourceField { path, document, field: manifest.document.in_file(field) };
                 let span = manifest.document.span_of(node);
                 Some(Origin::Line(Line { span, whole: true, also: 0, field: Some(source) }))
             };

@@ -11,7 +11,7 @@ use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, ren
 use bpctl_core::propose::Side;
 use bpctl_core::rendering::{
     Delivered, Inputs, Mutation, RenderFailure, Rendering, Search, SearchInput, application_folders, inputs, objects,
-    resolve_application, settings,
+    resolve_application, settings, variants,
 };
 
 use crate::git::{GitError, Repository};
@@ -72,7 +72,7 @@ pub async fn render(catalog: &mut Catalog, files: &Files, environments: &[Name])
     }
 }
 
-/// What the renderer makes of one entry; of a chart twice, from the same files laid out once: only so is seen what varies.
+/// What the renderer makes of one entry; of a chart side by side with what it might make another time: only so is seen what varies.
 pub(super) async fn rendering(entry: &Render, files: &Files) -> Option<Rendering> {
     let inputs = inputs(entry, files);
     let seen = match inputs.files(files) {
@@ -83,24 +83,26 @@ pub(super) async fn rendering(entry: &Render, files: &Files) -> Option<Rendering
     if let Some(known) = RENDERED.lock().ok().and_then(|known| known.get(&key).cloned()) {
         return Some(known);
     }
-    let bench = match bench(entry, seen) {
-        Ok(bench) => bench,
-        Err(failure) => return Rendering::of(entry, &inputs, Err(failure)),
-    };
-    let once = async || {
-        let output = bench.run(&Mutation::default()).await;
+    let once = async |mutation: Mutation| {
+        let output = match bench(entry, mutation.over(&seen)) {
+            Ok(bench) => bench.run(&Mutation { files: BTreeMap::new(), ..mutation }).await,
+            Err(failure) => Err(failure),
+        };
         Rendering::of(entry, &inputs, output.as_deref().map_err(Clone::clone))
     };
-    let first = once().await?;
-    if first.outcome.is_err() {
-        return Some(first);
-    }
-    let rendering = if entry.helm.is_some() {
-        let again = once().await?;
-        first.beside(&again, bench.files())
-    } else {
-        first
+    let [one, two] = if entry.helm.is_some() { variants(&seen) } else { [None, None] };
+    let again = async |variant: Option<Mutation>| match variant {
+        Some(variant) => once(variant).await,
+        None => None,
     };
+    let (first, one, two) = Box::pin(async { tokio::join!(once(Mutation::default()), again(one), again(two)) }).await;
+    let mut rendering = first?;
+    if rendering.outcome.is_err() {
+        return Some(rendering);
+    }
+    for variant in [one, two].iter().flatten() {
+        rendering = rendering.beside(variant, &seen);
+    }
     if let Ok(mut known) = RENDERED.lock() {
         if known.len() >= REMEMBERED {
             known.clear();

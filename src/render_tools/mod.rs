@@ -76,7 +76,7 @@ impl Workbench {
         }
         let mut render = self.render.clone();
         render.set.extend(mutation.set.clone());
-        let answer = self.start(&arguments(&render)).await;
+        let answer = self.start(&arguments(&render), mutation.far_away).await;
         for path in mutation.files.keys() {
             if let Some(blob) = self.files.blob(path) {
                 self.write(path, &blob.bytes)?;
@@ -110,7 +110,7 @@ impl Workbench {
         command
     }
 
-    async fn start(&self, arguments: &[String]) -> Result<Vec<u8>, RenderFailure> {
+    async fn start(&self, arguments: &[String], far_away: bool) -> Result<Vec<u8>, RenderFailure> {
         let (scratch, home) = (self.scratch.path(), self.scratch.path().join("home"));
         let is_kubectl = self.program.file_name().is_some_and(|name| name == "kubectl");
         let arguments = match (&self.render.kustomize, is_kubectl) {
@@ -126,6 +126,11 @@ impl Workbench {
         // Whoever asks for something from elsewhere, all the same, finds nobody there.
         for proxy in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"] {
             command.env(proxy, "http://127.0.0.1:9");
+        }
+        let zone = scratch.join("zone");
+        if far_away {
+            std::fs::write(&zone, far_zone()).map_err(|error| io(&error))?;
+            command.env("TZ", &zone);
         }
         command.env("KUBECONFIG", "/dev/null").env("LC_ALL", "C").env("GOMEMLIMIT", "1GiB");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -163,6 +168,14 @@ impl Workbench {
     }
 }
 
+/// A file of a time zone, as `tzfile` has them: one offset for all times, of eleven years, a month and some, so that no part of a date that is
+/// shown stays as it is.
+fn far_zone() -> Vec<u8> {
+    const AHEAD: i32 = ((11 * 365 + 40) * 24 + 5) * 3600 + 7 * 60 + 11;
+    let counts = [0_i32, 0, 0, 0, 1, 4].map(i32::to_be_bytes);
+    [b"TZif".as_slice(), &[0; 16], counts.as_flattened(), &AHEAD.to_be_bytes(), &[0, 0], b"FAR\0"].concat()
+}
+
 /// The line that tells most.
 fn reason(complaint: &str) -> &str {
     let lines = || complaint.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -176,9 +189,11 @@ fn arguments(render: &Render) -> Vec<String> {
         Some((Renderer::Kustomize, root)) => arguments.extend(["build".into(), format!("./{root}")]),
         Some((Renderer::Helm, root)) => {
             let release = render.release.as_ref().map_or_else(|| release(root), ToString::to_string);
-            let namespace = render.namespace.as_ref().map_or("default", |name| name.as_str());
+            let namespace = render.template_namespace.as_ref().or(render.namespace.as_ref());
+            let namespace = namespace.map_or("default", |name| name.as_str());
             arguments.extend(["template".into(), release, format!("./{root}"), format!("--namespace={namespace}")]);
-            arguments.extend(["--include-crds", "--skip-schema-validation"].map(str::to_owned));
+            arguments.push("--skip-schema-validation".into());
+            arguments.extend((!render.skip_crds).then(|| "--include-crds".into()));
             arguments.extend(render.values.iter().map(|path| format!("--values=./{path}")));
             arguments.extend(render.set.iter().map(|(key, value)| format!("--set-json={key}={value}")));
             arguments.extend(render.kube_version.iter().map(|version| format!("--kube-version={version}")));
@@ -258,6 +273,17 @@ mod tests {
     fn x09_a_chart_is_rendered_with_its_hooks() {
         let asked = arguments(&Render { helm: RepoPath::new("c").ok(), ..Render::default() });
         assert!(asked.iter().all(|argument| !argument.contains("hooks") && !argument.contains("tests")), "{asked:?}");
+    }
+
+    /// Would miss: a chart that is told where its objects go, where its Application tells it otherwise, and CRDs that it leaves out.
+    #[test]
+    fn x09_a_chart_is_told_what_its_application_says() {
+        let name = |text: &str| bpctl_core::model::Name::new(text).ok();
+        let plain = Render { helm: RepoPath::new("c").ok(), namespace: name("shop"), ..Render::default() };
+        let told = Render { template_namespace: name("told"), skip_crds: true, ..plain.clone() };
+        let has = |render: &Render, argument: &str| arguments(render).iter().any(|given| given == argument);
+        assert!(has(&plain, "--namespace=shop") && has(&plain, "--include-crds"));
+        assert!(has(&told, "--namespace=told") && !has(&told, "--include-crds"));
     }
 
     /// T43: a renderer that nobody waits for any more is not left running.

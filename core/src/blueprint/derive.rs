@@ -85,34 +85,42 @@ pub fn derive(
     let mut found: Vec<Found> = Vec::new();
     let mut autoscalers = BTreeSet::new();
     for (path, file) in &files.0 {
-        let (true, File::Blob(blob)) = (is_yaml(path) && !path.is_within(&options.folder), file) else { continue };
-        if !options.wants(path) {
+        let File::Blob(blob) = file else { continue };
+        if path.is_within(&options.folder) || !options.wants(path) {
             continue;
         }
         let text = String::from_utf8_lossy(&blob.bytes);
-        if !mentions_workload(&text) && !text.contains("HorizontalPodAutoscaler") {
+        if !mentions_workload(&text) && !["HorizontalPodAutoscaler", "Job"].iter().any(|kind| text.contains(kind)) {
             continue;
         }
         let mut leave_out = |because: &str| {
-            if mentions_workload(&text) {
-                derived.left_out.push(LeftOut { path: path.clone(), because: because.into() });
-            }
+            derived.left_out.push(LeftOut { path: path.clone(), because: because.into() });
         };
+        let manifest = is_yaml(path) && mentions_workload(&text);
         if let Some(by) = rendered.by(path) {
-            if !renderings.iter().any(|(_, inputs)| inputs.iter().any(|input| path.is_within(input))) {
+            if manifest && !renderings.iter().any(|(_, inputs)| inputs.iter().any(|input| path.is_within(input))) {
                 leave_out(by);
             }
             continue;
         }
         let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
-            leave_out("it is not YAML that Kubernetes reads; a template, perhaps");
+            if manifest {
+                leave_out("it is not YAML that Kubernetes reads; a template, perhaps");
+            }
             continue;
         };
-        for document in documents {
+        for document in documents.into_iter().flat_map(Document::listed) {
+            if let Some(because) = ungoverned(&document.root) {
+                leave_out(&because);
+            }
             if let Some(target) = autoscaled(&document.root) {
                 autoscalers.insert(target);
             }
             let Some((kind, name)) = workload(&document.root) else { continue };
+            if !is_yaml(path) {
+                leave_out(&format!("{kind}/{name} is written as JSON, which bpctl does not read: write it as YAML"));
+                continue;
+            }
             if document.root.at(&["spec", "selector"]).is_none() {
                 leave_out(&format!("{kind}/{name} has no spec.selector: a patch, or not whole"));
                 continue;
@@ -145,6 +153,9 @@ pub fn derive(
         for manifest in manifests.iter() {
             if let Some(target) = autoscaled(&manifest.document.root) {
                 autoscalers.insert(target);
+            }
+            if let Some(because) = ungoverned(&manifest.document.root) {
+                derived.left_out.push(LeftOut { path: rendering.root.clone(), because });
             }
             let Some((kind, name)) = workload(&manifest.document.root) else { continue };
             let own = Some(manifest.object.namespace.as_str()).filter(|namespace| !namespace.is_empty());
@@ -225,6 +236,15 @@ fn workload(root: &Node) -> Option<(WorkloadKind, &str)> {
     Some((kind, text(&["metadata", "name"])?))
 }
 
+/// Why nothing is derived for what runs pods and is no workload that a blueprint can be about.
+fn ungoverned(root: &Node) -> Option<String> {
+    let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
+    let kind = text(&["kind"]).filter(|kind| ["CronJob", "Job"].contains(kind))?;
+    let batch = text(&["apiVersion"])?.starts_with("batch/");
+    let name = text(&["metadata", "name"]).unwrap_or_default();
+    batch.then(|| format!("{kind}/{name}: a blueprint is about a Deployment, a StatefulSet or a DaemonSet"))
+}
+
 /// The workload whose replicas an autoscaler owns.
 fn autoscaled(root: &Node) -> Option<(WorkloadKind, String)> {
     let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
@@ -233,7 +253,7 @@ fn autoscaled(root: &Node) -> Option<(WorkloadKind, String)> {
     Some((kind, text(&["spec", "scaleTargetRef", "name"])?.to_owned()))
 }
 
-/// A name for the blueprint whose file is not there yet: the workload's own, else with its namespace, else with its kind.
+/// A name for the blueprint whose file is not there yet: the workload's own, else behind its namespace, else with its kind.
 fn free_name(
     object: &ObjectRef,
     taken: &BTreeSet<Name>,
@@ -242,7 +262,7 @@ fn free_name(
 ) -> Option<(Name, RepoPath)> {
     let own = object.name.replace('.', "-");
     let kind = object.kind.to_lowercase();
-    [own.clone(), format!("{own}-{}", object.namespace), format!("{own}-{kind}-{}", object.namespace)]
+    [own.clone(), format!("{}-{own}", object.namespace), format!("{}-{own}-{kind}", object.namespace)]
         .into_iter()
         .filter_map(|name| Name::new(name).ok().filter(|name| !taken.contains(name)))
         .find_map(|name| {
@@ -287,8 +307,9 @@ impl Found {
             let File::Blob(blob) = file_there else { return file() };
             // What cannot be read as a manifest would stand in the way of the whole folder.
             let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else { return file() };
-            for document in documents {
-                let mine = *path == self.path && document.index == self.document.index;
+            for document in documents.into_iter().flat_map(Document::listed) {
+                let place = |document: &Document| (document.index, document.within.clone());
+                let mine = *path == self.path && place(&document) == place(&self.document);
                 if !mine && workload(&document.root).is_some() {
                     return file();
                 }

@@ -8,9 +8,10 @@ use smol_str::SmolStr;
 
 use super::companion::CompanionIndex;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
+use crate::execute::ApplyObject;
 use crate::model::{
     Content, Diagnostic, FieldPath, File, Files, Name, ObjectParts, ObjectRef, RepoPath, Source, SourceSpan, Timestamp,
-    WorkloadKind,
+    Untrusted, WorkloadKind,
 };
 use crate::rendering::{
     Delivered, RenderFailure, Rendering, Unclear, application_folders, inputs, resolve_application,
@@ -80,6 +81,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The fields that are others each time, in words; text from outside.
+    pub fn varying(&self) -> impl Iterator<Item = Untrusted> {
+        let told = |field: &FieldPath| if field.0.is_empty() { "all of it".into() } else { field.to_string() };
+        self.unstable.iter().map(told).map(Untrusted::new)
+    }
+
     /// Whether a field is another each time the manifest is rendered, or holds one that is.
     pub fn is_unstable(&self, field: &FieldPath) -> bool {
         if self.unstable.is_empty() {
@@ -331,9 +338,17 @@ fn parse_all(files: &[(&RepoPath, &File)], kind: Kind) -> Vec<(RepoPath, Parsed)
 
 /// Whether a file's name says YAML.
 pub fn is_yaml(path: &RepoPath) -> bool {
-    std::path::Path::new(path.as_str())
-        .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("yaml") || e.eq_ignore_ascii_case("yml"))
+    ends(path, &["yaml", "yml"])
+}
+
+/// Whether a file's name says JSON, which is not read as manifests.
+pub fn is_json(path: &RepoPath) -> bool {
+    ends(path, &["json"])
+}
+
+fn ends(path: &RepoPath, with: &[&str]) -> bool {
+    let extension = std::path::Path::new(path.as_str()).extension();
+    extension.is_some_and(|extension| with.iter().any(|with| extension.eq_ignore_ascii_case(with)))
 }
 
 impl Catalog {
@@ -512,7 +527,8 @@ impl Catalog {
             Err(diagnostic) => return drop(self.unreadable.insert(path, *diagnostic)),
         };
         let mut manifests = Vec::with_capacity(documents.len());
-        manifests.extend(documents.into_iter().filter_map(|document| manifest(&path, document)));
+        manifests
+            .extend(documents.into_iter().flat_map(Document::listed).filter_map(|document| manifest(&path, document)));
         let by_object = Arc::make_mut(&mut self.by_object);
         for (position, manifest) in manifests.iter().enumerate() {
             let o = &manifest.object;
@@ -590,9 +606,11 @@ impl Catalog {
         all.any(|manifest| object.is_declared_by(&manifest.object))
     }
 
-    /// One document of what reaches an environment, by the path that a [`Manifest`] names and its place there.
-    pub fn manifest_at(&self, environment: &Name, path: &RepoPath, document: usize) -> Option<&Manifest> {
-        self.manifests_at(environment, path)?.iter().find(|manifest| manifest.document.index == document)
+    /// What an effect applies, of what reaches an environment.
+    pub fn applied(&self, environment: &Name, effect: &ApplyObject) -> Option<&Manifest> {
+        // Of a `List` all objects stand in one document.
+        let is = |m: &&Manifest| m.document.index == effect.document && effect.object.is_declared_by(&m.object);
+        self.manifests_at(environment, &effect.path)?.iter().find(is)
     }
 
     /// A blueprint as written and the manifest of its workload. `Err`: what is missing, in one sentence.

@@ -20,7 +20,8 @@ pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
 pub use load::{
-    Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_yaml, load_workspace, parse_policy, workspace_problems,
+    Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_json, is_yaml, load_workspace, parse_policy,
+    workspace_problems,
 };
 pub(crate) use load::{declared_object, manifest};
 pub use operation::{Operation, Tier};

@@ -175,6 +175,15 @@ pub struct Render {
     /// Values files that are not there are left out, as the Application says.
     #[serde(skip)]
     pub ignore_missing: bool,
+    /// The namespace that a chart is told, where the Application tells another one than it delivers to.
+    #[serde(skip)]
+    pub template_namespace: Option<Name>,
+    /// A chart's CRDs are left out, as the Application says.
+    #[serde(skip)]
+    pub skip_crds: bool,
+    /// The Application has `ignoreDifferences`, which nothing here reads.
+    #[serde(skip)]
+    pub ignores_differences: bool,
     /// The Application delivers something else than what this repository holds: why.
     #[serde(skip)]
     pub elsewhere: Option<crate::rendering::RenderFailure>,

@@ -42,9 +42,9 @@ impl Detector for DriftDetector {
             detected.unknown.push(UnknownFact::uncompared("the manifest", why));
             return detected;
         };
-        for field in &manifest.unstable {
+        for field in manifest.varying() {
             let message = "it is another each time the chart is rendered, so what Git wants of it is not known".into();
-            let what = crate::render::sink::terminal(&Untrusted::new(field.to_string()));
+            let what = crate::render::sink::terminal(&field);
             let why = Unknown { code: UnknownCode::Unsupported, message, detail: None };
             detected.unknown.push(UnknownFact::new(what, why));
         }
@@ -66,6 +66,7 @@ impl Detector for DriftDetector {
             detected.why_not.push(nothing(&target));
             return detected;
         }
+        detected.why_not.extend(ignored(input, manifest));
         let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, live)) {
             Known::Known(None) => {
                 detected.findings.extend(answer(input, target, manifest, different, false));
@@ -136,6 +137,7 @@ impl Detector for CompanionDetector {
                 Ok(None) => {}
                 Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
                 Ok(Some(different)) => {
+                    detected.why_not.extend(ignored(input, companion.manifest));
                     detected.findings.extend(answer(input, companion.object, companion.manifest, different, false));
                 }
                 Err((part, why)) => {
@@ -193,6 +195,16 @@ fn nothing(object: &ObjectRef) -> WhyNot {
     let because =
         format!("{object} is written otherwise, and the API server says that applying the manifest changes nothing");
     WhyNot { what: "reconcile".into(), because }
+}
+
+/// What is said of differences that Argo CD may be told to pass over.
+fn ignored(input: &DetectInput<'_>, manifest: &Manifest) -> Option<WhyNot> {
+    let rendering = input.catalog.renderings(input.environment).iter().find(|made| made.root == manifest.path)?;
+    let because = format!(
+        "the Application that delivers {} has ignoreDifferences, which bpctl does not read: Argo CD may call {} in sync all the same",
+        manifest.path, manifest.object
+    );
+    rendering.ignores_differences.then(|| WhyNot { what: "reconcile".into(), because })
 }
 
 /// How the cluster differs from a manifest; `None`: in nothing.

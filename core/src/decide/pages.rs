@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 15] = [
+pub const PAGES: [Page; 16] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -66,6 +66,13 @@ pub const PAGES: [Page; 15] = [
         "An autoscaler of the cluster that no source declares",
         "A HorizontalPodAutoscaler scales the workload, and none of the blueprint's sources declares it. It owns the replicas all the same:\n\
          bpctl neither brings them back nor proposes others. Declare it beside the manifest, or delete it if nobody wants it any more.",
+    ),
+    page(
+        "drift-stays",
+        "Fields differ from Git, and no apply would settle it",
+        "The chart renders a field otherwise each time (`randAlphaNum`, `genCA`, `now`, an unsorted `keys`): whoever applies the object writes\n\
+         that anew, and new pods with it. So nothing of it is brought back. Give the chart a fixed value, or sort what it lists; until then a\n\
+         person brings the other fields back.",
     ),
     page(
         "latency-above-target",

@@ -388,7 +388,7 @@ pub fn permit_apply(
     server_clock: bool,
 ) -> Option<ApplyPermit> {
     may_act(rules, environment, action, facts, server_clock)?;
-    let manifest = rules.get().manifest_at(environment, &effect.path, effect.document)?;
+    let manifest = rules.get().applied(environment, effect)?;
     Some(ApplyPermit {
         object: effect.object.clone(),
         uid: effect.uid.clone(),

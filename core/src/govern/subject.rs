@@ -96,8 +96,8 @@ pub enum Touch {
     Config(Vec<ConfigTouch>),
     /// Another field of a manifest.
     Field(FieldPath),
-    /// A whole object is added.
-    Added,
+    /// A whole object is added, with these keys where it is a `ConfigMap`.
+    Added(Vec<ConfigTouch>),
     /// A whole object is removed.
     Removed,
     /// A blueprint, policy, workspace or signers file changes.
@@ -148,6 +148,21 @@ pub struct ConfigTouch {
 }
 
 impl ConfigTouch {
+    /// A key of this `ConfigMap`, for the blueprint of this workload.
+    fn of(
+        map: &ObjectRef,
+        target: Option<&ObjectRef>,
+        key: &str,
+        from: Option<String>,
+        to: Option<String>,
+        gone: bool,
+    ) -> Self {
+        let namespace = &map.namespace;
+        let own = map.api_version == "v1"
+            && target.is_some_and(|target| namespace.is_empty() || *namespace == target.namespace);
+        Self { map: format!("ConfigMap/{}", map.name), key: key.into(), from, to, gone, own }
+    }
+
     /// The range that the blueprint declares for it.
     pub fn range<'s>(&self, spec: &'s Spec) -> Option<&'s ConfigRange> {
         spec.config.get(&self.map)?.get(&self.key).filter(|_| self.own)
@@ -253,7 +268,10 @@ impl Subject {
                 let governance = change.object.api_version.starts_with("bpctl.dev/");
                 let touch = match (governance, change.added) {
                     (true, _) => Touch::Governance,
-                    (false, true) => Touch::Added,
+                    (false, true) => {
+                        let new = |key: &String| ConfigTouch::of(&change.object, target, key, None, None, false);
+                        Touch::Added(change.keys.iter().map(new).collect())
+                    }
                     (false, false) => Touch::Removed,
                 };
                 (change.object.clone(), touch)
@@ -295,12 +313,14 @@ impl Subject {
             Touch::Reconcile { .. } => Operation::Reconcile,
             Touch::Restart { .. } => Operation::Restart,
             Touch::Rollback => Operation::Rollback,
-            Touch::Config(touched) if touched.iter().any(|touch| touch.is_credential(input.spec)) => {
+            Touch::Config(touched) | Touch::Added(touched)
+                if touched.iter().any(|touch| touch.is_credential(input.spec)) =>
+            {
                 Operation::ChangeSecrets
             }
             Touch::Config(touched) if touched.iter().all(|touch| touch.is_within(input.spec)) => Operation::Configure,
             Touch::Field(field) => field_operation(field),
-            Touch::Config(_) | Touch::Added | Touch::Opaque => Operation::ChangeManifest,
+            Touch::Config(_) | Touch::Added(_) | Touch::Opaque => Operation::ChangeManifest,
             Touch::Removed => Operation::Delete,
             Touch::Governance => Operation::ChangeGovernance,
         };
@@ -316,17 +336,9 @@ fn config_of(change: &FieldChange, target: Option<&ObjectRef>) -> Vec<ConfigTouc
     if part != "data" && part != "binaryData" {
         return Vec::new();
     }
-    let namespace = &change.object.namespace;
-    let own = change.object.api_version == "v1"
-        && target.is_some_and(|target| namespace.is_empty() || *namespace == target.namespace);
     let text = |value: Option<&Json>| value.and_then(Json::as_str).filter(|_| part == "data").map(ToOwned::to_owned);
-    let touch = |key: &str, from: Option<&Json>, to: Option<&Json>| ConfigTouch {
-        map: format!("ConfigMap/{}", change.object.name),
-        key: key.into(),
-        from: text(from),
-        to: text(to),
-        gone: to.is_none(),
-        own,
+    let touch = |key: &str, from: Option<&Json>, to: Option<&Json>| {
+        ConfigTouch::of(&change.object, target, key, text(from), text(to), to.is_none())
     };
     match change.field.0.get(1) {
         Some(Segment::Key(key)) => vec![touch(key, change.from.as_ref(), change.to.as_ref())],

@@ -50,6 +50,13 @@ impl RepoPath {
         self.is_within(other) || other.is_within(self)
     }
 
+    /// The deepest folder that holds or is both; `None`: only the repository does.
+    pub fn common(&self, other: &RepoPath) -> Option<Self> {
+        let parts = self.0.split('/').zip(other.0.split('/')).take_while(|(one, two)| one == two);
+        let parts: Vec<&str> = parts.map(|(part, _)| part).collect();
+        Self::new(parts.join("/")).ok()
+    }
+
     /// This path with one or more parts appended.
     pub fn join(&self, rest: &str) -> Result<Self, RepoPathError> {
         Self::new(format!("{}/{rest}", self.0))
@@ -68,6 +75,9 @@ fn refusal(path: &str) -> Option<&'static str> {
     }
     if path.contains(is_ignorable) {
         return Some("it holds an invisible character");
+    }
+    if path == "." {
+        return Some("it is the whole repository: move what stands there into a folder, and name that");
     }
     for part in path.split('/') {
         if part.is_empty() || part == "." || part == ".." {
@@ -130,6 +140,7 @@ mod tests {
             "a\\b",
             "a//b",
             "./a",
+            ".",
             "",
             "a\nb",
         ] {

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Delivery, Manifest, Tier, TierName};
-use crate::decide::drift::DriftKind;
-use crate::decide::{Detected, Finding, LOGIC, Reported, WhyNot, decide};
+use crate::decide::drift::{DriftKind, FieldDrift};
+use crate::decide::{Detected, DriftFinding, Finding, LOGIC, Reported, WhyNot, decide};
 use crate::govern::{Subject, judge, judge_action};
-use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Trusted};
+use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Severity, Trusted, Untrusted};
 use crate::observe::{FactKey, Observation, Recorder};
+use crate::render::words;
 use crate::rendering::Origin;
 use crate::yaml::value_at;
 
@@ -104,6 +105,24 @@ fn placed(finding: Finding, catalog: &Catalog, environment: &Name, manifest: Opt
         };
     }
     Finding::Drift(drift)
+}
+
+/// Drift that is seen and that no action takes back.
+fn stays(drift: &DriftFinding, because: &str) -> Reported {
+    let told = |field: &FieldDrift| {
+        let written = field.by.as_ref().map_or_else(String::new, |by| format!("; written by {}", by.manager.raw()));
+        let declared = field.span.as_ref().map_or_else(String::new, |at| format!("; declared at {at}"));
+        let differs = words::difference(field, |text| text.raw().to_owned());
+        Untrusted::new(format!("{}: {differs}{written}{declared}", field.path))
+    };
+    Reported {
+        code: "drift-stays".into(),
+        severity: Severity::Warning,
+        needs_person: true,
+        message: Untrusted::new(format!("{} differs from Git, and is not brought back: {because}", drift.object)),
+        help: drift.fields.iter().map(told).collect(),
+        events: Vec::new(),
+    }
 }
 
 /// Builds the plan. Pure: the same inputs give the same plan, byte for byte.
@@ -200,6 +219,7 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
 fn left(finding: Finding, action: &Action, because: String, found: &mut Vec<Reported>, not_proposed: &mut Vec<WhyNot>) {
     match finding {
         Finding::Broken(broken) => found.extend(broken.instead(&because)),
+        Finding::Drift(drift) => found.push(stays(&drift, &because)),
         _ => not_proposed.push(WhyNot { what: action.name().into(), because }),
     }
 }

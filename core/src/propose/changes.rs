@@ -13,7 +13,7 @@ use super::{RenderedInput, Side, differences};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_credential, is_yaml};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
 use crate::rendering::KUSTOMIZATIONS;
-use crate::yaml::{self, Document, Edit, Kind};
+use crate::yaml::{self, Document, Edit, Kind, Node};
 
 /// A path whose content differs between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +85,9 @@ pub struct ObjectChange {
     pub added: bool,
     /// Hash of what came or went.
     pub content: Digest,
+    /// The keys that came, of a `ConfigMap`: the name of one may say that it is a credential.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
 }
 
 /// Bytes that bpctl has no meaning for.
@@ -306,7 +309,8 @@ pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, h
         if !there {
             return Some(Vec::new());
         }
-        yaml::parse(path.as_str(), &files.blob(path)?.bytes, kind).ok()
+        let documents = yaml::parse(path.as_str(), &files.blob(path)?.bytes, kind).ok()?;
+        Some(documents.into_iter().flat_map(Document::listed).collect())
     };
     let (Some(before), Some(after)) = (read(base, changed.before.is_some()), read(head, changed.after.is_some()))
     else {
@@ -319,7 +323,7 @@ pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, h
     if old.keys().chain(new.keys()).any(foreign) {
         return unread("it holds something else than blueprints, policies and the workspace");
     }
-    if old.keys().chain(new.keys()).any(|object| object.kind == "List" || object.kind.ends_with("List")) {
+    if old.keys().chain(new.keys()).any(|object| object.kind.ends_with("List")) {
         return unread("it holds a list of objects");
     }
     let mut changes = Vec::new();
@@ -370,7 +374,9 @@ fn explained(
         .iter()
         .map(|change| match change {
             Change::Field(change) => {
-                edit(old.get(&change.object)?.index, change.field.clone(), change.from.as_ref(), change.to.as_ref()?)
+                let document = old.get(&change.object)?;
+                let field = document.in_file(&change.field);
+                edit(document.index, field, change.from.as_ref(), change.to.as_ref()?)
             }
             _ => None,
         })
@@ -400,7 +406,10 @@ fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMa
 
 pub(super) fn whole(path: &RepoPath, object: &ObjectRef, document: &Document, added: bool) -> Change {
     let content = Digest::of(&document.root.to_json());
-    Change::Object(ObjectChange { path: path.clone(), object: object.clone(), added, content })
+    let parts = ["data", "binaryData"].into_iter().filter(|_| added && object.kind == "ConfigMap");
+    let entries = parts.filter_map(|part| document.root.get(part)).flat_map(Node::entries);
+    let keys = entries.map(|entry| entry.key.to_string()).collect();
+    Change::Object(ObjectChange { path: path.clone(), object: object.clone(), added, content, keys })
 }
 
 fn opaque(path: Untrusted, changed: &ChangedPath, governance: bool, because: &str) -> Change {

@@ -9,8 +9,11 @@ use crate::yaml::{self, Document, Kind};
 /// The fields of a workload that differ between two versions of a file; empty where it declares the workload in neither. `None`: one of
 /// them cannot be read, or declares it and the other does not.
 pub fn past_changes(target: &ObjectRef, path: &RepoPath, before: &[u8], after: &[u8]) -> Option<Vec<PastChange>> {
-    let before = yaml::parse(path.as_str(), before, Kind::Manifest).ok()?;
-    let after = yaml::parse(path.as_str(), after, Kind::Manifest).ok()?;
+    let read = |bytes| {
+        let documents = yaml::parse(path.as_str(), bytes, Kind::Manifest).ok()?;
+        Some(documents.into_iter().flat_map(Document::listed).collect::<Vec<_>>())
+    };
+    let (before, after) = (read(before)?, read(after)?);
     let find = |documents: &'_ [Document]| documents.iter().position(|document| is(document, target));
     match (find(&before), find(&after)) {
         (None, None) => Some(Vec::new()),

@@ -6,14 +6,16 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::accounts::{Accounts, Leaves, plain};
 use super::changes::whole;
 use super::{Change, ChangedPath, FieldChange, differences};
 use crate::blueprint::{Blueprint, Located, Manifest, Renderer};
-use crate::model::{Files, Name, ObjectRef, RepoPath};
+use crate::model::{Digest, Files, Name, ObjectRef, RepoPath, canonical_json};
 use crate::observe::PastChange;
 use crate::rendering::Rendering;
+use crate::yaml::Node;
 
 /// One side of a change: its files, and what base's own `render` entries make of them.
 #[derive(Debug, Default)]
@@ -136,7 +138,7 @@ fn compared(before: &Rendering, after: &Rendering) -> Result<Vec<Change>, String
         }
     }
     for (object, manifest) in gone {
-        let same: Vec<_> = came.iter().filter(|(other, _)| is_generation(object, other)).collect();
+        let same: Vec<_> = came.iter().filter(|(_, other)| is_generation(manifest, other)).collect();
         match same.as_slice() {
             [(other, to)] => {
                 changes.extend(fields(path, manifest, to));
@@ -177,15 +179,44 @@ fn fields(path: &RepoPath, before: &Manifest, after: &Manifest) -> Vec<Change> {
 }
 
 /// Whether two objects are one that Kustomize generates: their names differ in the hash of their content alone.
-fn is_generation(before: &ObjectRef, after: &ObjectRef) -> bool {
-    let generated = |object: &ObjectRef| -> Option<String> {
-        let (name, hash) = object.name.rsplit_once('-')?;
-        let hashed = hash.len() == 10 && hash.chars().all(|c| "2456789bcdfghkmt".contains(c));
-        (hashed && object.api_version == "v1" && matches!(object.kind.as_str(), "ConfigMap" | "Secret"))
-            .then(|| name.to_owned())
+fn is_generation(before: &Manifest, after: &Manifest) -> bool {
+    (&before.object.kind, &before.object.namespace) == (&after.object.kind, &after.object.namespace)
+        && generated(before).is_some_and(|name| generated(after) == Some(name))
+}
+
+/// The name that Kustomize's generator ended with the hash of the content; whoever writes such a name by hand does not hit that.
+fn generated(manifest: &Manifest) -> Option<&str> {
+    let (name, hash) = manifest.object.name.rsplit_once('-')?;
+    let root = &manifest.document.root;
+    let part = |key: &str| root.get(key).map_or_else(|| Json::from(""), Node::to_json);
+    let mut content = serde_json::Map::new();
+    for (key, value) in [("kind", Json::from(&*manifest.object.kind)), ("name", "".into()), ("data", part("data"))] {
+        content.insert(key.into(), value);
+    }
+    let optional = match (manifest.object.api_version.as_str(), manifest.object.kind.as_str()) {
+        ("v1", "ConfigMap") => "binaryData",
+        ("v1", "Secret") => {
+            content.insert("type".into(), part("type"));
+            "stringData"
+        }
+        _ => return None,
     };
-    (&before.kind, &before.namespace) == (&after.kind, &after.namespace)
-        && generated(before).is_some_and(|name| generated(after).as_ref() == Some(&name))
+    content.extend(root.get(optional).map(|node| (optional.to_owned(), node.to_json())));
+    // As Go writes JSON, and in Kustomize's own digits, which spell no words.
+    let mut text = canonical_json(&Json::Object(content));
+    for odd in ['<', '>', '&', '\u{2028}', '\u{2029}'] {
+        text = text.replace(odd, &format!("\\u{:04x}", u32::from(odd)));
+    }
+    let digits = Digest::of_bytes(text.as_bytes());
+    let spelt = digits.as_str().chars().take(10).map(|digit| match digit {
+        '0' => 'g',
+        '1' => 'h',
+        '3' => 'k',
+        'a' => 'm',
+        'e' => 't',
+        other => other,
+    });
+    spelt.eq(hash.chars()).then_some(name)
 }
 
 /// What a merged change made of one rendered workload (B11). `None`: it is not known; empty where neither side renders it.

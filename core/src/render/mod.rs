@@ -5,7 +5,7 @@ pub mod markdown;
 pub mod proposal;
 pub mod sink;
 pub mod text;
-mod words;
+pub(crate) mod words;
 
 pub use left::{Left, left};
 pub(crate) use words::listed;

@@ -121,7 +121,9 @@ impl Reading<'_> {
             self.at(source, "the Application names no folder of this repository", "it needs spec.source.path")
         })?;
         let elsewhere = self.here.refusal(source);
-        let mut render = Render { resolved_from: Some(path.clone()), elsewhere, ..Render::default() };
+        let ignores_differences = root.at(&["spec", "ignoreDifferences"]).is_some_and(|list| !list.items().is_empty());
+        let resolved_from = Some(path.clone());
+        let mut render = Render { ignores_differences, elsewhere, resolved_from, ..Render::default() };
         let is_chart = folder.join("Chart.yaml").ok().is_some_and(|chart| self.files.blob(&chart).is_some());
         if !is_chart && source.get("helm").is_none() {
             let options = source.get("kustomize").map_or(&[] as &[_], Node::entries);
@@ -225,6 +227,13 @@ impl Reading<'_> {
             };
             render.settings.insert(name.clone(), self.document.span_of(value));
             render.set.insert(name, typed);
+        }
+        render.skip_crds = matches!(helm.get("skipCrds").map(|node| &node.value), Some(Value::Bool(true)));
+        // The chart is told this one; what names no namespace is delivered into that of the destination all the same.
+        if let Some(namespace) = helm.get("namespace") {
+            let named = namespace.as_str().and_then(|name| Name::new(name).ok());
+            let wrong = || self.at(namespace, "it is no name of a namespace", "write it as Kubernetes has it");
+            render.template_namespace = Some(named.ok_or_else(wrong)?);
         }
         render.kube_version = helm.get("kubeVersion").and_then(super::mutate::scalar_text);
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::RenderFailure;
 use crate::blueprint::{Render, Renderer};
 use crate::model::{File, Files, RepoPath};
-use crate::yaml::{self, Kind, Node};
+use crate::yaml::{self, Document, Kind, Node, Value};
 
 /// The names that Kustomize knows its file by.
 pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -40,13 +40,29 @@ pub fn inputs(render: &Render, files: &Files) -> Inputs {
 }
 
 /// Fields of a kustomization that list files or folders, and those that list mappings with such fields.
-const LISTS: [&str; 5] = ["resources", "bases", "components", "crds", "patchesStrategicMerge"];
+const LISTS: [&str; 6] = ["resources", "bases", "components", "crds", "configurations", "patchesStrategicMerge"];
 const NESTED: [(&str, &[&str]); 5] = [
     ("patches", &["path"]),
     ("patchesJson6902", &["path"]),
     ("replacements", &["path"]),
     ("configMapGenerator", &["files", "envs", "env"]),
     ("secretGenerator", &["files", "envs", "env"]),
+];
+
+/// Kustomize's own transformers that take what they do from their own text, or from files in these fields. No other is started.
+const TRANSFORMERS: [(&str, &[&str]); 12] = [
+    ("AnnotationsTransformer", &[]),
+    ("HashTransformer", &[]),
+    ("ImageTagTransformer", &[]),
+    ("LabelTransformer", &[]),
+    ("NamespaceTransformer", &[]),
+    ("PatchJson6902Transformer", &["path"]),
+    ("PatchStrategicMergeTransformer", &["paths"]),
+    ("PatchTransformer", &["path"]),
+    ("PrefixSuffixTransformer", &[]),
+    ("PrefixTransformer", &[]),
+    ("ReplicaCountTransformer", &[]),
+    ("SuffixTransformer", &[]),
 ];
 
 fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut Inputs) {
@@ -86,9 +102,7 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
     }
     for (key, why) in [
         ("generators", "it runs plug-ins of Kustomize, which may read anything; write what they make as resources"),
-        ("transformers", "it runs plug-ins of Kustomize, which may read anything; write patches instead"),
         ("validators", "it runs plug-ins of Kustomize, which may read anything"),
-        ("configurations", "it changes how Kustomize reads files"),
         ("helmCharts", "it inflates Helm charts, for which Kustomize would run Helm and fetch"),
         ("helmChartInflationGenerator", "it inflates Helm charts, for which Kustomize would run Helm and fetch"),
     ] {
@@ -117,6 +131,9 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
             }
         }
     }
+    for named in root.get("transformers").map_or(&[] as &[Node], Node::items).iter().filter_map(Node::as_str) {
+        transformer(named, folder, &path, depth, files, inputs);
+    }
     if let Some(named) = root.at(&["openapi", "path"]).and_then(Node::as_str) {
         reference(named, folder, &path, depth, files, inputs);
     }
@@ -124,7 +141,7 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
 
 /// A key that reads like one of Kustomize's but for its case: Go takes `Resources` for `resources`, and what it names would not be seen here.
 fn misspelt(node: &Node) -> Option<&str> {
-    const KNOWN: [&str; 22] = [
+    const KNOWN: [&str; 23] = [
         "resources",
         "bases",
         "components",
@@ -143,6 +160,7 @@ fn misspelt(node: &Node) -> Option<&str> {
         "envs",
         "env",
         "path",
+        "paths",
         "openapi",
         "helmCharts",
         "helmChartInflationGenerator",
@@ -154,6 +172,41 @@ fn misspelt(node: &Node) -> Option<&str> {
     let odd = node.entries().iter().find(|entry| is_odd(&entry.key));
     let below = || node.entries().iter().map(|entry| &entry.value).chain(node.items()).find_map(misspelt);
     odd.map(|entry| entry.key.as_str()).or_else(below)
+}
+
+/// A transformer, in a file or as text in the list itself.
+fn transformer(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, files: &Files, inputs: &mut Inputs) {
+    let read = |name: &str, bytes: &[u8]| yaml::parse(name, bytes, Kind::Manifest).unwrap_or_default();
+    // Kustomize asks whether it is a transformer's text before it asks whether there is such a file.
+    let mut documents = read(by.as_str(), named.as_bytes());
+    if !documents.iter().any(|document| matches!(document.root.value, Value::Mapping(_))) {
+        reference(named, folder, by, depth, files, inputs);
+        let Some(target) = resolve(folder.as_str(), named).and_then(|path| RepoPath::new(path).ok()) else { return };
+        documents = match files.get(&target) {
+            Some(File::Blob(blob)) => read(target.as_str(), &blob.bytes),
+            // It is refused already, or asked for.
+            Some(File::Refused(_)) => return,
+            None if files.below(&target).next().is_none() => return,
+            None => Vec::new(),
+        };
+    }
+    let fields = |document: &Document| {
+        let text = |key| document.root.get(key).and_then(Node::as_str);
+        let known = TRANSFORMERS.iter().find(|(kind, _)| text("kind") == Some(*kind))?.1;
+        (text("apiVersion") == Some("builtin") && misspelt(&document.root).is_none()).then_some(known)
+    };
+    let known: Option<Vec<_>> = documents.iter().map(|document| Some((document, fields(document)?))).collect();
+    let Some(known) = known.filter(|known| !known.is_empty()) else {
+        let why = "a plug-in may read anything; bpctl runs those of Kustomize's own that change what is given to them";
+        return refuse(inputs, format!("{by} has `transformers` that bpctl does not run: {why}"), named);
+    };
+    for (document, fields) in known {
+        for node in fields.iter().filter_map(|field| document.root.get(field)) {
+            for named in node.as_str().into_iter().chain(node.items().iter().filter_map(Node::as_str)) {
+                reference(named, folder, by, depth, files, inputs);
+            }
+        }
+    }
 }
 
 fn reference(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, files: &Files, inputs: &mut Inputs) {

@@ -11,6 +11,7 @@ mod marks;
 mod mutate;
 mod search;
 mod trace;
+mod vary;
 
 #[cfg(test)]
 mod tests;
@@ -28,11 +29,12 @@ pub use inputs::{Inputs, inputs};
 pub(crate) use inputs::{KUSTOMIZATIONS, resolve};
 pub use mutate::Mutation;
 pub use search::{Answer, Search, SearchInput};
+pub use vary::variants;
 
 use crate::blueprint::{Catalog, Manifest, Render, Renderer, manifest};
 use crate::execute::{Effect, Place, SetField};
-use crate::model::{Diagnostic, FieldPath, File, Files, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
-use crate::yaml::{self, Kind, value_at};
+use crate::model::{Diagnostic, FieldPath, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
+use crate::yaml::{self, Document, Kind, value_at};
 
 /// One folder, rendered for one environment.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub struct Rendering {
     pub outcome: Result<Arc<Vec<Manifest>>, RenderFailure>,
     /// A chart's hooks and tests, which Helm runs and nothing compares with a cluster. A change of them is judged as any other (X2).
     pub hooks: Arc<Vec<Manifest>>,
+    /// Its Application has `ignoreDifferences`: what differs here may be none to Argo CD.
+    pub ignores_differences: bool,
     /// Where fields come from, as far as somebody asked.
     pub origins: BTreeMap<(ObjectRef, FieldPath), Origin>,
     /// The files and folders that it reads.
@@ -191,7 +195,9 @@ impl Rendering {
                 values.chain(root.join("values.yaml").ok()).collect()
             }
         };
-        Some(Self { root: root.clone(), renderer, outcome, hooks, origins: BTreeMap::new(), reads, shown })
+        let ignores_differences = render.ignores_differences;
+        let (root, origins) = (root.clone(), BTreeMap::new());
+        Some(Self { root, renderer, outcome, hooks, ignores_differences, origins, reads, shown })
     }
 
     /// An Application of this file that says nothing that could be rendered.
@@ -200,7 +206,8 @@ impl Rendering {
         let reads = BTreeSet::from([application.clone()]);
         let root = application.clone();
         let renderer = Renderer::Kustomize;
-        Self { root, renderer, outcome, hooks: Arc::default(), origins: BTreeMap::new(), reads, shown: BTreeSet::new() }
+        let (hooks, origins, shown) = Default::default();
+        Self { root, renderer, outcome, hooks, ignores_differences: false, origins, reads, shown }
     }
 
     /// Whether it reads this file.
@@ -213,63 +220,6 @@ impl Rendering {
     pub fn shows(&self, path: &RepoPath) -> bool {
         self.shown.contains(path)
     }
-}
-
-impl Rendering {
-    /// Notes which fields another rendering of the same files gave otherwise.
-    #[must_use]
-    pub fn beside(mut self, again: &Self, files: &Files) -> Self {
-        let (Ok(first), Ok(second)) = (&self.outcome, &again.outcome) else {
-            self.shown.clear();
-            return self;
-        };
-        let (objects, hooks) = (noted(first, second), noted(&self.hooks, &again.hooks));
-        let varies = objects.iter().chain(&hooks).any(|manifest| !manifest.unstable.is_empty());
-        if varies || may_vary(files) {
-            self.shown.clear();
-        }
-        self.outcome = Ok(Arc::new(objects));
-        self.hooks = Arc::new(hooks);
-        self
-    }
-}
-
-/// Whether a chart holds what may give another value each time, though two renderings need not show it: a clock, an order that is none,
-/// templates that values or archives bring along.
-fn may_vary(files: &Files) -> bool {
-    const EXACT: [&str; 9] = ["htpasswd", "bcrypt", "uuidv4", "shuffle", "now", "ago", "keys", "values", "tpl"];
-    const BEGINNINGS: [&str; 7] = ["rand", "genCA", "genS", "genPrivateKey", "encrypt", "date", "htmlDate"];
-    let varies = |word: &str| EXACT.contains(&word) || BEGINNINGS.iter().any(|beginning| word.starts_with(beginning));
-    files.0.iter().any(|(path, file)| {
-        let File::Blob(blob) = file else { return false };
-        if path.file_name().strip_suffix(".tgz").is_some() {
-            return true;
-        }
-        if !path.as_str().split('/').any(|part| part == "templates") {
-            return false;
-        }
-        let text = String::from_utf8_lossy(&blob.bytes);
-        let code = text.split("{{").skip(1).map(|rest| rest.split("}}").next().unwrap_or_default());
-        // `.Values.keys` is a field, and no function.
-        let words = |code: &str| code.split(|c: char| !c.is_alphanumeric() && !"_.".contains(c)).any(varies);
-        code.into_iter().any(words)
-    })
-}
-
-/// Objects, with what another rendering gave otherwise.
-fn noted(first: &[Manifest], second: &[Manifest]) -> Vec<Manifest> {
-    let noted = |manifest: &Manifest| {
-        let other = second.iter().find(|other| other.object == manifest.object);
-        let unstable = other.map_or_else(
-            || vec![FieldPath::default()],
-            |other| {
-                let varies = crate::propose::differences(&manifest.document.root, &other.document.root);
-                varies.into_iter().map(|difference| difference.field).collect()
-            },
-        );
-        Manifest { unstable, ..manifest.clone() }
-    };
-    first.iter().map(noted).collect()
 }
 
 /// The objects of a renderer's output. A chart's hooks (tests, migrations) are no part of what stands in a cluster.
@@ -301,7 +251,8 @@ fn rendered(render: &Render, output: &[u8]) -> Result<(Vec<Manifest>, Vec<Manife
         }
         Manifest { rendered: true, ..manifest }
     };
-    let objects = documents.into_iter().filter_map(|document| manifest(root, document)).map(at_home);
+    let documents = documents.into_iter().flat_map(Document::listed);
+    let objects = documents.filter_map(|document| manifest(root, document)).map(at_home);
     let (hooks, objects) = objects.partition(hook);
     Ok((objects, hooks))
 }
@@ -340,8 +291,8 @@ pub fn edit_place(
             let node = value_at(&manifest.document, &path)?;
             Some(Place::from(&manifest.document.span_of(node)))
         });
-        let source =
-            SourceField { path: manifest.path.clone(), document: manifest.document.index, field: field.clone() };
+        let Document { index: document, .. } = manifest.document;
+        let source = SourceField { path: manifest.path.clone(), document, field: manifest.document.in_file(field) };
         return Ok(EditPlace { source, at });
     }
     let because = |why: &str| Err(format!("{field} is rendered from {}, and {why}", manifest.path));

@@ -18,6 +18,8 @@ pub struct Mutation {
     pub files: BTreeMap<RepoPath, Arc<[u8]>>,
     /// Settings (`set`) with other values.
     pub set: BTreeMap<String, Json>,
+    /// In a zone of time whose clocks show years more than ours.
+    pub far_away: bool,
 }
 
 impl Mutation {

@@ -78,7 +78,23 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         ("patche\u{17f}: [{path: gen.yaml}]", "may read as another"),
         ("re\u{17f}ources: [gen.yaml]", "may read as another"),
         ("generators: [gen.yaml]", "plug-ins of Kustomize"),
-        ("transformers: [\"kind: PatchTransformer\\npath: http://127.0.0.1/x\"]", "plug-ins of Kustomize"),
+        ("transformers: [\"kind: LabelTransformer\"]", "does not run"),
+        ("transformers: [\"apiVersion: builtin\\nkind: ReplacementTransformer\"]", "does not run"),
+        ("transformers: [\"apiVersion: builtin\\nkind: PatchTransformer\\nPath: /etc/passwd\"]", "does not run"),
+        ("transformers: [\"apiVersion: builtin\\nkind: LabelTransformer\\n---\\nkind: Mine\"]", "does not run"),
+        (
+            "transformers: [\"{apiVersion: builtin, kind: PatchTransformer, path: ../../../x}\"]",
+            "outside of the repository",
+        ),
+        (
+            "transformers: [\"apiVersion: builtin\\nkind: PatchTransformer\\npath: http://127.0.0.1/x\"]",
+            "fetched from elsewhere",
+        ),
+        ("transformers: [\"http://127.0.0.1/r.yaml\"]", "fetched from elsewhere"),
+        ("transformers: [own.yaml]", "does not run"),
+        ("transformers: [folder]", "does not run"),
+        ("configurations: [\"http://127.0.0.1/r.yaml\"]", "fetched from elsewhere"),
+        ("configurations: [../../../x.yaml]", "outside of the repository"),
         ("a: 1\n---\nresources: [x.yaml]", "several documents"),
         ("resources: [../../../etc]", "outside of the repository"),
         ("resources: [../.git/hooks]", "outside of the repository"),
@@ -91,6 +107,8 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
             ("deploy/over/kustomization.yaml", line),
             ("deploy/over/http:/127.0.0.1/r.yaml", ""),
             ("deploy/over/gen.yaml", ""),
+            ("deploy/over/own.yaml", "apiVersion: example.org/v1\nkind: LabelTransformer\n"),
+            ("deploy/over/folder/kustomization.yaml", ""),
         ]);
         let refused = inputs(&kustomize("deploy/over"), &all).files(&all).unwrap_err();
         assert!(refused.message.contains(why), "{line}: {refused:?}");
@@ -118,6 +136,21 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         ("c/charts/redis-1.0.0.tgz", ""),
     ]);
     assert_eq!(inputs(&helm("c"), &packed).refused, None);
+}
+
+/// Would miss: real overlays that nobody can render, since their labels come by a transformer of Kustomize's own; a patch that such a one
+/// reads and nobody governs.
+#[test]
+fn x09_transformers_of_kustomizes_own_are_read() {
+    let inline = "apiVersion: builtin\\nkind: PatchTransformer\\nmetadata: {name: p}\\npath: p.yaml";
+    let all = files(&[
+        ("k/kustomization.yaml", &format!("transformers: [labels.yaml, \"{inline}\"]\nconfigurations: [names.yaml]\n")),
+        ("k/labels.yaml", "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: l}\nlabels: {a: b}\n"),
+        ("k/p.yaml", ""),
+        ("k/names.yaml", "nameReference: []\n"),
+    ]);
+    let seen = inputs(&kustomize("k"), &all).files(&all).unwrap();
+    assert_eq!(seen.0.len(), 4, "{:?}", seen.0.keys());
 }
 
 #[test]
@@ -278,6 +311,26 @@ fn an_application_says_what_the_delivery_renders_and_the_last_of_its_values_wins
     assert_eq!(render.root(), Some((Renderer::Kustomize, &path("charts/api"))));
     let chart = application(kustomized, &[("charts/api/Chart.yaml", "name: api")]).unwrap();
     assert_eq!(chart.root(), Some((Renderer::Helm, &path("charts/api"))));
+}
+
+/// Would miss: a chart that is told the namespace of its objects where its Application says another, objects that are looked for in the one
+/// that the chart is told, and CRDs that nobody delivers.
+#[test]
+fn an_applications_own_namespace_is_the_charts_and_not_its_objects() {
+    let text = APPLICATION.replacen("    helm:\n", "    helm:\n      namespace: told\n      skipCrds: true\n", 1);
+    let text = text.replacen(
+        "spec:\n",
+        "spec:\n  ignoreDifferences: [{kind: Deployment, jsonPointers: [/spec/replicas]}]\n",
+        1,
+    );
+    let render = application(&text, &[]).unwrap();
+    assert_eq!(render.template_namespace.as_ref().map(crate::model::Name::as_str), Some("told"));
+    assert!(render.skip_crds && render.ignores_differences);
+    let made = objects(&render, b"kind: Service\nmetadata: {name: a}\n").unwrap();
+    assert_eq!(Some(made[0].object.namespace.as_str()), render.namespace.as_ref().map(crate::model::Name::as_str));
+    let plain = application(APPLICATION, &[]).unwrap();
+    assert_eq!((plain.template_namespace, plain.skip_crds, plain.ignores_differences), (None, false, false));
+    assert!(application(&text.replace("told", "No Name"), &[]).unwrap_err().contains("no name of a namespace"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use smol_str::SmolStr;
 
 use super::reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_DEPTH, MAX_NODES, Place};
 use super::scalar::{self, CoreTag, Resolved};
-use crate::model::Diagnostic;
+use crate::model::{Diagnostic, FieldPath};
 
 type Refused = Box<Diagnostic>;
 
@@ -121,7 +121,13 @@ impl<'a> Builder<'a> {
                 self.seen = self.seen.max(range.end);
                 if let Some(root) = self.root.take().filter(|root| root.start != root.end) {
                     let (source, lines) = (self.place.source.clone(), self.place.lines.clone());
-                    self.documents.push(Document { source, root, index: self.documents.len(), lines });
+                    self.documents.push(Document {
+                        source,
+                        root,
+                        index: self.documents.len(),
+                        within: FieldPath::default(),
+                        lines,
+                    });
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -201,17 +207,13 @@ impl<'a> Builder<'a> {
         range: Range<usize>,
     ) -> Result<(), Refused> {
         let plain = style == ScalarStyle::Plain;
-        let mut text = if plain && range.is_empty() { Cow::Borrowed("") } else { text };
+        let text = if plain && range.is_empty() { Cow::Borrowed("") } else { text };
         let mut shown = range.clone();
         if text.is_empty() && plain {
             shown = self.empty_place(range.start, tag.is_some() || anchor != 0);
         }
         if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
             shown = self.block_scalar(range.clone());
-            // At the end of a file without a final line break there is none in the value either.
-            if range.end == self.text.len() && !self.text.ends_with(['\n', '\r']) && text.ends_with('\n') {
-                text.to_mut().pop();
-            }
         }
         self.seen = self.seen.max(if shown.is_empty() { shown.end } else { range.end });
         let before = self.weight;

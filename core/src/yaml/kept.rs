@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 
 use super::{Document, Kind, Node, Value, parse};
-use crate::model::Source;
+use crate::model::{FieldPath, Source};
 
 /// A document of one of bpctl's own files, of which a value was made. From then on it only tells where things stand, for the few files that a
 /// run speaks of: ten thousand of them would hold thirty mebibytes of nodes. Its text stays, and is read again when somebody asks.
@@ -47,6 +47,7 @@ impl KeptDocument {
             source: self.source.clone(),
             root: Node { value: Value::Null, start: 0, end: 0 },
             index: self.index,
+            within: FieldPath::default(),
             lines: [0].into(),
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::model::{Source, SourceSpan};
+use crate::model::{FieldPath, Segment, Source, SourceSpan};
 
 /// A value and the bytes that wrote it. The span covers the scalar with its quotes, or the collection from its first to its last byte;
 /// a value that came through an alias has the span of the alias.
@@ -179,11 +179,36 @@ pub struct Document {
     pub root: Node,
     /// Which document of the file, from 0.
     pub index: usize,
+    /// Where the root stands in that document: an item of a `List`; empty: it is the document's own.
+    pub within: FieldPath,
     /// First byte of each line.
     pub(super) lines: Arc<[u32]>,
 }
 
 impl Document {
+    /// A `List` as what it lists, as kubectl takes it; anything else as it is.
+    pub fn listed(self) -> Vec<Self> {
+        let is = |key: &str, text: &str| self.root.get(key).and_then(Node::as_str) == Some(text);
+        if !is("kind", "List") || !is("apiVersion", "v1") {
+            return vec![self];
+        }
+        let items = self.root.get("items").map_or(&[] as &[Node], Node::items).iter().enumerate();
+        let item = |(position, item): (usize, &Node)| Self {
+            source: self.source.clone(),
+            root: item.clone(),
+            index: self.index,
+            within: self.within.key("items").join(Segment::Index(position)),
+            lines: self.lines.clone(),
+        };
+        items.map(item).flat_map(Self::listed).collect()
+    }
+
+    /// A field of the root, as a field of the file's document.
+    #[must_use]
+    pub fn in_file(&self, field: &FieldPath) -> FieldPath {
+        FieldPath(self.within.0.iter().chain(&field.0).cloned().collect())
+    }
+
     /// Line and column (from 1, in characters) of a byte.
     pub fn position(&self, byte: usize) -> (usize, usize) {
         position_in(&self.source.text, &self.lines, byte)

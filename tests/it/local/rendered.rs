@@ -113,8 +113,15 @@ fn x09_an_environment_has_its_own_namespace_or_no_such_workload() {
     let (repo, _) = shop();
     repo.write("overlays/canary/kustomization.yaml", "resources: [../../deploy]\nnamespace: shop-canary\n");
     let canary = "  canary:\n    tier: staging\n    cluster: {snapshot: clusters/staging}\n    render: [{kustomize: overlays/canary}]\n";
-    repo.replace("bpctl.yaml", "  staging:\n", &format!("{canary}  staging:\n"));
+    let unrendered = canary.replace("    render: [{kustomize: overlays/canary}]\n", "");
     let blueprint = "blueprints/frontend/blueprint.yaml";
+    // Would miss: an advice that takes production out of what bpctl looks at.
+    let start = repo.read("bpctl.yaml");
+    repo.write("bpctl.yaml", &start.replace("  staging:\n", &format!("{unrendered}  staging:\n")));
+    says(&repo.run(&["lint"]).exits(6).stdout, &["name in bpctl.yaml what canary gets, `render:"]);
+    repo.write("bpctl.yaml", &start.replace("  staging:\n", &format!("{canary}  staging:\n")));
+    let over = "write `source: overlays`, which holds both, and `environments: {canary: {spec:";
+    says(&repo.run(&["lint"]).exits(6).stdout, &["overlays/canary makes it there: ", over]);
     repo.replace(blueprint, "source: overlays/staging", "source: overlays");
     repo.commit(&[], "another environment");
     let lint = repo.run(&["lint"]).exits(6).stdout;
@@ -186,7 +193,7 @@ fn x09_what_does_not_render_is_unknown() {
         ("resources: [../../deploy, ../gone]\n", "there is no overlays/gone"),
         ("resources: [../../deploy]\nreplicas: [{name: other, count: 2}]\n", "the renderer refused"),
         ("resources: [https://example.org/x.yaml]\n", "fetched from elsewhere"),
-        ("resources: [../../deploy]\ntransformers: [exec.yaml]\n", "it runs plug-ins of Kustomize"),
+        ("resources: [../../deploy]\ngenerators: [exec.yaml]\n", "it runs plug-ins of Kustomize"),
     ] {
         let (repo, _) = shop();
         repo.commit(&[(OVERLAY, text)], "broken");
@@ -211,6 +218,11 @@ fn x09_what_another_repository_delivers_is_unknown() {
     repo.git(&["remote", "add", "origin", "git@git.example:shop.git"]);
     repo.commit(&[], "by Argo CD");
     repo.run(&["lint"]).exits(0);
+    // Would miss: a person who looks for drift that Argo CD calls none.
+    repo.replace("deploy/frontend.yaml", "frontend:1.4.0", "frontend:1.5.0");
+    repo.replace("argocd/frontend.yaml", "  destination", "  ignoreDifferences: [{kind: Deployment}]\n  destination");
+    let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
+    says(&plan, &["has ignoreDifferences, which bpctl does not read: Argo CD may call Deployment/frontend in sync"]);
     repo.replace("argocd/frontend.yaml", "git.example/shop.git", "git.example/other.git");
     repo.commit(&[], "from elsewhere");
     says(&repo.run(&["lint"]).exits(6).stdout, &["delivers another repository", "https://git.example/other.git"]);
@@ -279,4 +291,51 @@ fn x09_what_lint_finds_in_a_rendering_is_told_at_its_line() {
     let found = repo.run(&["lint"]).exits(0).stdout;
     says(&found, &["warning[replicas-outside-bounds]", &format!("─[{OVERLAY}:3:29]")]);
     assert!(!found.contains("(rendered)"), "{found}");
+}
+
+/// Would miss: an overlay of the field's that nobody can render, since a transformer of Kustomize's own gives it a label; and a label that is
+/// not compared.
+#[test]
+fn x09_kustomizes_own_transformers_are_run() {
+    let (repo, _) = shop();
+    repo.write(OVERLAY, &format!("{TEXT}transformers: [labels.yaml]\nconfigurations: [names.yaml]\n"));
+    repo.write(
+        "overlays/staging/labels.yaml",
+        "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: l}\nlabels: {ring: inner}\nfieldSpecs: [{path: metadata/labels, create: true}]\n",
+    );
+    repo.write(
+        "overlays/staging/names.yaml",
+        "nameReference: [{kind: Issuer, fieldSpecs: [{kind: Certificate, path: spec/issuer}]}]\n",
+    );
+    repo.commit(&[], "labels");
+    repo.run(&["lint"]).exits(0);
+    says(
+        &repo.run(&["plan", "--env", "staging"]).exits(0).stdout,
+        &["metadata.labels.ring: not in the cluster, Git says \"inner\""],
+    );
+}
+
+/// Would miss: a manifest in a `List` that is not read as kubectl reads it, an edit at another item's place, and one that is not delivered.
+#[test]
+fn x09_an_item_of_a_list_is_compared_edited_and_delivered() {
+    let (repo, _) = signed_shop();
+    let manifest = repo.read("deploy/frontend.yaml");
+    let documents: Vec<&str> = manifest.split("---\n").filter(|text| text.contains("kind:")).collect();
+    let mut list = "apiVersion: v1\nkind: List\nitems:\n  - {apiVersion: v1, kind: ConfigMap, metadata: {name: first, namespace: shop}}\n".to_owned();
+    for document in &documents {
+        let lines = document.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
+        for (position, line) in lines.enumerate() {
+            list.push_str(&format!("  {}{line}\n", if position == 0 { "- " } else { "  " }));
+        }
+    }
+    repo.write("deploy/frontend.yaml", &list);
+    repo.commit(&[], "a list");
+    repo.run(&["lint"]).exits(0);
+    let ran = repo.run(&APPLY).exits(0).stdout;
+    says(&ran, &["replicas 2 → 3", "merged local pull request #", "applied Deployment/frontend"]);
+    assert_eq!(
+        repo.git(&["show", "main:deploy/frontend.yaml"]),
+        list.replacen("replicas: 2 ", "replicas: 3 ", 1),
+        "{ran}"
+    );
 }

@@ -236,3 +236,39 @@ fn b11_what_failed_goes_back_though_its_failure_stops_everything_else() {
     says(&landed, &[&format!("merged local pull request #{number} as ")]);
     assert_eq!(repo.read(MANIFEST), before);
 }
+
+/// Would miss: a rendered workload that stays as it is, or whose way back is written into a file that makes more than that.
+#[test]
+fn b11_what_failed_goes_back_in_the_overlay_that_makes_it() {
+    let (repo, alice) = super::rendered::shop();
+    repo.replace(
+        "blueprints/frontend/blueprint.yaml",
+        "    max_restart_count: 3\n",
+        "    max_restart_count: 3\n    rollback: {on_failed_verification: true, within: 60s}\n",
+    );
+    repo.commit(&[], "what fails goes back");
+    let overlay = "overlays/staging/kustomization.yaml";
+    let before = repo.read(overlay);
+    repo.run(&APPLY).exits(0);
+    assert_eq!(repo.read(overlay), before.replace("count: 2", "count: 3"));
+    super::breaker::conclude(&repo, CheckConclusion::Failure);
+    edit(&repo, DEPLOYMENTS, |item| {
+        item["status"]["observedGeneration"] = item["metadata"]["generation"].clone();
+    });
+    edit(&repo, PODS, |pod| {
+        if is_first(pod) {
+            unready(pod);
+        }
+    });
+    let merge = repo.git(&["log", "-1", "--merges", "--format=%h", "--abbrev=7", "main"]);
+    let title = format!("to what stood before {}: replicas 3 → 2", merge.trim());
+    let plan = repo.run(&["plan", "--target", "frontend"]).exits(0).stdout;
+    says(&plan, &[&format!("↩ rollback  {title}"), &format!("changes {overlay}:3:29"), "needs approval"]);
+    let opened = repo.run(&APPLY).exits(0).stdout;
+    let number = opened.split("opened local pull request #").find(|part| part.contains(&title)).expect("its number");
+    let number = number.split(':').next().expect("a number").to_owned();
+    repo.run(&["approve", &number, "--signing-key", &alice, "--message", "back"]).exits(0);
+    let landed = repo.run(&APPLY).exits(0).stdout;
+    says(&landed, &[&format!("merged local pull request #{number} as ")]);
+    assert_eq!(repo.read(overlay), before);
+}

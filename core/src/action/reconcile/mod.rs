@@ -9,6 +9,7 @@ use super::ActionType;
 use crate::blueprint::{Catalog, Operation};
 use crate::execute::{ApplyObject, Effect};
 use crate::model::{FieldPath, Name, ObjectRef};
+use crate::render::sink::terminal;
 
 /// Bring drifted fields back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -64,7 +65,8 @@ impl ActionType for Reconcile {
     fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String> {
         let (_, manifest) = tree.declaration(environment, &self.blueprint, &self.workload)?;
         // Applying it would write another value each time, and make pods anew with it.
-        if let Some(field) = manifest.unstable.first().filter(|_| self.uid.is_some()) {
+        if let Some(field) = manifest.varying().next().filter(|_| self.uid.is_some()) {
+            let field = terminal(&field);
             return Err(format!(
                 "{field} is another each time {} is rendered: no apply would settle it",
                 manifest.path

@@ -76,7 +76,7 @@ impl ActionType for Rollback {
                 return Err(format!("the manifest no longer says what the change brought: {}", shown(field)));
             }
             let place = edit_place(tree, environment, manifest, field)?;
-            edits.extend(edit(manifest.document.index, field.clone(), Some(from), to));
+            edits.extend(edit(manifest.document.index, manifest.document.in_file(field), Some(from), to));
             effects.push(place.set(Some(from.clone()), to.clone()));
         }
         // A value over several lines or behind an anchor is not set back in place: that is known before anybody is asked.

@@ -128,12 +128,34 @@ fn what_something_else_renders_is_left_out_and_named() {
     assert!(derived.drafts[0].text.contains("namespace: shop # the kustomization's\n"), "{}", derived.drafts[0].text);
 }
 
+/// Would miss: a repository of which half is passed over without a word.
+#[test]
+fn lists_are_read_and_what_is_left_out_is_said() {
+    let item = |text: &str| format!("- {}\n", text.trim().replace('\n', "\n  "));
+    let items = [item(DEPLOYMENT), item(&DEPLOYMENT.replace("name: web,", "name: api,"))].concat();
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n{items}");
+    let job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: backup}\n";
+    let json = "{\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"metadata\": {\"name\": \"db\"}}";
+    let other = "{\"kind\": \"Deployment of lunch\"}";
+    let all = [("a/all.yaml", list.as_str()), ("a/job.yaml", job), ("a/db.json", json), ("a/menu.json", other)];
+    let derived = derived(&all);
+    assert_eq!(names(&derived), ["api", "web"]);
+    let left: Vec<String> = derived.left_out.iter().map(|left| format!("{} {}", left.path, left.because)).collect();
+    assert_eq!(
+        left,
+        [
+            "a/db.json Deployment/db is written as JSON, which bpctl does not read: write it as YAML",
+            "a/job.yaml CronJob/backup: a blueprint is about a Deployment, a StatefulSet or a DaemonSet"
+        ]
+    );
+}
+
 #[test]
 fn one_workload_gets_one_draft_and_none_where_it_has_one() {
     let other = DEPLOYMENT.replace("labels: {", "namespace: other, labels: {");
     let all = [("a/web.yaml", DEPLOYMENT), ("b/web.yaml", DEPLOYMENT), ("c/web.yaml", other.as_str())];
     let drafts = derived(&all);
-    assert_eq!(names(&drafts), ["web", "web-other"]);
+    assert_eq!(names(&drafts), ["other-web", "web"]);
     assert_eq!(drafts.left_out[0].because, "Deployment/web of namespace default is in a/web.yaml too");
     let source = |path| RepoPath::new(path).expect("a path");
     let governed = [(ObjectRef::deployment("default", "web"), source("a"))];

@@ -1,7 +1,7 @@
 //! `target-missing`: a target that no manifest declares.
 
 use super::{Look, Page, Rule};
-use crate::blueprint::{Blueprint, Located};
+use crate::blueprint::{Blueprint, Located, is_json};
 use crate::model::{Diagnostic, Name};
 use crate::rendering::Unclear;
 
@@ -71,10 +71,12 @@ impl Rule for TargetMissing {
             let diagnostic = if below.is_empty() && !files {
                 Diagnostic::error("target-missing", format!("there are no manifests at {}", target.source))
                     .label(blueprint.span(&["spec", "target", "source"]), "no YAML file here")
-                    .help(
+                    .help(if is_json(&target.source) {
+                        "bpctl reads manifests as YAML: write the file so"
+                    } else {
                         "write the path of the file or folder that declares the workload, from the repository's root; what a chart or an \
-                         overlay makes counts where `environments.NAME.render` in bpctl.yaml names it",
-                    )
+                         overlay makes counts where `environments.NAME.render` in bpctl.yaml names it"
+                    })
             } else {
                 let near = below.iter().filter(|m| m.object.kind == object.kind);
                 let names: Vec<String> =
@@ -116,14 +118,49 @@ fn missing_in(look: &Look<'_>, blueprint: &Located<Blueprint>, environment: &Nam
             place(&other.object.namespace),
             other.object.namespace
         ),
-        None => format!(
-            "if {environment} is not to have it, write into spec.target which environments are: `environments: [NAME, …]`"
-        ),
+        None => elsewhere(look, blueprint, environment),
     };
     let over: [&str; 5] = ["environments", environment.as_str(), "spec", "target", "namespace"];
     let span = blueprint.span_if(&over).unwrap_or_else(|| blueprint.span(&["spec", "target", "namespace"]));
     let label = format!("not found below {}", target.source);
     Diagnostic::error("target-missing", message).label(span, label).source(blueprint.source()).help(help)
+}
+
+/// What to write where the source makes nothing of it in this environment. Most often another overlay does (P18); to leave the environment
+/// out is the last advice, since nothing looks at the workload there then.
+fn elsewhere(look: &Look<'_>, blueprint: &Located<Blueprint>, environment: &Name) -> String {
+    let (target, object) = (&blueprint.value.spec.target, blueprint.value.object_in(environment));
+    let made = look.catalog.renderings(environment).iter().find_map(|rendering| {
+        let all = rendering.outcome.as_ref().ok()?;
+        let made = all.iter().find(|made| (&made.object.kind, &made.object.name) == (&object.kind, &object.name))?;
+        Some((&rendering.root, &made.object.namespace))
+    });
+    if let Some((root, namespace)) = made {
+        let Some(common) = target.source.common(root) else {
+            return format!(
+                "{root} makes it there, and no folder holds that and {}: write a second blueprint, with `source: {root}` and \
+                 `environments: [{environment}]` in its target, and the other environments into this one's",
+                target.source
+            );
+        };
+        let over = if [&object.namespace, ""].contains(&namespace.as_str()) {
+            String::new()
+        } else {
+            format!(", and `environments: {{{environment}: {{spec: {{target: {{namespace: {namespace}}}}}}}}}`")
+        };
+        return format!("{root} makes it there: write `source: {common}`, which holds both{over}");
+    }
+    let mut others = look.catalog.workspace.value.environments.keys();
+    if others.any(|name| look.catalog.renders(name, &target.source)) {
+        return format!(
+            "name in bpctl.yaml what {environment} gets, `render: [{{kustomize: FOLDER}}]` or `helm`, and make `source` the folder that \
+             holds that and {}; only if {environment} has no such workload, write `environments: [NAME, …]` into spec.target",
+            target.source
+        );
+    }
+    format!(
+        "if {environment} is not to have it, write into spec.target which environments are: `environments: [NAME, …]`"
+    )
 }
 
 fn place(namespace: &str) -> String {

@@ -53,7 +53,7 @@ impl Rule for TwoScalers {
                 let replicas = variant.manifest.and_then(|m| Some((m, m.document.root.at(&["spec", "replicas"])?)));
                 let Some((manifest, replicas)) = replicas else { continue };
                 // Every environment that overrides something has the same manifest.
-                if told.insert((&manifest.path, manifest.document.index, &scaler.path, scaler.document.index)) {
+                if told.insert((&manifest.path, replicas.start, &scaler.path, node.start)) {
                     let message = format!("the manifest of {workload} says replicas that an autoscaler owns");
                     let diagnostic = Diagnostic::warning("two-scalers", message);
                     let diagnostic =

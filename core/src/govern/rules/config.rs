@@ -19,8 +19,15 @@ impl Rule for Config {
     }
 
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
-        let Touch::Config(touched) = &input.subject.touch else { return Vec::new() };
-        touched.iter().map(|touch| one(input, touch)).collect()
+        match &input.subject.touch {
+            Touch::Config(touched) => touched.iter().map(|touch| one(input, touch)).collect(),
+            // A whole new one is a person's to judge anyway; only what may not come at all is told.
+            Touch::Added(touched) => {
+                let spec = &input.blueprint.value.spec;
+                touched.iter().filter(|touch| touch.is_credential(spec)).map(|touch| one(input, touch)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -368,3 +368,26 @@ fn a_thousand_small_files() {
         eprintln!("{kind:?}: {} lines each, {:?}", text.lines().count(), start.elapsed());
     }
 }
+
+/// Would miss: an empty line that `|+` keeps, where a document, a comment or the file ends after it; the last line break, which kubectl adds to
+/// a file that has none. As kubectl 1.32 reads them.
+#[test]
+fn block_text_ends_as_kubectl_has_it() {
+    for (text, value) in [
+        ("d:\n  x: |+\n    a\n\n---\nb: 1\n", "a\n\n"),
+        ("d:\n  x: |+\n    a\n\n\n---\nb: 1\n", "a\n\n\n"),
+        ("d:\n  x: |+\n    a\n---\n# c\nb: 1\n", "a\n"),
+        ("d:\n  x: |+\n    a\n    \n---\n", "a\n\n"),
+        ("d:\n  x: |+\n    a\n  \n", "a\n\n"),
+        ("d:\n  x: |+\n\n", "\n"),
+        ("d:\n  x: |+\n    a\r\n\r\n", "a\n\n"),
+        ("d:\n  x: |+\n    a\n      b\n\n# c\n", "a\n  b\n\n"),
+        ("d:\n  x: |+\n    a", "a\n"),
+        ("d:\n  x: |\n    a", "a\n"),
+        ("d:\n  x: >\n    a", "a\n"),
+        ("d:\n  x: |-\n    a", "a"),
+    ] {
+        let documents = parse("t.yaml", text.as_bytes(), Kind::Manifest).expect(text);
+        assert_eq!(documents[0].root.at(&["d", "x"]).and_then(Node::as_str), Some(value), "{text:?}");
+    }
+}

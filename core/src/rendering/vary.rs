@@ -1,0 +1,218 @@
+//! What a chart gives otherwise each time (X9): by chance, by the clock, by an order that is none.
+//!
+//! Two renderings that are alike prove little: a clock stands still for a second, and a map of two keys mostly comes in the same order. So a
+//! chart is rendered again as it would be at another time: under another clock, its maps' keys the other way round.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::{Mutation, Rendering};
+use crate::blueprint::{Manifest, is_yaml};
+use crate::model::{FieldPath, File, Files, RepoPath};
+
+/// Functions of templates that give something else each time, though two renderings need not show it: what stands for the name, and what
+/// follows the command, in the first variant and in the second.
+struct Varying {
+    name: &'static str,
+    instead: Option<&'static str>,
+    then: [&'static str; 2],
+}
+
+const VARYING: [Varying; 4] = [
+    Varying { name: "now", instead: Some("(toDate `2006-01-02` `2001-02-03`)"), then: ["", ""] },
+    Varying { name: "keys", instead: None, then: [" | sortAlpha", " | sortAlpha | reverse"] },
+    Varying { name: "values", instead: None, then: ["", " | reverse"] },
+    Varying { name: "randInt", instead: None, then: [" | add 1000003", " | add 2000003"] },
+];
+
+/// The same files as they might render another time, each to be rendered in a zone of time far from here: a chart that gives the same for all
+/// of them is taken to give it always. One at least: chance shows in that alone.
+pub fn variants(files: &Files) -> [Option<Mutation>; 2] {
+    let variant = |which: usize| {
+        let changed = files.0.iter().filter_map(|(path, file)| {
+            let File::Blob(blob) = file else { return None };
+            let text = std::str::from_utf8(&blob.bytes).ok().filter(|_| may_be_template(path))?;
+            Some((path.clone(), otherwise(text, which)?.into_bytes().into()))
+        });
+        Mutation { files: changed.collect(), far_away: true, ..Mutation::default() }
+    };
+    let (first, second) = (variant(0), variant(1));
+    let second = (first.files != second.files).then_some(second);
+    [Some(first), second]
+}
+
+/// Templates, and what a chart may take for one with `tpl`.
+fn may_be_template(path: &RepoPath) -> bool {
+    is_yaml(path) || path.as_str().split('/').any(|part| part == "templates")
+}
+
+/// A template that gives what it might another time; `None`: it calls nothing that varies unseen.
+fn otherwise(text: &str, which: usize) -> Option<String> {
+    let mut edits: Vec<(Range<usize>, &str)> = Vec::new();
+    for call in calls(text) {
+        let Some(varying) = VARYING.iter().find(|varying| text.get(call.name.clone()) == Some(varying.name)) else {
+            continue;
+        };
+        edits.extend(varying.instead.map(|instead| (call.name.clone(), instead)));
+        edits.push((call.end..call.end, varying.then[which]));
+    }
+    // From the last to the first, so that places stay where they are.
+    edits.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+    let mut changed = text.to_owned();
+    for (range, instead) in &edits {
+        changed.replace_range(range.clone(), instead);
+    }
+    (changed != text).then_some(changed)
+}
+
+/// A word in a template's code that is no field and no variable, and where the command that it stands in ends.
+#[derive(Debug)]
+struct Call {
+    name: Range<usize>,
+    end: usize,
+}
+
+fn calls(text: &str) -> Vec<Call> {
+    let bytes = text.as_bytes();
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_.$".contains(&byte) || !byte.is_ascii();
+    let find = |from: usize, what: &str| text.get(from..).and_then(|rest| rest.find(what)).map(|found| from + found);
+    let mut calls: Vec<Call> = Vec::new();
+    let end = |calls: &mut Vec<Call>, which: Vec<usize>, at: usize| {
+        let before = text[..at].trim_end();
+        for call in which {
+            calls[call].end = before.strip_suffix('-').map_or(before, str::trim_end).len();
+        }
+    };
+    let mut at = 0;
+    while let Some(open) = find(at, "{{") {
+        at = open + 2;
+        // The commands that go on, by the brackets that they stand in.
+        let mut commands: Vec<Vec<usize>> = vec![Vec::new()];
+        while let Some(byte) = bytes.get(at).filter(|_| !bytes[at..].starts_with(b"}}")) {
+            match byte {
+                b'"' | b'\'' => {
+                    let mut escaped = false;
+                    let inner = bytes[at + 1..].iter().position(|other| {
+                        let ends = other == byte && !escaped;
+                        escaped = *other == b'\\' && !escaped;
+                        ends
+                    });
+                    at = inner.map_or(bytes.len(), |inner| at + inner + 2);
+                }
+                b'`' => at = find(at + 1, "`").map_or(bytes.len(), |end| end + 1),
+                b'/' if bytes[at..].starts_with(b"/*") => at = find(at + 2, "*/").map_or(bytes.len(), |end| end + 2),
+                b'(' => {
+                    commands.push(Vec::new());
+                    at += 1;
+                }
+                b'|' | b')' => {
+                    end(&mut calls, commands.pop().unwrap_or_default(), at);
+                    if *byte == b'|' || commands.is_empty() {
+                        commands.push(Vec::new());
+                    }
+                    at += 1;
+                }
+                byte if is_word(*byte) => {
+                    let name = at..bytes[at..].iter().position(|b| !is_word(*b)).map_or(bytes.len(), |len| at + len);
+                    at = name.end;
+                    if !matches!(byte, b'.' | b'$') {
+                        if let Some(command) = commands.last_mut() {
+                            command.push(calls.len());
+                        }
+                        calls.push(Call { end: name.end, name });
+                    }
+                }
+                _ => at += 1,
+            }
+        }
+        end(&mut calls, commands.concat(), at);
+    }
+    calls
+}
+
+/// Whether a chart holds what may give another value each time, though no variant need show it: a clock, an order that is none, templates
+/// that values or archives bring along.
+fn may_vary(files: &Files) -> bool {
+    const EXACT: [&str; 9] = ["htpasswd", "bcrypt", "uuidv4", "shuffle", "now", "ago", "keys", "values", "tpl"];
+    const BEGINNINGS: [&str; 7] = ["rand", "genCA", "genS", "genPrivateKey", "encrypt", "date", "htmlDate"];
+    let varies = |word: &str| EXACT.contains(&word) || BEGINNINGS.iter().any(|beginning| word.starts_with(beginning));
+    files.0.iter().any(|(path, file)| {
+        let File::Blob(blob) = file else { return false };
+        if path.file_name().strip_suffix(".tgz").is_some() {
+            return true;
+        }
+        if !path.as_str().split('/').any(|part| part == "templates") {
+            return false;
+        }
+        let text = String::from_utf8_lossy(&blob.bytes);
+        calls(&text).into_iter().any(|call| text.get(call.name).is_some_and(varies))
+    })
+}
+
+impl Rendering {
+    /// Notes which fields a variant of the same files gave otherwise: all of them, where it gave nothing.
+    #[must_use]
+    pub fn beside(mut self, variant: &Self, files: &Files) -> Self {
+        let Ok(first) = &self.outcome else { return self };
+        let second = variant.outcome.as_deref().map_or(&[] as &[Manifest], Vec::as_slice);
+        let (objects, hooks) = (noted(first, second), noted(&self.hooks, &variant.hooks));
+        let varies = objects.iter().chain(&hooks).any(|manifest| !manifest.unstable.is_empty());
+        if varies || may_vary(files) {
+            self.shown.clear();
+        }
+        self.outcome = Ok(Arc::new(objects));
+        self.hooks = Arc::new(hooks);
+        self
+    }
+}
+
+/// Objects, with what another rendering gave otherwise.
+fn noted(first: &[Manifest], second: &[Manifest]) -> Vec<Manifest> {
+    let noted = |manifest: &Manifest| {
+        // A whole object that comes and goes, or that the variant could not make.
+        let other = second.iter().find(|other| other.object == manifest.object);
+        let mut unstable = manifest.unstable.clone();
+        match other {
+            None => unstable.push(FieldPath::default()),
+            Some(other) => {
+                let varies = crate::propose::differences(&manifest.document.root, &other.document.root);
+                unstable.extend(varies.into_iter().map(|difference| difference.field));
+            }
+        }
+        unstable.sort();
+        unstable.dedup();
+        Manifest { unstable, ..manifest.clone() }
+    };
+    first.iter().map(noted).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would miss: a function whose order or clock stays as it was, and a word in a text, a comment or a name that is taken for one.
+    #[test]
+    fn x09_a_template_is_turned_to_another_time() {
+        for (text, first, second) in [
+            ("a: {{ now | date \"15\" }}", "a: {{ (toDate `2006-01-02` `2001-02-03`) | date \"15\" }}", None),
+            // In a file of values, quotes would end the text.
+            ("a: \"{{ now | unixEpoch }}\"", "a: \"{{ (toDate `2006-01-02` `2001-02-03`) | unixEpoch }}\"", None),
+            (
+                "{{- range (keys .Values.m) -}}",
+                "{{- range (keys .Values.m | sortAlpha) -}}",
+                Some("{{- range (keys .Values.m | sortAlpha | reverse) -}}"),
+            ),
+            (
+                "{{ $k := keys .m (dict \"a)\" 1) -}}",
+                "{{ $k := keys .m (dict \"a)\" 1) | sortAlpha -}}",
+                Some("{{ $k := keys .m (dict \"a)\" 1) | sortAlpha | reverse -}}"),
+            ),
+        ] {
+            assert_eq!(otherwise(text, 0).as_deref(), Some(first));
+            assert_eq!(otherwise(text, 1).as_deref(), Some(second.unwrap_or(first)));
+        }
+        for same in ["now keys", "{{ .Values.keys }} {{ $now }} {{ \"\\\" now\" }} {{/* now */}} {{ `now` }}"] {
+            assert_eq!(otherwise(same, 0), None, "{same}");
+        }
+    }
+}
