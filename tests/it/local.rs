@@ -120,8 +120,14 @@ fn the_story_needs_a_signature() {
     assert_eq!(repo.merges(), 1);
 
     // Signed by a key that base does not list.
-    let (_, mallory) = key(&repo, "alice@shop.example", "mallory");
-    repo.run(&["approve", "1", "--signing-key", &mallory, "--as", "alice@shop.example"]).exits(0);
+    let (line, mallory) = key(&repo, "alice@shop.example", "mallory");
+    let approve = ["approve", "1", "--signing-key", &mallory, "--as", "alice@shop.example"];
+    repo.run(&approve).exits(1);
+    // Nor does it count where it was let in for a moment.
+    let signers = repo.read("blueprints/allowed_signers");
+    repo.commit(&[("blueprints/allowed_signers", &format!("{signers}{line}"))], "let in");
+    repo.run(&approve).exits(0);
+    repo.commit(&[("blueprints/allowed_signers", &signers)], "shut out");
     repo.run(&APPLY).exits(0);
     assert_eq!(repo.merges(), 1, "{}", repo.run(&["judge", "1"]).stdout);
 

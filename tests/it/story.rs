@@ -131,7 +131,7 @@ fn a_storefront_under_load_is_scaled_through_a_pull_request_and_the_load_per_pod
     assert_eq!(item["verdict"]["tier"], "allowed", "{plan:#}");
     let mut requests = shop.requests();
     requests.sort();
-    assert_eq!(requests, ["list deployments", "list pods"], "a plan's requests");
+    assert_eq!(requests, ["list deployments", "list horizontalpodautoscalers", "list pods"], "a plan's requests");
     assert_eq!(shop.run(&["plan", "--detailed-exitcode"]).code, Some(3));
 
     let apply = shop.run(&["apply", "--wait", "120s", "-o", "json"]).exits(0).json();
@@ -163,7 +163,8 @@ fn a_storefront_under_load_is_scaled_through_a_pull_request_and_the_load_per_pod
     assert_eq!(shop.writes(), ["patch deployments"], "{:#?}", shop.requests());
     assert_eq!(shop.requested("get deployments"), 1);
     assert_eq!(shop.requested("list deployments"), shop.requested("list pods"));
-    let kinds = ["list deployments", "list pods", "get deployments", "patch deployments"];
+    let kinds =
+        ["list deployments", "list pods", "list horizontalpodautoscalers", "get deployments", "patch deployments"];
     assert!(shop.requests().iter().all(|request| kinds.contains(&request.as_str())), "{:#?}", shop.requests());
 
     // Again: nothing to do, and nothing done.

@@ -191,7 +191,8 @@ fn z13_a_base_branch_that_was_set_back_opens_the_breaker() {
     let number = shop.api(REVIEWER, "POST", "/pulls", pull, 201)["number"].as_u64().unwrap();
     let merge = json!({"Do": "merge", "MergeTitleField": "meant"});
     wait_for("the merge", 30, || {
-        let (status, _) = ask(REVIEWER, "POST", &format!("/repos/forge-admin/{}/pulls/{number}/merge", shop.name), &merge);
+        let (status, _) =
+            ask(REVIEWER, "POST", &format!("/repos/forge-admin/{}/pulls/{number}/merge", shop.name), &merge);
         (status == 200).then_some(())
     });
     assert!(!stopped());
