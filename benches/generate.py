@@ -157,6 +157,8 @@ class Recording:
                     text = text.replace('"namespace": "shop"', json.dumps({"namespace": namespace})[1:-1])
                     items.append(json.loads(text.replace(item["metadata"]["uid"], f"{item['metadata']['uid'][:-5]}{i:05}")))
             write(folder / namespace / f"{kind}.json", json.dumps({**listed, "items": items}))
+        autoscalers = "horizontalpodautoscaler.v2.autoscaling.json"
+        write(folder / namespace / autoscalers, (self.shop / "clusters" / "staging" / "shop" / autoscalers).read_text())
 
 
 def main() -> None:
