@@ -90,7 +90,8 @@ pub fn derive(
             continue;
         }
         let text = String::from_utf8_lossy(&blob.bytes);
-        if !mentions_workload(&text) && !["HorizontalPodAutoscaler", "Job"].iter().any(|kind| text.contains(kind)) {
+        let mut others = UNGOVERNED.iter().map(|(group, _)| *group).chain(["HorizontalPodAutoscaler"]);
+        if !mentions_workload(&text) && !others.any(|mentioned| text.contains(mentioned)) {
             continue;
         }
         let mut leave_out = |because: &str| {
@@ -236,13 +237,28 @@ fn workload(root: &Node) -> Option<(WorkloadKind, &str)> {
     Some((kind, text(&["metadata", "name"])?))
 }
 
+/// What runs pods and is no workload that a blueprint can be about: its group, its kind.
+const UNGOVERNED: [(&str, &str); 5] = [
+    ("batch/", "CronJob"),
+    ("batch/", "Job"),
+    ("argoproj.io/", "Rollout"),
+    ("serving.knative.dev/", "Service"),
+    ("helm.toolkit.fluxcd.io/", HELM_RELEASE),
+];
+const HELM_RELEASE: &str = "HelmRelease";
+
 /// Why nothing is derived for what runs pods and is no workload that a blueprint can be about.
 fn ungoverned(root: &Node) -> Option<String> {
     let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
-    let kind = text(&["kind"]).filter(|kind| ["CronJob", "Job"].contains(kind))?;
-    let batch = text(&["apiVersion"])?.starts_with("batch/");
+    let (kind, group) = (text(&["kind"])?, text(&["apiVersion"])?);
+    UNGOVERNED.iter().find(|(of, name)| *name == kind && group.starts_with(of))?;
     let name = text(&["metadata", "name"]).unwrap_or_default();
-    batch.then(|| format!("{kind}/{name}: a blueprint is about a Deployment, a StatefulSet or a DaemonSet"))
+    let because = if kind == HELM_RELEASE {
+        "Flux makes its objects of a chart; a chart of this repository can be rendered by `render` of an environment"
+    } else {
+        "a blueprint is about a Deployment, a StatefulSet or a DaemonSet"
+    };
+    Some(format!("{kind}/{name}: {because}"))
 }
 
 /// The workload whose replicas an autoscaler owns.

@@ -135,9 +135,16 @@ fn lists_are_read_and_what_is_left_out_is_said() {
     let items = [item(DEPLOYMENT), item(&DEPLOYMENT.replace("name: web,", "name: api,"))].concat();
     let list = format!("apiVersion: v1\nkind: List\nitems:\n{items}");
     let job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: backup}\n";
+    let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: mail}\n";
     let json = "{\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"metadata\": {\"name\": \"db\"}}";
     let other = "{\"kind\": \"Deployment of lunch\"}";
-    let all = [("a/all.yaml", list.as_str()), ("a/job.yaml", job), ("a/db.json", json), ("a/menu.json", other)];
+    let all = [
+        ("a/all.yaml", list.as_str()),
+        ("a/job.yaml", job),
+        ("a/mail.yaml", release),
+        ("a/db.json", json),
+        ("a/menu.json", other),
+    ];
     let derived = derived(&all);
     assert_eq!(names(&derived), ["api", "web"]);
     let left: Vec<String> = derived.left_out.iter().map(|left| format!("{} {}", left.path, left.because)).collect();
@@ -145,7 +152,9 @@ fn lists_are_read_and_what_is_left_out_is_said() {
         left,
         [
             "a/db.json Deployment/db is written as JSON, which bpctl does not read: write it as YAML",
-            "a/job.yaml CronJob/backup: a blueprint is about a Deployment, a StatefulSet or a DaemonSet"
+            "a/job.yaml CronJob/backup: a blueprint is about a Deployment, a StatefulSet or a DaemonSet",
+            "a/mail.yaml HelmRelease/mail: Flux makes its objects of a chart; a chart of this repository can be rendered by `render` of \
+             an environment"
         ]
     );
 }
