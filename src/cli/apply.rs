@@ -93,7 +93,7 @@ pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<E
     let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), args.dry_run);
     let report = apply(&session, &effects, &cluster, &environment, ApplyOptions { wait: args.wait }).await?;
     // Blind is not green: what could not be compared may be anything.
-    let failed = report.failed || report.plan.uncompared().next().is_some();
+    let failed = report.failed || report.plan.is_blind();
     match args.output {
         Format::Json => output.json(&data(report)),
         Format::Text => output.data(&text(&report, args.dry_run, rules.get().workspace.value.base.as_str())),

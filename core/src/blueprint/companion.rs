@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Catalog, Manifest, Target};
 use crate::model::{Name, ObjectRef, RepoPath, WorkloadKind};
+use crate::rendering::Unclear;
 use crate::yaml::Node;
 
 /// `KIND/NAME` of an object that belongs to a workload, beside those that are found by themselves: `Certificate/web`.
@@ -182,6 +183,19 @@ impl CompanionIndex {
                     let because = format!("no manifest below {} declares it", target.source);
                     found.unclear.push((named.to_string(), because));
                 }
+            }
+            // What a file that cannot be read declares too is not known.
+            for (path, said) in catalog.unreadable.iter().filter(|(path, _)| path.is_within(&target.source)) {
+                let found = all.entry(name.clone()).or_default();
+                let (twice, once) = std::mem::take(&mut found.compared)
+                    .into_iter()
+                    .partition(|(o, ..)| Unclear::may_name(said, &o.name));
+                found.compared = once;
+                let unclear = Unclear::unreadable(path, said);
+                let also = |(object, ..): (ObjectRef, RepoPath, usize)| {
+                    (object.to_string(), format!("{unclear} and may declare it too"))
+                };
+                found.unclear.extend(Vec::into_iter(twice).map(also));
             }
         }
         Self(all)

@@ -569,7 +569,10 @@ impl Catalog {
         let mut wanted = entries.iter().filter_map(Render::root).filter(|(_, root)| root.meets(source)).peekable();
         if wanted.peek().is_none() {
             // It may declare the object, or declare it a second time.
-            if let Some((path, diagnostic)) = self.unreadable.iter().find(|(path, _)| path.is_within(source)) {
+            let may = |(path, said): &(&RepoPath, &Diagnostic)| {
+                path.is_within(source) && Unclear::may_name(said, &object.name)
+            };
+            if let Some((path, diagnostic)) = self.unreadable.iter().find(may) {
                 return Err(Unclear::unreadable(path, diagnostic));
             }
             return only(self.plain(source, object));

@@ -11,6 +11,7 @@ use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, ObjectRef, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 use crate::render::listed;
+use crate::rendering::Unclear;
 
 /// Compares the workload's manifest with the live object, by containment.
 #[derive(Debug)]
@@ -117,6 +118,15 @@ impl Detector for CompanionDetector {
         for (what, message) in companions.unclear {
             let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
             detected.unknown.push(UnknownFact::new(what, why));
+        }
+        let source = &input.blueprint.value.spec.target.source;
+        // Where the workload itself may stand in the file, the drift detector says so.
+        let known = input.manifest.is_some() && !input.catalog.renders(input.environment, source);
+        for (path, said) in input.catalog.unreadable.iter().filter(|(path, _)| known && path.is_within(source)) {
+            let unclear = Unclear::unreadable(path, said);
+            let why =
+                Unknown { code: UnknownCode::Malformed, message: unclear.to_string(), detail: unclear.said().cloned() };
+            detected.unknown.push(UnknownFact { unread: true, ..UnknownFact::new("what else belongs to it", why) });
         }
         for (what, because) in companions.left_out {
             detected.why_not.push(WhyNot { what, because });

@@ -191,12 +191,15 @@ pub struct UnknownFact {
     /// Without it the workload could not be compared with Git at all (R6).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncompared: bool,
+    /// A file of its source could not be read, and may declare more of what belongs to it (R6).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unread: bool,
 }
 
 impl UnknownFact {
     /// Something that some of the decisions lack.
     pub fn new(what: impl Into<String>, why: Unknown) -> Self {
-        Self { what: what.into(), why, uncompared: false }
+        Self { what: what.into(), why, uncompared: false, unread: false }
     }
 
     /// The manifest, the workload or its types: without it there is nothing to decide about.

@@ -173,6 +173,12 @@ impl Plan {
             .filter_map(|part| Some((&part.name, part.unknown.iter().find(|unknown| unknown.uncompared)?)))
     }
 
+    /// Whether a workload, or what belongs to it, could not be compared with Git: it may be anything (R6).
+    pub fn is_blind(&self) -> bool {
+        let mut all = self.blueprints.iter().flat_map(|part| &part.unknown);
+        all.any(|unknown| unknown.uncompared || unknown.unread)
+    }
+
     /// Whether something could not be seen.
     pub fn has_unknown(&self) -> bool {
         self.blueprints.iter().any(|blueprint| !blueprint.unknown.is_empty())

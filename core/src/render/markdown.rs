@@ -19,7 +19,7 @@ pub fn plan(plan: &Plan) -> String {
         "needs approval"
     } else if plan.needs_person() {
         "needs a person"
-    } else if plan.uncompared().next().is_some() {
+    } else if plan.is_blind() {
         "not all could be compared"
     } else if counts.allowed > 0 {
         "allowed"

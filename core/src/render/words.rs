@@ -363,14 +363,21 @@ pub fn listed(names: &[impl ToString], most: usize) -> String {
     format!("{}{more}", named.join(", "))
 }
 
-/// `2 of 7 workloads could not be compared: api, cart`; `None`: all could.
+/// `2 of 7 workloads could not be compared: api, cart`, and of which others a part could not be; `None`: all could.
 pub fn uncompared(plan: &Plan) -> Option<String> {
     let names: Vec<&Name> = plan.uncompared().map(|(name, _)| name).collect();
     let of = match plan.blueprints.len() {
         1 => "1 workload".to_owned(),
         all => format!("{all} workloads"),
     };
-    (!names.is_empty()).then(|| format!("{} of {of} could not be compared: {}", names.len(), listed(&names, 5)))
+    let whole =
+        (!names.is_empty()).then(|| format!("{} of {of} could not be compared: {}", names.len(), listed(&names, 5)));
+    let unread = |part: &&BlueprintPlan| part.unknown.iter().any(|u| u.unread) && !names.contains(&&part.name);
+    let partly: Vec<&Name> = plan.blueprints.iter().filter(unread).map(|part| &part.name).collect();
+    let partly =
+        (!partly.is_empty()).then(|| format!("not all that belongs to {} could be compared", listed(&partly, 5)));
+    let told: Vec<String> = whole.into_iter().chain(partly).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// `the manifest: Helm could not render charts/api: the renderer refused (…)`; what others said goes through the medium's sink.

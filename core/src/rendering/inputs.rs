@@ -176,14 +176,21 @@ fn misspelt(node: &Node) -> Option<&str> {
 
 /// A transformer, in a file or as text in the list itself.
 fn transformer(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, files: &Files, inputs: &mut Inputs) {
-    let read = |name: &str, bytes: &[u8]| yaml::parse(name, bytes, Kind::Manifest).unwrap_or_default();
-    // Kustomize asks whether it is a transformer's text before it asks whether there is such a file.
-    let mut documents = read(by.as_str(), named.as_bytes());
+    let read = |name: &str, bytes: &[u8]| yaml::parse(name, bytes, Kind::Manifest);
+    // Kustomize asks whether it is a transformer's text before it asks whether there is such a file. What is not read here as Kustomize
+    // may read it is neither.
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/+@ ".contains(letter);
+    let Some(mut documents) = read(by.as_str(), named.as_bytes()).ok() else {
+        return refuse(inputs, format!("{by} has `transformers` that bpctl cannot read"), named);
+    };
     if !documents.iter().any(|document| matches!(document.root.value, Value::Mapping(_))) {
         reference(named, folder, by, depth, files, inputs);
+        if !named.chars().all(plain) {
+            return refuse(inputs, format!("{by} has `transformers` that bpctl takes for no file's name"), named);
+        }
         let Some(target) = resolve(folder.as_str(), named).and_then(|path| RepoPath::new(path).ok()) else { return };
         documents = match files.get(&target) {
-            Some(File::Blob(blob)) => read(target.as_str(), &blob.bytes),
+            Some(File::Blob(blob)) => read(target.as_str(), &blob.bytes).unwrap_or_default(),
             // It is refused already, or asked for.
             Some(File::Refused(_)) => return,
             None if files.below(&target).next().is_none() => return,

@@ -33,7 +33,7 @@ pub use vary::variants;
 
 use crate::blueprint::{Catalog, Manifest, Render, Renderer, manifest};
 use crate::execute::{Effect, Place, SetField};
-use crate::model::{Diagnostic, FieldPath, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
+use crate::model::{Diagnostic, FieldPath, Name, ObjectRef, RepoPath, Source, SourceSpan, Untrusted};
 use crate::yaml::{self, Document, Kind, value_at};
 
 /// One folder, rendered for one environment.
@@ -105,6 +105,18 @@ pub enum Unclear {
 }
 
 impl Unclear {
+    /// Whether a file that could not be read may declare an object of this name: YAML spells it letter by letter as a value of its own,
+    /// unless it escapes letters or gives a value another type.
+    pub(crate) fn may_name(diagnostic: &Diagnostic, name: &str) -> bool {
+        let Some(Source { text, .. }) = diagnostic.sources.first() else { return true };
+        let ends = |letter: Option<char>, also: &str| letter.is_none_or(|l| l.is_whitespace() || also.contains(l));
+        text.contains(['\\', '!'])
+            || text.match_indices(name).any(|(at, _)| {
+                ends(text[..at].chars().next_back(), "\"'{[,:")
+                    && ends(text[at + name.len()..].chars().next(), "\"'}],")
+            })
+    }
+
     /// A file could not be read.
     pub(crate) fn unreadable(path: &RepoPath, diagnostic: &Diagnostic) -> Self {
         let place = diagnostic.labels.first().map_or_else(|| path.to_string(), |label| label.span.to_string());

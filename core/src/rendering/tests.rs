@@ -61,6 +61,12 @@ fn a_kustomization_reads_what_it_names_and_what_that_names() {
 
 #[test]
 fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
+    // Kustomize reads what is nested deeper than bpctl does, and would run it.
+    let deep = format!(
+        "transformers: [\"{{apiVersion: builtin, kind: PatchTransformer, x: {}{}}}\"]",
+        "[".repeat(110),
+        "]".repeat(110)
+    );
     for (line, why) in [
         ("resources: [https://example.org/x.yaml]", "fetched from elsewhere"),
         ("resources: [github.com/kubernetes-sigs/kustomize/examples/helloWorld?ref=v1]", "fetched from elsewhere"),
@@ -92,6 +98,8 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         ),
         ("transformers: [\"http://127.0.0.1/r.yaml\"]", "fetched from elsewhere"),
         ("transformers: [own.yaml]", "does not run"),
+        (deep.as_str(), "`transformers` that bpctl cannot read"),
+        ("transformers: [\"own.yaml #x\"]", "takes for no file's name"),
         ("transformers: [folder]", "does not run"),
         ("configurations: [\"http://127.0.0.1/r.yaml\"]", "fetched from elsewhere"),
         ("configurations: [../../../x.yaml]", "outside of the repository"),

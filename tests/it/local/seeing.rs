@@ -85,6 +85,30 @@ fn r06_a_manifest_that_cannot_be_read_is_its_own_workloads_alone() {
     says(&repo.run(&["lint"]).exits(6).stdout, &["error[yaml-syntax]", "deploy/frontend.yaml:6:2"]);
 }
 
+/// Would miss: a folder of many workloads that one wrong indent takes out of sight; and a second declaration in the file that was not read.
+#[test]
+fn r06_a_file_that_does_not_name_a_workload_does_not_hide_it() {
+    let repo = Repo::shop();
+    repo.replace("blueprints/backend/blueprint.yaml", "source: deploy/backend.yaml", "source: deploy");
+    repo.replace("deploy/frontend.yaml", "  namespace: shop\n", " namespace: shop\n");
+    repo.commit(&[], "a wrong indent");
+    let planned = repo.run(&PLAN).exits(1);
+    let told = "1 of 3 workloads could not be compared: frontend; not all that belongs to backend could be compared";
+    assert_eq!(last_line(&planned), told);
+    says(
+        &planned.stdout,
+        &["needs approval  scaling.max_replicas = 3", "what else belongs to it: deploy/frontend.yaml:6:2"],
+    );
+    assert_eq!(last_line(&repo.run(&APPLY).exits(1)), told);
+    repo.commit(
+        &[("deploy/zz.yaml", "kind: Deployment\nmetadata:\n  name: backend\n namespace: shop\n")],
+        "a second one",
+    );
+    let planned = repo.run(&PLAN).exits(1);
+    assert_eq!(last_line(&planned), "2 of 3 workloads could not be compared: backend, frontend");
+    assert!(!planned.stdout.contains("scale     replicas"), "{}", planned.stdout);
+}
+
 /// Would miss: a fact that only one detector lacks, taken for a workload that is not seen.
 #[test]
 fn r06_what_only_a_detector_lacks_is_unknown_and_green() {
