@@ -201,7 +201,16 @@ pub(super) async fn history(
         }
         if let Some(last) = operations.last_mut() {
             match is_on(repository, tip.commit(), &last.commit) {
-                Ok(held) => last.rewritten = !held,
+                Ok(Some(held)) => last.rewritten = !held,
+                Ok(None) => {
+                    let why = format!(
+                        "this clone is cut off, so whether {} still holds the merge of #{} is not known: git fetch --unshallow, or \
+                         fetch-depth: 0 where a CI job checks it out",
+                        tip.branch(),
+                        last.pull
+                    );
+                    return Known::unknown(UnknownCode::Incomplete, why);
+                }
                 Err(error) => return Known::unknown(UnknownCode::Incomplete, error.to_string()),
             }
             if last.rewritten {
@@ -230,12 +239,10 @@ pub(super) async fn history(
     Known::Known(all)
 }
 
-/// Whether the base branch holds a commit. One that was never fetched is on no branch of the forge; a clone that is cut off cannot tell.
-fn is_on(repository: &Repository, tip: &str, commit: &str) -> Result<bool, GitError> {
-    if repository.is_shallow() {
-        return Ok(true);
-    }
-    Ok(repository.resolve(commit)?.is_some() && repository.is_ancestor(commit, tip)?)
+/// Whether the base branch holds a commit. One that was never fetched is on no branch of the forge. `None`: the clone is cut off before it.
+fn is_on(repository: &Repository, tip: &str, commit: &str) -> Result<Option<bool>, GitError> {
+    let held = repository.resolve(commit)?.is_some() && repository.is_ancestor(commit, tip)?;
+    Ok((held || !repository.is_shallow()).then_some(held))
 }
 
 /// The newest merge of a person's pull request that changed the blueprint after this moment, by the forge's clock: a rewritten branch's own
@@ -255,7 +262,8 @@ fn meant(
             let paths = repository.diff_paths(&parent, commit).ok()?;
             Some(paths.iter().any(|changed| changed.path.as_ref().is_ok_and(|path| path == blueprint)))
         };
-        let held = person && is_on(repository, tip, commit).unwrap_or(false) && touches().unwrap_or(false);
+        let held =
+            person && is_on(repository, tip, commit).is_ok_and(|held| held == Some(true)) && touches().unwrap_or(false);
         held.then(|| commit.clone())
     })
 }

@@ -263,6 +263,17 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         );
         block("not-a-resize", because);
     }
+    // What a scale was proposed for may have got an autoscaler since, on base or in the cluster alone.
+    let scaled = set.governed.iter().find_map(|governed| {
+        let places = facts.iter().filter(|(name, _)| governed.environment.as_ref().is_none_or(|only| only == *name));
+        places.into_iter().find_map(|(place, recorder)| {
+            let scales = matches!(subject_of(Some(place), governed).touch, Touch::Replicas { .. });
+            scales.then(|| autoscaled(rules, place, &governed.blueprint, recorder)).flatten()
+        })
+    });
+    if let Some((code, because)) = scaled {
+        block(code, because);
+    }
     // Pauses, breaker and reversals are counted by branches: what lands under another workload's name would be counted there.
     let mut named = pull
         .head_branch
@@ -438,6 +449,30 @@ pub fn permit_restart(
         action: action.id(),
         at: facts.now(),
     })
+}
+
+/// Why no machine sets a workload's replicas: an autoscaler owns them, or may.
+fn autoscaled(
+    rules: &Trusted<Catalog>,
+    environment: &Name,
+    name: &Name,
+    facts: &Recorder<'_>,
+) -> Option<(&'static str, String)> {
+    let owned = |owner: String| ("autoscaled", format!("{owner} owns the replicas of {name}: bpctl changes none"));
+    if let Some(scaler) = rules.get().autoscaler(environment, name) {
+        return Some(owned(scaler.object.to_string()));
+    }
+    let target = rules.get().blueprints.get(name)?.value.object_in(environment);
+    match facts.autoscaler(&target) {
+        Known::Known(None) => None,
+        Known::Known(Some(scaler)) => {
+            Some(owned(format!("HorizontalPodAutoscaler/{}", crate::render::sink::terminal(scaler))))
+        }
+        Known::Unknown(why) => {
+            let because = format!("whether an autoscaler owns the replicas of {name} is not known: {}", why.message);
+            Some(("autoscaler-unknown", because))
+        }
+    }
 }
 
 /// The rules' identity: the text of workspace, policies and blueprints on base.

@@ -83,8 +83,13 @@ impl Shop {
 
     /// Another clone, as another machine would have it.
     pub fn another_clone(&self) -> Repo {
+        self.clone_with(&[])
+    }
+
+    /// The same with options of `git pull`.
+    pub fn clone_with(&self, options: &[&str]) -> Repo {
         let clone = Repo::empty();
-        clone.git(&["pull", "-q", &self.address_of(ADMIN), "main"]);
+        clone.git(&[&["pull", "-q"], options, &[&self.address_of(ADMIN), "main"]].concat());
         clone.git(&["remote", "add", "origin", &self.address()]);
         clone
     }

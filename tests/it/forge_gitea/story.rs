@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::server::{BOT, REVIEWER, Shop, ask, branch, told};
+use super::server::{BOT, REVIEWER, Shop, ask, bpctl, branch, told};
 use crate::support::wait_for;
 
 #[test]
@@ -177,6 +177,9 @@ fn z13_a_base_branch_that_was_set_back_opens_the_breaker() {
     let told = shop.bpctl().run(&["breaker", "--env", "staging"]).exits(0).stdout;
     assert!(told.contains("frontend  stopped since") && told.contains("the base branch was rewritten"), "{told}");
     assert!(told.contains("ends when a person's pull request that changes the blueprint is merged"), "{told}");
+    // A clone without history cannot tell, and does not take that for yes.
+    let cut = bpctl(&shop.clone_with(&["--depth=1"])).run(&["breaker", "--env", "staging"]).exits(0).stdout;
+    assert!(cut.contains("not known, so everything is held: this clone is cut off"), "{cut}");
     // It is not proposed and merged again.
     shop.apply();
     assert_eq!(shop.fetch("refs/heads/main"), before);

@@ -208,3 +208,40 @@ fn t02_what_is_on_another_workloads_branch_is_for_a_person_to_merge() {
     assert_eq!(repo.git(&["rev-parse", "main"]), before, "{told}");
     assert!(told.contains("on a branch of backend"), "{told}");
 }
+
+/// X08: a scale that was proposed before there was an autoscaler is not merged beside one: in the cluster alone, on base, or where nobody can
+/// see whether there is one.
+#[test]
+fn x08_an_open_scale_is_not_merged_once_an_autoscaler_owns_the_replicas() {
+    const LIST: &str = "clusters/staging/shop/horizontalpodautoscaler.v2.autoscaling.json";
+    const POLICY: &str = "blueprints/policies/base.yaml";
+    let scaler = |name: &str| {
+        serde_json::json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": name, "namespace": "shop", "uid": "u", "resourceVersion": "7"},
+            "spec": {"maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "frontend"}}})
+    };
+    let listed =
+        serde_json::json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": [scaler("h")]}).to_string();
+    for (file, text, code) in [
+        (LIST, listed.as_str(), "HorizontalPodAutoscaler/h owns the replicas of frontend"),
+        (LIST, "{", "whether an autoscaler owns the replicas of frontend is not known"),
+        ("deploy/frontend.yaml", "", "HorizontalPodAutoscaler/own owns the replicas of frontend"),
+    ] {
+        let repo = Repo::shop();
+        let policy = repo.read(POLICY);
+        repo.replace(POLICY, "delete: forbidden", "delete: forbidden, scale: requires_approval");
+        repo.commit(&[], "strict");
+        let opened = repo.run(&APPLY).exits(0).stdout;
+        let (_, number) = opened.split_once("frontend        opened local pull request #").expect("an open one");
+        let number = number.split(':').next().expect("a number").to_owned();
+        assert_eq!(repo.merges(), 0);
+        let manifest = repo.read("deploy/frontend.yaml");
+        let declared = format!("{}\n---\n{}\n", manifest.trim_end(), scaler("own"));
+        let text = if text.is_empty() { &declared } else { text };
+        repo.commit(&[(POLICY, &policy), (file, text)], "as before, and an autoscaler");
+        let judged = repo.run(&["judge", &number]).stdout;
+        says(&judged, &["bpctl does not merge it", code]);
+        repo.bpctl().run(&APPLY);
+        assert_eq!(repo.merges(), 0, "{code}");
+    }
+}
