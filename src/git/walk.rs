@@ -1,6 +1,6 @@
 //! What a person sees in the work tree: everything but what Git ignores.
 
-use bpctl_core::blueprint::{is_json, is_yaml};
+use bpctl_core::blueprint::{is_manifest, is_yaml};
 use bpctl_core::model::RepoPath;
 
 use super::{GitError, Repository};
@@ -29,7 +29,7 @@ impl Repository {
             }
             let path = entry.path().strip_prefix(root).ok().and_then(|path| RepoPath::new(path.to_str()?).ok());
             let small = || entry.metadata().is_ok_and(|file| file.len() <= MAX_JSON);
-            let json = |path: &RepoPath| is_json(path) && small();
+            let json = |path: &RepoPath| is_manifest(path) && small();
             paths.extend(path.filter(|path| is_yaml(path) || path.file_name() == "Kustomization" || json(path)));
             if paths.len() > MAX_FILES {
                 return Err(GitError::refused("look for manifests", "there are more than 100,000 YAML files"));

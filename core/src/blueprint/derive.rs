@@ -118,10 +118,6 @@ pub fn derive(
                 autoscalers.insert(target);
             }
             let Some((kind, name)) = workload(&document.root) else { continue };
-            if !is_yaml(path) {
-                leave_out(&format!("{kind}/{name} is written as JSON, which bpctl does not read: write it as YAML"));
-                continue;
-            }
             if document.root.at(&["spec", "selector"]).is_none() {
                 leave_out(&format!("{kind}/{name} has no spec.selector: a patch, or not whole"));
                 continue;

@@ -341,9 +341,9 @@ pub fn is_yaml(path: &RepoPath) -> bool {
     ends(path, &["yaml", "yml"])
 }
 
-/// Whether a file's name says JSON, which is not read as manifests.
-pub fn is_json(path: &RepoPath) -> bool {
-    ends(path, &["json"])
+/// Whether a file's name says that kubectl takes it for manifests; JSON is read as the YAML that it is too.
+pub fn is_manifest(path: &RepoPath) -> bool {
+    ends(path, &["yaml", "yml", "json"])
 }
 
 fn ends(path: &RepoPath, with: &[&str]) -> bool {
@@ -386,7 +386,7 @@ impl Catalog {
         let mut found: BTreeMap<&RepoPath, &File> = BTreeMap::new();
         for source in &sources {
             found.extend(files.below(source).filter(|(path, _)| {
-                is_yaml(path) && !path.is_within(&folder) && !rendered.iter().any(|input| path.is_within(input))
+                is_manifest(path) && !path.is_within(&folder) && !rendered.iter().any(|input| path.is_within(input))
             }));
         }
         for (path, parsed) in parse_all(&found.into_iter().collect::<Vec<_>>(), Kind::Manifest) {
@@ -522,13 +522,14 @@ impl Catalog {
     }
 
     fn read_manifests(&mut self, path: RepoPath, parsed: Parsed) {
-        let documents = match parsed {
+        let all = parsed.map(|documents| documents.into_iter().flat_map(Document::listed).collect::<Vec<_>>());
+        let read = all.and_then(|all| all.iter().find_map(Document::unread_list).map_or(Ok(all), |d| Err(Box::new(d))));
+        let documents = match read {
             Ok(documents) => documents,
             Err(diagnostic) => return drop(self.unreadable.insert(path, *diagnostic)),
         };
         let mut manifests = Vec::with_capacity(documents.len());
-        manifests
-            .extend(documents.into_iter().flat_map(Document::listed).filter_map(|document| manifest(&path, document)));
+        manifests.extend(documents.into_iter().filter_map(|document| manifest(&path, document)));
         let by_object = Arc::make_mut(&mut self.by_object);
         for (position, manifest) in manifests.iter().enumerate() {
             let o = &manifest.object;

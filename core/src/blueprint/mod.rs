@@ -20,7 +20,7 @@ pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};
 pub use load::{
-    Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_json, is_yaml, load_workspace, parse_policy,
+    Catalog, Located, Manifest, OwnFiles, WORKSPACE_FILE, is_manifest, is_yaml, load_workspace, parse_policy,
     workspace_problems,
 };
 pub(crate) use load::{declared_object, manifest};

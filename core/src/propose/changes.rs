@@ -10,7 +10,9 @@ use super::accounts::Leaves;
 use super::edits::edit;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
-use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_credential, is_yaml};
+use crate::blueprint::{
+    Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_credential, is_manifest, is_yaml,
+};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
 use crate::rendering::KUSTOMIZATIONS;
 use crate::yaml::{self, Document, Edit, Kind, Node};
@@ -301,8 +303,8 @@ fn is(target: &ObjectRef, change: &Change) -> bool {
 
 pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files, own: bool) -> Vec<Change> {
     let unread = |because: &str| vec![opaque(Untrusted::new(path.as_str()), changed, own, because)];
-    if !is_yaml(path) {
-        return unread("it is not YAML");
+    if !(if own { is_yaml(path) } else { is_manifest(path) }) {
+        return unread("it is neither YAML nor JSON");
     }
     let kind = if own { Kind::Own } else { Kind::Manifest };
     let read = |files: &Files, there: bool| -> Option<Vec<Document>> {

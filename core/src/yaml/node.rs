@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smol_str::SmolStr;
 
-use crate::model::{FieldPath, Segment, Source, SourceSpan};
+use crate::model::{Diagnostic, FieldPath, Segment, Source, SourceSpan};
 
 /// A value and the bytes that wrote it. The span covers the scalar with its quotes, or the collection from its first to its last byte;
 /// a value that came through an alias has the span of the alias.
@@ -189,10 +189,9 @@ impl Document {
     /// A `List` as what it lists, as kubectl takes it; anything else as it is.
     pub fn listed(self) -> Vec<Self> {
         let is = |key: &str, text: &str| self.root.get(key).and_then(Node::as_str) == Some(text);
-        if !is("kind", "List") || !is("apiVersion", "v1") {
-            return vec![self];
-        }
-        let items = self.root.get("items").map_or(&[] as &[Node], Node::items).iter().enumerate();
+        let items = self.root.get("items").filter(|items| matches!(items.value, Value::Sequence(_)));
+        let Some(items) = items.filter(|_| is("kind", "List") && is("apiVersion", "v1")) else { return vec![self] };
+        let items = items.items().iter().enumerate();
         let item = |(position, item): (usize, &Node)| Self {
             source: self.source.clone(),
             root: item.clone(),
@@ -201,6 +200,23 @@ impl Document {
             lines: self.lines.clone(),
         };
         items.map(item).flat_map(Self::listed).collect()
+    }
+
+    /// What keeps a list of another sort from being read. To kubectl whatever has `items` is a list, and it applies those alone.
+    pub fn unread_list(&self) -> Option<Diagnostic> {
+        let kind = self.root.get("kind").and_then(Node::as_str)?;
+        let items = self.root.get("items");
+        let lists = items.is_some_and(|items| matches!(items.value, Value::Sequence(_)));
+        (lists || kind == "List" && items.is_some_and(|items| items.value != Value::Null)).then(|| {
+            let at = self.root.entry("items").map_or(self.root.range(), |e| e.key_start as usize..e.key_end as usize);
+            Diagnostic::error(
+                "list-unread",
+                "a list that bpctl does not read: kubectl applies its items, and nothing else of it",
+            )
+            .label(self.span(at), "items of a list")
+            .source(self.source.clone())
+            .help("write the objects as documents of their own, or below `items:` of `apiVersion: v1, kind: List`")
+        })
     }
 
     /// A field of the root, as a field of the file's document.

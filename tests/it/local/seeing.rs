@@ -109,6 +109,38 @@ fn r06_a_file_that_does_not_name_a_workload_does_not_hide_it() {
     assert!(!planned.stdout.contains("scale     replicas"), "{}", planned.stdout);
 }
 
+/// Would miss: what kubectl delivers of a folder and bpctl passes over: JSON, and lists of another form.
+#[test]
+fn r06_what_kubectl_reads_of_a_folder_is_seen() {
+    let scaler = |name: &str| {
+        json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"maxReplicas": 9, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "backend"}}})
+    };
+    let twice =
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "backend", "namespace": "shop"}});
+    let list =
+        |kind: &str, items: serde_json::Value| json!({"apiVersion": "autoscaling/v2", "kind": kind, "items": items});
+    for (file, text, code, told) in [
+        ("deploy/h.json", scaler("h"), 0, "HorizontalPodAutoscaler/h owns the replicas (1 to 9)"),
+        (
+            "deploy/h.yaml",
+            list("HorizontalPodAutoscalerList", json!([scaler("h")])),
+            1,
+            "deploy/h.yaml:1:32 cannot be read",
+        ),
+        ("deploy/h.yaml", list("ConfigMap", json!([scaler("h")])), 1, "a list that bpctl does not read"),
+        ("deploy/h.yaml", list("List", json!({"backend": "backend"})), 1, "a list that bpctl does not read"),
+        ("deploy/zz.json", twice, 1, "deploy/backend.yaml and deploy/zz.json both declare it"),
+    ] {
+        let repo = Repo::shop();
+        repo.replace("blueprints/backend/blueprint.yaml", "source: deploy/backend.yaml", "source: deploy");
+        repo.commit(&[(file, &text.to_string())], "beside it");
+        let plan = repo.run(&["plan", "--env", "staging", "--target", "backend"]).exits(code).stdout;
+        says(&plan, &[told]);
+        assert!(!plan.contains("scale     replicas"), "{file}: {plan}");
+    }
+}
+
 /// Would miss: a fact that only one detector lacks, taken for a workload that is not seen.
 #[test]
 fn r06_what_only_a_detector_lacks_is_unknown_and_green() {

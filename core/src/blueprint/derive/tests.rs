@@ -151,7 +151,7 @@ fn lists_are_read_and_what_is_left_out_is_said() {
     assert_eq!(
         left,
         [
-            "a/db.json Deployment/db is written as JSON, which bpctl does not read: write it as YAML",
+            "a/db.json Deployment/db has no spec.selector: a patch, or not whole",
             "a/job.yaml CronJob/backup: a blueprint is about a Deployment, a StatefulSet or a DaemonSet",
             "a/mail.yaml HelmRelease/mail: Flux makes its objects of a chart; a chart of this repository can be rendered by `render` of \
              an environment"

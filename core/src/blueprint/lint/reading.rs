@@ -3,7 +3,7 @@
 use super::Page;
 
 /// What reading a file can meet.
-pub const READING: [Page; 20] = [
+pub const READING: [Page; 21] = [
     page(
         "yaml-syntax",
         "The file is not YAML",
@@ -40,6 +40,12 @@ pub const READING: [Page; 20] = [
         "yaml-number",
         "A number that JSON cannot have",
         "Kubernetes speaks JSON, which knows no infinity and no not-a-number. Write the value as text, or another value.",
+    ),
+    page(
+        "list-unread",
+        "A list of objects in another form than `kind: List`",
+        "To kubectl an object with `items` is a list: it applies the items and nothing else. bpctl reads them of `apiVersion: v1, kind: List`.\n\
+         What another list holds is not known, so the workloads that it names are not compared. Write the objects as documents of their own.",
     ),
     page(
         "duplicate-key",

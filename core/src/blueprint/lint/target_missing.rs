@@ -1,7 +1,7 @@
 //! `target-missing`: a target that no manifest declares.
 
 use super::{Look, Page, Rule};
-use crate::blueprint::{Blueprint, Located, is_json};
+use crate::blueprint::{Blueprint, Located};
 use crate::model::{Diagnostic, Name};
 use crate::rendering::Unclear;
 
@@ -70,13 +70,11 @@ impl Rule for TargetMissing {
             }
             let diagnostic = if below.is_empty() && !files {
                 Diagnostic::error("target-missing", format!("there are no manifests at {}", target.source))
-                    .label(blueprint.span(&["spec", "target", "source"]), "no YAML file here")
-                    .help(if is_json(&target.source) {
-                        "bpctl reads manifests as YAML: write the file so"
-                    } else {
+                    .label(blueprint.span(&["spec", "target", "source"]), "no manifest here")
+                    .help(
                         "write the path of the file or folder that declares the workload, from the repository's root; what a chart or an \
-                         overlay makes counts where `environments.NAME.render` in bpctl.yaml names it"
-                    })
+                         overlay makes counts where `environments.NAME.render` in bpctl.yaml names it",
+                    )
             } else {
                 let near = below.iter().filter(|m| m.object.kind == object.kind);
                 let names: Vec<String> =
