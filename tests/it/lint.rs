@@ -26,6 +26,7 @@ const ROWS: &[Row] = &[
     ("yaml-tag", BACKEND, "min_replicas: 2", "min_replicas: !x 2", (14, 19)),
     ("yaml-key", MANIFEST, "  replicas: 3", "  replicas: 3\n  {{a}}: 1", (8, 3)),
     ("yaml-number", MANIFEST, "  replicas: 3", "  replicas: .inf", (7, 13)),
+    ("list-unread", MANIFEST, "spec:\n  replicas: 3", "items: []\nspec:\n  replicas: 3", (6, 1)),
     ("yaml-alias-cycle", BACKEND, "metadata: {name: backend,", "metadata: &a {x: *a, name: backend,", (4, 18)),
     ("duplicate-key", BACKEND, "min_replicas: 2", "min_replicas: 2\n    min_replicas: 2", (15, 5)),
     ("merge-key", BACKEND, "    min_replicas: 2", "    <<: {min_replicas: 2}", (14, 5)),

@@ -10,7 +10,7 @@ use crate::blueprint::{Delivery, Manifest};
 use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, ObjectRef, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
-use crate::render::listed;
+use crate::render::{listed, shell};
 use crate::rendering::Unclear;
 
 /// Compares the workload's manifest with the live object, by containment.
@@ -47,7 +47,9 @@ impl Detector for DriftDetector {
             let message = "it is another each time the chart is rendered, so what Git wants of it is not known".into();
             let what = crate::render::sink::terminal(&field);
             let why = Unknown { code: UnknownCode::Unsupported, message, detail: None };
-            detected.unknown.push(UnknownFact::new(what, why));
+            // The whole of it: then nothing of the workload was compared (R6).
+            let uncompared = manifest.unstable.iter().any(|field| field.0.is_empty());
+            detected.unknown.push(UnknownFact { uncompared, ..UnknownFact::new(what, why) });
         }
         detected.why_not.extend(beside(input, &target, manifest));
         detected.findings.extend(undeclared(input).map(|reported| (Finding::Reported(reported), None)));
@@ -300,7 +302,8 @@ fn field_kept(object: &ObjectRef, manifest: &Manifest, live: &LiveObject, fields
         help.push(Untrusted::new(format!(
             "or hand over to bpctl, once, what kubectl applied; that takes {them} out too: kubectl -n {} apply --server-side \
              --field-manager={FIELD_MANAGER} --force-conflicts -f {}",
-            object.namespace, manifest.path
+            object.namespace,
+            shell(manifest.path.as_str())
         )));
     }
     kept("field-kept", message, help)

@@ -9,6 +9,7 @@ use crate::action::{Action, Restart};
 use crate::blueprint::Delivery;
 use crate::model::{Period, Severity, Timestamp, Untrusted};
 use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, Warning, newest_revision, next_restart};
+use crate::render::shell;
 
 /// Pods that failed are restarted.
 #[derive(Debug)]
@@ -437,7 +438,10 @@ fn way_back(input: &DetectInput<'_>) -> Untrusted {
             format!("no late change of {path} did it: none of the base branch's last commits changed it")
         }
         Known::Unknown(_) => {
-            format!("if a change of {path} did it: git log -5 -- {path}, then git revert COMMIT and a pull request")
+            format!(
+                "if a change of {path} did it: git log -5 -- {}, then git revert COMMIT and a pull request",
+                shell(path.as_str())
+            )
         }
     })
 }

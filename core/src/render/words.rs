@@ -355,6 +355,11 @@ pub fn blueprints(plan: &Plan) -> String {
     }
 }
 
+/// A word of a command that a person may paste, quoted where a shell would read it as more than one word, or as another.
+pub fn shell(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| "…".into(), Into::into)
+}
+
 /// `a, b and 3 more`.
 pub fn listed(names: &[impl ToString], most: usize) -> String {
     let named: Vec<String> = names.iter().take(most).map(ToString::to_string).collect();
@@ -436,4 +441,14 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         ));
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    /// Would miss: a folder of a hostile name, in a command that a person pastes.
+    #[test]
+    fn t22_a_path_in_a_command_is_one_word() {
+        assert_eq!(super::shell("deploy/web.yaml"), "deploy/web.yaml");
+        assert_eq!(super::shell("a;touch canary;/$(x) `y`"), "'a;touch canary;/$(x) `y`'");
+    }
 }

@@ -18,8 +18,9 @@ struct Varying {
     then: [&'static str; 2],
 }
 
-const VARYING: [Varying; 4] = [
+const VARYING: [Varying; 5] = [
     Varying { name: "now", instead: Some("(toDate `2006-01-02` `2001-02-03`)"), then: ["", ""] },
+    Varying { name: "ago", instead: Some("print `years`"), then: ["", ""] },
     Varying { name: "keys", instead: None, then: [" | sortAlpha", " | sortAlpha | reverse"] },
     Varying { name: "values", instead: None, then: ["", " | reverse"] },
     Varying { name: "randInt", instead: None, then: [" | add 1000003", " | add 2000003"] },
@@ -115,11 +116,14 @@ fn calls(text: &str) -> Vec<Call> {
                 byte if is_word(*byte) => {
                     let name = at..bytes[at..].iter().position(|b| !is_word(*b)).map_or(bytes.len(), |len| at + len);
                     at = name.end;
+                    // What is called, without the fields of what it gives: `now` of `now.Unix`.
+                    let called = text[name.clone()].find('.').map_or(name.end, |dot| name.start + dot);
+                    let name = name.start..called;
                     if !matches!(byte, b'.' | b'$') {
                         if let Some(command) = commands.last_mut() {
                             command.push(calls.len());
                         }
-                        calls.push(Call { end: name.end, name });
+                        calls.push(Call { end: at, name });
                     }
                 }
                 _ => at += 1,
@@ -196,6 +200,8 @@ mod tests {
         for (text, first, second) in [
             ("a: {{ now | date \"15\" }}", "a: {{ (toDate `2006-01-02` `2001-02-03`) | date \"15\" }}", None),
             // In a file of values, quotes would end the text.
+            ("a: {{ now.Unix }}", "a: {{ (toDate `2006-01-02` `2001-02-03`).Unix }}", None),
+            ("a: {{ ago 1700000000 }}", "a: {{ print `years` 1700000000 }}", None),
             ("a: \"{{ now | unixEpoch }}\"", "a: \"{{ (toDate `2006-01-02` `2001-02-03`) | unixEpoch }}\"", None),
             (
                 "{{- range (keys .Values.m) -}}",
