@@ -87,7 +87,10 @@ fn pod(number: usize, told: &str) -> bpctl_core::observe::Pod {
         "back" => ("Running", json!({"running": {}}), ended("Error", 1)),
         "pull" => ("Pending", waits("ImagePullBackOff"), Json::Null),
         "pull-again" => ("Running", waits("ErrImagePull"), ended("Error", 1)),
-        "config" => ("Pending", waits("CreateContainerConfigError"), Json::Null),
+        "config" => {
+            let state = json!({"waiting": {"reason": "CreateContainerConfigError", "message": "configmap \"absent\" not found"}});
+            ("Pending", state, Json::Null)
+        }
         "odd" => ("Running", waits("SomethingNew"), Json::Null),
         "creating" => ("Pending", waits("ContainerCreating"), Json::Null),
         "pending" => ("Pending", Json::Null, Json::Null),
@@ -210,7 +213,14 @@ fn told(files: &Files, observation: &Observation) -> String {
     Some(3),
     "image-not-pulled: pod web-1: container web: ErrImagePull"
 )]
-#[case::no_config_map("", "ready config", Some(3), "container-not-created: ")]
+#[case::no_config_map(
+    "",
+    "ready config",
+    Some(3),
+    "container-not-created: pod web-1: container web: CreateContainerConfigError (configmap \"absent\" not found)"
+)]
+#[case::two_without_it("", "config config", Some(3), "(configmap \"absent\" not found) and 1 more")]
+#[case::two_without_a_node("", "pending pending", Some(3), "pod-unschedulable: pod web-0: no node takes it and 1 more")]
 #[case::no_node("", "ready pending", Some(3), "pod-unschedulable: pod web-1: no node takes it")]
 #[case::an_unknown_reason("", "ready odd", Some(3), "container-waits: pod web-1: container web: SomethingNew")]
 #[case::one_pod_of_each("", "pull crash=1", Some(3), "restart after 1")]

@@ -20,7 +20,8 @@ pub const PAGES: [Page; 20] = [
     page(
         "container-not-created",
         "A container cannot be created",
-        "It names a ConfigMap, a Secret or a volume that is not there, or a key that it does not have. `kubectl describe pod` says which.",
+        "It names a ConfigMap, a Secret or a volume that is not there, or a key that it does not have. The kubelet's own words\n\
+         stand in the finding.",
     ),
     page(
         "container-waits",

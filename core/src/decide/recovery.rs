@@ -10,6 +10,7 @@ use crate::action::{Action, Restart};
 use crate::blueprint::Delivery;
 use crate::model::{Period, Severity, Timestamp, Untrusted};
 use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, Warning, next_restart};
+use crate::render::listed;
 
 /// Pods that failed are restarted.
 #[derive(Debug)]
@@ -390,18 +391,13 @@ fn ahead(input: &DetectInput<'_>) -> Option<Untrusted> {
 /// What keeps pods from running at all, each kind once.
 fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
     let ahead = ahead(input);
-    let mut found: Vec<Reported> = Vec::new();
-    let mut add = |code: &str, message: String, help: &str| {
-        if found.iter().all(|known| known.code != code) {
-            found.push(Reported {
-                code: code.into(),
-                severity: Severity::Error,
-                needs_person: true,
-                message: Untrusted::new(message),
-                help: vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))],
-                events: Vec::new(),
-            });
-        }
+    let mut found: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    let mut add = |code: &'static str, told: String, help: &'static str| match found
+        .iter_mut()
+        .find(|(known, ..)| *known == code)
+    {
+        Some((_, _, all)) => all.push(told),
+        None => found.push((code, help, vec![told])),
     };
     for pod in pods.iter().filter(|pod| !pod.terminating && !pod.ready) {
         let name = pod.name.raw();
@@ -410,20 +406,28 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
             add("pod-unschedulable", format!("pod {name}: no node takes it"), help);
         }
         for stopped in &pod.stopped {
+            let message = stopped.message.as_ref().map_or_else(String::new, |message| {
+                let message: String = message.raw().chars().take(200).collect();
+                format!(" ({message})")
+            });
+            let told = format!("pod {name}: container {}: {}{message}", stopped.name.raw(), stopped.reason.raw());
             if let Some((code, help)) = advice(stopped.reason.raw()) {
-                let told = format!("pod {name}: container {}: {}", stopped.name.raw(), stopped.reason.raw());
                 add(code, told, help);
             } else if !ran(stopped) {
-                let told = format!("pod {name}: container {}: {}", stopped.name.raw(), stopped.reason.raw());
-                add(
-                    "container-waits",
-                    told,
-                    "it never ran, so that a restart does not help: kubectl describe tells more",
-                );
+                let help = "it never ran, so that a restart does not help: kubectl describe tells more";
+                add("container-waits", told, help);
             }
         }
     }
-    found
+    let reported = |(code, help, all): (&str, &str, Vec<String>)| Reported {
+        code: code.into(),
+        severity: Severity::Error,
+        needs_person: true,
+        message: Untrusted::new(listed(&all, 1)),
+        help: vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))],
+        events: Vec::new(),
+    };
+    found.into_iter().map(reported).collect()
 }
 
 /// How Git goes back, where it holds something to go back to: a revert of the commit that brought the manifest would delete it.
@@ -457,14 +461,12 @@ fn for_a_person(input: &DetectInput<'_>, failing: &Failing, because: &str) -> Re
     let look = failing.pods.first().and_then(FailedPod::look).unwrap_or_else(|| format!("logs {workload} --previous"));
     let look = Untrusted::new(format!("see why: kubectl -n {namespace} {look}"));
     let help = vec![look, ahead(input).unwrap_or_else(|| way_back(input))];
-    let first = failing.pods.first().map_or_else(String::new, FailedPod::told);
-    let more = failing.pods.len().saturating_sub(1);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let failed: Vec<String> = failing.pods.iter().map(FailedPod::told).collect();
     Reported {
         code: "pods-failed".into(),
         severity: Severity::Error,
         needs_person: true,
-        message: Untrusted::new(format!("{first}{more}. Not restarted: {because}")),
+        message: Untrusted::new(format!("{}. Not restarted: {because}", listed(&failed, 1))),
         help,
         events: Vec::new(),
     }

@@ -160,7 +160,7 @@ fn of_pods(input: &DetectInput<'_>) -> Result<(Action, BrokenChange), String> {
     let broken = BrokenChange {
         broke: Broke::Pods,
         commit: last.commit.clone(),
-        before: Some(last.before.clone()),
+        before: last.before.clone(),
         at: last.at,
         author: Some(last.author.clone()),
         stays: rest.into_iter().map(|change| change.field.clone()).collect(),

@@ -215,6 +215,9 @@ pub struct StoppedContainer {
     pub name: Untrusted,
     /// Why it does not run now: `CrashLoopBackOff`, `Error`, `ImagePullBackOff`.
     pub reason: Untrusted,
+    /// What the kubelet says of why it waits: `configmap "web" not found`. It is shown, and no decision rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Untrusted>,
     /// Why its last run ended, where that is not the same: `OOMKilled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Untrusted>,
@@ -246,6 +249,7 @@ fn stopped(status: &Json) -> Option<StoppedContainer> {
     Some(StoppedContainer {
         name: Untrusted::new(text("/name").unwrap_or_default()),
         reason: Untrusted::new(reason),
+        message: text("/state/waiting/message").map(Untrusted::new),
         ended: ended.filter(|ended| *ended != reason).map(Untrusted::new),
         exit_code: code(&format!("{last}/exitCode")),
         restarts: u32::try_from(count).unwrap_or(u32::MAX),
