@@ -600,6 +600,23 @@ fn b08_pods_that_are_missing_or_not_ready_are_told(#[case] pods: &str, #[case] c
     }
 }
 
+/// Would miss: pods that never become what Git declares, since nobody knows that somebody paused them.
+#[rstest]
+#[case("web:1", true, "rollout-paused: its roll-outs are paused in the cluster")]
+#[case("web:1", false, "")]
+#[case("web", true, "")]
+fn b08_a_paused_roll_out_is_told_where_git_wants_other_pods(
+    #[case] image: &str,
+    #[case] paused: bool,
+    #[case] wanted: &str,
+) {
+    let told = told_with(&mut observe("", "ready ready"), |body| {
+        body["spec"]["paused"] = paused.into();
+        body["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+    });
+    assert!(told.starts_with(wanted) && told.is_empty() == wanted.is_empty(), "{told}");
+}
+
 /// Would miss: a DaemonSet that runs nowhere because of what Git does not declare, and an alarm for one that Git itself keeps off all nodes.
 #[rstest]
 #[case("", 0, "runs-nowhere for a person")]

@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 20] = [
+pub const PAGES: [Page; 21] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -52,6 +52,12 @@ pub const PAGES: [Page; 20] = [
         "A roll-out makes no progress",
         "The Deployment's condition Progressing is False: for progressDeadlineSeconds no pod of the new template became ready. The pods of\n\
          the template before it serve on, if they are ready. `kubectl rollout status` and `kubectl describe` tell more.",
+    ),
+    page(
+        "rollout-paused",
+        "A roll-out is paused, and Git wants other pods",
+        "Somebody paused it (`kubectl rollout pause`), and Git does not say so. The object may be brought back to Git, but no pod changes\n\
+         until `kubectl rollout resume`. Where it is meant to stay so, declare `spec.paused: true`.",
     ),
     page(
         "runs-nowhere",

@@ -94,6 +94,7 @@ impl Detector for ReadinessDetector {
         else {
             return detected;
         };
+        detected.findings.extend(paused(input, live).map(|reported| (Finding::Reported(reported), None)));
         if !is_unseen(live) {
             let found = short(input, live, pods).map(|reported| (Finding::Reported(reported), None));
             detected.findings.extend(found);
@@ -159,6 +160,20 @@ fn short(input: &DetectInput<'_>, live: &LiveObject, pods: &[Pod]) -> Option<Rep
     (stands && (there.len() as u64) < wanted).then(|| {
         reported("pods-not-created", format!("{exist}, and none came or went for {deadline}"), describe(&workload))
     })
+}
+
+/// A roll-out that somebody paused: what Git wants of the pods reaches none. Where Git says whether it is paused, that is drift or meant.
+fn paused(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
+    let target = &input.blueprint.value.spec.target;
+    let by_git = input.manifest.is_some_and(|manifest| manifest.document.root.at(&["spec", "paused"]).is_some());
+    let waits = input.earlier.iter().any(|(finding, _)| recovery::rolls_out(finding));
+    if by_git || !waits || live.body.pointer("/spec/paused") != Some(&Json::Bool(true)) {
+        return None;
+    }
+    let message = "its roll-outs are paused in the cluster: what Git declares of its pod template reaches no pod";
+    let workload = format!("{}/{}", target.workload.kind.as_str().to_lowercase(), target.workload.name);
+    let help = format!("to go on: kubectl -n {} rollout resume {workload}", target.namespace);
+    Some(Reported { severity: Severity::Warning, ..reported("rollout-paused", message.into(), help) })
 }
 
 /// When the workload or a pod of it changed last, as far as the cluster says.
