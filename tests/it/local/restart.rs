@@ -121,7 +121,7 @@ fn b08_after_three_restarts_a_person_is_told_what_to_run() {
             "see why: kubectl -n shop logs frontend-7fd55b4478-dhmc9 -c web --previous",
             &format!(
                 "Git has nothing to go back to: {} brought deploy/frontend.yaml,",
-                &repo.git(&["rev-parse", "HEAD"])[..7]
+                &repo.git(&["rev-list", "--max-parents=0", "HEAD"])[..7]
             ),
             "1 for a person",
         ],
