@@ -87,7 +87,10 @@ fn pod(number: usize, told: &str) -> bpctl_core::observe::Pod {
         "back" => ("Running", json!({"running": {}}), ended("Error", 1)),
         "pull" => ("Pending", waits("ImagePullBackOff"), Json::Null),
         "pull-again" => ("Running", waits("ErrImagePull"), ended("Error", 1)),
-        "config" => ("Pending", waits("CreateContainerConfigError"), Json::Null),
+        "config" => {
+            let state = json!({"waiting": {"reason": "CreateContainerConfigError", "message": "configmap \"absent\" not found"}});
+            ("Pending", state, Json::Null)
+        }
         "odd" => ("Running", waits("SomethingNew"), Json::Null),
         "creating" => ("Pending", waits("ContainerCreating"), Json::Null),
         "pending" => ("Pending", Json::Null, Json::Null),
@@ -190,10 +193,10 @@ fn told(files: &Files, observation: &Observation) -> String {
 #[case::no_limit_given_and_nothing_failed("", "ready ready", None, "")]
 // What failed means.
 #[case::all_ready("", "ready ready", Some(3), "")]
-#[case::starting("", "ready starting", Some(3), "")]
-#[case::being_created("", "ready creating", Some(3), "")]
-#[case::runs_again("", "ready back=1", Some(3), "")]
-#[case::done("", "ready done", Some(3), "")]
+#[case::starting("", "ready starting@1m", Some(3), "")]
+#[case::being_created("", "ready creating@1m", Some(3), "")]
+#[case::runs_again("", "ready back=1@1m", Some(3), "")]
+#[case::done("", "ready done@1m", Some(3), "")]
 #[case::out_of_memory("", "ready oom=1", Some(3), "restart after 1")]
 #[case::ends_well_again_and_again("", "ready loop=1", Some(3), "restart after 1")]
 #[case::an_init_container("", "ready init=1", Some(3), "restart after 1")]
@@ -210,7 +213,14 @@ fn told(files: &Files, observation: &Observation) -> String {
     Some(3),
     "image-not-pulled: pod web-1: container web: ErrImagePull"
 )]
-#[case::no_config_map("", "ready config", Some(3), "container-not-created: ")]
+#[case::no_config_map(
+    "",
+    "ready config",
+    Some(3),
+    "container-not-created: pod web-1: container web: CreateContainerConfigError (configmap \"absent\" not found)"
+)]
+#[case::two_without_it("", "config config", Some(3), "(configmap \"absent\" not found) and 1 more")]
+#[case::two_without_a_node("", "pending pending", Some(3), "pod-unschedulable: pod web-0: no node takes it and 1 more")]
 #[case::no_node("", "ready pending", Some(3), "pod-unschedulable: pod web-1: no node takes it")]
 #[case::an_unknown_reason("", "ready odd", Some(3), "container-waits: pod web-1: container web: SomethingNew")]
 #[case::one_pod_of_each("", "pull crash=1", Some(3), "restart after 1")]
@@ -240,7 +250,13 @@ fn told(files: &Files, observation: &Observation) -> String {
 #[case::failed_at_once_without_a_restart("", "ready crash=1/0s", Some(3), "restart after 1")]
 // Pods that are being replaced do not count.
 #[case::of_before_the_restart("1@599s", "ready crash=9@11m", Some(3), "not: the pods that failed are being replaced")]
-#[case::of_an_earlier_revision("", "ready old:crash=9", Some(3), "not: the pods that failed are being replaced")]
+#[case::of_an_earlier_revision("", "ready@9m old:crash=9", Some(3), "not: the pods that failed are being replaced")]
+#[case::of_an_earlier_revision_that_stays(
+    "",
+    "ready@10m old:crash=9",
+    Some(3),
+    "Not restarted: they are of an earlier pod template, and its roll-out brings no newer pods"
+)]
 #[case::of_both_revisions("", "crash=1 old:crash=9", Some(3), "restart after 1")]
 #[case::never_replaced(
     "1@10m",
@@ -474,4 +490,158 @@ fn b08_warnings_stand_beside_what_they_explain() {
             "Pod/web-1 BackOff, 3 times, last 2026-11-21T11:58:00Z: older",
         ]
     );
+}
+
+/// Sets fields of an object's parts.
+fn merge(body: &mut Json, change: &Json) {
+    for (part, fields) in change.as_object().unwrap() {
+        body[part].as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    }
+}
+
+/// What the plan says where the workload's body is changed like this.
+fn told_with(observation: &mut Observation, change: impl Fn(&mut Json)) -> String {
+    let mut live = live("");
+    let mut body = (*live.body).clone();
+    change(&mut body);
+    live.body = body.into();
+    observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(Some(live))));
+    told(&world(Some(3), ""), observation)
+}
+
+/// Would miss: a pod of the newest revision that fails, taken for an old one because a scaled workload got younger pods of the old one.
+#[rstest]
+#[case::by_the_number_of_updated_pods(json!({"updatedReplicas": 1}), "restart after 2")]
+#[case::nobody_says(json!({}), "which of its pods are of the newest pod template is not known")]
+#[case::number_and_age_of_two_minds(json!({"updatedReplicas": 3}), "not: the pods that failed are being replaced")]
+fn b08_who_scales_during_a_roll_out_hides_no_failure(#[case] status: Json, #[case] wanted: &str) {
+    // Two old pods, a new one that fails for five minutes, and a pod of the old revision that a scale made just now.
+    let mut observation = observe("", "ready@3h ready@3h old:crash=2 ready@5s");
+    let Some(FactValue::Pods(Known::Known(mut pods))) =
+        observation.facts.get(&FactKey::Pods(web())).map(|fact| fact.value.clone())
+    else {
+        panic!("pods")
+    };
+    pods[2].created_at = Some(ago("5m"));
+    observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known(pods)));
+    let told = told_with(&mut observation, |body| {
+        body["spec"]["replicas"] = 3.into();
+        merge(body, &json!({"status": status}));
+    });
+    assert!(told.contains(wanted), "{told}");
+}
+
+/// Pods that are said to be replaced are: by a roll-out that goes on.
+#[rstest]
+#[case(json!({"spec": {"paused": true}}), "Not restarted: its roll-outs are paused")]
+#[case(json!({"spec": {"updateStrategy": {"type": "OnDelete"}}}), "Not restarted: its strategy is OnDelete")]
+#[case(json!({"spec": {"progressDeadlineSeconds": 60}}), "its roll-out brings no newer pods")]
+#[case(
+    json!({"status": {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}}),
+    "its roll-out brings no newer pods"
+)]
+fn b08_a_roll_out_that_stands_replaces_nothing(#[case] change: Json, #[case] wanted: &str) {
+    let told = told_with(&mut observe("", "ready@1m old:crash=1"), |body| {
+        merge(body, &change);
+    });
+    assert!(told.contains(wanted), "{told}");
+}
+
+/// Would miss: an outage in which no pod failed (a plan that says "nothing to do"), and an alarm during an ordinary roll-out.
+#[rstest]
+#[case::all_well("ready ready", json!({}), "")]
+#[case::scaled_to_none("", json!({"spec": {"replicas": 0}}), "")]
+// What the controller says of itself.
+#[case::quota(
+    "",
+    json!({"status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: q"}]}}),
+    "pods-not-created: 0 of 2 pods exist, 0 ready; the controller cannot create more: exceeded quota: q"
+)]
+#[case::quota_is_over(
+    "ready ready",
+    json!({"status": {"conditions": [{"type": "ReplicaFailure", "status": "False", "reason": "FailedCreate"}]}}),
+    ""
+)]
+#[case::no_progress(
+    "ready@1h starting@9m",
+    json!({"status": {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}]}}),
+    "rollout-stuck: 2 of 2 pods exist, 1 ready; the controller says: timed out"
+)]
+#[case::the_controller_has_not_looked(
+    "",
+    json!({"metadata": {"generation": 8}, "status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}]}}),
+    "not: the controller has not seen the last change yet"
+)]
+// What nobody says.
+#[case::none_is_there("", json!({"metadata": {"creationTimestamp": "2026-11-21T11:50:00Z"}}), "pods-not-created: 0 of 2 pods exist, 0 ready, and none came or went for 10m")]
+#[case::none_is_there_yet("", json!({"metadata": {"creationTimestamp": "2026-11-21T11:50:01Z"}}), "")]
+#[case::one_is_missing_for_a_while("ready@11m", json!({}), "pods-not-created: 1 of 2 pods exist, 1 ready, and none came or went for 10m")]
+#[case::one_just_went("ready@11m gone:ready@5s", json!({}), "")]
+#[case::one_is_told_with_its_reason("pull@11m", json!({}), "image-not-pulled: pod web-0: container web: ImagePullBackOff")]
+#[case::not_ready_for_too_long(
+    "ready starting@10m",
+    json!({}),
+    "pods-not-ready: 1 of 2 pods are ready; not ready, nor failing, since 2026-11-21T11:50:00Z: pod web-1"
+)]
+#[case::two_are_not_ready("starting@11m creating@12m", json!({}), "pods-not-ready: 0 of 2 pods are ready; not ready, nor failing, since 2026-11-21T11:48:00Z: pod web-1 and 1 more")]
+#[case::not_ready_yet("ready starting@599s", json!({}), "")]
+#[case::its_own_deadline("ready starting@599s", json!({"spec": {"progressDeadlineSeconds": 599}}), "pods-not-ready: ")]
+#[case::its_own_longer_deadline("ready starting@1h", json!({"spec": {"progressDeadlineSeconds": 3601}}), "")]
+#[case::an_ordinary_roll_out("ready@1m ready@10s old:starting", json!({}), "")]
+#[case::a_roll_out_that_stands("ready@11m old:starting", json!({}), "pods-not-ready: ")]
+fn b08_pods_that_are_missing_or_not_ready_are_told(#[case] pods: &str, #[case] change: Json, #[case] wanted: &str) {
+    let told = told_with(&mut observe("", pods), |body| {
+        merge(body, &change);
+    });
+    if wanted.is_empty() {
+        assert_eq!(told, "");
+    } else {
+        assert!(told.starts_with(wanted) && !told.contains("; pods-"), "{told}");
+    }
+}
+
+/// Would miss: pods that never become what Git declares, since nobody knows that somebody paused them.
+#[rstest]
+#[case("web:1", true, "rollout-paused: its roll-outs are paused in the cluster")]
+#[case("web:1", false, "")]
+#[case("web", true, "")]
+fn b08_a_paused_roll_out_is_told_where_git_wants_other_pods(
+    #[case] image: &str,
+    #[case] paused: bool,
+    #[case] wanted: &str,
+) {
+    let told = told_with(&mut observe("", "ready ready"), |body| {
+        body["spec"]["paused"] = paused.into();
+        body["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+    });
+    assert!(told.starts_with(wanted) && told.is_empty() == wanted.is_empty(), "{told}");
+}
+
+/// Would miss: a DaemonSet that runs nowhere because of what Git does not declare, and an alarm for one that Git itself keeps off all nodes.
+#[rstest]
+#[case("", 0, "runs-nowhere for a person")]
+#[case("nodeSelector: {gpu: a}, ", 0, "runs-nowhere")]
+#[case("", 1, "")]
+fn b08_a_daemon_set_that_runs_nowhere_is_told(#[case] chosen: &str, #[case] nodes: u64, #[case] wanted: &str) {
+    let mut files = world(Some(3), "");
+    let blueprint = "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {name: web, version: 1.0.0, owner: team}\nspec:\n  target: {workload: DaemonSet/web, namespace: shop, source: deploy/web.yaml}\n";
+    let manifest = format!(
+        "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: web, namespace: shop}}\nspec: {{template: {{spec: {{{chosen}containers: [{{name: web, image: web}}]}}}}}}\n"
+    );
+    files.0.extend(small_world::files(&[("blueprints/web.yaml", blueprint), ("deploy/web.yaml", &manifest)]).0);
+    let mut observation = observe("", "");
+    let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1, "creationTimestamp": NOW},
+        "spec": {}, "status": {"observedGeneration": 1, "desiredNumberScheduled": nodes}});
+    let live = LiveObject::from_json("apps/v1", "DaemonSet", body).unwrap();
+    let workload = live.reference.clone();
+    observation.add(FactKey::Object(workload.clone()), "t", FactValue::Object(Known::Known(Some(live))));
+    observation.add(FactKey::Pods(workload), "t", FactValue::Pods(Known::Known(Vec::new())));
+    let facts = Recorder::new(&observation);
+    let detected = decide(trusted(&files).get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    let told = detected.findings.iter().filter_map(|(finding, _)| match finding {
+        Finding::Reported(reported) if reported.needs_person => Some(format!("{} for a person", reported.code)),
+        Finding::Reported(reported) => Some(reported.code.clone()),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>().join("; "), wanted);
 }

@@ -160,7 +160,7 @@ fn observe(live: Json, pods: &str, last: Option<Known<Option<LastChange>>>, past
 fn last(text: &str) -> Known<Option<LastChange>> {
     Known::Known(Some(LastChange {
         commit: "feedc0ffee".into(),
-        before: "badc0de000".into(),
+        before: Some("badc0de000".into()),
         at: ago("20m"),
         author: Untrusted::new("mallory"),
         changes: changes(text),

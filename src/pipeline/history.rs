@@ -350,7 +350,12 @@ fn newest_of(
     found: &mut BTreeMap<Name, Known<Option<LastChange>>>,
 ) -> Result<(), GitError> {
     for commit in log {
-        let Some(before) = commit.parents.first().filter(|_| !sought.is_empty()) else { break };
+        let Some(before) = commit.parents.first() else {
+            return first_of(repository, commit, sought, found);
+        };
+        if sought.is_empty() {
+            break;
+        }
         let paths = repository.diff_paths(before, &commit.id)?;
         let paths: Vec<&RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok()).collect();
         sought.retain(|name, (workload, source)| {
@@ -365,19 +370,39 @@ fn newest_of(
                 last.went_back = changes.is_some_and(|earlier| last.takes_back(&earlier));
                 return false;
             }
-            let last = LastChange {
-                commit: commit.id.clone(),
-                before: before.clone(),
-                at: commit.committer.at,
-                author: commit.author.name.clone(),
-                changes,
-                went_back: false,
-            };
+            let last = last_change(commit, changes);
             found.insert((*name).clone(), Known::Known(Some(last)));
             true
         });
     }
     Ok(())
+}
+
+/// The branch's first commit brought what it holds, where nothing changed that since.
+fn first_of(
+    repository: &Repository,
+    commit: &CommitInfo,
+    sought: &BTreeMap<&Name, (ObjectRef, RepoPath)>,
+    found: &mut BTreeMap<Name, Known<Option<LastChange>>>,
+) -> Result<(), GitError> {
+    for (name, (_, source)) in sought {
+        let brought = !repository.read_tree(&commit.id, std::slice::from_ref(source))?.0.is_empty();
+        if brought && !found.contains_key(*name) {
+            found.insert((*name).clone(), Known::Known(Some(last_change(commit, None))));
+        }
+    }
+    Ok(())
+}
+
+fn last_change(commit: &CommitInfo, changes: Option<Vec<PastChange>>) -> LastChange {
+    LastChange {
+        commit: commit.id.clone(),
+        before: commit.parents.first().cloned(),
+        at: commit.committer.at,
+        author: commit.author.name.clone(),
+        changes,
+        went_back: false,
+    }
 }
 
 /// The newest commit of the base branch after this one that touches the blueprint's file and is no merge of bpctl's own: a person's. What

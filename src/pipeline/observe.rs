@@ -345,10 +345,12 @@ fn is_ill(pod: &Pod) -> bool {
     !pod.ready && !pod.terminating && (pod.unschedulable || !pod.stopped.is_empty())
 }
 
-/// The warnings of workloads whose pods are in trouble: one list a namespace, and none where all is well.
+/// The warnings of workloads whose pods are not all ready: one list a namespace, and none where all is well.
 async fn warnings(cluster: &ClusterEdge, observation: &Observation) -> Vec<(ObjectRef, Known<Vec<Warning>>)> {
     let troubled = observation.facts.iter().filter_map(|(key, fact)| match (key, &fact.value) {
-        (FactKey::Pods(workload), FactValue::Pods(Known::Known(pods))) if pods.iter().any(is_ill) => {
+        (FactKey::Pods(workload), FactValue::Pods(Known::Known(pods)))
+            if pods.iter().any(|pod| !pod.ready && !pod.terminating) =>
+        {
             Some((workload, pods))
         }
         _ => None,

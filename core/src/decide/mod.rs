@@ -9,6 +9,7 @@ mod delivery;
 pub mod drift;
 pub mod levels;
 mod pages;
+mod readiness;
 mod recovery;
 mod resize;
 mod rollback;
@@ -23,6 +24,7 @@ pub use declared::{CompanionDetector, DriftDetector};
 pub use delivery::DeliveryDetector;
 pub use levels::ServiceLevelDetector;
 pub use pages::PAGES;
+pub use readiness::ReadinessDetector;
 pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput, recovery};
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub(crate) use rollback::short;
@@ -77,13 +79,14 @@ pub trait Detector: Sync {
 }
 
 /// All detectors, in the order in which a plan shows their findings.
-pub const DETECTORS: [&dyn Detector; 9] = [
+pub const DETECTORS: [&dyn Detector; 10] = [
     &SaturationDetector,
     &ResizeDetector,
     &DriftDetector,
     &CompanionDetector,
     &DeliveryDetector,
     &RecoveryDetector,
+    &ReadinessDetector,
     &RollbackDetector,
     &ContractDetector,
     &ServiceLevelDetector,

@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 16] = [
+pub const PAGES: [Page; 21] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -20,7 +20,8 @@ pub const PAGES: [Page; 16] = [
     page(
         "container-not-created",
         "A container cannot be created",
-        "It names a ConfigMap, a Secret or a volume that is not there, or a key that it does not have. `kubectl describe pod` says which.",
+        "It names a ConfigMap, a Secret or a volume that is not there, or a key that it does not have. The kubelet's own words\n\
+         stand in the finding.",
     ),
     page(
         "container-waits",
@@ -32,6 +33,37 @@ pub const PAGES: [Page; 16] = [
         "No node takes a pod",
         "No node has room for what it requests, none is allowed to take it, or a volume claim of it is not bound. Lower the requests, add\n\
          nodes, or look at node selectors, taints and affinity; of claims, at their storage class (`kubectl describe pvc`).",
+    ),
+    page(
+        "pods-not-created",
+        "Fewer pods exist than the workload wants",
+        "The controller cannot create them: a quota, an admission webhook or a service account that is missing; its own words stand in the\n\
+         finding. Where it says nothing, pods are missing and none was made for as long as a roll-out may take: `kubectl describe` of the\n\
+         workload tells more.",
+    ),
+    page(
+        "pods-not-ready",
+        "Pods run or begin, and are not ready for longer than a roll-out may take",
+        "Their containers do not fail, but no request reaches them: a readiness probe fails, or a volume or a network is not there. The\n\
+         time is progressDeadlineSeconds of the Deployment, else 10 minutes. See the probe's answer (`kubectl describe pod`) and the log.",
+    ),
+    page(
+        "rollout-stuck",
+        "A roll-out makes no progress",
+        "The Deployment's condition Progressing is False: for progressDeadlineSeconds no pod of the new template became ready. The pods of\n\
+         the template before it serve on, if they are ready. `kubectl rollout status` and `kubectl describe` tell more.",
+    ),
+    page(
+        "rollout-paused",
+        "A roll-out is paused, and Git wants other pods",
+        "Somebody paused it (`kubectl rollout pause`), and Git does not say so. The object may be brought back to Git, but no pod changes\n\
+         until `kubectl rollout resume`. Where it is meant to stay so, declare `spec.paused: true`.",
+    ),
+    page(
+        "runs-nowhere",
+        "A DaemonSet runs on no node",
+        "Its node selector, its affinity or the nodes' taints leave none. Where Git itself declares a node selector or an affinity that may be\n\
+         meant, so it is a warning and for nobody; else a person is asked.",
     ),
     page(
         "verification-failed",

@@ -4,12 +4,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::readiness::{Rollout, deadline, is_unseen};
 use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot, rollback};
 use crate::action::{Action, Restart};
 use crate::blueprint::Delivery;
 use crate::model::{Period, Severity, Timestamp, Untrusted};
-use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, Warning, newest_revision, next_restart};
-use crate::render::shell;
+use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, Warning, next_restart};
+use crate::render::{listed, shell};
 
 /// Pods that failed are restarted.
 #[derive(Debug)]
@@ -91,8 +92,9 @@ const PAUSE: Period = Period::from_secs(60);
 /// No pause is longer.
 const LONGEST_PAUSE: Period = Period::from_secs(3600);
 
-/// By then a restart has replaced the pods: Kubernetes' own deadline for the progress of a roll-out.
-const PROGRESS: Period = Period::from_secs(600);
+/// What is found here that says why pods do not run.
+pub(super) const PODS: [&str; 5] =
+    ["pods-failed", "image-not-pulled", "container-not-created", "container-waits", "pod-unschedulable"];
 
 /// Reasons of containers that ran and ended. Others never ran: a restart does not change that.
 const RAN: [&str; 7] = [
@@ -107,15 +109,14 @@ const RAN: [&str; 7] = [
 
 /// What is to be done about these pods.
 pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recovery {
-    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
-    let generation = number("/metadata/generation");
-    if generation.is_some() && number("/status/observedGeneration").is_some_and(|seen| Some(seen) < generation) {
+    if is_unseen(live) {
         return Recovery::Waits("the controller has not seen the last change yet".into());
     }
     let pods: Vec<&Pod> = pods.iter().filter(|pod| !pod.terminating).collect();
     if !pods.iter().any(|pod| is_failed(pod)) {
         return Recovery::Healthy;
     }
+    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
     let declared = number("/spec/replicas").or_else(|| number("/status/desiredNumberScheduled")).unwrap_or(1);
     let ready = pods.iter().filter(|pod| pod.ready).count() as u64;
     // A pod that ended as a whole stays listed after another one took its place.
@@ -125,17 +126,16 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
         return Recovery::Healthy;
     }
     // Pods of an earlier revision are about to be replaced: by a merged change, or by the last restart.
-    let newest = newest_revision(&pods);
     let past = PastRestart::of(live, input.now);
     let since = past.as_ref().and_then(|past| past.at);
+    let rollout = Rollout::of(live, &pods, since, input.now);
     let current = |pod: &&&&Pod| {
-        (newest.is_none() || pod.revision.is_none() || pod.revision.as_deref() == newest)
+        !rollout.is_earlier(pod)
             && since.is_none_or(|since| pod.created_at.is_some_and(|at| at.as_second() >= since.as_second()))
     };
     let count = past.as_ref().map_or(0, |past| past.count);
     let of_now: Vec<&&&Pod> = failed.iter().filter(current).collect();
-    let stuck = since.is_some_and(|since| PROGRESS.after(since) <= input.now);
-    if of_now.is_empty() && !stuck {
+    if of_now.is_empty() && rollout.moves {
         return Recovery::Waits("the pods that failed are being replaced".into());
     }
     let counted: Vec<&&&Pod> = if of_now.is_empty() { failed.iter().collect() } else { of_now.clone() };
@@ -158,7 +158,13 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
         return person("its roll-outs are paused: a restart would replace no pod".into());
     }
     if of_now.is_empty() {
-        return person(format!("its last restart has not replaced them within {PROGRESS}"));
+        return person(match since {
+            Some(_) => format!("its last restart has not replaced them within {}", deadline(live)),
+            None => "they are of an earlier pod template, and its roll-out brings no newer pods".into(),
+        });
+    }
+    if rollout.is_unclear {
+        return person("which of its pods are of the newest pod template is not known".into());
     }
     if of_now.iter().any(|pod| pod.unschedulable || pod.stopped.iter().any(|stopped| !ran(stopped))) {
         return spent("some of its containers cannot start, and a restart does not change that".into());
@@ -334,15 +340,16 @@ fn explains(code: &str) -> &'static [&'static str] {
         "pods-failed" => &["BackOff", "Unhealthy", "Failed", "Evicted", "FailedPreStopHook", "FailedPostStartHook"],
         "image-not-pulled" => &["Failed", "BackOff", "InspectFailed", "ErrImageNeverPull"],
         "pod-unschedulable" => &["FailedScheduling", "NotTriggerScaleUp", "FailedBinding"],
-        "container-not-created" | "container-waits" => {
+        "container-not-created" | "container-waits" | "pods-not-ready" => {
             &["Failed", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "Unhealthy"]
         }
+        "pods-not-created" => &["FailedCreate"],
         _ => &[],
     }
 }
 
 /// Sets the cluster's own warnings beside what they explain.
-fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
+pub(super) fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
     let reported = detected.findings.iter_mut().filter_map(|(finding, _)| match finding {
         Finding::Reported(reported) if !explains(&reported.code).is_empty() => Some(reported),
         _ => None,
@@ -384,18 +391,13 @@ fn ahead(input: &DetectInput<'_>) -> Option<Untrusted> {
 /// What keeps pods from running at all, each kind once.
 fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
     let ahead = ahead(input);
-    let mut found: Vec<Reported> = Vec::new();
-    let mut add = |code: &str, message: String, help: &str| {
-        if found.iter().all(|known| known.code != code) {
-            found.push(Reported {
-                code: code.into(),
-                severity: Severity::Error,
-                needs_person: true,
-                message: Untrusted::new(message),
-                help: vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))],
-                events: Vec::new(),
-            });
-        }
+    let mut found: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    let mut add = |code: &'static str, told: String, help: &'static str| match found
+        .iter_mut()
+        .find(|(known, ..)| *known == code)
+    {
+        Some((_, _, all)) => all.push(told),
+        None => found.push((code, help, vec![told])),
     };
     for pod in pods.iter().filter(|pod| !pod.terminating && !pod.ready) {
         let name = pod.name.raw();
@@ -404,20 +406,28 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
             add("pod-unschedulable", format!("pod {name}: no node takes it"), help);
         }
         for stopped in &pod.stopped {
+            let message = stopped.message.as_ref().map_or_else(String::new, |message| {
+                let message: String = message.raw().chars().take(200).collect();
+                format!(" ({message})")
+            });
+            let told = format!("pod {name}: container {}: {}{message}", stopped.name.raw(), stopped.reason.raw());
             if let Some((code, help)) = advice(stopped.reason.raw()) {
-                let told = format!("pod {name}: container {}: {}", stopped.name.raw(), stopped.reason.raw());
                 add(code, told, help);
             } else if !ran(stopped) {
-                let told = format!("pod {name}: container {}: {}", stopped.name.raw(), stopped.reason.raw());
-                add(
-                    "container-waits",
-                    told,
-                    "it never ran, so that a restart does not help: kubectl describe tells more",
-                );
+                let help = "it never ran, so that a restart does not help: kubectl describe tells more";
+                add("container-waits", told, help);
             }
         }
     }
-    found
+    let reported = |(code, help, all): (&str, &str, Vec<String>)| Reported {
+        code: code.into(),
+        severity: Severity::Error,
+        needs_person: true,
+        message: Untrusted::new(listed(&all, 1)),
+        help: vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))],
+        events: Vec::new(),
+    };
+    found.into_iter().map(reported).collect()
 }
 
 /// How Git goes back, where it holds something to go back to: a revert of the commit that brought the manifest would delete it.
@@ -454,17 +464,21 @@ fn for_a_person(input: &DetectInput<'_>, failing: &Failing, because: &str) -> Re
     let look = failing.pods.first().and_then(FailedPod::look).unwrap_or_else(|| format!("logs {workload} --previous"));
     let look = Untrusted::new(format!("see why: kubectl -n {namespace} {look}"));
     let help = vec![look, ahead(input).unwrap_or_else(|| way_back(input))];
-    let first = failing.pods.first().map_or_else(String::new, FailedPod::told);
-    let more = failing.pods.len().saturating_sub(1);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let failed: Vec<String> = failing.pods.iter().map(FailedPod::told).collect();
     Reported {
         code: "pods-failed".into(),
         severity: Severity::Error,
         needs_person: true,
-        message: Untrusted::new(format!("{first}{more}. Not restarted: {because}")),
+        message: Untrusted::new(format!("{}. Not restarted: {because}", listed(&failed, 1))),
         help,
         events: Vec::new(),
     }
+}
+
+/// A name that may stand in a command; one that is none of Kubernetes' is not for anybody's shell.
+pub(super) fn for_shell(name: &Untrusted) -> Option<&str> {
+    let good = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);
+    Some(name.raw()).filter(|name| name.bytes().all(good))
 }
 
 impl FailedPod {
@@ -476,13 +490,11 @@ impl FailedPod {
         reasons.find_map(known).unwrap_or("ended and does not run again")
     }
 
-    /// What to ask `kubectl` about it; a name that is none of Kubernetes' is not for anybody's shell.
+    /// What to ask `kubectl` about it.
     fn look(&self) -> Option<String> {
-        let good =
-            |name: &&str| name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c));
-        let pod = Some(self.pod.raw()).filter(good)?;
+        let pod = for_shell(&self.pod)?;
         let Some(container) = &self.container else { return Some(format!("describe pod {pod}")) };
-        let container = Some(container.raw()).filter(good)?;
+        let container = for_shell(container)?;
         let previous = if self.restarts > 0 { " --previous" } else { "" };
         Some(format!("logs {pod} -c {container}{previous}"))
     }

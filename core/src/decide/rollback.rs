@@ -5,11 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::readiness::is_unseen;
 use super::recovery::rolls_out;
 use super::{DetectInput, Detected, Detector, Finding, Recovery, Reported, WhyNot};
 use crate::action::{Action, ActionType, Rollback, SetBack};
 use crate::model::{FieldPath, Severity, Timestamp, Untrusted};
-use crate::observe::{CheckConclusion, Known, LiveObject, PastChange, PastOperation, Pod, Unknown, newest_revision};
+use crate::observe::{CheckConclusion, Known, LiveObject, PastChange, PastOperation, Pod, Unknown, current_revision};
 use crate::yaml::value_at;
 
 /// A merged change after which the workload is not well.
@@ -159,7 +160,7 @@ fn of_pods(input: &DetectInput<'_>) -> Result<(Action, BrokenChange), String> {
     let broken = BrokenChange {
         broke: Broke::Pods,
         commit: last.commit.clone(),
-        before: Some(last.before.clone()),
+        before: last.before.clone(),
         at: last.at,
         author: Some(last.author.clone()),
         stays: rest.into_iter().map(|change| change.field.clone()).collect(),
@@ -175,9 +176,7 @@ fn seen<'a>(input: &'a DetectInput<'_>) -> Result<(&'a LiveObject, &'a [Pod]), S
     input.facts.schema(&target.api_version, &target.kind).ok().map_err(|why| unknown(compared, &why))?;
     let live = input.facts.object(&target).ok().map_err(|why| unknown(compared, &why))?;
     let live = live.ok_or("it is not in the cluster")?;
-    let number = |pointer: &str| live.body.pointer(pointer).and_then(Json::as_u64);
-    let generation = number("/metadata/generation");
-    if generation.is_some() && number("/status/observedGeneration").is_some_and(|seen| Some(seen) < generation) {
+    if is_unseen(live) {
         return Err("the controller has not seen the last change yet".into());
     }
     let pods = input.facts.pods(&target).ok().map_err(|why| unknown("how its pods are", &why))?;
@@ -189,7 +188,7 @@ fn of_newest(live: &LiveObject, pods: &[Pod]) -> bool {
     let status = |key: &str| live.body.pointer(&format!("/status/{key}"));
     let updated = ["updatedReplicas", "updatedNumberScheduled"].iter().find_map(|key| status(key)?.as_u64());
     let there: Vec<&Pod> = pods.iter().filter(|pod| !pod.terminating).collect();
-    let Some(newest) = newest_revision(&there).filter(|_| updated.is_some_and(|updated| updated > 0)) else {
+    let Some(newest) = current_revision(live, &there).filter(|_| updated.is_some_and(|updated| updated > 0)) else {
         return false;
     };
     let known = status("updateRevision").and_then(Json::as_str).is_none_or(|revision| revision == newest);

@@ -33,6 +33,9 @@ pub fn thin(observation: &Observation, declared: impl Fn(&ObjectRef) -> Option<J
     let mut shapes: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
     for (key, fact) in &mut thin.facts {
         let (FactKey::Object(object) | FactKey::DryRun(object)) = key else {
+            if let FactValue::Pods(Known::Known(pods)) = &mut fact.value {
+                pods.iter_mut().flat_map(|pod| &mut pod.stopped).for_each(|stopped| stopped.message = None);
+            }
             without_detail(&mut fact.value);
             continue;
         };
@@ -197,7 +200,7 @@ mod tests {
 
     use super::*;
     use crate::model::{Name, Timestamp};
-    use crate::observe::{ListType, ObservedFrom, ScalarType};
+    use crate::observe::{ListType, ObservedFrom, ScalarType, pod_from_json};
 
     const CANARY: &str = "hunter2-canary";
 
@@ -213,6 +216,22 @@ mod tests {
             FactValue::Object(Known::Known(Some(live))) => (*live.body).clone(),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Would miss: what a kubelet says of a container, such as the command that it could not start.
+    #[test]
+    fn t38_what_kubelets_say_is_withheld() {
+        let waiting = json!({"waiting": {"reason": "CreateContainerError", "message": CANARY}});
+        let pod = pod_from_json(
+            &json!({"metadata": {"name": "web-1"}, "status": {"containerStatuses": [{"name": "web", "state": waiting}]}}),
+        );
+        let key = FactKey::Pods(ObjectRef::deployment("shop", "web"));
+        let from = ObservedFrom::Snapshot { folder: "f".into(), version: "1.36".into() };
+        let mut observation = Observation::new(Name::new("staging").expect("a name"), from, Timestamp::UNIX_EPOCH);
+        observation.add(key, "snapshot", FactValue::Pods(Known::Known(pod.into_iter().collect())));
+        assert!(serde_json::to_string(&observation).expect("JSON").contains(CANARY));
+        let thin = serde_json::to_string(&thin(&observation, |_| None)).expect("JSON");
+        assert!(thin.contains("CreateContainerError") && !thin.contains(CANARY), "{thin}");
     }
 
     /// Would miss: a place in which people keep credentials and the ledger shows it; a text that a decision needs and that is withheld.

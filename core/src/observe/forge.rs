@@ -207,8 +207,9 @@ pub struct PastChange {
 pub struct LastChange {
     /// The commit of the base branch that brought it.
     pub commit: String,
-    /// The commit before it: the base branch as it stood until then.
-    pub before: String,
+    /// The commit before it: the base branch as it stood until then; `None`: it is the branch's first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
     /// The time that the commit claims.
     pub at: Timestamp,
     /// Who wrote it, as the commit claims.

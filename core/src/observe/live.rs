@@ -173,6 +173,11 @@ pub struct Pod {
 }
 
 impl Pod {
+    /// It ended as a whole: it stays listed after another one took its place.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.phase.raw(), "Failed" | "Succeeded")
+    }
+
     /// What one of its containers requests; `None` for the container: all of them together.
     pub fn request(&self, resource: Resource, container: Option<&str>) -> Option<&Quantity> {
         let Some(container) = container.filter(|_| !self.containers.is_empty()) else {
@@ -210,6 +215,9 @@ pub struct StoppedContainer {
     pub name: Untrusted,
     /// Why it does not run now: `CrashLoopBackOff`, `Error`, `ImagePullBackOff`.
     pub reason: Untrusted,
+    /// What the kubelet says of why it waits: `configmap "web" not found`. It is shown, and no decision rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<Untrusted>,
     /// Why its last run ended, where that is not the same: `OOMKilled`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Untrusted>,
@@ -241,6 +249,7 @@ fn stopped(status: &Json) -> Option<StoppedContainer> {
     Some(StoppedContainer {
         name: Untrusted::new(text("/name").unwrap_or_default()),
         reason: Untrusted::new(reason),
+        message: text("/state/waiting/message").map(Untrusted::new),
         ended: ended.filter(|ended| *ended != reason).map(Untrusted::new),
         exit_code: code(&format!("{last}/exitCode")),
         restarts: u32::try_from(count).unwrap_or(u32::MAX),
@@ -259,6 +268,33 @@ pub fn newest_revision<'p>(pods: &[&'p Pod]) -> Option<&'p str> {
         *span = (span.0.max(pod.created_at), span.1.min(pod.created_at));
     }
     spans.into_iter().max_by_key(|(_, span)| *span).map(|(revision, _)| revision)
+}
+
+/// The revision that the workload's controller makes pods of now, as the workload's status and the pods' ages tell; `None`: they do not tell,
+/// or tell two. The newest pod alone is no witness: during a roll-out a controller that scales makes pods of the revision before as well.
+pub fn current_revision<'p>(live: &LiveObject, pods: &[&'p Pod]) -> Option<&'p str> {
+    let mut of: BTreeMap<&str, (u64, Option<Timestamp>)> = BTreeMap::new();
+    for pod in pods {
+        let Some(revision) = &pod.revision else { continue };
+        let (count, first) = of.entry(revision).or_insert((0, pod.created_at));
+        *count += u64::from(!pod.has_ended());
+        *first = (*first).min(pod.created_at);
+    }
+    let newest = newest_revision(pods).filter(|_| of.len() > 1);
+    let Some(newest) = newest else { return of.into_keys().next() };
+    let status = |key: &str| live.body.pointer(&format!("/status/{key}"));
+    if let Some(told) = status("updateRevision").and_then(Json::as_str) {
+        return of.into_keys().find(|revision| *revision == told);
+    }
+    let begun_last = of.iter().max_by_key(|(_, (_, first))| *first).map(|(revision, _)| *revision);
+    let by_age = Some(newest).filter(|newest| begun_last == Some(*newest));
+    let updated = ["updatedReplicas", "updatedNumberScheduled"].iter().find_map(|key| status(key)?.as_u64());
+    let mut fits = of.iter().filter(|(_, (count, _))| updated == Some(*count)).map(|(revision, _)| *revision);
+    let by_number = fits.next().filter(|_| fits.next().is_none());
+    match (by_age, by_number) {
+        (Some(age), Some(number)) => Some(age).filter(|age| *age == number),
+        (age, number) => age.or(number),
+    }
 }
 
 /// Reads a pod from the API server's JSON; `None` where it has no name.

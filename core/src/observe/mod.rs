@@ -22,7 +22,7 @@ pub use forge::{
 pub use level::{Level, LevelSeries, MeasuredLevel};
 pub use live::{
     Body, ContainerRequests, ContainerUsage, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage,
-    WorkloadName, group_pods, newest_revision, owned_pod, pod_from_json,
+    WorkloadName, current_revision, group_pods, newest_revision, owned_pod, pod_from_json,
 };
 pub use recorder::Recorder;
 pub(crate) use restart::template_identity;
