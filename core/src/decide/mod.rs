@@ -15,6 +15,8 @@ mod rollback;
 mod saturation;
 pub mod sizing;
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +34,7 @@ pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 use crate::action::Action;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
 use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
-use crate::observe::{Recorder, Unknown};
+use crate::observe::{Known, Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
 pub const LOGIC: u32 = 6;
@@ -212,6 +214,26 @@ fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
         return format!("{ready} pods are ready and {wanted} {declared}; it waits until the others are gone");
     }
     format!("{ready} of {wanted} {of} are ready; it waits for the others")
+}
+
+/// Why what pods use does not tell yet what they need: they are not all what Git declares now (B6, B7). `None`: they are.
+fn rolling_out(input: &DetectInput<'_>, manifest: &Manifest) -> Option<String> {
+    let Known::Known(pods) = input.facts.pods(&input.blueprint.value.spec.target.object()) else {
+        return Some("its pods are not known".into());
+    };
+    let revisions: BTreeSet<&str> =
+        pods.iter().filter(|pod| !pod.terminating).filter_map(|pod| pod.revision.as_deref()).collect();
+    if revisions.len() > 1 {
+        let count = revisions.len();
+        return Some(format!("its pods are of {count} revisions: a roll-out is not through, and it waits for that"));
+    }
+    match declared::template_differs(input, manifest) {
+        Known::Known(false) => None,
+        Known::Known(true) => {
+            Some("the pod template in the cluster is not what Git declares: that is settled first".into())
+        }
+        Known::Unknown(why) => Some(format!("whether its pods are what Git declares is not known: {}", why.message)),
+    }
 }
 
 /// Runs every detector on one blueprint.
