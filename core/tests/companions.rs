@@ -378,6 +378,29 @@ fn x08_no_apply_sets_replicas_that_an_autoscaler_of_the_source_owns(
     assert_eq!(permit.manifest().pointer("/spec/replicas"), applied.map(Json::from).as_ref());
 }
 
+/// X8: replicas that an autoscaler set are Git's again once the list of autoscalers has none; one of another kind is on no such list.
+#[rstest]
+#[case::gone("kube-controller-manager", Known::Known(None), true)]
+#[case::there("kube-controller-manager", Known::Known(Some(Untrusted::new("web"))), false)]
+#[case::unlisted("kube-controller-manager", Known::unknown(UnknownCode::Forbidden, "no"), false)]
+#[case::of_another_kind("custom-autoscaler", Known::Known(None), false)]
+fn x08_what_an_autoscaler_that_is_gone_set_is_drift(
+    #[case] manager: &str,
+    #[case] listed: Known<Option<Untrusted>>,
+    #[case] drifts: bool,
+) {
+    let mut observation = observed(Known::Known(None), |live| {
+        live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update", "subresource": "scale",
+            "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+        live["spec"]["replicas"] = 7.into();
+    });
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(listed));
+    let plan = plan_at("}", &[], "", &observation);
+    let told = "spec.replicas: 7 in the cluster, last set by an autoscaler that is gone; Git says 2";
+    assert_eq!(render::text::plan(&plan, None).contains(told), drifts, "{plan:#?}");
+    assert_eq!(plan.blueprints[0].items.len(), usize::from(drifts));
+}
+
 /// Would miss: a `reconcile … allowed` that no apply ever settles, of a field that Git dropped and others than bpctl own.
 #[rstest]
 #[case::alone(&[("bpctl", "Apply")], Some("allowed"), "")]

@@ -383,7 +383,10 @@ pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Op
         return Known::Known(Some(format!("{} ({})", scaler.object, scaler.manifest.path)));
     }
     let there = input.facts.autoscaler(&blueprint.spec.target.object());
-    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec())).filter(scales);
+    // What a HorizontalPodAutoscaler wrote that is gone is nobody's any more.
+    let gone = matches!(there, Known::Known(None));
+    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec()));
+    let by = by.filter(|by| scales(by) && !(gone && by.is_horizontal_autoscaler()));
     let by = by.map(|by| format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)));
     match there {
         Known::Known(Some(name)) => Known::Known(Some(format!("{} (in the cluster alone)", scaler_named(name)))),
@@ -416,9 +419,7 @@ fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
     })
 }
 
-/// The controller manager's horizontal autoscaler writes through the scale subresource.
+/// An autoscaler: that of Kubernetes, or one whose name says so.
 fn scales(by: &Attribution) -> bool {
-    let name = by.manager.raw();
-    let scale = by.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
-    (scale && name == "kube-controller-manager") || name.contains("autoscaler")
+    by.is_horizontal_autoscaler() || by.manager.raw().contains("autoscaler")
 }

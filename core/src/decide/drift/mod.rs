@@ -93,6 +93,14 @@ pub struct Attribution {
     pub exact: bool,
 }
 
+impl Attribution {
+    /// Whether it is the horizontal autoscaler of the controller manager, which writes through the scale subresource.
+    pub fn is_horizontal_autoscaler(&self) -> bool {
+        let scale = self.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
+        scale && self.manager.raw() == "kube-controller-manager"
+    }
+}
+
 /// The field managers that deliver from Git.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
