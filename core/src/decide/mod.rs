@@ -32,6 +32,7 @@ pub use rollback::{Broke, BrokenChange, RollbackDetector};
 pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
+use crate::blueprint::lint::first_fault;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
 use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
 use crate::observe::{Known, Recorder, Unknown};
@@ -48,7 +49,7 @@ pub struct DetectInput<'a> {
     pub environment: &'a Name,
     /// The blueprint as it holds in the environment.
     pub blueprint: &'a Located<Blueprint>,
-    /// The target's manifest, where the tree has it.
+    /// The target's manifest, where the tree has it and Kubernetes takes it.
     pub manifest: Option<&'a Manifest>,
     /// Facts.
     pub facts: &'a Recorder<'a>,
@@ -241,7 +242,9 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
     let mut all = Detected::default();
     let Some(blueprint) = catalog.blueprint(name, environment, facts.now()) else { return all };
     let target = &blueprint.value.spec.target;
+    // The drift detector says what is wrong with one that no Kubernetes takes.
     let manifest = catalog.manifest(environment, &target.source, &target.object());
+    let manifest = manifest.filter(|manifest| first_fault(manifest).is_none());
     for detector in DETECTORS {
         let earlier = &all.findings;
         let found =

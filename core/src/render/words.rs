@@ -252,6 +252,12 @@ pub fn fields(item: &PlanItem) -> &[FieldDrift] {
     }
 }
 
+/// Where Git declares a field, or what it stood below.
+pub fn place(field: &FieldDrift) -> Option<String> {
+    let how = if field.kind == DriftKind::PendingRemoval { "no longer below" } else { "declared at" };
+    field.span.as_ref().map(|span| format!("{how} {span}"))
+}
+
 /// `web:1 in the cluster, Git says web:2`; values are shown by the medium's sink.
 pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> String {
     let show = |json: Option<&Json>| sink(&value(json));

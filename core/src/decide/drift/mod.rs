@@ -22,7 +22,7 @@ mod way;
 mod tests;
 
 pub use exact::exact;
-pub use kept::{kept_by, kept_port};
+pub use kept::{kept_by, kept_by_others, kept_port};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
