@@ -541,6 +541,8 @@ fn x08_what_no_apply_can_change_is_for_a_person(
     }
     let plan = planned(delivery, entries, &observation);
     let part = &plan.blueprints[0];
+    // bpctl's own delivery tries it, and tells what came of it.
+    let told = told.filter(|_| delivery == "delivery: gitops");
     assert_eq!(part.items.len(), usize::from(told.is_none()), "{part:#?}");
     let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
     assert_eq!(found.len(), usize::from(told.is_some()), "{found:?}");

@@ -282,7 +282,8 @@ fn answer(
 ) -> Vec<(Finding, Option<Action>)> {
     let place = input.catalog.workspace.value.environments.get(input.environment);
     let direct = place.is_some_and(|place| place.delivery == Delivery::Direct);
-    if let Some(refused) = refused(&object, &different, direct) {
+    // Where bpctl delivers, its own apply is refused in earnest, and that is told until one succeeds (B11).
+    if !direct && let Some(refused) = refused(&object, &different) {
         return vec![(Finding::Reported(refused), None)];
     }
     let stays = |live: &LiveObject, path: &FieldPath| {
@@ -321,13 +322,12 @@ fn is_immutable(object: &ObjectRef, drift: &FieldDrift) -> bool {
     }
 }
 
-/// What the API server takes from nobody: a changed field that is immutable, or what a dry run of the apply was refused for. Where bpctl
-/// delivers, its own apply is refused in earnest, and that is told until one succeeds (B11).
-fn refused(object: &ObjectRef, different: &Different<'_>, direct: bool) -> Option<Reported> {
+/// What the API server takes from no controller: a changed field that is immutable, or what a dry run of the apply was refused for.
+fn refused(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
     let fixed =
         different.fields.iter().filter(|drift| drift.kind != DriftKind::Admission && is_immutable(object, drift));
     let fixed: Vec<String> = fixed.map(|drift| drift.path.to_string()).collect();
-    let said = different.approximate.as_ref().filter(|why| !direct && why.code == UnknownCode::Refused);
+    let said = different.approximate.as_ref().filter(|why| why.code == UnknownCode::Refused);
     let (message, help) = if fixed.is_empty() {
         let said = said?;
         let why = said.detail.as_ref().map_or(said.message.as_str(), Untrusted::raw);
