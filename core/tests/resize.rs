@@ -426,7 +426,6 @@ const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}
 #[case::replicas_first(BOTH, ONE, Seen { live_replicas: 3, ..Seen::default() }, Err("resize: Git says 2 replicas and the cluster has 3"))]
 #[case::pods_of_another_size(BOTH, ONE, Seen { pod_cpu: "200m", ..Seen::default() }, Err("cpu request 100m: 2 of 2 pods run with another request"))]
 #[case::two_revisions(BOTH, ONE, Seen { revision: Some("new"), ..Seen::default() }, Err("resize: its pods are of 2 revisions: a roll-out is not through"))]
-#[case::not_what_git_declares(BOTH, ONE, Seen { template_cpu: Some("90m"), ..Seen::default() }, Err("resize: the pod template in the cluster is not what Git declares"))]
 #[case::out_of_memory(BOTH, ONE, Seen { cpu: "100m", memory: "64Mi", reason: Some("OOMKilled"), ..Seen::default() }, Err("memory request 256Mi: 64Mi used, but a container ran out of memory"))]
 #[case::guaranteed(
     BOTH,

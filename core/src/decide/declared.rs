@@ -258,19 +258,6 @@ fn differences<'a>(
     }))
 }
 
-/// Whether an apply of the manifest would bring new pods.
-pub(super) fn template_differs(input: &DetectInput<'_>, manifest: &Manifest) -> Known<bool> {
-    match differences(input, &input.blueprint.value.spec.target.object(), manifest) {
-        Ok(different) => Known::Known(different.is_some_and(|different| changes_template(&different.fields))),
-        Err((_, why)) => Known::Unknown(why),
-    }
-}
-
-/// Whether differences bring new pods.
-pub(super) fn changes_template(fields: &[FieldDrift]) -> bool {
-    fields.iter().any(|field| field.path.starts_with_keys(&["spec", "template"]))
-}
-
 /// What is found, each with what is done about it. What no apply can do, bpctl's own or the controller's, is told to a person, and is no
 /// action: it would be tried again and again.
 fn answer(

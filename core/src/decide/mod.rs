@@ -35,7 +35,7 @@ use crate::action::Action;
 use crate::blueprint::lint::first_fault;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
 use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
-use crate::observe::{Known, Recorder, Unknown};
+use crate::observe::{Known, Pod, Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
 pub const LOGIC: u32 = 6;
@@ -217,24 +217,13 @@ fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
     format!("{ready} of {wanted} {of} are ready; it waits for the others")
 }
 
-/// Why what pods use does not tell yet what they need: they are not all what Git declares now (B6, B7). `None`: they are.
-fn rolling_out(input: &DetectInput<'_>, manifest: &Manifest) -> Option<String> {
-    let Known::Known(pods) = input.facts.pods(&input.blueprint.value.spec.target.object()) else {
-        return Some("its pods are not known".into());
-    };
+/// Why what pods use does not tell yet what they need: a roll-out is not through (B6, B7). `None`: it is.
+fn rolling_out(pods: Known<&Vec<Pod>>) -> Option<String> {
+    let Known::Known(pods) = pods else { return Some("its pods are not known".into()) };
     let revisions: BTreeSet<&str> =
         pods.iter().filter(|pod| !pod.terminating).filter_map(|pod| pod.revision.as_deref()).collect();
-    if revisions.len() > 1 {
-        let count = revisions.len();
-        return Some(format!("its pods are of {count} revisions: a roll-out is not through, and it waits for that"));
-    }
-    match declared::template_differs(input, manifest) {
-        Known::Known(false) => None,
-        Known::Known(true) => {
-            Some("the pod template in the cluster is not what Git declares: that is settled first".into())
-        }
-        Known::Unknown(why) => Some(format!("whether its pods are what Git declares is not known: {}", why.message)),
-    }
+    let count = revisions.len();
+    (count > 1).then(|| format!("its pods are of {count} revisions: a roll-out is not through, and it waits for that"))
 }
 
 /// Runs every detector on one blueprint.

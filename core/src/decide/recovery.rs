@@ -365,7 +365,7 @@ fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
 /// Whether what was found before brings new pods of its own.
 pub(super) fn rolls_out(finding: &Finding) -> bool {
     match finding {
-        Finding::Drift(drift) => super::declared::changes_template(&drift.fields),
+        Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.starts_with_keys(&["spec", "template"])),
         _ => false,
     }
 }
