@@ -218,7 +218,7 @@ fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
 }
 
 /// Why what pods use does not tell yet what they need: a roll-out is not through (B6, B7). `None`: it is.
-fn rolling_out(pods: Known<&Vec<Pod>>) -> Option<String> {
+fn rolling_out(pods: &Known<&Vec<Pod>>) -> Option<String> {
     let Known::Known(pods) = pods else { return Some("its pods are not known".into()) };
     let revisions: BTreeSet<&str> =
         pods.iter().filter(|pod| !pod.terminating).filter_map(|pod| pod.revision.as_deref()).collect();

@@ -133,7 +133,7 @@ impl Detector for ResizeDetector {
         if changes.is_empty() {
             return detected;
         }
-        if let Some(because) = super::rolling_out(input.facts.pods(&input.blueprint.value.spec.target.object())) {
+        if let Some(because) = super::rolling_out(&input.facts.pods(&input.blueprint.value.spec.target.object())) {
             detected.why_not.push(WhyNot { what: "resize".into(), because });
             return detected;
         }

@@ -174,7 +174,7 @@ impl Detector for SaturationDetector {
         }
         match step(blueprint, scaling, replicas, declared.is_some(), &measured, live) {
             Ok((finding, action)) => {
-                match super::rolling_out(input.facts.pods(&input.blueprint.value.spec.target.object())) {
+                match super::rolling_out(&input.facts.pods(&input.blueprint.value.spec.target.object())) {
                     None => detected.findings.push((finding, Some(action))),
                     Some(because) => detected.why_not.push(why_not(because)),
                 }
