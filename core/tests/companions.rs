@@ -242,8 +242,17 @@ fn plan_of(rest: &str, manifests: &[&str], governance: &str, known: Known<Option
 }
 
 fn plan_at(rest: &str, manifests: &[&str], governance: &str, observation: &Observation) -> Plan {
+    plan_under("delivery: direct", rest, manifests, governance, observation)
+}
+
+fn plan_under(delivery: &str, rest: &str, manifests: &[&str], governance: &str, observation: &Observation) -> Plan {
     let mut entries = world(rest, manifests);
     entries[1].1.push_str(governance);
+    planned(delivery, entries, observation)
+}
+
+fn planned(delivery: &str, mut entries: Vec<(String, String)>, observation: &Observation) -> Plan {
+    entries[0].1 = entries[0].1.replace("delivery: direct", delivery);
     let files = read(&entries);
     let (rules, desired) = (trusted(&files), Proposed::from_head(None, catalog(&files)));
     build(&PlanInput { rules: &rules, desired: &desired, environment: &name("staging"), observation })
@@ -378,6 +387,29 @@ fn x08_no_apply_sets_replicas_that_an_autoscaler_of_the_source_owns(
     assert_eq!(permit.manifest().pointer("/spec/replicas"), applied.map(Json::from).as_ref());
 }
 
+/// X8: replicas that an autoscaler set are Git's again once the list of autoscalers has none; one of another kind is on no such list.
+#[rstest]
+#[case::gone("kube-controller-manager", Known::Known(None), true)]
+#[case::there("kube-controller-manager", Known::Known(Some(Untrusted::new("web"))), false)]
+#[case::unlisted("kube-controller-manager", Known::unknown(UnknownCode::Forbidden, "no"), false)]
+#[case::of_another_kind("custom-autoscaler", Known::Known(None), false)]
+fn x08_what_an_autoscaler_that_is_gone_set_is_drift(
+    #[case] manager: &str,
+    #[case] listed: Known<Option<Untrusted>>,
+    #[case] drifts: bool,
+) {
+    let mut observation = observed(Known::Known(None), |live| {
+        live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update", "subresource": "scale",
+            "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+        live["spec"]["replicas"] = 7.into();
+    });
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(listed));
+    let plan = plan_at("}", &[], "", &observation);
+    let told = "spec.replicas: 7 in the cluster, last set by an autoscaler that is gone; Git says 2";
+    assert_eq!(render::text::plan(&plan, None).contains(told), drifts, "{plan:#?}");
+    assert_eq!(plan.blueprints[0].items.len(), usize::from(drifts));
+}
+
 /// Would miss: a `reconcile … allowed` that no apply ever settles, of a field that Git dropped and others than bpctl own.
 #[rstest]
 #[case::alone(&[("bpctl", "Apply")], Some("allowed"), "")]
@@ -411,12 +443,42 @@ fn b11_what_git_dropped_and_others_own_is_for_a_person(
     }
 }
 
+/// R6, Would miss: a manifest that no Kubernetes takes, shown as drift that is allowed.
+#[rstest]
+#[case::of_another_type("replicas: 2", "replicas: \"two\"", "spec.replicas must be a whole number")]
+#[case::misspelt(
+    "image: web:1",
+    "imagee: web:2",
+    "Kubernetes knows no field spec.template.spec.containers[name=web].imagee"
+)]
+#[case::no_quantity("image: i,", "image: i, resources: {requests: {cpu: 100mm}},", "requests.cpu is no quantity")]
+fn r6_what_no_kubernetes_takes_says_nothing_of_what_git_wants(
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] told: &str,
+) {
+    let mut entries = world("}\n  scaling: {min_replicas: 1, max_replicas: 9}", &[]);
+    let (path, manifest) = entries.iter_mut().find(|(path, _)| path == "deploy/web.yaml").unwrap();
+    let path = path.clone();
+    assert!(manifest.contains(from), "{manifest}");
+    *manifest = manifest.replacen(from, to, 1);
+    let observation = observed(Known::Known(None), |live| live["spec"]["replicas"] = 5.into());
+    let plan = planned("delivery: direct", entries, &observation);
+    let part = &plan.blueprints[0];
+    assert_eq!(part.items, []);
+    assert_eq!(part.not_proposed, []);
+    let [unknown] = part.unknown.as_slice() else { panic!("{part:#?}") };
+    assert!(unknown.uncompared && unknown.why.message.starts_with(&format!("{path}:")), "{unknown:?}");
+    assert!(unknown.why.detail.as_ref().unwrap().raw().contains(told), "{unknown:?}");
+}
+
 /// Would miss: a port that bpctl adds beside the old one again and again, until the breaker opens.
 #[rstest]
 #[case::others_own_the_old_one("{port: 80}", json!([{"port": 81, "protocol": "TCP"}]), "kubectl-patch", Some("port 81, Git says 80"))]
 #[case::of_one_name("{port: 80, name: a}", json!([{"port": 81, "protocol": "TCP", "name": "a"}]), "kubectl-patch", Some("port 81"))]
 #[case::of_two_names("{port: 80, name: a}", json!([{"port": 81, "protocol": "TCP", "name": "b"}]), "kubectl-patch", None)]
 #[case::bpctl_owns_the_old_one("{port: 80}", json!([{"port": 81, "protocol": "TCP"}]), "bpctl", None)]
+#[case::a_controller_owns_it("{port: 80}", json!([{"port": 81, "protocol": "TCP"}]), "argocd-controller", Some("port 81"))]
 #[case::another_target("{port: 80, targetPort: 8080}", json!([{"port": 80, "protocol": "TCP", "targetPort": 9}]), "kubectl-patch", None)]
 fn b11_a_port_that_no_apply_brings_back_is_for_a_person(
     #[case] declared: &str,
@@ -434,12 +496,74 @@ fn b11_a_port_that_no_apply_brings_back_is_for_a_person(
     let keys = vec![("port".to_owned(), None), ("protocol".to_owned(), Some("TCP".to_owned()))];
     let types = TypeSchema { lists: [("spec.ports".into(), ListType::Map(keys))].into(), ..TypeSchema::default() };
     observation.add(FactKey::Schema("v1".into(), "Service".into()), "t", FactValue::Schema(Known::Known(types)));
-    let plan = plan_at("}", &[&SERVICE.replace("{port: 80}", declared)], "", &observation);
+    let (service, gitops) = (SERVICE.replace("{port: 80}", declared), "delivery: gitops");
+    for delivery in ["delivery: direct", gitops] {
+        let plan = plan_under(delivery, "}", &[&service], "", &observation);
+        // Another manager's port is bpctl's apply's to leave, and that manager's own to move.
+        let told = told.filter(|_| delivery != gitops || owner != "argocd-controller");
+        let part = &plan.blueprints[0];
+        assert_eq!(part.items.is_empty(), told.is_some(), "{part:#?}");
+        let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
+        assert!(told.is_none_or(|told| found.len() == 1 && found[0].contains(told)), "{found:?}");
+        assert_eq!(found.is_empty(), told.is_none(), "{found:?}");
+    }
+}
+
+/// Would miss: "the controller brings it back" of what the API server takes from no controller.
+#[rstest]
+#[case::another_cluster_ip("v1", "Service", "{clusterIP: None}", json!({"clusterIP": "10.0.0.1"}), Some("Git changes spec.clusterIP"))]
+#[case::a_cluster_ip_where_none_was("v1", "Service", "{clusterIP: 10.0.0.9}", json!({"type": "ExternalName"}), None)]
+#[case::a_selector("apps/v1", "Deployment", "{selector: {matchLabels: {a: b}}}", json!({"selector": {"matchLabels": {"a": "c"}}}), Some("Git changes spec.selector.matchLabels.a"))]
+#[case::a_stateful_sets_service("apps/v1", "StatefulSet", "{serviceName: b, replicas: 2}", json!({"serviceName": "a", "replicas": 1}), Some("Git changes spec.serviceName, which Kubernetes never changes in place: the API server refuses the object, whoever applies it; what else"))]
+#[case::its_claims("apps/v1", "StatefulSet", "{volumeClaimTemplates: [{metadata: {name: b}}]}", json!({"volumeClaimTemplates": [{"metadata": {"name": "a"}}]}), Some("Git changes spec.volumeClaimTemplates"))]
+#[case::its_replicas("apps/v1", "StatefulSet", "{replicas: 2}", json!({"replicas": 1}), None)]
+fn x08_what_no_apply_can_change_is_for_a_person(
+    #[case] api_version: &str,
+    #[case] kind: &str,
+    #[case] declared: &str,
+    #[case] has: Json,
+    #[case] told: Option<&str>,
+    #[values("delivery: direct", "delivery: gitops")] delivery: &str,
+) {
+    let parts =
+        ObjectParts { api_version: api_version.into(), kind: kind.into(), namespace: "shop".into(), name: "x".into() };
+    let object = ObjectRef::from(parts);
+    let mut observation = observed(Known::Known(None), |_| {});
+    let body = json!({"metadata": {"name": "x", "namespace": "shop", "uid": "2"}, "spec": has});
+    let live = LiveObject::from_json(api_version, kind, body);
+    observation.add(FactKey::Autoscaler(object.clone()), "t", FactValue::Autoscaler(Known::Known(None)));
+    observation.add(FactKey::Object(object), "t", FactValue::Object(Known::Known(live)));
+    let types = FactValue::Schema(Known::Known(TypeSchema::default()));
+    observation.add(FactKey::Schema(api_version.into(), kind.into()), "t", types);
+    let mut entries = world(", companions: [Service/x]}", &[&manifest(api_version, kind, declared)]);
+    if kind != "Service" {
+        entries[1].1 = blueprint("web", &format!("{kind}/x"), "}");
+    }
+    let plan = planned(delivery, entries, &observation);
     let part = &plan.blueprints[0];
-    assert_eq!(part.items.is_empty(), told.is_some(), "{part:#?}");
+    // bpctl's own delivery tries it, and tells what came of it.
+    let told = told.filter(|_| delivery == "delivery: gitops");
+    assert_eq!(part.items.len(), usize::from(told.is_none()), "{part:#?}");
     let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
-    assert!(told.is_none_or(|told| found.len() == 1 && found[0].contains(told)), "{found:?}");
-    assert_eq!(found.is_empty(), told.is_none(), "{found:?}");
+    assert_eq!(found.len(), usize::from(told.is_some()), "{found:?}");
+    assert!(told.is_none_or(|told| found[0].contains(told)), "{found:?}");
+    assert!(part.findings.iter().all(|reported| reported.needs_person && reported.code == "apply-refused"));
+}
+
+/// Under `gitops` what a dry run is refused for is for a person; bpctl's own delivery tries it, and tells what came of it.
+#[rstest]
+#[case::gitops("delivery: gitops", true)]
+#[case::direct("delivery: direct", false)]
+fn x08_what_the_api_server_refuses_no_controller_brings(#[case] delivery: &str, #[case] person: bool) {
+    let mut observation = observed(Known::Known(Some(live(81))), |_| {});
+    let why = Known::unknown(UnknownCode::Refused, "spec.ports[0].name: Required value");
+    observation.add(FactKey::DryRun(service()), "t", FactValue::DryRun(why));
+    let part = &plan_under(delivery, "}", &[SERVICE], "", &observation).blueprints[0];
+    assert_eq!(part.items.is_empty(), person, "{part:#?}");
+    let told =
+        "Service/x: the API server refuses what Git declares, whoever applies it: spec.ports[0].name: Required value";
+    let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
+    assert_eq!(found, if person { vec![told] } else { Vec::new() });
 }
 
 /// Would miss: an autoscaler that nobody wrote into Git, whose replicas bpctl sets back, and one that cannot be seen, taken for none.

@@ -10,7 +10,7 @@ use bpctl_core::decide::{Finding, decide};
 use bpctl_core::model::{Name, Period, Quantity, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, Level, LevelSeries, LiveObject, MeasuredLevel, Observation, ObservedFrom, PodUsage,
-    Recorder, Resource, UnknownCode, Usage, pod_from_json,
+    Recorder, Resource, TypeSchema, UnknownCode, Usage, pod_from_json,
 };
 use rstest::rstest;
 use serde_json::json;
@@ -94,6 +94,8 @@ fn found(spec: &str, seen: Option<&Seen>) -> (Vec<String>, bool) {
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": 2}});
     let live = LiveObject::from_json("apps/v1", "Deployment", body);
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));
+    let types = FactValue::Schema(Known::Known(TypeSchema::default()));
+    observation.add(FactKey::Schema("apps/v1".into(), "Deployment".into()), "t", types);
     let pod = |n| {
         let conditions = json!([{"type": "Ready", "status": "True"}]);
         let containers = json!([{"name": "web", "resources": {"requests": {"cpu": "100m"}}}]);

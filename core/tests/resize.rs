@@ -13,7 +13,7 @@ use bpctl_core::govern::{Subject, Verdict, judge};
 use bpctl_core::model::{File, Files, Name, ObjectRef, Percent, Period, Quantity, RepoPath, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
     ContainerUsage, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage,
-    Recorder, Resource, Usage, pod_from_json,
+    Recorder, Resource, TypeSchema, Usage, pod_from_json,
 };
 use bpctl_core::propose::{Change, ChangedPath, Governed, change_set};
 use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, verify_merged};
@@ -252,6 +252,8 @@ struct Seen {
     reason: Option<&'static str>,
     resized: usize,
     log_cpu: Option<&'static str>,
+    /// The revision of the second pod, where the first one's is `old`.
+    revision: Option<&'static str>,
     /// It is a `DaemonSet`, whose status says so.
     nodes: Option<Json>,
 }
@@ -269,6 +271,7 @@ impl Default for Seen {
             reason: None,
             resized: 0,
             log_cpu: None,
+            revision: None,
             nodes: None,
         }
     }
@@ -304,13 +307,22 @@ impl Seen {
             body["status"] = status.clone();
         }
         let live = LiveObject::from_json("apps/v1", self.kind().as_str(), body).unwrap();
+        observation.add(
+            FactKey::Schema("apps/v1".into(), self.kind().as_str().into()),
+            "kubernetes",
+            FactValue::Schema(Known::Known(TypeSchema::default())),
+        );
         observation.add(FactKey::Object(web()), "kubernetes", FactValue::Object(Known::Known(Some(live))));
         let mut containers = vec![json!({"name": "web", "resources": requests})];
         containers.extend(self.log_cpu.map(|_| json!({"name": "log", "resources": {"requests": {"cpu": "30m"}}})));
         let pod = |n: usize| {
             let last = self.reason.map_or(json!({}), |reason| json!({"terminated": {"reason": reason}}));
+            let revision = self.revision.filter(|_| n > 0).unwrap_or("old");
             pod_from_json(&json!({
-                "metadata": {"name": format!("web-{n}"), "uid": format!("uid-{n}"), "creationTimestamp": "2026-11-21T11:50:00Z"},
+                "metadata": {
+                    "name": format!("web-{n}"), "uid": format!("uid-{n}"), "creationTimestamp": "2026-11-21T11:50:00Z",
+                    "labels": {"pod-template-hash": revision}
+                },
                 "spec": {"containers": containers},
                 "status": {
                     "phase": "Running",
@@ -364,9 +376,20 @@ impl Seen {
 
 /// The proposed resize, or every why-not and unknown.
 fn proposed(files: &Files, seen: &Seen) -> Result<Resize, String> {
-    let observation = seen.observation();
+    let mut observation = seen.observation();
+    let catalog = catalog(files);
+    if seen.template_cpu.is_none() {
+        // The roll-out of what Git declares is through.
+        for fact in observation.facts.values_mut() {
+            let FactValue::Object(Known::Known(Some(live))) = &mut fact.value else { continue };
+            let mut body = (*live.body).clone();
+            let git = &catalog.manifests.values().next().unwrap()[0].document.root;
+            body["spec"]["template"] = git.at(&["spec", "template"]).unwrap().to_json();
+            live.body = body.into();
+        }
+    }
     let facts = Recorder::new(&observation);
-    let detected = decide(&catalog(files), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    let detected = decide(&catalog, &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
     for (finding, action) in &detected.findings {
         if let (Finding::Missized(_), Some(Action::Resize(resize))) = (finding, action) {
             return Ok(resize.clone());
@@ -402,6 +425,7 @@ const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}
 #[case::too_few_samples(BOTH, ONE, Seen { samples: 15, ..Seen::default() }, Err("cpu usage? 30 of 40 samples"))]
 #[case::replicas_first(BOTH, ONE, Seen { live_replicas: 3, ..Seen::default() }, Err("resize: Git says 2 replicas and the cluster has 3"))]
 #[case::pods_of_another_size(BOTH, ONE, Seen { pod_cpu: "200m", ..Seen::default() }, Err("cpu request 100m: 2 of 2 pods run with another request"))]
+#[case::two_revisions(BOTH, ONE, Seen { revision: Some("new"), ..Seen::default() }, Err("resize: its pods are of 2 revisions: a roll-out is not through"))]
 #[case::out_of_memory(BOTH, ONE, Seen { cpu: "100m", memory: "64Mi", reason: Some("OOMKilled"), ..Seen::default() }, Err("memory request 256Mi: 64Mi used, but a container ran out of memory"))]
 #[case::guaranteed(
     BOTH,

@@ -216,6 +216,23 @@ fn b06_saturation(
     }
 }
 
+/// B6: while a roll-out is not through, what its pods use says nothing of the pods that will be.
+#[rstest]
+#[case::through("old", Ok((3, None)))]
+#[case::two_revisions("new", Err("its pods are of 2 revisions"))]
+fn b06_no_step_during_a_roll_out(#[case] revision: &str, #[case] wanted: Result<(u32, Option<u32>), &str>) {
+    let files = world("min_replicas: 2, max_replicas: 5", "", "", 2);
+    let mut seen = observation(2, 2, 92, 20);
+    if let Some(FactValue::Pods(Known::Known(pods))) = seen.facts.get_mut(&FactKey::Pods(web())).map(|f| &mut f.value) {
+        (pods[0].revision, pods[1].revision) = (Some("old".into()), Some(revision.into()));
+    }
+    let found = scale_of(&files, &seen);
+    match wanted {
+        Ok(wanted) => assert_eq!(found, Ok(wanted)),
+        Err(why) => assert!(found.as_ref().is_err_and(|told| told.contains(why)), "{found:?}"),
+    }
+}
+
 /// Σ usage ÷ Σ request of ready pods in basis points, rounded down, each `used/requested/samples` of 20; unknown where too little was seen.
 #[rstest]
 #[case::the_first_of_the_page("85/100/20 85/100/20", Ok(8_500))]

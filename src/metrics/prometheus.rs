@@ -25,7 +25,8 @@ const SAID_LIMIT: usize = 2000;
 
 // Several endpoints may export one container's series (cAdvisor and the kubelet's resource metrics, replicas of Prometheus):
 // the largest of them counts, once. What a pod uses is added up here, so that what each container uses is known too. `last_over_time` bounds the age of a sample where the server's own look-back does not.
-const CPU: &str = r#"max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{container!="",container!="POD",namespace=~"$namespaces"}[$rate]))"#;
+// A rate over more time than a container is there is lower than what it uses: only from one `$rate` after its first sample on it has any.
+const CPU: &str = r#"max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{container!="",container!="POD",namespace=~"$namespaces"}[$rate]) and container_cpu_usage_seconds_total{container!="",container!="POD",namespace=~"$namespaces"} offset $rate)"#;
 const MEMORY: &str = r#"max by (namespace, pod, container) (last_over_time(container_memory_working_set_bytes{container!="",container!="POD",namespace=~"$namespaces"}[$rate]))"#;
 
 /// Where Prometheus is and what to ask it.

@@ -103,6 +103,9 @@ async fn two_questions_answer_for_all_namespaces() {
     let form: std::collections::BTreeMap<_, _> = url::form_urlencoded::parse(form.as_bytes()).collect();
     assert!(form["query"].contains(r#"namespace=~"shop|pay|a\\.b""#), "{}", form["query"]);
     assert!(form["query"].contains("[60s]") && form["query"].contains("[5m:15s]"));
+    // B6: a rate over more time than the container is there is no sample.
+    let whole = r#"[60s]) and container_cpu_usage_seconds_total{container!="",container!="POD",namespace=~"shop|pay|a\\.b"} offset 60s)"#;
+    assert!(form["query"].contains(whole), "{}", form["query"]);
     assert_eq!(form["time"], "2026-01-01T00:00:00Z");
 }
 

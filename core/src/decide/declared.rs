@@ -1,11 +1,12 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
 use super::drift::{
-    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, kept_by, kept_port,
-    writer,
+    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, kept_by,
+    kept_by_others, kept_port, writer,
 };
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
+use crate::blueprint::lint::first_fault;
 use crate::blueprint::{Delivery, Manifest};
 use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, ObjectRef, Severity, Untrusted};
@@ -35,11 +36,16 @@ impl Detector for DriftDetector {
         let target = input.blueprint.value.spec.target.object();
         let Some(manifest) = input.manifest else {
             let source = &input.blueprint.value.spec.target.source;
-            let (message, detail) = match input.catalog.declared(input.environment, source, &target) {
-                Err(unclear) => (unclear.to_string(), unclear.said().cloned()),
-                Ok(_) => (format!("no manifest below {source} declares {target}"), None),
+            let why = match input.catalog.declared(input.environment, source, &target) {
+                Err(unclear) => {
+                    let (message, detail) = (unclear.to_string(), unclear.said().cloned());
+                    Unknown { code: UnknownCode::NotObserved, message, detail }
+                }
+                Ok(manifest) => manifest.and_then(invalid).unwrap_or_else(|| {
+                    let message = format!("no manifest below {source} declares {target}");
+                    Unknown { code: UnknownCode::NotObserved, message, detail: None }
+                }),
             };
-            let why = Unknown { code: UnknownCode::NotObserved, message, detail };
             detected.unknown.push(UnknownFact::uncompared("the manifest", why));
             return detected;
         };
@@ -144,6 +150,10 @@ impl Detector for CompanionDetector {
             }
         }
         for companion in companions.compared {
+            if let Some(why) = invalid(companion.manifest) {
+                detected.unknown.push(UnknownFact::new(companion.object.to_string(), why));
+                continue;
+            }
             detected.why_not.extend(beside(input, &companion.object, companion.manifest));
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
@@ -163,6 +173,14 @@ impl Detector for CompanionDetector {
         }
         detected
     }
+}
+
+/// Why a manifest does not say what Git wants: Kubernetes takes no such value or field, and what was meant is not known.
+fn invalid(manifest: &Manifest) -> Option<Unknown> {
+    let fault = first_fault(manifest)?;
+    let place = fault.labels.first().map_or_else(|| manifest.path.to_string(), |label| label.span.to_string());
+    let message = format!("{place} is nothing that Kubernetes takes (manifest-invalid)");
+    Some(Unknown { code: UnknownCode::Malformed, message, detail: Some(Untrusted::new(fault.message)) })
 }
 
 /// What of an object could not be seen.
@@ -252,7 +270,7 @@ fn differences<'a>(
     }))
 }
 
-/// What is found, each with what bpctl does about it. Where it delivers by itself, what its apply cannot do is told to a person, and is no
+/// What is found, each with what is done about it. What no apply can do, bpctl's own or the controller's, is told to a person, and is no
 /// action: it would be tried again and again.
 fn answer(
     input: &DetectInput<'_>,
@@ -263,12 +281,20 @@ fn answer(
 ) -> Vec<(Finding, Option<Action>)> {
     let place = input.catalog.workspace.value.environments.get(input.environment);
     let direct = place.is_some_and(|place| place.delivery == Delivery::Direct);
+    // Where bpctl delivers, its own apply is refused in earnest, and that is told until one succeeds (B11).
+    if !direct && let Some(refused) = refused(&object, &different) {
+        return vec![(Finding::Reported(refused), None)];
+    }
+    let stays = |live: &LiveObject, path: &FieldPath| {
+        if direct { kept_by(live, path).is_some() } else { kept_by_others(live, path) }
+    };
+    let port = |live: &LiveObject| kept_port(&manifest.document, live, |path| stays(live, path));
+    if let Some(ports) = different.live.and_then(port) {
+        return vec![(Finding::Reported(port_kept(&object, ports, different.fields.len())), None)];
+    }
     let Some(live) = different.live.filter(|_| direct) else {
         return vec![finding(input, object, different, leave_replicas)];
     };
-    if let Some(ports) = kept_port(&manifest.document, live) {
-        return vec![(Finding::Reported(port_kept(&object, ports, different.fields.len())), None)];
-    }
     let stays = |drift: &FieldDrift| drift.kind == DriftKind::PendingRemoval && kept_by(live, &drift.path).is_some();
     let (stay, fields): (Vec<FieldDrift>, Vec<FieldDrift>) = different.fields.iter().cloned().partition(stays);
     let mut found = Vec::new();
@@ -279,6 +305,50 @@ fn answer(
         found.push(finding(input, object, Different { fields, ..different }, leave_replicas));
     }
     found
+}
+
+/// Whether the API server refuses every change of a field. What Git takes back, or admission changes, is not asked of it.
+fn is_immutable(object: &ObjectRef, drift: &FieldDrift) -> bool {
+    let below = |key: &&str| drift.path.starts_with_keys(&["spec", key]);
+    let changed = drift.kind == DriftKind::Changed;
+    match (object.api_version.as_str(), object.kind.as_str()) {
+        ("apps/v1", "Deployment" | "DaemonSet") => below(&"selector"),
+        ("apps/v1", "StatefulSet") => {
+            ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"].iter().any(below)
+        }
+        ("v1", "Service") => changed && below(&"clusterIP"),
+        _ => false,
+    }
+}
+
+/// What the API server takes from no controller: a changed field that is immutable, or what a dry run of the apply was refused for.
+fn refused(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
+    let fixed =
+        different.fields.iter().filter(|drift| drift.kind != DriftKind::Admission && is_immutable(object, drift));
+    let fixed: Vec<String> = fixed.map(|drift| drift.path.to_string()).collect();
+    let said = different.approximate.as_ref().filter(|why| why.code == UnknownCode::Refused);
+    let (message, help) = if fixed.is_empty() {
+        let said = said?;
+        let why = said.detail.as_ref().map_or(said.message.as_str(), Untrusted::raw);
+        let message = format!("{object}: the API server refuses what Git declares, whoever applies it: {why}");
+        (message, "correct the manifest, or what refuses it".to_owned())
+    } else {
+        let wait = if different.fields.len() > fixed.len() { "; what else differs of it waits for that" } else { "" };
+        let message = format!(
+            "{object}: Git changes {}, which Kubernetes never changes in place: the API server refuses the object, whoever applies it{wait}",
+            listed(&fixed, 3)
+        );
+        let (orphan, pods) = match object.kind.as_str() {
+            "StatefulSet" => (" --cascade=orphan", " (its pods and volume claims stay)"),
+            "Service" => ("", " (it cannot be reached meanwhile)"),
+            _ => ("", " (its pods go with it)"),
+        };
+        let delete =
+            format!("kubectl -n {} delete {}/{}{orphan}", object.namespace, object.kind.to_lowercase(), object.name);
+        (message, format!("take the change back in Git, or delete the object so that it is made anew{pods}: {delete}"))
+    };
+    let help = vec![Untrusted::new(help)];
+    Some(Reported { severity: Severity::Error, ..kept("apply-refused", message, help) })
 }
 
 /// Fields that Git dropped and bpctl's apply cannot take away.
@@ -313,7 +383,7 @@ fn field_kept(object: &ObjectRef, manifest: &Manifest, live: &LiveObject, fields
 fn port_kept(object: &ObjectRef, (added, stays): (String, String), differences: usize) -> Reported {
     let wait = if differences > 1 { "; what else differs of it waits for that" } else { "" };
     let message = format!(
-        "{object}: the cluster has port {stays}, Git says {added}. bpctl's apply would put {added} beside {stays}, which others own, and the \
+        "{object}: the cluster has port {stays}, Git says {added}. An apply would put {added} beside {stays}, which others own, and the \
          API server refuses the two{wait}"
     );
     let help = format!("write {added} in the place of {stays}: {}", edit(object));
@@ -383,7 +453,10 @@ pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Op
         return Known::Known(Some(format!("{} ({})", scaler.object, scaler.manifest.path)));
     }
     let there = input.facts.autoscaler(&blueprint.spec.target.object());
-    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec())).filter(scales);
+    // What a HorizontalPodAutoscaler wrote that is gone is nobody's any more.
+    let gone = matches!(there, Known::Known(None));
+    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec()));
+    let by = by.filter(|by| scales(by) && !(gone && by.is_horizontal_autoscaler()));
     let by = by.map(|by| format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)));
     match there {
         Known::Known(Some(name)) => Known::Known(Some(format!("{} (in the cluster alone)", scaler_named(name)))),
@@ -416,9 +489,7 @@ fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
     })
 }
 
-/// The controller manager's horizontal autoscaler writes through the scale subresource.
+/// An autoscaler: that of Kubernetes, or one whose name says so.
 fn scales(by: &Attribution) -> bool {
-    let name = by.manager.raw();
-    let scale = by.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
-    (scale && name == "kube-controller-manager") || name.contains("autoscaler")
+    by.is_horizontal_autoscaler() || by.manager.raw().contains("autoscaler")
 }

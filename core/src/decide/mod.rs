@@ -16,6 +16,8 @@ mod rollback;
 mod saturation;
 pub mod sizing;
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +34,10 @@ pub use rollback::{Broke, BrokenChange, RollbackDetector};
 pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
+use crate::blueprint::lint::first_fault;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
 use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
-use crate::observe::{Recorder, Unknown};
+use crate::observe::{Known, Pod, Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
 pub const LOGIC: u32 = 6;
@@ -48,7 +51,7 @@ pub struct DetectInput<'a> {
     pub environment: &'a Name,
     /// The blueprint as it holds in the environment.
     pub blueprint: &'a Located<Blueprint>,
-    /// The target's manifest, where the tree has it.
+    /// The target's manifest, where the tree has it and Kubernetes takes it.
     pub manifest: Option<&'a Manifest>,
     /// Facts.
     pub facts: &'a Recorder<'a>,
@@ -220,12 +223,23 @@ fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
     format!("{ready} of {wanted} {of} are ready; it waits for the others")
 }
 
+/// Why what pods use does not tell yet what they need: a roll-out is not through (B6, B7). `None`: it is.
+fn rolling_out(pods: &Known<&Vec<Pod>>) -> Option<String> {
+    let Known::Known(pods) = pods else { return Some("its pods are not known".into()) };
+    let revisions: BTreeSet<&str> =
+        pods.iter().filter(|pod| !pod.terminating).filter_map(|pod| pod.revision.as_deref()).collect();
+    let count = revisions.len();
+    (count > 1).then(|| format!("its pods are of {count} revisions: a roll-out is not through, and it waits for that"))
+}
+
 /// Runs every detector on one blueprint.
 pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Recorder<'_>) -> Detected {
     let mut all = Detected::default();
     let Some(blueprint) = catalog.blueprint(name, environment, facts.now()) else { return all };
     let target = &blueprint.value.spec.target;
+    // The drift detector says what is wrong with one that no Kubernetes takes.
     let manifest = catalog.manifest(environment, &target.source, &target.object());
+    let manifest = manifest.filter(|manifest| first_fault(manifest).is_none());
     for detector in DETECTORS {
         let earlier = &all.findings;
         let found =

@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 21] = [
+pub const PAGES: [Page; 22] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -87,10 +87,17 @@ pub const PAGES: [Page; 21] = [
          to bpctl what kubectl applied, with the second command of the finding: from then on bpctl's applies take away what Git drops.",
     ),
     page(
+        "apply-refused",
+        "The API server refuses what Git declares, whoever applies it",
+        "Git changes a field that Kubernetes never changes in place (a selector, a StatefulSet's serviceName, podManagementPolicy or\n\
+         volumeClaimTemplates, a Service's clusterIP), or the dry run of `plan --exact` was refused. No controller brings that: the whole\n\
+         object stays as it is. Take the change back, or do what the finding names.",
+    ),
+    page(
         "port-kept",
         "A Service's changed port that no apply can bring back",
         "A port of a Service is told apart by its number and protocol, so that to an apply a changed number is another port, beside the\n\
-         old one. Where others than bpctl own the old one it stays, and the API server refuses two ports of one name, or without names.\n\
+         old one. Where others than who delivers own the old one it stays, and the API server refuses two ports of one name, or without names.\n\
          Write Git's number in the place of the old one with the command of the finding.",
     ),
     page(

@@ -133,6 +133,10 @@ impl Detector for ResizeDetector {
         if changes.is_empty() {
             return detected;
         }
+        if let Some(because) = super::rolling_out(&input.facts.pods(&input.blueprint.value.spec.target.object())) {
+            detected.why_not.push(WhyNot { what: "resize".into(), because });
+            return detected;
+        }
         let window =
             spec.window(Resource::Memory).or_else(|| spec.window(Resource::Cpu)).unwrap_or(Period::from_secs(0));
         let pods = u32::try_from(replicas).unwrap_or(u32::MAX);

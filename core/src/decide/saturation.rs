@@ -173,7 +173,12 @@ impl Detector for SaturationDetector {
             return detected;
         }
         match step(blueprint, scaling, replicas, declared.is_some(), &measured, live) {
-            Ok((finding, action)) => detected.findings.push((finding, Some(action))),
+            Ok((finding, action)) => {
+                match super::rolling_out(&input.facts.pods(&input.blueprint.value.spec.target.object())) {
+                    None => detected.findings.push((finding, Some(action))),
+                    Some(because) => detected.why_not.push(why_not(because)),
+                }
+            }
             Err(because) => detected.why_not.push(why_not(because)),
         }
         detected

@@ -111,7 +111,7 @@ fn placed(finding: Finding, catalog: &Catalog, environment: &Name, manifest: Opt
 fn stays(drift: &DriftFinding, because: &str) -> Reported {
     let told = |field: &FieldDrift| {
         let written = field.by.as_ref().map_or_else(String::new, |by| format!("; written by {}", by.manager.raw()));
-        let declared = field.span.as_ref().map_or_else(String::new, |at| format!("; declared at {at}"));
+        let declared = words::place(field).map_or_else(String::new, |place| format!("; {place}"));
         let differs = words::difference(field, |text| text.raw().to_owned());
         Untrusted::new(format!("{}: {differs}{written}{declared}", field.path))
     };

@@ -143,7 +143,7 @@ fn drifted(out: &mut String, field: &FieldDrift) {
     let told = format!("{path}: {}", words::difference(field, sink::terminal));
     line(out, &told);
     let unplaced = || field.unplaced.as_ref().map(|why| format!("no line to point to: {why}"));
-    let at = field.span.as_ref().map(|span| format!("declared at {span}")).or_else(unplaced);
+    let at = words::place(field).or_else(unplaced);
     let by = field.by.as_ref().map(|by| {
         let when = by.at.map_or_else(String::new, |at| format!(" at {at:.0}"));
         let how = by.subresource.as_ref().map_or_else(String::new, |s| format!(" ({} subresource)", sink::terminal(s)));

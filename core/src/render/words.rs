@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use crate::action::{Action, RequestChange, SetBack};
 use crate::blueprint::{Tier, is_credential};
-use crate::decide::drift::{DriftKind, FieldDrift};
+use crate::decide::drift::{Attribution, DriftKind, FieldDrift};
 use crate::decide::{Broke, BrokenChange, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short};
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, Percent, Segment, Severity, Untrusted, WorkloadKind};
@@ -252,12 +252,24 @@ pub fn fields(item: &PlanItem) -> &[FieldDrift] {
     }
 }
 
+/// Where Git declares a field, or what it stood below.
+pub fn place(field: &FieldDrift) -> Option<String> {
+    let how = if field.kind == DriftKind::PendingRemoval { "no longer below" } else { "declared at" };
+    field.span.as_ref().map(|span| format!("{how} {span}"))
+}
+
 /// `web:1 in the cluster, Git says web:2`; values are shown by the medium's sink.
 pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> String {
     let show = |json: Option<&Json>| sink(&value(json));
     let (declared, live) = (show(field.declared.as_ref()), show(field.live.as_ref()));
     let admitted = field.admitted.as_ref().map(|admitted| sink(&value(Some(admitted))));
+    // Replicas that an autoscaler keeps are no drift.
+    let gone = field.path.is_keys(&["spec", "replicas"])
+        && field.by.as_ref().is_some_and(Attribution::is_horizontal_autoscaler);
     let told = match (field.kind, &admitted) {
+        (DriftKind::Changed, _) if gone => {
+            format!("{live} in the cluster, last set by an autoscaler that is gone; Git says {declared}")
+        }
         (DriftKind::Changed, _) => format!("{live} in the cluster, Git says {declared}"),
         (DriftKind::Missing, _) => format!("not in the cluster, Git says {declared}"),
         (DriftKind::PendingRemoval, _) => format!("{live} in the cluster, no longer in Git"),

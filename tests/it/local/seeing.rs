@@ -254,7 +254,7 @@ fn an_exact_plan_says_that_it_is_one_or_cannot_be() {
     assert!(!repo.run(&PLAN).exits(0).stdout.contains("dry run"));
 }
 
-/// Would miss: "that is settled first" of replicas that an autoscaler keeps from ever being settled.
+/// Would miss: "that is settled first" of replicas that an autoscaler of another kind keeps from ever being settled.
 #[test]
 fn what_an_autoscaler_set_is_not_waited_for() {
     let repo = Repo::shop();
@@ -264,7 +264,7 @@ fn what_an_autoscaler_set_is_not_waited_for() {
     let frontend = items.iter_mut().find(|item| item["metadata"]["name"] == "frontend").expect("the frontend");
     frontend["spec"]["replicas"] = 3.into();
     frontend["metadata"]["managedFields"].as_array_mut().expect("managers").push(json!({
-        "manager": "kube-controller-manager", "operation": "Update", "subresource": "scale", "apiVersion": "apps/v1",
+        "manager": "custom-autoscaler", "operation": "Update", "subresource": "scale", "apiVersion": "apps/v1",
         "time": "2026-11-21T02:50:00Z", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}));
     repo.commit(&[(file, &all.to_string())], "an autoscaler");
     let plan = repo.run(&["plan", "--target", "frontend"]).exits(0).stdout;

@@ -141,6 +141,11 @@ pub(super) fn is_misspelt(container: &Node) -> bool {
     any
 }
 
+/// The first of what no Kubernetes takes of a manifest: what Git wants of its object is then not known (R6).
+pub(crate) fn first_fault(manifest: &Manifest) -> Option<Diagnostic> {
+    faults(manifest).into_iter().next().map(|(_, diagnostic)| diagnostic)
+}
+
 /// All that is wrong with a manifest, each with the field that it is about.
 fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
     let (root, object) = (&manifest.document.root, &manifest.object);

@@ -66,6 +66,7 @@ mod zero_minimum;
 
 pub use fix::{Fix, fixes};
 pub use look::{Look, Surroundings, Variant};
+pub(crate) use manifest_invalid::first_fault;
 pub use reading::READING;
 pub use version_bump::version_bumps;
 

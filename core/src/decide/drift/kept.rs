@@ -22,10 +22,20 @@ pub fn kept_by(live: &LiveObject, path: &FieldPath) -> Option<Vec<Untrusted>> {
     Some(names.into_iter().map(Untrusted::new).collect())
 }
 
+/// Whether a field stays for the sake of somebody who does not deliver from Git, when a controller's apply leaves it out.
+pub fn kept_by_others(live: &LiveObject, path: &FieldPath) -> bool {
+    let entries = ownership::entries(&live.body, &DeliveryManagers::default());
+    entries.iter().any(|entry| !entry.delivers && entry.keeps(path))
+}
+
 /// A Service's port that Git declares and the cluster lacks, and one that an apply leaves beside it, where the API server takes no such
 /// two: several ports need a name each, and no two have the same. A port is told apart by its number and protocol alone, so that one whose
-/// number changed is another port to an apply.
-pub fn kept_port(document: &Document, live: &LiveObject) -> Option<(String, String)> {
+/// number changed is another port to an apply. `stays`: whether a field that the apply leaves out is there after it.
+pub fn kept_port(
+    document: &Document,
+    live: &LiveObject,
+    stays: impl Fn(&FieldPath) -> bool,
+) -> Option<(String, String)> {
     // Where it is not recorded who owns what, an apply may take the old one away.
     let is_service = live.reference.api_version == "v1" && live.reference.kind == "Service";
     if !is_service || !ownership::is_recorded(&live.body) {
@@ -37,7 +47,7 @@ pub fn kept_port(document: &Document, live: &LiveObject) -> Option<(String, Stri
     let declared: Vec<Port> = declared.iter().filter_map(|port| Port::of(|key| text(port, key))).collect();
     let text = |port: &Json, key: &str| port.get(key).and_then(scalar::json_text);
     let has: Vec<Port> = has.iter().filter_map(|port| Port::of(|key| text(port, key))).collect();
-    let kept = |port: &&Port| !port.is_among(&declared) && kept_by(live, &port.path()).is_some();
+    let kept = |port: &&Port| !port.is_among(&declared) && stays(&port.path());
     let kept: Vec<&Port> = has.iter().filter(kept).collect();
     let mut added = declared.iter().filter(|port| !port.is_among(&has));
     added.find_map(|added| {

@@ -22,7 +22,7 @@ mod way;
 mod tests;
 
 pub use exact::exact;
-pub use kept::{kept_by, kept_port};
+pub use kept::{kept_by, kept_by_others, kept_port};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
@@ -91,6 +91,14 @@ pub struct Attribution {
     pub at: Option<Timestamp>,
     /// False where several could have written it, or where it only wrote next to it.
     pub exact: bool,
+}
+
+impl Attribution {
+    /// Whether it is the horizontal autoscaler of the controller manager, which writes through the scale subresource.
+    pub fn is_horizontal_autoscaler(&self) -> bool {
+        let scale = self.subresource.as_ref().is_some_and(|subresource| subresource.raw() == "scale");
+        scale && self.manager.raw() == "kube-controller-manager"
+    }
 }
 
 /// The field managers that deliver from Git.
