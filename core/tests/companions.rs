@@ -473,6 +473,20 @@ fn x08_replicas_are_left_to_an_autoscaler_that_is_in_the_cluster_alone(#[case] s
     }
 }
 
+/// Would miss: "in the cluster alone" of an autoscaler that Git declares, for another workload or in another folder.
+#[test]
+fn x08_an_autoscaler_that_git_declares_otherwise_is_not_in_the_cluster_alone() {
+    let told = "deploy/x0.yaml declares it for Deployment/webb: ";
+    let mut observation = observed(Known::Known(None), |_| {});
+    let scaler = Known::Known(Some(Untrusted::new("web-hpa")));
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(scaler));
+    let declared = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web-hpa}\n\
+         spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: webb}, maxReplicas: 3}\n";
+    let plan = plan_at("}", &[declared], "", &observation);
+    let found: Vec<&str> = plan.blueprints[0].findings.iter().map(|reported| reported.message.raw()).collect();
+    assert!(found.iter().any(|message| message.contains(told)), "{found:?}");
+}
+
 /// R6: whichever file name comes first, or both in one file.
 #[rstest]
 #[case::before("deploy/a.yaml", "deploy/a.yaml and deploy/web.yaml both declare it")]

@@ -360,7 +360,7 @@ const REPLICAS: [&str; 2] = ["spec", "replicas"];
 pub(super) const AUTOSCALED: &str = "whether an autoscaler owns its replicas";
 
 /// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, one
-/// that is in the cluster alone, or one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
+/// that only the cluster has for it, or one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
 pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Option<String>> {
     let blueprint = &input.blueprint.value;
     if !blueprint.spec.target.workload.kind.has_replicas() {
@@ -373,7 +373,7 @@ pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Op
     let by = writer(live, &FieldPath::keys(REPLICAS.to_vec())).filter(scales);
     let by = by.map(|by| format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)));
     match there {
-        Known::Known(Some(name)) => Known::Known(Some(format!("{} (in the cluster alone)", scaler_named(name)))),
+        Known::Known(Some(name)) => Known::Known(Some(format!("{} (of the cluster)", scaler_named(name)))),
         Known::Unknown(why) if by.is_none() => Known::Unknown(why),
         _ => Known::Known(by),
     }
@@ -392,13 +392,45 @@ fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
         return None;
     }
     let name = input.facts.autoscaler(&target.object()).known().copied()??;
-    let scaler = scaler_named(name);
+    let (scaler, object) = (scaler_named(name), target.object());
+    let elsewhere = input.catalog.autoscaler_named(input.environment, &object.namespace, name.raw());
+    let (there, help) = match elsewhere {
+        None => (
+            format!("{scaler} scales it and is in the cluster alone"),
+            format!("declare it below {}, or delete it there", target.source),
+        ),
+        Some(manifest) => {
+            let scaled = manifest.document.root.at(&["spec", "scaleTargetRef"]);
+            let text = |key| {
+                scaled.and_then(|scaled| scaled.get(key)).and_then(crate::yaml::Node::as_str).unwrap_or("nothing")
+            };
+            let path = &manifest.path;
+            if (text("kind"), text("name")) == (object.kind.as_str(), object.name.as_str()) {
+                (
+                    format!("{scaler} scales it, and {path}, which is not below {}, declares it", target.source),
+                    format!("name a `source` that holds {path} too"),
+                )
+            } else {
+                (
+                    format!(
+                        "{scaler} scales it in the cluster; {path} declares it for {}/{}",
+                        text("kind"),
+                        text("name")
+                    ),
+                    format!(
+                        "if it is meant for {}/{}, write so in its scaleTargetRef in {path}",
+                        object.kind, object.name
+                    ),
+                )
+            }
+        }
+    };
     Some(Reported {
         code: "autoscaler-undeclared".into(),
         severity: Severity::Info,
         needs_person: false,
-        message: Untrusted::new(format!("{scaler} scales it and is in the cluster alone: the replicas are left to it")),
-        help: vec![Untrusted::new(format!("declare it below {}, or delete it there", target.source))],
+        message: Untrusted::new(format!("{there}: the replicas are left to it")),
+        help: vec![Untrusted::new(help)],
         events: Vec::new(),
     })
 }
