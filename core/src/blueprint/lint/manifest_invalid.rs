@@ -324,8 +324,7 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
             (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
         }
         (Wanted::Quantity, _) => wrong("a quantity such as 250m or 128Mi"),
-        (Wanted::Text, Value::String(_)) => None,
-        (Wanted::Pods, Value::Int(_)) => None,
+        (Wanted::Text, Value::String(_)) | (Wanted::Pods, Value::Int(_)) => None,
         (Wanted::Pods, Value::String(text)) if is_share(text) || placeholder(text) => None,
         (Wanted::Pods, _) => wrong("a whole number such as 1 or a share such as 50%"),
         (Wanted::Text, _) => wrong("text"),
@@ -341,13 +340,12 @@ fn is_share(text: &str) -> bool {
 fn help(node: &Node, wanted: Wanted, written: &str) -> String {
     let text = node.as_str().unwrap_or_default();
     match wanted {
-        Wanted::Whole if text.parse::<u32>().is_ok() => format!("write {text} without quotes"),
+        Wanted::Whole | Wanted::Pods if text.parse::<u32>().is_ok() => format!("write {text} without quotes"),
         Wanted::Whole => "write a whole number, such as 2".into(),
         Wanted::Quantity => Quantity::meant(text).map_or_else(
             || "write 250m or 0.25 for CPU, 128Mi or 1Gi for memory".into(),
             |meant| format!("write {meant}"),
         ),
-        Wanted::Pods if text.parse::<u32>().is_ok() => format!("write {text} without quotes"),
         Wanted::Pods => "write a number of pods, such as 1, or a share, such as 50%".into(),
         Wanted::Text if node.items().is_empty() && node.entries().is_empty() => {
             format!("write \"{written}\" in quotes")
