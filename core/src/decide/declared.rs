@@ -8,7 +8,7 @@ use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, Un
 use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::{Delivery, Manifest};
 use crate::govern::FIELD_MANAGER;
-use crate::model::{FieldPath, ObjectRef, Severity, Untrusted};
+use crate::model::{FieldPath, ObjectRef, RepoPath, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 use crate::render::listed;
 
@@ -36,7 +36,7 @@ impl Detector for DriftDetector {
             let source = &input.blueprint.value.spec.target.source;
             let (message, detail) = match input.catalog.declared(input.environment, source, &target) {
                 Err(unclear) => (unclear.to_string(), unclear.said().cloned()),
-                Ok(_) => (format!("no manifest below {source} declares {target}"), None),
+                Ok(_) => (undeclared_target(input, source, &target), None),
             };
             let why = Unknown { code: UnknownCode::NotObserved, message, detail };
             detected.unknown.push(UnknownFact::uncompared("the manifest", why));
@@ -382,6 +382,25 @@ pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Op
 /// An autoscaler of the cluster, which a name from outside tells apart.
 pub(super) fn scaler_named(name: &Untrusted) -> String {
     format!("HorizontalPodAutoscaler/{}", crate::render::sink::terminal(name))
+}
+
+/// Why no manifest is the target's, as `target-missing` has it: it is in another namespace, there is no file, or it is not there.
+fn undeclared_target(input: &DetectInput<'_>, source: &RepoPath, target: &ObjectRef) -> String {
+    let rendered = input.catalog.renderings(input.environment).iter().filter(|one| one.root.meets(source));
+    let rendered = rendered.filter_map(|one| one.outcome.as_ref().ok()).flat_map(|all| all.iter());
+    let plain = input.catalog.manifests.iter().filter(|(path, _)| path.is_within(source));
+    let plain = plain.flat_map(|(_, all)| all.iter()).filter(|_| !input.catalog.renders(input.environment, source));
+    let mut all = rendered.chain(plain).map(|manifest| &manifest.object).peekable();
+    if all.peek().is_none() && !input.catalog.renders(input.environment, source) {
+        return format!("there are no manifests at {source}");
+    }
+    match all.find(|object| object.kind == target.kind && object.name == target.name) {
+        Some(other) if !other.namespace.is_empty() => format!(
+            "{source} declares {target} in namespace {}, and the blueprint's is {}",
+            other.namespace, target.namespace
+        ),
+        _ => format!("no manifest below {source} declares {target}"),
+    }
 }
 
 /// An autoscaler that scales the workload and that its sources do not declare.

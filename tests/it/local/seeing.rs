@@ -329,3 +329,15 @@ fn x10_what_was_added_beside_git_is_told_once() {
                 spec.template.spec.containers[name=web].env[name=NEWVAR] (by kubectl-set)\n";
     says(&repo.run(&PLAN).exits(0).stdout, &[told]);
 }
+
+/// Would miss: a plan that says of a manifest that it is not there, where the blueprint's namespace or path is what is wrong.
+#[test]
+fn a_plan_says_like_lint_why_no_manifest_is_the_targets() {
+    let repo = Repo::shop();
+    let blueprint = "blueprints/backend/blueprint.yaml";
+    let plan = || repo.run(&["plan", "--env", "staging", "--target", "backend"]).stdout;
+    repo.replace(blueprint, "namespace: shop", "namespace: shopp");
+    says(&plan(), &["deploy/backend.yaml declares Deployment/backend in namespace shop, and the blueprint's is shopp"]);
+    repo.replace(blueprint, "source: deploy/backend.yaml", "source: deploy/bakend.yaml");
+    says(&plan(), &["there are no manifests at deploy/bakend.yaml"]);
+}
