@@ -341,3 +341,18 @@ fn a_plan_says_like_lint_why_no_manifest_is_the_targets() {
     repo.replace(blueprint, "source: deploy/backend.yaml", "source: deploy/bakend.yaml");
     says(&plan(), &["there are no manifests at deploy/bakend.yaml"]);
 }
+
+/// Would miss: a hint to branches where nothing was committed, and a library's code where the clone is shallow.
+#[test]
+fn history_that_is_not_there_is_told_with_what_brings_it() {
+    let (repo, shop) = (Repo::empty(), Repo::shop());
+    repo.write("bpctl.yaml", &shop.read("bpctl.yaml"));
+    says(&repo.run(&["plan"]).stderr, &["there is no commit here yet", "git commit"]);
+    shop.commit(&[("note.txt", "a second commit")], "again");
+    let from = format!("file://{}", shop.path().display());
+    let folder = tempfile::tempdir().expect("a folder");
+    let clone = folder.path().join("clone");
+    shop.git(&["clone", "-q", "--depth", "1", &from, clone.to_str().expect("a path")]);
+    let ran = crate::support::Program::new(&clone, shop.home().as_path()).run(&["plan", "--base", "HEAD~1"]);
+    says(&ran.stderr, &["git fetch --unshallow"]);
+}
