@@ -597,6 +597,37 @@ fn x08_replicas_are_left_to_an_autoscaler_that_is_in_the_cluster_alone(#[case] s
     }
 }
 
+/// Would miss: "in the cluster alone" of an autoscaler that Git declares, for another workload or in another folder.
+#[test]
+fn x08_an_autoscaler_that_git_declares_otherwise_is_not_in_the_cluster_alone() {
+    let told = "deploy/x0.yaml declares it for Deployment/webb: ";
+    let mut observation = observed(Known::Known(None), |_| {});
+    let scaler = Known::Known(Some(Untrusted::new("web-hpa")));
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(scaler));
+    let declared = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web-hpa}\n\
+         spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: webb}, maxReplicas: 3}\n";
+    let plan = plan_at("}", &[declared], "", &observation);
+    let found: Vec<&str> = plan.blueprints[0].findings.iter().map(|reported| reported.message.raw()).collect();
+    assert!(found.iter().any(|message| message.contains(told)), "{found:?}");
+}
+
+/// Would miss: "checked" said of what the account has no right to ask.
+#[rstest]
+#[case::none(&[UnknownCode::Forbidden, UnknownCode::Forbidden], " · not checked with the server's dry run: no right to patch 2 of 2 (templates/rbac/exact.yaml gives it)")]
+#[case::some(&[UnknownCode::Forbidden, UnknownCode::Unreachable], " · checked in part with the server's dry run: no right to patch 1 of 2 (")]
+#[case::all(&[UnknownCode::Unreachable, UnknownCode::Unreachable], " · checked with the server's dry run · ")]
+fn x08_the_first_line_says_what_was_checked_with_a_dry_run(#[case] why: &[UnknownCode], #[case] told: &str) {
+    let mut observation = observed(Known::Known(Some(live(81))), |live| live["spec"]["replicas"] = 7.into());
+    for (object, code) in [web(), service()].into_iter().zip(why) {
+        observation.add(FactKey::DryRun(object), "t", FactValue::DryRun(Known::unknown(*code, "no")));
+    }
+    let mut plan = plan_at("}", &[SERVICE], "", &observation);
+    plan.exact = true;
+    let text = render::text::plan(&plan, None);
+    let first = text.lines().next().unwrap_or_default();
+    assert!(first.contains(told), "{text}");
+}
+
 /// R6: whichever file name comes first, or both in one file.
 #[rstest]
 #[case::before("deploy/a.yaml", "deploy/a.yaml and deploy/web.yaml both declare it")]

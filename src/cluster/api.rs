@@ -120,7 +120,8 @@ fn refused(status: StatusCode, body: &[u8], attempt: &str) -> ClusterError {
     let said = Untrusted::new(text.get(..text.floor_char_boundary(SAID_LIMIT)).unwrap_or_default());
     let attempt = attempt.to_owned();
     match status.as_u16() {
-        401 | 403 => ClusterError::Forbidden { attempt, said },
+        401 => ClusterError::Unauthorized { attempt, said },
+        403 => ClusterError::Forbidden { attempt, said },
         409 => ClusterError::Conflict { attempt, said },
         400 | 422 => ClusterError::Invalid { attempt, said },
         status => ClusterError::Refused { attempt, status, said },

@@ -43,7 +43,15 @@ pub enum ClusterError {
         /// How long bpctl waited.
         seconds: u64,
     },
-    /// The credentials do not suffice (401, 403).
+    /// The server does not take the credentials (401): they are wrong, or have expired.
+    #[error("couldn't {attempt}: the API server does not take these credentials (401); log in again")]
+    Unauthorized {
+        /// What was attempted.
+        attempt: String,
+        /// What the server said.
+        said: Untrusted,
+    },
+    /// The credentials do not suffice (403).
     #[error("couldn't {attempt}: forbidden")]
     Forbidden {
         /// What was attempted.
@@ -127,7 +135,8 @@ impl ClusterError {
     /// What the server said, where it said something.
     pub fn said(&self) -> Option<&Untrusted> {
         match self {
-            Self::Forbidden { said, .. }
+            Self::Unauthorized { said, .. }
+            | Self::Forbidden { said, .. }
             | Self::Conflict { said, .. }
             | Self::Invalid { said, .. }
             | Self::Refused { said, .. } => Some(said),
@@ -139,10 +148,8 @@ impl ClusterError {
     /// refuses the object; the API server's authorizer alone speaks of the user (B11).
     pub fn is_want_of_rights(&self) -> bool {
         match self {
-            Self::Credentials { .. } => true,
-            Self::Forbidden { said, .. } => {
-                said.raw() == "Unauthorized" || said.raw().contains(" is forbidden: User \"")
-            }
+            Self::Credentials { .. } | Self::Unauthorized { .. } => true,
+            Self::Forbidden { said, .. } => said.raw().contains(" is forbidden: User \""),
             _ => false,
         }
     }
@@ -164,7 +171,7 @@ impl ClusterError {
     /// The same as a reason for not knowing.
     pub fn into_unknown(self) -> Unknown {
         let code = match &self {
-            Self::Credentials { .. } | Self::Forbidden { .. } => UnknownCode::Forbidden,
+            Self::Credentials { .. } | Self::Unauthorized { .. } | Self::Forbidden { .. } => UnknownCode::Forbidden,
             Self::Config { .. } | Self::Unreachable { .. } | Self::Slow { .. } => UnknownCode::Unreachable,
             Self::Refused { status, .. } if *status == 429 || *status >= 500 => UnknownCode::Unreachable,
             Self::Conflict { .. } | Self::Replaced { .. } | Self::Incomplete { .. } => UnknownCode::Incomplete,
@@ -209,7 +216,6 @@ mod tests {
                 "deployments.apps \"web\" is forbidden: User \"bp\" cannot patch resource \"deployments\" in API group \"apps\"",
                 true,
             ),
-            ("Unauthorized", true),
             ("services \"web\" is forbidden: exceeded quota: count, requested: services=1, used: services=1", false),
             ("admission webhook \"policy.example.org\" denied the request: User \"bp\" is not on call", false),
         ] {

@@ -65,6 +65,12 @@ impl GitError {
         Self::Refused { attempt: attempt.into(), why: why.into() }
     }
 
+    /// Whether an object is not in the repository, which a shallow clone leaves out.
+    pub(crate) fn is_missing_object(&self) -> bool {
+        let missing = (git2::ErrorClass::Odb, git2::ErrorCode::NotFound);
+        matches!(self, Self::Library { source, .. } if (source.class(), source.code()) == missing)
+    }
+
     /// For `map_err` on libgit2's results.
     pub(crate) fn library(attempt: impl Into<String>) -> impl FnOnce(git2::Error) -> Self {
         move |source| Self::Library { attempt: attempt.into(), source }

@@ -60,6 +60,9 @@ impl PipelineError {
             Self::Forge(ForgeError::Git { source: GitError::Program { said, .. }, .. }) if is_about_access(said) => {
                 Some(TOKEN.into())
             }
+            Self::Git(error) if error.is_missing_object() => {
+                Some("a shallow clone lacks it: git fetch --unshallow, in CI `fetch-depth: 0`".into())
+            }
             Self::Cluster(ClusterError::Forbidden { .. }) => {
                 Some("kubectl apply -f templates/rbac/reader.yaml   (grants get, list, watch; nothing else)".into())
             }

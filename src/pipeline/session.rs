@@ -151,6 +151,10 @@ fn local_root(repository: &Repository, roots: &[&str]) -> Result<String, Pipelin
         let own = root.rsplit('/').next().unwrap_or("main").to_owned();
         return Ok(named_base(repository, &commit)?.unwrap_or(own));
     }
+    if repository.resolve("HEAD")?.is_none() {
+        let told = "there is no commit here yet, and bpctl reads the rules from commits";
+        return Err(PipelineError::told(told, "git add --all && git commit"));
+    }
     Err(PipelineError::told(
         "which branch is the protected base? There is neither main nor master here",
         "git branch main origin/main, or say it in your own environment: BPCTL_BASE=BRANCH (the work tree's bpctl.yaml may not)",

@@ -126,6 +126,18 @@ impl Catalog {
         all.find(|companion| is_scaler(companion.manifest, target))
     }
 
+    /// The `HorizontalPodAutoscaler` of this name that an environment has in Git, whatever it scales and wherever it stands.
+    pub fn autoscaler_named(&self, environment: &Name, namespace: &str, name: &str) -> Option<&Manifest> {
+        let rendered = self.renderings(environment).iter().filter_map(|rendering| rendering.outcome.as_ref().ok());
+        let plain = self.manifests.values().map(AsRef::as_ref);
+        rendered.map(AsRef::as_ref).chain(plain).flat_map(|all: &Vec<Manifest>| all.iter()).find(|manifest| {
+            let object = &manifest.object;
+            object.kind == "HorizontalPodAutoscaler"
+                && object.name == name
+                && ["", namespace].contains(&object.namespace.as_str())
+        })
+    }
+
     /// The blueprints to whose workloads an object belongs.
     pub fn sharing(&self, environment: &Name, object: &ObjectRef) -> Vec<Name> {
         let names = self.blueprints.keys().filter(|name| {

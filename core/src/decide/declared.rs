@@ -9,7 +9,7 @@ use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::lint::first_fault;
 use crate::blueprint::{Delivery, Manifest};
 use crate::govern::FIELD_MANAGER;
-use crate::model::{FieldPath, ObjectRef, Severity, Untrusted};
+use crate::model::{FieldPath, ObjectRef, RepoPath, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 use crate::render::{listed, shell};
 use crate::rendering::Unclear;
@@ -42,7 +42,7 @@ impl Detector for DriftDetector {
                     Unknown { code: UnknownCode::NotObserved, message, detail }
                 }
                 Ok(manifest) => manifest.and_then(invalid).unwrap_or_else(|| {
-                    let message = format!("no manifest below {source} declares {target}");
+                    let message = undeclared_target(input, source, &target);
                     Unknown { code: UnknownCode::NotObserved, message, detail: None }
                 }),
             };
@@ -443,7 +443,7 @@ const REPLICAS: [&str; 2] = ["spec", "replicas"];
 pub(super) const AUTOSCALED: &str = "whether an autoscaler owns its replicas";
 
 /// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, one
-/// that is in the cluster alone, or one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
+/// that only the cluster has for it, or one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
 pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Option<String>> {
     let blueprint = &input.blueprint.value;
     if !blueprint.spec.target.workload.kind.has_replicas() {
@@ -459,7 +459,7 @@ pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Op
     let by = by.filter(|by| scales(by) && !(gone && by.is_horizontal_autoscaler()));
     let by = by.map(|by| format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)));
     match there {
-        Known::Known(Some(name)) => Known::Known(Some(format!("{} (in the cluster alone)", scaler_named(name)))),
+        Known::Known(Some(name)) => Known::Known(Some(format!("{} (of the cluster)", scaler_named(name)))),
         Known::Unknown(why) if by.is_none() => Known::Unknown(why),
         _ => Known::Known(by),
     }
@@ -470,6 +470,25 @@ pub(super) fn scaler_named(name: &Untrusted) -> String {
     format!("HorizontalPodAutoscaler/{}", crate::render::sink::terminal(name))
 }
 
+/// Why no manifest is the target's, as `target-missing` has it: it is in another namespace, there is no file, or it is not there.
+fn undeclared_target(input: &DetectInput<'_>, source: &RepoPath, target: &ObjectRef) -> String {
+    let rendered = input.catalog.renderings(input.environment).iter().filter(|one| one.root.meets(source));
+    let rendered = rendered.filter_map(|one| one.outcome.as_ref().ok()).flat_map(|all| all.iter());
+    let plain = input.catalog.manifests.iter().filter(|(path, _)| path.is_within(source));
+    let plain = plain.flat_map(|(_, all)| all.iter()).filter(|_| !input.catalog.renders(input.environment, source));
+    let mut all = rendered.chain(plain).map(|manifest| &manifest.object).peekable();
+    if all.peek().is_none() && !input.catalog.renders(input.environment, source) {
+        return format!("there are no manifests at {source}");
+    }
+    match all.find(|object| object.kind == target.kind && object.name == target.name) {
+        Some(other) if !other.namespace.is_empty() => format!(
+            "{source} declares {target} in namespace {}, and the blueprint's is {}",
+            other.namespace, target.namespace
+        ),
+        _ => format!("no manifest below {source} declares {target}"),
+    }
+}
+
 /// An autoscaler that scales the workload and that its sources do not declare.
 fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
     let target = &input.blueprint.value.spec.target;
@@ -478,13 +497,45 @@ fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
         return None;
     }
     let name = input.facts.autoscaler(&target.object()).known().copied()??;
-    let scaler = scaler_named(name);
+    let (scaler, object) = (scaler_named(name), target.object());
+    let elsewhere = input.catalog.autoscaler_named(input.environment, &object.namespace, name.raw());
+    let (there, help) = match elsewhere {
+        None => (
+            format!("{scaler} scales it and is in the cluster alone"),
+            format!("declare it below {}, or delete it there", target.source),
+        ),
+        Some(manifest) => {
+            let scaled = manifest.document.root.at(&["spec", "scaleTargetRef"]);
+            let text = |key| {
+                scaled.and_then(|scaled| scaled.get(key)).and_then(crate::yaml::Node::as_str).unwrap_or("nothing")
+            };
+            let path = &manifest.path;
+            if (text("kind"), text("name")) == (object.kind.as_str(), object.name.as_str()) {
+                (
+                    format!("{scaler} scales it, and {path}, which is not below {}, declares it", target.source),
+                    format!("name a `source` that holds {path} too"),
+                )
+            } else {
+                (
+                    format!(
+                        "{scaler} scales it in the cluster; {path} declares it for {}/{}",
+                        text("kind"),
+                        text("name")
+                    ),
+                    format!(
+                        "if it is meant for {}/{}, write so in its scaleTargetRef in {path}",
+                        object.kind, object.name
+                    ),
+                )
+            }
+        }
+    };
     Some(Reported {
         code: "autoscaler-undeclared".into(),
         severity: Severity::Info,
         needs_person: false,
-        message: Untrusted::new(format!("{scaler} scales it and is in the cluster alone: the replicas are left to it")),
-        help: vec![Untrusted::new(format!("declare it below {}, or delete it there", target.source))],
+        message: Untrusted::new(format!("{there}: the replicas are left to it")),
+        help: vec![Untrusted::new(help)],
         events: Vec::new(),
     })
 }

@@ -104,7 +104,8 @@ pub const PAGES: [Page; 22] = [
         "autoscaler-undeclared",
         "An autoscaler of the cluster that no source declares",
         "A HorizontalPodAutoscaler scales the workload, and none of the blueprint's sources declares it. It owns the replicas all the same:\n\
-         bpctl neither brings them back nor proposes others. Declare it beside the manifest, or delete it if nobody wants it any more.",
+         bpctl neither brings them back nor proposes others. Declare it beside the manifest, or delete it if nobody wants it any more. Where\n\
+         Git has one of its name for another workload, or outside the sources, the finding says where: correct its scaleTargetRef, or the source.",
     ),
     page(
         "drift-stays",

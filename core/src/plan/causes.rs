@@ -1,6 +1,6 @@
 //! What a change causes, beside what stood before it: two plans against one observation (X1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct Causes {
     /// not seen, or the change makes something forbidden of it.
     #[serde(default)]
     pub lost: Vec<Settled>,
-    /// What the plan reports and was reported in the same words before.
+    /// What the plan reports and was reported in the same words before, whatever the numbers in them.
     #[serde(default)]
     pub standing: Vec<Standing>,
     /// What was reported before and is not any more.
@@ -38,6 +38,9 @@ pub struct Causes {
     /// Objects of the cluster that Git declared before and does not any more; nothing deletes them.
     #[serde(default)]
     pub orphaned: Vec<Orphan>,
+    /// Workloads of the cluster that a blueprint was about before and none is any more, whether or not Git declares them.
+    #[serde(default)]
+    pub ungoverned: Vec<Orphan>,
 }
 
 /// Something reported, of one blueprint.
@@ -152,14 +155,26 @@ impl Causes {
             here && !now.iter().any(|now| same(now, then))
         };
         let mended = then.iter().filter(mended).cloned().collect();
-        let standing = now.into_iter().filter(|now| then.contains(now)).collect();
-        Self { base: base.into(), items, settled, lost, standing, mended, unknown, orphaned: Vec::new() }
+        let stood =
+            |now: &Standing| then.iter().any(|then| same(now, then) && says_the_same(&now.reported, &then.reported));
+        let standing = now.into_iter().filter(stood).collect();
+        let (orphaned, ungoverned) = (Vec::new(), Vec::new());
+        Self { base: base.into(), items, settled, lost, standing, mended, unknown, orphaned, ungoverned }
     }
 
-    /// Notes what the change takes out of Git and leaves in the cluster: the workload, or what belongs to it.
+    /// Notes what the change takes out of Git and leaves in the cluster: the workload, or what belongs to it; and of what it takes the
+    /// blueprint away. Of a part of the blueprints the latter is not told.
     #[must_use]
     pub fn with_orphans(mut self, plan: &Plan, before: &Catalog, after: &Catalog, observation: &Observation) -> Self {
         let (environment, facts) = (&plan.environment, Recorder::new(observation));
+        let governed = |catalog: &'_ Catalog| -> Vec<(Name, ObjectRef)> {
+            let there = catalog.blueprints.iter().filter(|(_, blueprint)| blueprint.value.is_in(environment));
+            there.map(|(name, blueprint)| (name.clone(), blueprint.value.object_in(environment))).collect()
+        };
+        let still: BTreeSet<ObjectRef> = governed(after).into_iter().map(|(_, object)| object).collect();
+        let gone = governed(before).into_iter().filter(|(_, object)| plan.scope.is_none() && !still.contains(object));
+        let there = gone.filter(|(_, object)| matches!(facts.object(object), Known::Known(Some(_))));
+        self.ungoverned = there.map(|(blueprint, object)| Orphan { blueprint, object }).collect();
         // What could not be read or rendered may declare anything.
         let whole = |catalog: &Catalog| {
             catalog.unreadable.is_empty() && catalog.renderings(environment).iter().all(|one| one.outcome.is_ok())
@@ -215,6 +230,15 @@ impl Causes {
     pub fn stood(&self, blueprint: &Name, reported: &Reported) -> bool {
         self.standing.iter().any(|one| one.blueprint == *blueprint && one.reported == *reported)
     }
+}
+
+/// Whether two findings of one code differ in numbers at most: what Git says now and said then.
+fn says_the_same(one: &Reported, other: &Reported) -> bool {
+    let words = |reported: &'_ Reported| -> Vec<String> {
+        let text = reported.message.raw().split(|c: char| c.is_ascii_digit());
+        text.filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    };
+    one.severity == other.severity && words(one) == words(other)
 }
 
 fn cause(item: &PlanItem, twin: Option<&PlanItem>) -> Cause {

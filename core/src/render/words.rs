@@ -8,7 +8,7 @@ use crate::decide::drift::{Attribution, DriftKind, FieldDrift};
 use crate::decide::{Broke, BrokenChange, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short};
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, Percent, Segment, Severity, Untrusted, WorkloadKind};
-use crate::observe::{ObservedFrom, UnknownCode};
+use crate::observe::{ObservedFrom, Unknown, UnknownCode};
 use crate::plan::{BlueprintPlan, Cause, Causes, Hidden, Plan, PlanItem};
 
 /// The sign beside an action; a word always stands with it.
@@ -222,11 +222,7 @@ pub fn because(item: &PlanItem) -> String {
 
 /// What an asked API server refuses or did not say, where it was asked; what it said itself goes through the medium's sink.
 pub fn approximate(item: &PlanItem, said: impl Fn(&Untrusted) -> String) -> Option<String> {
-    let why = match &item.finding {
-        Finding::Drift(drift) => drift.approximate.as_ref(),
-        Finding::Absent { approximate, .. } => approximate.as_ref(),
-        _ => None,
-    }?;
+    let why = not_tried(item)?;
     Some(match (&why.detail, why.code) {
         (Some(detail), UnknownCode::Refused) => format!("the API server refuses it: {}", said(detail)),
         (Some(detail), _) => format!("approximate: {} ({})", why.message, said(detail)),
@@ -234,12 +230,27 @@ pub fn approximate(item: &PlanItem, said: impl Fn(&Untrusted) -> String) -> Opti
     })
 }
 
-/// ` · checked with the server's dry run`, where that was asked for.
-pub fn exact(plan: &Plan) -> &'static str {
+/// Why the server did not say what it would store of an item's object.
+fn not_tried(item: &PlanItem) -> Option<&Unknown> {
+    match &item.finding {
+        Finding::Drift(drift) => drift.approximate.as_ref(),
+        Finding::Absent { approximate, .. } => approximate.as_ref(),
+        _ => None,
+    }
+}
+
+/// ` · checked with the server's dry run`, where that was asked for and of what it was done.
+pub fn exact(plan: &Plan) -> String {
+    let items = || plan.blueprints.iter().flat_map(|part| &part.items);
+    let asked = items().filter(|item| matches!(item.finding, Finding::Drift(_) | Finding::Absent { .. })).count();
+    let refused = items().filter_map(not_tried).filter(|why| why.code == UnknownCode::Forbidden).count();
+    let rights = format!("no right to patch {refused} of {asked} (templates/rbac/exact.yaml gives it)");
     match plan.from {
-        _ if !plan.exact => "",
-        ObservedFrom::Live { .. } => " · checked with the server's dry run",
-        ObservedFrom::Snapshot { .. } => " · not checked with a dry run: a recording cannot be asked",
+        _ if !plan.exact => String::new(),
+        ObservedFrom::Snapshot { .. } => " · not checked with a dry run: a recording cannot be asked".into(),
+        ObservedFrom::Live { .. } if refused == 0 => " · checked with the server's dry run".into(),
+        ObservedFrom::Live { .. } if refused == asked => format!(" · not checked with the server's dry run: {rights}"),
+        ObservedFrom::Live { .. } => format!(" · checked in part with the server's dry run: {rights}"),
     }
 }
 
@@ -449,7 +460,14 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         let orphans: Vec<String> = causes.orphaned.iter().map(|orphan| orphan.object.to_string()).collect();
         let left = listed(&orphans, 3);
         told.push_str(&format!(
-            "\nleft in the cluster: {left}; Git does not declare it any more, and bpctl deletes nothing"
+            "\nleft in the cluster: {left}; Git does not declare it any more; bpctl deletes nothing, a controller that prunes does"
+        ));
+    }
+    if !causes.ungoverned.is_empty() {
+        let gone: Vec<String> = causes.ungoverned.iter().map(|orphan| orphan.object.to_string()).collect();
+        let gone = listed(&gone, 3);
+        told.push_str(&format!(
+            "\nwithout a blueprint now: {gone}; it is in the cluster, and bpctl looks at it no more"
         ));
     }
     told

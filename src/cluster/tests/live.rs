@@ -111,6 +111,15 @@ async fn z10_a_list_that_expires_under_way_is_begun_anew() {
     assert_eq!(fake.count("/pods?"), 6, "three lists of two pages");
 }
 
+/// Would miss: an expired login that reads like missing rights.
+#[tokio::test]
+async fn an_expired_login_says_so() {
+    let fake = Fake::start(|_, _| status(401, "Unauthorized")).await;
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    let told = &reason(&listing.pods).message;
+    assert!(told.contains("log in again") && !told.contains("forbidden"), "{told}");
+}
+
 #[tokio::test]
 async fn each_cause_has_its_code() {
     for (answer, code) in [

@@ -39,6 +39,7 @@ const MAP: &str =
 const CERTIFICATE: &str = "---\napiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: web}\n";
 const ONCE: &str = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1, selector: {}}\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: b}\nspec: {maxUnavailable: 1, selector: {}}\n";
 const TWICE: &str = "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1, selector: {}}\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1, selector: {}}\n";
+const COMPANIONS: &str = "---\napiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec:\n  ports: [{port: 80, targetPort: 80x, appProtocol: h2c}]\n  selector: {app: backend}\n---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: p}\nspec:\n  minAvailable: 50%\n  selector: {matchLabels: {app: other}}\n---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h}\nspec:\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: other}\n  minReplicas: 2\n  maxReplicas: 6\n  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}]\n---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: i}\nspec: {scaleTargetRef: {kind: Deployment, name: another}, minReplicas:, maxReplicas: 1}\n";
 const SNAPSHOT: &str = "    cluster: {snapshot: clusters/staging}";
 
 /// Odd and valid: other spellings of numbers, what is left out, Kustomize's directives, what looks like another field.
@@ -56,6 +57,7 @@ const ROWS: &[Row] = &[
     ("target-missing", &[(BACKEND, SOURCE, "source: deploy/nothing.yaml")], (BACKEND, 9, 13), &[(BACKEND, SOURCE, "source: deploy")]),
     ("companion-unclear", &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    companions: [Certificate/web]")], (BACKEND, 10, 18), &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    companions: [Certificate/web]"), (MANIFEST, "", CERTIFICATE)]),
     ("companion-unclear", &[(MANIFEST, "", TWICE)], (BACKEND, 9, 13), &[(MANIFEST, "", ONCE)]),
+    ("companion-unclear", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {scaleTargetRef: {kind: Deployment, name: bakend}}\n")], (MANIFEST, 29, 49), &[(MANIFEST, "", HPA)]),
     ("target-missing", &[(BACKEND, "workload: Deployment/backend", "workload: Deployment/other")], (BACKEND, 7, 15), &[(MANIFEST, "  namespace: shop\n", "")]),
     ("target-missing", &[(BACKEND, SOURCE, "source: deploy"), (STOREFRONT, "", AGAIN)], (BACKEND, 7, 15), &[(BACKEND, SOURCE, "source: deploy"), (STOREFRONT, "", ELSEWHERE)]),
     ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 0%\ngovernance")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 1%\ngovernance")]),
@@ -133,6 +135,13 @@ const ROWS: &[Row] = &[
     ("manifest-invalid", &[(MANIFEST, CONTAINER, "          env: [{name: A, value: yes}]\n          resources:\n")], (MANIFEST, 21, 34), &[(MANIFEST, CONTAINER, "          env: [{name: A, value: \"yes\"}]\n          resources:\n")]),
     ("manifest-invalid", &[(MANIFEST, " image:", " imagee:")], (MANIFEST, 18, 11), &[(MANIFEST, " image:", " tty: true\n          image:")]),
     ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backend}\ndata: {WORKERS: 4}\n")], (MANIFEST, 29, 17), &[(MANIFEST, "", MAP)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {minAvailble: 1}\n")], (MANIFEST, 29, 8), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {minAvailable: \"1\"}\n")], (MANIFEST, 29, 22), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80, targetPortt: 8080}]}\n")], (MANIFEST, 29, 27), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {metrics: [{resource: {target: {averageUtilization: \"70x\"}}}]}\n")], (MANIFEST, 29, 59), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {metrics: [{pods: {target: {averageValue: 1kk}}}]}\n")], (MANIFEST, 29, 49), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {minReplicas: 2, maxReplicas: 1}\n")], (MANIFEST, 29, 37), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-duplicate", &[(MANIFEST, "  replicas: 3", "  replicas: 3\n  replicas: 2")], (MANIFEST, 8, 3), &[(MANIFEST, "  replicas: 3\n", "  <<: {replicas: 2}\n  replicas: 3\n")]),
     ("manifest-duplicate", &[(MANIFEST, CONTAINER, "          env: [{name: A, value: x}, {name: A, value: y}]\n          resources:\n")], (MANIFEST, 21, 39), &[(MANIFEST, CONTAINER, "          env: [{name: A, value: x}, {name: B, value: y}]\n          resources:\n")]),
     ("manifest-duplicate", &[(MANIFEST, "name: http}", "name: http}\n            - {containerPort: 8081, name: http}")], (MANIFEST, 21, 16), &[(MANIFEST, "name: http}", "name: http}\n            - {containerPort: 8080, protocol: UDP, name: udp}")]),
     ("scaling-without-cpu-request", &[(MANIFEST, "cpu: 250m", "example.com/x: 1")], (BACKEND, 14, 5), &[(MANIFEST, "cpu: 250m", "cpu: 250mm")]),

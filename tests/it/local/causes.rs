@@ -159,7 +159,12 @@ fn x01_what_is_reported_is_told_apart_like_what_is_planned() {
     let stands = repo.run(&against).exits(0).stdout;
     assert!(stands.contains("less than the minimum of 200m (stood before this change)"), "{stands}");
     assert!(stands.contains("this change causes 0 · 3 stood before it · 0 settled by it"), "{stands}");
-    let manifest = repo.read("deploy/frontend.yaml").replace("requests: {cpu: 100m", "requests: {cpu: 200m");
+    // Another number in the same words is no other problem.
+    let more = repo.read("deploy/frontend.yaml").replace("requests: {cpu: 100m", "requests: {cpu: 150m");
+    repo.commit(&[("deploy/frontend.yaml", &more)], "a little more is requested");
+    let stands = repo.run(&against).stdout;
+    assert!(stands.contains("less than the minimum of 200m (stood before this change)"), "{stands}");
+    let manifest = repo.read("deploy/frontend.yaml").replace("requests: {cpu: 150m", "requests: {cpu: 200m");
     repo.commit(&[("deploy/frontend.yaml", &manifest)], "so much is requested");
     let mended = repo.run(&against).exits(0).stdout;
     assert!(mended.contains("mended by this change\n  frontend  warning request-outside-bounds"), "{mended}");
@@ -172,6 +177,10 @@ fn x01_what_a_change_takes_out_of_git_is_told() {
     std::fs::remove_file(repo.path().join("deploy/backend.yaml")).expect("removed");
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(1).stdout;
     assert!(text.contains("left in the cluster: Deployment/backend; Git does not declare it any more"), "{text}");
+    // With its blueprint it is in no part of the plan.
+    std::fs::remove_dir_all(repo.path().join("blueprints/backend")).expect("removed");
+    let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).stdout;
+    assert!(text.contains("\nwithout a blueprint now: Deployment/backend; it is in the cluster"), "{text}");
 }
 
 /// Would miss: a verdict by base's limit on an action that also raises the proposal's own.

@@ -106,6 +106,31 @@ fn x09_what_a_value_does_unseen_does_not_pass_behind_one_that_is_seen() {
     }
 }
 
+/// Would miss: one environment's replicas measured with another's bounds, also where its own overlay makes nothing.
+#[test]
+fn x09_lint_measures_each_environment_with_its_own_rendering() {
+    let (repo, _) = shop();
+    let overlay = "overlays/prod/kustomization.yaml";
+    let prod = "  prod:\n    tier: staging\n    cluster: {snapshot: clusters/staging}\n    render: [{kustomize: overlays/prod}]\n";
+    repo.replace("bpctl.yaml", "  staging:\n", &format!("{prod}  staging:\n"));
+    let blueprint = "blueprints/frontend/blueprint.yaml";
+    repo.replace(blueprint, "source: overlays/staging", "source: overlays");
+    let text = repo.read(blueprint);
+    let bounds = "environments: {prod: {spec: {scaling: {min_replicas: 4, max_replicas: 8}}}}\n";
+    repo.write(blueprint, &format!("{text}{bounds}"));
+    let lint = |count: u32, name: &str| {
+        let text = format!("resources: [../../deploy]\nreplicas:\n  - {{name: {name}, count: {count}}}\n");
+        repo.write(overlay, &text);
+        let found = repo.run(&["lint", "-o", "json"]).json()["diagnostics"].clone();
+        let found = found.as_array().expect("diagnostics").clone();
+        let about = found.into_iter().filter(|one| one["code"] == "replicas-outside-bounds");
+        about.map(|one| one["message"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(lint(6, "frontend"), Vec::<String>::new());
+    assert_eq!(lint(9, "frontend"), ["the manifest has 9 replicas, above max_replicas"]);
+    assert_eq!(lint(6, "nobody"), Vec::<String>::new());
+}
+
 /// One blueprint, an overlay with a namespace of its own per environment: would miss a plan of the other environment's namespace, a workload
 /// that is nowhere and said by nobody, and one that is planned where it is not meant to be.
 #[test]

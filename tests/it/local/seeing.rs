@@ -385,3 +385,30 @@ fn x10_what_was_added_beside_git_is_told_once() {
                 spec.template.spec.containers[name=web].env[name=NEWVAR] (by kubectl-set)\n";
     says(&repo.run(&PLAN).exits(0).stdout, &[told]);
 }
+
+/// Would miss: a plan that says of a manifest that it is not there, where the blueprint's namespace or path is what is wrong.
+#[test]
+fn a_plan_says_like_lint_why_no_manifest_is_the_targets() {
+    let repo = Repo::shop();
+    let blueprint = "blueprints/backend/blueprint.yaml";
+    let plan = || repo.run(&["plan", "--env", "staging", "--target", "backend"]).stdout;
+    repo.replace(blueprint, "namespace: shop", "namespace: shopp");
+    says(&plan(), &["deploy/backend.yaml declares Deployment/backend in namespace shop, and the blueprint's is shopp"]);
+    repo.replace(blueprint, "source: deploy/backend.yaml", "source: deploy/bakend.yaml");
+    says(&plan(), &["there are no manifests at deploy/bakend.yaml"]);
+}
+
+/// Would miss: a hint to branches where nothing was committed, and a library's code where the clone is shallow.
+#[test]
+fn history_that_is_not_there_is_told_with_what_brings_it() {
+    let (repo, shop) = (Repo::empty(), Repo::shop());
+    repo.write("bpctl.yaml", &shop.read("bpctl.yaml"));
+    says(&repo.run(&["plan"]).stderr, &["there is no commit here yet", "git commit"]);
+    shop.commit(&[("note.txt", "a second commit")], "again");
+    let from = format!("file://{}", shop.path().display());
+    let folder = tempfile::tempdir().expect("a folder");
+    let clone = folder.path().join("clone");
+    shop.git(&["clone", "-q", "--depth", "1", &from, clone.to_str().expect("a path")]);
+    let ran = crate::support::Program::new(&clone, shop.home().as_path()).run(&["plan", "--base", "HEAD~1"]);
+    says(&ran.stderr, &["git fetch --unshallow"]);
+}

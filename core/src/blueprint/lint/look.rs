@@ -23,14 +23,15 @@ impl Surroundings {
     }
 }
 
-/// A blueprint as written, or as one of its environments has it, so that an override is checked like the rest.
+/// A blueprint as written, or as one of its environments has it, so that an override is checked like the rest; and with each manifest
+/// that such environments have of it.
 #[derive(Debug)]
 pub struct Variant<'c> {
     /// The blueprint. Spans lead to the override where there is one.
     pub blueprint: Arc<Located<Blueprint>>,
     /// The workspace's environments in which it holds so.
     pub environments: Vec<(&'c Name, &'c Environment)>,
-    /// What declares its workload, where that was found.
+    /// What declares its workload in these environments, where that was found.
     pub manifest: Option<&'c Manifest>,
 }
 
@@ -64,16 +65,31 @@ impl<'c> Look<'c> {
                 catalog.manifest(name, &target.source, &object)
             };
             let overrides = &blueprint.value.environments;
-            // As the first environment has it that does: rules speak of what all environments share.
-            let manifest = environments.keys().find_map(in_environment);
-            variants.push(Variant {
-                blueprint: Arc::clone(blueprint),
-                environments: environments
-                    .iter()
-                    .filter(|(name, _)| !overrides.contains_key(name) && blueprint.value.is_in(name))
-                    .collect(),
-                manifest,
-            });
+            // Those without overrides share the blueprint, and a manifest only where the same one reaches them.
+            let mut shared: Vec<Variant<'c>> = Vec::new();
+            for (name, environment) in environments {
+                if overrides.contains_key(name) || !blueprint.value.is_in(name) {
+                    continue;
+                }
+                let manifest = in_environment(name);
+                let same = |variant: &&mut Variant<'c>| match (variant.manifest, manifest) {
+                    (Some(one), Some(other)) => std::ptr::eq(one, other),
+                    (one, other) => one.is_none() && other.is_none(),
+                };
+                match shared.iter_mut().find(same) {
+                    Some(variant) => variant.environments.push((name, environment)),
+                    None => shared.push(Variant {
+                        blueprint: Arc::clone(blueprint),
+                        environments: vec![(name, environment)],
+                        manifest,
+                    }),
+                }
+            }
+            if shared.is_empty() {
+                let environments = Vec::new();
+                shared.push(Variant { blueprint: Arc::clone(blueprint), environments, manifest: None });
+            }
+            variants.append(&mut shared);
             for name in overrides.keys() {
                 let Some(blueprint) = catalog.blueprint_as_written(&blueprint.value.metadata.name, name) else {
                     continue;
@@ -81,7 +97,7 @@ impl<'c> Look<'c> {
                 variants.push(Variant {
                     blueprint: Arc::new(blueprint.into_owned()),
                     environments: environments.iter().filter(|(known, _)| *known == name).collect(),
-                    manifest: in_environment(name).or(manifest),
+                    manifest: in_environment(name),
                 });
             }
         }

@@ -1,13 +1,13 @@
-//! `manifest-duplicate`: two items of a list that have one name.
+//! `manifest-duplicate`: two items of a list, or two keys of a mapping, that have one name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Look, Page, Rule, container_name, mark_node};
 use crate::blueprint::Manifest;
 use crate::model::{Diagnostic, Severity, WorkloadKind};
-use crate::yaml::Node;
+use crate::yaml::{Entry, Node};
 
-/// Containers, volumes, ports, mounts and environment variables of a workload that are there twice.
+/// Containers, volumes, ports, mounts and environment variables of a workload that are there twice; keys of any manifest.
 pub(super) struct ManifestDuplicate;
 
 const CODE: &str = "manifest-duplicate";
@@ -19,7 +19,8 @@ impl Rule for ManifestDuplicate {
             about: "A manifest names two containers, volumes, ports, mounts or environment variables alike",
             explain: "Kubernetes refuses containers, volumes, named ports and mount paths that are there twice. Of an environment variable or a port\n\
                 that is there twice the last one counts for some ways of applying, and a server-side apply, as bpctl and many controllers do\n\
-                it, fails.\n\n  env:\n    - {name: LOG_LEVEL, value: info}\n    - {name: LOG_LEVEL, value: debug}\n\nKeep one of them.",
+                it, fails.\n\n  env:\n    - {name: LOG_LEVEL, value: info}\n    - {name: LOG_LEVEL, value: debug}\n\nKeep one of them.\n\n\
+                So it is with a key of a mapping: the last one counts for most tools, and others refuse the file.",
         }
     }
 
@@ -30,6 +31,9 @@ impl Rule for ManifestDuplicate {
             if object.api_version == "apps/v1" && WorkloadKind::of_kind(&object.kind).is_some() {
                 duplicates(manifest, &mut found);
             }
+        }
+        for manifest in look.catalog.manifests.values().flat_map(|file| file.iter()) {
+            keys(manifest, &manifest.document.root, &mut found);
         }
         found
     }
@@ -72,5 +76,24 @@ fn duplicates(manifest: &Manifest, found: &mut Vec<Diagnostic>) {
         twice(&format!("container {name}: the port"), Severity::Error, &items("ports"), &named);
         twice(&format!("container {name}: the port"), Severity::Warning, &items("ports"), &number);
         twice(&format!("container {name}: the environment variable"), Severity::Warning, &items("env"), &named);
+    }
+}
+
+/// Keys that a mapping has twice. What a merge key (`<<`) brings gives way to the mapping's own.
+fn keys(manifest: &Manifest, node: &Node, found: &mut Vec<Diagnostic>) {
+    node.items().iter().for_each(|item| keys(manifest, item, found));
+    let range = |entry: &Entry| entry.key_start as usize..entry.key_end as usize;
+    let text = &manifest.document.source.text;
+    let own = |entry: &&Entry| text.get(range(entry)) != Some("<<");
+    let mut seen: HashMap<&str, &Entry> = HashMap::new();
+    for entry in node.entries().iter().filter(own) {
+        keys(manifest, &entry.value, found);
+        if let Some(first) = seen.insert(&entry.key, entry) {
+            let message = format!("the key {} is given twice, and the last one counts", entry.key);
+            let diagnostic = Diagnostic::warning(CODE, message)
+                .label(manifest.document.span(range(entry)), "again")
+                .label(manifest.document.span(range(first)), "the first");
+            found.push(diagnostic.source(manifest.document.source.clone()).help("keep one of them"));
+        }
     }
 }

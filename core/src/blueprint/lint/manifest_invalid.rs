@@ -5,12 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Look, Page, Rule, container_name};
+use super::{Look, Page, Rule, container_name, mark_node};
 use crate::blueprint::Manifest;
 use crate::model::{Diagnostic, Quantity, WorkloadKind};
 use crate::yaml::{Entry, Node, Value, described, nearest};
 
-/// A value of the wrong type, or a misspelt field, of a workload or a `ConfigMap`.
+/// A value of the wrong type, or a misspelt field, of a workload or of what may belong to one.
 pub(super) struct ManifestInvalid;
 
 const CODE: &str = "manifest-invalid";
@@ -21,6 +21,8 @@ enum Wanted {
     Whole,
     Quantity,
     Text,
+    /// A number of pods, or a share of them.
+    Pods,
 }
 
 /// Fields of a workload, and what each has to be. `[]`: any item of a list, `{}`: any key of a mapping.
@@ -62,6 +64,56 @@ const CONTAINER: &[(&str, Wanted)] = &[
 const CONFIG_MAP: &[(&str, Wanted)] =
     &[("metadata.name", Wanted::Text), ("data{}", Wanted::Text), ("binaryData{}", Wanted::Text)];
 
+/// The same of a Service. A `targetPort` may be a name, and so anything.
+const SERVICE: &[(&str, Wanted)] = &[
+    ("metadata.name", Wanted::Text),
+    ("metadata.labels{}", Wanted::Text),
+    ("metadata.annotations{}", Wanted::Text),
+    ("spec.type", Wanted::Text),
+    ("spec.clusterIP", Wanted::Text),
+    ("spec.selector{}", Wanted::Text),
+    ("spec.ports[].name", Wanted::Text),
+    ("spec.ports[].protocol", Wanted::Text),
+    ("spec.ports[].port", Wanted::Whole),
+    ("spec.ports[].nodePort", Wanted::Whole),
+];
+
+/// The same of a `PodDisruptionBudget`.
+const DISRUPTION_BUDGET: &[(&str, Wanted)] = &[
+    ("metadata.name", Wanted::Text),
+    ("metadata.labels{}", Wanted::Text),
+    ("metadata.annotations{}", Wanted::Text),
+    ("spec.minAvailable", Wanted::Pods),
+    ("spec.maxUnavailable", Wanted::Pods),
+    ("spec.selector.matchLabels{}", Wanted::Text),
+];
+
+/// The same of a `HorizontalPodAutoscaler`, v1 and v2 together.
+const AUTOSCALER: &[(&str, Wanted)] = &[
+    ("metadata.name", Wanted::Text),
+    ("metadata.labels{}", Wanted::Text),
+    ("metadata.annotations{}", Wanted::Text),
+    ("spec.minReplicas", Wanted::Whole),
+    ("spec.maxReplicas", Wanted::Whole),
+    ("spec.targetCPUUtilizationPercentage", Wanted::Whole),
+    ("spec.scaleTargetRef.apiVersion", Wanted::Text),
+    ("spec.scaleTargetRef.kind", Wanted::Text),
+    ("spec.scaleTargetRef.name", Wanted::Text),
+    ("spec.metrics[].type", Wanted::Text),
+    ("spec.metrics[].resource.name", Wanted::Text),
+    ("spec.metrics[].resource.target.averageUtilization", Wanted::Whole),
+    ("spec.metrics[].resource.target.averageValue", Wanted::Quantity),
+    ("spec.metrics[].containerResource.target.averageUtilization", Wanted::Whole),
+    ("spec.metrics[].containerResource.target.averageValue", Wanted::Quantity),
+    ("spec.metrics[].pods.target.averageValue", Wanted::Quantity),
+    ("spec.metrics[].object.target.value", Wanted::Quantity),
+    ("spec.metrics[].object.target.averageValue", Wanted::Quantity),
+    ("spec.metrics[].external.target.value", Wanted::Quantity),
+    ("spec.metrics[].external.target.averageValue", Wanted::Quantity),
+    ("spec.behavior.scaleUp.stabilizationWindowSeconds", Wanted::Whole),
+    ("spec.behavior.scaleDown.stabilizationWindowSeconds", Wanted::Whole),
+];
+
 /// Mappings of a workload whose fields are bpctl's concern, and all of them as of Kubernetes 1.36; those of the three kinds together.
 #[rustfmt::skip]
 const WORKLOAD_FIELDS: &[(&str, &[&str])] = &[
@@ -101,13 +153,49 @@ const CONTAINER_FIELDS: &[(&str, &[&str])] = &[
 const CONFIG_MAP_FIELDS: &[(&str, &[&str])] =
     &[("", &["apiVersion", "binaryData", "data", "immutable", "kind", "metadata"])];
 
+/// The same of a Service; `ipFamily` and `topologyKeys` as of versions that are gone.
+#[rustfmt::skip]
+const SERVICE_FIELDS: &[(&str, &[&str])] = &[
+    ("", &["apiVersion", "kind", "metadata", "spec", "status"]),
+    ("spec", &[
+        "allocateLoadBalancerNodePorts", "clusterIP", "clusterIPs", "externalIPs", "externalName", "externalTrafficPolicy",
+        "healthCheckNodePort", "internalTrafficPolicy", "ipFamilies", "ipFamily", "ipFamilyPolicy", "loadBalancerClass", "loadBalancerIP",
+        "loadBalancerSourceRanges", "ports", "publishNotReadyAddresses", "selector", "sessionAffinity", "sessionAffinityConfig",
+        "topologyKeys", "trafficDistribution", "type",
+    ]),
+    ("spec.ports[]", &["appProtocol", "name", "nodePort", "port", "protocol", "targetPort"]),
+];
+
+/// The same of a `PodDisruptionBudget`.
+const DISRUPTION_BUDGET_FIELDS: &[(&str, &[&str])] = &[
+    ("", &["apiVersion", "kind", "metadata", "spec", "status"]),
+    ("spec", &["maxUnavailable", "minAvailable", "selector", "unhealthyPodEvictionPolicy"]),
+    ("spec.selector", &["matchExpressions", "matchLabels"]),
+];
+
+/// The same of a `HorizontalPodAutoscaler`, v1 and v2 together.
+#[rustfmt::skip]
+const AUTOSCALER_FIELDS: &[(&str, &[&str])] = &[
+    ("", &["apiVersion", "kind", "metadata", "spec", "status"]),
+    ("spec", &["behavior", "maxReplicas", "metrics", "minReplicas", "scaleTargetRef", "targetCPUUtilizationPercentage"]),
+    ("spec.scaleTargetRef", &["apiVersion", "kind", "name"]),
+    ("spec.metrics[]", &["containerResource", "external", "object", "pods", "resource", "type"]),
+    ("spec.metrics[].resource", &["name", "target"]),
+    ("spec.metrics[].resource.target", &["averageUtilization", "averageValue", "type", "value"]),
+    ("spec.metrics[].containerResource", &["container", "name", "target"]),
+    ("spec.metrics[].containerResource.target", &["averageUtilization", "averageValue", "type", "value"]),
+    ("spec.behavior", &["scaleDown", "scaleUp"]),
+    ("spec.behavior.scaleUp", &["policies", "selectPolicy", "stabilizationWindowSeconds", "tolerance"]),
+    ("spec.behavior.scaleDown", &["policies", "selectPolicy", "stabilizationWindowSeconds", "tolerance"]),
+];
+
 impl Rule for ManifestInvalid {
     fn page(&self) -> Page {
         Page {
             code: CODE,
             about: "A manifest holds a value or a field that Kubernetes does not take",
             explain: "The API server refuses such an object, or drops the field and does without what was meant. Reported are the fields that bpctl\n\
-                itself reads, and only what is wrong in every version: numbers, quantities and texts of another type, and fields whose name is\n\
+                itself reads, of workloads, Services, autoscalers, disruption budgets\nand ConfigMaps, and only what is wrong in every version: numbers, quantities and texts of another type, and fields whose name is\n\
                 a slip of the pen away from one that there is.\n\n\
                 \x20 replicas: two                      # a whole number: 2\n  resources: {requests: {cpu: 250mm}}  # 250m\n  \
                 env: [{name: DEBUG, value: yes}]     # text: \"yes\"\n  imagee: registry.example/web:1.2     # image\n\n\
@@ -150,8 +238,17 @@ pub(crate) fn first_fault(manifest: &Manifest) -> Option<Diagnostic> {
 fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
     let (root, object) = (&manifest.document.root, &manifest.object);
     let mut found = Vec::new();
-    if object.api_version == "v1" && object.kind == "ConfigMap" {
-        check(manifest, root, "", CONFIG_MAP, CONFIG_MAP_FIELDS, &mut found);
+    match (object.api_version.as_str(), object.kind.as_str()) {
+        ("v1", "ConfigMap") => check(manifest, root, "", CONFIG_MAP, CONFIG_MAP_FIELDS, &mut found),
+        ("v1", "Service") => check(manifest, root, "", SERVICE, SERVICE_FIELDS, &mut found),
+        ("policy/v1", "PodDisruptionBudget") => {
+            check(manifest, root, "", DISRUPTION_BUDGET, DISRUPTION_BUDGET_FIELDS, &mut found);
+        }
+        ("autoscaling/v1" | "autoscaling/v2", "HorizontalPodAutoscaler") => {
+            check(manifest, root, "", AUTOSCALER, AUTOSCALER_FIELDS, &mut found);
+            found.extend(autoscaler_without_room(manifest));
+        }
+        _ => {}
     }
     if object.api_version == "apps/v1" && WorkloadKind::of_kind(&object.kind).is_some() {
         check(manifest, root, "", WORKLOAD, WORKLOAD_FIELDS, &mut found);
@@ -164,6 +261,24 @@ fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
         }
     }
     found
+}
+
+/// A `maxReplicas` below `minReplicas`, which is 1 where nothing is said; zero is for those who switch that on.
+fn autoscaler_without_room(manifest: &Manifest) -> Option<(String, Diagnostic)> {
+    let spec = manifest.document.root.get("spec")?;
+    let most = spec.get("maxReplicas")?;
+    let least = spec.get("minReplicas").filter(|node| node.value != Value::Null);
+    let (most_number, least_number) = (most.as_int()?, least.map_or(Some(1), Node::as_int)?);
+    if most_number >= least_number {
+        return None;
+    }
+    let message = format!("spec.maxReplicas is {most_number}, below minReplicas ({least_number})");
+    let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, most, "here");
+    let diagnostic = match least {
+        Some(least) => mark_node(diagnostic, manifest, least, "more than the most"),
+        None => diagnostic,
+    };
+    Some(("spec.maxReplicas".into(), diagnostic.help(format!("write {least_number} or more"))))
 }
 
 fn check(
@@ -214,21 +329,29 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
             (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
         }
         (Wanted::Quantity, _) => wrong("a quantity such as 250m or 128Mi"),
-        (Wanted::Text, Value::String(_)) => None,
+        (Wanted::Text, Value::String(_)) | (Wanted::Pods, Value::Int(_)) => None,
+        (Wanted::Pods, Value::String(text)) if is_share(text) || placeholder(text) => None,
+        (Wanted::Pods, _) => wrong("a whole number such as 1 or a share such as 50%"),
         (Wanted::Text, _) => wrong("text"),
     }
+}
+
+/// `50%`.
+fn is_share(text: &str) -> bool {
+    text.strip_suffix('%').is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// What to write instead.
 fn help(node: &Node, wanted: Wanted, written: &str) -> String {
     let text = node.as_str().unwrap_or_default();
     match wanted {
-        Wanted::Whole if text.parse::<u32>().is_ok() => format!("write {text} without quotes"),
+        Wanted::Whole | Wanted::Pods if text.parse::<u32>().is_ok() => format!("write {text} without quotes"),
         Wanted::Whole => "write a whole number, such as 2".into(),
         Wanted::Quantity => Quantity::meant(text).map_or_else(
             || "write 250m or 0.25 for CPU, 128Mi or 1Gi for memory".into(),
             |meant| format!("write {meant}"),
         ),
+        Wanted::Pods => "write a number of pods, such as 1, or a share, such as 50%".into(),
         Wanted::Text if node.items().is_empty() && node.entries().is_empty() => {
             format!("write \"{written}\" in quotes")
         }

@@ -219,5 +219,14 @@ pub fn sort(found: &mut Vec<Diagnostic>) {
             .then_with(|| a.code.cmp(&b.code))
             .then_with(|| a.message.cmp(&b.message))
     });
-    found.dedup();
+    // Renderings of one chart put the same at different lines.
+    found.dedup_by(|b, a| {
+        let places = |d: &Diagnostic| -> Vec<_> {
+            d.labels.iter().map(|label| (label.span.file.clone(), label.text.clone())).collect()
+        };
+        let principal = |d: &Diagnostic| d.labels.first().map(|label| label.span.start);
+        (&a.code, &a.message, &a.help) == (&b.code, &b.message, &b.help)
+            && principal(a) == principal(b)
+            && places(a) == places(b)
+    });
 }
