@@ -163,8 +163,14 @@ fn a_storefront_under_load_is_scaled_through_a_pull_request_and_the_load_per_pod
     assert_eq!(shop.writes(), ["patch deployments"], "{:#?}", shop.requests());
     assert_eq!(shop.requested("get deployments"), 1);
     assert_eq!(shop.requested("list deployments"), shop.requested("list pods"));
-    let kinds =
-        ["list deployments", "list pods", "list horizontalpodautoscalers", "get deployments", "patch deployments"];
+    let kinds = [
+        "list deployments",
+        "list pods",
+        "list horizontalpodautoscalers",
+        "list events",
+        "get deployments",
+        "patch deployments",
+    ];
     assert!(shop.requests().iter().all(|request| kinds.contains(&request.as_str())), "{:#?}", shop.requests());
 
     // Again: nothing to do, and nothing done.

@@ -162,6 +162,9 @@ fn the_reader_role_is_all_that_a_plan_needs_and_is_asked_the_same_for_one_worklo
     assert_eq!(parts(&thirty).count(), 30);
     let mut later = account.requests().split_off(before);
     later.sort();
+    // While pods are not ready their events are asked for, in one list.
+    let events = later.iter().position(|request| request == "list /api/v1/namespaces/NS/events");
+    events.map(|position| later.remove(position));
     let mut expected = lists.to_vec();
     expected.extend(["get /openapi/v3", "get /version"].map(String::from));
     expected.sort();
@@ -310,7 +313,7 @@ fn a_plan_on_a_snapshot_is_the_plan_on_the_cluster() {
     namespace.kubectl(&["rollout", "status", "deployment/web-0"], None);
     namespace.kubectl(&["rollout", "status", "deployment/web-2"], None);
     let kubeconfig = account.kubeconfig();
-    let live = wait_for("enough samples", 60, || {
+    let live = wait_for("enough samples", 180, || {
         let plan = plan(&repo, &kubeconfig);
         unknown(&plan).is_empty().then_some(plan)
     });
