@@ -257,13 +257,9 @@ fn meant(
     pulls.iter().find_map(|pull| {
         let PullState::Merged { at, commit } = &pull.state else { return None };
         let person = *at > after && pull.head_branch.as_deref().is_none_or(|branch| !branch.starts_with("bpctl/"));
-        let touches = || {
-            let parent = repository.commit_info(commit).ok()?.parents.first()?.clone();
-            let paths = repository.diff_paths(&parent, commit).ok()?;
-            Some(paths.iter().any(|changed| changed.path.as_ref().is_ok_and(|path| path == blueprint)))
-        };
-        let held =
-            person && is_on(repository, tip, commit).is_ok_and(|held| held == Some(true)) && touches().unwrap_or(false);
+        let held = person
+            && is_on(repository, tip, commit).is_ok_and(|held| held == Some(true))
+            && repository.commit_info(commit).is_ok_and(|commit| touches(repository, &commit, blueprint));
         held.then(|| commit.clone())
     })
 }
@@ -419,12 +415,13 @@ fn reset(
     if since.len() == log.len() {
         return None;
     }
-    let touches = |commit: &str, parent: &str| {
-        let paths = repository.diff_paths(parent, commit).ok()?;
-        Some(paths.iter().any(|changed| changed.path.as_ref().is_ok_and(|path| path == blueprint)))
-    };
-    let people = since.into_iter().filter(|commit| !landed.contains(&commit.id));
-    let mut touching =
-        people.filter(|commit| commit.parents.first().and_then(|parent| touches(&commit.id, parent)).unwrap_or(false));
-    touching.next().map(|commit| commit.id.clone())
+    let mut people = since.into_iter().filter(|commit| !landed.contains(&commit.id));
+    people.find(|commit| touches(repository, commit, blueprint)).map(|commit| commit.id.clone())
+}
+
+/// Whether a commit changes a file against its first parent. What cannot be read does not.
+fn touches(repository: &Repository, commit: &CommitInfo, file: &RepoPath) -> bool {
+    let Some(parent) = commit.parents.first() else { return false };
+    let paths = repository.diff_paths(parent, &commit.id);
+    paths.is_ok_and(|paths| paths.iter().any(|changed| changed.path.as_ref().is_ok_and(|path| path == file)))
 }

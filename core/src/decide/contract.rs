@@ -60,14 +60,8 @@ fn expired(input: &DetectInput<'_>) -> Option<Reported> {
 
 /// A broken promise; `severe` where users may notice.
 fn broken(code: &str, severity: Severity, message: String, help: String) -> Reported {
-    Reported {
-        code: code.into(),
-        severity,
-        needs_person: severity == Severity::Error,
-        message: Untrusted::new(message),
-        help: vec![Untrusted::new(help)],
-        events: Vec::new(),
-    }
+    let needs_person = severity == Severity::Error;
+    Reported { needs_person, ..Reported::for_person(code, severity, message, vec![Untrusted::new(help)]) }
 }
 
 fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {

@@ -391,14 +391,7 @@ fn port_kept(object: &ObjectRef, (added, stays): (String, String), differences: 
 }
 
 fn kept(code: &str, message: String, help: Vec<Untrusted>) -> Reported {
-    Reported {
-        code: code.into(),
-        severity: Severity::Warning,
-        needs_person: true,
-        message: Untrusted::new(message),
-        help,
-        events: Vec::new(),
-    }
+    Reported::for_person(code, Severity::Warning, message, help)
 }
 
 fn edit(object: &ObjectRef) -> String {
@@ -530,14 +523,10 @@ fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
             }
         }
     };
-    Some(Reported {
-        code: "autoscaler-undeclared".into(),
-        severity: Severity::Info,
-        needs_person: false,
-        message: Untrusted::new(format!("{there}: the replicas are left to it")),
-        help: vec![Untrusted::new(help)],
-        events: Vec::new(),
-    })
+    let message = format!("{there}: the replicas are left to it");
+    let help = vec![Untrusted::new(help)];
+    let reported = Reported::for_person("autoscaler-undeclared", Severity::Info, message, help);
+    Some(Reported { needs_person: false, ..reported })
 }
 
 /// An autoscaler: that of Kubernetes, or one whose name says so.

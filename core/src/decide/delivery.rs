@@ -36,16 +36,10 @@ impl Detector for DeliveryDetector {
             last.at,
             last.because.raw()
         );
-        let reported = Reported {
-            code: "delivery-failed".into(),
-            severity: Severity::Error,
-            needs_person: false,
-            message: Untrusted::new(message),
-            help: vec![Untrusted::new(
-                "correct the manifest, or what refuses it; bpctl apply tries again while limits.breaker does not hold it (bpctl breaker)",
-            )],
-            events: Vec::new(),
-        };
+        let help = "correct the manifest, or what refuses it; bpctl apply tries again while limits.breaker does not hold it (bpctl breaker)";
+        let help = vec![Untrusted::new(help)];
+        let reported = Reported::for_person("delivery-failed", Severity::Error, message, help);
+        let reported = Reported { needs_person: false, ..reported };
         detected.findings.push((Finding::Reported(reported), None));
         detected
     }

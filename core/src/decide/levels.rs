@@ -74,14 +74,7 @@ impl Detector for ServiceLevelDetector {
 const ERRORS: &str = "see what fails: kubectl logs, and what was merged last";
 
 fn broken(code: &str, message: String, help: &str) -> Reported {
-    Reported {
-        code: code.into(),
-        severity: Severity::Error,
-        needs_person: true,
-        message: Untrusted::new(message),
-        help: vec![Untrusted::new(help)],
-        events: Vec::new(),
-    }
+    Reported::for_person(code, Severity::Error, message, vec![Untrusted::new(help)])
 }
 
 /// The measure of the blueprint's workload, where enough of it was seen.

@@ -144,6 +144,14 @@ pub struct Reported {
     pub events: Vec<Untrusted>,
 }
 
+impl Reported {
+    /// What stays as it is until a person does something, and what they can do, one line each.
+    pub(crate) fn for_person(code: &str, severity: Severity, message: String, help: Vec<Untrusted>) -> Self {
+        let message = Untrusted::new(message);
+        Self { code: code.into(), severity, needs_person: true, message, help, events: Vec::new() }
+    }
+}
+
 /// CPU utilization is above or below its threshold (B6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -208,12 +208,5 @@ fn nowhere(manifest: Option<&Manifest>) -> Reported {
 }
 
 fn reported(code: &str, message: String, help: String) -> Reported {
-    Reported {
-        code: code.into(),
-        severity: Severity::Error,
-        needs_person: true,
-        message: Untrusted::new(message),
-        help: vec![Untrusted::new(help)],
-        events: Vec::new(),
-    }
+    Reported::for_person(code, Severity::Error, message, vec![Untrusted::new(help)])
 }

@@ -419,13 +419,9 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
             }
         }
     }
-    let reported = |(code, help, all): (&str, &str, Vec<String>)| Reported {
-        code: code.into(),
-        severity: Severity::Error,
-        needs_person: true,
-        message: Untrusted::new(listed(&all, 1)),
-        help: vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))],
-        events: Vec::new(),
+    let reported = |(code, help, all): (&str, &str, Vec<String>)| {
+        let help = vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))];
+        Reported::for_person(code, Severity::Error, listed(&all, 1), help)
     };
     found.into_iter().map(reported).collect()
 }
@@ -465,14 +461,8 @@ fn for_a_person(input: &DetectInput<'_>, failing: &Failing, because: &str) -> Re
     let look = Untrusted::new(format!("see why: kubectl -n {namespace} {look}"));
     let help = vec![look, ahead(input).unwrap_or_else(|| way_back(input))];
     let failed: Vec<String> = failing.pods.iter().map(FailedPod::told).collect();
-    Reported {
-        code: "pods-failed".into(),
-        severity: Severity::Error,
-        needs_person: true,
-        message: Untrusted::new(format!("{}. Not restarted: {because}", listed(&failed, 1))),
-        help,
-        events: Vec::new(),
-    }
+    let message = format!("{}. Not restarted: {because}", listed(&failed, 1));
+    Reported::for_person("pods-failed", Severity::Error, message, help)
 }
 
 /// A name that may stand in a command; one that is none of Kubernetes' is not for anybody's shell.

@@ -340,12 +340,6 @@ fn reported(input: &DetectInput<'_>, last: &PastOperation) -> Reported {
         format!("see what failed: bpctl audit --env {}", input.environment),
         format!("go back: git revert {commit} (-m 1 where it is a merge) and a pull request"),
     ];
-    Reported {
-        code: "verification-failed".into(),
-        severity: Severity::Error,
-        needs_person: true,
-        message: Untrusted::new(message),
-        help: help.into_iter().map(Untrusted::new).collect(),
-        events: Vec::new(),
-    }
+    let help = help.into_iter().map(Untrusted::new).collect();
+    Reported::for_person("verification-failed", Severity::Error, message, help)
 }

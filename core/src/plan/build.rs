@@ -115,14 +115,8 @@ fn stays(drift: &DriftFinding, because: &str) -> Reported {
         let differs = words::difference(field, |text| text.raw().to_owned());
         Untrusted::new(format!("{}: {differs}{written}{declared}", field.path))
     };
-    Reported {
-        code: "drift-stays".into(),
-        severity: Severity::Warning,
-        needs_person: true,
-        message: Untrusted::new(format!("{} differs from Git, and is not brought back: {because}", drift.object)),
-        help: drift.fields.iter().map(told).collect(),
-        events: Vec::new(),
-    }
+    let message = format!("{} differs from Git, and is not brought back: {because}", drift.object);
+    Reported::for_person("drift-stays", Severity::Warning, message, drift.fields.iter().map(told).collect())
 }
 
 /// Builds the plan. Pure: the same inputs give the same plan, byte for byte.
