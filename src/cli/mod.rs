@@ -124,8 +124,6 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    // The only provider; without it two crates would each choose their own.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -170,6 +168,8 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
 
 /// Runs a command that waits for others.
 fn block_on<T>(work: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
+    // The only provider; without it two crates would each choose their own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.map_err(|source| CommandError::io("start", source))?.block_on(work)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Tier, TierName};
-use bpctl_core::model::{Diagnostic, Name, Severity};
+use bpctl_core::model::Name;
 use bpctl_core::plan::{Plan, PlanItem, Selector, Shard};
 use bpctl_core::render;
 use clap::{Args, ValueEnum};
@@ -79,7 +79,11 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
     for note in &planned.notes {
         output.talk(&format!("note: {note}"));
     }
-    warn_of_lint(&planned.tree.catalog, output);
+    if let Some(first) = planned.faults.first() {
+        let more =
+            if planned.faults.len() > 1 { format!(" and {} more", planned.faults.len() - 1) } else { String::new() };
+        output.talk(&format!("warning: lint finds {}{more}; see `bpctl lint`", first.code));
+    }
     let next = next(&planned);
     match args.output {
         PlanFormat::Text => output.data(&render::text::plan(plan, next.as_deref())),
@@ -144,15 +148,4 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
         Exit::Fine
     };
     planned.max(seen)
-}
-
-/// A plan goes on over what lint finds wrong, but not silently.
-fn warn_of_lint(catalog: &bpctl_core::blueprint::Catalog, output: &Output) {
-    let surroundings = bpctl_core::blueprint::lint::Surroundings::at(crate::runtime::now());
-    let found = bpctl_core::blueprint::lint::lint(catalog, &surroundings).found;
-    let errors: Vec<&Diagnostic> = found.iter().filter(|d| d.severity == Severity::Error).collect();
-    if let Some(first) = errors.first() {
-        let more = if errors.len() > 1 { format!(" and {} more", errors.len() - 1) } else { String::new() };
-        output.talk(&format!("warning: lint finds {}{more}; see `bpctl lint`", first.code));
-    }
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bpctl_core::blueprint::lint::{Surroundings, lint};
 use bpctl_core::blueprint::{Catalog, Environment, Workspace};
-use bpctl_core::model::{Name, Proposed};
+use bpctl_core::model::{Diagnostic, Name, Proposed, Severity};
 use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard};
 
 use super::observe::{Look, Observed, observe_on, try_exactly};
 use super::{PipelineError, Session, Tree, connect_cluster, pulls, render, tree};
 use crate::git::Repository;
+use crate::runtime;
 
 /// A plan and what it was made from.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Planned {
     pub server_clock: bool,
     /// What whoever asked may not expect, one sentence each.
     pub notes: Vec<String>,
+    /// The errors that `lint` finds in the tree: a plan goes on over them, but not silently.
+    pub faults: Vec<Diagnostic>,
 }
 
 /// The environment of this name, of a workspace; the only one, where none is named.
@@ -181,6 +185,9 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     };
     let catalogs: Vec<&Catalog> =
         [Some(&desired), before.as_ref().map(|(before, _)| before)].into_iter().flatten().map(Proposed::get).collect();
+    // While the cluster answers.
+    let found = lint(&tree.catalog, &Surroundings::at(runtime::now())).found;
+    let faults = found.into_iter().filter(|found| found.severity == Severity::Error).collect();
     let cluster = cluster?;
     let Observed { mut observation, server_clock } =
         observe_on(&environment, place, &catalogs, &cluster, (repository, forge), look).await?;
@@ -206,5 +213,5 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
         let causes = Causes::of(&plan, &stood, before.commit().unwrap_or_default());
         plan.causes = Some(causes.with_orphans(&plan, before.get(), desired.get(), &observation));
     }
-    Ok(Planned { plan, tree, server_clock, notes })
+    Ok(Planned { plan, tree, server_clock, notes, faults })
 }

@@ -11,7 +11,7 @@ use crate::blueprint::{Catalog, Delivery, Manifest, Tier, TierName};
 use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Detected, DriftFinding, Finding, LOGIC, Reported, WhyNot, decide};
 use crate::govern::{Subject, judge, judge_action};
-use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Severity, Trusted, Untrusted};
+use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Severity, Trusted, Untrusted, map_all};
 use crate::observe::{FactKey, Observation, Recorder};
 use crate::render::words;
 use crate::rendering::Origin;
@@ -50,13 +50,13 @@ pub fn decide_all(
     only: Option<&BTreeSet<Name>>,
 ) -> Vec<Decision> {
     let there = catalog.blueprints.iter().filter(|(_, blueprint)| blueprint.value.is_in(environment));
-    let names = there.map(|(name, _)| name).filter(|name| only.is_none_or(|only| only.contains(name)));
-    let decision = |name: &Name| {
+    let names: Vec<&Name> =
+        there.map(|(name, _)| name).filter(|name| only.is_none_or(|only| only.contains(*name))).collect();
+    map_all(&names, |name| {
         let facts = Recorder::new(observation);
         let detected = decide(catalog, name, environment, &facts);
-        Decision { blueprint: name.clone(), detected, evidence: facts.keys().into_iter().collect() }
-    };
-    names.map(decision).collect()
+        Decision { blueprint: (*name).clone(), detected, evidence: facts.keys().into_iter().collect() }
+    })
 }
 
 /// The rendered fields that decisions speak of: drifted ones, and those that actions set. Which lines make them is found out between

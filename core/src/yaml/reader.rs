@@ -8,7 +8,7 @@ use granit_parser::{Event, Options, Parser};
 use super::build::{Builder, Property};
 use super::node::{Document, line_starts, span_in};
 use super::syntax;
-use crate::model::{Content, Diagnostic, Source, SourceSpan};
+use crate::model::{Content, Diagnostic, Source, SourceSpan, map_all};
 
 /// The largest file that is read, in bytes.
 pub const MAX_BYTES: usize = 4 << 20;
@@ -57,20 +57,7 @@ impl Place {
 
 /// Reads many files, side by side where there are many: the answers stand in the order of the files.
 pub fn parse_many(files: &[(&str, &Content)], kind: Kind) -> Vec<Result<Vec<Document>, Box<Diagnostic>>> {
-    /// Fewer are read sooner than a thread begins.
-    const WORTH_A_THREAD: usize = 64;
-    const THREADS: usize = 4;
-    let one = |(name, content): &(&str, &Content)| read_shared(name, content, kind).map(|(documents, _)| documents);
-    let read = |files: &[(&str, &Content)]| files.iter().map(one).collect::<Vec<_>>();
-    if files.len() < 2 * WORTH_A_THREAD {
-        return read(files);
-    }
-    let part = files.len().div_ceil(THREADS).max(WORTH_A_THREAD);
-    std::thread::scope(|scope| {
-        let parts: Vec<_> = files.chunks(part).map(|chunk| scope.spawn(|| read(chunk))).collect();
-        let joined = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        joined.flatten().collect()
-    })
+    map_all(files, |(name, content)| read_shared(name, content, kind).map(|(documents, _)| documents))
 }
 
 /// Reads all documents of a file. A document of comments only is none.
