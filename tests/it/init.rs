@@ -109,3 +109,51 @@ fn t11_no_name_of_a_manifest_starts_a_line_of_the_output() {
         }
     }
 }
+
+/// P18. Would miss: release, namespace and values that are guessed although an Application of this repository says them, and the values files of
+/// other environments.
+#[test]
+fn p18_a_chart_is_taken_as_an_application_delivers_it() {
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: pay, namespace: argocd}\nspec:\n  \
+        destination: {server: 'https://kubernetes.default.svc', namespace: money}\n  source: {repoURL: 'https://git.example/team/c.git', \
+        targetRevision: HEAD, path: charts/pay, helm: {releaseName: pay, valueFiles: [values-prod.yaml]}}\n";
+    let template = DEPLOYMENT.replace("{name: web}\nspec", "{name: \"{{ .Release.Name }}\"}\nspec");
+    let repo = repository(&[
+        ("argocd/pay.yaml", application),
+        ("charts/pay/Chart.yaml", "apiVersion: v2\nname: pay\nversion: 1.0.0\n"),
+        ("charts/pay/values.yaml", "{}\n"),
+        ("charts/pay/values-prod.yaml", "{}\n"),
+        ("charts/pay/templates/web.yaml", &template),
+    ]);
+    // Another repository's Application is named, and guesses say so.
+    let guessed = repo.run(&["init", "--dry-run"]).exits(0).stdout;
+    let told = [
+        "     # argocd/pay.yaml names it, and is not followed: ",
+        "- helm: \"charts/pay\" # guessed: release, namespace and values; there are also charts/pay/values-prod.yaml\n",
+    ];
+    assert!(told.iter().all(|told| guessed.contains(told)), "{guessed}");
+
+    repo.git(&["remote", "add", "origin", "https://git.example/team/c.git"]);
+    let ran = repo.run(&["init"]).exits(0);
+    assert!(ran.stdout.contains("Deployment/pay in money, from charts/pay\n"), "{}", ran.stdout);
+    assert!(repo.read("bpctl.yaml").contains("    render:\n      - application: \"argocd/pay.yaml\"\n"));
+    repo.run(&["lint", "--fail-on", "error"]).exits(0);
+}
+
+/// Would miss: a folder that is not there, and a program that is missing, told as a repository without workloads.
+#[test]
+fn what_is_missing_is_named() {
+    let overlay = "resources: [../../base]\nnamespace: shop\nreplicas: [{name: web, count: 3}]\n";
+    let repo = repository(&[
+        ("k/base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("k/base/web.yaml", DEPLOYMENT),
+        ("k/overlays/a/kustomization.yaml", &format!("{overlay}patches: [{{path: res.yaml}}]\n")),
+        ("k/overlays/a/res.yaml", DEPLOYMENT),
+        ("k/overlays/staging/kustomization.yaml", overlay),
+    ]);
+    let ran = repo.run(&["init", "k/nope"]).exits(1);
+    assert!(ran.stderr.contains("there is no folder k/nope"), "{}", ran.stderr);
+    let ran = repo.bpctl().with("BPCTL_KUSTOMIZE", "/nonexistent").run(&["init"]).exits(1);
+    assert!(ran.stderr.contains("k/overlays/staging was left out: Kustomize could not render it: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("BPCTL_KUSTOMIZE"), "{}", ran.stderr);
+}
