@@ -110,32 +110,26 @@ fn t11_no_name_of_a_manifest_starts_a_line_of_the_output() {
     }
 }
 
-/// P18. Would miss: release, namespace and values that are guessed although an Application of this repository says them, and the values files of
-/// other environments.
+/// P18. Would miss: a namespace that is guessed although an Application of this repository says it.
 #[test]
-fn p18_a_chart_is_taken_as_an_application_delivers_it() {
+fn p18_what_an_application_delivers_is_taken_as_it_says() {
     let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: pay, namespace: argocd}\nspec:\n  \
-        destination: {server: 'https://kubernetes.default.svc', namespace: money}\n  source: {repoURL: 'https://git.example/team/c.git', \
-        targetRevision: HEAD, path: charts/pay, helm: {releaseName: pay, valueFiles: [values-prod.yaml]}}\n";
-    let template = DEPLOYMENT.replace("{name: web}\nspec", "{name: \"{{ .Release.Name }}\"}\nspec");
+        destination: {server: 'https://kubernetes.default.svc', namespace: money}\n  \
+        source: {repoURL: 'https://git.example/team/c.git', targetRevision: HEAD, path: k}\n";
     let repo = repository(&[
         ("argocd/pay.yaml", application),
-        ("charts/pay/Chart.yaml", "apiVersion: v2\nname: pay\nversion: 1.0.0\n"),
-        ("charts/pay/values.yaml", "{}\n"),
-        ("charts/pay/values-prod.yaml", "{}\n"),
-        ("charts/pay/templates/web.yaml", &template),
+        ("k/kustomization.yaml", "resources: [web.yaml]\nreplicas: [{name: web, count: 3}]\n"),
+        ("k/web.yaml", DEPLOYMENT),
     ]);
-    // Another repository's Application is named, and guesses say so.
+    // Another repository's Application is named, and not followed.
+    repo.git(&["remote", "add", "origin", "https://git.example/team/other.git"]);
     let guessed = repo.run(&["init", "--dry-run"]).exits(0).stdout;
-    let told = [
-        "     # argocd/pay.yaml names it, and is not followed: ",
-        "- helm: \"charts/pay\" # guessed: release, namespace and values; there are also charts/pay/values-prod.yaml\n",
-    ];
+    let told = ["     # argocd/pay.yaml names it, and is not followed: ", "      - kustomize: \"k\"\n"];
     assert!(told.iter().all(|told| guessed.contains(told)), "{guessed}");
 
-    repo.git(&["remote", "add", "origin", "https://git.example/team/c.git"]);
+    repo.git(&["remote", "set-url", "origin", "https://git.example/team/c.git"]);
     let ran = repo.run(&["init"]).exits(0);
-    assert!(ran.stdout.contains("Deployment/pay in money, from charts/pay\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Deployment/web in money, from k\n"), "{}", ran.stdout);
     assert!(repo.read("bpctl.yaml").contains("    render:\n      - application: \"argocd/pay.yaml\"\n"));
     repo.run(&["lint", "--fail-on", "error"]).exits(0);
 }

@@ -275,3 +275,19 @@ fn the_source_is_the_folder_that_holds_what_belongs_to_the_workload_and_no_other
     }
     assert_eq!(source(&[("web.yaml", DEPLOYMENT), ("hpa.yaml", hpa)]), "web.yaml");
 }
+
+/// Would miss: the values files of other environments, of which nobody is told that they are there.
+#[test]
+fn values_files_beside_the_chosen_one_are_named() {
+    let chart = [
+        ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+        ("charts/web/values.yaml", "{}\n"),
+        ("charts/web/values-prod.yaml", "{}\n"),
+        ("charts/web/values-staging.yaml", "{}\n"),
+    ];
+    let name = |text: &str| Name::new(text).expect("a name");
+    let text = render_text(&render_roots(&files(&chart), &name("staging"), &name("shop"), &[]));
+    let told =
+        "- helm: \"charts/web\" # guessed: release, namespace and values; there are also charts/web/values-prod.yaml\n";
+    assert!(text.contains(told) && text.contains("values: [\"charts/web/values-staging.yaml\"]"), "{text}");
+}
