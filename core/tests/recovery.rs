@@ -196,7 +196,12 @@ fn told(files: &Files, observation: &Observation) -> String {
 #[case::all_ready("", "ready ready", Some(3), "")]
 #[case::starting("", "ready starting@1m", Some(3), "")]
 #[case::being_created("", "ready creating@1m", Some(3), "")]
-#[case::runs_again("", "ready back=1@1m", Some(3), "")]
+#[case::runs_again(
+    "",
+    "ready back=1@1m",
+    Some(3),
+    "pods-restarted: pod web-1: container web: Error (exit 1) at 2026-11-21T11:59:59Z; it runs again, 1 restart so far"
+)]
 #[case::done("", "ready done@1m", Some(3), "")]
 #[case::out_of_memory("", "ready oom=1", Some(3), "restart after 1")]
 #[case::ends_well_again_and_again("", "ready loop=1", Some(3), "restart after 1")]

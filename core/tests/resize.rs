@@ -243,12 +243,6 @@ const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}
 #[case::two_revisions(BOTH, ONE, Seen { revision: Some("new"), ..Seen::default() }, Err("resize: its pods are of 2 revisions: a roll-out is not through"))]
 #[case::old_pods_alone(BOTH, ONE, Seen { status: Some(json!({"observedGeneration": 1, "replicas": 2})), ..Seen::default() }, Err("resize: pods are of an earlier pod template than the workload's"))]
 #[case::a_roll_out_that_is_through("  resources: {cpu: {}}\n", ONE, Seen { status: Some(json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2})), ..Seen::default() }, Ok("cpu 100m → 90m"))]
-#[case::git_wants_other_pods(
-    "  resources: {cpu: {}}\n",
-    "- {name: web, image: web, resources: {requests: {cpu: 100m, memory: 256Mi}}}",
-    Seen::default(),
-    Err("resize: the pods do not run what Git declares")
-)]
 #[case::out_of_memory(BOTH, ONE, Seen { cpu: "100m", memory: "64Mi", reason: Some("OOMKilled"), ..Seen::default() }, Err("memory request 256Mi: 64Mi used, but a container ran out of memory"))]
 #[case::guaranteed(
     BOTH,

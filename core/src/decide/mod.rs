@@ -225,11 +225,13 @@ impl UnknownFact {
 
 /// Why ready pods are not as many as wanted, which a look at what pods use has to wait for.
 fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
-    let (noun, declared) = if kind.has_replicas() { ("replica", " declared") } else { ("pod", " wanted") };
+    let replicated = kind.has_replicas();
     if ready > wanted {
-        let wanted = count(wanted, noun);
-        return format!("{ready} pods are ready and {wanted}{declared}; it waits until the others are gone");
+        let wanted =
+            if replicated { format!("{} declared", count(wanted, "replica")) } else { format!("{wanted} wanted") };
+        return format!("{ready} pods are ready and {wanted}; it waits until the others are gone");
     }
+    let noun = if replicated { "replica" } else { "pod" };
     let (are, others) = if wanted == 1 { ("is", "it waits for that") } else { ("are", "it waits for the others") };
     format!("{ready} of {} {are} ready; {others}", count(wanted, noun))
 }
@@ -280,14 +282,6 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
         all.findings.extend(found.findings);
         all.why_not.extend(found.why_not);
         all.unknown.extend(found.unknown);
-    }
-    // What pods use tells what they need only where they run what Git declares (B7).
-    let sized = |(finding, _): &(Finding, Option<Action>)| matches!(finding, Finding::Missized(_));
-    if all.findings.iter().any(|(finding, _)| recovery::rolls_out(finding)) && all.findings.iter().any(sized) {
-        all.findings.retain(|found| !sized(found));
-        let because =
-            "the pods do not run what Git declares: its pod template in the cluster is another, and it waits for that";
-        all.why_not.push(WhyNot { what: "resize".into(), because: because.into() });
     }
     // Kept for every workload until the plan is made; most have nothing to say.
     all.findings.shrink_to_fit();
