@@ -239,9 +239,6 @@ fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
 /// Why what pods use does not tell yet what they need: a roll-out is not through (B6, B7). `None`: it is.
 fn rolling_out(live: &LiveObject, pods: &Known<&Vec<Pod>>) -> Option<String> {
     let Known::Known(pods) = pods else { return Some("its pods are not known".into()) };
-    if readiness::is_unseen(live) {
-        return Some("the controller has not seen the last change yet".into());
-    }
     let revisions: BTreeSet<&str> =
         pods.iter().filter(|pod| !pod.terminating).filter_map(|pod| pod.revision.as_deref()).collect();
     // A roll-out that brings no pod leaves the old ones alone.
