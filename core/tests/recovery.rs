@@ -84,6 +84,7 @@ fn pod(number: usize, told: &str) -> bpctl_core::observe::Pod {
         "loop" => ("Running", waits("CrashLoopBackOff"), ended("Completed", 0)),
         "error" => ("Running", json!({"terminated": ended("Error", 1)}), Json::Null),
         "done" => ("Running", json!({"terminated": ended("Completed", 0)}), Json::Null),
+        "killed" => ("Running", json!({"running": {}}), ended("OOMKilled", 137)),
         "back" => ("Running", json!({"running": {}}), ended("Error", 1)),
         "pull" => ("Pending", waits("ImagePullBackOff"), Json::Null),
         "pull-again" => ("Running", waits("ErrImagePull"), ended("Error", 1)),
@@ -98,10 +99,10 @@ fn pod(number: usize, told: &str) -> bpctl_core::observe::Pod {
         "init" => ("Pending", waits("PodInitializing"), Json::Null),
         other => panic!("{other}"),
     };
-    let ready = if ["ready"].contains(&kind) { "True" } else { "False" };
+    let ready = if ["ready", "killed"].contains(&kind) { "True" } else { "False" };
     let mut body = json!({"metadata": {"name": format!("web-{number}"), "uid": number.to_string(), "creationTimestamp": ago(created),
         "labels": {"pod-template-hash": if prefix == "old" { "old" } else { "new" }}},
-        "spec": {"containers": []},
+        "spec": {"containers": [{"name": "web", "resources": {"limits": {"memory": "64Mi"}}}]},
         "status": {"phase": phase, "conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": ago(created)}],
             "containerStatuses": [{"name": "web", "restartCount": restarts, "state": state, "lastState": {"terminated": last}}]}});
     if prefix == "old" {
@@ -195,7 +196,12 @@ fn told(files: &Files, observation: &Observation) -> String {
 #[case::all_ready("", "ready ready", Some(3), "")]
 #[case::starting("", "ready starting@1m", Some(3), "")]
 #[case::being_created("", "ready creating@1m", Some(3), "")]
-#[case::runs_again("", "ready back=1@1m", Some(3), "")]
+#[case::runs_again(
+    "",
+    "ready back=1@1m",
+    Some(3),
+    "pods-restarted: pod web-1: container web: Error (exit 1) at 2026-11-21T11:59:59Z; it runs again, 1 restart so far"
+)]
 #[case::done("", "ready done@1m", Some(3), "")]
 #[case::out_of_memory("", "ready oom=1", Some(3), "restart after 1")]
 #[case::ends_well_again_and_again("", "ready loop=1", Some(3), "restart after 1")]
@@ -572,6 +578,15 @@ fn b08_a_roll_out_that_stands_replaces_nothing(#[case] change: Json, #[case] wan
     json!({"metadata": {"generation": 8}, "status": {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate"}]}}),
     "not: the controller has not seen the last change yet"
 )]
+// What was, and is told for an hour.
+#[case::killed_lately(
+    "ready killed=3",
+    json!({}),
+    "pods-restarted: pod web-1: container web: OOMKilled (exit 137, its limit is 64Mi) at 2026-11-21T11:59:59Z; it runs again, 3 restarts so far"
+)]
+#[case::crashed_lately("ready back=1@5m", json!({}), "pods-restarted: pod web-1: container web: Error (exit 1) at 2026-11-21T11:59:59Z; it runs again, 1 restart so far")]
+#[case::nobody_knows_when("ready killed=3/?", json!({}), "")]
+#[case::it_is_down_again("crash=3 killed=3", json!({}), "pods-failed: ")]
 // What nobody says.
 #[case::none_is_there("", json!({"metadata": {"creationTimestamp": "2026-11-21T11:50:00Z"}}), "pods-not-created: 0 of 2 pods exist, 0 ready, and none came or went for 10m")]
 #[case::none_is_there_yet("", json!({"metadata": {"creationTimestamp": "2026-11-21T11:50:01Z"}}), "")]

@@ -65,6 +65,8 @@ struct Seen {
     revision: Option<&'static str>,
     /// It is a `DaemonSet`, whose status says so.
     nodes: Option<Json>,
+    /// What its controller says.
+    status: Option<Json>,
 }
 
 impl Default for Seen {
@@ -82,6 +84,7 @@ impl Default for Seen {
             log_cpu: None,
             revision: None,
             nodes: None,
+            status: None,
         }
     }
 }
@@ -113,6 +116,9 @@ impl Seen {
         let mut body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": self.live_replicas, "template": template}});
         if let Some(status) = &self.nodes {
             body["spec"].as_object_mut().unwrap().remove("replicas");
+            body["status"] = status.clone();
+        }
+        if let Some(status) = &self.status {
             body["status"] = status.clone();
         }
         let live = LiveObject::from_json("apps/v1", self.kind().as_str(), body).unwrap();
@@ -235,6 +241,8 @@ const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}
 #[case::replicas_first(BOTH, ONE, Seen { live_replicas: 3, ..Seen::default() }, Err("resize: Git says 2 replicas and the cluster has 3"))]
 #[case::pods_of_another_size(BOTH, ONE, Seen { pod_cpu: "200m", ..Seen::default() }, Err("cpu request 100m: 2 of 2 pods run with another request"))]
 #[case::two_revisions(BOTH, ONE, Seen { revision: Some("new"), ..Seen::default() }, Err("resize: its pods are of 2 revisions: a roll-out is not through"))]
+#[case::old_pods_alone(BOTH, ONE, Seen { status: Some(json!({"observedGeneration": 1, "replicas": 2})), ..Seen::default() }, Err("resize: pods are of an earlier pod template than the workload's"))]
+#[case::a_roll_out_that_is_through("  resources: {cpu: {}}\n", ONE, Seen { status: Some(json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2})), ..Seen::default() }, Ok("cpu 100m → 90m"))]
 #[case::out_of_memory(BOTH, ONE, Seen { cpu: "100m", memory: "64Mi", reason: Some("OOMKilled"), ..Seen::default() }, Err("memory request 256Mi: 64Mi used, but a container ran out of memory"))]
 #[case::guaranteed(
     BOTH,

@@ -68,10 +68,37 @@ fn pod(number: u32, ready: bool) -> Pod {
         containers: Vec::new(),
         reasons: Vec::new(),
         stopped: Vec::new(),
+        restarted: Vec::new(),
         unschedulable: false,
         revision: None,
         ended: None,
     }
+}
+
+/// Would miss: "nothing to do" of an empty repository that looks like "nothing to do" of a fleet, and an id that is the same for all of them.
+#[test]
+fn x10_what_was_compared_is_told_where_nothing_is_to_be_done() {
+    let nothing = |files: &Files| {
+        let (rules, observation) = (trusted(files), observation(2, 2, 50, 20));
+        let desired = Proposed::from_head(None, catalog(files));
+        let environment = Name::new("staging").unwrap();
+        let plan = build(&PlanInput {
+            rules: &rules,
+            desired: &desired,
+            environment: &environment,
+            observation: &observation,
+        });
+        bpctl_core::render::text::plan(&plan, None).lines().last().unwrap().to_owned()
+    };
+    let bounds = "min_replicas: 1, max_replicas: 4, scale_up_threshold: 80%, scale_down_threshold: 10%, window: 5m";
+    let told = nothing(&world(bounds, "", "", 2));
+    assert_eq!(told, "nothing to do: 1 workload was compared and is as Git declares");
+    let empty = files(&[("bpctl.yaml", WORKSPACE)]);
+    assert!(
+        nothing(&empty).starts_with("nothing to do: no blueprint is about this environment"),
+        "{}",
+        nothing(&empty)
+    );
 }
 
 /// An observation of `ready` pods, each using `millis` of 100m over `samples` of 20.

@@ -11,7 +11,7 @@ use crate::runtime::Exit;
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A lint code, a governance rule or an operation; left out: list them
+    /// A lint code, a governance rule, by its name or as plans cite it, or an operation; left out: list them
     code: Option<String>,
     /// Print the page of every lint code, as Markdown
     #[arg(long, env = "BPCTL_EXPLAIN_MARKDOWN", value_parser = super::flag(), conflicts_with = "code")]
@@ -32,6 +32,7 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
         lines.extend(PAGES.iter().map(|page| format!("  {:<29} {}", page.code, page.about)));
         lines.push("\ngovernance".into());
         lines.extend(govern::RULES.iter().map(|rule| format!("  {:<29} {}", rule.ident(), rule.about())));
+        lines.extend(govern::LONE.iter().map(|(name, about)| format!("  {name:<29} {about}")));
         lines.push("\noperations".into());
         lines.extend(Operation::ALL.into_iter().map(|known| format!("  {:<29} {}", known.name(), about(known))));
         output.data(&lines.join("\n"));
@@ -41,10 +42,6 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
         output.data(&format!("{}: {}\n\n{}", page.code, page.about, page.explain));
         return Ok(Exit::Fine);
     }
-    if let Some(rule) = govern::RULES.iter().find(|rule| rule.ident() == code) {
-        output.data(&format!("{}: {}", rule.ident(), rule.about()));
-        return Ok(Exit::Fine);
-    }
     if let Some(known) = Operation::ALL.into_iter().find(|known| known.name() == code) {
         output.data(&format!(
             "{code}: {}\n\nAn operation. Built in it is `{}`; governance.agent_authority of a blueprint and operations of a policy say otherwise,\n\
@@ -52,6 +49,21 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
             about(known),
             govern::default_tier(known)
         ));
+        return Ok(Exit::Fine);
+    }
+    // As a plan cites it: `scaling.min_replicas = 2`.
+    let cited = |rule: &&&dyn govern::Rule| {
+        rule.cites().iter().any(|cite| code.starts_with(cite) || code == cite.trim_end_matches([' ', '.']))
+    };
+    if let Some(rule) =
+        govern::RULES.iter().find(|rule| rule.ident() == code).or_else(|| govern::RULES.iter().find(cited))
+    {
+        let names: Vec<&str> = rule.cites().iter().map(|cite| cite.trim_end_matches([' ', '.'])).collect();
+        output.data(&format!("{}: {}\n\nPlans cite it as: {}.", rule.ident(), rule.about(), names.join(", ")));
+        return Ok(Exit::Fine);
+    }
+    if let Some((name, about)) = govern::LONE.iter().find(|(name, _)| name == code) {
+        output.data(&format!("{name}: {about}"));
         return Ok(Exit::Fine);
     }
     Err(CommandError::usage(format!("there is no rule or operation {code:?}"), "`bpctl explain` lists all"))

@@ -59,7 +59,9 @@ pub async fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Ex
     let initial = init::prepare(&repository, &options).await?;
     let blueprints = initial.files.iter().filter(|file| file.text.contains("\nkind: Blueprint\n")).count();
     if blueprints == 0 && initial.governed == 0 {
-        let hint = match initial.left_out.first() {
+        // What could not be rendered may hold all of them.
+        let first = initial.left_out.iter().find(|left| left.unrendered).or(initial.left_out.first());
+        let hint = match first {
             Some(left) => {
                 format!("{} was left out: {}", left.path, sink::terminal(&Untrusted::new(&left.because)))
             }

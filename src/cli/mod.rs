@@ -21,11 +21,12 @@ mod stage;
 mod tour;
 mod verify;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bpctl_core::blueprint::Workspace;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub use error::CommandError;
 pub use output::Output;
@@ -124,8 +125,10 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    #[expect(clippy::disallowed_methods, reason = "arguments are read once, here")]
+    let words = std::env::args_os();
+    let (cli, note) = match parse(words) {
+        Ok(parsed) => parsed,
         Err(error) => {
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Fine };
             let _ = error.print();
@@ -133,6 +136,9 @@ pub fn main() -> ExitCode {
         }
     };
     let output = Output::new(&cli.global);
+    if let Some(note) = note {
+        output.talk(&note);
+    }
     match run(cli, &output) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -140,6 +146,50 @@ pub fn main() -> ExitCode {
             error.exit().into()
         }
     }
+}
+
+/// Reads a command line. `BPCTL_OUTPUT` is set once for all commands of a job: one that lacks such a format goes on with its own, and says
+/// so. On the command line it is a mistake, and so is a format that no command has.
+fn parse(words: impl IntoIterator<Item = OsString>) -> Result<(Cli, Option<String>), clap::Error> {
+    let mut command = Cli::command();
+    let asked = runtime::variable("BPCTL_OUTPUT").filter(|asked| has_format(&command, asked));
+    if let Some(asked) = &asked {
+        command = without_format(command, asked);
+    }
+    let matches = command.try_get_matches_from_mut(words)?;
+    let note = asked.filter(|asked| lacks_format(&command, &matches, asked));
+    let note =
+        note.map(|asked| format!("note: BPCTL_OUTPUT={asked} is no format of this command, which takes its own"));
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    Ok((cli, note))
+}
+
+fn formats(command: &clap::Command) -> Option<Vec<String>> {
+    let output = command.get_arguments().find(|argument| argument.get_id() == "output")?;
+    Some(output.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect())
+}
+
+/// Whether a command, or one of its own, has this format.
+fn has_format(command: &clap::Command, asked: &str) -> bool {
+    formats(command).is_some_and(|formats| formats.iter().any(|format| format == asked))
+        || command.get_subcommands().any(|inner| has_format(inner, asked))
+}
+
+/// The same, where who lacks this format does not look at the environment for one.
+fn without_format(command: clap::Command, asked: &str) -> clap::Command {
+    let lacks = formats(&command).is_some_and(|formats| !formats.iter().any(|format| format == asked));
+    let command =
+        if lacks { command.mut_arg("output", |output| output.env(clap::builder::Resettable::Reset)) } else { command };
+    command.mut_subcommands(|inner| without_format(inner, asked))
+}
+
+/// Whether the command that was chosen lacks this format, and no other was asked for.
+fn lacks_format(command: &clap::Command, matches: &clap::ArgMatches, asked: &str) -> bool {
+    if let Some((name, inner)) = matches.subcommand() {
+        return command.find_subcommand(name).is_some_and(|command| lacks_format(command, inner, asked));
+    }
+    formats(command).is_some_and(|formats| !formats.iter().any(|format| format == asked))
+        && matches.value_source("output") == Some(clap::parser::ValueSource::DefaultValue)
 }
 
 fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {

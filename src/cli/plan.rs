@@ -24,13 +24,13 @@ pub struct PlanArgs {
     /// Plan this blueprint only; may be given more than once
     #[arg(short, long, value_name = "BLUEPRINT", env = "BPCTL_TARGET", value_delimiter = ',')]
     target: Vec<Name>,
-    /// Plan blueprints only whose workload's manifest has these labels, as in `kubectl -l`: app=web,tier!=db
+    /// Plan blueprints only whose workload's manifest has these labels, as in `kubectl -l`: app=web,tier!=db or 'app in (web,api)'
     #[arg(short = 'l', long, value_name = "LABELS", env = "BPCTL_SELECTOR")]
     selector: Option<Selector>,
     /// Plan blueprints only whose files differ from this branch, tag or commit
     #[arg(long, value_name = "REF", env = "BPCTL_CHANGED_SINCE")]
     changed_since: Option<String>,
-    /// Plan one of N parts of the blueprints, for runs that share the work: 2/5
+    /// Plan one of N parts of the blueprints, in the order of their names, for runs on one commit that share the work: 2/5
     #[arg(long, value_name = "I/N", env = "BPCTL_SHARD")]
     shard: Option<Shard>,
     /// Tell what this change causes from what stood before it, at the point where it left this branch, tag or commit

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bpctl_core::model::{Period, RepoPath};
-use clap::{Args, Parser as _};
+use clap::Args;
 use include_dir::{Dir, include_dir};
 
-use super::{Cli, CommandError, Global, Output, run as run_command};
+use super::{CommandError, Global, Output, parse, run as run_command};
 use crate::forge::local::SigningKey;
 use crate::git::{Repository, Signature};
 use crate::pipeline::PipelineError;
@@ -87,8 +87,10 @@ pub fn run(global: &Global, args: &TourArgs, output: &Output) -> Result<Exit, Co
         None => "Keep the repository with: bpctl tour --keep FOLDER".into(),
     };
     tell(&format!(
-        "\nThat took {}. {kept}\nIn your own repository: write bpctl.yaml and a blueprint (docs/BLUEPRINT_FORMAT.md), then bpctl lint.",
-        Period::from_millis(u64::try_from(took).unwrap_or(0))
+        "\nThat took {}. {kept}\nIn your own repository: bpctl init writes bpctl.yaml and a blueprint for each workload; then bpctl lint. What it finds\n\
+         `bpctl explain` explains; every field is in {}/src/branch/main/docs/BLUEPRINT_FORMAT.md",
+        Period::from_millis(u64::try_from(took).unwrap_or(0)),
+        env!("CARGO_PKG_REPOSITORY")
     ));
     Ok(Exit::Fine)
 }
@@ -103,7 +105,7 @@ fn step(global: &Global, output: &Output, shop: &Path, key: &Path, command: &[&s
     if !signed.is_empty() {
         words.extend(["--signing-key".into(), key.into()]);
     }
-    let mut cli = Cli::try_parse_from(words).map_err(|error| CommandError::told(error.to_string(), "this is a bug"))?;
+    let (mut cli, _) = parse(words).map_err(|error| CommandError::told(error.to_string(), "this is a bug"))?;
     cli.global.no_color = global.no_color;
     // A finding of `judge` is part of the story.
     run_command(cli, output).map(|_| ())

@@ -28,7 +28,16 @@ const PAGE_OF_LARGE: usize = 50;
 const NAME_ONLY: &str = "bpctl.dev/name-only";
 
 impl Listed {
-    /// As people and file names call it: `deployments`, `service`, `certificate.v1.cert-manager.io`. `kubectl get` knows each.
+    /// As sentences call it: `Deployment`, the kind as Kubernetes spells it.
+    pub(super) fn kind(&self) -> &str {
+        match self {
+            Self::Workloads(kind) => kind.as_str(),
+            Self::Pods => "Pod",
+            Self::Objects(kind, _) => &kind.kind,
+        }
+    }
+
+    /// As file names and `kubectl get` call it: `deployments`, `service`, `certificate.v1.cert-manager.io`.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Workloads(kind) => kind.plural().into(),

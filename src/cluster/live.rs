@@ -230,7 +230,8 @@ impl LiveCluster {
         for (namespace, kind) in wanted.keys() {
             // A task that broke down has left no answer.
             found.entry((namespace.clone(), kind.clone())).or_insert_with(|| {
-                let attempt = format!("list {} in namespace {namespace} of context {}", kind.kind, self.context);
+                let attempt =
+                    format!("list {} objects in namespace {namespace} of context {}", kind.kind, self.context);
                 let why = "bpctl's own reader broke down".into();
                 Known::Unknown(ClusterError::Malformed { attempt, why }.into_unknown())
             });
@@ -244,7 +245,7 @@ impl LiveCluster {
     }
 
     async fn list<T: Item>(&self, listed: &Listed, namespace: &str) -> Known<Vec<T>> {
-        let attempt = format!("list {} in namespace {namespace} of context {}", listed.name(), self.context);
+        let attempt = format!("list {} objects in namespace {namespace} of context {}", listed.kind(), self.context);
         let path = match self.list_path(listed, namespace).await {
             Ok(path) => path,
             Err(error) => return Known::Unknown(error.into_unknown()),

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use bpctl_core::blueprint::derive::{DeriveOptions, Derived, FoundRoot, LeftOut, derive, render_roots, render_text};
-use bpctl_core::blueprint::{Catalog, Render, TierName, WORKSPACE_FILE, lint};
+use bpctl_core::blueprint::derive::{
+    DeriveOptions, Derived, FoundRoot, LeftOut, delivered, derive, render_roots, render_text,
+};
+use bpctl_core::blueprint::{Catalog, DEFAULT_BASE, Render, TierName, WORKSPACE_FILE, lint};
 use bpctl_core::model::{Blob, Digest, File, Files, Name, ObjectRef, RepoPath, Severity, WorkloadKind};
-use bpctl_core::rendering::{Rendering, inputs};
+use bpctl_core::rendering::{Delivered, Rendering, inputs};
 
 use super::{PipelineError, tree};
 use crate::cluster::LiveCluster;
@@ -92,6 +94,12 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
         Err(error) => return Err(error),
     };
     let mut files = repository.read_work_tree(&repository.manifest_paths()?)?;
+    let root = tree::work_tree_folder(repository)?;
+    let is_there = |below: &&RepoPath| files.get(below).is_some() || runtime::is_folder(&root.join(below.as_str()));
+    if let Some(nowhere) = options.below.iter().find(|below| !is_there(below)) {
+        let told = format!("there is no folder {nowhere}");
+        return Err(PipelineError::told(told, "name one as it is seen from the repository's root"));
+    }
     let folder = match &known {
         Some(catalog) => catalog.workspace.value.blueprints.clone(),
         None => blueprints_folder()?,
@@ -142,7 +150,7 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
         about: format!("{} in {}, from {}", draft.workload, draft.workload.namespace, draft.manifest),
     }));
     let made: Vec<Rendering> = renderings.into_iter().map(|(rendering, _)| rendering).collect();
-    check(&files, &new, &options.environment, &made)?;
+    check(&files, &new, &options.environment, &roots, &made)?;
     Ok(Initial { files: new, left_out, governed })
 }
 
@@ -154,11 +162,15 @@ async fn rendered(
     options: &InitOptions,
 ) -> Result<(Vec<FoundRoot>, Vec<Made>), PipelineError> {
     let roots = match known.map(|catalog| catalog.workspace.value.environments.get(&options.environment)) {
-        None => render_roots(files, &options.environment, &options.namespace, &options.below),
+        None => {
+            let roots = render_roots(files, &options.environment, &options.namespace, &options.below);
+            let here = Delivered { origin: repository.remote_url("origin")?, base: DEFAULT_BASE.into() };
+            delivered(roots, files, &here, &options.environment)
+        }
         Some(place) => place
             .map_or(&[] as &[Render], |place| &place.render)
             .iter()
-            .map(|render| FoundRoot { render: render.clone(), others: Vec::new() })
+            .map(|render| FoundRoot { render: render.clone(), others: Vec::new(), note: None })
             .collect(),
     };
     let mut made = Vec::new();
@@ -184,8 +196,22 @@ async fn rendered(
 type Made = (Rendering, BTreeSet<RepoPath>);
 
 /// Reads the files as if they were written: what does not lint is never written.
-fn check(files: &Files, new: &[NewFile], environment: &Name, made: &[Rendering]) -> Result<(), PipelineError> {
+fn check(
+    files: &Files,
+    new: &[NewFile],
+    environment: &Name,
+    roots: &[FoundRoot],
+    made: &[Rendering],
+) -> Result<(), PipelineError> {
     let mut catalog = with(files, new)?;
+    // Applications have been read already.
+    let entries = catalog.workspace.value.environments.get_mut(environment).map(|place| &mut place.render);
+    for entry in entries.into_iter().flatten() {
+        let is_it = |root: &&FoundRoot| entry.application.is_some() && root.render.resolved_from == entry.application;
+        if let Some(root) = roots.iter().find(is_it) {
+            *entry = root.render.clone();
+        }
+    }
     if catalog.renderings(environment).is_empty() {
         catalog.set_renderings(environment, made.to_vec());
     }

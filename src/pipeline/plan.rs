@@ -123,7 +123,7 @@ impl PlanOptions {
             }
         };
         let mut names = BTreeSet::new();
-        for (name, blueprint) in &catalog.blueprints {
+        for (position, (name, blueprint)) in catalog.blueprints.iter().enumerate() {
             let target = self.targets.is_empty() || self.targets.contains(name);
             let labelled =
                 self.selector.as_ref().is_none_or(|selector| selector.selects(catalog, environment, blueprint));
@@ -131,7 +131,7 @@ impl PlanOptions {
             let touched = changed
                 .as_ref()
                 .is_none_or(|paths| paths.iter().any(|path| *path == blueprint.path || path.is_within(source)));
-            if target && labelled && touched && self.shard.is_none_or(|shard| shard.holds(name)) {
+            if target && labelled && touched && self.shard.is_none_or(|shard| shard.holds(position)) {
                 names.insert(name.clone());
             }
         }

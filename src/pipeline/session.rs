@@ -200,10 +200,15 @@ fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -
         )
     })?;
     let tip = repository.ref_target(&format!("refs/heads/{base}"))?.ok_or_else(|| {
-        PipelineError::told(
-            format!("there is no branch {base}"),
-            format!("it is the base that changes are merged into: git branch {base} COMMIT"),
-        )
+        let remote = repository.ref_target(&format!("refs/remotes/origin/{base}")).ok().flatten();
+        let hint = if remote.is_some() {
+            format!("it is the base that changes are merged into: git branch {base} origin/{base}")
+        } else {
+            // A commit, a tag or HEAD may be what was named: no branch of such a name would help.
+            "name the branch that changes are merged into (git branch --list), in bpctl.yaml's `base` or in BPCTL_BASE"
+                .into()
+        };
+        PipelineError::told(format!("there is no branch {base}"), hint)
     })?;
     let allowed_signers = super::tree::base_signers(repository, &tip)?;
     let forge = LocalForge::open(

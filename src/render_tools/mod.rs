@@ -164,7 +164,7 @@ impl Workbench {
         // Paths of the scratch folder mean nothing to anybody.
         let complaint =
             String::from_utf8_lossy(&complaint).replace(&format!("{}/", scratch.join("tree").display()), "");
-        Err(RenderFailure::new("the renderer refused").said(reason(&complaint)))
+        Err(RenderFailure::new("the renderer refused").said(&reason(&complaint)))
     }
 }
 
@@ -177,10 +177,21 @@ fn far_zone() -> Vec<u8> {
 }
 
 /// The line that tells most.
-fn reason(complaint: &str) -> &str {
+fn reason(complaint: &str) -> String {
     let lines = || complaint.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines().rfind(|line| line.starts_with("Error")).or_else(|| lines().next()).unwrap_or("it said nothing");
-    line.trim_start_matches("Error: ")
+    unlogged(line).unwrap_or(line.trim_start_matches("Error: ").to_owned())
+}
+
+/// What kubectl means, of a line of its log: `E1121 19:01:43.568709    3788 run.go:72] "command failed" err="…"`; `None`: it is no such line.
+fn unlogged(line: &str) -> Option<String> {
+    let (head, told) = line.split_once("] ")?;
+    let level = head.strip_prefix(['I', 'W', 'E', 'F'])?;
+    if !level.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let quoted = told.split_once(" err=").map_or(told, |(_, error)| error);
+    Some(serde_json::from_str(quoted).unwrap_or_else(|_| quoted.to_owned()))
 }
 
 fn arguments(render: &Render) -> Vec<String> {
@@ -310,5 +321,16 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("{process} runs on");
+    }
+
+    /// Would miss: the clock and the line of code of a log before the one sentence that helps.
+    #[test]
+    fn a_log_line_is_told_as_what_it_means() {
+        let log =
+            r#"E1121 19:01:43.568709    3788 run.go:72] "command failed" err="no matches for \"Deployment web\"""#;
+        assert_eq!(super::reason(log), "no matches for \"Deployment web\"");
+        assert_eq!(super::reason("W1121 19:01:43.5 12 a.go:7] something else"), "something else");
+        assert_eq!(super::reason("Warning: old\nError: there is no k/x] y\n"), "there is no k/x] y");
+        assert_eq!(super::reason(""), "it said nothing");
     }
 }

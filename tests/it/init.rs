@@ -109,3 +109,45 @@ fn t11_no_name_of_a_manifest_starts_a_line_of_the_output() {
         }
     }
 }
+
+/// P18. Would miss: a namespace that is guessed although an Application of this repository says it.
+#[test]
+fn p18_what_an_application_delivers_is_taken_as_it_says() {
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: pay, namespace: argocd}\nspec:\n  \
+        destination: {server: 'https://kubernetes.default.svc', namespace: money}\n  \
+        source: {repoURL: 'https://git.example/team/c.git', targetRevision: HEAD, path: k}\n";
+    let repo = repository(&[
+        ("argocd/pay.yaml", application),
+        ("k/kustomization.yaml", "resources: [web.yaml]\nreplicas: [{name: web, count: 3}]\n"),
+        ("k/web.yaml", DEPLOYMENT),
+    ]);
+    // Another repository's Application is named, and not followed.
+    repo.git(&["remote", "add", "origin", "https://git.example/team/other.git"]);
+    let guessed = repo.run(&["init", "--dry-run"]).exits(0).stdout;
+    let told = ["     # argocd/pay.yaml names it, and is not followed: ", "      - kustomize: \"k\"\n"];
+    assert!(told.iter().all(|told| guessed.contains(told)), "{guessed}");
+
+    repo.git(&["remote", "set-url", "origin", "https://git.example/team/c.git"]);
+    let ran = repo.run(&["init"]).exits(0);
+    assert!(ran.stdout.contains("Deployment/web in money, from k\n"), "{}", ran.stdout);
+    assert!(repo.read("bpctl.yaml").contains("    render:\n      - application: \"argocd/pay.yaml\"\n"));
+    repo.run(&["lint", "--fail-on", "error"]).exits(0);
+}
+
+/// Would miss: a folder that is not there, and a program that is missing, told as a repository without workloads.
+#[test]
+fn what_is_missing_is_named() {
+    let overlay = "resources: [../../base]\nnamespace: shop\nreplicas: [{name: web, count: 3}]\n";
+    let repo = repository(&[
+        ("k/base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("k/base/web.yaml", DEPLOYMENT),
+        ("k/overlays/a/kustomization.yaml", &format!("{overlay}patches: [{{path: res.yaml}}]\n")),
+        ("k/overlays/a/res.yaml", DEPLOYMENT),
+        ("k/overlays/staging/kustomization.yaml", overlay),
+    ]);
+    let ran = repo.run(&["init", "k/nope"]).exits(1);
+    assert!(ran.stderr.contains("there is no folder k/nope"), "{}", ran.stderr);
+    let ran = repo.bpctl().with("BPCTL_KUSTOMIZE", "/nonexistent").run(&["init"]).exits(1);
+    assert!(ran.stderr.contains("k/overlays/staging was left out: Kustomize could not render it: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("BPCTL_KUSTOMIZE"), "{}", ran.stderr);
+}

@@ -72,3 +72,19 @@ fn what_is_no_input_of_a_stage_is_refused_without_being_shown() {
     let ran = stage(&repo, &["stage", "decide"], &newer.to_string()).exits(1);
     assert!(ran.stderr.contains("schemaVersion 2"), "{}", ran.stderr);
 }
+
+/// Would miss: an error about the last line of an input that is another stage's.
+#[test]
+fn an_input_of_another_stage_is_told_as_that() {
+    let repo = Repo::shop();
+    let observed = stage(&repo, &["stage", "observe", "--env", "staging"], "").exits(0);
+    let ran = stage(&repo, &["stage", "govern"], &observed.stdout).exits(1);
+    for told in [
+        "not decisions: it has no field `observation`; this is what `bpctl stage observe` gives",
+        "`bpctl stage decide` gives",
+    ] {
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
+    let ran = stage(&repo, &["stage", "decide"], "{}").exits(1);
+    assert!(ran.stderr.contains("not an observation: it has no field `"), "{}", ran.stderr);
+}

@@ -8,7 +8,7 @@ mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use roots::{FoundRoot, render_roots, render_text};
+pub use roots::{FoundRoot, delivered, render_roots, render_text};
 
 use super::companion::belongs;
 use super::load::manifest;
@@ -59,6 +59,8 @@ pub struct LeftOut {
     pub path: RepoPath,
     /// Why.
     pub because: String,
+    /// It was to be rendered, and could not be: what it holds is not known.
+    pub unrendered: bool,
 }
 
 /// Drafts, and what there are none for.
@@ -95,20 +97,23 @@ pub fn derive(
             continue;
         }
         let mut leave_out = |because: &str| {
-            derived.left_out.push(LeftOut { path: path.clone(), because: because.into() });
+            derived.left_out.push(LeftOut { path: path.clone(), because: because.into(), unrendered: false });
         };
         let manifest = is_yaml(path) && mentions_workload(&text);
         if let Some(by) = rendered.by(path) {
             if manifest && !renderings.iter().any(|(_, inputs)| inputs.iter().any(|input| path.is_within(input))) {
-                leave_out(by);
+                leave_out(&by);
             }
             continue;
         }
-        let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
-            if manifest {
-                leave_out("it is not YAML that Kubernetes reads; a template, perhaps");
+        let documents = match yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) {
+            Ok(documents) => documents,
+            Err(wrong) if manifest => {
+                let at = wrong.labels.first().map_or_else(String::new, |label| format!("line {}: ", label.span.line));
+                leave_out(&format!("it is not YAML that Kubernetes reads; a template, perhaps: {at}{}", wrong.message));
+                continue;
             }
-            continue;
+            Err(_) => continue,
         };
         for document in documents.into_iter().flat_map(Document::listed) {
             if let Some(because) = ungoverned(&document.root) {
@@ -143,7 +148,7 @@ pub fn derive(
             Err(failure) => {
                 let said = failure.said.as_ref().map_or_else(String::new, |said| format!(" ({})", said.raw()));
                 let because = format!("{} could not render it: {}{said}", rendering.renderer, failure.message);
-                derived.left_out.push(LeftOut { path: rendering.root.clone(), because });
+                derived.left_out.push(LeftOut { path: rendering.root.clone(), because, unrendered: true });
                 continue;
             }
         };
@@ -152,7 +157,7 @@ pub fn derive(
                 autoscalers.insert(target);
             }
             if let Some(because) = ungoverned(&manifest.document.root) {
-                derived.left_out.push(LeftOut { path: rendering.root.clone(), because });
+                derived.left_out.push(LeftOut { path: rendering.root.clone(), because, unrendered: false });
             }
             let Some((kind, name)) = workload(&manifest.document.root) else { continue };
             let own = Some(manifest.object.namespace.as_str()).filter(|namespace| !namespace.is_empty());
@@ -188,7 +193,7 @@ pub fn derive(
         }
         if doubled.get(&(workload.path.clone(), workload.object.clone())).is_some_and(|times| *times > 1) {
             let because = format!("it declares {} of namespace {} twice", workload.object, workload.object.namespace);
-            derived.left_out.push(LeftOut { path: workload.path, because });
+            derived.left_out.push(LeftOut { path: workload.path, because, unrendered: false });
             continue;
         }
         let Some((name, path)) = free_name(&workload.object, &names, files, options) else {
@@ -197,7 +202,7 @@ pub fn derive(
                 Ok(_) => format!("there is no free name for the blueprint of {}", workload.object),
                 Err(_) => format!("{} has a name that Kubernetes does not take", workload.object),
             };
-            derived.left_out.push(LeftOut { path: workload.path, because });
+            derived.left_out.push(LeftOut { path: workload.path, because, unrendered: false });
             continue;
         };
         names.insert(name.clone());
@@ -214,7 +219,7 @@ pub fn derive(
     derived.left_out.extend(twice.into_iter().map(|(path, all)| {
         let more =
             if all.len() > 1 { format!(", and so are {} more of its workloads", all.len() - 1) } else { String::new() };
-        LeftOut { because: format!("{}{more}", all[0]), path }
+        LeftOut { because: format!("{}{more}", all[0]), path, unrendered: false }
     }));
     derived.governed = known.len();
     derived.drafts.sort_by(|a, b| a.name.cmp(&b.name));
@@ -247,8 +252,12 @@ const HELM_RELEASE: &str = "HelmRelease";
 fn ungoverned(root: &Node) -> Option<String> {
     let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
     let (kind, group) = (text(&["kind"])?, text(&["apiVersion"])?);
-    UNGOVERNED.iter().find(|(of, name)| *name == kind && group.starts_with(of))?;
     let name = text(&["metadata", "name"]).unwrap_or_default();
+    let outdated = group.starts_with("apps/v1beta") || group == "extensions/v1beta1";
+    if outdated && WorkloadKind::of_kind(kind).is_some() {
+        return Some(format!("{kind}/{name} is of {group}, which Kubernetes serves no more: write apps/v1"));
+    }
+    UNGOVERNED.iter().find(|(of, name)| *name == kind && group.starts_with(of))?;
     let because = if kind == HELM_RELEASE {
         "Flux makes its objects of a chart; a chart of this repository can be rendered by `render` of an environment"
     } else {
@@ -466,13 +475,15 @@ struct Rendered {
     helm: BTreeSet<String>,
     /// Folder of a kustomization → the namespace it sets; `Err`: it changes more than that.
     kustomize: BTreeMap<String, Result<Option<String>, ()>>,
+    /// File → the folder of a kustomization that it is a patch of.
+    patches: BTreeMap<String, String>,
 }
 
 use crate::rendering::{KUSTOMIZATIONS, resolve};
 
 impl Rendered {
     fn of(files: &Files) -> Self {
-        let mut rendered = Self { helm: BTreeSet::new(), kustomize: BTreeMap::new() };
+        let mut rendered = Self { helm: BTreeSet::new(), kustomize: BTreeMap::new(), patches: BTreeMap::new() };
         let mut builds_on: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut changed_elsewhere = Vec::new();
         for (path, file) in &files.0 {
@@ -492,6 +503,10 @@ impl Rendered {
             let listed = ["resources", "bases", "components"].into_iter().filter_map(|key| document.root.get(key));
             let listed = listed.flat_map(Node::items).filter_map(Node::as_str);
             let listed: Vec<String> = listed.filter_map(|text| resolve(folder, text)).collect();
+            let patches = ["patches", "patchesStrategicMerge", "patchesJson6902"];
+            let patches = patches.into_iter().filter_map(|key| document.root.get(key)).flat_map(Node::items);
+            let patches = patches.filter_map(|patch| patch.as_str().or_else(|| patch.get("path")?.as_str()));
+            rendered.patches.extend(patches.filter_map(|text| Some((resolve(folder, text)?, folder.to_owned()))));
             let plain = entries.iter().all(|entry| harmless.contains(&entry.key.as_str()));
             if !plain || namespace.is_some() {
                 changed_elsewhere.extend(listed.iter().cloned());
@@ -511,18 +526,30 @@ impl Rendered {
         rendered
     }
 
-    fn by(&self, path: &RepoPath) -> Option<&'static str> {
-        if ancestors(path.as_str()).any(|folder| self.helm.contains(folder)) {
-            return Some("it belongs to a Helm chart, which no environment renders here");
+    fn by(&self, path: &RepoPath) -> Option<String> {
+        if let Some(chart) = ancestors(path.as_str()).find(|folder| self.helm.contains(*folder)) {
+            return Some(format!("it is of the Helm chart {}, which this environment does not render", shown(chart)));
         }
-        let nearest = ancestors(path.as_str()).find_map(|folder| self.kustomize.get(folder));
-        matches!(nearest, Some(Err(())))
-            .then_some("Kustomize changes it on its way to a cluster, but not for this environment")
+        if let Some(folder) = self.patches.get(path.as_str()) {
+            return Some(format!("it is a patch of {}, which this environment does not render", shown(folder)));
+        }
+        let (folder, nearest) =
+            ancestors(path.as_str()).find_map(|folder| Some((folder, self.kustomize.get(folder)?)))?;
+        nearest.is_err().then(|| {
+            format!(
+                "{} is changed on its way to a cluster, and no overlay that changes it is rendered here",
+                shown(folder)
+            )
+        })
     }
 
     fn namespace(&self, path: &RepoPath) -> Option<&str> {
         ancestors(path.as_str()).find_map(|folder| self.kustomize.get(folder))?.as_ref().ok()?.as_deref()
     }
+}
+
+fn shown(folder: &str) -> &str {
+    if folder.is_empty() { "the repository's root" } else { folder }
 }
 
 fn folder(path: &str) -> &str {

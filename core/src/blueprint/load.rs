@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use smol_str::SmolStr;
 
 use super::companion::CompanionIndex;
+use super::kinds::{kindless, unknown_kind};
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::execute::ApplyObject;
 use crate::model::{
@@ -124,6 +125,8 @@ pub struct Catalog {
     pub diagnostics: Vec<Diagnostic>,
     /// Manifest files that could not be read. What a source declares that holds one of them is not known; the rest is.
     pub unreadable: BTreeMap<RepoPath, Diagnostic>,
+    /// Documents among the manifests that are of no kind: no object, so that nothing is decided of them. `lint` names them.
+    pub kindless: Vec<Diagnostic>,
 }
 
 /// API version, kind and name: how an object is found, whatever the namespace that its manifest names.
@@ -373,6 +376,7 @@ impl Catalog {
             companion_index: OnceLock::new(),
             diagnostics: own.unresolved,
             unreadable: BTreeMap::new(),
+            kindless: Vec::new(),
         };
         for (path, parsed) in own.documents {
             catalog.read_own(&path, parsed);
@@ -528,6 +532,7 @@ impl Catalog {
             Ok(documents) => documents,
             Err(diagnostic) => return drop(self.unreadable.insert(path, *diagnostic)),
         };
+        self.kindless.extend(documents.iter().filter_map(kindless));
         let mut manifests = Vec::with_capacity(documents.len());
         manifests.extend(documents.into_iter().filter_map(|document| manifest(&path, document)));
         let by_object = Arc::make_mut(&mut self.by_object);
@@ -768,23 +773,6 @@ pub(crate) fn manifest(path: &RepoPath, document: Document) -> Option<Manifest> 
         rendered: false,
         unstable: Vec::new(),
     })
-}
-
-fn unknown_kind(document: &Document, kind: Option<&str>) -> Diagnostic {
-    let node = document.root.get("kind").unwrap_or(&document.root);
-    let span = match &node.value {
-        Value::Mapping(entries) if !entries.is_empty() => {
-            document.span(entries[0].key_start as usize..entries[0].key_end as usize)
-        }
-        _ => document.span_of(node),
-    };
-    let message = match kind {
-        Some(kind) => format!("`{kind}` is not a kind that bpctl knows"),
-        None => "this document has no `kind`".to_owned(),
-    };
-    Diagnostic::error("unknown-kind", message).label(span, "here").source(document.source.clone()).help(
-        "files under the blueprints folder are `kind: Blueprint`, `Policy` or `Suppression`; move manifests elsewhere",
-    )
 }
 
 fn twice<T>(what: &str, name: &Name, first: &Located<T>, second: &Located<T>) -> Diagnostic {

@@ -4,6 +4,7 @@ mod companion;
 mod config;
 pub mod derive;
 mod document;
+mod kinds;
 mod limits;
 pub mod lint;
 mod load;
@@ -33,6 +34,6 @@ pub use spec::{
 };
 pub use suppression::{Suppression, SuppressionKind, SuppressionMetadata, SuppressionSpec};
 pub use workspace::{
-    ArgoCd, ClusterSource, Delivery, Environment, ForgeKind, Grouping, LevelQueries, LocalForge, PrometheusSource,
-    Proposals, Render, Renderer, TierName, Verification, Workspace, WorkspaceKind,
+    ArgoCd, ClusterSource, DEFAULT_BASE, Delivery, Environment, ForgeKind, Grouping, LevelQueries, LocalForge,
+    PrometheusSource, Proposals, Render, Renderer, TierName, Verification, Workspace, WorkspaceKind,
 };

@@ -46,8 +46,11 @@ pub struct Workspace {
     pub verification: Verification,
 }
 
+/// The protected branch where no `bpctl.yaml` names one.
+pub const DEFAULT_BASE: &str = "main";
+
 fn default_base() -> String {
-    "main".into()
+    DEFAULT_BASE.into()
 }
 
 /// A branch's short name, by the rules of `git check-ref-format`; never an option (T22).

@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::blueprint::{Probe, containers, declared, sized_container};
 use crate::model::{Name, Quantity, Severity, Untrusted};
 use crate::observe::{Known, Resource};
+use crate::render::count;
 use crate::yaml::Node;
 
 /// Compares manifest and cluster with the blueprint's own promises.
@@ -86,7 +87,7 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
         let side = if declared < low { "fewer than the minimum of" } else { "more than the maximum of" };
         let bound = if declared < low { low } else { high };
         let says = match root.at(&["spec", "replicas"]) {
-            Some(_) => format!("{declared} replicas"),
+            Some(_) => count(declared, "replica"),
             None => "no replicas, which means 1".into(),
         };
         let message = format!("Git declares {says}, {side} {bound}");
@@ -100,8 +101,10 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
         && has != declared
         && !(low..=high).contains(&has)
     {
-        let message =
-            format!("the cluster has {has} replicas, Git says {declared}, and the blueprint allows {low} to {high}");
+        let message = format!(
+            "the cluster has {}, Git says {declared}, and the blueprint allows {low} to {high}",
+            count(has, "replica")
+        );
         let help = "somebody changed them beside Git; see the drift, which reconcile brings back".into();
         found.push(Reported {
             needs_person: false,

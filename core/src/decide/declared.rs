@@ -6,7 +6,7 @@ use super::drift::{
 };
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
-use crate::blueprint::lint::first_fault;
+use crate::blueprint::lint::{first_fault, instead};
 use crate::blueprint::{Delivery, Manifest};
 use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, ObjectRef, RepoPath, Severity, Untrusted};
@@ -469,16 +469,19 @@ fn undeclared_target(input: &DetectInput<'_>, source: &RepoPath, target: &Object
     let rendered = rendered.filter_map(|one| one.outcome.as_ref().ok()).flat_map(|all| all.iter());
     let plain = input.catalog.manifests.iter().filter(|(path, _)| path.is_within(source));
     let plain = plain.flat_map(|(_, all)| all.iter()).filter(|_| !input.catalog.renders(input.environment, source));
-    let mut all = rendered.chain(plain).map(|manifest| &manifest.object).peekable();
-    if all.peek().is_none() && !input.catalog.renders(input.environment, source) {
+    let all: Vec<&ObjectRef> = rendered.chain(plain).map(|manifest| &manifest.object).collect();
+    if all.is_empty() && !input.catalog.renders(input.environment, source) {
         return format!("there are no manifests at {source}");
     }
-    match all.find(|object| object.kind == target.kind && object.name == target.name) {
+    match all.iter().find(|object| object.kind == target.kind && object.name == target.name) {
         Some(other) if !other.namespace.is_empty() => format!(
             "{source} declares {target} in namespace {}, and the blueprint's is {}",
             other.namespace, target.namespace
         ),
-        _ => format!("no manifest below {source} declares {target}"),
+        _ => {
+            let instead = instead(target, all.into_iter()).map_or_else(String::new, |instead| format!("; {instead}"));
+            format!("no manifest below {source} declares {target}{instead}")
+        }
     }
 }
 

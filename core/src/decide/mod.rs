@@ -37,10 +37,11 @@ use crate::action::Action;
 use crate::blueprint::lint::first_fault;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
 use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
-use crate::observe::{Known, Pod, Recorder, Unknown};
+use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown};
+use crate::render::count;
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 6;
+pub const LOGIC: u32 = 7;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -224,20 +225,43 @@ impl UnknownFact {
 
 /// Why ready pods are not as many as wanted, which a look at what pods use has to wait for.
 fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
-    let (declared, of) = if kind.has_replicas() { ("replicas declared", "replicas") } else { ("wanted", "pods") };
+    let replicated = kind.has_replicas();
     if ready > wanted {
-        return format!("{ready} pods are ready and {wanted} {declared}; it waits until the others are gone");
+        let wanted =
+            if replicated { format!("{} declared", count(wanted, "replica")) } else { format!("{wanted} wanted") };
+        return format!("{ready} pods are ready and {wanted}; it waits until the others are gone");
     }
-    format!("{ready} of {wanted} {of} are ready; it waits for the others")
+    let noun = if replicated { "replica" } else { "pod" };
+    let (are, others) = if wanted == 1 { ("is", "it waits for that") } else { ("are", "it waits for the others") };
+    format!("{ready} of {} {are} ready; {others}", count(wanted, noun))
 }
 
 /// Why what pods use does not tell yet what they need: a roll-out is not through (B6, B7). `None`: it is.
-fn rolling_out(pods: &Known<&Vec<Pod>>) -> Option<String> {
+fn rolling_out(live: &LiveObject, pods: &Known<&Vec<Pod>>) -> Option<String> {
     let Known::Known(pods) = pods else { return Some("its pods are not known".into()) };
     let revisions: BTreeSet<&str> =
         pods.iter().filter(|pod| !pod.terminating).filter_map(|pod| pod.revision.as_deref()).collect();
-    let count = revisions.len();
-    (count > 1).then(|| format!("its pods are of {count} revisions: a roll-out is not through, and it waits for that"))
+    // A roll-out that brings no pod leaves the old ones alone.
+    let status = |key: &str| live.body.pointer(&format!("/status/{key}"));
+    let number = |key: &str| status(key).and_then(serde_json::Value::as_u64);
+    let newest = status("updateRevision").and_then(serde_json::Value::as_str);
+    let old = match (newest, number("replicas"), number("updatedReplicas")) {
+        (Some(newest), ..) => revisions.iter().any(|revision| *revision != newest),
+        (None, Some(all), updated) => {
+            live.reference.kind == WorkloadKind::Deployment.as_str()
+                && status("observedGeneration").is_some()
+                && updated.unwrap_or(0) < all
+        }
+        _ => number("updatedNumberScheduled").zip(number("currentNumberScheduled")).is_some_and(|(new, all)| new < all),
+    };
+    if old {
+        return Some(
+            "pods are of an earlier pod template than the workload's: a roll-out is not through, and it waits for that"
+                .into(),
+        );
+    }
+    let of = revisions.len();
+    (of > 1).then(|| format!("its pods are of {of} revisions: a roll-out is not through, and it waits for that"))
 }
 
 /// Runs every detector on one blueprint.

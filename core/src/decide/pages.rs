@@ -3,13 +3,19 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 22] = [
+pub const PAGES: [Page; 23] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
         "The finding says which container failed, and why it is not restarted: max_restart_count is spent, it failed again at once, or\n\
          the blueprint sets no max_restart_count. Look at its last log with the command that stands there. Where the pods\n\
          do not run what Git declares, nothing is to be reverted: that has to arrive first.",
+    ),
+    page(
+        "pods-restarted",
+        "Containers were killed or crashed within the last hour, and run again",
+        "Nothing is down now, but it was: the kubelet started them again. Look at the log of the run before with the command that stands\n\
+         there. After OOMKilled the container took more memory than its limit: raise the limit, or find what takes it.",
     ),
     page(
         "image-not-pulled",

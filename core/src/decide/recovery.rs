@@ -10,7 +10,7 @@ use crate::action::{Action, Restart};
 use crate::blueprint::Delivery;
 use crate::model::{Period, Severity, Timestamp, Untrusted};
 use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, Warning, next_restart};
-use crate::render::{listed, shell};
+use crate::render::{count, listed, shell};
 
 /// Pods that failed are restarted.
 #[derive(Debug)]
@@ -297,7 +297,10 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
         RecoveryInput { max, recovered: input.catalog.workspace.value.verification.recovered, now: input.facts.now() };
     let recovery = recovery(&asked, live, pods);
     match &recovery {
-        Recovery::Healthy => {}
+        Recovery::Healthy => {
+            let restarted = restarted(input, pods).map(|reported| (Finding::Reported(reported), None));
+            detected.findings.extend(restarted);
+        }
         Recovery::Waits(because) => {
             detected.why_not.push(WhyNot { what: "restart".into(), because: because.clone() });
         }
@@ -311,6 +314,40 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
         },
     }
     Some(recovery)
+}
+
+/// How long a run that failed is told of: who looks once an hour sees it.
+const LATELY: Period = Period::from_secs(3600);
+
+/// Containers that run again after they were killed or crashed lately: whether one sees them down depends on the second in which one looks.
+fn restarted(input: &DetectInput<'_>, pods: &[Pod]) -> Option<Reported> {
+    let now = input.facts.now();
+    let lately = |stopped: &&StoppedContainer| stopped.finished_at.is_some_and(|at| LATELY.after(at) > now);
+    let running = pods.iter().filter(|pod| !pod.terminating);
+    let mut all: Vec<(&Pod, &StoppedContainer)> =
+        running.flat_map(|pod| pod.restarted.iter().filter(lately).map(move |container| (pod, container))).collect();
+    all.sort_by_key(|(_, container)| std::cmp::Reverse(container.finished_at));
+    let (pod, last) = all.first()?;
+    let told = |(pod, last): &(&Pod, &StoppedContainer)| {
+        let at = last.finished_at.map_or_else(String::new, |at| format!(" at {at:.0}"));
+        let limit = last.memory_limit.as_ref().map(|limit| format!("its limit is {limit}"));
+        let code = last.exit_code.map(|code| format!("exit {code}"));
+        let more: Vec<String> = code.into_iter().chain(limit).collect();
+        let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
+        let (pod, name, reason) = (pod.name.raw(), last.name.raw(), last.reason.raw());
+        format!("pod {pod}: container {name}: {reason}{more}{at}; it runs again, {}", count(last.restarts, "restart"))
+    };
+    let told: Vec<String> = all.iter().map(told).collect();
+    let message = format!("{} so far", listed(&told, 1));
+    let namespace = &input.blueprint.value.spec.target.namespace;
+    let log = for_shell(&pod.name).zip(for_shell(&last.name));
+    let log =
+        log.map(|(pod, container)| format!("see why: kubectl -n {namespace} logs {pod} -c {container} --previous"));
+    let memory = all.iter().any(|(_, last)| last.reason.raw() == "OOMKilled");
+    let memory =
+        memory.then(|| "it takes more memory than its limit: raise the limit in Git, or find what takes it".into());
+    let help = log.into_iter().chain(memory).map(Untrusted::new).collect();
+    Some(Reported::for_person("pods-restarted", Severity::Warning, message, help))
 }
 
 /// The restart, or why it waits.

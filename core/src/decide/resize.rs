@@ -10,6 +10,7 @@ use crate::action::{Action, QuantityChange, RequestChange, Resize};
 use crate::blueprint::{ResourceBounds, TierName, declared, sized_container};
 use crate::model::{Name, Percent, Period, Quantity};
 use crate::observe::{Known, Pod, Resource, Unknown, UnknownCode};
+use crate::render::count as counted;
 use crate::yaml::Node;
 
 /// Requests follow what pods use, in steps.
@@ -93,7 +94,7 @@ impl Detector for ResizeDetector {
             return detected;
         }
         if i128::from(has) != replicas {
-            all(format!("Git says {replicas} replicas and the cluster has {has}: that is settled first"));
+            all(format!("Git says {} and the cluster has {has}: that is settled first", counted(replicas, "replica")));
             return detected;
         }
         if input.earlier.iter().any(|(finding, _)| matches!(finding, Finding::Saturation(_))) {
@@ -133,7 +134,8 @@ impl Detector for ResizeDetector {
         if changes.is_empty() {
             return detected;
         }
-        if let Some(because) = super::rolling_out(&input.facts.pods(&input.blueprint.value.spec.target.object())) {
+        if let Some(because) = super::rolling_out(live, &input.facts.pods(&input.blueprint.value.spec.target.object()))
+        {
             detected.why_not.push(WhyNot { what: "resize".into(), because });
             return detected;
         }

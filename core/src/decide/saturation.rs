@@ -8,6 +8,7 @@ use crate::action::{Action, LimitChange, Scale};
 use crate::blueprint::{Blueprint, Scaling};
 use crate::model::{ObjectRef, Percent, Quantity};
 use crate::observe::{Known, LiveObject, Pod, Resource, Unknown, UnknownCode, Usage};
+use crate::render::count;
 
 /// What stands between a use that is known of one moment only, and what a decision needs.
 pub const MOMENTARY: &str = " at this moment, by metrics.k8s.io; ";
@@ -146,7 +147,7 @@ impl Detector for SaturationDetector {
         if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
             let because = if matches!(super::declared::autoscaler(input, live), Known::Known(Some(_))) {
-                format!("an autoscaler set {has} replicas, which are its own to change; Git says {replicas}")
+                format!("an autoscaler set {}, which are its own to change; Git says {replicas}", count(has, "replica"))
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")
             };
@@ -174,7 +175,7 @@ impl Detector for SaturationDetector {
         }
         match step(blueprint, scaling, replicas, declared.is_some(), &measured, live) {
             Ok((finding, action)) => {
-                match super::rolling_out(&input.facts.pods(&input.blueprint.value.spec.target.object())) {
+                match super::rolling_out(live, &input.facts.pods(&input.blueprint.value.spec.target.object())) {
                     None => detected.findings.push((finding, Some(action))),
                     Some(because) => detected.why_not.push(why_not(because)),
                 }
@@ -250,8 +251,8 @@ fn step(
     if after > scaling.scale_up_threshold {
         let up = scaling.scale_up_threshold;
         return Err(format!(
-            "CPU {percent} is below {low}, but {} replicas would carry {after}, above {up}",
-            replicas - 1
+            "CPU {percent} is below {low}, but {} would carry {after}, above {up}",
+            count(replicas - 1, "replica")
         ));
     }
     Ok((finding(low, false), action(replicas - 1, None)))

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use crate::model::{FieldPath, Segment};
 use crate::propose::FieldChange;
+use crate::render::count;
 
 /// The effects of all changes of one workload together, each one line.
 pub(super) fn impact(before: &Json, changes: &[&FieldChange]) -> Vec<String> {
@@ -130,11 +131,11 @@ fn rollout(before: &Json, after: &Json, lines: &mut Vec<String>) {
         lines.push("a roll-out: how many pods serve during it cannot be told".into());
         return;
     };
-    let plural = |n: u64| if n == 1 { "1 replica".to_owned() } else { format!("{n} replicas") };
     let outage = if serve == 0 { ": an outage" } else { "" };
-    lines.push(format!("a roll-out: of {} at least {serve} serve, before {served}{outage}", plural(replicas)));
+    lines
+        .push(format!("a roll-out: of {} at least {serve} serve, before {served}{outage}", count(replicas, "replica")));
     if most != had {
-        lines.push(format!("a roll-out: at most {most} pods at once, before {had}"));
+        lines.push(format!("a roll-out: at most {} at once, before {had}", count(most, "pod")));
     }
 }
 

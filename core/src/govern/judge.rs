@@ -70,6 +70,9 @@ pub struct Verdict {
     pub overrides: Vec<String>,
     /// What delays it.
     pub holds: Vec<Hold>,
+    /// Freezes that it falls into and that do not delay it: a controller that delivers does not know of them (X11).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unheeded: Vec<Hold>,
     /// Who may approve; empty: anybody with write access.
     pub approvers: Vec<String>,
 }
@@ -122,6 +125,7 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
                 facts,
             };
             for outcome in rule.check(&input) {
+                debug_assert!(rule.cites().iter().any(|cite| outcome.cite.starts_with(cite)), "{}", outcome.cite);
                 let reference = cite(rule.ident(), &outcome);
                 if let Some(tier) = outcome.tier {
                     tiers.push((tier, reference, outcome.alternative));
@@ -151,7 +155,17 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     });
     let overrides = overrides.into_iter().collect();
     let approvers = blueprint.value.governance.approval_workflow.approvers.clone();
-    Verdict { tier, operations, rules, alternative, impact: Vec::new(), overrides, holds, approvers }
+    Verdict {
+        tier,
+        operations,
+        rules,
+        alternative,
+        impact: Vec::new(),
+        overrides,
+        holds,
+        unheeded: Vec::new(),
+        approvers,
+    }
 }
 
 /// Judges an action; one on an object that belongs to several workloads by all of their blueprints, and one that goes back by each of its
@@ -228,6 +242,15 @@ fn cite(ident: &str, outcome: &Outcome) -> RuleRef {
     RuleRef { ident: ident.into(), cite: outcome.cite.clone(), because, source: outcome.source.clone() }
 }
 
+/// What is judged without any rule, because there is nothing on base to judge by; with a line for `explain`.
+pub const LONE: [(&str, &str); 2] = [
+    ("environment", "The environment is not on the base branch yet: nothing is done there until a person merged it"),
+    (
+        "unknown-blueprint",
+        "The blueprint is not on the base branch yet: nothing of it is done until a person merged it",
+    ),
+];
+
 fn lone(tier: Tier, ident: &str, because: String) -> Verdict {
     Verdict {
         tier,
@@ -237,6 +260,7 @@ fn lone(tier: Tier, ident: &str, because: String) -> Verdict {
         impact: Vec::new(),
         overrides: Vec::new(),
         holds: Vec::new(),
+        unheeded: Vec::new(),
         approvers: Vec::new(),
     }
 }

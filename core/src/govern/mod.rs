@@ -13,13 +13,13 @@ mod rules;
 mod subject;
 
 pub use defaults::default_tier;
-pub use judge::{Hold, RuleRef, Verdict, judge, judge_action};
+pub use judge::{Hold, LONE, RuleRef, Verdict, judge, judge_action};
 pub use permit::{ApplyPermit, MergePermit, RestartPermit};
 pub use pull::{
     Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, permit_restart,
     rules_hash,
 };
 pub use review::{ReviewJudgement, count_reviews};
-pub use rules::{FIELD_MANAGER, Failure, Outcome, RULES, Rule, RuleInput, ends, failures, is_open, last_apply};
+pub use rules::{FIELD_MANAGER, FREEZE, Failure, Outcome, RULES, Rule, RuleInput, ends, failures, is_open, last_apply};
 pub use subject::{ConfigTouch, LimitTouch, OperationInput, RequestTouch, Subject, Touch, Undoes};
 use subject::{follows, request_of};

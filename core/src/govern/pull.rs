@@ -18,6 +18,7 @@ use crate::observe::{
     next_restart,
 };
 use crate::propose::{Change, ChangeSet, FieldChange, Governed};
+use crate::render::count;
 
 /// The name of the one check that stands on every pull request that touches governed files.
 pub const VERDICT_CHECK: &str = "bpctl/verdict";
@@ -559,12 +560,4 @@ fn check_line(
     let refused = if refused > 0 { format!(" ({} not counted)", count(refused, "review")) } else { String::new() };
     let conclusion = if tier == Tier::Forbidden { CheckConclusion::Failure } else { CheckConclusion::Pending };
     (conclusion, format!("{tier}{first}{refused}"))
-}
-
-fn count(number: usize, what: &str) -> String {
-    match (number, what) {
-        (1, what) => format!("1 {what}"),
-        (number, "person") => format!("{number} people"),
-        (number, what) => format!("{number} {what}s"),
-    }
 }

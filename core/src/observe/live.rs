@@ -161,6 +161,9 @@ pub struct Pod {
     /// Containers that do not run now, and how they ended last; init containers among them (B8).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stopped: Vec<StoppedContainer>,
+    /// Containers that run again after a run that failed, and how that ended (B8).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restarted: Vec<StoppedContainer>,
     /// No node takes it: the condition `PodScheduled` is false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unschedulable: bool,
@@ -232,6 +235,37 @@ pub struct StoppedContainer {
     /// When its last run ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
+    /// The memory that it may take, where its last run took more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_limit: Option<Quantity>,
+}
+
+/// A container's status where it runs and its last run failed.
+fn restarted(status: &Json, pod: &Json) -> Option<StoppedContainer> {
+    let text = |pointer: &str| status.pointer(pointer).and_then(Json::as_str);
+    status.pointer("/state/running").filter(|state| !state.is_null())?;
+    let last = status.pointer("/lastState/terminated").filter(|state| !state.is_null())?;
+    let code = last.get("exitCode").and_then(Json::as_i64);
+    let reason = text("/lastState/terminated/reason").unwrap_or("Error");
+    if code == Some(0) && reason != "OOMKilled" {
+        return None;
+    }
+    let at = |key: &str| last.get(key).and_then(Json::as_str).and_then(|text| text.parse().ok());
+    let count = status.get("restartCount").and_then(Json::as_u64).unwrap_or(0);
+    let name = text("/name").unwrap_or_default();
+    let spec = || lasting(pod).find(|container| container.get("name").and_then(Json::as_str) == Some(name));
+    let limit = || quantity_of(spec()?.pointer("/resources/limits/memory")?);
+    Some(StoppedContainer {
+        name: Untrusted::new(name),
+        reason: Untrusted::new(reason),
+        message: None,
+        ended: None,
+        exit_code: code,
+        restarts: u32::try_from(count).unwrap_or(u32::MAX),
+        started_at: at("startedAt"),
+        finished_at: at("finishedAt"),
+        memory_limit: if reason == "OOMKilled" { limit() } else { None },
+    })
 }
 
 /// A container's status where it waits for more than its creation, or ended in failure; `None`: it runs, begins, or is done.
@@ -255,6 +289,7 @@ fn stopped(status: &Json) -> Option<StoppedContainer> {
         restarts: u32::try_from(count).unwrap_or(u32::MAX),
         started_at: at("startedAt"),
         finished_at: at("finishedAt"),
+        memory_limit: None,
     })
 }
 
@@ -340,6 +375,7 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
             .flat_map(items)
             .filter_map(stopped)
             .collect(),
+        restarted: items("containerStatuses").iter().filter_map(|status| restarted(status, body)).collect(),
         unschedulable: scheduled.and_then(|c| c.get("status")).and_then(Json::as_str) == Some("False"),
         revision: ["pod-template-hash", "controller-revision-hash"]
             .into_iter()

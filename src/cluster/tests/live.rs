@@ -86,7 +86,7 @@ async fn z9_a_list_whose_second_page_fails_is_unknown() {
     assert_eq!(unknown.code, UnknownCode::Unreachable);
     assert_eq!(
         unknown.message,
-        "couldn't list deployments in namespace shop of context prod: the API server answered 500"
+        "couldn't list Deployment objects in namespace shop of context prod: the API server answered 500"
     );
     assert_eq!(unknown.detail.as_ref().expect("said").raw(), "etcd <b>down</b>");
     assert!(listing.pods.known().is_some(), "the other list is whole");

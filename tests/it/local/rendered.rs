@@ -364,3 +364,28 @@ fn x09_an_item_of_a_list_is_compared_edited_and_delivered() {
         "{ran}"
     );
 }
+
+/// Would miss: drift of what belongs to a rendered workload, without the line that makes it.
+#[test]
+fn x09_drift_of_a_companion_names_the_line_that_makes_it() {
+    let (repo, _) = shop();
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: frontend, namespace: shop}\ndata: {LEVEL: info}\n";
+    repo.write("overlays/staging/config.yaml", config);
+    repo.replace(OVERLAY, "[../../deploy]", "[../../deploy, config.yaml]");
+    let blueprint = "blueprints/frontend/blueprint.yaml";
+    repo.replace(
+        blueprint,
+        "source: overlays/staging",
+        "source: overlays/staging\n    companions: [ConfigMap/frontend]",
+    );
+    let live = r#"{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "frontend", "namespace": "shop", "uid": "c", "resourceVersion": "1"}, "data": {"LEVEL": "debug"}}]}"#;
+    repo.write("clusters/staging/shop/configmap.json", live);
+    let types = r#"{"schemaVersion": 1, "schema": {"lists": {}, "scalars": {}, "atomicMaps": [], "defaults": {}}}"#;
+    repo.write("clusters/staging/schemas/v1_ConfigMap.json", types);
+    repo.commit(&[], "a ConfigMap that somebody changed");
+    says(
+        &repo.run(&["plan", "--env", "staging"]).exits(0).stdout,
+        &["data.LEVEL: \"debug\" in the cluster, Git says \"info\"", "declared at overlays/staging/config.yaml:4:15"],
+    );
+}

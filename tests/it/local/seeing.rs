@@ -209,7 +209,10 @@ fn nothing_holds_what_the_controller_brings_back() {
     repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
     repo.commit(&[], "a controller delivers");
     let plan = repo.run(&PLAN).exits(0).stdout;
-    says(&plan, &["1 for the controller"]);
+    says(
+        &plan,
+        &["1 for the controller", "freeze always until 2096-01-01T00:00:00Z: the controller does not know of it\n"],
+    );
     assert!(!plan.contains("reconcile (1 field)"), "{plan}");
 }
 

@@ -77,6 +77,62 @@ fn one_cause_is_told_once() {
     repo.replace("bpctl.yaml", "cluster: {snapshot: clusters/staging}", "cluster: {context: lab}");
     repo.commit(&[], "a live cluster");
     let ran = repo.bpctl().with("KUBECONFIG", kubeconfig.display().to_string()).run(&["plan"]).exits(1);
-    assert_eq!(ran.stdout.matches("couldn't list deployments").count(), 1, "{}", ran.stdout);
-    says(&ran.stdout, &["unknown of backend, backend-canary, frontend: ", "3 of 3 workloads could not be compared"]);
+    assert_eq!(ran.stdout.matches("did not answer").count(), 1, "{}", ran.stdout);
+    let second = ran.stdout.lines().nth(2).unwrap_or_default();
+    assert!(second.starts_with("not seen in the cluster: the API server did not answer ("), "{}", ran.stdout);
+    says(
+        &ran.stdout,
+        &[
+            "  of backend, backend-canary, frontend: the cluster's object. No decision rests on it.\n",
+            "kubectl --context lab version; bpctl.yaml names the context",
+            "3 of 3 workloads could not be compared",
+        ],
+    );
+    let markdown = repo.bpctl().with("KUBECONFIG", kubeconfig.display().to_string()).run(&["plan", "-o", "markdown"]);
+    assert_eq!(markdown.stdout.matches("did not answer").count(), 1, "{}", markdown.stdout);
+}
+
+/// Would miss: a rule that a plan cites and `explain` does not find by that.
+#[test]
+fn what_plans_cite_is_explained() {
+    let repo = Repo::shop();
+    for rule in bpctl_core::govern::RULES {
+        for cite in rule.cites() {
+            let asked = cite.trim_end_matches([' ', '.']);
+            says(&repo.run(&["explain", asked]).exits(0).stdout, &[&format!("{}: ", rule.ident())]);
+        }
+    }
+    for (asked, told) in [
+        ("scaling.min_replicas = 2, max_replicas = 5", "replica-bounds: "),
+        ("bpctl defaults: change_image", "authority: "),
+        ("freeze year-end", "freeze: "),
+        ("unknown-blueprint", "unknown-blueprint: The blueprint is not on the base branch yet"),
+    ] {
+        says(&repo.run(&["explain", asked]).exits(0).stdout, &[told]);
+    }
+    repo.run(&["explain", "scaling.nonsense"]).exits(2);
+}
+
+/// Would miss: one variable for a whole job that breaks the commands which lack that format, and a mistake that is taken for one.
+#[test]
+fn a_format_of_another_command_is_ignored_where_the_environment_says_it() {
+    let repo = Repo::shop();
+    let run = |format: &str, words: &[&str]| repo.bpctl().with("BPCTL_OUTPUT", format).run(words);
+    let planned = run("sarif", &["plan", "--env", "staging"]).exits(0);
+    says(&planned.stderr, &["note: BPCTL_OUTPUT=sarif is no format of this command"]);
+    assert!(planned.stdout.starts_with("staging · 3 blueprints"), "{}", planned.stdout);
+    assert!(run("csv", &["audit", "show", "nothing"]).stderr.contains("note: BPCTL_OUTPUT=csv"));
+    let linted = run("sarif", &["lint"]).exits(0);
+    assert!(linted.stdout.contains("sarif") && !linted.stderr.contains("BPCTL_OUTPUT"), "{}", linted.stderr);
+    assert!(!run("json", &["plan", "--env", "staging"]).exits(0).stderr.contains("BPCTL_OUTPUT"));
+    repo.run(&["plan", "-o", "sarif"]).exits(2);
+    run("nonsense", &["plan"]).exits(2);
+}
+
+/// Would miss: advice that makes a branch called HEAD.
+#[test]
+fn a_base_that_is_no_branch_is_not_made_one() {
+    let repo = Repo::shop();
+    let ran = repo.bpctl().with("BPCTL_BASE", "HEAD").run(&["plan"]).exits(1);
+    says(&ran.stderr, &["there is no branch HEAD", "name the branch that changes are merged into (git branch --list)"]);
 }

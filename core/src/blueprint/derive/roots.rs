@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Rendered, folder};
 use crate::blueprint::{Render, Renderer};
 use crate::model::{Files, Name, RepoPath};
-use crate::rendering::inputs;
+use crate::rendering::{Delivered, application_folders, inputs, resolve_application};
 use crate::yaml::{self, Kind, Node};
 
 /// A folder to be rendered.
@@ -13,8 +13,10 @@ use crate::yaml::{self, Kind, Node};
 pub struct FoundRoot {
     /// The entry for `bpctl.yaml`.
     pub render: Render,
-    /// Other overlays of the same base: those of other environments, it seems.
+    /// Other overlays of the same base, or values files of the same chart: those of other environments, it seems.
     pub others: Vec<RepoPath>,
+    /// What people should know of it.
+    pub note: Option<String>,
 }
 
 /// Overlays that nothing else builds on, one of each family, and charts that no other chart holds. `files` has to hold all kustomizations
@@ -67,6 +69,7 @@ fn overlays(files: &Files, environment: &Name, below: &[RepoPath]) -> Vec<FoundR
         let others = family.iter().enumerate().filter(|(other, _)| *other != position);
         FoundRoot {
             others: others.map(|(_, root)| (*root).clone()).collect(),
+            note: None,
             render: Render { kustomize: Some(family[position].clone()), ..Render::default() },
         }
     });
@@ -99,17 +102,65 @@ fn charts(files: &Files, environment: &Name, namespace: &Name) -> Vec<FoundRoot>
         }
         let named = |stem: &str| root.join(&format!("values{stem}{environment}.yaml")).ok();
         let values = ["-", ".", "_"].into_iter().filter_map(named).find(|path| files.blob(path).is_some());
+        let chosen = |path: &RepoPath| values.as_ref() == Some(path) || path.file_name() == "values.yaml";
+        let beside = |path: &RepoPath| {
+            folder(path.as_str()) == root.as_str() && path.file_name().starts_with("values") && !chosen(path)
+        };
+        let others = files.0.keys().filter(|path| beside(path)).cloned().collect();
         found.push(FoundRoot {
+            others,
+            note: None,
             render: Render {
                 helm: Some(root),
                 namespace: Some(namespace.clone()),
                 values: values.into_iter().collect(),
                 ..Render::default()
             },
-            others: Vec::new(),
         });
     }
     found
+}
+
+/// The same, as the Argo CD Applications of these files deliver them: folder, release, namespace and values are theirs to say, and no guess.
+pub fn delivered(roots: Vec<FoundRoot>, files: &Files, here: &Delivered, environment: &Name) -> Vec<FoundRoot> {
+    let mentions = |path: &RepoPath| {
+        files.blob(path).is_some_and(|blob| String::from_utf8_lossy(&blob.bytes).contains("argoproj.io/"))
+    };
+    let applications = files.0.keys().filter(|path| mentions(path));
+    let applications: Vec<(&RepoPath, Vec<RepoPath>)> =
+        applications.map(|path| (path, application_folders(path, files))).collect();
+    roots.into_iter().map(|root| of_application(root, &applications, files, here, environment)).collect()
+}
+
+fn of_application(
+    root: FoundRoot,
+    applications: &[(&RepoPath, Vec<RepoPath>)],
+    files: &Files,
+    here: &Delivered,
+    environment: &Name,
+) -> FoundRoot {
+    let Some((_, folder)) = root.render.root() else { return root };
+    let naming = applications.iter().filter(|(_, folders)| folders.contains(folder)).map(|(path, _)| *path);
+    let resolved = |path: &RepoPath| {
+        let entry = Render { application: Some(path.clone()), ..Render::default() };
+        match resolve_application(&entry, files, here) {
+            Ok(Render { elsewhere: Some(why), .. }) => Err(why.message),
+            resolved => resolved.map_err(|diagnostic| diagnostic.message),
+        }
+    };
+    let (good, bad): (Vec<_>, Vec<_>) =
+        naming.map(|path| (path, resolved(path))).partition(|(_, resolved)| resolved.is_ok());
+    let mine = |path: &RepoPath| path.as_str().contains(environment.as_str());
+    let chosen = good.iter().position(|(path, _)| mine(path)).unwrap_or(0);
+    let others: Vec<&str> = good.iter().map(|(path, _)| path.as_str()).collect();
+    if let Some((path, Ok(render))) = good.get(chosen) {
+        let others: Vec<&str> = others.into_iter().filter(|other| *other != path.as_str()).collect();
+        let note = (!others.is_empty()).then(|| format!("guessed: there are also {}", others.join(", ")));
+        return FoundRoot { render: render.clone(), others: Vec::new(), note };
+    }
+    let note =
+        bad.into_iter().find_map(|(path, why)| Some(format!("{path} names it, and is not followed: {}", why.err()?)));
+    FoundRoot { note, ..root }
 }
 
 /// The entries as they stand in `bpctl.yaml`, indented for an environment; empty: nothing.
@@ -120,6 +171,14 @@ pub fn render_text(roots: &[FoundRoot]) -> String {
             text.push_str("    # What Kustomize and Helm render for it; plans compare with that and name the lines that make it.\n    render:\n");
         }
         let say = |path: &RepoPath| serde_json::Value::from(path.as_str()).to_string();
+        let note = root.note.as_ref().map(|note| format!(" # {}", note.replace(char::is_control, " ")));
+        if let Some(application) = &root.render.resolved_from {
+            text.push_str(&format!("      - application: {}{}\n", say(application), note.unwrap_or_default()));
+            continue;
+        }
+        if let Some(note) = note {
+            text.push_str(&format!("     {note}\n"));
+        }
         match root.render.root() {
             Some((Renderer::Kustomize, path)) => {
                 let others: Vec<&str> = root.others.iter().take(4).map(RepoPath::as_str).collect();
@@ -130,7 +189,10 @@ pub fn render_text(roots: &[FoundRoot]) -> String {
                 text.push_str(&format!("      - kustomize: {}{mark}\n", say(path)));
             }
             Some((Renderer::Helm, path)) => {
-                text.push_str(&format!("      - helm: {} # guessed: release, namespace and values\n", say(path)));
+                let others: Vec<&str> = root.others.iter().take(4).map(RepoPath::as_str).collect();
+                let also =
+                    if others.is_empty() { String::new() } else { format!("; there are also {}", others.join(", ")) };
+                text.push_str(&format!("      - helm: {} # guessed: release, namespace and values{also}\n", say(path)));
                 for (key, value) in [("release", &root.render.release), ("namespace", &root.render.namespace)] {
                     if let Some(value) = value {
                         let value = serde_json::Value::from(value.as_str());

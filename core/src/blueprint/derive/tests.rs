@@ -112,7 +112,11 @@ fn what_something_else_renders_is_left_out_and_named() {
     let derived = derived(&[
         ("base/kustomization.yaml", "resources: [web.yaml]\n"),
         ("base/web.yaml", DEPLOYMENT),
-        ("overlays/prod/kustomization.yaml", "resources: [../../base]\nreplicas: [{name: web, count: 5}]\n"),
+        (
+            "overlays/prod/kustomization.yaml",
+            "resources: [../../base]\nreplicas: [{name: web, count: 5}]\npatches: [{path: patch.yaml}]\n",
+        ),
+        ("old.yaml", &DEPLOYMENT.replace("apps/v1", "extensions/v1beta1")),
         ("overlays/prod/patch.yaml", patch),
         ("loose/patch.yaml", patch),
         ("loose/template.yaml", template),
@@ -122,8 +126,18 @@ fn what_something_else_renders_is_left_out_and_named() {
         ("plain/web.yaml", DEPLOYMENT),
     ]);
     let left: Vec<&str> = derived.left_out.iter().map(|left| left.path.as_str()).collect();
-    let rest = ["loose/patch.yaml", "loose/template.yaml", "overlays/prod/patch.yaml"];
+    let rest = ["loose/patch.yaml", "loose/template.yaml", "old.yaml", "overlays/prod/patch.yaml"];
     assert_eq!(left, [&["base/web.yaml", "charts/web/templates/web.yaml"], &rest[..]].concat());
+    let because: Vec<&str> = derived.left_out.iter().map(|left| left.because.as_str()).collect();
+    for (position, told) in [
+        (0, "base is changed on its way to a cluster, and no overlay that changes it is rendered here"),
+        (1, "it is of the Helm chart charts/web, which this environment does not render"),
+        (3, "it is not YAML that Kubernetes reads; a template, perhaps: line 3: "),
+        (4, "Deployment/web is of extensions/v1beta1, which Kubernetes serves no more: write apps/v1"),
+        (5, "it is a patch of overlays/prod, which this environment does not render"),
+    ] {
+        assert!(because[position].starts_with(told), "{because:#?}");
+    }
     assert_eq!(names(&derived), ["web"]);
     assert!(derived.drafts[0].text.contains("namespace: shop # the kustomization's\n"), "{}", derived.drafts[0].text);
 }
@@ -260,4 +274,20 @@ fn the_source_is_the_folder_that_holds_what_belongs_to_the_workload_and_no_other
         assert_eq!(source(&[web, (path, &beside)]), "apps/web/deployment.yaml", "{path} {beside}");
     }
     assert_eq!(source(&[("web.yaml", DEPLOYMENT), ("hpa.yaml", hpa)]), "web.yaml");
+}
+
+/// Would miss: the values files of other environments, of which nobody is told that they are there.
+#[test]
+fn values_files_beside_the_chosen_one_are_named() {
+    let chart = [
+        ("charts/web/Chart.yaml", "apiVersion: v2\nname: web\nversion: 1.0.0\n"),
+        ("charts/web/values.yaml", "{}\n"),
+        ("charts/web/values-prod.yaml", "{}\n"),
+        ("charts/web/values-staging.yaml", "{}\n"),
+    ];
+    let name = |text: &str| Name::new(text).expect("a name");
+    let text = render_text(&render_roots(&files(&chart), &name("staging"), &name("shop"), &[]));
+    let told =
+        "- helm: \"charts/web\" # guessed: release, namespace and values; there are also charts/web/values-prod.yaml\n";
+    assert!(text.contains(told) && text.contains("values: [\"charts/web/values-staging.yaml\"]"), "{text}");
 }

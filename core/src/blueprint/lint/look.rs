@@ -90,7 +90,8 @@ impl<'c> Look<'c> {
                 shared.push(Variant { blueprint: Arc::clone(blueprint), environments, manifest: None });
             }
             variants.append(&mut shared);
-            for name in overrides.keys() {
+            // Of an environment that is not there one finding is enough.
+            for name in overrides.keys().filter(|name| environments.contains_key(*name)) {
                 let Some(blueprint) = catalog.blueprint_as_written(&blueprint.value.metadata.name, name) else {
                     continue;
                 };

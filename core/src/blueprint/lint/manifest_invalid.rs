@@ -205,7 +205,7 @@ impl Rule for ManifestInvalid {
     }
 
     fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
+        let mut found = look.catalog.kindless.clone();
         // What is rendered of a file that stands there as it is has its line there.
         let mut told: BTreeSet<(&str, &str, String)> = BTreeSet::new();
         for manifest in look.all_manifests() {

@@ -68,6 +68,7 @@ pub use fix::{Fix, fixes};
 pub use look::{Look, Surroundings, Variant};
 pub(crate) use manifest_invalid::first_fault;
 pub use reading::READING;
+pub(crate) use target_missing::instead;
 pub use version_bump::version_bumps;
 
 use super::pod::{declared, declared_total, main_containers, sized_container};

@@ -2,6 +2,7 @@
 
 use super::{Look, Page, Rule, mark, mark_node};
 use crate::model::Diagnostic;
+use crate::render::count;
 
 /// The manifest's `replicas` below `min_replicas` or above `max_replicas`.
 pub(super) struct ReplicasOutsideBounds;
@@ -34,7 +35,7 @@ impl Rule for ReplicasOutsideBounds {
             };
             let diagnostic = Diagnostic::warning(
                 "replicas-outside-bounds",
-                format!("the manifest has {replicas} replicas, {side} {key}"),
+                format!("the manifest has {}, {side} {key}", count(replicas, "replica")),
             );
             let diagnostic =
                 mark(diagnostic, &variant.blueprint, &["spec", "scaling", key], format!("{key} is {bound}"));

@@ -1,9 +1,13 @@
 //! `target-missing`: a target that no manifest declares.
 
+use std::collections::BTreeSet;
+
 use super::{Look, Page, Rule};
 use crate::blueprint::{Blueprint, Located};
-use crate::model::{Diagnostic, Name};
+use crate::model::{Diagnostic, Name, ObjectRef};
+use crate::render::listed;
 use crate::rendering::Unclear;
+use crate::yaml::nearest;
 
 /// `spec.target` names a workload that its source does not declare.
 pub(super) struct TargetMissing;
@@ -76,20 +80,19 @@ impl Rule for TargetMissing {
                          overlay makes counts where `environments.NAME.render` in bpctl.yaml names it",
                     )
             } else {
-                let near = below.iter().filter(|m| m.object.kind == object.kind);
-                let names: Vec<String> =
-                    near.take(5).map(|m| format!("{} in {}", m.object, place(&m.object.namespace))).collect();
-                let help = if names.is_empty() {
-                    format!(
-                        "{} declares no {}: name the file or folder that does, or another kind",
-                        target.source, object.kind
-                    )
-                } else {
-                    format!("what is there: {}", names.join(", "))
+                // Of the right name it is elsewhere: then the namespace is what is wrong.
+                let elsewhere = below.iter().find(|m| m.object.kind == object.kind && m.object.name == object.name);
+                let help = match elsewhere {
+                    Some(m) => format!("what is there: {} in {}", m.object, place(&m.object.namespace)),
+                    None => instead(&object, below.iter().map(|m| &m.object)).unwrap_or_else(|| {
+                        format!(
+                            "{} declares no {}: name the file or folder that does, or another kind",
+                            target.source, object.kind
+                        )
+                    }),
                 };
                 let message = format!("no manifest declares {object} in namespace {}", object.namespace);
-                // Of the right name it is elsewhere: then the namespace is what is wrong.
-                let elsewhere = below.iter().any(|m| m.object.kind == object.kind && m.object.name == object.name);
+                let elsewhere = elsewhere.is_some();
                 let key = if elsewhere { "namespace" } else { "workload" };
                 Diagnostic::error("target-missing", message)
                     .label(blueprint.span(&["spec", "target", key]), format!("not found below {}", target.source))
@@ -101,6 +104,28 @@ impl Rule for TargetMissing {
     }
 }
 
+/// What is declared there instead: another name, or a kind that somebody misspelt; `None`: nothing like it.
+pub(crate) fn instead<'o>(target: &ObjectRef, there: impl Iterator<Item = &'o ObjectRef>) -> Option<String> {
+    let there: Vec<&ObjectRef> = there.collect();
+    let mistyped = |object: &&&ObjectRef| {
+        object.name == target.name && object.kind != target.kind && nearest(&object.kind, &[&target.kind]).is_some()
+    };
+    if let Some(object) = there.iter().find(mistyped) {
+        return Some(format!("{object} is there: did you mean `kind: {}`?", target.kind));
+    }
+    let same = there.iter().filter(|object| object.kind == target.kind);
+    let names: BTreeSet<&str> = same.map(|object| object.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    match nearest(&target.name, &names) {
+        Some(near) => Some(format!("did you mean {}/{near}?", target.kind)),
+        None if names.is_empty() => None,
+        None => {
+            let shown: Vec<String> = names.iter().map(|name| format!("{}/{name}", target.kind)).collect();
+            Some(format!("what is there: {}", listed(&shown, 5)))
+        }
+    }
+}
+
 /// It is declared in other environments, and not in this one.
 fn missing_in(look: &Look<'_>, blueprint: &Located<Blueprint>, environment: &Name) -> Diagnostic {
     let (target, object) = (&blueprint.value.spec.target, blueprint.value.object_in(environment));
@@ -108,7 +133,8 @@ fn missing_in(look: &Look<'_>, blueprint: &Located<Blueprint>, environment: &Nam
     let rendered = there.filter_map(|rendering| rendering.outcome.as_ref().ok()).flat_map(|all| all.iter());
     let plain = look.catalog.manifests.iter().filter(|(path, _)| path.is_within(&target.source));
     let plain = plain.flat_map(|(_, all)| all.iter()).filter(|_| !look.catalog.renders(environment, &target.source));
-    let other = rendered.chain(plain).find(|m| m.object.kind == object.kind && m.object.name == object.name);
+    let there: Vec<_> = rendered.chain(plain).collect();
+    let other = there.iter().find(|m| m.object.kind == object.kind && m.object.name == object.name);
     let message = format!("in {environment} no manifest declares {object} in namespace {}", object.namespace);
     let help = match other {
         Some(other) => format!(
@@ -116,7 +142,10 @@ fn missing_in(look: &Look<'_>, blueprint: &Located<Blueprint>, environment: &Nam
             place(&other.object.namespace),
             other.object.namespace
         ),
-        None => elsewhere(look, blueprint, environment),
+        None => match instead(&object, there.iter().map(|m| &m.object)) {
+            Some(instead) => format!("{instead} Correct spec.target.workload, or what makes the name"),
+            None => elsewhere(look, blueprint, environment),
+        },
     };
     let over: [&str; 5] = ["environments", environment.as_str(), "spec", "target", "namespace"];
     let span = blueprint.span_if(&over).unwrap_or_else(|| blueprint.span(&["spec", "target", "namespace"]));

@@ -16,6 +16,10 @@ impl Rule for Authority {
         "The built-in tier of the operation, and the blueprint's agent_authority; an operation in none of its lists needs approval"
     }
 
+    fn cites(&self) -> &'static [&'static str] {
+        &[SOURCE, "allowed_operations", "requires_approval", "forbidden_operations", "agent_authority without "]
+    }
+
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
         let operation = input.operation;
         let built_in = default_tier(operation);

@@ -16,6 +16,10 @@ impl Rule for Bounds {
         "Replicas beyond min_replicas or max_replicas need approval; zero is forbidden, min_replicas is the alternative"
     }
 
+    fn cites(&self) -> &'static [&'static str] {
+        &["scaling.min_replicas", "scaling.max_replicas", "spec.scaling is missing"]
+    }
+
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
         let to = match input.subject.touch {
             Touch::Replicas { to } => to.unwrap_or(1),

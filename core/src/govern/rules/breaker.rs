@@ -22,6 +22,10 @@ impl Rule for Breaker {
         "After limits.breaker failed operations in a row (3) nothing is done until a person changes what failed"
     }
 
+    fn cites(&self) -> &'static [&'static str] {
+        &["limits.breaker"]
+    }
+
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
         let (limit, source) = input.catalog.breaker(input.tier, &input.blueprint.value.metadata);
         let hold = |unknown: Option<String>, ends: Option<&str>, because: String| Outcome {

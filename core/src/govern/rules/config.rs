@@ -18,6 +18,10 @@ impl Rule for Config {
         "ConfigMap values within their range in spec.config are allowed, others need approval; a credential is forbidden"
     }
 
+    fn cites(&self) -> &'static [&'static str] {
+        &["spec.config.", "ConfigMap key "]
+    }
+
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
         match &input.subject.touch {
             Touch::Config(touched) => touched.iter().map(|touch| one(input, touch)).collect(),

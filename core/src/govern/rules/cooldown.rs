@@ -26,6 +26,10 @@ impl Rule for Cooldown {
         "A pause of at least 60s between operations on one workload; times are the forge's and the cluster's"
     }
 
+    fn cites(&self) -> &'static [&'static str] {
+        &["cooldown"]
+    }
+
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
         let (cooldown, source) = longest(input);
         let (last, what) = match last_operation(input) {

@@ -4,16 +4,23 @@ use super::{Outcome, Rule, RuleInput};
 use crate::blueprint::Operation;
 use crate::govern::Undoes;
 
+/// The rule's identifier.
+pub const FREEZE: &str = "freeze";
+
 /// `kind: Policy`, `freezes`.
 pub struct Freezes;
 
 impl Rule for Freezes {
     fn ident(&self) -> &'static str {
-        "freeze"
+        FREEZE
     }
 
     fn about(&self) -> &'static str {
         "Within a policy's freeze window only the excepted operations go on"
+    }
+
+    fn cites(&self) -> &'static [&'static str] {
+        &["freeze "]
     }
 
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {

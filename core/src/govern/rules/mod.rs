@@ -15,6 +15,7 @@ mod reversal;
 pub(super) use alternatives::alternative;
 pub use breaker::{Failure, ends, failures, is_open};
 pub use cooldown::{FIELD_MANAGER, last_apply};
+pub use freeze::FREEZE;
 
 use crate::blueprint::{Blueprint, Catalog, Located, Operation, Tier, TierName};
 use crate::model::{Name, SourceSpan, Timestamp};
@@ -68,6 +69,8 @@ pub trait Rule: Sync {
     fn ident(&self) -> &'static str;
     /// One line for the docs.
     fn about(&self) -> &'static str;
+    /// How what it is known by in plans begins: `scaling.min_replicas`. Nothing else is cited (`explain` finds it by that).
+    fn cites(&self) -> &'static [&'static str];
     /// Its answer; empty: it has nothing to say.
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome>;
 }

@@ -14,6 +14,10 @@ impl Rule for Policies {
         "The operations of every policy that matches the environment's tier, the owner and the blueprint"
     }
 
+    fn cites(&self) -> &'static [&'static str] {
+        &["policy "]
+    }
+
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
         let metadata = &input.blueprint.value.metadata;
         let policies = input.catalog.policies.values();

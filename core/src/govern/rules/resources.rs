@@ -21,6 +21,17 @@ impl Rule for Resources {
         "Requests change by at most limits.resize_step within maximum, further with approval; below minimum and above the container's limit is forbidden"
     }
 
+    fn cites(&self) -> &'static [&'static str] {
+        &[
+            "resources.limits.",
+            "spec.resources.",
+            "resources.cpu.",
+            "resources.memory.",
+            "limits.resize_step",
+            "limits.resize_sum",
+        ]
+    }
+
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
         let requests = match &input.subject.touch {
             Touch::Requests(requests) => requests,

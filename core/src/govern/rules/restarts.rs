@@ -6,6 +6,7 @@ use crate::blueprint::Tier;
 use crate::decide::{Recovery, RecoveryInput, recovery};
 use crate::govern::Touch;
 use crate::observe::Known;
+use crate::render::count;
 
 /// `spec.reliability.max_restart_count`.
 pub struct Restarts;
@@ -17,6 +18,10 @@ impl Rule for Restarts {
 
     fn about(&self) -> &'static str {
         "Failed pods are restarted fewer times than max_restart_count, with growing pauses; further, and where none failed, with approval"
+    }
+
+    fn cites(&self) -> &'static [&'static str] {
+        &["reliability.max_restart_count", "spec.reliability.max_restart_count", "pause between restarts"]
     }
 
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
@@ -66,7 +71,7 @@ impl Rule for Restarts {
             }
             Recovery::Person { because, .. } => vec![outcome(Tier::RequiresApproval, because)],
             Recovery::Restart { failing, not_before } => {
-                let within = format!("{} of {} restarts so far", failing.restarts, max.unwrap_or(0));
+                let within = format!("{} of {} so far", failing.restarts, count(max.unwrap_or(0), "restart"));
                 let mut outcomes = vec![outcome(Tier::Allowed, within)];
                 outcomes.extend(not_before.map(|until| Outcome {
                     tier: None,

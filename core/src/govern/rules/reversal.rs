@@ -21,6 +21,10 @@ impl Rule for Reversal {
         "A field that was changed and changed back within limits.reversal (24h) needs approval to be changed again"
     }
 
+    fn cites(&self) -> &'static [&'static str] {
+        &["limits.reversal"]
+    }
+
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
         let Known::Known(history) = input.facts.history(&input.subject.blueprint) else { return Vec::new() };
         let (window, source) = input.catalog.reversal(input.tier, &input.blueprint.value.metadata);

@@ -94,6 +94,26 @@ fn everything_a_policy_can_hold_is_read() {
 }
 
 #[rstest]
+#[case(
+    "name: x\nmax_replicas: two\n",
+    "wrong-type",
+    2,
+    15,
+    "must be a whole number of at least 0",
+    "write it in digits, without a fraction: 2"
+)]
+#[case(
+    "name: x\nmax_replicas: 2.5\n",
+    "wrong-type",
+    2,
+    15,
+    "must be a whole number of at least 0",
+    "write it in digits, without a fraction: 3"
+)]
+#[case("name: [a]\n", "wrong-type", 1, 7, "name must be text", "write a")]
+#[case("name: [a, b]\n", "wrong-type", 1, 7, "name must be text", "write one text")]
+#[case("name: x\ntiers: {a: b}\n", "wrong-type", 2, 8, "tiers must be a list", "write each entry behind `- `")]
+#[case("name: x\nports: [a]\n", "wrong-type", 2, 8, "ports must be a mapping", "write `NAME: …` lines below it")]
 #[case("name: x\nmax_replica: 3\n", "unknown-field", 2, 1, "`max_replica`", "did you mean `max_replicas`?")]
 #[case("name: x\nmaxReplicas: 3\n", "unknown-field", 2, 1, "`maxReplicas`", "did you mean `max_replicas`?")]
 #[case("name: x\nzzz: 3\n", "unknown-field", 2, 1, "`zzz`", "known here: name, max_replicas")]
