@@ -57,8 +57,20 @@ impl Program {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bpctl"));
+        command.args(arguments);
+        self.prepared(command)
+    }
+
+    /// Runs it with so many seconds of the processor and no more: unlike the time on the wall they are the same on a busy machine.
+    pub fn run_within(&self, seconds: u32, arguments: &[&str]) -> Ran {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -t {seconds}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_bpctl")]);
+        command.args(arguments);
+        Ran::of(self.prepared(command).output().expect("bpctl starts"))
+    }
+
+    fn prepared(&self, mut command: Command) -> Command {
         command
-            .args(arguments)
             .current_dir(&self.folder)
             .env_clear()
             .env("PATH", std::env::var("PATH").unwrap_or_default())
