@@ -49,3 +49,38 @@ impl std::fmt::Display for BranchName {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use bpctl_core::model::Digest;
+
+    use super::*;
+
+    /// Would miss: a separator that a name can hold, names that are one on a disk that folds case, a key of parts that run together.
+    #[test]
+    fn t46_no_two_things_share_a_branch_or_a_key() {
+        let names = ["a", "a-b", "b", "b-c", "c", "a-b-c", "scale", "a--b", "0"];
+        let mut branches = BTreeSet::new();
+        for environment in names {
+            for blueprint in names {
+                for operation in ["scale", "resize"] {
+                    let [environment, blueprint] = [environment, blueprint].map(|name| Name::new(name).unwrap());
+                    let branch = BranchName::proposal(&environment, &blueprint, operation);
+                    assert!(branches.insert(branch.full().to_lowercase()), "{branch}");
+                    let back = BranchName::parse_proposal(&environment, branch.as_str());
+                    assert_eq!(back, Some((blueprint, operation.to_owned())), "{branch}");
+                }
+            }
+            let ledger = BranchName::ledger(&Name::new(environment).unwrap());
+            assert!(branches.insert(ledger.full().to_lowercase()), "{ledger}");
+        }
+        for crafted in ["a/b", "A", "a.lock", "a\u{301}", "-a", "a-", "", "a b", "\u{ff41}"] {
+            assert!(Name::new(crafted).is_err(), "{crafted:?}");
+        }
+        let keys =
+            [("ab", "c"), ("a", "bc"), ("abc", ""), ("", "abc"), ("a\",\"b", "c"), ("a", "b\",\"c"), ("AB", "c")];
+        assert_eq!(keys.iter().map(|key| Digest::of(key)).collect::<BTreeSet<_>>().len(), keys.len());
+    }
+}

@@ -1,6 +1,7 @@
 //! The real Gitea: proposals, approvals, merges; attacks and faults that only a server shows.
 
 mod approvals;
+mod faults;
 mod killed;
 mod moved;
 mod server;

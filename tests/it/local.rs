@@ -5,6 +5,7 @@ mod audit;
 mod breaker;
 mod causes;
 mod config;
+mod faults;
 mod governance;
 mod hostile;
 mod refused;

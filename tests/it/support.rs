@@ -63,8 +63,17 @@ impl Program {
 
     /// Runs it with so many seconds of the processor and no more: unlike the time on the wall they are the same on a busy machine.
     pub fn run_within(&self, seconds: u32, arguments: &[&str]) -> Ran {
+        self.run_limited(&format!("ulimit -t {seconds}"), arguments)
+    }
+
+    /// Runs it where no file may grow beyond so many blocks of 512 bytes: a write that would fails.
+    pub fn run_on_small_disk(&self, blocks: u32, arguments: &[&str]) -> Ran {
+        self.run_limited(&format!("trap '' XFSZ; ulimit -f {blocks}"), arguments)
+    }
+
+    fn run_limited(&self, limit: &str, arguments: &[&str]) -> Ran {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("ulimit -t {seconds}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_bpctl")]);
+        command.args(["-c", &format!("{limit}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_bpctl")]);
         command.args(arguments);
         Ran::of(self.prepared(command).output().expect("bpctl starts"))
     }
@@ -304,6 +313,12 @@ fn files_below(root: &Path, folder: &Path, all: &mut BTreeMap<String, Vec<u8>>) 
     }
 }
 
+/// A part of a name that nothing else in the lab has.
+pub fn unique() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    format!("{}-{}", std::process::id(), now.as_micros() % 100_000_000)
+}
+
 /// A namespace of the lab of a test's own; it goes when the test ends.
 pub struct Namespace {
     pub name: String,
@@ -312,8 +327,7 @@ pub struct Namespace {
 impl Namespace {
     #[track_caller]
     pub fn new(stem: &str) -> Self {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-        let name = format!("{stem}-{}-{}", std::process::id(), now.as_micros() % 100_000_000);
+        let name = format!("{stem}-{}", unique());
         kubectl(&["create", "namespace", &name], None);
         Self { name }
     }

@@ -12,7 +12,7 @@ use crate::support::lab;
 type Trick = Box<dyn FnOnce() + Send>;
 
 /// The server, behind a line that does something, once, before it passes on the first POST whose path holds a text.
-fn before_post(path: &'static str, trick: impl FnOnce() + Send + 'static) -> String {
+pub fn before_post(path: &'static str, trick: impl FnOnce() + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let host = lab("LAB_FORGE_URL").trim_start_matches("http://").trim_end_matches('/').to_owned();

@@ -222,6 +222,11 @@ pub fn call(who: &str, method: &str, path: &str, body: Value, expected: u16) -> 
 /// The status and the body. Whatever the server said.
 pub fn ask(who: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let token = lab(&format!("LAB_FORGE_TOKEN_{who}"));
+    ask_with(&format!("header = \"authorization: token {token}\""), method, path, body)
+}
+
+/// The same with a line of curl's configuration that says who asks.
+fn ask_with(credentials: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let mut child = Command::new("curl")
         .args(["--silent", "--show-error", "--max-time", "60", "--config", "-", "--request", method])
         .args(["--write-out", "\n%{http_code}", "--header", "content-type: application/json"])
@@ -231,12 +236,56 @@ pub fn ask(who: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
         .stdout(Stdio::piped())
         .spawn()
         .expect("curl starts");
-    let secret = format!("header = \"authorization: token {token}\"\n");
+    let secret = format!("{credentials}\n");
     child.stdin.take().expect("stdin").write_all(secret.as_bytes()).expect("written");
     let output = child.wait_with_output().expect("curl ends");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let (answer, status) = text.rsplit_once('\n').expect("a status");
     (status.parse().expect("a status"), serde_json::from_str(answer).unwrap_or_default())
+}
+
+/// An account of one test alone.
+#[derive(Clone)]
+pub struct Account {
+    pub login: String,
+    pub password: String,
+}
+
+impl Account {
+    /// A new one with rights on the shop's repository.
+    #[track_caller]
+    pub fn new(shop: &Shop, login: &str, may: &str) -> Self {
+        let account = Self { login: login.to_owned(), password: format!("Pass-{}", shop.name) };
+        let email = format!("{login}.{}@forge.test", crate::support::unique());
+        let body = json!({
+            "username": login, "email": email, "password": account.password, "must_change_password": false
+        });
+        call(ADMIN, "POST", "/admin/users", body, 201);
+        shop.api(ADMIN, "PUT", &format!("/collaborators/{login}"), json!({ "permission": may }), 204);
+        account
+    }
+
+    /// A call with its password.
+    #[track_caller]
+    pub fn call(&self, method: &str, path: &str, body: &Value, expected: u16) -> Value {
+        let (status, answer) = ask_with(&format!("user = \"{}:{}\"", self.login, self.password), method, path, body);
+        assert_eq!(status, expected, "{method} {path}: {answer}");
+        answer
+    }
+
+    /// A new token of this name.
+    #[track_caller]
+    pub fn token(&self, name: &str) -> String {
+        let body = json!({ "name": name, "scopes": ["all"] });
+        let made = self.call("POST", &format!("/users/{}/tokens", self.login), &body, 201);
+        made["sha1"].as_str().expect("a token").to_owned()
+    }
+
+    /// Takes it back.
+    #[track_caller]
+    pub fn forget(&self, name: &str) {
+        self.call("DELETE", &format!("/users/{}/tokens/{name}", self.login), &json!(null), 204);
+    }
 }
 
 /// The program in any clone, with bpctl's own account.

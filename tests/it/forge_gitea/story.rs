@@ -78,7 +78,7 @@ fn what_is_allowed_is_merged_and_what_needs_a_person_waits_for_one() {
 }
 
 #[test]
-fn a_pull_request_that_a_person_closed_is_a_no_until_something_changes() {
+fn z05_a_pull_request_that_a_person_closed_is_a_no_until_something_changes() {
     let shop = Shop::new();
     shop.apply();
     let number = shop.open_of("backend");
