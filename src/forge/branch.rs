@@ -81,6 +81,6 @@ mod tests {
         }
         let keys =
             [("ab", "c"), ("a", "bc"), ("abc", ""), ("", "abc"), ("a\",\"b", "c"), ("a", "b\",\"c"), ("AB", "c")];
-        assert_eq!(keys.iter().map(|key| Digest::of(key)).collect::<BTreeSet<_>>().len(), keys.len());
+        assert_eq!(keys.iter().map(Digest::of).collect::<BTreeSet<_>>().len(), keys.len());
     }
 }

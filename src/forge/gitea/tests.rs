@@ -202,6 +202,32 @@ async fn z8_a_write_is_sent_once() {
     assert_eq!(throttled.requests().len(), 2);
 }
 
+/// Would miss: a new branch that the server does not know yet taken for a refusal, a list that lags taken for a pull request that was not opened
+/// (and so opened twice), tries without end.
+#[tokio::test]
+async fn z6_a_server_that_lags_behind_gets_one_pull_request() {
+    let pull = || {
+        let branch = BranchName::new("bpctl/test/lags").unwrap();
+        NewPull { branch, title: "Scale".into(), body: "why".into(), reviewers: Vec::new() }
+    };
+    let posts = |server: &Server| server.requests().iter().filter(|request| request.starts_with("POST ")).count();
+    let early = AtomicUsize::new(0);
+    let server = Server::new(move |line| match line.split_whitespace().next() {
+        Some("POST") if early.fetch_add(1, Ordering::Relaxed) == 0 => reply(404, "", "{}"),
+        Some("POST") => reply(201, "", r#"{"number":7}"#),
+        _ => reply(200, "X-Total-Count: 0\r\n", "[]"),
+    });
+    assert_eq!(server.forge().0.open(&pull()).await.unwrap(), 7);
+    assert_eq!(posts(&server), 2);
+
+    let never = Server::new(|line| match line.split_whitespace().next() {
+        Some("POST") => reply(404, "", "{}"),
+        _ => reply(200, "X-Total-Count: 0\r\n", "[]"),
+    });
+    assert!(matches!(never.forge().0.open(&pull()).await, Err(ForgeError::Refused { status: 404, .. })));
+    assert!((2..=5).contains(&posts(&never)), "{}", posts(&never));
+}
+
 #[tokio::test]
 async fn t15_an_endless_answer_is_cut_off() {
     let server = Server::new(|_| reply(200, "X-Total-Count: 1\r\n", &"[".repeat(33 << 20)));
