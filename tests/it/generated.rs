@@ -88,8 +88,6 @@ fn shipped_examples_hold_to_the_schemas() {
         let path = format!("examples/shop/blueprints/{name}/blueprint.yaml");
         valid(&validator("blueprint"), &read(&path), &path);
     }
-    valid(&validator("blueprint"), &read("blueprints/starter/blueprint.yaml"), "the starter");
-    valid(&validator("policy"), &read("blueprints/starter/policy.yaml"), "the starter's policy");
     // The schema is no rubber stamp.
     let mut broken = read("examples/shop/blueprints/frontend/blueprint.yaml");
     broken["spec"]["scaling"]["max_replicas"] = "many".into();
