@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::json;
+
 use crate::support::{Program, Repo};
 
 fn root() -> PathBuf {
@@ -86,28 +88,99 @@ fn shipped_examples_hold_to_the_schemas() {
         let path = format!("examples/shop/blueprints/{name}/blueprint.yaml");
         valid(&validator("blueprint"), &read(&path), &path);
     }
-    valid(&validator("blueprint"), &read("blueprints/starter/blueprint.yaml"), "the starter");
-    valid(&validator("policy"), &read("blueprints/starter/policy.yaml"), "the starter's policy");
     // The schema is no rubber stamp.
     let mut broken = read("examples/shop/blueprints/frontend/blueprint.yaml");
     broken["spec"]["scaling"]["max_replicas"] = "many".into();
     assert!(validator("blueprint").validate(&broken).is_err());
 }
 
-/// The starters lint clean beside the manifest that they speak of.
+/// Every file to copy holds to its schema and lints clean, each beside a minimal manifest of the workload that it names (B19).
 #[test]
 fn the_starters_lint_clean() {
-    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect(path);
-    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {}\n";
-    let workspace =
-        "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments: {dev: {tier: dev, cluster: {context: x}}}\n";
-    let repo = Repo::with(&[
-        ("bpctl.yaml", workspace),
-        ("deploy/web.yaml", manifest),
-        ("blueprints/web.yaml", &read("blueprints/starter/blueprint.yaml")),
-        ("blueprints/base.yaml", &read("blueprints/starter/policy.yaml")),
-    ]);
-    assert!(repo.run(&["lint"]).exits(0).stdout.contains("1 blueprint, 1 policy: no problems"));
+    let mut files: Vec<PathBuf> = Vec::new();
+    for folder in std::fs::read_dir(root().join("blueprints")).expect("blueprints/") {
+        let folder = folder.expect("an entry").path();
+        if folder.is_dir() {
+            files.extend(std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()));
+        }
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+    assert!(files.len() >= 8, "{files:?}");
+    for file in files {
+        let (what, text) = (file.display().to_string(), std::fs::read_to_string(&file).expect("a file"));
+        let documents = bpctl_core::yaml::parse(&what, text.as_bytes(), bpctl_core::yaml::Kind::Own).expect(&what);
+        let document = documents[0].root.to_json();
+        let is_blueprint = document["kind"] == "Blueprint";
+        valid(&validator(if is_blueprint { "blueprint" } else { "policy" }), &document, &what);
+        let repo = Repo::with(&[("bpctl.yaml", &workspace_for(&document)), ("blueprints/one.yaml", &text)]);
+        if is_blueprint {
+            let (path, manifests) = manifests_for(&document["spec"]);
+            repo.write(&path, &manifests);
+        }
+        let counted = if is_blueprint { "1 blueprint, 0 policies" } else { "0 blueprints, 1 policy" };
+        let told = repo.run(&["lint"]).exits(0).stdout;
+        assert!(told.contains(&format!("{counted}: no problems")), "{what}:\n{told}");
+    }
+}
+
+/// A workspace with `dev` and the environments that a file speaks of, each of the tier of its name.
+fn workspace_for(document: &serde_json::Value) -> String {
+    let overridden = document["environments"].as_object().into_iter().flat_map(|all| all.keys().map(String::as_str));
+    let tiers = document["match"]["tiers"].as_array().into_iter().flatten();
+    let matched = tiers.map(|tier| tier.as_str().expect("a tier"));
+    let place = |name: &str| {
+        let prometheus = json!({"url": "https://prometheus.example.org"});
+        (name.to_owned(), json!({"tier": name, "cluster": {"context": name}, "prometheus": prometheus}))
+    };
+    let environments: serde_json::Map<String, serde_json::Value> =
+        std::iter::once("dev").chain(overridden).chain(matched).map(place).collect();
+    json!({"apiVersion": "bpctl.dev/v1", "kind": "Workspace", "environments": environments}).to_string()
+}
+
+/// The workload that a blueprint's spec names, with what the spec asks of a manifest, and its `ConfigMaps`: the file and its text.
+fn manifests_for(spec: &serde_json::Value) -> (String, String) {
+    let target = &spec["target"];
+    let (kind, name) = target["workload"].as_str().and_then(|text| text.split_once('/')).expect("KIND/NAME");
+    let most = |resource: &str, or: &str| spec["resources"][resource]["maximum"].as_str().unwrap_or(or).to_owned();
+    let probe = json!({"httpGet": {"path": "/", "port": 8080}});
+    let container = json!({
+        "name": spec["resources"]["container"].as_str().unwrap_or(name),
+        "image": "registry.example.org/app:1",
+        "resources": {"requests": {"cpu": most("cpu", "1"), "memory": most("memory", "1Gi")}},
+        "readinessProbe": probe,
+        "livenessProbe": probe,
+    });
+    let mut workload = json!({
+        "selector": {"matchLabels": {"app": name}},
+        "template": {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}},
+    });
+    if kind != "DaemonSet" {
+        workload["replicas"] = json!(spec["scaling"]["max_replicas"].as_u64().unwrap_or(1));
+    }
+    if let Some(promised) = spec["deployment"].as_object() {
+        let mut rolling = serde_json::Map::new();
+        for (key, field) in [("max_surge", "maxSurge"), ("max_unavailable", "maxUnavailable")] {
+            rolling.extend(promised.get(key).map(|value| (field.to_owned(), value.clone())));
+        }
+        let field = if kind == "Deployment" { "strategy" } else { "updateStrategy" };
+        workload[field] = json!({"type": promised["strategy"], "rollingUpdate": rolling});
+    }
+    let namespace = &target["namespace"];
+    let metadata = json!({"name": name, "namespace": namespace});
+    let mut all = vec![json!({"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": workload})];
+    for (map, keys) in spec["config"].as_object().into_iter().flatten() {
+        let value = |range: &serde_json::Value| {
+            range["one_of"][0].as_str().map_or_else(|| range["min"].to_string(), str::to_owned)
+        };
+        let data: std::collections::BTreeMap<&String, String> =
+            keys.as_object().into_iter().flatten().map(|(key, range)| (key, value(range))).collect();
+        let metadata = json!({"name": map.trim_start_matches("ConfigMap/"), "namespace": namespace});
+        all.push(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}));
+    }
+    let source = target["source"].as_str().expect("a source");
+    let path = if source.ends_with(".yaml") { source.to_owned() } else { format!("{source}/all.yaml") };
+    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
+    (path, texts.join("\n---\n"))
 }
 
 /// What the program prints as JSON holds to the schemas that it prints.
