@@ -46,7 +46,12 @@ impl<'r> Descent<'r> {
     /// Whether `wanted` is `from` or one of its ancestors.
     pub(super) fn reaches(&self, from: Oid, wanted: Oid) -> Result<bool, GitError> {
         if self.graph.is_none() {
-            let attempt = format!("compare the history of {wanted} and {from}");
+            let cut = if self.raw.is_shallow() {
+                " in a clone that is cut off (git fetch --unshallow, in CI `fetch-depth: 0`)"
+            } else {
+                ""
+            };
+            let attempt = format!("compare the history of {wanted} and {from}{cut}");
             return Ok(
                 from == wanted || self.raw.graph_descendant_of(from, wanted).map_err(GitError::library(attempt))?
             );

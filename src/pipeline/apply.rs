@@ -664,9 +664,7 @@ impl Pass<'_> {
         let why = match (item.verdict.tier, item.hold()) {
             (_, Some(_)) | (Tier::Forbidden, _) => return,
             (Tier::RequiresApproval, _) => {
-                format!(
-                    "needs approval ({rule}): list reconcile in allowed_operations by a pull request, or apply it yourself"
-                )
+                format!("needs approval ({rule}): change that rule by a pull request, or apply it yourself")
             }
             (Tier::Allowed, _) if !server_clock => "a local clock permits nothing in production".into(),
             (Tier::Allowed, _) => "no permit was given".into(),

@@ -195,7 +195,7 @@ fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -
     let signer = options.signing_key.as_deref().map(SigningKey::load).transpose().map_err(|error| {
         let source = super::error::cause(&error);
         PipelineError::told(
-            format!("couldn't use the signing key: {error}{source}"),
+            format!("{error}{source}"),
             "make one with: ssh-keygen -t ed25519 -N '' -f FILE   (and add its public line to the allowed signers on the base branch)",
         )
     })?;

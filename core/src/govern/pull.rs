@@ -219,6 +219,11 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         block("changes-requested", "a reviewer asked for changes".into());
     }
 
+    // First of what only keeps bpctl from merging: a freeze keeps everybody, and the check says the first that stands here.
+    for hold in verdicts.iter().flat_map(|v| &v.verdict.holds).take(1) {
+        block("held", format!("{} {}: {}", hold.rule.cite, hold.until(), hold.rule.because));
+    }
+
     // May bpctl merge it now?
     if pull.state != PullState::Open {
         block("not-open", "it is not open".into());
@@ -299,9 +304,6 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
     if !server_clock && dearest == TierName::Prod {
         block("local-clock", "a local clock permits nothing in production".into());
-    }
-    for hold in verdicts.iter().flat_map(|v| &v.verdict.holds).take(1) {
-        block("held", format!("{} {}: {}", hold.rule.cite, hold.until(), hold.rule.because));
     }
     let checks = required_checks(pull);
     if let Err(why) = &checks {

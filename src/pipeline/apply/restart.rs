@@ -74,9 +74,9 @@ impl Pass<'_> {
         let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
         let why = match (item.verdict.tier, item.hold()) {
             (_, Some(_)) | (Tier::Forbidden, _) => return,
-            (Tier::RequiresApproval, _) => format!(
-                "needs approval ({rule}): list restart in allowed_operations by a pull request, or restart it yourself"
-            ),
+            (Tier::RequiresApproval, _) => {
+                format!("needs approval ({rule}): change that rule by a pull request, or restart it yourself")
+            }
             (Tier::Allowed, _) if !server_clock => "a local clock permits nothing in production".into(),
             (Tier::Allowed, _) => "no permit was given".into(),
         };
