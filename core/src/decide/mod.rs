@@ -31,6 +31,7 @@ pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub(crate) use rollback::short;
 pub use rollback::{Broke, BrokenChange, RollbackDetector};
+pub(crate) use saturation::enough;
 pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;
@@ -40,7 +41,7 @@ use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrust
 use crate::observe::{Known, Pod, Recorder, Unknown};
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 6;
+pub const LOGIC: u32 = 7;
 
 /// What a detector looks at.
 #[derive(Debug)]

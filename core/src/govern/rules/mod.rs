@@ -11,6 +11,7 @@ mod policy;
 mod resources;
 mod restarts;
 mod reversal;
+mod verification;
 
 pub(super) use alternatives::alternative;
 pub use breaker::{Failure, ends, failures, is_open};
@@ -73,7 +74,7 @@ pub trait Rule: Sync {
 }
 
 /// All rules, in the order in which they are cited.
-pub const RULES: [&dyn Rule; 10] = [
+pub const RULES: [&dyn Rule; 11] = [
     &bounds::Bounds,
     &resources::Resources,
     &restarts::Restarts,
@@ -83,5 +84,6 @@ pub const RULES: [&dyn Rule; 10] = [
     &authority::Authority,
     &breaker::Breaker,
     &cooldown::Cooldown,
+    &verification::OpenVerification,
     &freeze::Freezes,
 ];
