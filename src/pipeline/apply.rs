@@ -330,7 +330,6 @@ impl Pass<'_> {
             self.waiting(base, &blueprint, number, &judged);
             return Ok(false);
         };
-        self.cut_short(&blueprint, number).await?;
         let message = bpctl_core::render::sink::commit_title(&title);
         match self.effects.merge(permit, &format!("{message}\n\nPull request {number}, permitted by bpctl.\n")).await? {
             Landed::Merged { commit, at, tree_as_permitted } => {
@@ -347,6 +346,7 @@ impl Pass<'_> {
                     format!("merged {} as {short}: {}", forge.pull_url(number), judged.summary),
                     None,
                 );
+                self.cut_short(&blueprint, number).await?;
                 if let Some(branch) = branch.and_then(BranchName::new) {
                     self.clear(&blueprint, &branch, &head).await?;
                 }

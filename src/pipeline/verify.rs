@@ -39,7 +39,7 @@ pub async fn open(
     for name in rules.get().blueprints.keys() {
         let Known::Known(history) = facts.history(name) else { continue };
         let Some(last) = history.iter().rfind(|operation| is_verified(&operation.operation)) else { continue };
-        if last.merged_at < HORIZON.before(clock.now) {
+        if last.outcome.is_some() || last.merged_at < HORIZON.before(clock.now) {
             continue;
         }
         if check(forge, environment, &last.commit).await?.is_none() {

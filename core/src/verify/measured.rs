@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Targets, UsageTarget, WindowCheck, worst};
+use super::{Outcome, Targets, UsageTarget, WindowCheck, rank, worst};
 use crate::blueprint::quantity_of;
 use crate::decide::enough;
 use crate::decide::levels::{Latency, failing_of, latency_of, nanos_of, rate, shown, too_short};
@@ -94,8 +94,8 @@ enum Reading {
     Beyond(i128),
     /// Everything was seen, and no request arrived.
     Quiet,
-    /// Nothing measures it at all.
-    Absent,
+    /// Nothing measures it at all, and why.
+    Absent(String),
     /// It cannot be told.
     Unknown(Unknown),
 }
@@ -175,6 +175,8 @@ pub(super) fn judge_window(targets: &Targets, changed: &Changed<'_>, window: &Wi
     }
     // What nobody asks for is told where it is known.
     lines.retain(|line| line.target.is_some() || line.after.is_some());
+    // What decides it is read first.
+    lines.sort_by_key(|line| rank(line.outcome));
     let judged = lines.iter().filter_map(|line| line.outcome);
     let told: Vec<String> = lines.iter().map(ToString::to_string).collect();
     WindowCheck {
@@ -202,9 +204,9 @@ fn line(
     if let Some((at_most, _)) = &target {
         let told = |outcome, why: &str| (Some(outcome), Some(why.to_owned()));
         (outcome, because) = match (&before, &after) {
-            (Reading::Absent, Reading::Absent) => told(Outcome::NotMeasured, "nothing measures it"),
+            (Reading::Absent(_), Reading::Absent(why)) => told(Outcome::NotMeasured, why),
             (Reading::Quiet, Reading::Quiet) => told(Outcome::NotMeasured, "no request arrived, before or after"),
-            (_, Reading::Absent) => told(Outcome::Unknown, "nothing measured it in this window"),
+            (_, Reading::Absent(why)) => told(Outcome::Unknown, why),
             (_, Reading::Quiet) => told(Outcome::Unknown, "no request arrived in this window"),
             (_, Reading::Unknown(why)) => told(Outcome::Unknown, &why.message),
             (before, Reading::Value(_) | Reading::Beyond(_)) => {
@@ -280,6 +282,18 @@ impl Changed<'_> {
         if before { self.before } else { self.after }.unwrap_or(1)
     }
 
+    /// What one interval has of a measure: something, why it cannot be told, or why there is nothing.
+    fn there<'m, M>(&self, known: Option<&'m Known<M>>, empty: impl Fn(&M) -> bool) -> Result<&'m M, Reading> {
+        match known {
+            Some(Known::Known(measured)) if !empty(measured) => Ok(measured),
+            Some(Known::Unknown(why)) if why.code == UnknownCode::NotObserved => {
+                Err(Reading::Absent(why.message.clone()))
+            }
+            Some(Known::Unknown(why)) => Err(Reading::Unknown(why.clone())),
+            _ => Err(Reading::Absent(format!("Prometheus has nothing of {}'s pods", self.workload.name))),
+        }
+    }
+
     /// What a pod requested.
     fn request(&self, target: &UsageTarget, before: bool) -> Option<Quantity> {
         let now = self.pod?.request(target.resource, target.container.as_deref())?;
@@ -305,10 +319,9 @@ impl Changed<'_> {
 
     /// `Σ usage ÷ Σ request`, over the samples of all pods that were there.
     fn utilization(&self, target: &UsageTarget, gauges: &Gauges, before: bool) -> Reading {
-        let usage = match gauges.usage.get(&target.resource) {
-            Some(Known::Known(usage)) if !usage.pods.is_empty() => usage,
-            Some(Known::Unknown(why)) if why.code != UnknownCode::NotObserved => return Reading::Unknown(why.clone()),
-            _ => return Reading::Absent,
+        let usage = match self.there(gauges.usage.get(&target.resource), |usage| usage.pods.is_empty()) {
+            Ok(usage) => usage,
+            Err(reading) => return reading,
         };
         let unknown = |code, message: &str| Unknown { code, message: message.into(), detail: None };
         Reading::of((|| {
@@ -329,13 +342,7 @@ impl Changed<'_> {
 
     /// A level of an interval, where enough of it was seen.
     fn level(&self, gauges: &Gauges, level: Level, before: bool) -> Result<MeasuredLevel, Reading> {
-        let measured = match gauges.levels.get(&level) {
-            Some(Known::Known(measured)) if !measured.series.is_empty() => measured,
-            Some(Known::Unknown(why)) if why.code != UnknownCode::NotObserved => {
-                return Err(Reading::Unknown(why.clone()));
-            }
-            _ => return Err(Reading::Absent),
-        };
+        let measured = self.there(gauges.levels.get(&level), |measured| measured.series.is_empty())?;
         let expected = measured.expected_samples;
         let all = || measured.series.iter().filter(|series| series.at_most.is_none());
         let own = all().find(|series| series.workload && series.of.raw() == self.workload.name);

@@ -266,14 +266,16 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     }
     let told: Vec<String> =
         input.requests.iter().map(|r| format!("the {} request is {}", r.resource, r.request)).collect();
+    let scaled = changed_replicas(input);
     let told = match (told.is_empty(), input.fields.len()) {
-        (true, 0) => format!("spec.replicas is {has}"),
+        (true, 0) => {
+            scaled.map_or_else(|| format!("spec.replicas is {has}"), |from| format!("replicas {from} → {has}"))
+        }
         (true, 1) => "the field is back".into(),
         (true, fields) => format!("{fields} fields are back"),
         (false, _) => told.join(", "),
     };
     let mut applied = check("applied", Outcome::Success, told);
-    let scaled = changed_replicas(input);
     if let Some(before) = scaled {
         let (measure, before, after) = ("replicas".into(), Some(before.to_string()), Some(has.to_string()));
         applied.measured = vec![MeasuredChange { measure, before, after, target: None, outcome: None, because: None }];
@@ -343,7 +345,7 @@ fn later(
         let found = match &input.measured {
             Err(why) => check(window.name(), Outcome::NotMeasured, *why),
             Ok(_) if facts.now() < due => {
-                checks.push(check(window.name(), Outcome::Pending, format!("ends {end:.0}")));
+                checks.push(check(window.name(), Outcome::Pending, format!("until {end:.0}")));
                 return report(checks, Some(due));
             }
             Ok(measured) => match facts.measures(measured.blueprint) {
@@ -419,11 +421,21 @@ fn check(window: &str, outcome: Outcome, evidence: impl Into<String>) -> WindowC
     WindowCheck { window: window.into(), outcome, evidence: evidence.into(), measured: Vec::new() }
 }
 
+/// What counts first among several.
+fn rank(outcome: Option<Outcome>) -> u8 {
+    match outcome {
+        Some(Outcome::Failure) => 0,
+        Some(Outcome::Unknown) => 1,
+        Some(Outcome::Pending) => 2,
+        Some(Outcome::Partial) => 3,
+        Some(Outcome::Success) => 4,
+        Some(Outcome::NotMeasured) | None => 5,
+    }
+}
+
 /// Of several outcomes the one that counts; `None`: nothing was measured.
 fn worst(outcomes: impl Iterator<Item = Outcome>) -> Option<Outcome> {
-    let order = [Outcome::Failure, Outcome::Unknown, Outcome::Pending, Outcome::Partial, Outcome::Success];
-    let rank = |outcome| order.iter().position(|known| *known == outcome);
-    outcomes.filter(|outcome| *outcome != Outcome::NotMeasured).min_by_key(|outcome| rank(*outcome))
+    outcomes.filter(|outcome| *outcome != Outcome::NotMeasured).min_by_key(|outcome| rank(Some(*outcome)))
 }
 
 fn report(checks: Vec<WindowCheck>, due: Option<Timestamp>) -> VerifyReport {

@@ -31,7 +31,7 @@ impl Pass<'_> {
         Ok(done)
     }
 
-    /// Ends the watch over operations that a person let another one follow: what they brought cannot be told any more.
+    /// Ends the watch over operations that another one followed which this run did not merge: what they brought cannot be told any more.
     async fn end_overtaken(&mut self, base: &Base, observation: &Observation) -> Result<(), PipelineError> {
         let facts = Recorder::new(observation);
         for blueprint in base.rules.get().blueprints.keys() {
@@ -51,7 +51,7 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Concludes what is still watched of a workload, as another operation follows now.
+    /// Concludes what was still watched of a workload, as another operation has followed.
     pub(super) async fn cut_short(&mut self, blueprint: &Name, by: u64) -> Result<(), PipelineError> {
         let Some((operation, report)) = self.watched.remove(blueprint) else { return Ok(()) };
         // What it would have shown later cannot be told from what follows: unknown is final, too.
