@@ -342,6 +342,18 @@ fn b14_a_resize_is_judged_by_the_requests_of_its_time(
     assert!(around.told().starts_with(wanted), "{}", around.told());
 }
 
+/// Would miss: a step that scaling takes by its own thresholds, and that fails by a target that right-sizing has.
+#[rstest]
+#[case::its_target(60, Outcome::Success)]
+#[case::the_threshold(80, Outcome::Partial)]
+#[case::beyond_it(81, Outcome::Failure)]
+fn b13_what_scaling_bears_is_no_failure(#[case] after: i128, #[case] wanted: Outcome) {
+    let after = Seen { cpu: after, ..FINE };
+    let spec = format!("{SCALING}  resources: {{cpu: {{target_utilization: 60%}}}}\n");
+    let around = Around { spec, ..Around::scale(3, 2, FINE, after) };
+    assert_eq!(around.report().outcome, wanted, "{}", around.told());
+}
+
 /// Would miss: a repository without metrics that waits for them, or is told a success of what nobody measured.
 #[rstest]
 #[case::no_prometheus("", SCALING, "the environment names no Prometheus")]
@@ -434,10 +446,13 @@ fn b16_another_operation_ends_the_watch_and_says_so() {
 
 /// What the plan proposes and what holds it, by when it looks.
 fn planned(around: &Around) -> Vec<String> {
+    planned_from(around, &around.observation())
+}
+
+fn planned_from(around: &Around, observation: &Observation) -> Vec<String> {
     let rules = trusted(&around.files());
     let (name, staging) = (Name::new("web").unwrap(), Name::new("staging").unwrap());
-    let observation = around.observation();
-    let facts = Recorder::new(&observation);
+    let facts = Recorder::new(observation);
     let detected = decide(rules.get(), &name, &staging, &facts);
     let actions = detected.findings.iter().filter_map(|(_, action)| action.as_ref());
     let told = actions.map(|action| {
@@ -475,6 +490,19 @@ fn b17_a_level_that_a_change_broke_takes_it_back() {
             "rollback #7 (merged 2026-11-21T12:00:00Z as c0ffee0) failed its verification: p95 latency 150ms → 380ms, target 200ms"
         ]
     );
+}
+
+/// Would miss: two proposals of one value, of which the one that waits for a person is left over.
+#[test]
+fn b17_a_replica_that_the_load_asks_for_is_the_way_back() {
+    let after = Seen { cpu: 95, ..FINE };
+    let failed = Some(CheckConclusion::Failure);
+    let around = Around { outcome: failed, now: LATER, ..Around::scale(3, 2, FINE, after) };
+    let mut observation = around.observation();
+    assert_eq!(planned_from(&around, &observation), ["rollback"]);
+    let used = after.gauges(Period::from_secs(300)).usage[&Resource::Cpu].clone();
+    observation.add(FactKey::Usage(web(), Resource::Cpu), "t", FactValue::Usage(used));
+    assert_eq!(planned_from(&around, &observation), ["scale"]);
 }
 
 /// A second operation waits until usage has settled after the first; X10 says until when.

@@ -237,6 +237,16 @@ impl Detector for RollbackDetector {
         let failed = |past: &&PastOperation| past.outcome == Some(CheckConclusion::Failure) && past.reset_by.is_none();
         let Some(last) = history.last().filter(failed).filter(|_| !answered) else { return detected };
         let what = format!("{} #{}", last.operation, last.pull);
+        // One way back is enough: the replica that the load asks for anyway.
+        let asked = input.earlier.iter().find_map(|(_, action)| match action {
+            Some(Action::Scale(scale)) if brings_back(last, scale.to) => Some(scale.to),
+            _ => None,
+        });
+        if let Some(to) = asked {
+            let because = format!("{what} failed its verification, and the scale to {to} replicas takes it back");
+            detected.why_not.push(WhyNot { what: Rollback::NAME.into(), because });
+            return detected;
+        }
         // Over the windows' own time, whatever the load is by now.
         let (catalog, environment, name) = (input.catalog, input.environment, &blueprint.metadata.name);
         let missed = verify_operation(catalog, environment, name, last, input.facts)
@@ -258,6 +268,12 @@ impl Detector for RollbackDetector {
         }
         detected
     }
+}
+
+/// Whether so many replicas are all that an operation changed, as it was before.
+fn brings_back(past: &PastOperation, replicas: u32) -> bool {
+    let changes = past.changes.as_deref().unwrap_or_default();
+    matches!(changes, [one] if one.field.is_keys(&["spec", "replicas"]) && one.from == Some(replicas.into()))
 }
 
 /// Why what failed stays as it is.

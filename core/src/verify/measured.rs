@@ -149,7 +149,14 @@ pub(super) fn judge_window(targets: &Targets, changed: &Changed<'_>, window: &Wi
         let at_most = target.at_most.map(|most| (i128::from(most.basis_points()), most.to_string()));
         let readings =
             (changed.utilization(target, &window.before, true), changed.utilization(target, &window.after, false));
-        lines.push(line(name, readings, at_most, percent));
+        let after = readings.1.value();
+        let mut told = line(name, readings, at_most, percent);
+        // A step that scaling itself may take, to what its threshold bears, is no failure of a lower target.
+        let borne = target.borne.zip(after).is_some_and(|(borne, after)| after <= i128::from(borne.basis_points()));
+        if borne && matches!(told.outcome, Some(Outcome::Failure | Outcome::Unknown)) {
+            (told.outcome, told.because) = (Some(Outcome::Partial), Some("not above scale_up_threshold".into()));
+        }
+        lines.push(told);
     }
     if let Some(promised) = targets.latency {
         let target = nanos_of(promised);

@@ -69,6 +69,8 @@ pub struct UsageTarget {
     pub resource: Resource,
     /// The most; `None`: it is told, not judged.
     pub at_most: Option<Percent>,
+    /// What scaling bears itself: more than the most, and no failure.
+    pub borne: Option<Percent>,
     /// Of this container alone.
     pub container: Option<String>,
 }
@@ -87,8 +89,8 @@ impl Targets {
             let container = target.and(spec.resources.container.as_ref()).map(ToString::to_string);
             // Where no target is given, the load that asks for a replica more.
             let threshold = spec.scaling.as_ref().filter(|_| resource == Resource::Cpu);
-            let at_most = target.or_else(|| threshold.map(|scaling| scaling.scale_up_threshold));
-            UsageTarget { resource, at_most, container }
+            let borne = threshold.map(|scaling| scaling.scale_up_threshold);
+            UsageTarget { resource, at_most: target.or(borne), borne, container }
         });
         let performance = &spec.performance;
         let targets = Self {
