@@ -586,3 +586,21 @@ fn b16_pods_that_an_autoscaler_adds_are_no_failure(#[case] created: &[&str], #[c
     let report = verify_merged(&input, &Recorder::new(&observation));
     assert_eq!(report.outcome, wanted, "{report:#?}");
 }
+
+/// Would miss: yesterday's use measured by what a person's change requests today, told as a failure.
+#[test]
+fn b16_pods_of_later_say_nothing_of_what_was_measured() {
+    let around = Around { now: LATER, ..Around::scale(3, 2, FINE, Seen { cpu: 60, ..FINE }) };
+    let mut observation = around.observation();
+    let pod = |n: u32| {
+        let containers = json!([{"name": "web", "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}]);
+        let created = "2026-11-21T12:30:00Z";
+        let ready = json!([{"type": "Ready", "status": "True", "lastTransitionTime": created}]);
+        pod_from_json(&json!({"metadata": {"name": format!("web-{n}"), "creationTimestamp": created},
+            "spec": {"containers": containers}, "status": {"phase": "Running", "conditions": ready}}))
+        .unwrap()
+    };
+    observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known((0..2).map(pod).collect())));
+    let report = around.report_of(&observation);
+    assert_eq!((report.outcome, report.missed()), (Outcome::Unknown, Vec::new()), "{report:#?}");
+}

@@ -328,7 +328,8 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
         changes: input.measured.as_ref().ok().and_then(|measured| measured.changes),
         before: scaled.or(after),
         after,
-        pod: mine.iter().copied().find(|pod| pod.ready),
+        // A pod that came later may have other requests than those that were measured.
+        pod: mine.iter().copied().find(|pod| pod.ready && !is_later(pod)),
     };
     later(input, &spans, &changed, checks, facts)
 }
