@@ -583,6 +583,7 @@ fn b14_merged_requests(
         merged_at: merged.parse().unwrap(),
         delivery: Delivery::Direct,
         windows: &windows,
+        measured: Err("the environment names no Prometheus"),
         from: &observation.from,
     };
     let report = verify_merged(&input, &facts);
@@ -629,6 +630,7 @@ fn b14_a_daemon_set_is_verified_over_its_nodes(#[case] nodes: u32, #[case] wante
         merged_at: "2026-11-21T11:49:55Z".parse().unwrap(),
         delivery: Delivery::Direct,
         windows: &windows,
+        measured: Err("the environment names no Prometheus"),
         from: &observation.from,
     };
     let report = verify_merged(&input, &Recorder::new(&observation));

@@ -584,6 +584,7 @@ fn b17_what_went_back_is_verified(
         merged_at: ago(since),
         delivery: Delivery::Gitops,
         windows: &windows,
+        measured: Err("the environment names no Prometheus"),
         from: &observation.from,
     };
     let report = verify_merged(&input, &Recorder::new(&observation));

@@ -597,6 +597,7 @@ fn windows_give(delivery: Delivery, (live, ready): (u32, u32), merged: &str, wan
         merged_at: at(merged),
         delivery,
         windows: &windows,
+        measured: Err("the environment names no Prometheus"),
         from: &observation.from,
     };
     assert_eq!(verify_merged(&input, &facts).outcome, wanted, "{:?}", verify_merged(&input, &facts));

@@ -1,7 +1,8 @@
 //! `bpctl verify`.
 
 use bpctl_core::model::{Name, Period};
-use bpctl_core::verify::{Outcome, VerifyReport};
+use bpctl_core::observe::Recorder;
+use bpctl_core::verify::{Outcome, VerifyReport, verify_operation};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -66,7 +67,8 @@ pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<
         let reports: Vec<_> = open
             .into_iter()
             .filter_map(|(blueprint, operation)| {
-                let report = verify::look(place, &rules, &environment, &blueprint, &operation, &observation)?;
+                let facts = Recorder::new(&observation);
+                let report = verify_operation(rules.get(), &environment, &blueprint, &operation, &facts)?;
                 Some(verify::Verified { blueprint, operation, report })
             })
             .collect();
@@ -74,7 +76,8 @@ pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<
         if !pending || runtime::now() >= deadline {
             break reports;
         }
-        runtime::sleep(Period::from_millis(500)).await;
+        let due = reports.iter().filter_map(|verified| verified.report.due).min();
+        runtime::sleep(verify::pause(due, deadline)).await;
     };
     let failed = reports.iter().any(|verified| verified.report.outcome == Outcome::Failure);
     match args.output {
@@ -92,12 +95,8 @@ pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<
         Format::Text => {
             for verified in &reports {
                 let url = forge.pull_url(verified.operation.pull);
-                output.data(&format!(
-                    "{}  {url}  {}: {}",
-                    verified.blueprint,
-                    verified.report.outcome,
-                    verify::summary(&verified.report)
-                ));
+                output.data(&format!("{}  {url}  {}", verified.blueprint, verified.report.outcome));
+                output.data(&verify::lines(&verified.report));
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod account;
 mod restart;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +15,13 @@ use bpctl_core::execute::Effect;
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
-use bpctl_core::observe::{Known, Observation, Recorder};
+use bpctl_core::observe::{Known, Observation, PastOperation, Recorder};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
-use bpctl_core::verify::Outcome;
+use bpctl_core::verify::{Outcome, VerifyReport};
 
 use super::verify::Verified;
-use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, render, tree, verify};
+use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, render, tree};
 use crate::cluster::ClusterError;
 use crate::forge::{BranchName, Created, ForgeError, Landed, NewPull, PullFilter, PullSummary, Swapped};
 use crate::git::MergedTree;
@@ -98,6 +99,8 @@ struct Pass<'a> {
     steps: Vec<Step>,
     entries: Vec<Entry>,
     recorded: usize,
+    /// What is still watched of earlier operations.
+    watched: BTreeMap<Name, (PastOperation, VerifyReport)>,
     failed: bool,
     alarmed: bool,
 }
@@ -121,6 +124,7 @@ pub async fn apply(
         steps: Vec::new(),
         entries: Vec::new(),
         recorded: 0,
+        watched: BTreeMap::new(),
         failed: false,
         alarmed: false,
     };
@@ -146,6 +150,12 @@ impl Pass<'_> {
     async fn run(&mut self, mut base: Base, options: ApplyOptions) -> Result<(Plan, Vec<Verified>), PipelineError> {
         let mut observation = self.observe(&base).await?;
         self.remember(&base, &observation).await?;
+
+        // What earlier runs brought is judged before anything follows it.
+        let mut verified = self.verify_earlier(&base, &observation).await?;
+        if !verified.is_empty() {
+            observation = self.observe(&base).await?;
+        }
 
         // 1. Settle what is open.
         let open = self.open_pulls().await?;
@@ -183,10 +193,11 @@ impl Pass<'_> {
 
         // 4. Verify what landed, and what was restarted.
         let deadline = options.wait.after(runtime::now());
-        let verified = self.verify(&base, observation.clone(), deadline).await?;
+        let earlier = verified.len();
+        self.verify(&base, observation.clone(), deadline, &mut verified).await?;
         self.verify_restarts(&base, observation, deadline).await?;
         // What failed goes back in this pass: nobody waits for the next one (B11).
-        if verified.iter().any(|verified| verified.report.outcome == Outcome::Failure) {
+        if verified.iter().skip(earlier).any(|verified| verified.report.outcome == Outcome::Failure) {
             Box::pin(self.go_back()).await?;
         }
         Ok((first, verified))
@@ -335,6 +346,7 @@ impl Pass<'_> {
                     format!("merged {} as {short}: {}", forge.pull_url(number), judged.summary),
                     None,
                 );
+                self.cut_short(&blueprint, number).await?;
                 if let Some(branch) = branch.and_then(BranchName::new) {
                     self.clear(&blueprint, &branch, &head).await?;
                 }
@@ -670,62 +682,6 @@ impl Pass<'_> {
             (Tier::Allowed, _) => "no permit was given".into(),
         };
         self.step(item.action.blueprint(), format!("{} not applied: {why}", item.action.workload()), None);
-    }
-
-    /// Verifies what landed and is not verified yet; waits for what is pending, at most `wait`.
-    async fn verify(
-        &mut self,
-        base: &Base,
-        mut observation: Observation,
-        deadline: Timestamp,
-    ) -> Result<Vec<Verified>, PipelineError> {
-        let mut open = verify::open(self.session, &self.environment, &base.rules, &observation).await?;
-        let mut done = Vec::new();
-        loop {
-            let mut pending = Vec::new();
-            for (blueprint, operation) in open {
-                let report =
-                    verify::look(&self.place, &base.rules, &self.environment, &blueprint, &operation, &observation);
-                let Some(report) = report else { continue };
-                let again =
-                    report.outcome == Outcome::Pending && runtime::now() < deadline && !self.effects.is_dry_run();
-                if again {
-                    pending.push((blueprint, operation));
-                    continue;
-                }
-                self.conclude(&blueprint, &operation, &report, &observation.from).await?;
-                done.push(Verified { blueprint, operation, report });
-            }
-            if pending.is_empty() {
-                return Ok(done);
-            }
-            open = pending;
-            runtime::sleep(Period::from_millis(500)).await;
-            observation = self.observe(base).await?;
-        }
-    }
-
-    async fn conclude(
-        &mut self,
-        blueprint: &Name,
-        operation: &bpctl_core::observe::PastOperation,
-        report: &bpctl_core::verify::VerifyReport,
-        from: &bpctl_core::observe::ObservedFrom,
-    ) -> Result<(), PipelineError> {
-        let summary = verify::summary(report);
-        let name = verify::check_name(&self.environment);
-        if verify::is_final(report.outcome, from) {
-            self.effects.set_check(&operation.commit, &name, report.outcome.conclusion(), &summary).await?;
-            let now = self.session.forge.reading().clock().await?.now;
-            let event =
-                Event::Verified { pull: operation.pull, commit: operation.commit.clone(), report: report.clone() };
-            let correlation = self.correlation(operation.pull, &operation.commit);
-            self.entry(blueprint, &correlation, now, event);
-        }
-        let url = self.session.forge.reading().pull_url(operation.pull);
-        let next = (report.outcome == Outcome::Pending).then(|| format!("bpctl verify --env {}", self.environment));
-        self.step(blueprint, format!("verified {url}: {} ({summary})", report.outcome), next);
-        Ok(())
     }
 
     fn step(&mut self, blueprint: &Name, told: String, next: Option<String>) {

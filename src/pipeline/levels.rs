@@ -63,7 +63,12 @@ pub(super) async fn levels(
 
 /// The series that are the workload's own. Pods are told by the name that their controller gives them, so that the pods of the whole window
 /// count, also those that are gone.
-fn of_workload(workload: &ObjectRef, window: Period, expected_samples: u32, all: &[LevelSeries]) -> MeasuredLevel {
+pub(super) fn of_workload(
+    workload: &ObjectRef,
+    window: Period,
+    expected_samples: u32,
+    all: &[LevelSeries],
+) -> MeasuredLevel {
     let mine = |series: &&LevelSeries| {
         let of = series.of.raw();
         if series.workload { of == workload.name } else { is_pod_of(of, workload) }
@@ -72,7 +77,7 @@ fn of_workload(workload: &ObjectRef, window: Period, expected_samples: u32, all:
 }
 
 /// Whether a pod's name is one that the workload's controller gives: `NAME-HASH-SUFFIX`, `NAME-0`, `NAME-SUFFIX`.
-fn is_pod_of(pod: &str, workload: &ObjectRef) -> bool {
+pub(super) fn is_pod_of(pod: &str, workload: &ObjectRef) -> bool {
     let Some(rest) = pod.strip_prefix(&workload.name).and_then(|rest| rest.strip_prefix('-')) else { return false };
     let parts: Vec<&str> = rest.split('-').collect();
     // The letters that controllers draw from have no vowels: `web-ingress-x2x9k` is no pod of `web`.

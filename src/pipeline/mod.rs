@@ -11,6 +11,7 @@ pub mod init;
 pub mod ledger;
 mod levels;
 pub mod lint;
+mod measures;
 mod observe;
 pub mod origins;
 pub mod plan;

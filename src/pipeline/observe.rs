@@ -19,6 +19,7 @@ use bpctl_core::plan::Plan;
 use super::PipelineError;
 use super::history::{deliveries, history, last_changes};
 use super::levels::levels;
+use super::measures::measures;
 use crate::cluster::{
     Cluster, ClusterWrite, ConnectOptions, LiveCluster, NamespaceListing, PodMoment, SnapshotCluster, Trial, Wanted,
     WantedObjects,
@@ -334,6 +335,10 @@ pub async fn observe_on(
     let last = Box::pin(last_changes(environment, catalogs, &troubled, repository, forge, clock.now));
     for (name, last) in last.await {
         observation.add(FactKey::LastChange(name), "git", FactValue::LastChange(last));
+    }
+    let measured = measures(environment, place, catalogs, cluster, &history, clock.now);
+    for (name, measured) in Box::pin(measured).await {
+        observation.add(FactKey::Measures(name), "prometheus", FactValue::Measures(measured));
     }
     for name in wanted.blueprints.keys() {
         super::history::add(&mut observation, name, &history, &deliveries);

@@ -1,6 +1,7 @@
 //! The story on a live cluster: a storefront under load is scaled through a pull request, and the load per pod falls.
 
 mod load;
+mod windows;
 
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -9,7 +10,7 @@ use serde_json::Value as Json;
 use self::load::Load;
 use crate::support::{Namespace, Program, Ran, Repo, audited, kubectl, lab, wait_for};
 
-/// A repository, a Deployment that runs as it says, and a load on it: 170m on two pods that ask for 100m each.
+/// A repository, a Deployment that runs as it says, and a load on it.
 struct Shop {
     repo: Repo,
     load: Load,
@@ -17,23 +18,28 @@ struct Shop {
 }
 
 impl Shop {
-    fn new(stem: &str, ready_within: &str) -> Self {
+    /// 170m on two pods that ask for 100m each.
+    fn new(stem: &str, verification: &str) -> Self {
+        Self::with(stem, verification, "", 2, 170)
+    }
+
+    fn with(stem: &str, verification: &str, spec: &str, replicas: usize, millicores: u64) -> Self {
         let namespace = Namespace::new(stem);
         let name = &namespace.name;
         let workspace = format!(
             "apiVersion: bpctl.dev/v1\nkind: Workspace\nforge: local\nenvironments:\n  staging:\n    tier: staging\n    \
              cluster: {{context: lab}}\n    prometheus: {{url: \"{}\", rate_interval: 5s}}\n    delivery: direct\n\
-             verification: {{applied: 3s, ready: {ready_within}}}\n",
+             verification: {{applied: 3s, {verification}}}\n",
             lab("LAB_PROMETHEUS_URL")
         );
         let blueprint = format!(
             "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team-web}}\nspec:\n  target:\n    \
              workload: Deployment/web\n    namespace: {name}\n    source: deploy/web.yaml\n  scaling:\n    min_replicas: 2\n    \
-             max_replicas: 5\n    scale_up_threshold: 80%\n    scale_down_threshold: 30%\n    window: 20s\n    cooldown: 60s\n"
+             max_replicas: 5\n    scale_up_threshold: 80%\n    scale_down_threshold: 30%\n    window: 20s\n    cooldown: 60s\n{spec}"
         );
         let manifest = format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\n  namespace: {name}\nspec:\n  \
-             replicas: 2   # scaled within the blueprint\n  selector:\n    matchLabels: {{app: web}}\n  template:\n    metadata:\n      \
+             replicas: {replicas}   # scaled within the blueprint\n  selector:\n    matchLabels: {{app: web}}\n  template:\n    metadata:\n      \
              labels: {{app: web}}\n    spec:\n      containers:\n        - name: web\n          image: registry.shop.example/web:1\n          \
              resources: {{requests: {{cpu: 100m, memory: 64Mi}}}}\n"
         );
@@ -44,7 +50,7 @@ impl Shop {
         ];
         let repo = Repo::with(&files);
         namespace.kubectl(&["apply", "--server-side", "--field-manager=bpctl", "-f", "-"], Some(&manifest));
-        let load = Load::on(name, 2, 170);
+        let load = Load::on(name, replicas, millicores);
         Self { repo, load, namespace }
     }
 
@@ -118,7 +124,7 @@ fn told(apply: &Json) -> Vec<&str> {
 
 #[test]
 fn a_storefront_under_load_is_scaled_through_a_pull_request_and_the_load_per_pod_falls() {
-    let shop = Shop::new("story", "60s");
+    let shop = Shop::new("story", "ready: 20s, settled: 10s, sustained: 10s");
 
     let plan = shop.plan();
     let item = &plan["blueprints"][0]["items"][0];
@@ -143,7 +149,17 @@ fn a_storefront_under_load_is_scaled_through_a_pull_request_and_the_load_per_pod
     }
     assert!(steps.last().unwrap().starts_with("verified local pull request #1: success"), "{steps:#?}");
     assert_eq!(steps.len(), 4, "{steps:#?}");
-    assert_eq!(apply["verified"][0]["report"]["outcome"], "success");
+    let report = &apply["verified"][0]["report"];
+    assert_eq!(report["outcome"], "success");
+    // Before and after, as measured: the same load on two pods and on three.
+    for (at, window) in [(2, "settled"), (3, "sustained")] {
+        let check = &report["checks"][at];
+        assert_eq!(check["window"], window, "{report:#}");
+        let cpu = &check["measured"][0];
+        assert_eq!((&cpu["measure"], &cpu["target"]), (&"CPU".into(), &"80%".into()), "{report:#}");
+        let (before, after) = (percent(&cpu["before"]), percent(&cpu["after"]));
+        assert!((82.0..=86.0).contains(&before) && (54.0..=60.0).contains(&after), "{report:#}");
+    }
 
     // In the cluster, in Git, in the ledger, on the merge commit.
     shop.scaled_once();
@@ -211,7 +227,7 @@ fn percent(json: &Json) -> f64 {
 
 #[test]
 fn killed_before_or_after_the_cluster_was_written_the_next_run_finishes() {
-    let shop = Shop::new("story-kill", "60s");
+    let shop = Shop::new("story-kill", "ready: 60s, settled: 0s, sustained: 0s");
     for (moment, replicas) in [("before", 2), ("after", 3)] {
         let program = shop.bpctl().with("BPCTL_FAIL_POINT", format!("apply-object:{moment}"));
         let status = program.command(&["apply"]).status().expect("bpctl starts");
@@ -243,7 +259,7 @@ fn killed_before_or_after_the_cluster_was_written_the_next_run_finishes() {
 
 #[test]
 fn a_pod_that_cannot_come_is_a_failure_on_the_merge_commit() {
-    let shop = Shop::new("story-quota", "4s");
+    let shop = Shop::new("story-quota", "ready: 4s");
     // Whoever runs the cluster allows two pods here; Git and the blueprint know nothing of it.
     shop.namespace.kubectl(&["create", "quota", "two", "--hard=pods=2"], None);
     wait_for("the quota's count", 30, || {

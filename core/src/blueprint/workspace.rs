@@ -391,6 +391,12 @@ pub struct Verification {
     /// Within this the pods run and are ready.
     #[serde(default = "default_ready")]
     pub ready: Period,
+    /// How long after that usage and service levels settle; judged by what Prometheus measured in it. Zero: not watched (B16).
+    #[serde(default = "default_settled")]
+    pub settled: Period,
+    /// How long after that they are watched. Zero: not watched (B16).
+    #[serde(default = "default_sustained")]
+    pub sustained: Period,
     /// Within this of a restart the pods run, are ready and have not failed again (B15).
     #[serde(default = "default_recovered")]
     pub recovered: Period,
@@ -398,7 +404,13 @@ pub struct Verification {
 
 impl Default for Verification {
     fn default() -> Self {
-        Self { applied: default_applied(), ready: default_ready(), recovered: default_recovered() }
+        Self {
+            applied: default_applied(),
+            ready: default_ready(),
+            settled: default_settled(),
+            sustained: default_sustained(),
+            recovered: default_recovered(),
+        }
     }
 }
 
@@ -407,6 +419,12 @@ fn default_applied() -> Period {
 }
 fn default_ready() -> Period {
     Period::from_secs(60)
+}
+fn default_settled() -> Period {
+    Period::from_secs(240)
+}
+fn default_sustained() -> Period {
+    Period::from_secs(600)
 }
 fn default_recovered() -> Period {
     Period::from_secs(30)

@@ -1,7 +1,7 @@
 //! Service levels (B1): what Prometheus says of the workload's requests against what the blueprint promises. The formulas are published in
 //! `docs/FORMULAS.md`. What is broken is for a person, unless a scale that is proposed anyway answers it.
 
-use super::saturation::COVERAGE;
+use super::saturation::enough;
 use super::{DetectInput, Detected, Detector, Finding, Reported};
 use crate::blueprint::Performance;
 use crate::model::{ObjectRef, Percent, Period, Quantity, Severity, Untrusted};
@@ -100,13 +100,7 @@ fn covered(measured: &MeasuredLevel, pods: &[Pod], target: &ObjectRef) -> Result
             (ready.iter().map(of_pod).sum(), ready.len() as u64)
         }
     };
-    let wanted = u64::from(expected).saturating_mul(of);
-    if Percent::ratio(i128::from(samples), i128::from(wanted)).is_none_or(|share| share < COVERAGE) {
-        let over = measured.window;
-        let message = format!("{samples} of {wanted} samples over {over} arrived, fewer than {COVERAGE}");
-        return Err(Unknown { code: UnknownCode::TooFewSamples, message, detail: None });
-    }
-    Ok(())
+    enough(samples, u64::from(expected).saturating_mul(of), measured.window)
 }
 
 fn malformed(message: &str) -> Unknown {
@@ -118,6 +112,11 @@ fn silent(window: Period) -> Unknown {
     Unknown { code: UnknownCode::NotObserved, message, detail: None }
 }
 
+/// Requests a second, of all series together.
+pub(crate) fn rate(measured: &MeasuredLevel) -> Result<i128, Unknown> {
+    sum(measured.series.iter())
+}
+
 fn sum<'s>(series: impl Iterator<Item = &'s LevelSeries>) -> Result<i128, Unknown> {
     let sum = series.map(|series| series.mean.nanos()).try_fold(0_i128, i128::checked_add);
     sum.ok_or_else(|| malformed("the numbers are out of any range"))
@@ -126,11 +125,16 @@ fn sum<'s>(series: impl Iterator<Item = &'s LevelSeries>) -> Result<i128, Unknow
 /// Share of requests that failed, rounded up to a basis point.
 fn failing(input: &DetectInput<'_>) -> Result<(Percent, Period), Unknown> {
     let (requests, errors) = (measured(input, Level::Requests)?, measured(input, Level::Errors)?);
-    let (requests, failed, window) = (sum(requests.series.iter())?, sum(errors.series.iter())?, requests.window);
-    if requests == 0 {
-        return Err(silent(window));
+    failing_of(requests, errors).map(|share| (share, requests.window))
+}
+
+/// The same of what was measured.
+pub(crate) fn failing_of(requests: &MeasuredLevel, errors: &MeasuredLevel) -> Result<Percent, Unknown> {
+    let (all, failed) = (rate(requests)?, rate(errors)?);
+    if all == 0 {
+        return Err(silent(requests.window));
     }
-    failed_share(failed, requests).map(|share| (share, window))
+    failed_share(failed, all)
 }
 
 /// `failed ÷ requests`, rounded up to a basis point.
@@ -176,12 +180,11 @@ pub fn p95(buckets: &[(i128, i128)], total: i128) -> Option<Latency> {
     Some(Latency::Beyond(low))
 }
 
-fn latency(input: &DetectInput<'_>, promised: Period) -> Result<Option<Reported>, Unknown> {
-    let measured = measured(input, Level::Latency)?;
-    let window = measured.window;
+/// What 95 % of the requests took at most, of all series together.
+pub(crate) fn latency_of(measured: &MeasuredLevel) -> Result<Latency, Unknown> {
     let total = sum(measured.series.iter().filter(|series| series.at_most.is_none()))?;
     if total == 0 {
-        return Err(silent(window));
+        return Err(silent(measured.window));
     }
     let mut bounds: Vec<i128> = measured.series.iter().filter_map(|s| Some(s.at_most.as_ref()?.nanos())).collect();
     bounds.sort_unstable();
@@ -195,19 +198,37 @@ fn latency(input: &DetectInput<'_>, promised: Period) -> Result<Option<Reported>
     if buckets.iter().any(|(_, count)| count.saturating_mul(100) > total.saturating_mul(101)) {
         return Err(malformed("more requests are in a bucket of the histogram than in all of it"));
     }
-    let limit = i128::from(promised.as_millis()) * 1_000_000;
-    let shown = |nanos: i128| format!("{}ms", Quantity::from_nanos(nanos).millis());
-    let told = match p95(&buckets, total).ok_or_else(|| malformed("the numbers are out of any range"))? {
+    p95(&buckets, total).ok_or_else(|| malformed("the numbers are out of any range"))
+}
+
+/// A time as people read it: in whole milliseconds, rounded up.
+pub(crate) fn shown(nanos: i128) -> String {
+    format!("{}ms", Quantity::from_nanos(nanos).millis())
+}
+
+/// A period in the unit of latencies.
+pub(crate) fn nanos_of(period: Period) -> i128 {
+    i128::from(period.as_millis()) * 1_000_000
+}
+
+/// The histogram does not reach as far as what is promised.
+pub(crate) fn too_short(bound: i128, promised: Period) -> Unknown {
+    let message = format!(
+        "its slowest requests take more than {}, the histogram's last bound, which lies below {promised}",
+        shown(bound)
+    );
+    Unknown { code: UnknownCode::Unsupported, message, detail: None }
+}
+
+fn latency(input: &DetectInput<'_>, promised: Period) -> Result<Option<Reported>, Unknown> {
+    let measured = measured(input, Level::Latency)?;
+    let window = measured.window;
+    let limit = nanos_of(promised);
+    let told = match latency_of(measured)? {
         Latency::Known(took) if took <= limit => return Ok(None),
         Latency::Known(took) => format!("up to {}", shown(took)),
         Latency::Beyond(bound) if bound >= limit => format!("more than {}", shown(bound)),
-        Latency::Beyond(bound) => {
-            let message = format!(
-                "its slowest requests take more than {}, the histogram's last bound, which lies below {promised}",
-                shown(bound)
-            );
-            return Err(Unknown { code: UnknownCode::Unsupported, message, detail: None });
-        }
+        Latency::Beyond(bound) => return Err(too_short(bound, promised)),
     };
     let message = format!("95% of requests take {told} over {window}, and {promised} is promised");
     let scales = |finding: &Finding| matches!(finding, Finding::Saturation(saturation) if saturation.above);
@@ -226,7 +247,7 @@ fn load(input: &DetectInput<'_>, promised: &str) -> Result<Option<Reported>, Unk
         return Err(malformed("spec.performance.throughput is no number of requests per s, m or h"));
     };
     let measured = measured(input, Level::Requests)?;
-    let per_second = sum(measured.series.iter())?;
+    let per_second = rate(measured)?;
     let (carried, wanted) = (per_second.checked_mul(seconds), count.checked_mul(1_000_000_000));
     let (Some(carried), Some(wanted)) = (carried, wanted) else {
         return Err(malformed("the numbers are out of any range"));

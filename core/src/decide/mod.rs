@@ -31,6 +31,7 @@ pub use recovery::{FailedPod, Failing, Recovery, RecoveryDetector, RecoveryInput
 pub use resize::{MeasuredRequest, Missized, ResizeDetector};
 pub(crate) use rollback::short;
 pub use rollback::{Broke, BrokenChange, RollbackDetector};
+pub(crate) use saturation::enough;
 pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 
 use crate::action::Action;

@@ -11,6 +11,7 @@ use super::{DetectInput, Detected, Detector, Finding, Recovery, Reported, WhyNot
 use crate::action::{Action, ActionType, Rollback, SetBack};
 use crate::model::{FieldPath, Severity, Timestamp, Untrusted};
 use crate::observe::{CheckConclusion, Known, LiveObject, PastChange, PastOperation, Pod, Unknown, current_revision};
+use crate::verify::verify_operation;
 use crate::yaml::value_at;
 
 /// A merged change after which the workload is not well.
@@ -48,6 +49,9 @@ pub enum Broke {
         operation: String,
         /// Its pull request.
         pull: u64,
+        /// What was measured to be worse since than it may be.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missed: Vec<String>,
     },
 }
 
@@ -233,7 +237,21 @@ impl Detector for RollbackDetector {
         let failed = |past: &&PastOperation| past.outcome == Some(CheckConclusion::Failure) && past.reset_by.is_none();
         let Some(last) = history.last().filter(failed).filter(|_| !answered) else { return detected };
         let what = format!("{} #{}", last.operation, last.pull);
-        match of_verification(input, last, history) {
+        // One way back is enough: the replica that the load asks for anyway.
+        let asked = input.earlier.iter().find_map(|(_, action)| match action {
+            Some(Action::Scale(scale)) if brings_back(last, scale.to) => Some(scale.to),
+            _ => None,
+        });
+        if let Some(to) = asked {
+            let because = format!("{what} failed its verification, and the scale to {to} replicas takes it back");
+            detected.why_not.push(WhyNot { what: Rollback::NAME.into(), because });
+            return detected;
+        }
+        // Over the windows' own time, whatever the load is by now.
+        let (catalog, environment, name) = (input.catalog, input.environment, &blueprint.metadata.name);
+        let missed = verify_operation(catalog, environment, name, last, input.facts)
+            .map_or_else(Vec::new, |report| report.missed());
+        match of_verification(input, last, history, &missed) {
             Ok(None) => {}
             Ok(Some((action, broken))) => {
                 detected.findings.push((Finding::Broken(broken), Some(Action::Rollback(action))));
@@ -243,13 +261,19 @@ impl Detector for RollbackDetector {
                 detected.why_not.push(WhyNot { what: Rollback::NAME.into(), because });
             }
             Err(Stays::Because(because)) => {
-                let mut reported = reported(input, last);
+                let mut reported = reported(input, last, &missed);
                 reported.help.push(not_back(&because));
                 detected.findings.push((Finding::Reported(reported), None));
             }
         }
         detected
     }
+}
+
+/// Whether so many replicas are all that an operation changed, as it was before.
+fn brings_back(past: &PastOperation, replicas: u32) -> bool {
+    let changes = past.changes.as_deref().unwrap_or_default();
+    matches!(changes, [one] if one.field.is_keys(&["spec", "replicas"]) && one.from == Some(replicas.into()))
 }
 
 /// Why what failed stays as it is.
@@ -271,11 +295,12 @@ fn of_verification(
     input: &DetectInput<'_>,
     last: &PastOperation,
     history: &[PastOperation],
+    missed: &[String],
 ) -> Result<Option<(Rollback, BrokenChange)>, Stays> {
     let blueprint = &input.blueprint.value;
     let commit = short(&last.commit);
     let (live, pods) = seen(input)?;
-    if is_well(live, pods) {
+    if missed.is_empty() && is_well(live, pods) {
         return Err(Stays::Well);
     }
     let stands = |change: &PastChange| {
@@ -312,13 +337,13 @@ fn of_verification(
     let (name, workload) = (blueprint.metadata.name.clone(), blueprint.spec.target.object());
     let action = Rollback { version: 1, blueprint: name, workload, fields };
     let broken = BrokenChange {
-        broke: Broke::Verification { operation: last.operation.clone(), pull: last.pull },
+        broke: Broke::Verification { operation: last.operation.clone(), pull: last.pull, missed: missed.to_vec() },
         commit: last.commit.clone(),
         before: None,
         at: last.merged_at,
         author: None,
         stays: Vec::new(),
-        reported: vec![reported(input, last)],
+        reported: vec![reported(input, last, missed)],
     };
     Ok(Some((action, broken)))
 }
@@ -332,10 +357,11 @@ fn is_well(live: &LiveObject, pods: &[Pod]) -> bool {
 }
 
 /// What a person is told of a failed verification.
-fn reported(input: &DetectInput<'_>, last: &PastOperation) -> Reported {
+fn reported(input: &DetectInput<'_>, last: &PastOperation, missed: &[String]) -> Reported {
     let commit = short(&last.commit);
-    let message =
-        format!("{} #{} (merged {:.0} as {commit}) failed its verification", last.operation, last.pull, last.merged_at);
+    let why = if missed.is_empty() { String::new() } else { format!(": {}", missed.join("; ")) };
+    let (name, pull, at) = (&last.operation, last.pull, last.merged_at);
+    let message = format!("{name} #{pull} (merged {at:.0} as {commit}) failed its verification{why}");
     let help = [
         format!("see what failed: bpctl audit --env {}", input.environment),
         format!("go back: git revert {commit} (-m 1 where it is a merge) and a pull request"),

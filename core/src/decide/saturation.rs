@@ -6,7 +6,7 @@
 use super::{DetectInput, Detected, Detector, Finding, Saturation, UnknownFact, WhyNot};
 use crate::action::{Action, LimitChange, Scale};
 use crate::blueprint::{Blueprint, Scaling};
-use crate::model::{ObjectRef, Percent, Quantity};
+use crate::model::{ObjectRef, Percent, Period, Quantity};
 use crate::observe::{Known, LiveObject, Pod, Resource, Unknown, UnknownCode, Usage};
 use crate::render::count;
 
@@ -31,6 +31,15 @@ pub struct Utilization {
     pub request: Quantity,
     /// Ready pods.
     pub ready_pods: u32,
+}
+
+/// Whether as many samples arrived as a decision needs.
+pub(crate) fn enough(samples: u64, expected: u64, over: Period) -> Result<(), Unknown> {
+    if Percent::ratio(i128::from(samples), i128::from(expected)).is_none_or(|share| share < COVERAGE) {
+        let message = format!("{samples} of {expected} samples over {over} arrived, fewer than {COVERAGE}");
+        return Err(Unknown { code: UnknownCode::TooFewSamples, message, detail: None });
+    }
+    Ok(())
 }
 
 /// Utilization over the ready pods, or why it is not known.
@@ -81,10 +90,7 @@ pub(super) fn utilization_of(
         );
         return Err(unknown(UnknownCode::TooFewSamples, message));
     }
-    if coverage < COVERAGE {
-        let message = format!("{samples} of {expected} samples over {} arrived, fewer than {COVERAGE}", usage.window);
-        return Err(unknown(UnknownCode::TooFewSamples, message));
-    }
+    enough(samples, expected, usage.window)?;
     let percent = Percent::ratio(used, requested);
     let percent =
         percent.ok_or_else(|| unknown(UnknownCode::Malformed, format!("the {resource} requests add up to nothing")))?;

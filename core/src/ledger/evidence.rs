@@ -73,6 +73,7 @@ fn without_detail(value: &mut FactValue) {
     | FactValue::Schema(Known::Unknown(unknown))
     | FactValue::History(Known::Unknown(unknown))
     | FactValue::LastChange(Known::Unknown(unknown))
+    | FactValue::Measures(Known::Unknown(unknown))
     | FactValue::Deliveries(Known::Unknown(unknown))) = value
     else {
         return;

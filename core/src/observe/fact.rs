@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    FailedDelivery, LastChange, Level, LiveObject, MeasuredLevel, PastOperation, Pod, Resource, TypeSchema, Usage,
-    Warning,
+    FailedDelivery, LastChange, Level, LiveObject, MeasuredLevel, Measures, PastOperation, Pod, Resource, TypeSchema,
+    Usage, Warning,
 };
 use crate::model::{Name, ObjectParts, ObjectRef, Timestamp, Untrusted};
 
@@ -123,6 +123,8 @@ pub enum FactKey {
     Deliveries(Name),
     /// The newest change of one blueprint's manifest; looked up only where its workload's pods are in trouble.
     LastChange(Name),
+    /// What was measured around the newest operation of one blueprint's workload; looked up only while that is verified, or failed.
+    Measures(Name),
 }
 
 impl std::fmt::Display for FactKey {
@@ -143,6 +145,7 @@ impl std::fmt::Display for FactKey {
             Self::History(blueprint) => write!(f, "history:{blueprint}"),
             Self::Deliveries(blueprint) => write!(f, "deliveries:{blueprint}"),
             Self::LastChange(blueprint) => write!(f, "last-change:{blueprint}"),
+            Self::Measures(blueprint) => write!(f, "measures:{blueprint}"),
         }
     }
 }
@@ -187,6 +190,7 @@ fn parse_key(text: &str) -> Option<FactKey> {
         ("history", 2) => Name::new(parts[1]).ok().map(FactKey::History),
         ("deliveries", 2) => Name::new(parts[1]).ok().map(FactKey::Deliveries),
         ("last-change", 2) => Name::new(parts[1]).ok().map(FactKey::LastChange),
+        ("measures", 2) => Name::new(parts[1]).ok().map(FactKey::Measures),
         _ => None,
     }
 }
@@ -226,6 +230,8 @@ pub enum FactValue {
     Deliveries(Known<Vec<FailedDelivery>>),
     /// The newest change; `None`: none of the commits that were looked at changed the manifest.
     LastChange(Known<Option<LastChange>>),
+    /// What was measured around the newest operation.
+    Measures(Known<Measures>),
 }
 
 /// One answer, with where and when.

@@ -8,6 +8,7 @@ mod fact;
 mod forge;
 mod level;
 mod live;
+mod measures;
 mod recorder;
 mod restart;
 mod schema;
@@ -24,6 +25,7 @@ pub use live::{
     Body, ContainerRequests, ContainerUsage, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage,
     WorkloadName, current_revision, group_pods, newest_revision, owned_pod, pod_from_json,
 };
+pub use measures::{Gauges, Measures, Window, WindowMeasures};
 pub use recorder::Recorder;
 pub(crate) use restart::template_identity;
 pub use restart::{PastRestart, RESTART_ANNOTATION, RESTART_MANAGER, next_restart};

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use elsa::FrozenBTreeMap;
 
 use super::{
-    FactKey, FactValue, FailedDelivery, Known, LastChange, Level, LiveObject, MeasuredLevel, Observation,
-    PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning,
+    FactKey, FactValue, FailedDelivery, Known, LastChange, Level, LiveObject, MeasuredLevel, Measures, Observation,
+    ObservedFrom, PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning,
 };
 use crate::model::{Name, ObjectRef, Timestamp, Untrusted};
 
@@ -34,6 +34,11 @@ impl<'o> Recorder<'o> {
     /// The forge's time at the observation: `now` of every rule.
     pub fn now(&self) -> Timestamp {
         self.observation.governed_at
+    }
+
+    /// Where the facts come from.
+    pub fn from(&self) -> &'o ObservedFrom {
+        &self.observation.from
     }
 
     /// The keys read so far, as the observation that holds just them.
@@ -150,6 +155,15 @@ impl<'o> Recorder<'o> {
         }
     }
 
+    /// What was measured around the newest operation of the blueprint's workload.
+    pub fn measures(&self, blueprint: &Name) -> Known<&'o Measures> {
+        match self.read(FactKey::Measures(blueprint.clone())) {
+            Ok(FactValue::Measures(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
     fn read(&self, key: FactKey) -> Result<&'o FactValue, Unknown> {
         // The observation's own key is remembered, so that evidence shares its names.
         let (key, fact) = match self.observation.facts.get_key_value(&key) {
@@ -159,7 +173,7 @@ impl<'o> Recorder<'o> {
         let missing = || {
             let message = match &key {
                 FactKey::Object(object) => format!("nobody looked at {object} in namespace {}", object.namespace),
-                FactKey::Level(..) => "no Prometheus was asked".into(),
+                FactKey::Level(..) | FactKey::Measures(_) => "no Prometheus was asked".into(),
                 FactKey::Autoscaler(workload) => format!("nobody looked for one in namespace {}", workload.namespace),
                 other => format!("{other} was not observed"),
             };

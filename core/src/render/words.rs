@@ -317,8 +317,9 @@ fn failed(failing: &Failing) -> String {
 
 /// What is wrong since a change, in words of bpctl's own.
 fn wrong(broken: &BrokenChange) -> String {
-    if let Broke::Verification { operation, pull } = &broken.broke {
-        return format!("the workload is not well: {operation} #{pull} failed its verification");
+    if let Broke::Verification { operation, pull, missed } = &broken.broke {
+        let why = if missed.is_empty() { String::new() } else { format!(": {}", missed.join("; ")) };
+        return format!("the workload is not well: {operation} #{pull} failed its verification{why}");
     }
     let of = |reported: &Reported| match reported.code.as_str() {
         "image-not-pulled" => "an image cannot be pulled",

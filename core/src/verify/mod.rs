@@ -1,16 +1,25 @@
-//! Verifies what landed (B13, B16): a pure question to one observation and a few times, so a late run gives the same answer.
+//! Verifies what landed (B13, B14, B16, B17): a pure question to one observation and a few times. What was measured is of each window's own
+//! interval, so that a late run gives the same answer.
 
+mod measured;
 mod restart;
+mod spans;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::blueprint::{Delivery, Verification, quantity_of};
-use crate::model::{ObjectRef, Period, Quantity, Segment, Timestamp, Untrusted};
-use crate::observe::{CheckConclusion, Known, ObservedFrom, PastChange, Pod, Recorder, Resource};
+use self::measured::{Changed, judge_window};
+use crate::blueprint::{Catalog, Delivery, Operation, Verification, containers, quantity, quantity_of};
+use crate::model::{Name, ObjectRef, Period, Quantity, Segment, Timestamp, Untrusted};
+use crate::observe::{
+    CheckConclusion, Known, ObservedFrom, PastChange, PastOperation, Pod, Recorder, Resource, Window,
+};
+use crate::yaml::Node;
 
+pub use measured::{MeasuredChange, judge};
 pub use restart::{RestartInput, verify_restart};
+pub use spans::{Spans, Targets, UsageTarget};
 
 /// What is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +38,25 @@ pub struct VerifyInput<'a> {
     pub delivery: Delivery,
     /// The windows.
     pub windows: &'a Verification,
+    /// What is measured in the later ones; else why nothing is.
+    pub measured: Result<MeasuredInput<'a>, &'static str>,
     /// Where the facts come from.
     pub from: &'a ObservedFrom,
+}
+
+/// What is measured around an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasuredInput<'a> {
+    /// Whose workload it changed.
+    pub blueprint: &'a Name,
+    /// Its merge commit.
+    pub commit: &'a str,
+    /// What it changed; `None`: not known.
+    pub changes: Option<&'a [PastChange]>,
+    /// The targets.
+    pub targets: Targets,
+    /// How long after a window's end it is judged.
+    pub lag: Period,
 }
 
 /// A container's request as it stands on base.
@@ -50,22 +76,26 @@ pub struct DeclaredRequest {
 pub enum Outcome {
     /// All checks hold.
     Success,
+    /// A target is not fully met, and the change is not to blame or it is nearly met: it stays (B16).
+    Partial,
     /// A check failed.
     Failure,
     /// Its time is not over.
     Pending,
     /// It cannot be seen.
     Unknown,
+    /// There is nothing to measure it by: of a window, never of the whole.
+    NotMeasured,
 }
 
 impl Outcome {
     /// How the check on the merge commit reads.
     pub fn conclusion(self) -> CheckConclusion {
         match self {
-            Self::Success => CheckConclusion::Success,
+            Self::Success | Self::Partial => CheckConclusion::Success,
             Self::Failure => CheckConclusion::Failure,
             Self::Pending => CheckConclusion::Pending,
-            Self::Unknown => CheckConclusion::Neutral,
+            Self::Unknown | Self::NotMeasured => CheckConclusion::Neutral,
         }
     }
 }
@@ -74,9 +104,11 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Success => "success",
+            Self::Partial => "partial success",
             Self::Failure => "failure",
             Self::Pending => "pending",
             Self::Unknown => "unknown",
+            Self::NotMeasured => "not measured",
         })
     }
 }
@@ -84,12 +116,15 @@ impl std::fmt::Display for Outcome {
 /// One check of one window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WindowCheck {
-    /// The window: `applied`, `ready`.
+    /// The window: `applied`, `ready`, `settled`, `sustained`; of a restart `recovered`.
     pub window: String,
     /// How it stands.
     pub outcome: Outcome,
     /// What was seen.
     pub evidence: String,
+    /// The same in numbers, before the change and after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub measured: Vec<MeasuredChange>,
 }
 
 /// A verification.
@@ -104,11 +139,93 @@ pub struct VerifyReport {
     pub due: Option<Timestamp>,
 }
 
-/// The time that a controller gets to bring a merged change, in multiples of the `applied` window.
-const CONTROLLER_FACTOR: u64 = 30;
+impl VerifyReport {
+    /// What was measured to be worse than it may be.
+    pub fn missed(&self) -> Vec<String> {
+        let all = self.checks.iter().flat_map(|check| &check.measured);
+        all.filter(|line| line.outcome == Some(Outcome::Failure)).map(MeasuredChange::numbers).collect()
+    }
+
+    /// The report where another operation follows now: what it would still have shown is not to be seen any more. A window that was only
+    /// watched for longer is none of it.
+    #[must_use]
+    pub fn cut_short(mut self, by: u64) -> Self {
+        for check in self.checks.iter_mut().filter(|check| check.outcome == Outcome::Pending) {
+            let watched = check.window == Window::Sustained.name();
+            check.outcome = if watched { Outcome::NotMeasured } else { Outcome::Unknown };
+            check.evidence = format!("not watched to its end: #{by} follows");
+        }
+        report(self.checks, None)
+    }
+}
+
+/// Whether an operation's outcome shows in the cluster. Only the newest one of a workload is looked at: it is what should be there.
+pub fn is_verified(operation: &str) -> bool {
+    [Operation::Scale, Operation::Resize, Operation::Rollback].iter().any(|known| known.name() == operation)
+}
+
+/// How far back operations are looked for that are not verified yet.
+pub const HORIZON: Period = Period::from_secs(86_400);
+
+/// Verifies a merged operation by what stands on base. `None`: base does not declare its workload any more.
+pub fn verify_operation(
+    catalog: &Catalog,
+    environment: &Name,
+    blueprint: &Name,
+    operation: &PastOperation,
+    facts: &Recorder<'_>,
+) -> Option<VerifyReport> {
+    let place = catalog.workspace.value.environments.get(environment)?;
+    let effective = catalog.blueprint(blueprint, environment, facts.now())?;
+    let target = &effective.value.spec.target;
+    let workload = target.object();
+    let manifest = catalog.manifest(environment, &target.source, &workload)?;
+    let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
+    let declares = target.workload.kind.has_replicas() && catalog.autoscaler(environment, blueprint).is_none();
+    // Of what went back the fields themselves are looked at; what pods request, where it is among them.
+    let changes = operation.changes.as_deref();
+    let back = changes.filter(|_| operation.is_rollback()).unwrap_or_default();
+    let sized = back.iter().any(|change| change.field.has_key("resources"));
+    let requests = if sized || operation.operation == Operation::Resize.name() {
+        requests(&manifest.document.root)
+    } else {
+        Vec::new()
+    };
+    let input = VerifyInput {
+        workload: &workload,
+        replicas: if declares { Some(u32::try_from(declared).ok()?) } else { None },
+        requests: &requests,
+        fields: back,
+        merged_at: operation.merged_at,
+        delivery: place.delivery,
+        windows: &catalog.workspace.value.verification,
+        measured: Targets::of(&effective.value.spec, place).map(|targets| MeasuredInput {
+            blueprint,
+            commit: &operation.commit,
+            changes,
+            targets,
+            lag: Targets::lag(place),
+        }),
+        from: facts.from(),
+    };
+    Some(verify_merged(&input, facts))
+}
+
+/// The requests that a manifest declares.
+fn requests(manifest: &Node) -> Vec<DeclaredRequest> {
+    let mut declared = Vec::new();
+    for (container, node) in containers(manifest) {
+        for resource in [Resource::Cpu, Resource::Memory] {
+            let request = node.at(&["resources", "requests", resource.name()]).and_then(quantity);
+            let container = container.clone();
+            declared.extend(request.map(|request| DeclaredRequest { container, resource, request }));
+        }
+    }
+    declared
+}
 
 /// Verifies a change of replicas or requests: in the cluster within the first window, all pods running and ready with it within the
-/// second, none of them ended for want of memory (B13, B14).
+/// second, none of them ended for want of memory (B13, B14); then usage and service levels in the later ones.
 pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyReport {
     let now = facts.now();
     if let ObservedFrom::Snapshot { .. } = input.from {
@@ -116,11 +233,9 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
         return report(vec![check("applied", Outcome::Unknown, told)], None);
     }
     // The windows begin when the cluster got the value; a controller may take its time before.
-    let patience = match input.delivery {
-        Delivery::Direct => input.windows.applied,
-        Delivery::Gitops => Period::from_millis(input.windows.applied.as_millis().saturating_mul(CONTROLLER_FACTOR)),
-    };
-    let applied_by = patience.after(input.merged_at);
+    let lag = input.measured.as_ref().map_or(Period::from_millis(0), |measured| measured.lag);
+    let spans = Spans::of(input.windows, input.delivery, input.merged_at, lag);
+    let (applied_by, ready_by) = (spans.applied_by, spans.ready_by);
     let live = match facts.object(input.workload) {
         Known::Known(Some(live)) => live,
         Known::Known(None) if now >= applied_by => {
@@ -151,13 +266,20 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     }
     let told: Vec<String> =
         input.requests.iter().map(|r| format!("the {} request is {}", r.resource, r.request)).collect();
+    let scaled = changed_replicas(input);
     let told = match (told.is_empty(), input.fields.len()) {
-        (true, 0) => format!("spec.replicas is {has}"),
+        (true, 0) => {
+            scaled.map_or_else(|| format!("spec.replicas is {has}"), |from| format!("replicas {from} → {has}"))
+        }
         (true, 1) => "the field is back".into(),
         (true, fields) => format!("{fields} fields are back"),
         (false, _) => told.join(", "),
     };
-    let applied = check("applied", Outcome::Success, told);
+    let mut applied = check("applied", Outcome::Success, told);
+    if let Some(before) = scaled {
+        let (measure, before, after) = ("replicas".into(), Some(before.to_string()), Some(has.to_string()));
+        applied.measured = vec![MeasuredChange { measure, before, after, target: None, outcome: None, because: None }];
+    }
 
     let pods = match facts.pods(input.workload) {
         Known::Known(pods) => pods,
@@ -175,14 +297,19 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
         })
     });
     // Pods that became ready later than the window did not become ready in it, however late this run looks.
-    let ready_by = input.windows.ready.after(patience.after(input.merged_at));
-    let in_time = mine.iter().filter(|pod| pod.ready && pod.ready_since.is_none_or(|since| since <= ready_by)).count();
+    let is_later = |pod: &Pod| pod.created_at.is_some_and(|created| created > ready_by);
+    // What an autoscaler adds while it is watched says nothing of the change, as long as pods of that time are there.
+    let autoscaled = input.replicas.is_none() && !is_on_nodes(&live.body) && !mine.iter().all(|pod| is_later(pod));
+    let was_in_time = |pod: &&&Pod| {
+        pod.ready && (pod.ready_since.is_none_or(|since| since <= ready_by) || (autoscaled && is_later(pod)))
+    };
+    let in_time = mine.iter().filter(was_in_time).count();
     let with = if input.requests.is_empty() { "" } else { " with the merged requests" };
     let killed =
         if out_of_memory == 0 { String::new() } else { format!(", {out_of_memory} out of memory (OOMKilled)") };
     let evidence = format!("{ready} of {has} pods running and ready{with}{killed}");
     let whole = u64::try_from(ready) == Ok(has) && mine.len() == ready && !crashed;
-    let replaced = mine.iter().any(|pod| pod.created_at.is_some_and(|created| created > ready_by));
+    let replaced = mine.iter().any(|pod| is_later(pod));
     let outcome = match (whole, now >= ready_by) {
         (true, _) if in_time == ready => Outcome::Success,
         // The pods of that time are gone; what they did is not known any more.
@@ -191,7 +318,68 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
         (false, false) => Outcome::Pending,
     };
     let due = (outcome == Outcome::Pending).then_some(ready_by);
-    report(vec![applied, check("ready", outcome, evidence)], due)
+    let checks = vec![applied, check("ready", outcome, evidence)];
+    if matches!(outcome, Outcome::Failure | Outcome::Pending) {
+        return report(checks, due);
+    }
+    let after = input.replicas.map(|_| has).or_else(|| is_on_nodes(&live.body).then_some(has));
+    let changed = Changed {
+        workload: input.workload,
+        changes: input.measured.as_ref().ok().and_then(|measured| measured.changes),
+        before: scaled.or(after),
+        after,
+        // A pod that came later may have other requests than those that were measured.
+        pod: mine.iter().copied().find(|pod| pod.ready && !is_later(pod)),
+    };
+    later(input, &spans, &changed, checks, facts)
+}
+
+/// The windows that are judged by what was measured in them, up to the first that fails or is not over.
+fn later(
+    input: &VerifyInput<'_>,
+    spans: &Spans,
+    changed: &Changed<'_>,
+    mut checks: Vec<WindowCheck>,
+    facts: &Recorder<'_>,
+) -> VerifyReport {
+    for (window, _, end, due) in spans.measured() {
+        let found = match &input.measured {
+            Err(why) => check(window.name(), Outcome::NotMeasured, *why),
+            Ok(_) if facts.now() < due => {
+                checks.push(check(window.name(), Outcome::Pending, format!("until {end:.0}")));
+                return report(checks, Some(due));
+            }
+            Ok(measured) => match facts.measures(measured.blueprint) {
+                Known::Unknown(why) => check(window.name(), Outcome::Unknown, why.message),
+                Known::Known(all) => {
+                    let mine = all.windows.iter().find(|of| of.window == window && all.commit == measured.commit);
+                    mine.map_or_else(
+                        || check(window.name(), Outcome::Unknown, "nobody measured it"),
+                        |of| judge_window(&measured.targets, changed, of),
+                    )
+                }
+            },
+        };
+        let failed = found.outcome == Outcome::Failure;
+        checks.push(found);
+        if failed {
+            break;
+        }
+    }
+    report(checks, None)
+}
+
+/// The replicas before the change, where it changed them.
+fn changed_replicas(input: &VerifyInput<'_>) -> Option<u64> {
+    let changes = input.measured.as_ref().map_or(input.fields, |measured| measured.changes.unwrap_or_default());
+    let change = changes.iter().find(|change| change.field.is_keys(&["spec", "replicas"]))?;
+    // What is not written is 1.
+    change.from.as_ref().map_or(Some(1), Json::as_u64)
+}
+
+/// Whether it runs on nodes, and declares no replicas.
+fn is_on_nodes(live: &Json) -> bool {
+    live.pointer("/spec/replicas").is_none() && live.pointer("/status/desiredNumberScheduled").is_some()
 }
 
 /// Whether the live workload has the value that a change gave a field.
@@ -231,19 +419,27 @@ fn has_requests(pod: &Pod, declared: &[DeclaredRequest]) -> bool {
 }
 
 fn check(window: &str, outcome: Outcome, evidence: impl Into<String>) -> WindowCheck {
-    WindowCheck { window: window.into(), outcome, evidence: evidence.into() }
+    WindowCheck { window: window.into(), outcome, evidence: evidence.into(), measured: Vec::new() }
+}
+
+/// What counts first among several.
+fn rank(outcome: Option<Outcome>) -> u8 {
+    match outcome {
+        Some(Outcome::Failure) => 0,
+        Some(Outcome::Unknown) => 1,
+        Some(Outcome::Pending) => 2,
+        Some(Outcome::Partial) => 3,
+        Some(Outcome::Success) => 4,
+        Some(Outcome::NotMeasured) | None => 5,
+    }
+}
+
+/// Of several outcomes the one that counts; `None`: nothing was measured.
+fn worst(outcomes: impl Iterator<Item = Outcome>) -> Option<Outcome> {
+    outcomes.filter(|outcome| *outcome != Outcome::NotMeasured).min_by_key(|outcome| rank(Some(*outcome)))
 }
 
 fn report(checks: Vec<WindowCheck>, due: Option<Timestamp>) -> VerifyReport {
-    let has = |outcome| checks.iter().any(|check| check.outcome == outcome);
-    let outcome = if has(Outcome::Failure) {
-        Outcome::Failure
-    } else if has(Outcome::Unknown) {
-        Outcome::Unknown
-    } else if has(Outcome::Pending) {
-        Outcome::Pending
-    } else {
-        Outcome::Success
-    };
+    let outcome = worst(checks.iter().map(|check| check.outcome)).unwrap_or(Outcome::Unknown);
     VerifyReport { outcome, checks, due }
 }

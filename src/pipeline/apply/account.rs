@@ -101,7 +101,8 @@ impl Pass<'_> {
             self.entry(blueprint, correlation, at, event);
         }
         let verified = |outcome, evidence: &str| {
-            let check = WindowCheck { window: "check".into(), outcome, evidence: evidence.into() };
+            let check =
+                WindowCheck { window: "check".into(), outcome, evidence: evidence.into(), measured: Vec::new() };
             let report = VerifyReport { outcome, checks: vec![check], due: None };
             Event::Verified { pull: pull.number, commit: commit.into(), report }
         };

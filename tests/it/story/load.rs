@@ -1,4 +1,5 @@
-//! A fixed load on a Deployment, shared by its real ready pods, as their kubelets would tell it: with every pod more, each does less.
+//! A fixed load on a Deployment, shared by its real ready pods, as their kubelets and they themselves would tell it: with every pod more,
+//! each does less. Each answers 100 requests a second, slowly where fewer pods are ready than the load began with.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -27,8 +28,18 @@ struct Meters {
     ready: BTreeMap<String, bool>,
     /// Each pod's counter in millionths of a core second, by second.
     counters: BTreeMap<String, BTreeMap<u64, u64>>,
+    /// Its requests that took at most 100ms, 200ms, 400ms, and all.
+    requests: BTreeMap<String, BTreeMap<u64, [u64; 4]>>,
+    /// With fewer pods than this, requests are slow.
+    enough: usize,
     told_until: Option<u64>,
 }
+
+const BOUNDS: [&str; 4] = ["0.1", "0.2", "0.4", "+Inf"];
+/// 95 % take at most 150ms.
+const FAST: [u64; 4] = [90, 100, 100, 100];
+/// 95 % take at most 300ms.
+const SLOW: [u64; 4] = [0, 90, 100, 100];
 
 impl Meters {
     /// Brings the counters up to a second.
@@ -41,6 +52,10 @@ impl Meters {
                 let counter = self.counters.entry(pod.clone()).or_default();
                 let last = counter.last_key_value().map_or(1_000_000_000, |(_, value)| *value);
                 counter.insert(second, last + millicores * 1000 / ready.len() as u64);
+                let requests = self.requests.entry(pod.clone()).or_default();
+                let last = requests.last_key_value().map_or([0; 4], |(_, counts)| *counts);
+                let more = if ready.len() < self.enough { SLOW } else { FAST };
+                requests.insert(second, std::array::from_fn(|n| last[n] + more[n]));
             }
         }
         self.told_until = Some(until);
@@ -55,6 +70,17 @@ impl Meters {
                     value / 1_000_000,
                     value % 1_000_000
                 );
+            }
+        }
+        text += "# TYPE http_request_duration_seconds histogram\n";
+        for (pod, requests) in &self.requests {
+            for (n, bound) in BOUNDS.iter().enumerate() {
+                for (second, counts) in requests {
+                    text += &format!(
+                        "http_request_duration_seconds_bucket{{namespace=\"{namespace}\",pod=\"{pod}\",le=\"{bound}\"}} {} {second}000\n",
+                        counts[n]
+                    );
+                }
             }
         }
         text
@@ -75,6 +101,7 @@ impl Load {
         });
         {
             let mut meters = meters.lock().unwrap();
+            meters.enough = pods;
             meters.told_until = Some(now() - PAST);
             meters.tell(now() - 1, millicores);
         }
@@ -127,6 +154,11 @@ impl Load {
             let count = answer.pointer("/data/result/0/value/1")?.as_str()?;
             (count == pods.to_string()).then_some(())
         });
+    }
+
+    /// From now on requests are slow with fewer ready pods than this.
+    pub fn needs(&self, pods: usize) {
+        self.meters.lock().unwrap().enough = pods;
     }
 
     /// The pods that are ready now.

@@ -11,6 +11,7 @@ mod policy;
 mod resources;
 mod restarts;
 mod reversal;
+mod verification;
 
 pub(super) use alternatives::alternative;
 pub use breaker::{Failure, ends, failures, is_open};
@@ -76,7 +77,7 @@ pub trait Rule: Sync {
 }
 
 /// All rules, in the order in which they are cited.
-pub const RULES: [&dyn Rule; 10] = [
+pub const RULES: [&dyn Rule; 11] = [
     &bounds::Bounds,
     &resources::Resources,
     &restarts::Restarts,
@@ -86,5 +87,6 @@ pub const RULES: [&dyn Rule; 10] = [
     &authority::Authority,
     &breaker::Breaker,
     &cooldown::Cooldown,
+    &verification::OpenVerification,
     &freeze::Freezes,
 ];
