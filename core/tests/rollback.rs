@@ -497,7 +497,8 @@ fn judged(policy: &str, past: &str, back: &str) -> [Verdict; 2] {
     };
     let fields: Vec<FieldChange> = changed.iter().map(field).collect();
     let undoes = Undoes::claimed(&facts, &name(), fields.iter());
-    let subject = Subject { blueprint: name(), object: web(), touch: Touch::Replicas { to: Some(1) }, undoes };
+    let subject =
+        Subject { blueprint: name(), object: web(), touch: Touch::Replicas { to: Some(1) }, undoes, adopts: false };
     let action = Action::Rollback(bpctl_core::action::Rollback {
         version: 1,
         blueprint: name(),

@@ -1,5 +1,6 @@
 //! The real Gitea: proposals, approvals, merges; attacks and faults that only a server shows.
 
+mod adopt;
 mod approvals;
 mod killed;
 mod moved;

@@ -1,5 +1,6 @@
 //! The local forge through the program, on the shipped shop: the story, and what may not happen in it.
 
+mod adopt;
 mod attacked;
 mod audit;
 mod breaker;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::impact::{impact, is_told};
 use super::permit::{ApplyPermit, MergePermit, RestartPermit};
 use super::{FIELD_MANAGER, ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action};
-use crate::action::{Action, ActionType, Resize, Rollback};
+use crate::action::{Action, ActionType, Adopt, Resize, Rollback};
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
 use crate::decide::drift::applied_by_alone;
 use crate::execute::{ApplyObject, RestartPods};
@@ -130,7 +130,8 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         let one = |governed: &Governed| {
             let target = rules.get().blueprints.get(&governed.blueprint).map(|b| b.value.object_in(environment));
             let undoes = undoes(pull, set, (&governed.blueprint, target.as_ref()), recorder);
-            let subject = subject_of(Some(environment), governed).undoing(undoes);
+            let adopts = is_named(pull, &governed.blueprint, Adopt::NAME);
+            let subject = subject_of(Some(environment), governed).undoing(undoes).adopting(adopts);
             let mut verdict = judge(rules, environment, &subject, recorder);
             verdict.impact = impact_of(rules, environment, set, governed);
             ChangeVerdict {
@@ -253,8 +254,8 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         let sizes = |place| matches!(subject_of(place, governed).touch, Touch::Requests(_));
         let sizes = places.map(Some).chain([governed.environment.as_ref()]).any(sizes);
         let is = |action: &str| is_named(pull, &governed.blueprint, action);
-        // A rollback is for a person to approve, so that it is no step on the way.
-        sizes && !is(Resize::NAME) && !is(Rollback::NAME)
+        // Rollbacks and adoptions are for a person to approve, so that they are no steps on the way.
+        sizes && ![Resize::NAME, Rollback::NAME, Adopt::NAME].into_iter().any(is)
     });
     if let Some(governed) = misnamed {
         let because = format!(

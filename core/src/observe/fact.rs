@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    FailedDelivery, LastChange, Level, LiveObject, MeasuredLevel, PastOperation, Pod, Resource, TypeSchema, Usage,
-    Warning,
+    FailedDelivery, LastChange, Level, LiveObject, MeasuredLevel, OpenAdoption, PastOperation, Pod, Resource,
+    TypeSchema, Usage, Warning,
 };
 use crate::model::{Name, ObjectParts, ObjectRef, Timestamp, Untrusted};
 
@@ -123,6 +123,10 @@ pub enum FactKey {
     Deliveries(Name),
     /// The newest change of one blueprint's manifest; looked up only where its workload's pods are in trouble.
     LastChange(Name),
+    /// The open pull requests that take values of one blueprint's objects into Git.
+    Adoptions(Name),
+    /// The fields of one blueprint that somebody asked to adopt; none: all that differ. Nobody asked where the fact is not there.
+    Asked(Name),
 }
 
 impl std::fmt::Display for FactKey {
@@ -142,6 +146,8 @@ impl std::fmt::Display for FactKey {
             Self::Schema(api_version, kind) => write!(f, "schema:{api_version}:{kind}"),
             Self::History(blueprint) => write!(f, "history:{blueprint}"),
             Self::Deliveries(blueprint) => write!(f, "deliveries:{blueprint}"),
+            Self::Adoptions(blueprint) => write!(f, "adoptions:{blueprint}"),
+            Self::Asked(blueprint) => write!(f, "asked:{blueprint}"),
             Self::LastChange(blueprint) => write!(f, "last-change:{blueprint}"),
         }
     }
@@ -186,6 +192,8 @@ fn parse_key(text: &str) -> Option<FactKey> {
         ("schema", 3) => Some(FactKey::Schema(parts[1].into(), parts[2].into())),
         ("history", 2) => Name::new(parts[1]).ok().map(FactKey::History),
         ("deliveries", 2) => Name::new(parts[1]).ok().map(FactKey::Deliveries),
+        ("adoptions", 2) => Name::new(parts[1]).ok().map(FactKey::Adoptions),
+        ("asked", 2) => Name::new(parts[1]).ok().map(FactKey::Asked),
         ("last-change", 2) => Name::new(parts[1]).ok().map(FactKey::LastChange),
         _ => None,
     }
@@ -226,6 +234,10 @@ pub enum FactValue {
     Deliveries(Known<Vec<FailedDelivery>>),
     /// The newest change; `None`: none of the commits that were looked at changed the manifest.
     LastChange(Known<Option<LastChange>>),
+    /// Open adoptions.
+    Adoptions(Known<Vec<OpenAdoption>>),
+    /// Fields, as they were named.
+    Asked(Vec<String>),
 }
 
 /// One answer, with where and when.

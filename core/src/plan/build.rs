@@ -72,6 +72,7 @@ pub fn rendered_fields(
         let target = &blueprint.value.spec.target;
         let manifest = catalog.manifest(environment, &target.source, &blueprint.value.object_in(environment));
         let Some(manifest) = manifest.filter(|manifest| manifest.rendered) else { continue };
+        let mut further = Vec::new();
         let mut add = |field: FieldPath| {
             // An action may set what is not there yet; nothing makes that.
             if value_at(&manifest.document, &field).is_some() {
@@ -80,6 +81,14 @@ pub fn rendered_fields(
         };
         for (finding, action) in &decision.detected.findings {
             action.iter().flat_map(Action::fields).for_each(&mut add);
+            if let Finding::Adopted { drifts } = finding {
+                for drift in drifts.iter().filter(|drift| drift.object != manifest.object) {
+                    let found = catalog.declaration(environment, &decision.blueprint, &drift.object);
+                    let Some((_, other)) = found.ok().filter(|(_, other)| other.rendered) else { continue };
+                    let paths = drift.fields.iter().filter(|f| value_at(&other.document, &f.path).is_some());
+                    further.extend(paths.map(|f| (other.path.clone(), other.object.clone(), f.path.clone())));
+                }
+            }
             let Finding::Drift(drift) = finding else { continue };
             drift
                 .fields
@@ -87,16 +96,21 @@ pub fn rendered_fields(
                 .filter(|field| field.kind != DriftKind::PendingRemoval)
                 .for_each(|f| add(f.path.clone()));
         }
+        fields.extend(further);
     }
     fields
 }
 
 /// The finding with places in files, where a renderer made the manifest.
 fn placed(finding: Finding, catalog: &Catalog, environment: &Name, manifest: Option<&Manifest>) -> Finding {
-    let (Finding::Drift(mut drift), Some(manifest)) = (finding.clone(), manifest.filter(|m| m.rendered)) else {
-        return finding;
+    let Some(manifest) = manifest.filter(|manifest| manifest.rendered) else { return finding };
+    let mut finding = finding;
+    let drifts = match &mut finding {
+        Finding::Drift(drift) => std::slice::from_mut(drift),
+        Finding::Adopted { drifts } => drifts.as_mut_slice(),
+        _ => return finding,
     };
-    for field in &mut drift.fields {
+    for field in drifts.iter_mut().flat_map(|drift| &mut drift.fields) {
         (field.span, field.unplaced) = match catalog.origin(environment, manifest, &field.path) {
             Some(Origin::Line(line)) => (Some(line.span.clone()), None),
             Some(Origin::Unknown(why)) => (None, Some(why.clone())),
@@ -104,7 +118,7 @@ fn placed(finding: Finding, catalog: &Catalog, environment: &Name, manifest: Opt
             None => (None, Some("which line makes it was not looked for".into())),
         };
     }
-    Finding::Drift(drift)
+    finding
 }
 
 /// Drift that is seen and that no action takes back.

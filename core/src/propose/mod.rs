@@ -9,6 +9,7 @@ mod past;
 mod proposal;
 mod rendered;
 
+pub(crate) use changes::names_credential;
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
 pub use diff::{FieldDifference, differences};
 pub(crate) use edits::{edit, is_writable};

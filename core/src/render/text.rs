@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::{because, change, provenance, sink, symbol, words};
-use crate::blueprint::Tier;
+use crate::action::Action;
+use crate::blueprint::{Delivery, Tier};
 use crate::decide::drift::FieldDrift;
 use crate::decide::{FailedPod, Finding, MOMENTARY, Reported, UnknownFact};
 use crate::model::{Name, Untrusted};
@@ -107,8 +108,9 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
             line(out, &because(item));
         }
         let fields = words::fields(item);
-        for field in fields.iter().take(MOST) {
-            drifted(out, field);
+        for (object, field) in fields.iter().take(MOST) {
+            let object = object.as_ref().filter(|_| matches!(item.finding, Finding::Adopted { .. }));
+            drifted(out, object, field);
         }
         if fields.len() > MOST {
             line(out, &format!("… and {} more fields (-o json has all)", fields.len() - MOST));
@@ -134,22 +136,21 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
         for place in provenance(item) {
             line(out, &format!("changes {place}"));
         }
+        if matches!(item.action, Action::Adopt(_)) && plan.delivery == Delivery::Gitops {
+            line(out, "delivery is gitops: the controller may bring the cluster back before this is merged");
+        }
         consequence(out, plan, item);
     }
 }
 
-fn drifted(out: &mut String, field: &FieldDrift) {
+fn drifted(out: &mut String, object: Option<&String>, field: &FieldDrift) {
     let path = sink::terminal(&Untrusted::new(field.path.to_string()));
-    let told = format!("{path}: {}", words::difference(field, sink::terminal));
+    let object = object.map_or_else(String::new, |object| format!("{object} "));
+    let told = format!("{object}{path}: {}", words::difference(field, sink::terminal));
     line(out, &told);
     let unplaced = || field.unplaced.as_ref().map(|why| format!("no line to point to: {why}"));
     let at = words::place(field).or_else(unplaced);
-    let by = field.by.as_ref().map(|by| {
-        let when = by.at.map_or_else(String::new, |at| format!(" at {at:.0}"));
-        let how = by.subresource.as_ref().map_or_else(String::new, |s| format!(" ({} subresource)", sink::terminal(s)));
-        let sure = if by.exact { "" } else { " (or another manager)" };
-        format!("written by {}{how}{when}{sure}", sink::terminal(&by.manager))
-    });
+    let by = field.by.as_ref().map(|by| words::written(by, sink::terminal));
     let told: Vec<String> = by.into_iter().chain(at).collect();
     if !told.is_empty() {
         line(out, &format!("  {}", told.join(" · ")));

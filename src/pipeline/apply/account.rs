@@ -219,7 +219,13 @@ impl Pass<'_> {
                 let mut found = names.filter_map(|name| catalog.declaration(&self.environment, name, object).ok());
                 found.next().map(|(_, manifest)| manifest.document.root.to_json())
             };
-            let evidence = thin(&observation.only(&part.evidence), declared);
+            // What is to stand in Git is no secret of the cluster's any more.
+            let adopted = part.items.iter().flat_map(|item| match &item.action {
+                Action::Adopt(adopt) => adopt.fields.as_slice(),
+                _ => &[],
+            });
+            let proposed: Vec<_> = adopted.filter_map(|field| field.to.as_ref()).collect();
+            let evidence = thin(&observation.only(&part.evidence), declared, &proposed);
             let input = PlanInput {
                 rules: &base.rules,
                 desired: &desired,

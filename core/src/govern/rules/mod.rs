@@ -1,5 +1,6 @@
 //! Governance rules: one file each, registered once in [`RULES`].
 
+mod adoption;
 mod alternatives;
 mod authority;
 mod bounds;
@@ -73,7 +74,7 @@ pub trait Rule: Sync {
 }
 
 /// All rules, in the order in which they are cited.
-pub const RULES: [&dyn Rule; 10] = [
+pub const RULES: [&dyn Rule; 11] = [
     &bounds::Bounds,
     &resources::Resources,
     &restarts::Restarts,
@@ -84,4 +85,5 @@ pub const RULES: [&dyn Rule; 10] = [
     &breaker::Breaker,
     &cooldown::Cooldown,
     &freeze::Freezes,
+    &adoption::Adoption,
 ];
