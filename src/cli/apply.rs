@@ -23,7 +23,7 @@ pub struct ApplyArgs {
     /// Longest time to wait for what landed to be verified; the next run goes on where this one stopped
     #[arg(long, default_value = "0s", value_name = "TIME", env = "BPCTL_WAIT")]
     wait: Period,
-    /// Propose to keep what the cluster has of this blueprint, or of one field of it, instead of bringing it back: frontend:LOG_LEVEL;
+    /// Propose to keep what the cluster has of this blueprint, or of one field of it, instead of bringing it back: `frontend:LOG_LEVEL`;
     /// may be given more than once
     #[arg(long, value_name = "BLUEPRINT[:FIELD]")]
     adopt: Vec<AdoptRequest>,

@@ -40,7 +40,7 @@ pub struct PlanArgs {
     /// Ask the API server, by dry runs, what applying would change of what differs; needs the rights of templates/rbac/exact.yaml
     #[arg(long, env = "BPCTL_EXACT", value_parser = super::flag(), conflicts_with = "base")]
     exact: bool,
-    /// Plan to keep what the cluster has of this blueprint, or of one field of it, instead of bringing it back: frontend:LOG_LEVEL;
+    /// Plan to keep what the cluster has of this blueprint, or of one field of it, instead of bringing it back: `frontend:LOG_LEVEL`;
     /// may be given more than once
     #[arg(long, value_name = "BLUEPRINT[:FIELD]", conflicts_with = "base")]
     adopt: Vec<AdoptRequest>,

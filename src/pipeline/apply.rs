@@ -4,6 +4,7 @@
 //! landed, write it down. Each step looks at the world, never at a log: a pass that was killed anywhere is finished by the next one (Z1).
 
 mod account;
+mod expiry;
 mod restart;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -329,7 +330,10 @@ impl Pass<'_> {
         self.say_verdict(&head, &judged).await?;
         let correlation = self.correlation(number, &head);
         let Some(permit) = judged.permit.take() else {
-            self.waiting(base, &blueprint, number, &judged);
+            match judged.expired {
+                Some(within) => self.expire(&blueprint, number, &correlation, within).await?,
+                None => self.waiting(base, &blueprint, number, &judged),
+            }
             return Ok(false);
         };
         let message = bpctl_core::render::sink::commit_title(&title);
@@ -438,6 +442,10 @@ impl Pass<'_> {
                 format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation),
                 None,
             );
+            return Ok(false);
+        }
+        if let Some(rest) = pulls::resting(self.session, item, &branch, &remembered).await? {
+            self.step(&blueprint, format!("not proposed: {rest}"), None);
             return Ok(false);
         }
         if !wanted.renders_as_told(&proposal.told) {

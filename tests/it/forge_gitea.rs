@@ -2,6 +2,7 @@
 
 mod adopt;
 mod approvals;
+mod expiry;
 mod killed;
 mod moved;
 mod server;

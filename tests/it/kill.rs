@@ -168,6 +168,7 @@ fn z01_the_list_of_fail_points() {
             "delete-branch",
             "open-pull",
             "update-pull",
+            "close-pull",
             "set-check",
             "merge-pull",
             "apply-object",

@@ -134,6 +134,7 @@ fn elsewhere(detected: &Detected, why: &str) -> String {
         Finding::Reported(reported) if codes.contains(&reported.code.as_str()) => Some(reported),
         _ => None,
     });
-    reported
-        .map_or(why.clone(), |reported| format!("{why}; {} is told by the plan, and is changed by hand", reported.code))
+    reported.map_or(why.to_owned(), |reported| {
+        format!("{why}; {} is told by the plan, and is changed by hand", reported.code)
+    })
 }

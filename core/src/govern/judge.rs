@@ -7,8 +7,8 @@ use super::defaults::{self, default_tier};
 use super::rules::{RULES, RuleInput, alternative as way_on};
 use super::{OperationInput, Outcome, Subject, Undoes};
 use crate::action::{Action, Adopt, AdoptedField, Reconcile, Rollback, SetBack};
-use crate::blueprint::{Catalog, Operation, Tier, sized_container};
-use crate::model::{Name, RepoPath, SourceSpan, Timestamp, Trusted, WorkloadKind};
+use crate::blueprint::{Catalog, Justification, Operation, Tier, TierName, sized_container};
+use crate::model::{Name, Period, RepoPath, SourceSpan, Timestamp, Trusted, WorkloadKind};
 use crate::observe::Recorder;
 use crate::propose::{Change, FieldChange, Governed};
 
@@ -72,6 +72,12 @@ pub struct Verdict {
     pub holds: Vec<Hold>,
     /// Who may approve; empty: anybody with write access.
     pub approvers: Vec<String>,
+    /// How long an approval is waited for, where one is needed; `None`: without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Period>,
+    /// An approval has to say why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub justified: bool,
 }
 
 impl Verdict {
@@ -151,7 +157,13 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     });
     let overrides = overrides.into_iter().collect();
     let approvers = blueprint.value.governance.approval_workflow.approvers.clone();
-    Verdict { tier, operations, rules, alternative, impact: Vec::new(), overrides, holds, approvers }
+    // What a rollback in production waits for is an outage that goes on: nobody is better off without it.
+    let forever = operations.contains(&Operation::Rollback) && place.tier == TierName::Prod;
+    let asked = tier == Tier::RequiresApproval;
+    let timeout = (asked && !forever).then(|| catalog.approval_timeout(place.tier, &blueprint.value));
+    let justified = asked && blueprint.value.governance.approval_workflow.justification == Justification::Required;
+    let impact = Vec::new();
+    Verdict { tier, operations, rules, alternative, impact, overrides, holds, approvers, timeout, justified }
 }
 
 /// Judges an action; one on an object that belongs to several workloads by all of their blueprints, and one that goes back or takes
@@ -239,6 +251,7 @@ fn judge_fields(
         let field = judge(rules, environment, &subject, facts);
         if field.tier > verdict.tier {
             (verdict.tier, verdict.rules, verdict.alternative) = (field.tier, field.rules, field.alternative);
+            verdict.timeout = field.timeout;
         }
         verdict.operations.extend(field.operations);
         verdict.holds.extend(field.holds);
@@ -268,5 +281,7 @@ fn lone(tier: Tier, ident: &str, because: String) -> Verdict {
         overrides: Vec::new(),
         holds: Vec::new(),
         approvers: Vec::new(),
+        timeout: None,
+        justified: false,
     }
 }

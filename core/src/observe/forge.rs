@@ -141,6 +141,8 @@ pub struct PullFacts {
     pub state: PullState,
     /// When it was opened, by the forge's clock.
     pub opened_at: Timestamp,
+    /// When it was opened, opened again or changed last, by the forge's clock; where the forge does not say, when it was opened.
+    pub changed_at: Timestamp,
     /// A draft is never merged.
     pub draft: bool,
     /// Who pushed the head last.

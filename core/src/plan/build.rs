@@ -1,6 +1,6 @@
 //! Builds a plan: decide, then judge, blueprint by blueprint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -233,15 +233,15 @@ fn left(finding: Finding, action: &Action, because: String, found: &mut Vec<Repo
 }
 
 impl Plan {
-    /// The same without what a person closed before: it is not proposed again until it would change something else (B10).
+    /// The same without what is not proposed now because a person closed it, or nobody approved it in time: with why (B10).
     #[must_use]
-    pub fn without_declined(mut self, declined: &BTreeSet<Digest>) -> Self {
+    pub fn without_declined(mut self, declined: &BTreeMap<Digest, String>) -> Self {
         for part in &mut self.blueprints {
             let (gone, kept) =
-                std::mem::take(&mut part.items).into_iter().partition(|item| declined.contains(&item.id));
+                std::mem::take(&mut part.items).into_iter().partition(|item| declined.contains_key(&item.id));
             part.items = kept;
-            for PlanItem { finding, action, .. } in gone {
-                let because = "a person closed this before, and nothing changed since".into();
+            for PlanItem { id, finding, action, .. } in gone {
+                let because = declined.get(&id).cloned().unwrap_or_default();
                 left(finding, &action, because, &mut part.findings, &mut part.not_proposed);
             }
         }

@@ -69,6 +69,15 @@ pub fn body(plan: &Plan, item: &PlanItem) -> String {
         let place = rule.source.as_ref().map_or_else(String::new, |span| format!(" at {span}"));
         row("rule", format!("{} — {}", sink::markdown(&Untrusted::new(format!("{}{place}", rule.cite))), rule.because));
     }
+    if let Some(timeout) = item.verdict.timeout {
+        row(
+            "waits",
+            format!("{timeout} for an approval, from when it was opened or changed last; then bpctl closes it"),
+        );
+    }
+    if item.verdict.justified {
+        row("asks", "an approval has to say why".into());
+    }
     if let Some(alternative) = &item.verdict.alternative {
         row("nearest allowed", alternative.clone());
     }

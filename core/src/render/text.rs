@@ -177,7 +177,10 @@ fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
             }
             let approvers = &item.verdict.approvers;
             let who = if approvers.is_empty() { "anybody with write access".into() } else { approvers.join(", ") };
-            line(out, &format!("approvers: {}", sink::terminal(&Untrusted::new(who))));
+            let waits = item.verdict.timeout.filter(|_| proposes(&item.action));
+            let waits = waits.map_or_else(String::new, |waits| format!(" · asked for {waits}, then closed"));
+            let why = if item.verdict.justified { " · an approval has to say why" } else { "" };
+            line(out, &format!("approvers: {}{waits}{why}", sink::terminal(&Untrusted::new(who))));
         }
         Tier::Forbidden => {
             if let Some(rule) = rule {
@@ -188,6 +191,11 @@ fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
             }
         }
     }
+}
+
+/// Whether a pull request carries it.
+fn proposes(action: &Action) -> bool {
+    !matches!(action, Action::Reconcile(_) | Action::Restart(_))
 }
 
 fn rule_line(rule: &crate::govern::RuleRef) -> String {

@@ -1,6 +1,6 @@
 //! Adoption through the program (X8), on a recorded cluster: what somebody wrote there goes into Git, or is brought back.
 
-use super::{APPLY, says};
+use super::{APPLY, leave_the_frontend, says};
 use crate::support::{Repo, signed_shop};
 
 const DEPLOYMENTS: &str = "clusters/staging/shop/deployments.json";
@@ -10,12 +10,8 @@ const ADOPT: [&str; 5] = ["apply", "--env", "staging", "--adopt", "frontend:LOG_
 /// The shop, where only the frontend's drift is to be done: its log level and its replicas.
 fn shop() -> (Repo, String) {
     let (repo, alice) = signed_shop();
-    for name in ["frontend", "backend"] {
-        let file = format!("blueprints/{name}/blueprint.yaml");
-        repo.replace(&file, "scale_up_threshold: 80%", "scale_up_threshold: 99%");
-    }
-    let sizes = "  resources:\n    cpu: {minimum: 50m, maximum: \"1\", target_utilization: 70%}\n    memory: {minimum: 128Mi, maximum: 512Mi, target_utilization: 80%}\n";
-    repo.replace("blueprints/frontend/blueprint.yaml", sizes, "");
+    leave_the_frontend(&repo);
+    repo.replace("blueprints/backend/blueprint.yaml", "scale_up_threshold: 80%", "scale_up_threshold: 99%");
     repo.commit(&[], "both may be busy");
     (repo, alice)
 }
@@ -105,7 +101,7 @@ fn x08_what_git_cannot_say_is_refused_with_the_reason_and_nothing_is_done() {
         let before = repo.everything();
         for command in ["plan", "apply"] {
             let mut all = vec![command, "--env", "staging"];
-            asked.iter().for_each(|one| all.extend(["--adopt", one]));
+            all.extend(asked.iter().flat_map(|one| ["--adopt", one]));
             says(&repo.run(&all).exits(1).stderr, wanted);
             assert_eq!(before, repo.everything(), "{all:?}");
         }
