@@ -21,6 +21,7 @@ pub mod replay;
 mod session;
 pub mod snapshot;
 pub mod stage;
+pub mod suggest;
 pub mod trail;
 mod tree;
 pub mod verify;

@@ -248,6 +248,21 @@ fn left_base(repository: &Repository, base: &str, head: &str) -> Result<String, 
     })
 }
 
+/// The base branch as it stood before a merge.
+fn before_merge(repository: &Repository, commit: &str) -> Result<String, PipelineError> {
+    Ok(repository.commit_info(commit)?.parents.first().cloned().unwrap_or_else(|| commit.to_owned()))
+}
+
+/// What a merged pull request changed.
+pub(super) async fn merged_changes(
+    repository: &Repository,
+    rules: &Trusted<Catalog>,
+    head: &str,
+    commit: &str,
+) -> Result<ChangeSet, PipelineError> {
+    changes_from(repository, &before_merge(repository, commit)?, rules, head).await
+}
+
 /// What a merged pull request changed, and whose reviews counted: for the account of a merge that no run wrote down.
 pub async fn merged(
     session: &Session,
@@ -257,7 +272,7 @@ pub async fn merged(
     commit: &str,
 ) -> Result<(Digest, Vec<ReviewJudgement>), PipelineError> {
     let repository = &session.repository;
-    let before = repository.commit_info(commit)?.parents.first().cloned().unwrap_or_else(|| commit.to_owned());
+    let before = before_merge(repository, commit)?;
     let changes = changes_from(repository, &before, rules, &pull.head).await?.hash();
     let reviewed: Vec<String> =
         pull.reviews.known().into_iter().flatten().map(|review| review.commit.clone()).collect();

@@ -7,5 +7,6 @@ mod killed;
 mod moved;
 mod server;
 mod story;
+mod suggest;
 mod surroundings;
 mod together;

@@ -16,6 +16,7 @@ mod restart;
 mod review;
 mod rollback;
 mod seeing;
+mod suggest;
 mod telling;
 
 use crate::support::{Repo, key, signed_shop};

@@ -4,6 +4,7 @@
 //! Rules are read from the base branch only ([`crate::model::Trusted`]); a proposed catalog does not fit the parameter (X5, T1; `tests/it/layers.rs`).
 
 mod defaults;
+mod earned;
 mod impact;
 mod judge;
 mod permit;
@@ -13,6 +14,7 @@ mod rules;
 mod subject;
 
 pub use defaults::default_tier;
+pub use earned::{EARNABLE, Earning, earnable, earned_after, in_a_row};
 pub use judge::{Hold, RuleRef, Verdict, judge, judge_action};
 pub use permit::{ApplyPermit, MergePermit, RestartPermit};
 pub use pull::{

@@ -245,7 +245,7 @@ fn removal(at: &str, from: Scalar) -> Edit {
 #[rstest]
 #[case("a:\n  b: 1\n  c: x   # why\n  d: 2\n", "a.c", "a:\n  b: 1\n  d: 2\n")]
 #[case("a: 1\nc: x", "c", "a: 1\n")]
-#[case("l:\r\n- name: n\r\n  c: x\r\n  d: 1\r\n", "l[name=n].c", "l:\r\n- name: n\r\n  d: 1\r\n")]
+#[case("l:\r\n- name: web\r\n  c: x\r\n  d: 1\r\n", "l[name=web].c", "l:\r\n- name: web\r\n  d: 1\r\n")]
 fn x08_a_key_goes_with_its_line(#[case] before: &str, #[case] at: &str, #[case] after: &str) {
     assert_eq!(applied(before, &[removal(at, string("x"))]).expect(before), after);
 }
