@@ -18,6 +18,11 @@ fn shop(workflow: &str) -> (Repo, String) {
     (repo, alice)
 }
 
+/// How many time-outs the ledger holds.
+fn expired(repo: &Repo) -> usize {
+    repo.ledger("staging").iter().filter(|entry| entry["event"]["kind"] == "expired").count()
+}
+
 fn wait(seconds: u64) {
     std::thread::sleep(Duration::from_millis(seconds * 1000 + 200));
 }
@@ -55,8 +60,6 @@ fn b10_what_nobody_approves_comes_back_after_growing_pauses() {
     let before = repo.everything();
     repo.run(&["apply", "--env", "staging", "--dry-run"]).exits(0);
     assert_eq!(before, repo.everything());
-    let expired =
-        |repo: &Repo| repo.ledger("staging").iter().filter(|entry| entry["event"]["kind"] == "expired").count();
     assert_eq!(expired(&repo), 1);
 
     wait(2);
@@ -76,6 +79,21 @@ fn b10_what_nobody_approves_comes_back_after_growing_pauses() {
     repo.run(&["approve", "3", "--signing-key", &alice]).exits(0);
     wait(2);
     says(&repo.run(&APPLY).exits(0).stdout, &["merged local pull request #3 as "]);
+}
+
+/// Would miss: a close that nobody wrote down because the run was killed, or that is done twice.
+#[rstest::rstest]
+fn z01_killed_around_a_close_it_is_closed_and_written_down_once(#[values("before", "after")] moment: &str) {
+    let (repo, _) = shop("timeout: 2s");
+    repo.run(&APPLY).exits(0);
+    wait(2);
+    let killed = repo.bpctl().with("BPCTL_FAIL_POINT", format!("close-pull:{moment}")).run(&APPLY);
+    assert!(killed.signal.is_some(), "{killed:?}");
+    repo.run(&APPLY).exits(0);
+    repo.run(&APPLY).exits(0);
+    assert_eq!(expired(&repo), 1);
+    let closings = repo.git(&["log", "--first-parent", "--format=%s", "refs/bpctl/pull/1"]);
+    assert_eq!(closings.matches("closed").count(), 1, "{closings}");
 }
 
 /// Would miss: an approval without a word where the blueprint asks for one.
