@@ -392,9 +392,9 @@ fn x08_no_apply_sets_replicas_that_an_autoscaler_of_the_source_owns(
 /// Would miss: what is brought back while people look at its adoption, or because nobody could see whether it is proposed.
 #[rstest]
 #[case::none(Known::Known(Vec::new()), None)]
-#[case::of_it(Known::Known(vec![OpenAdoption { pull: 7, objects: Some(vec![service()]) }]), Some("until #7 is merged or closed"))]
-#[case::of_what_nobody_knows(Known::Known(vec![OpenAdoption { pull: 7, objects: None }]), Some("until #7 is merged or closed"))]
-#[case::of_another_object(Known::Known(vec![OpenAdoption { pull: 7, objects: Some(vec![web()]) }]), None)]
+#[case::of_it(Known::Known(vec![OpenAdoption { pull: 7, opened_at: "2026-11-21T11:00:00Z".parse().unwrap(), objects: Some(vec![service()]) }]), Some("until #7 is merged or closed"))]
+#[case::of_what_nobody_knows(Known::Known(vec![OpenAdoption { pull: 7, opened_at: "2026-11-21T11:00:00Z".parse().unwrap(), objects: None }]), Some("until #7 is merged or closed"))]
+#[case::of_another_object(Known::Known(vec![OpenAdoption { pull: 7, opened_at: "2026-11-21T11:00:00Z".parse().unwrap(), objects: Some(vec![web()]) }]), None)]
 #[case::not_known(Known::unknown(UnknownCode::Unreachable, "the forge does not answer"), Some("until that is known"))]
 fn x08_what_is_proposed_for_adoption_is_not_brought_back(
     #[case] open: Known<Vec<OpenAdoption>>,

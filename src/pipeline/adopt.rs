@@ -133,7 +133,7 @@ pub(super) async fn open(
             Ok(objects) => objects,
             Err(error) => return Known::unknown(UnknownCode::Incomplete, error.to_string()),
         };
-        all.entry(name).or_default().push(OpenAdoption { pull: pull.number, objects });
+        all.entry(name).or_default().push(OpenAdoption { pull: pull.number, opened_at: pull.opened_at, objects });
     }
     Known::Known(all)
 }

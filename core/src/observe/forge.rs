@@ -240,6 +240,8 @@ impl LastChange {
 pub struct OpenAdoption {
     /// Its number.
     pub pull: u64,
+    /// When it was opened, by the forge's clock.
+    pub opened_at: Timestamp,
     /// The objects whose fields it changes; `None`: not known, so it may be any of the blueprint's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objects: Option<Vec<ObjectRef>>,

@@ -81,6 +81,38 @@ fn x08_what_the_cluster_has_goes_into_git_by_a_pull_request() {
     assert_eq!(decided["event"]["action"]["fields"][0]["to"], "debug");
 }
 
+/// Would miss: a scale that is merged beside an adoption, does not reach the cluster and so fails its verification.
+#[test]
+fn x08_nothing_else_is_merged_while_an_adoption_is_open() {
+    let (repo, _) = signed_shop();
+    let first = repo.run(&ADOPT).exits(0).stdout;
+    says(
+        &first,
+        &[
+            "adopt LOG_LEVEL info → debug",
+            "left: scale Deployment/frontend: replicas 2 → 3: held by adoption until that is merged",
+        ],
+    );
+    let number = first
+        .split('#')
+        .find(|part| part.contains(": adopt"))
+        .and_then(|part| part.split(':').next())
+        .expect("a number");
+    let next = repo.run(&APPLY).exits(0).stdout;
+    says(
+        &next,
+        &[&format!(
+            "left: scale Deployment/frontend: replicas 2 → 3: held by adoption until #{number} is merged or closed"
+        )],
+    );
+    assert_eq!(repo.merges(), 0);
+    repo.run(&["reject", number]).exits(0);
+    says(
+        &repo.run(&APPLY).exits(0).stdout,
+        &["replicas 2 → 3", "merged local pull request #", "applied Deployment/frontend: 2 fields"],
+    );
+}
+
 /// Would miss: a no that keeps the cluster from being brought back, and an adoption that is proposed after it again and again.
 #[test]
 fn x08_a_persons_close_is_a_no_to_adoption() {
