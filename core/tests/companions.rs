@@ -9,10 +9,11 @@ use bpctl_core::blueprint::lint::version_bumps;
 use bpctl_core::blueprint::{Catalog, Tier};
 use bpctl_core::decide::{Finding, UnknownFact, WhyNot, decide};
 use bpctl_core::execute::Effect;
-use bpctl_core::govern::permit_apply;
+use bpctl_core::govern::{Hold, permit_apply};
 use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp, Untrusted};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, ListType, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
+    FactKey, FactValue, Known, ListType, LiveObject, Observation, ObservedFrom, OpenAdoption, Recorder, TypeSchema,
+    UnknownCode,
 };
 use bpctl_core::plan::{Plan, PlanInput, build};
 use bpctl_core::render;
@@ -279,6 +280,7 @@ fn observed(known: Known<Option<Json>>, edit: impl FnOnce(&mut Json)) -> Observa
     }
     observation.add(FactKey::Deliveries(name("web")), "forge", FactValue::Deliveries(Known::Known(Vec::new())));
     observation.add(FactKey::History(name("web")), "forge", FactValue::History(Known::Known(Vec::new())));
+    observation.add(FactKey::Adoptions(name("web")), "forge", FactValue::Adoptions(Known::Known(Vec::new())));
     observation
 }
 
@@ -385,6 +387,24 @@ fn x08_no_apply_sets_replicas_that_an_autoscaler_of_the_source_owns(
     let facts = Recorder::new(&observation);
     let permit = permit_apply(&rules, &name("staging"), &item.action, effect, &facts, true).unwrap();
     assert_eq!(permit.manifest().pointer("/spec/replicas"), applied.map(Json::from).as_ref());
+}
+
+/// Would miss: what is brought back while people look at its adoption, or because nobody could see whether it is proposed.
+#[rstest]
+#[case::none(Known::Known(Vec::new()), None)]
+#[case::of_it(Known::Known(vec![OpenAdoption { pull: 7, opened_at: "2026-11-21T11:00:00Z".parse().unwrap(), objects: Some(vec![service()]) }]), Some("until #7 is merged or closed"))]
+#[case::of_what_nobody_knows(Known::Known(vec![OpenAdoption { pull: 7, opened_at: "2026-11-21T11:00:00Z".parse().unwrap(), objects: None }]), Some("until #7 is merged or closed"))]
+#[case::of_another_object(Known::Known(vec![OpenAdoption { pull: 7, opened_at: "2026-11-21T11:00:00Z".parse().unwrap(), objects: Some(vec![web()]) }]), None)]
+#[case::not_known(Known::unknown(UnknownCode::Unreachable, "the forge does not answer"), Some("until that is known"))]
+fn x08_what_is_proposed_for_adoption_is_not_brought_back(
+    #[case] open: Known<Vec<OpenAdoption>>,
+    #[case] held: Option<&str>,
+) {
+    let mut observation = observed(Known::Known(Some(live(81))), |_| {});
+    observation.add(FactKey::Adoptions(name("web")), "forge", FactValue::Adoptions(open));
+    let plan = plan_at("}", &[SERVICE], "", &observation);
+    let [item] = plan.blueprints[0].items.as_slice() else { panic!("{plan:#?}") };
+    assert_eq!(item.hold().map(Hold::until).as_deref(), held, "{item:#?}");
 }
 
 /// X8: replicas that an autoscaler set are Git's again once the list of autoscalers has none; one of another kind is on no such list.

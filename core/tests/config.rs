@@ -60,6 +60,7 @@ fn pull(base: &Files, head: &Files) -> PullJudgement {
         base_branch: "main".into(),
         state: PullState::Open,
         opened_at: now,
+        changed_at: now,
         draft: false,
         last_pusher: Known::Known(person("ann")),
         co_authors: Known::Known(Vec::new()),

@@ -89,7 +89,7 @@ fn judged_after(lines: &str, policy: &str, past: &str, refused: Known<Vec<Failed
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));
     observation.add(FactKey::Deliveries(name.clone()), "forge", FactValue::Deliveries(refused));
     observation.add(FactKey::History(name.clone()), "t", FactValue::History(Known::Known(history(past))));
-    let subject = Subject { blueprint: name, object: web(), touch, undoes: Undoes::Nothing };
+    let subject = Subject { blueprint: name, object: web(), touch, undoes: Undoes::Nothing, adopts: false };
     judge(&trusted(&files), &staging, &subject, &Recorder::new(&observation))
 }
 

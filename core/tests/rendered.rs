@@ -128,6 +128,7 @@ impl World {
             base_branch: "main".into(),
             state: PullState::Open,
             opened_at: now,
+            changed_at: now,
             draft: false,
             last_pusher: Known::Known(me.clone()),
             co_authors: Known::Known(Vec::new()),

@@ -350,7 +350,10 @@ fn a_raised_maximum_is_edited_where_it_stands_or_not_at_all() {
     let told: Vec<String> = effects
         .iter()
         .map(|effect| match effect {
-            Effect::SetField(set) => format!("{} {} {}", set.path, set.field, set.to),
+            Effect::SetField(set) => {
+                let to = set.to.as_ref().expect("a value");
+                format!("{} {} {to}", set.path, set.field)
+            }
             Effect::ApplyObject(_) => "apply".into(),
             Effect::RestartPods(_) => "restart".into(),
         })

@@ -497,7 +497,8 @@ fn judged(policy: &str, past: &str, back: &str) -> [Verdict; 2] {
     };
     let fields: Vec<FieldChange> = changed.iter().map(field).collect();
     let undoes = Undoes::claimed(&facts, &name(), fields.iter());
-    let subject = Subject { blueprint: name(), object: web(), touch: Touch::Replicas { to: Some(1) }, undoes };
+    let subject =
+        Subject { blueprint: name(), object: web(), touch: Touch::Replicas { to: Some(1) }, undoes, adopts: false };
     let action = Action::Rollback(bpctl_core::action::Rollback {
         version: 1,
         blueprint: name(),
@@ -589,4 +590,27 @@ fn b17_what_went_back_is_verified(
     };
     let report = verify_merged(&input, &Recorder::new(&observation));
     assert_eq!(report.outcome, wanted, "{report:?}");
+}
+
+/// Would miss: an outage in production that goes on because nobody was awake within the hour, and a policy that is passed over.
+#[rstest]
+#[case::by_default("staging", POLICY, Some(3600))]
+#[case::by_policy("staging", "limits: {approval_timeout: 10m}\n", Some(600))]
+#[case::no_longer_by_policy("staging", "limits: {approval_timeout: 3h}\n", Some(3600))]
+#[case::in_production("prod", "limits: {approval_timeout: 10m}\n", None)]
+fn b10_a_rollback_in_production_waits_without_limit(
+    #[case] tier: &str,
+    #[case] policy: &str,
+    #[case] seconds: Option<u64>,
+) {
+    let mut files = world("", policy, MANIFEST);
+    let workspace = WORKSPACE.replace("tier: staging", &format!("tier: {tier}"));
+    files.0.extend(small_world::files(&[("bpctl.yaml", &workspace)]).0);
+    let rules = trusted(&files);
+    let observation = observe(live(), "ready pull", Some(last(IMAGE_CHANGED)), "");
+    let facts = Recorder::new(&observation);
+    let detected = decide(rules.get(), &name(), &staging(), &facts);
+    let action = detected.findings.iter().find_map(|(_, action)| action.clone()).unwrap();
+    let verdict = judge_action(&rules, &staging(), &action, &facts);
+    assert_eq!(verdict.timeout, seconds.map(Period::from_secs), "{verdict:?}");
 }

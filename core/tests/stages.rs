@@ -364,7 +364,8 @@ fn tier(files: &Files, touch: Touch, history: Known<Vec<PastOperation>>) -> (Tie
     );
     observation.add(FactKey::History(Name::new("web").unwrap()), "forge", FactValue::History(history));
     let facts = Recorder::new(&observation);
-    let subject = Subject { blueprint: Name::new("web").unwrap(), object: web(), touch, undoes: Undoes::Nothing };
+    let subject =
+        Subject { blueprint: Name::new("web").unwrap(), object: web(), touch, undoes: Undoes::Nothing, adopts: false };
     let verdict = judge(&trusted(files), &Name::new("staging").unwrap(), &subject, &facts);
     let holds = verdict.holds.iter().map(|hold| hold.rule.ident.clone()).collect();
     (verdict.tier, holds, verdict.alternative)

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
+use crate::pipeline::adopt::AdoptRequest;
 use crate::pipeline::apply::{ApplyOptions, ApplyReport, apply};
 use crate::pipeline::{Effects, connect_cluster, plan, work_tree_workspace};
 use crate::runtime::Exit;
@@ -22,6 +23,10 @@ pub struct ApplyArgs {
     /// Longest time to wait for what landed to be verified; the next run goes on where this one stopped
     #[arg(long, default_value = "0s", value_name = "TIME", env = "BPCTL_WAIT")]
     wait: Period,
+    /// Propose to keep what the cluster has of this blueprint, or of one field of it, instead of bringing it back: `frontend:LOG_LEVEL`;
+    /// may be given more than once
+    #[arg(long, value_name = "BLUEPRINT[:FIELD]")]
+    adopt: Vec<AdoptRequest>,
     /// Only say what would be done
     #[arg(long, env = "BPCTL_DRY_RUN", value_parser = super::flag())]
     dry_run: bool,
@@ -91,7 +96,8 @@ pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<E
     let place = plan::place(rules.get(), &environment)?;
     let cluster = connect_cluster(place, session.repository.work_tree()).await?;
     let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), args.dry_run);
-    let report = apply(&session, &effects, &cluster, &environment, ApplyOptions { wait: args.wait }).await?;
+    let options = ApplyOptions { wait: args.wait, adopt: args.adopt.clone() };
+    let report = apply(&session, &effects, &cluster, &environment, &options).await?;
     // Blind is not green: what could not be compared may be anything.
     let failed = report.failed || report.plan.is_blind();
     match args.output {

@@ -18,6 +18,7 @@ mod plan;
 pub mod schema;
 mod snapshot;
 mod stage;
+mod suggest;
 mod tour;
 mod verify;
 
@@ -111,6 +112,8 @@ enum Command {
     Snapshot(snapshot::SnapshotArgs),
     /// Show the line of each field: in the manifest, overlay, patch or values file that makes it
     Where(origin::WhereArgs),
+    /// Show which operations earned to go without approval, and propose it
+    Suggest(suggest::SuggestArgs),
     /// Run one stage alone: JSON in, JSON out
     Stage(stage::StageArgs),
     /// List the actions that bpctl knows
@@ -208,6 +211,7 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Breaker(args) => block_on(breaker::run(&global, &args, output)),
         Command::Snapshot(args) => block_on(snapshot::run(&global, &args, output)),
         Command::Where(args) => block_on(origin::run(&global, &args, output)),
+        Command::Suggest(args) => block_on(suggest::run(&global, &args, output)),
         Command::Stage(args) => block_on(stage::run(&global, &args, output)),
         Command::Actions(args) => Ok(actions::run(&args, output)),
         Command::Explain(args) => explain::run(&args, output),

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, repository};
-use crate::pipeline::origins::{OriginOptions, Origins, WorkloadOrigins, origins, short};
+use crate::pipeline::origins::{OriginOptions, Origins, WorkloadOrigins, origins};
 use crate::runtime::Exit;
 
 /// Arguments of `where`.
@@ -95,7 +95,7 @@ fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
                     serde_json::Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                (safe(short(&field.field)), brief(&value), safe(place))
+                (safe(field.field.short()), brief(&value), safe(place))
             })
             .collect();
         all += rows.len();

@@ -10,6 +10,7 @@ use bpctl_core::render;
 use clap::{Args, ValueEnum};
 
 use super::{CommandError, EnvironmentArgs, Global, Output, session};
+use crate::pipeline::adopt::AdoptRequest;
 use crate::pipeline::plan::{self, PlanOptions};
 use crate::runtime::{self, Exit};
 
@@ -39,6 +40,10 @@ pub struct PlanArgs {
     /// Ask the API server, by dry runs, what applying would change of what differs; needs the rights of templates/rbac/exact.yaml
     #[arg(long, env = "BPCTL_EXACT", value_parser = super::flag(), conflicts_with = "base")]
     exact: bool,
+    /// Plan to keep what the cluster has of this blueprint, or of one field of it, instead of bringing it back: `frontend:LOG_LEVEL`;
+    /// may be given more than once
+    #[arg(long, value_name = "BLUEPRINT[:FIELD]", conflicts_with = "base")]
+    adopt: Vec<AdoptRequest>,
     /// Exit with 3 when changes are planned, 4 when something needs approval, 5 when something is forbidden
     #[arg(long, env = "BPCTL_DETAILED_EXITCODE", value_parser = super::flag())]
     detailed_exitcode: bool,
@@ -73,6 +78,7 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
         shard: args.shard,
         base: args.base.clone(),
         exact: args.exact,
+        adopt: args.adopt.clone(),
     };
     let planned = plan::plan(&session, args.environment.environment.as_deref(), &options).await?;
     let plan = &planned.plan;
@@ -84,7 +90,7 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
             if planned.faults.len() > 1 { format!(" and {} more", planned.faults.len() - 1) } else { String::new() };
         output.talk(&format!("warning: lint finds {}{more}; see `bpctl lint`", first.code));
     }
-    let next = next(&planned);
+    let next = next(&planned, &args.adopt);
     match args.output {
         PlanFormat::Text => output.data(&render::text::plan(plan, next.as_deref())),
         PlanFormat::Markdown => output.data(&render::markdown::plan(plan)),
@@ -108,7 +114,7 @@ fn yaml(plan: &Plan) -> Result<String, CommandError> {
 }
 
 /// What follows from the plan, where that can be said in a line. It never promises what `apply` would not do.
-fn next(planned: &plan::Planned) -> Option<String> {
+fn next(planned: &plan::Planned, adopt: &[AdoptRequest]) -> Option<String> {
     let plan = &planned.plan;
     // `apply` looks at all blueprints as they stand on base: after a plan of some, or of a change, it would do something else.
     if plan.scope.is_some() || plan.causes.is_some() || plan.items().next().is_none() {
@@ -119,13 +125,18 @@ fn next(planned: &plan::Planned) -> Option<String> {
         return Some(format!("apply does what stands on {}, not this", desired.base_branch));
     }
     let local = plan.tier == TierName::Prod && !planned.server_clock;
-    let open = |item: &&PlanItem| item.hold().is_none() && !plan.is_controllers(item);
+    // What somebody asked to adopt is proposed whatever pauses there are.
+    let asked = |item: &PlanItem| matches!(item.action, Action::Adopt(_));
+    let open = |item: &&PlanItem| (item.hold().is_none() || asked(item)) && !plan.is_controllers(item);
     let takes = |item: &PlanItem| match item.action {
-        Action::Scale(_) | Action::Resize(_) | Action::Rollback(_) => item.verdict.tier != Tier::Forbidden,
+        Action::Scale(_) | Action::Resize(_) | Action::Rollback(_) | Action::Adopt(_) => {
+            item.verdict.tier != Tier::Forbidden
+        }
         Action::Reconcile(_) | Action::Restart(_) => item.verdict.tier == Tier::Allowed && !local,
     };
     if plan.items().filter(open).any(takes) {
-        return Some(format!("next: bpctl apply --env {}", plan.environment));
+        let adopt = adopt.iter().map(|request| format!(" --adopt {}", render::shell(&request.to_string())));
+        return Some(format!("next: bpctl apply --env {}{}", plan.environment, adopt.collect::<String>()));
     }
     let kept = local && plan.items().filter(open).any(|item| item.verdict.tier == Tier::Allowed);
     kept.then(|| "apply leaves it: a local clock permits nothing in production".into())

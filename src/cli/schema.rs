@@ -52,6 +52,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("audit-backtest", text::<audit::BacktestOutput>("audit-backtest")),
         ("audit-verify", text::<audit::TrailOutput>("audit-verify")),
         ("breaker", text::<breaker::BreakerOutput>("breaker")),
+        ("suggestions", text::<crate::pipeline::suggest::Suggestions>("suggestions")),
         ("where", text::<origin::WhereOutput>("where")),
         ("ledger-entry", text::<Entry>("ledger-entry")),
     ]

@@ -33,6 +33,11 @@ impl BranchName {
         Self(format!("bpctl-ledger/{environment}"))
     }
 
+    /// The branch of a suggestion to allow operations of a blueprint: none that a pass settles.
+    pub fn autonomy(blueprint: &Name) -> Self {
+        Self(format!("bpctl-autonomy/{blueprint}"))
+    }
+
     /// The short name, without `refs/heads/`.
     pub fn as_str(&self) -> &str {
         &self.0

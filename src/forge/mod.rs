@@ -148,8 +148,8 @@ pub trait ForgeWrite: Forge {
     async fn open_pull(&self, pull: &NewPull) -> Result<u64, ForgeError>;
     /// Replaces title and body.
     async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), ForgeError>;
-    /// Closes without merging.
-    async fn close_pull(&self, number: u64) -> Result<(), ForgeError>;
+    /// Closes without merging, and says why, once.
+    async fn close_pull(&self, number: u64, comment: &str) -> Result<(), ForgeError>;
     /// Writes a check (commit status) on a commit.
     async fn set_check(
         &self,

@@ -4,6 +4,7 @@
 //! landed, write it down. Each step looks at the world, never at a log: a pass that was killed anywhere is finished by the next one (Z1).
 
 mod account;
+mod expiry;
 mod restart;
 mod verify;
 
@@ -20,6 +21,7 @@ use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
 use bpctl_core::verify::{Outcome, VerifyReport};
 
+use super::adopt::{self, AdoptRequest};
 use super::verify::Verified;
 use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, render, tree};
 use crate::cluster::ClusterError;
@@ -28,10 +30,12 @@ use crate::git::MergedTree;
 use crate::runtime;
 
 /// What a pass may do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ApplyOptions {
     /// Longest time to wait for verifications.
     pub wait: Period,
+    /// What of the cluster is proposed for Git, instead of being brought back (X8).
+    pub adopt: Vec<AdoptRequest>,
 }
 
 /// One thing that a pass did or left.
@@ -96,6 +100,7 @@ struct Pass<'a> {
     cluster: &'a ClusterEdge,
     environment: Name,
     place: Environment,
+    adopt: &'a [AdoptRequest],
     steps: Vec<Step>,
     entries: Vec<Entry>,
     recorded: usize,
@@ -111,7 +116,7 @@ pub async fn apply(
     effects: &Effects<'_>,
     cluster: &ClusterEdge,
     environment: &Name,
-    options: ApplyOptions,
+    options: &ApplyOptions,
 ) -> Result<ApplyReport, PipelineError> {
     let base = read_base(session, environment).await?;
     let place = plan::place(base.rules.get(), environment)?.clone();
@@ -121,6 +126,7 @@ pub async fn apply(
         cluster,
         environment: environment.clone(),
         place,
+        adopt: &options.adopt,
         steps: Vec::new(),
         entries: Vec::new(),
         recorded: 0,
@@ -128,7 +134,7 @@ pub async fn apply(
         failed: false,
         alarmed: false,
     };
-    let outcome = pass.run(base, options).await;
+    let outcome = pass.run(base, options.wait).await;
     // Whatever happened is written down, also when a later step failed.
     let written = pass.write_down().await;
     let (plan, verified) = outcome?;
@@ -147,8 +153,13 @@ async fn read_base(session: &Session, environment: &Name) -> Result<Base, Pipeli
 }
 
 impl Pass<'_> {
-    async fn run(&mut self, mut base: Base, options: ApplyOptions) -> Result<(Plan, Vec<Verified>), PipelineError> {
+    async fn run(&mut self, mut base: Base, wait: Period) -> Result<(Plan, Vec<Verified>), PipelineError> {
         let mut observation = self.observe(&base).await?;
+        if !self.adopt.is_empty() {
+            // Before anything is done: what cannot be kept is not half kept.
+            adopt::is_known(base.rules.get(), &self.environment, self.adopt)?;
+            adopt::is_permitted(&self.plan(&base, &observation).await, self.adopt)?;
+        }
         self.remember(&base, &observation).await?;
 
         // What earlier runs brought is judged before anything follows it.
@@ -192,7 +203,7 @@ impl Pass<'_> {
         }
 
         // 4. Verify what landed, and what was restarted.
-        let deadline = options.wait.after(runtime::now());
+        let deadline = wait.after(runtime::now());
         let earlier = verified.len();
         self.verify(&base, observation.clone(), deadline, &mut verified).await?;
         self.verify_restarts(&base, observation, deadline).await?;
@@ -212,7 +223,7 @@ impl Pass<'_> {
     ) -> Result<bool, PipelineError> {
         let mut merged = false;
         for item in plan.items() {
-            if matches!(item.action, Action::Scale(_) | Action::Resize(_) | Action::Rollback(_)) {
+            if matches!(item.action, Action::Scale(_) | Action::Resize(_) | Action::Rollback(_) | Action::Adopt(_)) {
                 match self.propose(plan, item, base, observation).await {
                     Ok(landed) => merged |= landed,
                     Err(error) => self.put_aside(item.action.blueprint(), item.action.name(), error)?,
@@ -280,7 +291,10 @@ impl Pass<'_> {
         let forge = self.session.forge.reading();
         let repository = &self.session.repository;
         let rules = [base.rules.get()];
-        Ok(observe(&self.environment, &self.place, &rules, self.cluster, repository, forge).await?.observation)
+        let observed = observe(&self.environment, &self.place, &rules, self.cluster, repository, forge).await?;
+        let mut observation = observed.observation;
+        adopt::ask(&mut observation, self.adopt);
+        Ok(observation)
     }
 
     async fn plan(&self, base: &Base, observation: &Observation) -> Plan {
@@ -327,7 +341,10 @@ impl Pass<'_> {
         self.say_verdict(&head, &judged).await?;
         let correlation = self.correlation(number, &head);
         let Some(permit) = judged.permit.take() else {
-            self.waiting(base, &blueprint, number, &judged);
+            match judged.expired {
+                Some(within) => self.expire(&blueprint, number, &correlation, within).await?,
+                None => self.waiting(base, &blueprint, number, &judged),
+            }
             return Ok(false);
         };
         let message = bpctl_core::render::sink::commit_title(&title);
@@ -413,7 +430,9 @@ impl Pass<'_> {
         observation: &Observation,
     ) -> Result<bool, PipelineError> {
         let blueprint = item.action.blueprint().clone();
-        if item.verdict.tier == Tier::Forbidden || item.hold().is_some() {
+        // A pause holds what somebody asked to adopt from being merged, not from being proposed: meanwhile it would be brought back.
+        let held = item.hold().is_some() && !matches!(item.action, Action::Adopt(_));
+        if item.verdict.tier == Tier::Forbidden || held {
             return Ok(false);
         }
         let proposal = match propose(plan, item, &base.files) {
@@ -437,7 +456,11 @@ impl Pass<'_> {
             );
             return Ok(false);
         }
-        if !wanted.renders_as_told(&proposal.title) {
+        if let Some(rest) = pulls::resting(self.session, item, &branch, &remembered).await? {
+            self.step(&blueprint, format!("not proposed: {rest}"), None);
+            return Ok(false);
+        }
+        if !wanted.renders_as_told(&proposal.told) {
             let told =
                 format!("not proposed: rendered, this {} would be another change than it says", proposal.operation);
             self.step(&blueprint, told, None);
@@ -483,7 +506,10 @@ impl Pass<'_> {
         };
         self.entry(&blueprint, &item.id, facts.opened_at, Event::Proposed { pull: number, head });
         let change = bpctl_core::render::change(item);
-        let what = if matches!(item.action, Action::Rollback(_)) { format!("rollback {change}") } else { change };
+        let what = match &item.action {
+            Action::Rollback(_) | Action::Adopt(_) => format!("{} {change}", item.action.name()),
+            _ => change,
+        };
         self.step(&blueprint, format!("{verb} {}: {what}", forge.pull_url(number)), None);
         self.settle(base, number, observation).await
     }

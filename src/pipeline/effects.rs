@@ -25,6 +25,8 @@ pub enum Call {
     OpenPull,
     /// A pull request's title and body are replaced.
     UpdatePull,
+    /// A pull request that nobody approved in time is closed.
+    ClosePull,
     /// A check is written.
     SetCheck,
     /// A pull request is merged.
@@ -41,12 +43,13 @@ pub enum Call {
 
 impl Call {
     /// All calls.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::CreateBranch,
         Self::UpdateBranch,
         Self::DeleteBranch,
         Self::OpenPull,
         Self::UpdatePull,
+        Self::ClosePull,
         Self::SetCheck,
         Self::MergePull,
         Self::ApplyObject,
@@ -63,6 +66,7 @@ impl Call {
             Self::DeleteBranch => "delete-branch",
             Self::OpenPull => "open-pull",
             Self::UpdatePull => "update-pull",
+            Self::ClosePull => "close-pull",
             Self::SetCheck => "set-check",
             Self::MergePull => "merge-pull",
             Self::ApplyObject => "apply-object",
@@ -141,6 +145,12 @@ impl<'a> Effects<'a> {
     pub async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), PipelineError> {
         let real = async { Ok(self.forge.update_pull(number, title, body).await?) };
         self.call(Call::UpdatePull, &format!("#{number}"), (), real).await
+    }
+
+    /// Closes a pull request, with a comment that says why.
+    pub async fn close_pull(&self, number: u64, comment: &str) -> Result<(), PipelineError> {
+        let real = async { Ok(self.forge.close_pull(number, comment).await?) };
+        self.call(Call::ClosePull, &format!("#{number}"), (), real).await
     }
 
     /// Writes a check.

@@ -192,12 +192,8 @@ pub(super) async fn history(
         let target = &blueprint.value.spec.target;
         let (workload, source) = (target.object(), &target.source);
         for operation in operations.iter_mut().rev().take(LOOKED_UP) {
-            let made = catalogs.iter().any(|catalog| catalog.renders(environment, source));
-            operation.changes = if made {
-                rendered_changes(repository, catalogs, environment, &workload, &operation.commit).await
-            } else {
-                changes(repository, &workload, source, &operation.commit)
-            };
+            operation.changes =
+                changed(repository, catalogs, environment, (&workload, source), &operation.commit).await;
         }
         if let Some(last) = operations.last_mut() {
             match is_on(repository, tip.commit(), &last.commit) {
@@ -262,6 +258,20 @@ fn meant(
             && repository.commit_info(commit).is_ok_and(|commit| touches(repository, &commit, blueprint));
         held.then(|| commit.clone())
     })
+}
+
+/// What a commit changed of an object's manifest against its first parent, as the environment has it. `None`: it cannot be read.
+pub(super) async fn changed(
+    repository: &Repository,
+    catalogs: &[&Catalog],
+    environment: &Name,
+    (object, source): (&ObjectRef, &RepoPath),
+    commit: &str,
+) -> Option<Vec<PastChange>> {
+    if catalogs.iter().any(|catalog| catalog.renders(environment, source)) {
+        return rendered_changes(repository, catalogs, environment, object, commit).await;
+    }
+    changes(repository, object, source, commit)
 }
 
 /// What a merge commit changed of a workload's manifest. `None`: it cannot be read.

@@ -3,6 +3,7 @@
 //! It fetches inputs, calls the pure stages of `bpctl-core`, and carries out what they answer. It makes no choices of its own: an
 //! executor that has to decide something is a bug in the plan.
 
+pub mod adopt;
 pub mod apply;
 mod effects;
 mod error;
@@ -21,6 +22,7 @@ pub mod replay;
 mod session;
 pub mod snapshot;
 pub mod stage;
+pub mod suggest;
 pub mod trail;
 mod tree;
 pub mod verify;

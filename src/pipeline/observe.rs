@@ -248,13 +248,14 @@ pub async fn observe_on(
             None => see(cluster, &wanted.lists).await,
         }
     };
-    let (seen, further, usage, levels, history, deliveries) = tokio::join!(
+    let (seen, further, usage, levels, history, deliveries, adoptions) = tokio::join!(
         seen,
         see_further(cluster, &wanted.objects),
         usage(place, cluster, &wanted, now),
         levels(place, cluster, &wanted.levels, now),
         Box::pin(history(environment, catalogs, repository, forge, clock.now)),
-        deliveries(environment, place.delivery, catalogs, repository, forge)
+        deliveries(environment, place.delivery, catalogs, repository, forge),
+        Box::pin(super::adopt::open(environment, place.delivery, catalogs, repository, forge))
     );
     let Seen { from, listings, schemas } = seen;
     let mut from = from.unwrap_or_else(|| unreachable_origin(place));
@@ -342,6 +343,8 @@ pub async fn observe_on(
     }
     for name in wanted.blueprints.keys() {
         super::history::add(&mut observation, name, &history, &deliveries);
+        let mine = adoptions.as_ref().map(|all| all.get(name).cloned().unwrap_or_default());
+        observation.add(FactKey::Adoptions(name.clone()), "forge", FactValue::Adoptions(mine));
     }
     Ok(Observed { observation, server_clock: clock.from_server })
 }

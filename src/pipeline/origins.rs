@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bpctl_core::blueprint::{Catalog, Manifest};
-use bpctl_core::model::{FieldPath, Name, ObjectRef, RepoPath, Segment, WorkloadKind};
+use bpctl_core::model::{FieldPath, Name, ObjectRef, RepoPath, WorkloadKind};
 use bpctl_core::rendering::{Line, Origin, SourceField, all_fields, governed_fields};
 use bpctl_core::yaml::{Node, nearest};
 use schemars::JsonSchema;
@@ -173,11 +173,6 @@ fn declared<'c>(catalog: &'c Catalog, environment: &Name, name: &Name) -> Result
     }
 }
 
-/// A path as `where` shows it.
-pub fn short(field: &FieldPath) -> String {
-    field.to_string().replace("spec.template.spec.containers", "containers")
-}
-
 /// Which fields are meant.
 struct How<'a> {
     options: &'a OriginOptions,
@@ -197,18 +192,8 @@ impl<'a> How<'a> {
         let Some(wanted) = &self.options.field else {
             return if self.options.all { all_fields(document) } else { governed_fields(document) };
         };
-        let begins = |path: &str| {
-            path.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        let part = |segment: &Segment| match segment {
-            Segment::Key(key) => key == wanted,
-            Segment::Item(keys) => keys.iter().any(|(_, value)| value == wanted),
-            Segment::Index(_) => false,
-        };
         let mut fields = all_fields(document);
-        fields.retain(|(field, _)| {
-            if self.loose { field.0.iter().any(part) } else { begins(&field.to_string()) || begins(&short(field)) }
-        });
+        fields.retain(|(field, _)| if self.loose { field.has_part(wanted) } else { field.begins_as(wanted) });
         fields
     }
 
@@ -218,13 +203,8 @@ impl<'a> How<'a> {
         if objects.iter().any(|(_, manifest)| !self.fields(manifest).is_empty()) {
             return None;
         }
-        let paths = objects.iter().flat_map(|(_, manifest)| all_fields(&manifest.document)).flat_map(|(field, _)| {
-            let last = field.0.iter().rev().find_map(|segment| match segment {
-                Segment::Key(key) => Some(key.clone()),
-                _ => None,
-            });
-            last.into_iter().chain([short(&field), field.to_string()])
-        });
+        let paths = objects.iter().flat_map(|(_, manifest)| all_fields(&manifest.document));
+        let paths = paths.flat_map(|(field, _)| field.names());
         let paths: BTreeSet<String> = paths.collect();
         nearest(wanted, &paths.iter().map(String::as_str).collect::<Vec<_>>()).map(ToOwned::to_owned)
     }

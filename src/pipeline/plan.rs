@@ -8,6 +8,7 @@ use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Diagnostic, Name, Proposed, Severity};
 use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard};
 
+use super::adopt::{self, AdoptRequest};
 use super::observe::{Look, Observed, observe_on, try_exactly};
 use super::{PipelineError, Session, Tree, connect_cluster, pulls, render, tree};
 use crate::git::Repository;
@@ -86,6 +87,8 @@ pub struct PlanOptions {
     pub base: Option<String>,
     /// Ask the API server what it would store of what differs, by dry runs.
     pub exact: bool,
+    /// What of the cluster would be taken into Git, instead of being brought back (X8).
+    pub adopt: Vec<AdoptRequest>,
 }
 
 impl PlanOptions {
@@ -191,6 +194,8 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let cluster = cluster?;
     let Observed { mut observation, server_clock } =
         observe_on(&environment, place, &catalogs, &cluster, (repository, forge), look).await?;
+    adopt::is_known(desired.get(), &environment, &options.adopt)?;
+    adopt::ask(&mut observation, &options.adopt);
     let scope = || only.as_ref().map(|(names, scope)| (names, scope.clone()));
     if options.exact {
         let input =
@@ -207,6 +212,7 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     {
         plan = plan.without_declined(&declined);
     }
+    adopt::is_planned(&plan, &options.adopt)?;
     if let Some((before, files)) = &before {
         // The same observation, so that nothing differs but the change.
         let stood = render::plan(PlanInput { desired: before, ..input }, files, scope()).await;

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Catalog, TierName, Workspace};
 use bpctl_core::execute::Effect;
-use bpctl_core::govern::{PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull};
-use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, RepoPath, Trusted, Untrusted};
-use bpctl_core::observe::{Known, Observation, PullFacts, PullState, Recorder, UnknownCode};
+use bpctl_core::govern::{ApprovalTerms, PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, RepoPath, Timestamp, Trusted, Untrusted};
+use bpctl_core::observe::{Identity, Known, Observation, PullFacts, PullState, Recorder, UnknownCode};
 use bpctl_core::plan::{Plan, PlanItem};
 use bpctl_core::propose::{self, ChangeSet, Proposal, change_set};
 
@@ -171,15 +172,51 @@ pub(super) async fn declined(
     Ok(then.is_ok_and(|set| set.is_nearly(wanted)))
 }
 
-/// The actions of a plan of base that `apply` would not propose, because a person closed them before.
+/// The longest pause before what nobody approved is proposed again.
+const LONGEST_REST: Period = Period::from_secs(86_400);
+
+/// When bpctl closed a pull request because nobody approved it in time. One that it closed at once was a twin of another run's.
+pub(super) fn expired_at(pull: &PullSummary, me: &Identity, timeout: Period) -> Option<Timestamp> {
+    let PullState::Closed { at, by: Some(by) } = &pull.state else { return None };
+    let patience = timeout.min(Period::from_secs(60));
+    (by.id == me.id && *at >= patience.after(pull.opened_at)).then_some(*at)
+}
+
+/// Why an action is not proposed yet, in one sentence: nobody approved it in time, and each time the pause is twice as long (B10). What
+/// somebody asks for is proposed at once.
+pub(super) async fn resting(
+    session: &Session,
+    item: &PlanItem,
+    branch: &BranchName,
+    pulls: &[PullSummary],
+) -> Result<Option<String>, PipelineError> {
+    let Some(timeout) = item.verdict.timeout.filter(|_| !matches!(item.action, Action::Adopt(_))) else {
+        return Ok(None);
+    };
+    let forge = session.forge.reading();
+    let me = forge.identity().await?;
+    let mut mine: Vec<&PullSummary> =
+        pulls.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str())).collect();
+    mine.sort_by_key(|pull| std::cmp::Reverse(pull.number));
+    let expired: Vec<(u64, Timestamp)> =
+        mine.iter().map_while(|pull| Some((pull.number, expired_at(pull, &me, timeout)?))).collect();
+    let Some((number, at)) = expired.first() else { return Ok(None) };
+    let doubled = u32::try_from(expired.len() - 1).unwrap_or(u32::MAX);
+    let until = timeout.doubled(doubled).min(LONGEST_REST).after(*at);
+    let told = format!("nobody approved #{number} within {timeout}; it is proposed again at {until:.0}");
+    Ok((forge.clock().await?.now < until).then_some(told))
+}
+
+/// The actions of a plan of base that `apply` would not propose, because a person closed them before or nobody approved them in time, with
+/// why.
 pub(super) async fn all_declined(
     session: &Session,
     (tip, files, rules): (&BaseTip, &Files, &Trusted<Catalog>),
     plan: &Plan,
-) -> Result<BTreeSet<Digest>, PipelineError> {
+) -> Result<BTreeMap<Digest, String>, PipelineError> {
     let edits = |item: &&PlanItem| item.effects.iter().any(|effect| matches!(effect, Effect::SetField(_)));
     let items: Vec<&PlanItem> = plan.items().filter(edits).collect();
-    let mut found = BTreeSet::new();
+    let mut found = BTreeMap::new();
     if items.is_empty() {
         return Ok(found);
     }
@@ -196,7 +233,9 @@ pub(super) async fn all_declined(
         let Ok(proposal) = propose::propose(plan, item, files) else { continue };
         let (_, wanted) = draft(&session.repository, tip, rules, &proposal).await?;
         if declined(session, tip, rules, (&branch, &wanted), &pulls).await? {
-            found.insert(item.id.clone());
+            found.insert(item.id.clone(), "a person closed this before, and nothing changed since".to_owned());
+        } else if let Some(rest) = resting(session, item, &branch, &pulls).await? {
+            found.insert(item.id.clone(), rest);
         }
     }
     Ok(found)
@@ -209,6 +248,21 @@ fn left_base(repository: &Repository, base: &str, head: &str) -> Result<String, 
     })
 }
 
+/// The base branch as it stood before a merge.
+fn before_merge(repository: &Repository, commit: &str) -> Result<String, PipelineError> {
+    Ok(repository.commit_info(commit)?.parents.first().cloned().unwrap_or_else(|| commit.to_owned()))
+}
+
+/// What a merged pull request changed.
+pub(super) async fn merged_changes(
+    repository: &Repository,
+    rules: &Trusted<Catalog>,
+    head: &str,
+    commit: &str,
+) -> Result<ChangeSet, PipelineError> {
+    changes_from(repository, &before_merge(repository, commit)?, rules, head).await
+}
+
 /// What a merged pull request changed, and whose reviews counted: for the account of a merge that no run wrote down.
 pub async fn merged(
     session: &Session,
@@ -218,7 +272,7 @@ pub async fn merged(
     commit: &str,
 ) -> Result<(Digest, Vec<ReviewJudgement>), PipelineError> {
     let repository = &session.repository;
-    let before = repository.commit_info(commit)?.parents.first().cloned().unwrap_or_else(|| commit.to_owned());
+    let before = before_merge(repository, commit)?;
     let changes = changes_from(repository, &before, rules, &pull.head).await?.hash();
     let reviewed: Vec<String> =
         pull.reviews.known().into_iter().flatten().map(|review| review.commit.clone()).collect();
@@ -230,7 +284,10 @@ pub async fn merged(
     let catalog = rules.get();
     let approvers = catalog.blueprints.get(blueprint).map(|b| &b.value.governance.approval_workflow.approvers);
     let dearest = catalog.workspace.value.environments.values().map(|e| e.tier).max().unwrap_or(TierName::Prod);
-    let reviews = count_reviews(&pull, &changes, approvers.map_or(&[], Vec::as_slice), dearest);
+    let approvers = approvers.map_or(&[] as &[_], Vec::as_slice);
+    // It is merged: until when it would have counted, and with which words, was for whoever permitted that to say.
+    let terms = ApprovalTerms { approvers, tier: dearest, until: None, justified: false };
+    let reviews = count_reviews(&pull, &changes, &terms);
     Ok((changes, reviews.unwrap_or_default()))
 }
 

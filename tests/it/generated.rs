@@ -197,6 +197,8 @@ fn outputs_hold_to_their_schemas() {
     valid(&validator("judgement"), &judge, "judge");
     let verify = shop.run(&["verify", "-o", "json"]).exits(0).json();
     valid(&validator("verify"), &verify, "verify");
+    let suggested = shop.run(&["suggest", "-o", "json"]).exits(0).json();
+    valid(&validator("suggestions"), &suggested, "suggestions");
     let actions = shop.run(&["actions", "-o", "json"]).exits(0).json();
     valid(&validator("actions"), &actions, "actions");
     let audit = shop.run(&["audit", "-o", "json"]).exits(0).json();

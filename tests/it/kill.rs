@@ -168,6 +168,7 @@ fn z01_the_list_of_fail_points() {
             "delete-branch",
             "open-pull",
             "update-pull",
+            "close-pull",
             "set-check",
             "merge-pull",
             "apply-object",
@@ -197,7 +198,7 @@ fn z01_killed_at_every_effect_the_story_ends_the_same(
     every_time(call, moment);
 }
 
-/// `restart-pods` has its own story, in `local/restart.rs`; `update-branch` and `update-pull` need a proposal whose plan changes before anybody looked at it, which the story has not.
+/// `restart-pods` and `close-pull` have their own stories, in `local/restart.rs` and `local/expiry.rs`; `update-branch` and `update-pull` need a proposal whose plan changes before anybody looked at it, which the story has not.
 #[rstest::rstest]
 fn z01_killed_while_a_proposal_is_updated(
     #[values(Call::UpdateBranch, Call::UpdatePull)] call: Call,

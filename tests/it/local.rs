@@ -1,10 +1,12 @@
 //! The local forge through the program, on the shipped shop: the story, and what may not happen in it.
 
+mod adopt;
 mod attacked;
 mod audit;
 mod breaker;
 mod causes;
 mod config;
+mod expiry;
 mod faults;
 mod governance;
 mod hostile;
@@ -15,6 +17,7 @@ mod restart;
 mod review;
 mod rollback;
 mod seeing;
+mod suggest;
 mod telling;
 
 use crate::support::{Repo, key, signed_shop};
@@ -26,6 +29,14 @@ fn says(text: &str, wanted: &[&str]) {
     for line in wanted {
         assert!(text.contains(line), "{line:?} is missing in:\n{text}");
     }
+}
+
+/// The frontend may be busy, and as large as it is: of it only drift is to be done.
+fn leave_the_frontend(repo: &Repo) {
+    let blueprint = "blueprints/frontend/blueprint.yaml";
+    repo.replace(blueprint, "scale_up_threshold: 80%", "scale_up_threshold: 99%");
+    let sizes = "  resources:\n    cpu: {minimum: 50m, maximum: \"1\", target_utilization: 70%}\n    memory: {minimum: 128Mi, maximum: 512Mi, target_utilization: 80%}\n";
+    repo.replace(blueprint, sizes, "");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A new action is one folder here and one line in each of the lists below: the variant, `ALL`, and the macro. Its parameters, what it lowers to, its doc and its
 //! tests live in the folder; schema, docs and command line come from there.
 
+mod adopt;
 mod reconcile;
 mod resize;
 mod restart;
@@ -12,6 +13,7 @@ mod scale;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use adopt::{Adopt, AdoptedField};
 pub use reconcile::{Reconcile, RevertedField};
 pub use resize::{QuantityChange, RequestChange, Resize};
 pub use restart::Restart;
@@ -36,6 +38,8 @@ pub enum Action {
     Restart(Restart),
     /// Set fields of a workload's manifest back to what stood before a change, in Git.
     Rollback(Rollback),
+    /// Take values of the cluster into Git.
+    Adopt(Adopt),
 }
 
 /// What every action can say of itself.
@@ -75,8 +79,8 @@ const fn info<A: ActionType>() -> ActionInfo {
 }
 
 /// All actions.
-pub const ALL: [ActionInfo; 5] =
-    [info::<Scale>(), info::<Resize>(), info::<Reconcile>(), info::<Restart>(), info::<Rollback>()];
+pub const ALL: [ActionInfo; 6] =
+    [info::<Scale>(), info::<Resize>(), info::<Reconcile>(), info::<Restart>(), info::<Rollback>(), info::<Adopt>()];
 
 /// Calls the same method whichever action it is: the list that a new action adds one line to.
 macro_rules! each {
@@ -87,6 +91,7 @@ macro_rules! each {
             Action::Reconcile($inner) => $body,
             Action::Restart($inner) => $body,
             Action::Rollback($inner) => $body,
+            Action::Adopt($inner) => $body,
         }
     };
 }

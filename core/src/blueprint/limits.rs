@@ -47,6 +47,15 @@ impl Catalog {
         }
     }
 
+    /// How long an approval is waited for: what the blueprint says, or the shortest of the policies that match.
+    pub fn approval_timeout(&self, tier: TierName, blueprint: &super::Blueprint) -> Period {
+        let metadata = &blueprint.metadata;
+        let policies = self.policies.values();
+        let matching = policies.filter(|p| p.value.applies_to.matches(tier, &metadata.owner, &metadata.name));
+        let said = matching.filter_map(|policy| policy.value.limits.approval_timeout);
+        said.fold(blueprint.governance.approval_workflow.timeout, Period::min)
+    }
+
     /// The limits of right-sizing for one blueprint in an environment of this tier.
     pub fn resize_limits(&self, tier: TierName, metadata: &Metadata) -> ResizeLimits {
         let smallest = |key: &str, built_in: Percent, of: fn(&Limits) -> Option<Percent>| {

@@ -29,8 +29,9 @@ pub use operation::{Operation, Tier};
 pub use pod::{containers, declared, quantity, quantity_of, replicas, sized_container};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub use spec::{
-    AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Notification,
-    Performance, Probe, Reliability, ResourceBounds, Resources, RollbackSpec, Scaling, Spec, Target, WorkloadRef,
+    AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Justification,
+    Notification, Performance, Probe, Reliability, ResourceBounds, Resources, RollbackSpec, Scaling, Spec, Target,
+    WorkloadRef,
 };
 pub use suppression::{Suppression, SuppressionKind, SuppressionMetadata, SuppressionSpec};
 pub use workspace::{

@@ -31,6 +31,8 @@ pub enum Operation {
     ChangeProbes,
     /// Go back to an earlier revision.
     Rollback,
+    /// Take a value of the cluster into Git.
+    Adopt,
     /// Change anything else in a manifest that a blueprint governs.
     ChangeManifest,
     /// Change a blueprint, a policy, the workspace or the allowed signers.
@@ -47,7 +49,7 @@ pub enum Operation {
 
 impl Operation {
     /// All operations, in the order of the docs.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Scale,
         Self::ScaleBeyondLimits,
         Self::ScaleToZero,
@@ -60,6 +62,7 @@ impl Operation {
         Self::ChangeStrategy,
         Self::ChangeProbes,
         Self::Rollback,
+        Self::Adopt,
         Self::ChangeManifest,
         Self::ChangeGovernance,
         Self::Delete,
@@ -83,6 +86,7 @@ impl Operation {
             Self::ChangeStrategy => "change_strategy",
             Self::ChangeProbes => "change_probes",
             Self::Rollback => "rollback",
+            Self::Adopt => "adopt",
             Self::ChangeManifest => "change_manifest",
             Self::ChangeGovernance => "change_governance",
             Self::Delete => "delete",

@@ -101,6 +101,9 @@ pub struct Limits {
     /// Pause between operations on one workload; at least 60s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cooldown: Option<Period>,
+    /// Verified successes in a row after which `bpctl suggest` would allow an operation (X12); 10 where no policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earned_after: Option<u32>,
     /// After this without an answer a proposal is rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_timeout: Option<Period>,

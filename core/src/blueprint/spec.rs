@@ -357,11 +357,30 @@ pub struct ApprovalWorkflow {
     /// How approvers hear of it.
     #[serde(default)]
     pub notifications: Vec<Notification>,
+    /// Whether an approval has to say why.
+    #[serde(default)]
+    pub justification: Justification,
+}
+
+/// Whether an approval has to say why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Justification {
+    /// It may.
+    #[default]
+    Optional,
+    /// One without text does not count.
+    Required,
 }
 
 impl Default for ApprovalWorkflow {
     fn default() -> Self {
-        Self { approvers: Vec::new(), timeout: default_timeout(), notifications: Vec::new() }
+        Self {
+            approvers: Vec::new(),
+            timeout: default_timeout(),
+            notifications: Vec::new(),
+            justification: Justification::default(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A detector is one file here, registered once in [`DETECTORS`]. Detectors read facts only through the recorder and never see the
 //! effects interface: a stage cannot write, by compilation (B4; `tests/it/layers.rs`).
 
+mod adopt;
 mod contract;
 mod declared;
 mod delivery;
@@ -122,6 +123,11 @@ pub enum Finding {
     Failing(Failing),
     /// A merged change after which the workload is not well.
     Broken(BrokenChange),
+    /// Fields of the cluster differ from what Git declares, and somebody asked to keep them.
+    Adopted {
+        /// The fields that are asked for, by object.
+        drifts: Vec<DriftFinding>,
+    },
     /// Something that no action answers.
     Reported(Reported),
 }
@@ -280,6 +286,10 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
         all.findings.extend(found.findings);
         all.why_not.extend(found.why_not);
         all.unknown.extend(found.unknown);
+    }
+    if let Some(asked) = facts.asked(name) {
+        let place = catalog.workspace.value.environments.get(environment);
+        adopt::adopt(&blueprint.value, place.map(|place| place.delivery), asked, &mut all);
     }
     // Kept for every workload until the plan is made; most have nothing to say.
     all.findings.shrink_to_fit();

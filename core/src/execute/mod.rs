@@ -13,7 +13,7 @@ use crate::model::{FieldPath, ObjectRef, RepoPath, SourceSpan};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "effect")]
 pub enum Effect {
-    /// Sets one field of one file, in place; it reaches the base branch through a pull request.
+    /// Sets one field of one file, in place, or takes it out; it reaches the base branch through a pull request.
     SetField(SetField),
     /// Applies an object's manifest, as it stands on base, by server-side apply.
     ApplyObject(ApplyObject),
@@ -33,8 +33,8 @@ pub struct SetField {
     pub field: FieldPath,
     /// What stands there today; `None`: nothing.
     pub from: Option<Json>,
-    /// What will stand there.
-    pub to: Json,
+    /// What will stand there; `None`: nothing, the key goes.
+    pub to: Option<Json>,
     /// Where it stands today: line and column for people. Not part of any hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Place>,

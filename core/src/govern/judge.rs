@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::defaults::{self, default_tier};
 use super::rules::{RULES, RuleInput, alternative as way_on};
 use super::{OperationInput, Outcome, Subject, Undoes};
-use crate::action::{Action, Reconcile, Rollback, SetBack};
-use crate::blueprint::{Catalog, Operation, Tier, sized_container};
-use crate::model::{Name, SourceSpan, Timestamp, Trusted, WorkloadKind};
+use crate::action::{Action, Adopt, AdoptedField, Reconcile, Rollback, SetBack};
+use crate::blueprint::{Catalog, Justification, Operation, Tier, TierName, sized_container};
+use crate::model::{Name, Period, RepoPath, SourceSpan, Timestamp, Trusted, WorkloadKind};
 use crate::observe::Recorder;
 use crate::propose::{Change, FieldChange, Governed};
 
@@ -75,6 +75,12 @@ pub struct Verdict {
     pub unheeded: Vec<Hold>,
     /// Who may approve; empty: anybody with write access.
     pub approvers: Vec<String>,
+    /// How long an approval is waited for, where one is needed; `None`: without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Period>,
+    /// An approval has to say why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub justified: bool,
 }
 
 impl Verdict {
@@ -155,6 +161,11 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
     });
     let overrides = overrides.into_iter().collect();
     let approvers = blueprint.value.governance.approval_workflow.approvers.clone();
+    // What a rollback in production waits for is an outage that goes on: nobody is better off without it.
+    let forever = operations.contains(&Operation::Rollback) && place.tier == TierName::Prod;
+    let asked = tier == Tier::RequiresApproval;
+    let timeout = (asked && !forever).then(|| catalog.approval_timeout(place.tier, &blueprint.value));
+    let justified = asked && blueprint.value.governance.approval_workflow.justification == Justification::Required;
     Verdict {
         tier,
         operations,
@@ -165,14 +176,18 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
         holds,
         unheeded: Vec::new(),
         approvers,
+        timeout,
+        justified,
     }
 }
 
-/// Judges an action; one on an object that belongs to several workloads by all of their blueprints, and one that goes back by each of its
-/// fields besides: the strictest tier and every hold count.
+/// Judges an action; one on an object that belongs to several workloads by all of their blueprints, and one that goes back or takes
+/// values of the cluster into Git by each of its fields besides: the strictest tier and every hold count.
 pub fn judge_action(rules: &Trusted<Catalog>, environment: &Name, action: &Action, facts: &Recorder<'_>) -> Verdict {
-    if let Action::Rollback(rollback) = action {
-        return judge_rollback(rules, environment, rollback, facts);
+    match action {
+        Action::Rollback(rollback) => return judge_rollback(rules, environment, rollback, facts),
+        Action::Adopt(adopt) => return judge_adopt(rules, environment, adopt, facts),
+        _ => {}
     }
     let mut verdict = judge(rules, environment, &Subject::of_action(action), facts);
     let Action::Reconcile(reconcile) = action else { return verdict };
@@ -200,9 +215,9 @@ pub fn judge_action(rules: &Trusted<Catalog>, environment: &Name, action: &Actio
 /// A rollback, as its own pull request will be judged: what it does to each field, and that it goes back.
 fn judge_rollback(rules: &Trusted<Catalog>, environment: &Name, rollback: &Rollback, facts: &Recorder<'_>) -> Verdict {
     let Rollback { blueprint, workload, fields, .. } = rollback;
-    let source = rules.get().blueprints.get(blueprint).map(|blueprint| blueprint.value.spec.target.source.clone());
+    let path = source(rules, blueprint);
     let change = |back: &SetBack| FieldChange {
-        path: source.clone().unwrap_or_else(|| rules.get().workspace.path.clone()),
+        path: path.clone(),
         object: workload.clone(),
         field: back.field.clone(),
         from: Some(back.from.clone()),
@@ -210,19 +225,48 @@ fn judge_rollback(rules: &Trusted<Catalog>, environment: &Name, rollback: &Rollb
     };
     let changes: Vec<FieldChange> = fields.iter().map(change).collect();
     let undoes = Undoes::claimed(facts, blueprint, changes.iter());
+    let whole = Subject::of_action(&Action::Rollback(rollback.clone()));
+    judge_fields(rules, environment, whole, changes, facts, |subject| subject.undoing(undoes.clone()))
+}
+
+/// An adoption, in the same way: what it does to each field, and that it takes what the cluster has.
+fn judge_adopt(rules: &Trusted<Catalog>, environment: &Name, adopt: &Adopt, facts: &Recorder<'_>) -> Verdict {
+    let path = source(rules, &adopt.blueprint);
+    let change = |adopted: &AdoptedField| adopted.change(path.clone());
+    let changes = adopt.fields.iter().map(change).collect();
+    let whole = Subject::of_action(&Action::Adopt(adopt.clone()));
+    judge_fields(rules, environment, whole, changes, facts, |subject| subject.adopting(true))
+}
+
+/// Where a blueprint's manifests are; what is not on base is in no file of it.
+fn source(rules: &Trusted<Catalog>, blueprint: &Name) -> RepoPath {
+    let source = rules.get().blueprints.get(blueprint).map(|blueprint| blueprint.value.spec.target.source.clone());
+    source.unwrap_or_else(|| rules.get().workspace.path.clone())
+}
+
+/// An action as a whole and each change that it makes: the strictest tier and every hold count.
+fn judge_fields(
+    rules: &Trusted<Catalog>,
+    environment: &Name,
+    whole: Subject,
+    changes: Vec<FieldChange>,
+    facts: &Recorder<'_>,
+    meant: impl Fn(Subject) -> Subject,
+) -> Verdict {
+    let (blueprint, workload) = (whole.blueprint.clone(), whole.object.clone());
     let governed = |change: FieldChange| Governed {
         blueprint: blueprint.clone(),
         environment: Some(environment.clone()),
         change: Change::Field(change),
     };
     let all: Vec<Governed> = changes.into_iter().map(governed).collect();
-    let whole = Subject::of_action(&Action::Rollback(rollback.clone())).undoing(undoes.clone());
-    let mut verdict = judge(rules, environment, &whole, facts);
+    let mut verdict = judge(rules, environment, &meant(whole), facts);
     for governed in &all {
-        let subject = Subject::of_change(governed, Some(workload), &all).undoing(undoes.clone());
+        let subject = meant(Subject::of_change(governed, Some(&workload), &all));
         let field = judge(rules, environment, &subject, facts);
         if field.tier > verdict.tier {
             (verdict.tier, verdict.rules, verdict.alternative) = (field.tier, field.rules, field.alternative);
+            verdict.timeout = field.timeout;
         }
         verdict.operations.extend(field.operations);
         verdict.holds.extend(field.holds);
@@ -262,5 +306,7 @@ fn lone(tier: Tier, ident: &str, because: String) -> Verdict {
         holds: Vec::new(),
         unheeded: Vec::new(),
         approvers: Vec::new(),
+        timeout: None,
+        justified: false,
     }
 }

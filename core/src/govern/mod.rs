@@ -4,6 +4,7 @@
 //! Rules are read from the base branch only ([`crate::model::Trusted`]); a proposed catalog does not fit the parameter (X5, T1; `tests/it/layers.rs`).
 
 mod defaults;
+mod earned;
 mod impact;
 mod judge;
 mod permit;
@@ -13,13 +14,14 @@ mod rules;
 mod subject;
 
 pub use defaults::default_tier;
+pub use earned::{EARNABLE, Earning, earnable, earned_after, in_a_row};
 pub use judge::{Hold, LONE, RuleRef, Verdict, judge, judge_action};
 pub use permit::{ApplyPermit, MergePermit, RestartPermit};
 pub use pull::{
     Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, permit_restart,
     rules_hash,
 };
-pub use review::{ReviewJudgement, count_reviews};
+pub use review::{ApprovalTerms, ReviewJudgement, count_reviews};
 pub use rules::{FIELD_MANAGER, FREEZE, Failure, Outcome, RULES, Rule, RuleInput, ends, failures, is_open, last_apply};
 pub use subject::{ConfigTouch, LimitTouch, OperationInput, RequestTouch, Subject, Touch, Undoes};
 use subject::{follows, request_of};

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::impact::{impact, is_told};
 use super::permit::{ApplyPermit, MergePermit, RestartPermit};
-use super::{FIELD_MANAGER, ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action};
-use crate::action::{Action, ActionType, Resize, Rollback};
+use super::{
+    ApprovalTerms, FIELD_MANAGER, ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action,
+};
+use crate::action::{Action, ActionType, Adopt, Resize, Rollback};
 use crate::blueprint::{Catalog, Operation, Tier, TierName};
 use crate::decide::drift::applied_by_alone;
 use crate::execute::{ApplyObject, RestartPods};
-use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, Timestamp, Trusted};
+use crate::model::{Digest, FieldPath, Name, ObjectRef, Period, Proposed, Timestamp, Trusted};
 use crate::observe::{
     CheckConclusion, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder, ReviewState,
     next_restart,
@@ -100,6 +102,12 @@ pub struct PullJudgement {
     pub summary: String,
     /// What keeps bpctl from merging it; empty only with a permit.
     pub blockers: Vec<Blocker>,
+    /// Until when an approval of it counts, by the forge's clock; left out: without limit, or none is needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// No approval counted within this time: it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired: Option<Period>,
     /// The permit.
     #[serde(skip)]
     pub permit: Option<MergePermit>,
@@ -131,7 +139,8 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         let one = |governed: &Governed| {
             let target = rules.get().blueprints.get(&governed.blueprint).map(|b| b.value.object_in(environment));
             let undoes = undoes(pull, set, (&governed.blueprint, target.as_ref()), recorder);
-            let subject = subject_of(Some(environment), governed).undoing(undoes);
+            let adopts = is_named(pull, &governed.blueprint, Adopt::NAME);
+            let subject = subject_of(Some(environment), governed).undoing(undoes).adopting(adopts);
             let mut verdict = judge(rules, environment, &subject, recorder);
             verdict.impact = impact_of(rules, environment, set, governed);
             ChangeVerdict {
@@ -176,7 +185,12 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
     approvers.sort();
     approvers.dedup();
-    let reviews = count_reviews(pull, &hash, &approvers, dearest);
+    let ours = is_ours(pull, me);
+    let waits = patience(&verdicts).filter(|_| ours);
+    let until = waits.map(|waits| waits.after(pull.changed_at));
+    let justified = verdicts.iter().any(|verdict| verdict.verdict.justified);
+    let terms = ApprovalTerms { approvers: &approvers, tier: dearest, until, justified };
+    let reviews = count_reviews(pull, &hash, &terms);
     let approvals: Vec<String> = match &reviews {
         Ok(reviews) => reviews.iter().filter(|r| r.approves()).map(|r| r.reviewer.id.clone()).collect(),
         Err(why) => {
@@ -184,6 +198,7 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
             Vec::new()
         }
     };
+    let reviews_known = reviews.is_ok();
     let reviews = reviews.unwrap_or_default();
     let objection = reviews.iter().find(|r| r.state == ReviewState::ChangesRequested && r.refused.is_none());
 
@@ -202,11 +217,17 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
             || !(named.is_empty()
                 || given.iter().any(|login| named.iter().any(|name| name.eq_ignore_ascii_case(login))))
     });
+    let mut expired = None;
     if let Some(lacking) = lacking {
         fine = false;
         let named = &lacking.verdict.approvers;
         let whom = if named.is_empty() { "a person with write access".into() } else { named.join(" or ") };
-        block("needs-approval", format!("no approval counts yet; it needs one by {whom}"));
+        expired = waits.filter(|_| until.is_some_and(|until| until < now) && reviews_known);
+        let because = match expired {
+            Some(within) => format!("no approval within {within}; it needed one by {whom}"),
+            None => format!("no approval counts yet; it needs one by {whom}"),
+        };
+        block("needs-approval", because);
     }
     let unseen = blockers.iter().any(|blocker| matches!(blocker.code.as_str(), "reviews-unknown" | "no-facts"));
     let mut block = |code: &str, because: String| blockers.push(Blocker { code: code.into(), because });
@@ -231,7 +252,7 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if pull.draft {
         block("draft", "it is a draft".into());
     }
-    if pull.author.id != me.id || !pull.head_branch.as_deref().is_some_and(|branch| branch.starts_with("bpctl/")) {
+    if !ours {
         block("not-ours", "bpctl merges only pull requests that it opened itself".into());
     }
     if pull.base_branch != rules.tip().branch() {
@@ -259,8 +280,8 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         let sizes = |place| matches!(subject_of(place, governed).touch, Touch::Requests(_));
         let sizes = places.map(Some).chain([governed.environment.as_ref()]).any(sizes);
         let is = |action: &str| is_named(pull, &governed.blueprint, action);
-        // A rollback is for a person to approve, so that it is no step on the way.
-        sizes && !is(Resize::NAME) && !is(Rollback::NAME)
+        // Rollbacks and adoptions are for a person to approve, so that they are no steps on the way.
+        sizes && ![Resize::NAME, Rollback::NAME, Adopt::NAME].into_iter().any(is)
     });
     if let Some(governed) = misnamed {
         let because = format!(
@@ -345,8 +366,22 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         conclusion,
         summary,
         blockers,
+        until,
+        expired,
         permit,
     }
+}
+
+/// Whether bpctl opened a pull request itself, from a branch of its own.
+fn is_ours(pull: &PullFacts, me: &Identity) -> bool {
+    pull.author.id == me.id && pull.head_branch.as_deref().is_some_and(|branch| branch.starts_with("bpctl/"))
+}
+
+/// How long approvals are waited for: as long as the shortest of its changes says, without limit where one has none (a rollback in production).
+fn patience(verdicts: &[ChangeVerdict]) -> Option<Period> {
+    let asked = verdicts.iter().filter(|verdict| verdict.verdict.tier == Tier::RequiresApproval);
+    let all: Option<Vec<Period>> = asked.map(|verdict| verdict.verdict.timeout).collect();
+    all?.into_iter().min()
 }
 
 /// Whether a pull request's branch names this action of this blueprint.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blueprint::TierName;
-use crate::model::Digest;
+use crate::model::{Digest, Timestamp};
 use crate::observe::{Identity, Known, PullFacts, Review, ReviewState, Rights};
 
 /// One reviewer's last word, and whether it counts.
@@ -29,13 +29,24 @@ impl ReviewJudgement {
     }
 }
 
-/// Judges every reviewer's last word. `changes` is the hash of what the pull request proposes today; `approvers` are the blueprint's,
-/// read from base.
+/// What an approval has to be like, by the rules of base.
+#[derive(Debug, Clone, Copy)]
+pub struct ApprovalTerms<'a> {
+    /// Who may give it; empty: anybody with write access.
+    pub approvers: &'a [String],
+    /// The dearest tier of the workspace.
+    pub tier: TierName,
+    /// Until when it counts, by the forge's clock; `None`: without limit.
+    pub until: Option<Timestamp>,
+    /// It has to say why.
+    pub justified: bool,
+}
+
+/// Judges every reviewer's last word. `changes` is the hash of what the pull request proposes today.
 pub fn count_reviews(
     pull: &PullFacts,
     changes: &Digest,
-    approvers: &[String],
-    tier: TierName,
+    terms: &ApprovalTerms<'_>,
 ) -> Result<Vec<ReviewJudgement>, String> {
     let reviews = match &pull.reviews {
         Known::Known(reviews) => reviews,
@@ -51,7 +62,7 @@ pub fn count_reviews(
         .map(|review| ReviewJudgement {
             reviewer: review.reviewer.clone(),
             state: review.state,
-            refused: refusal(pull, review, changes, approvers, tier),
+            refused: refusal(pull, review, changes, terms),
         })
         .collect())
 }
@@ -62,13 +73,8 @@ fn same_person(one: &str, other: &str) -> bool {
     claimed(one) == claimed(other)
 }
 
-fn refusal(
-    pull: &PullFacts,
-    review: &Review,
-    changes: &Digest,
-    approvers: &[String],
-    tier: TierName,
-) -> Option<String> {
+fn refusal(pull: &PullFacts, review: &Review, changes: &Digest, terms: &ApprovalTerms<'_>) -> Option<String> {
+    let ApprovalTerms { approvers, tier, until, justified } = *terms;
     let who = &review.reviewer;
     if review.state == ReviewState::Dismissed {
         return Some("it was dismissed".into());
@@ -113,6 +119,13 @@ fn refusal(
     }
     if !approvers.is_empty() && !approvers.iter().any(|name| name.eq_ignore_ascii_case(who.login.raw())) {
         return Some(format!("the blueprint names other approvers: {}", approvers.join(", ")));
+    }
+    // Whenever this is looked at: the review's own time counts (Z15).
+    if let Some(until) = until.filter(|until| review.at > *until) {
+        return Some(format!("it came at {:.0}, and was asked for until {until:.0}", review.at));
+    }
+    if justified && review.body.raw().trim().is_empty() {
+        return Some("it does not say why, and the blueprint asks for that (approval_workflow.justification)".into());
     }
     if review.commit == pull.head {
         return None;

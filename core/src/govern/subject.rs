@@ -21,6 +21,8 @@ pub struct Subject {
     pub touch: Touch,
     /// Whether it goes back to something that stood before.
     pub undoes: Undoes,
+    /// Whether it takes a value of the cluster into Git.
+    pub adopts: bool,
 }
 
 /// Whether a change is a rollback, and of what.
@@ -92,6 +94,8 @@ pub enum Touch {
     },
     /// Fields of the workload's manifest go back to what stood before; each of them is judged besides.
     Rollback,
+    /// Values of the cluster are taken into Git; each of them is judged besides.
+    Adopt,
     /// Values of a `ConfigMap` change.
     Config(Vec<ConfigTouch>),
     /// Another field of a manifest.
@@ -197,7 +201,7 @@ impl Subject {
         let Action::Scale(scale) = action else { return None };
         scale.limit.as_ref()?;
         let (blueprint, object) = (action.blueprint().clone(), action.workload().clone());
-        Some(Self { blueprint, object, touch: Touch::ReplicaBound, undoes: Undoes::Nothing })
+        Some(Self { blueprint, object, touch: Touch::ReplicaBound, undoes: Undoes::Nothing, adopts: false })
     }
 
     /// What an action does.
@@ -221,9 +225,10 @@ impl Subject {
             Action::Reconcile(reconcile) => Touch::Reconcile { replicas: reconcile.replicas().map(u64::from) },
             Action::Restart(restart) => Touch::Restart { request: restart.request.clone() },
             Action::Rollback(_) => Touch::Rollback,
+            Action::Adopt(_) => Touch::Adopt,
         };
         let (blueprint, object) = (action.blueprint().clone(), action.workload().clone());
-        Self { blueprint, object, touch, undoes: Undoes::Nothing }
+        Self { blueprint, object, touch, undoes: Undoes::Nothing, adopts: false }
     }
 
     /// What a change of a pull request does, beside the others of it.
@@ -286,13 +291,19 @@ impl Subject {
                 (object.into(), if change.governance { Touch::Governance } else { Touch::Opaque })
             }
         };
-        Self { blueprint: governed.blueprint.clone(), object, touch, undoes: Undoes::Nothing }
+        Self { blueprint: governed.blueprint.clone(), object, touch, undoes: Undoes::Nothing, adopts: false }
     }
 
     /// The same, as a part of what goes back.
     #[must_use]
     pub fn undoing(self, undoes: Undoes) -> Self {
         Self { undoes, ..self }
+    }
+
+    /// The same, as a part of what is taken from the cluster into Git.
+    #[must_use]
+    pub fn adopting(self, adopts: bool) -> Self {
+        Self { adopts, ..self }
     }
 
     /// The operations that rules speak about.
@@ -313,6 +324,7 @@ impl Subject {
             Touch::Reconcile { .. } => Operation::Reconcile,
             Touch::Restart { .. } => Operation::Restart,
             Touch::Rollback => Operation::Rollback,
+            Touch::Adopt => Operation::Adopt,
             Touch::Config(touched) | Touch::Added(touched)
                 if touched.iter().any(|touch| touch.is_credential(input.spec)) =>
             {
@@ -326,7 +338,8 @@ impl Subject {
         };
         // Whoever goes back is asked for that too, whatever the fields are.
         let back = (self.undoes != Undoes::Nothing && touch != Operation::Rollback).then_some(Operation::Rollback);
-        by_kind.into_iter().chain(back).chain([touch]).collect()
+        let adopts = (self.adopts && touch != Operation::Adopt).then_some(Operation::Adopt);
+        by_kind.into_iter().chain(back).chain(adopts).chain([touch]).collect()
     }
 }
 

@@ -26,8 +26,12 @@ const FREE: [&str; 9] =
     ["value", "command", "args", "data", "binaryData", "stringData", "annotations", "message", "volumeAttributes"];
 
 /// The same observation without what is withheld, and with only those types of a kind that its objects have. `declared` is what Git
-/// declares for an object.
-pub fn thin(observation: &Observation, declared: impl Fn(&ObjectRef) -> Option<Json>) -> Observation {
+/// declares for an object; `proposed`: what is proposed for Git, where whoever reads the ledger can read it too.
+pub fn thin(
+    observation: &Observation,
+    declared: impl Fn(&ObjectRef) -> Option<Json>,
+    proposed: &[&Json],
+) -> Observation {
     let mut thin = observation.clone();
     // By kind: everything that its types may be asked for.
     let mut shapes: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
@@ -49,7 +53,7 @@ pub fn thin(observation: &Observation, declared: impl Fn(&ObjectRef) -> Option<J
         };
         let shapes = shapes.entry((object.api_version.clone(), object.kind.clone())).or_default();
         if let Some(live) = live {
-            withhold(live, declared.as_ref());
+            withhold(live, declared.as_ref(), proposed);
             shapes.push((*live.body).clone());
         }
         shapes.extend(declared);
@@ -74,6 +78,7 @@ fn without_detail(value: &mut FactValue) {
     | FactValue::History(Known::Unknown(unknown))
     | FactValue::LastChange(Known::Unknown(unknown))
     | FactValue::Measures(Known::Unknown(unknown))
+    | FactValue::Adoptions(Known::Unknown(unknown))
     | FactValue::Deliveries(Known::Unknown(unknown))) = value
     else {
         return;
@@ -81,12 +86,12 @@ fn without_detail(value: &mut FactValue) {
     unknown.detail = None;
 }
 
-fn withhold(live: &mut LiveObject, declared: Option<&Json>) {
+fn withhold(live: &mut LiveObject, declared: Option<&Json>, proposed: &[&Json]) {
     // A restart asks whether the template is still the same one: by its identity, which withheld texts would change.
     live.template = live.body.pointer("/spec/template").is_some().then(|| template_identity(live));
     let mut public = BTreeSet::new();
-    if let Some(declared) = declared {
-        texts(declared, &mut public);
+    for public_value in declared.into_iter().chain(proposed.iter().copied()) {
+        texts(public_value, &mut public);
     }
     // Of a kind that Kubernetes does not define, any text may be anything.
     let group = live.reference.api_version.split_once('/').map_or("", |(group, _)| group);
@@ -211,7 +216,7 @@ mod tests {
         let from = ObservedFrom::Snapshot { folder: "f".into(), version: "1.36".into() };
         let mut observation = Observation::new(Name::new("staging").expect("a name"), from, Timestamp::UNIX_EPOCH);
         observation.add(FactKey::Object(object.clone()), "snapshot", FactValue::Object(Known::Known(Some(live))));
-        let thin = thin(&observation, |_| Some(declared.clone()));
+        let thin = thin(&observation, |_| Some(declared.clone()), &[]);
         assert!(!serde_json::to_string(&thin).expect("JSON").contains(CANARY));
         match &thin.facts[&FactKey::Object(object)].value {
             FactValue::Object(Known::Known(Some(live))) => (*live.body).clone(),
@@ -231,7 +236,7 @@ mod tests {
         let mut observation = Observation::new(Name::new("staging").expect("a name"), from, Timestamp::UNIX_EPOCH);
         observation.add(key, "snapshot", FactValue::Pods(Known::Known(pod.into_iter().collect())));
         assert!(serde_json::to_string(&observation).expect("JSON").contains(CANARY));
-        let thin = serde_json::to_string(&thin(&observation, |_| None)).expect("JSON");
+        let thin = serde_json::to_string(&thin(&observation, |_| None, &[])).expect("JSON");
         assert!(thin.contains("CreateContainerError") && !thin.contains(CANARY), "{thin}");
     }
 

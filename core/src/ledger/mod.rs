@@ -132,6 +132,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Untrusted>,
     },
+    /// Nobody approved the pull request in time: bpctl closed it.
+    Expired {
+        /// Its number.
+        pull: u64,
+    },
     /// The manifest on base was applied to the cluster.
     Applied {
         /// One line.
@@ -191,6 +196,7 @@ impl Event {
             Self::Proposed { .. } => "proposed",
             Self::Merged { .. } => "merged",
             Self::Declined { .. } => "declined",
+            Self::Expired { .. } => "expired",
             Self::Applied { .. } => "applied",
             Self::Failed { .. } => "failed",
             Self::Restarted { .. } => "restarted",
@@ -205,6 +211,7 @@ impl Event {
             Self::Proposed { pull, .. }
             | Self::Merged { pull, .. }
             | Self::Declined { pull, .. }
+            | Self::Expired { pull }
             | Self::Verified { pull, .. } => Some(*pull),
             _ => None,
         }
@@ -228,6 +235,7 @@ impl Event {
             Self::Proposed { pull, .. }
             | Self::Merged { pull, .. }
             | Self::Declined { pull, .. }
+            | Self::Expired { pull }
             | Self::Verified { pull, .. } => of_pull(pull),
             Self::Applied { uid, receipt, .. } => Digest::of(&("applied", uid, receipt)),
             Self::Failed { commit, attempt, .. } => Digest::of(&("failed", environment, blueprint, commit, attempt)),

@@ -144,7 +144,7 @@ pub fn check_pulls<E>(
         };
         let agrees = match (&entry.event, &pull.state) {
             (Event::Merged { commit, .. }, PullState::Merged { commit: landed, .. }) => commit == landed,
-            (Event::Declined { .. }, state) => matches!(state, PullState::Closed { .. }),
+            (Event::Declined { .. } | Event::Expired { .. }, state) => matches!(state, PullState::Closed { .. }),
             (Event::Verified { commit, report, .. }, PullState::Merged { commit: landed, .. }) => {
                 commit == landed && pull.outcome == Some(report.outcome.conclusion())
             }

@@ -55,6 +55,36 @@ impl FieldPath {
         self.0.len() == keys.len() && self.starts_with_keys(keys)
     }
 
+    /// As `bpctl where` shows it: what stands before a container is left out.
+    pub fn short(&self) -> String {
+        self.to_string().replace("spec.template.spec.containers", "containers")
+    }
+
+    /// Whether it is the field, or one below the field, that a person names by its path, as plans or `bpctl where` write it.
+    pub fn begins_as(&self, named: &str) -> bool {
+        let begins =
+            |path: &str| path.strip_prefix(named).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        begins(&self.to_string()) || begins(&self.short())
+    }
+
+    /// Whether a step of the path is this: `image`, `LOG_LEVEL`.
+    pub fn has_part(&self, named: &str) -> bool {
+        self.0.iter().any(|segment| match segment {
+            Segment::Key(key) => key == named,
+            Segment::Item(keys) => keys.iter().any(|(_, value)| value == named),
+            Segment::Index(_) => false,
+        })
+    }
+
+    /// What a person may call it: its last key, and both forms of its path.
+    pub fn names(&self) -> Vec<String> {
+        let last = self.0.iter().rev().find_map(|segment| match segment {
+            Segment::Key(key) => Some(key.clone()),
+            _ => None,
+        });
+        last.into_iter().chain([self.short(), self.to_string()]).collect()
+    }
+
     /// Whether some step of the path is this key.
     pub fn has_key(&self, key: &str) -> bool {
         self.0.iter().any(|segment| matches!(segment, Segment::Key(k) if k == key))

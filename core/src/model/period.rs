@@ -34,6 +34,12 @@ impl Period {
         self.0 / 1000
     }
 
+    /// Twice as long, so many times; the longest there is where that is too long.
+    #[must_use]
+    pub fn doubled(self, times: u32) -> Self {
+        Self(self.0.saturating_mul(2u64.saturating_pow(times)))
+    }
+
     /// The moment this long after `time`; the end of time where that cannot be written.
     pub fn after(self, time: jiff::Timestamp) -> jiff::Timestamp {
         let span = jiff::SignedDuration::from_millis(i64::try_from(self.0).unwrap_or(i64::MAX));

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::{
-    FailedDelivery, LastChange, Level, LiveObject, MeasuredLevel, Measures, PastOperation, Pod, Resource, TypeSchema,
-    Usage, Warning,
+    FailedDelivery, LastChange, Level, LiveObject, MeasuredLevel, Measures, OpenAdoption, PastOperation, Pod, Resource,
+    TypeSchema, Usage, Warning,
 };
 use crate::model::{Name, ObjectParts, ObjectRef, Timestamp, Untrusted};
 
@@ -125,6 +125,10 @@ pub enum FactKey {
     LastChange(Name),
     /// What was measured around the newest operation of one blueprint's workload; looked up only while that is verified, or failed.
     Measures(Name),
+    /// The open pull requests that take values of one blueprint's objects into Git.
+    Adoptions(Name),
+    /// The fields of one blueprint that somebody asked to adopt; none: all that differ. Nobody asked where the fact is not there.
+    Asked(Name),
 }
 
 impl std::fmt::Display for FactKey {
@@ -144,6 +148,8 @@ impl std::fmt::Display for FactKey {
             Self::Schema(api_version, kind) => write!(f, "schema:{api_version}:{kind}"),
             Self::History(blueprint) => write!(f, "history:{blueprint}"),
             Self::Deliveries(blueprint) => write!(f, "deliveries:{blueprint}"),
+            Self::Adoptions(blueprint) => write!(f, "adoptions:{blueprint}"),
+            Self::Asked(blueprint) => write!(f, "asked:{blueprint}"),
             Self::LastChange(blueprint) => write!(f, "last-change:{blueprint}"),
             Self::Measures(blueprint) => write!(f, "measures:{blueprint}"),
         }
@@ -189,6 +195,8 @@ fn parse_key(text: &str) -> Option<FactKey> {
         ("schema", 3) => Some(FactKey::Schema(parts[1].into(), parts[2].into())),
         ("history", 2) => Name::new(parts[1]).ok().map(FactKey::History),
         ("deliveries", 2) => Name::new(parts[1]).ok().map(FactKey::Deliveries),
+        ("adoptions", 2) => Name::new(parts[1]).ok().map(FactKey::Adoptions),
+        ("asked", 2) => Name::new(parts[1]).ok().map(FactKey::Asked),
         ("last-change", 2) => Name::new(parts[1]).ok().map(FactKey::LastChange),
         ("measures", 2) => Name::new(parts[1]).ok().map(FactKey::Measures),
         _ => None,
@@ -232,6 +240,10 @@ pub enum FactValue {
     LastChange(Known<Option<LastChange>>),
     /// What was measured around the newest operation.
     Measures(Known<Measures>),
+    /// Open adoptions.
+    Adoptions(Known<Vec<OpenAdoption>>),
+    /// Fields, as they were named.
+    Asked(Vec<String>),
 }
 
 /// One answer, with where and when.

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::Known;
 use crate::blueprint::Operation;
-use crate::model::{Digest, FieldPath, Timestamp, Untrusted};
+use crate::model::{Digest, FieldPath, ObjectRef, Timestamp, Untrusted};
 
 /// A person or a machine, by the forge's own numeric id (T6). On the local forge the id is the allowed signer's principal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -141,6 +141,8 @@ pub struct PullFacts {
     pub state: PullState,
     /// When it was opened, by the forge's clock.
     pub opened_at: Timestamp,
+    /// When it was opened, opened again or changed last, by the forge's clock; where the forge does not say, when it was opened.
+    pub changed_at: Timestamp,
     /// A draft is never merged.
     pub draft: bool,
     /// Who pushed the head last.
@@ -230,6 +232,19 @@ impl LastChange {
         };
         self.changes.iter().flatten().any(back)
     }
+}
+
+/// An open pull request of bpctl's that takes values of the cluster into Git (X8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenAdoption {
+    /// Its number.
+    pub pull: u64,
+    /// When it was opened, by the forge's clock.
+    pub opened_at: Timestamp,
+    /// The objects whose fields it changes; `None`: not known, so it may be any of the blueprint's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Vec<ObjectRef>>,
 }
 
 /// A delivery that the cluster refused, by bpctl's own check on the commit that was delivered (B11, X6).

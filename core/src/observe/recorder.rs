@@ -7,7 +7,7 @@ use elsa::FrozenBTreeMap;
 
 use super::{
     FactKey, FactValue, FailedDelivery, Known, LastChange, Level, LiveObject, MeasuredLevel, Measures, Observation,
-    ObservedFrom, PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning,
+    ObservedFrom, OpenAdoption, PastOperation, Pod, Resource, TypeSchema, Unknown, UnknownCode, Usage, Warning,
 };
 use crate::model::{Name, ObjectRef, Timestamp, Untrusted};
 
@@ -144,6 +144,24 @@ impl<'o> Recorder<'o> {
             Ok(_) => mismatch(),
             Err(unknown) => Known::Unknown(unknown),
         }
+    }
+
+    /// The open pull requests that take values of the blueprint's objects into Git.
+    pub fn adoptions(&self, blueprint: &Name) -> Known<&'o Vec<OpenAdoption>> {
+        match self.read(FactKey::Adoptions(blueprint.clone())) {
+            Ok(FactValue::Adoptions(known)) => known.as_ref(),
+            Ok(_) => mismatch(),
+            Err(unknown) => Known::Unknown(unknown),
+        }
+    }
+
+    /// The fields that somebody asked to adopt; `None`: nobody asked.
+    pub fn asked(&self, blueprint: &Name) -> Option<&'o [String]> {
+        let key = FactKey::Asked(blueprint.clone());
+        self.observation.facts.contains_key(&key).then(|| match self.read(key) {
+            Ok(FactValue::Asked(fields)) => Some(fields.as_slice()),
+            _ => None,
+        })?
     }
 
     /// The newest change of the blueprint's manifest.

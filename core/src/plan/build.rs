@@ -1,6 +1,6 @@
 //! Builds a plan: decide, then judge, blueprint by blueprint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -83,30 +83,42 @@ pub fn rendered_fields(
             if let Some(manifest) = rendered(&blueprint.value.object_in(environment)) {
                 action.iter().flat_map(Action::fields).for_each(|field| add(manifest, field));
             }
-            let Finding::Drift(drift) = finding else { continue };
-            // Of what belongs to the workload it is another manifest.
-            let Some(manifest) = rendered(&drift.object) else { continue };
-            let declared = drift.fields.iter().filter(|field| field.kind != DriftKind::PendingRemoval);
-            declared.for_each(|f| add(manifest, f.path.clone()));
+            let drifts = match finding {
+                Finding::Drift(drift) => std::slice::from_ref(drift),
+                Finding::Adopted { drifts } => drifts.as_slice(),
+                _ => continue,
+            };
+            for drift in drifts {
+                // Of what belongs to the workload it is another manifest.
+                let Some(manifest) = rendered(&drift.object) else { continue };
+                let declared = drift.fields.iter().filter(|field| field.kind != DriftKind::PendingRemoval);
+                declared.for_each(|f| add(manifest, f.path.clone()));
+            }
         }
     }
     fields
 }
 
 /// The finding with places in files, where a renderer made the manifest.
-fn placed(finding: Finding, catalog: &Catalog, environment: &Name, source: &RepoPath) -> Finding {
-    let Finding::Drift(mut drift) = finding else { return finding };
-    let manifest = catalog.manifest(environment, source, &drift.object).filter(|manifest| manifest.rendered);
-    let Some(manifest) = manifest else { return Finding::Drift(drift) };
-    for field in &mut drift.fields {
-        (field.span, field.unplaced) = match catalog.origin(environment, manifest, &field.path) {
-            Some(Origin::Line(line)) => (Some(line.span.clone()), None),
-            Some(Origin::Unknown(why)) => (None, Some(why.clone())),
-            None if field.kind == DriftKind::PendingRemoval => (None, Some("nothing declares it any more".into())),
-            None => (None, Some("which line makes it was not looked for".into())),
-        };
+fn placed(mut finding: Finding, catalog: &Catalog, environment: &Name, source: &RepoPath) -> Finding {
+    let drifts = match &mut finding {
+        Finding::Drift(drift) => std::slice::from_mut(drift),
+        Finding::Adopted { drifts } => drifts.as_mut_slice(),
+        _ => return finding,
+    };
+    for drift in drifts {
+        let manifest = catalog.manifest(environment, source, &drift.object).filter(|manifest| manifest.rendered);
+        let Some(manifest) = manifest else { continue };
+        for field in &mut drift.fields {
+            (field.span, field.unplaced) = match catalog.origin(environment, manifest, &field.path) {
+                Some(Origin::Line(line)) => (Some(line.span.clone()), None),
+                Some(Origin::Unknown(why)) => (None, Some(why.clone())),
+                None if field.kind == DriftKind::PendingRemoval => (None, Some("nothing declares it any more".into())),
+                None => (None, Some("which line makes it was not looked for".into())),
+            };
+        }
     }
-    Finding::Drift(drift)
+    finding
 }
 
 /// Drift that is seen and that no action takes back.
@@ -223,15 +235,15 @@ fn left(finding: Finding, action: &Action, because: String, found: &mut Vec<Repo
 }
 
 impl Plan {
-    /// The same without what a person closed before: it is not proposed again until it would change something else (B10).
+    /// The same without what is not proposed now because a person closed it, or nobody approved it in time: with why (B10).
     #[must_use]
-    pub fn without_declined(mut self, declined: &BTreeSet<Digest>) -> Self {
+    pub fn without_declined(mut self, declined: &BTreeMap<Digest, String>) -> Self {
         for part in &mut self.blueprints {
             let (gone, kept) =
-                std::mem::take(&mut part.items).into_iter().partition(|item| declined.contains(&item.id));
+                std::mem::take(&mut part.items).into_iter().partition(|item| declined.contains_key(&item.id));
             part.items = kept;
-            for PlanItem { finding, action, .. } in gone {
-                let because = "a person closed this before, and nothing changed since".into();
+            for PlanItem { id, finding, action, .. } in gone {
+                let because = declined.get(&id).cloned().unwrap_or_default();
                 left(finding, &action, because, &mut part.findings, &mut part.not_proposed);
             }
         }

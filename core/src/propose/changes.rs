@@ -56,10 +56,11 @@ pub struct FieldChange {
 }
 
 impl FieldChange {
-    /// Whether its values are a credential's, by its object's kind or by its key's name (T38).
+    /// Whether its values are a credential's, by its object's kind or by the name of its key or variable (T38).
     pub fn is_credential(&self) -> bool {
         let named = |segment: &Segment| matches!(segment, Segment::Key(key) if is_credential(key, None));
-        self.object.kind == "Secret" || (self.object.kind == "ConfigMap" && self.field.0.iter().any(named))
+        let config = self.object.kind == "ConfigMap" || self.field.has_key("annotations");
+        self.object.kind == "Secret" || (config && self.field.0.iter().any(named)) || names_credential(&self.field)
     }
 }
 
@@ -74,6 +75,15 @@ impl Change {
         let withheld = |side: &Option<Json>| side.as_ref().map(|_| Json::from(crate::ledger::WITHHELD));
         Self::Field(FieldChange { from: withheld(&change.from), to: withheld(&change.to), ..change.clone() })
     }
+}
+
+/// Whether a field is the value of a variable that is named as a credential.
+pub(crate) fn names_credential(field: &FieldPath) -> bool {
+    let named = |segment: &Segment| match segment {
+        Segment::Item(keys) => keys.iter().any(|(_, name)| is_credential(name, None)),
+        Segment::Key(_) | Segment::Index(_) => false,
+    };
+    field.has_key("env") && field.0.iter().any(named)
 }
 
 /// A whole object came or went.
@@ -378,7 +388,7 @@ fn explained(
             Change::Field(change) => {
                 let document = old.get(&change.object)?;
                 let field = document.in_file(&change.field);
-                edit(document.index, field, change.from.as_ref(), change.to.as_ref()?)
+                edit(document.index, field, change.from.as_ref(), change.to.as_ref())
             }
             _ => None,
         })

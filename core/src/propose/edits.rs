@@ -5,15 +5,19 @@ use serde_json::Value as Json;
 use crate::model::FieldPath;
 use crate::yaml::{Edit, Scalar};
 
-/// The edit that sets one field; `None`: a value is no scalar that can be written in place.
-pub(crate) fn edit(document: usize, path: FieldPath, from: Option<&Json>, to: &Json) -> Option<Edit> {
+/// The edit that sets one field, or takes it out; `None`: a value is no scalar that can be written in place.
+pub(crate) fn edit(document: usize, path: FieldPath, from: Option<&Json>, to: Option<&Json>) -> Option<Edit> {
     let from = match from {
         // A fraction (`cpu: 0.5`) is never written by bpctl, but may stand there: it is known again by its text.
         Some(Json::Number(number)) if number.is_f64() => Some(Scalar::String(number.to_string())),
         Some(value) => Some(scalar(value)?),
         None => None,
     };
-    Some(Edit { document, path, from, to: scalar(to)? })
+    let to = match to {
+        Some(value) => Some(scalar(value)?),
+        None => None,
+    };
+    Some(Edit { document, path, from, to })
 }
 
 /// Whether a value is a scalar that can be written in place.

@@ -8,10 +8,13 @@ mod nearly;
 mod past;
 mod proposal;
 mod rendered;
+mod widen;
 
+pub(crate) use changes::names_credential;
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
 pub use diff::{FieldDifference, differences};
 pub(crate) use edits::{edit, is_writable};
 pub use past::past_changes;
 pub use proposal::{Proposal, ProposalError, propose};
 pub use rendered::{RenderedInput, Side, past_rendered_changes};
+pub use widen::widened;

@@ -18,6 +18,8 @@ pub struct Proposal {
     pub operation: &'static str,
     /// Title of the pull request and of the commit.
     pub title: String,
+    /// Every value that it sets, before and after: what is rendered has to change so.
+    pub told: String,
     /// Body of the pull request, Markdown.
     pub body: String,
     /// The commit's whole message.
@@ -53,7 +55,7 @@ pub fn propose(plan: &Plan, item: &PlanItem, files: &Files) -> Result<Proposal, 
     let mut edits: BTreeMap<&RepoPath, Vec<Edit>> = BTreeMap::new();
     for effect in &item.effects {
         if let Effect::SetField(set) = effect {
-            let edit = edit(set.document, set.field.clone(), set.from.as_ref(), &set.to);
+            let edit = edit(set.document, set.field.clone(), set.from.as_ref(), set.to.as_ref());
             edits
                 .entry(&set.path)
                 .or_default()
@@ -71,6 +73,7 @@ pub fn propose(plan: &Plan, item: &PlanItem, files: &Files) -> Result<Proposal, 
     Ok(Proposal {
         blueprint: item.action.blueprint().clone(),
         operation: item.action.name(),
+        told: render::words::told(item),
         body: render::proposal::body(plan, item),
         message: render::proposal::commit_message(plan, item, &title),
         title,

@@ -121,9 +121,9 @@ fn drift_lines(plan: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     for part in &plan.blueprints {
         for item in &part.items {
-            for field in words::fields(item) {
+            for (object, field) in words::fields(item) {
                 let by = words::writer(field, sink::markdown).map_or_else(String::new, |by| format!(", {by}"));
-                let companion = words::companion(item).map_or_else(String::new, |companion| format!("{companion} "));
+                let companion = object.map_or_else(String::new, |object| format!("{object} "));
                 lines.push(format!(
                     "- `{}` {companion}{}: {}{by}",
                     part.name,

@@ -8,5 +8,5 @@ pub mod text;
 pub(crate) mod words;
 
 pub use left::{Left, left};
-pub use words::{because, change, count, provenance, symbol, together, uncompared, value};
-pub(crate) use words::{listed, shell};
+pub(crate) use words::listed;
+pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, value};

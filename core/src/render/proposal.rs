@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{because, change, provenance, sink, words};
-use crate::blueprint::Tier;
+use crate::action::Action;
+use crate::blueprint::{Delivery, Tier};
 use crate::model::Untrusted;
 use crate::plan::{Plan, PlanItem};
 
@@ -16,19 +17,32 @@ pub fn title(plan: &Plan, item: &PlanItem) -> String {
 pub fn body(plan: &Plan, item: &PlanItem) -> String {
     let mut out = format!("**{}** — {}\n\n", change(item), because(item));
     let tier = item.verdict.tier;
+    // An adoption changes nothing of the cluster that could be verified.
+    let then = if matches!(item.action, Action::Adopt(_)) { "bpctl merges it" } else { "bpctl merges and verifies it" };
     let approvers = &item.verdict.approvers;
     let next = match tier {
-        Tier::Allowed => "Within the blueprint's rules: bpctl merges it and verifies what lands. Close it to say no.".to_owned(),
+        Tier::Allowed => {
+            "Within the blueprint's rules: bpctl merges it and verifies what lands. Close it to say no.".to_owned()
+        }
         Tier::RequiresApproval if approvers.is_empty() => {
-            "It needs an approving review by a person with write access; then bpctl merges and verifies it. Close it to say no.".into()
+            format!("It needs an approving review by a person with write access; then {then}. Close it to say no.")
         }
         Tier::RequiresApproval => format!(
-            "It needs an approving review by {}; then bpctl merges and verifies it. Close it to say no.",
+            "It needs an approving review by {}; then {then}. Close it to say no.",
             sink::markdown(&Untrusted::new(approvers.join(", ")))
         ),
         Tier::Forbidden => "It is forbidden and is not merged.".into(),
     };
     let _ = writeln!(out, "**{tier}.** {next}\n");
+    if matches!(item.action, Action::Adopt(_)) {
+        let meanwhile = match plan.delivery {
+            Delivery::Direct => {
+                "While it is open bpctl leaves the cluster as it is; once it is closed, what Git declares is brought back."
+            }
+            Delivery::Gitops => "bpctl does not keep the controller from bringing the cluster back meanwhile.",
+        };
+        let _ = writeln!(out, "{meanwhile}\n");
+    }
     out.push_str("| | |\n|---|---|\n");
     let mut row = |what: &str, text: String| {
         let _ = writeln!(out, "| {what} | {text} |");
@@ -45,12 +59,24 @@ pub fn body(plan: &Plan, item: &PlanItem) -> String {
     for told in words::set_backs(item, sink::markdown) {
         row("goes back", told);
     }
+    for told in words::adopted(item, sink::markdown) {
+        row("takes", told);
+    }
     for place in provenance(item) {
         row("changes", sink::markdown(&Untrusted::new(place)));
     }
     for rule in &item.verdict.rules {
         let place = rule.source.as_ref().map_or_else(String::new, |span| format!(" at {span}"));
         row("rule", format!("{} — {}", sink::markdown(&Untrusted::new(format!("{}{place}", rule.cite))), rule.because));
+    }
+    if let Some(timeout) = item.verdict.timeout {
+        row(
+            "waits",
+            format!("{timeout} for an approval, from when it was opened or changed last; then bpctl closes it"),
+        );
+    }
+    if item.verdict.justified {
+        row("asks", "an approval has to say why".into());
     }
     if let Some(alternative) = &item.verdict.alternative {
         row("nearest allowed", alternative.clone());

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{because, change, provenance, sink, symbol, words};
-use crate::blueprint::Tier;
+use crate::action::Action;
+use crate::blueprint::{Delivery, Tier};
 use crate::decide::drift::FieldDrift;
 use crate::decide::{FailedPod, Finding, MOMENTARY, Reported, UnknownFact};
 use crate::model::{Name, Untrusted};
@@ -113,8 +114,9 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
             line(out, &because(item));
         }
         let fields = words::fields(item);
-        for field in fields.iter().take(MOST) {
-            drifted(out, field);
+        for (object, field) in fields.iter().take(MOST) {
+            let object = object.as_ref().filter(|_| matches!(item.finding, Finding::Adopted { .. }));
+            drifted(out, object, field);
         }
         if fields.len() > MOST {
             line(out, &format!("… and {} more fields (-o json has all)", fields.len() - MOST));
@@ -140,13 +142,17 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
         for place in provenance(item) {
             line(out, &format!("changes {place}"));
         }
+        if matches!(item.action, Action::Adopt(_)) && plan.delivery == Delivery::Gitops {
+            line(out, "delivery is gitops: the controller may bring the cluster back before this is merged");
+        }
         consequence(out, plan, item);
     }
 }
 
-fn drifted(out: &mut String, field: &FieldDrift) {
+fn drifted(out: &mut String, object: Option<&String>, field: &FieldDrift) {
     let path = sink::terminal(&Untrusted::new(field.path.to_string()));
-    let told = format!("{path}: {}", words::difference(field, sink::terminal));
+    let object = object.map_or_else(String::new, |object| format!("{object} "));
+    let told = format!("{object}{path}: {}", words::difference(field, sink::terminal));
     line(out, &told);
     let unplaced = || field.unplaced.as_ref().map(|why| format!("no line to point to: {why}"));
     let at = words::place(field).or_else(unplaced);
@@ -180,7 +186,10 @@ fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
             }
             let approvers = &item.verdict.approvers;
             let who = if approvers.is_empty() { "anybody with write access".into() } else { approvers.join(", ") };
-            line(out, &format!("approvers: {}", sink::terminal(&Untrusted::new(who))));
+            let waits = item.verdict.timeout.filter(|_| proposes(&item.action));
+            let waits = waits.map_or_else(String::new, |waits| format!(" · asked for {waits}, then closed"));
+            let why = if item.verdict.justified { " · an approval has to say why" } else { "" };
+            line(out, &format!("approvers: {}{waits}{why}", sink::terminal(&Untrusted::new(who))));
         }
         Tier::Forbidden => {
             if let Some(rule) = rule {
@@ -191,6 +200,11 @@ fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
             }
         }
     }
+}
+
+/// Whether a pull request carries it.
+fn proposes(action: &Action) -> bool {
+    !matches!(action, Action::Reconcile(_) | Action::Restart(_))
 }
 
 fn rule_line(rule: &crate::govern::RuleRef) -> String {

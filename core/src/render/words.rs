@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use crate::action::{Action, RequestChange, SetBack};
-use crate::blueprint::{Tier, is_credential};
+use crate::action::{Action, AdoptedField, RequestChange, SetBack};
+use crate::blueprint::Tier;
 use crate::decide::drift::{Attribution, DriftKind, FieldDrift};
 use crate::decide::{Broke, BrokenChange, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short};
 use crate::execute::Effect;
-use crate::model::{FieldPath, Name, Percent, Segment, Severity, Untrusted, WorkloadKind};
+use crate::model::{FieldPath, Name, ObjectRef, Percent, Segment, Severity, Untrusted, WorkloadKind};
 use crate::observe::{ObservedFrom, Unknown, UnknownCode};
 use crate::plan::{BlueprintPlan, Cause, Causes, Hidden, Plan, PlanItem};
+use crate::propose::names_credential;
 
 /// The sign beside an action; a word always stands with it.
 pub fn symbol(item: &PlanItem) -> &'static str {
@@ -22,6 +23,7 @@ pub fn symbol(item: &PlanItem) -> &'static str {
         (Action::Scale(_) | Action::Resize(_), _) => "▲",
         (Action::Restart(_), _) => "↻",
         (Action::Rollback(_), _) => "↩",
+        (Action::Adopt(_), _) => "←",
         (Action::Reconcile(_), _) => match item.finding {
             Finding::Absent { .. } => "+",
             _ => "~",
@@ -58,16 +60,11 @@ pub fn change(item: &PlanItem) -> String {
                 Finding::Broken(broken) => format!("to what stood before {}", short(&broken.commit)),
                 _ => "to what stood before".into(),
             };
-            let (told, rest): (Vec<_>, Vec<_>) = rollback.fields.iter().map(set_back).partition(Option::is_some);
-            let more = match (told.len(), rest.len()) {
-                (_, 0) => None,
-                (0, 1) => Some("1 field".into()),
-                (0, fields) => Some(format!("{fields} fields")),
-                (_, 1) => Some("1 more field".into()),
-                (_, fields) => Some(format!("{fields} more fields")),
-            };
-            let told: Vec<String> = told.into_iter().flatten().chain(more).collect();
-            format!("{to}: {}", told.join(", "))
+            let told = rollback.fields.iter().map(|back| set(&back.field, Some(&back.from), Some(&back.to)));
+            format!("{to}: {}", short_list(told))
+        }
+        Action::Adopt(adopt) => {
+            short_list(adopt.fields.iter().map(|one| set(&one.field, one.from.as_ref(), one.to.as_ref())))
         }
         Action::Reconcile(reconcile) => {
             let told = match (&item.finding, reconcile.fields.len()) {
@@ -98,21 +95,74 @@ pub fn subject(item: &PlanItem) -> String {
 
 /// `image web:2 → web:1`, of fields that have a short name, and with values that no medium makes anything of; the others are only counted
 /// here, and listed through the medium's sink.
-fn set_back(back: &SetBack) -> Option<String> {
-    let SetBack { field, from, to } = back;
+fn set(field: &FieldPath, from: Option<&Json>, to: Option<&Json>) -> Option<String> {
     let resource = |key: &str| matches!(key, "cpu" | "memory");
     let name = match field.0.as_slice() {
         _ if field.is_keys(&["spec", "replicas"]) => "replicas".to_owned(),
         [.., Segment::Key(image)] if image == "image" => "image".to_owned(),
         [.., Segment::Key(part), Segment::Key(key)] if resource(key) && part == "requests" => format!("{key} request"),
         [.., Segment::Key(part), Segment::Key(key)] if resource(key) && part == "limits" => format!("{key} limit"),
+        [.., Segment::Item(keys), Segment::Key(value)] if value == "value" && field.has_key("env") => {
+            let (_, name) = keys.first().filter(|_| !names_credential(field))?;
+            plain(&Json::from(name.as_str()))?
+        }
         _ => return None,
     };
-    let (from, to) = (plain(from)?, plain(to)?);
+    let text = |value: Option<&Json>| value.map_or_else(|| Some("nothing".into()), plain);
+    let (from, to) = (text(from)?, text(to)?);
     // One registry and path is said in the list of fields.
     let path = |image: &str| image.rfind('/').map(|at| image[..=at].to_owned());
     let shared = path(&from).filter(|_| name == "image" && path(&from) == path(&to)).map_or(0, |path| path.len());
     Some(format!("{name} {} → {}", &from[shared..], &to[shared..]))
+}
+
+/// What has a short name, and how much there is besides.
+fn short_list(all: impl Iterator<Item = Option<String>>) -> String {
+    let (told, rest): (Vec<_>, Vec<_>) = all.partition(Option::is_some);
+    let more = match (told.len(), rest.len()) {
+        (_, 0) => None,
+        (0, 1) => Some("1 field".into()),
+        (0, fields) => Some(format!("{fields} fields")),
+        (_, 1) => Some("1 more field".into()),
+        (_, fields) => Some(format!("{fields} more fields")),
+    };
+    let told: Vec<String> = told.into_iter().flatten().chain(more).collect();
+    told.join(", ")
+}
+
+/// The fields that are taken into Git, one by one, each with who wrote it in the cluster; texts go through the medium's sink.
+pub fn adopted(item: &PlanItem, sink: impl Fn(&Untrusted) -> String) -> Vec<String> {
+    let (Action::Adopt(adopt), Finding::Adopted { drifts }) = (&item.action, &item.finding) else { return Vec::new() };
+    let told = |one: &AdoptedField| {
+        let fields = drifts.iter().filter(|drift| drift.object == one.object).flat_map(|drift| &drift.fields);
+        let by = fields.filter(|field| field.path == one.field).find_map(|field| field.by.as_ref());
+        let by = by.map_or_else(String::new, |by| format!(", {}", written(by, &sink)));
+        let field = sink(&Untrusted::new(format!("{} of {}", one.field, one.object)));
+        format!("{field}: {} → {}{by}", sink(&value(one.from.as_ref())), sink(&value(one.to.as_ref())))
+    };
+    adopt.fields.iter().map(told).collect()
+}
+
+/// `written by kubectl-edit at 2026-11-21T02:49:20Z`; the manager's name goes through the medium's sink.
+pub fn written(by: &Attribution, sink: impl Fn(&Untrusted) -> String) -> String {
+    let when = by.at.map_or_else(String::new, |at| format!(" at {at:.0}"));
+    let how = by.subresource.as_ref().map_or_else(String::new, |s| format!(" ({} subresource)", sink(s)));
+    let sure = if by.exact { "" } else { " (or another manager)" };
+    format!("written by {}{how}{when}{sure}", sink(&by.manager))
+}
+
+/// Every value that an action sets, before and after, as it is: what a renderer has to make of the edit.
+pub fn told(item: &PlanItem) -> String {
+    let shown = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let pair = |(from, to): (&Json, &Json)| format!("{} → {}", shown(from), shown(to));
+    let pairs: Vec<String> = match &item.action {
+        Action::Rollback(rollback) => rollback.fields.iter().map(|back| pair((&back.from, &back.to))).collect(),
+        Action::Adopt(adopt) => {
+            adopt.fields.iter().filter_map(|one| one.from.as_ref().zip(one.to.as_ref())).map(pair).collect()
+        }
+        _ => vec![change(item)],
+    };
+    pairs.join("\n")
 }
 
 /// A number, or a word of an image or a quantity: nothing that Markdown, a forge or a terminal would obey.
@@ -129,21 +179,12 @@ pub fn set_backs(item: &PlanItem, sink: impl Fn(&Untrusted) -> String) -> Vec<St
     let told = |back: &SetBack| {
         let field = sink(&Untrusted::new(back.field.to_string()));
         // Its value is in Git already; it need not be in a terminal's scrollback and a job's log as well (T38).
-        if hides(&back.field) {
+        if names_credential(&back.field) {
             return format!("{field}: not shown");
         }
         format!("{field}: {} → {}", sink(&value(Some(&back.from))), sink(&value(Some(&back.to))))
     };
     rollback.fields.iter().map(told).collect()
-}
-
-/// Whether a field is the value of a variable that is named as a credential.
-fn hides(field: &FieldPath) -> bool {
-    let named = |segment: &Segment| match segment {
-        Segment::Item(keys) => keys.iter().any(|(_, name)| is_credential(name, None)),
-        Segment::Key(_) | Segment::Index(_) => false,
-    };
-    field.has_key("env") && field.0.iter().any(named)
 }
 
 /// What is known of the change that goes back, one line each; texts of others go through the medium's sink.
@@ -215,6 +256,7 @@ pub fn because(item: &PlanItem) -> String {
             format!("{} (mean of {pods} over {})", told.join("; "), missized.window)
         }
         Finding::Drift(_) => "the cluster differs from what Git declares".into(),
+        Finding::Adopted { .. } => "the cluster differs from what Git declares, and Git is to have what it has".into(),
         Finding::Failing(failing) => failed(failing),
         Finding::Broken(broken) => format!("since {} {}", short(&broken.commit), wrong(broken)),
         Finding::Reported(_) => "it is reported below".into(),
@@ -256,12 +298,17 @@ pub fn exact(plan: &Plan) -> String {
     }
 }
 
-/// The fields that a finding shows one by one.
-pub fn fields(item: &PlanItem) -> &[FieldDrift] {
+/// The fields that a finding shows one by one, each with the object that has it, where that is not the workload.
+pub fn fields(item: &PlanItem) -> Vec<(Option<String>, &FieldDrift)> {
+    fn all<'f>(object: &ObjectRef, fields: &'f [FieldDrift]) -> Vec<(Option<String>, &'f FieldDrift)> {
+        let of = || WorkloadKind::of(object).is_none().then(|| object.to_string());
+        fields.iter().map(|field| (of(), field)).collect()
+    }
     match &item.finding {
-        Finding::Drift(drift) => &drift.fields,
-        Finding::Absent { admission, .. } => admission,
-        _ => &[],
+        Finding::Drift(drift) => all(&drift.object, &drift.fields),
+        Finding::Absent { object, admission, .. } => all(object, admission),
+        Finding::Adopted { drifts } => drifts.iter().flat_map(|drift| all(&drift.object, &drift.fields)).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -551,14 +598,9 @@ pub fn writer(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> Option
     let Some(by) = &field.by else {
         return scaled.then(|| "who wrote it is not known: Kubernetes keeps no writer of a scale to 0".into());
     };
-    let when = match by.at {
-        Some(at) => format!(" at {at:.0}"),
-        None if by.subresource.is_some() && scaled => ", Kubernetes keeps no time of a scale".into(),
-        None => String::new(),
-    };
-    let how = by.subresource.as_ref().map_or_else(String::new, |s| format!(" ({} subresource)", sink(s)));
-    let sure = if by.exact { "" } else { " (or another manager)" };
-    Some(format!("written by {}{how}{when}{sure}", sink(&by.manager)))
+    let untimed = scaled && by.at.is_none() && by.subresource.is_some();
+    let untimed = if untimed { "; Kubernetes keeps no time of a scale" } else { "" };
+    Some(format!("{}{untimed}", written(by, sink)))
 }
 
 /// The same line of many blueprints is one line.

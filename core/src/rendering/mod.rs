@@ -31,7 +31,7 @@ pub use mutate::Mutation;
 pub use search::{Answer, Search, SearchInput};
 pub use vary::variants;
 
-use crate::blueprint::{Catalog, Manifest, Render, Renderer, manifest};
+use crate::blueprint::{Catalog, Environment, Manifest, Render, Renderer, manifest};
 use crate::execute::{Effect, Place, SetField};
 use crate::model::{Diagnostic, FieldPath, Name, ObjectRef, RepoPath, Source, SourceSpan, Untrusted};
 use crate::yaml::{self, Document, Kind, value_at};
@@ -280,7 +280,7 @@ pub struct EditPlace {
 
 impl EditPlace {
     /// The edit.
-    pub fn set(self, from: Option<Json>, to: Json) -> Effect {
+    pub fn set(self, from: Option<Json>, to: Option<Json>) -> Effect {
         let SourceField { path, document, field } = self.source;
         Effect::SetField(SetField { path, document, field, from, to, at: self.at })
     }
@@ -296,6 +296,7 @@ pub fn edit_place(
     environment: &Name,
     manifest: &Manifest,
     field: &FieldPath,
+    computed: Computed,
 ) -> Result<EditPlace, String> {
     if !manifest.rendered {
         let above = (0..=field.0.len()).rev().map(|steps| FieldPath(field.0[..steps].to_vec()));
@@ -326,7 +327,9 @@ pub fn edit_place(
             let mut others = catalog.workspace.value.environments.keys().filter(|name| *name != environment);
             let shared = others.any(|name| entries(name).any(|(_, root)| root.meets(&manifest.path)))
                 || catalog.roots_reading(&source.path).len() > 1;
-            if !kustomize || shared || !source.path.is_within(&manifest.path) {
+            let overlay = kustomize && !shared && source.path.is_within(&manifest.path);
+            let value = || computed == Computed::Fine && is_own_value(catalog, environment, manifest, source);
+            if !overlay && !value() {
                 return because(&format!("{span} may make more than this: a person edits it"));
             }
             Ok(EditPlace { source: source.clone(), at: Some(Place::from(span)) })
@@ -338,6 +341,28 @@ pub fn edit_place(
             because(&format!("{} makes it, in text that is no value of YAML; a person edits it", line.span))
         }
     }
+}
+
+/// Whether a value that a chart computes with may be edited for a field of what it makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Computed {
+    /// It may: a person looks at it, and what the edit renders to is compared with what was meant before that.
+    Fine,
+    /// It may not.
+    Not,
+}
+
+/// Whether a line is of a Helm values file that this environment names and no other one does.
+fn is_own_value(catalog: &Catalog, environment: &Name, manifest: &Manifest, source: &SourceField) -> bool {
+    let named = |place: &Environment| {
+        let charts = place.render.iter().filter(|entry| matches!(entry.root(), Some((Renderer::Helm, _))));
+        let mut mine = charts.filter(|entry| entry.values.contains(&source.path));
+        mine.find_map(Render::root).map(|(_, root)| root.clone())
+    };
+    catalog.workspace.value.environments.iter().all(|(name, place)| match named(place) {
+        Some(root) => name == environment && root == manifest.path,
+        None => name != environment,
+    })
 }
 
 impl Catalog {

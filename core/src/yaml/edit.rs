@@ -54,8 +54,8 @@ pub struct Edit {
     pub path: FieldPath,
     /// What must stand there today; `None`: nothing (no key, or no value).
     pub from: Option<Scalar>,
-    /// What shall stand there.
-    pub to: Scalar,
+    /// What shall stand there; `None`: nothing, the key goes with its line.
+    pub to: Option<Scalar>,
 }
 
 /// Why a file was left as it is.
@@ -184,12 +184,12 @@ impl File {
             .ok_or(EditRefused::NoSuchDocument { index: edit.document, count: self.documents.len() })?;
         match find(document, &edit.path)? {
             Target::Value { node, entry, flow } => self.replace(document, edit, node, entry, flow),
-            Target::Absent { parent, key, flow } => match &edit.from {
-                None => insert(document, edit, parent, key, flow),
-                Some(expected) => Err(EditRefused::Unexpected {
+            Target::Absent { parent, key, flow } => match (&edit.from, &edit.to) {
+                (None, Some(to)) => insert(document, edit, to, parent, key, flow),
+                (expected, _) => Err(EditRefused::Unexpected {
                     path: edit.path.clone(),
                     found: "absent".into(),
-                    expected: expected.to_string(),
+                    expected: expected.as_ref().map_or("there".into(), Scalar::to_string),
                     span: Box::new(document.span_of(parent)),
                 }),
             },
@@ -232,6 +232,7 @@ impl File {
         if written.contains(['\n', '\r']) {
             return refuse("goes over several lines");
         }
+        let Some(to) = &edit.to else { return remove(document, edit, node, entry, flow) };
         let json_style =
             flow && entry.is_some_and(|entry| text.as_bytes().get(entry.key_start as usize) == Some(&b'"'));
         let style = match written.as_bytes().first() {
@@ -240,7 +241,7 @@ impl File {
             _ if json_style => write::Style::Double,
             _ => write::Style::Plain,
         };
-        let new = write::scalar(&edit.to, style);
+        let new = write::scalar(to, style);
         if !written.is_empty() {
             return Ok(Splice { range: node.range(), text: new });
         }
@@ -258,10 +259,19 @@ impl File {
         let mut others = Vec::new();
         for (before, after) in self.documents.iter().zip(&after.documents) {
             let mut wanted = before.root.to_json();
-            if before.index == edit.document
-                && let Some(place) = json_place(&mut wanted, &before.root, &edit.path)
-            {
-                *place = edit.to.to_json();
+            let above = edit.path.0.split_last().map(|(last, above)| (last, FieldPath(above.to_vec())));
+            match (&edit.to, above) {
+                _ if before.index != edit.document => {}
+                (Some(to), _) => {
+                    if let Some(place) = json_place(&mut wanted, &before.root, &edit.path) {
+                        *place = to.to_json();
+                    }
+                }
+                (None, Some((Segment::Key(key), above))) => {
+                    let parent = json_place(&mut wanted, &before.root, &above).and_then(Json::as_object_mut);
+                    parent.and_then(|parent| parent.remove(key));
+                }
+                (None, _) => {}
             }
             differences(&wanted, &after.root.to_json(), &format!("document {}", before.index), &mut others);
         }
@@ -269,15 +279,45 @@ impl File {
     }
 }
 
+/// Takes a key out of a mapping, with its line and the comment behind it.
+fn remove(
+    document: &Document,
+    edit: &Edit,
+    node: &Node,
+    entry: Option<&Entry>,
+    flow: bool,
+) -> Result<Splice, EditRefused> {
+    let text: &str = &document.source.text;
+    let refuse = |reason| Err(unspliceable(document, &edit.path, node, reason));
+    let Some(entry) = entry.filter(|_| !flow) else { return refuse("stands among others on its line") };
+    let (key, end) = (entry.key_start as usize, node.range().end.max(entry.key_end as usize));
+    let start = text[..key].rfind('\n').map_or(0, |newline| newline + 1);
+    let stop = text[end..].find('\n').map_or(text.len(), |newline| end + newline + 1);
+    if !text[start..key].bytes().all(|byte| byte == b' ') {
+        return refuse("begins in the middle of a line");
+    }
+    if text[key..end].contains('\n') {
+        return refuse("goes over several lines");
+    }
+    Ok(Splice { range: start..stop, text: String::new() })
+}
+
 /// Puts an absent key into a mapping.
-fn insert(document: &Document, edit: &Edit, parent: &Node, key: &str, flow: bool) -> Result<Splice, EditRefused> {
+fn insert(
+    document: &Document,
+    edit: &Edit,
+    to: &Scalar,
+    parent: &Node,
+    key: &str,
+    flow: bool,
+) -> Result<Splice, EditRefused> {
     let text: &str = &document.source.text;
     let refuse = |reason| Err(unspliceable(document, &edit.path, parent, reason));
     let own: Vec<&Entry> = parent.entries().iter().filter(|entry| !is_merged(document, entry)).collect();
     if flow {
         let json_style = own.last().is_some_and(|entry| text.as_bytes().get(entry.key_start as usize) == Some(&b'"'));
         let style = if json_style { write::Style::Double } else { write::Style::Plain };
-        let new = format!("{}: {}", write::text(key, style), write::scalar(&edit.to, style));
+        let new = format!("{}: {}", write::text(key, style), write::scalar(to, style));
         if parent.entries().is_empty() {
             return Ok(Splice::insert(parent.start as usize + 1, new));
         }
@@ -296,7 +336,7 @@ fn insert(document: &Document, edit: &Edit, parent: &Node, key: &str, flow: bool
         return refuse("begins in the middle of a line");
     }
     let indent = " ".repeat(before.len());
-    let new = format!("{}: {}", write::text(key, write::Style::Plain), write::scalar(&edit.to, write::Style::Plain));
+    let new = format!("{}: {}", write::text(key, write::Style::Plain), write::scalar(to, write::Style::Plain));
     // A one-line value ends its line, but for a comment.
     let is_simple = |entry: &&&Entry| {
         let value = entry.value.range();

@@ -89,6 +89,7 @@ pub(super) fn told(event: &Event) -> String {
             let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {}", sink::terminal(reason)));
             format!("#{pull} was closed by {by}{why}")
         }
+        Event::Expired { pull } => format!("#{pull}: nobody approved it in time"),
         Event::Applied { summary, base, .. } if base.is_empty() => shown(summary),
         Event::Applied { summary, base, .. } => format!("{} (base {})", shown(summary), short(base)),
         Event::Failed { commit, attempt, because } => {

@@ -134,6 +134,9 @@ impl GiteaForge {
             Err(error) => Known::Unknown(unknown(error)),
         };
         let closed_by = timeline.as_ref().ok().and_then(|events| self.closed_by(events));
+        let changes = timeline.as_ref().ok().into_iter().flatten();
+        let changes = changes.filter(|event| event.kind == "pull_push" || event.kind == "reopen");
+        let changed_at = changes.map(|event| event.created_at).max().unwrap_or(wire.created_at).max(wire.created_at);
         let last_pusher = self.last_pusher(&wire, &head, branch.as_deref(), timeline).await;
         let co_authors = self.co_authors(&wire, &head, commits, reviews.as_deref().unwrap_or_default()).await;
         let stale_counts = base.as_ref().ok().is_none_or(|(_, stale_counts)| *stale_counts);
@@ -165,6 +168,7 @@ impl GiteaForge {
             base_branch: wire.base.label,
             state,
             opened_at: wire.created_at,
+            changed_at,
             draft: wire.draft,
             last_pusher,
             co_authors,
@@ -257,7 +261,7 @@ impl GiteaForge {
     }
 
     /// The timeline. Its count is that of the page, and pages have gaps where the server leaves entries out.
-    async fn timeline(&self, number: u64) -> Result<Vec<Event>, ForgeError> {
+    pub(super) async fn timeline(&self, number: u64) -> Result<Vec<Event>, ForgeError> {
         let attempt = format!("read the timeline of #{number} of {}", self.name());
         let number = number.to_string();
         let path = self.path(&["issues", &number, "timeline"]);

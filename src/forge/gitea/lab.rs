@@ -182,8 +182,8 @@ async fn a_proposal_is_opened_once_and_described() {
     assert_eq!(bot.pulls(PullFilter::Open).await.unwrap().len(), 1);
     bot.update_pull(number, "WIP: Other", "text").await.unwrap();
     assert!(bot.pull(number).await.unwrap().draft);
-    bot.close_pull(number).await.unwrap();
-    bot.close_pull(number).await.unwrap();
+    bot.close_pull(number, "over").await.unwrap();
+    bot.close_pull(number, "over").await.unwrap();
     let closed = bot.pull(number).await.unwrap();
     let bpctl_core::observe::PullState::Closed { by, .. } = closed.state else { panic!("{:?}", closed.state) };
     assert_eq!(by.unwrap().login.raw(), "forge-bot");
@@ -362,7 +362,7 @@ async fn t23_t24_what_moved_is_not_merged() {
     let tip = lab.commit(&base, "base", "base", "base", "a@x.test");
     assert_eq!(bot.update_branch(&BranchName::new("main").unwrap(), &base, &tip).await.unwrap(), Swapped::Swapped);
     assert_eq!(bot.land(pin(number, &base, &next, &tree), "m").await.unwrap(), Landed::Moved);
-    bot.close_pull(number).await.unwrap();
+    bot.close_pull(number, "over").await.unwrap();
     assert_eq!(bot.land(pin(number, &tip, &next, &tree), "m").await.unwrap(), Landed::Moved);
 }
 

@@ -260,7 +260,8 @@ impl ForgeWrite for GiteaForge {
         self.reword(number, title, body).await
     }
 
-    async fn close_pull(&self, number: u64) -> Result<(), ForgeError> {
+    async fn close_pull(&self, number: u64, comment: &str) -> Result<(), ForgeError> {
+        self.comment(number, comment).await?;
         self.close(number).await
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::GiteaForge;
 use super::facts::head_branch;
-use super::wire::Pull;
+use super::wire::{Event, Pull};
 use crate::forge::{BranchName, Created, ForgeError, NewPull, PullFilter, Swapped};
 use crate::git::GitError;
 use crate::git::remote::Pushed;
@@ -174,6 +174,29 @@ impl GiteaForge {
     async fn says(&self, number: u64, title: &str, body: &str) -> Result<bool, ForgeError> {
         let wire = self.wire_pull(number).await?;
         Ok(wire.title == title && wire.body == body)
+    }
+
+    /// Says something on a pull request that is open, once.
+    pub(super) async fn comment(&self, number: u64, text: &str) -> Result<(), ForgeError> {
+        let attempt = format!("comment on #{number} of {}", self.name());
+        if self.wire_pull(number).await?.state != "open" || self.commented(number, text).await? {
+            return Ok(());
+        }
+        let issue = number.to_string();
+        let path = self.path(&["issues", &issue, "comments"]);
+        let sent = self.api.write(&attempt, Method::POST, &path, &json!({ "body": text })).await;
+        let Err(error) = sent.and_then(|reply| reply.done(&attempt)) else { return Ok(()) };
+        if self.commented(number, text).await? { Ok(()) } else { Err(error) }
+    }
+
+    /// Whether bpctl said this there, since it was opened last.
+    async fn commented(&self, number: u64, text: &str) -> Result<bool, ForgeError> {
+        let me = self.me().await?;
+        let events = self.timeline(number).await?;
+        let reopened = events.iter().filter(|event| event.kind == "reopen").map(|event| event.id).max();
+        let said = |event: &&Event| event.kind == "comment" && event.body == text && event.id > reopened.unwrap_or(0);
+        let mine = |event: &Event| event.user.as_ref().is_some_and(|user| user.id == me.id);
+        Ok(events.iter().filter(said).any(mine))
     }
 
     pub(super) async fn close(&self, number: u64) -> Result<(), ForgeError> {

@@ -275,7 +275,9 @@ impl LocalForge {
             if record.pull.branch == branch && self.settle(Arc::clone(&record))?.state == PullState::Open {
                 let head = self.head(&record.pull.base, to, self.options.me.clone())?;
                 self.store.update(lock, record.pull.number, &self.signature(), |record| {
-                    (record.pull.head != head).then(|| record.pull.head = head.clone()).map(|()| "updated")
+                    (record.pull.head.commit != head.commit)
+                        .then(|| record.pull.head = head.clone())
+                        .map(|()| "updated")
                 })?;
             }
         }
@@ -288,7 +290,7 @@ impl LocalForge {
     }
 
     fn head(&self, base_branch: &str, commit: &str, by: Identity) -> Result<Head, ForgeError> {
-        Ok(Head { commit: commit.to_owned(), by, base: self.base_commit(base_branch)? })
+        Ok(Head { commit: commit.to_owned(), by, at: Some(self.now()), base: self.base_commit(base_branch)? })
     }
 
     /// The head of an open pull request as it is now, for its record.
@@ -449,6 +451,7 @@ impl Forge for LocalForge {
             head_branch: Some(pull.branch.clone()),
             base_branch: pull.base.clone(),
             opened_at: pull.opened_at,
+            changed_at: pull.head.at.filter(|_| pull.head.commit == head).unwrap_or(pull.opened_at),
             draft: false,
             last_pusher: Known::Known(self.pusher(Some(&record), &pull.branch, &head)?),
             co_authors: self.co_authors(&base, &head)?,
@@ -537,6 +540,7 @@ impl ForgeWrite for LocalForge {
             updated_at: now,
             head,
             state: PullState::Open,
+            closing: None,
         };
         self.store.open(&mut lock, pull, &self.signature())
     }
@@ -553,7 +557,7 @@ impl ForgeWrite for LocalForge {
         })
     }
 
-    async fn close_pull(&self, number: u64) -> Result<(), ForgeError> {
+    async fn close_pull(&self, number: u64, comment: &str) -> Result<(), ForgeError> {
         let mut lock = self.store.lock()?;
         let current = self.current(number)?;
         match current.state {
@@ -566,6 +570,7 @@ impl ForgeWrite for LocalForge {
                 self.store.update(&mut lock, number, &self.signature(), |record| {
                     record.pull.head = seen.clone();
                     record.pull.state = self.closed();
+                    record.pull.closing = Some(comment.to_owned());
                     Some("closed")
                 })
             }

@@ -35,6 +35,9 @@ pub(super) struct Pull {
     pub(super) updated_at: Timestamp,
     pub(super) head: Head,
     pub(super) state: PullState,
+    /// What bpctl said when it closed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) closing: Option<String>,
 }
 
 /// The head as bpctl last saw it.
@@ -43,6 +46,9 @@ pub(super) struct Pull {
 pub(super) struct Head {
     pub(super) commit: String,
     pub(super) by: Identity,
+    /// When it became the head; left out: when the pull request was opened, or that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Timestamp>,
     /// The base branch's tip at that time: a head that is in its history has nothing to merge.
     pub(super) base: String,
 }

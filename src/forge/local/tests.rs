@@ -287,7 +287,7 @@ async fn z4_killed_after_the_merge_it_is_derived_as_merged_and_not_merged_again(
     let landed = setup.bot()?.land(&wanted, "Merge\n")?;
     assert_eq!(landed, Landed::Merged { commit, at: Timestamp::UNIX_EPOCH, tree_as_permitted: true });
     assert_eq!(setup.repo.head()?, later);
-    assert!(setup.bot()?.close_pull(number).await.is_err());
+    assert!(setup.bot()?.close_pull(number, "over").await.is_err());
     Ok(())
 }
 
@@ -361,7 +361,7 @@ async fn a_rejection_closes_and_the_next_proposal_gets_a_new_number() -> Result<
     assert_eq!(only_review(&facts)?.state, ReviewState::ChangesRequested);
     assert!(setup.as_alice()?.answer(number, &head, Answer::Approve, "yes").await.is_err());
     assert!(matches!(setup.land(number, &head)?, Landed::Held(_)));
-    setup.bot()?.close_pull(number).await?;
+    setup.bot()?.close_pull(number, "over").await?;
     let branch = BranchName::new(BRANCH).context("branch")?;
     assert_eq!(setup.bot()?.open_pull(&new(&branch)).await?, 2);
     Ok(())
@@ -539,7 +539,7 @@ fn allowed_signers_are_read_as_ssh_does_or_allow_nobody(#[case] line: &str, #[ca
 
 #[test]
 fn a_record_survives_the_round_trip() -> Result<()> {
-    let head = Head { commit: "c".to_owned(), by: person("a"), base: "b".to_owned() };
+    let head = Head { commit: "c".to_owned(), by: person("a"), base: "b".to_owned(), at: None };
     assert_eq!(serde_json::from_str::<Head>(&serde_json::to_string(&head)?)?, head);
     Ok(())
 }

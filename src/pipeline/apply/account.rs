@@ -39,7 +39,15 @@ impl Pass<'_> {
             }
             match &pull.state {
                 PullState::Open => drop(left.remove(branch.as_str())),
-                PullState::Closed { by: Some(by), .. } if by.id == me.id => {}
+                PullState::Closed { by: Some(by), .. } if by.id == me.id => {
+                    let rules = base.rules.get();
+                    let timeout = rules.blueprint(&blueprint, &self.environment, now);
+                    let timeout = timeout.map(|known| rules.approval_timeout(self.place.tier, &known.value));
+                    let at = timeout.and_then(|timeout| pulls::expired_at(&pull, &me, timeout));
+                    if let Some(at) = at {
+                        self.entry(&blueprint, &correlation, at, Event::Expired { pull: pull.number });
+                    }
+                }
                 PullState::Closed { at, by } => {
                     let event = Event::Declined { pull: pull.number, by: by.clone(), reason: None };
                     if !known.has(&self.written(&blueprint, &correlation, *at, event)) {
@@ -220,7 +228,13 @@ impl Pass<'_> {
                 let mut found = names.filter_map(|name| catalog.declaration(&self.environment, name, object).ok());
                 found.next().map(|(_, manifest)| manifest.document.root.to_json())
             };
-            let evidence = thin(&observation.only(&part.evidence), declared);
+            // What is to stand in Git is no secret of the cluster's any more.
+            let adopted = part.items.iter().flat_map(|item| match &item.action {
+                Action::Adopt(adopt) => adopt.fields.as_slice(),
+                _ => &[],
+            });
+            let proposed: Vec<_> = adopted.filter_map(|field| field.to.as_ref()).collect();
+            let evidence = thin(&observation.only(&part.evidence), declared, &proposed);
             let input = PlanInput {
                 rules: &base.rules,
                 desired: &desired,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bpctl::forge::Landed;
 use bpctl::pipeline::{Effects, Session, SessionOptions, base_tree, connect_cluster, observe, plan, pulls, work_tree};
 use bpctl_core::blueprint::TierName;
-use bpctl_core::govern::count_reviews;
+use bpctl_core::govern::{ApprovalTerms, count_reviews};
 use bpctl_core::model::{Digest, Name, Timestamp, Untrusted};
 use bpctl_core::observe::{Identity, Known, PullFacts, PullState, Review, ReviewState, Rights, UnknownCode};
 
@@ -39,6 +39,7 @@ fn pull(review: Review) -> PullFacts {
         base_branch: "main".into(),
         state: PullState::Open,
         opened_at: Timestamp::UNIX_EPOCH,
+        changed_at: Timestamp::UNIX_EPOCH,
         draft: false,
         last_pusher: Known::Known(person("pusher")),
         co_authors: Known::Known(vec![person("writer")]),
@@ -60,6 +61,7 @@ fn t27_author_pusher_co_author_and_bot_do_not_count() {
         ("pusher", "who pushed last cannot approve", |_, _| {}),
         ("writer", "who wrote a commit of it cannot approve", |_, _| {}),
         ("alice", "a machine account", |_, review| review.reviewer.bot = true),
+        ("alice", "was asked for until", |_, review| review.at = Timestamp::from_second(3601).expect("a time")),
         ("alice", "dismissed", |_, review| review.state = ReviewState::Dismissed),
         ("alice", "stale", |_, review| review.stale = true),
         ("alice", "no write access", |_, review| review.rights = Known::Known(Rights::Read)),
@@ -81,7 +83,9 @@ fn t27_author_pusher_co_author_and_bot_do_not_count() {
     let changes = Digest::of(&"changes");
     let approvers: Vec<String> =
         ["alice", "author", "AUTHOR", "unsigned:author", "pusher", "writer"].map(str::to_owned).to_vec();
-    let count = |pull: &PullFacts| count_reviews(pull, &changes, &approvers, TierName::Staging).expect("known");
+    let until = Timestamp::from_second(3600).ok();
+    let terms = ApprovalTerms { approvers: &approvers, tier: TierName::Staging, until, justified: false };
+    let count = |pull: &PullFacts| count_reviews(pull, &changes, &terms).expect("known");
     for (who, why, spoil) in rows {
         let mut review = approval(person(who));
         let mut facts = pull(review.clone());

@@ -12,7 +12,7 @@ use crate::model::{FieldPath, Name, ObjectRef, Untrusted};
 use crate::observe::PastChange;
 use crate::propose::{edit, is_writable};
 use crate::render::sink::terminal;
-use crate::rendering::edit_place;
+use crate::rendering::{Computed, edit_place};
 use crate::yaml::{self, Edit, value_at};
 
 /// Set fields of a workload's manifest back.
@@ -75,9 +75,9 @@ impl ActionType for Rollback {
             if node.map(yaml::Node::to_json).as_ref() != Some(from) {
                 return Err(format!("the manifest no longer says what the change brought: {}", shown(field)));
             }
-            let place = edit_place(tree, environment, manifest, field)?;
-            edits.extend(edit(manifest.document.index, manifest.document.in_file(field), Some(from), to));
-            effects.push(place.set(Some(from.clone()), to.clone()));
+            let place = edit_place(tree, environment, manifest, field, Computed::Not)?;
+            edits.extend(edit(manifest.document.index, manifest.document.in_file(field), Some(from), Some(to)));
+            effects.push(place.set(Some(from.clone()), Some(to.clone())));
         }
         // A value over several lines or behind an anchor is not set back in place: that is known before anybody is asked.
         if !manifest.rendered {

@@ -39,7 +39,7 @@ pub fn fixes(catalog: &Catalog, found: &[Diagnostic]) -> BTreeMap<RepoPath, Vec<
                 document: document.index,
                 path: FieldPath(keys),
                 from: Some(Scalar::String(from.to_owned())),
-                to: Scalar::String(to.clone()),
+                to: Some(Scalar::String(to.clone())),
             };
             let of_file = fixes.entry((*path).clone()).or_default();
             if !of_file.iter().any(|fix| fix.edit.document == edit.document && fix.edit.path == edit.path) {

@@ -1,5 +1,6 @@
 //! Governance rules: one file each, registered once in [`RULES`].
 
+mod adoption;
 mod alternatives;
 mod authority;
 mod bounds;
@@ -77,7 +78,7 @@ pub trait Rule: Sync {
 }
 
 /// All rules, in the order in which they are cited.
-pub const RULES: [&dyn Rule; 11] = [
+pub const RULES: [&dyn Rule; 12] = [
     &bounds::Bounds,
     &resources::Resources,
     &restarts::Restarts,
@@ -89,4 +90,5 @@ pub const RULES: [&dyn Rule; 11] = [
     &cooldown::Cooldown,
     &verification::OpenVerification,
     &freeze::Freezes,
+    &adoption::Adoption,
 ];

@@ -35,7 +35,7 @@ fn string(text: &str) -> Scalar {
 }
 
 fn edit(at: &str, from: Option<Scalar>, to: Scalar) -> Edit {
-    Edit { document: 0, path: path(at), from, to }
+    Edit { document: 0, path: path(at), from, to: Some(to) }
 }
 
 fn applied(text: &str, edits: &[Edit]) -> Result<String, EditRefused> {
@@ -236,4 +236,30 @@ fn all_or_nothing_and_unreadable_files() {
     assert_eq!(applied("a: 1\nb: 1\n", &edits).expect("both"), "a: 2\nb: 2\n");
     assert!(matches!(applied("a: [\n", &edits), Err(EditRefused::Unreadable(_))));
     assert!(matches!(apply("t.yaml", b"a: \xff", &edits), Err(EditRefused::Unreadable(_))));
+}
+
+fn removal(at: &str, from: Scalar) -> Edit {
+    Edit { document: 0, path: path(at), from: Some(from), to: None }
+}
+
+#[rstest]
+#[case("a:\n  b: 1\n  c: x   # why\n  d: 2\n", "a.c", "a:\n  b: 1\n  d: 2\n")]
+#[case("a: 1\nc: x", "c", "a: 1\n")]
+#[case("l:\r\n- name: web\r\n  c: x\r\n  d: 1\r\n", "l[name=web].c", "l:\r\n- name: web\r\n  d: 1\r\n")]
+fn x08_a_key_goes_with_its_line(#[case] before: &str, #[case] at: &str, #[case] after: &str) {
+    assert_eq!(applied(before, &[removal(at, string("x"))]).expect(before), after);
+}
+
+/// Would miss: neighbours that go too, a mapping that becomes nothing, a value that is not the one that was looked at.
+#[rstest]
+#[case::flow("a: {b: 1, c: x}\n", "a.c")]
+#[case::the_only_one("a:\n  c: x\n", "a.c")]
+#[case::first_of_an_item("l:\n- c: x\n  d: 1\n", "l[0].c")]
+#[case::below("a: 1\nc:\n  x\n", "c")]
+#[case::another("a: 1\nc: y\n", "c")]
+#[case::anchored("a: 1\nc: &it x\nd: *it\n", "c")]
+#[case::absent("a: 1\n", "c")]
+#[case::item("a: 1\nc:\n- x\n- y\n", "c[0]")]
+fn x08_what_has_no_line_of_its_own_stays(#[case] text: &str, #[case] at: &str) {
+    assert!(applied(text, &[removal(at, string("x"))]).is_err());
 }

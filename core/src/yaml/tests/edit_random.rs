@@ -165,7 +165,7 @@ proptest! {
         prop_assume!(!places.is_empty());
         let (document, path, node) = pick.get(&places).clone();
         let written = &text[node.range()];
-        let edit = Edit { document, path: path.clone(), from: as_scalar(&node), to: to.clone() };
+        let edit = Edit { document, path: path.clone(), from: as_scalar(&node), to: Some(to.clone()) };
         let result = apply("t.yaml", text.as_bytes(), &[edit]);
         if written.starts_with('|') {
             prop_assert!(result.is_err());
@@ -213,7 +213,7 @@ proptest! {
         let mut places = Vec::new();
         maps(&documents[0].root, &FieldPath::default(), &mut places);
         let path = pick.get(&places).key("added");
-        let edit = Edit { document: 0, path: path.clone(), from: None, to: to.clone() };
+        let edit = Edit { document: 0, path: path.clone(), from: None, to: Some(to.clone()) };
         let after = apply("t.yaml", text.as_bytes(), &[edit]).map_err(|e| TestCaseError::fail(format!("{e} for {path}\n{text}")))?;
         let same_head = after.iter().zip(text.as_bytes()).take_while(|(a, b)| a == b).count();
         let same_tail = after.iter().rev().zip(text.as_bytes().iter().rev()).take_while(|(a, b)| a == b).count();
@@ -223,9 +223,9 @@ proptest! {
             prop_assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
         }
         // The same edit cannot be made twice.
-        let again = Edit { document: 0, path: path.clone(), from: None, to: to.clone() };
+        let again = Edit { document: 0, path: path.clone(), from: None, to: Some(to.clone()) };
         prop_assert!(apply("t.yaml", &after, &[again]).is_err());
-        let back = Edit { document: 0, path, from: Some(to), to: Scalar::Bool(true) };
+        let back = Edit { document: 0, path, from: Some(to), to: Some(Scalar::Bool(true)) };
         prop_assert!(apply("t.yaml", &after, &[back]).is_ok());
     }
 }
