@@ -74,17 +74,25 @@ fn parts(diagnostic: &Diagnostic) -> Vec<Shown> {
     let of_file = |file: &str| diagnostic.labels.iter().filter(|l| l.span.file == file).collect::<Vec<_>>();
     let mut excerpts = files.iter().map(|file| excerpt(diagnostic, file, &of_file(file)));
     let (source, labels) = excerpts.next().unwrap_or((None, Vec::new()));
+    let message = sink::terminal(&Untrusted::new(diagnostic.message.as_str()));
+    let hidden = files.first().filter(|_| source.is_none()).and_then(|file| of_file(file).first().copied());
     let first = Shown {
         code: format!("{word}[{}]", diagnostic.code),
-        message: sink::terminal(&Untrusted::new(diagnostic.message.as_str())),
+        message: match hidden {
+            Some(label) => format!("{message} ({})", place(label)),
+            None => message,
+        },
         severity,
         help: None,
         source,
         labels,
     };
-    let others = excerpts.map(|(source, labels)| Shown {
+    let others = files.iter().skip(1).zip(excerpts).map(|(file, (source, labels))| Shown {
         code: String::new(),
-        message: "and here".into(),
+        message: match of_file(file).first().filter(|_| source.is_none()) {
+            Some(label) => format!("and here ({})", place(label)),
+            None => "and here".into(),
+        },
         severity: miette::Severity::Advice,
         help: None,
         source,
@@ -101,6 +109,9 @@ fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> (Option<Na
     let Some(Source { text, .. }) = diagnostic.sources.iter().find(|source| &*source.name == file) else {
         return (None, Vec::new());
     };
+    if labels.iter().any(|label| may_hold_secret(document_around(text, label.span.start))) {
+        return (None, Vec::new());
+    }
     let text = tame(text);
     let spans = labels.iter().map(|label| {
         let start = label.span.start.min(text.len());
@@ -109,6 +120,33 @@ fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> (Option<Na
     });
     let spans = spans.collect();
     (Some(NamedSource::new(file, text)), spans)
+}
+
+/// A place without its line.
+fn place(label: &Label) -> String {
+    let told = sink::terminal(&Untrusted::new(label.text.as_str()));
+    let span = sink::terminal(&Untrusted::new(label.span.to_string()));
+    format!("{span}: {told}; no line is shown of what may hold a Secret")
+}
+
+/// The YAML document that a place is in.
+fn document_around(text: &str, at: usize) -> &str {
+    let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let (before, after) = text.split_at(at);
+    let start = before.rfind("\n---").map_or(0, |found| found + 1);
+    let end = after.find("\n---").map_or(text.len(), |found| at + found);
+    text.get(start..end).unwrap_or(text)
+}
+
+/// Whether a text may be that of a Secret, readable or not: an excerpt of it would show what lies beside the place (T38).
+fn may_hold_secret(text: &str) -> bool {
+    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let named = text.match_indices("Secret").any(|(at, word)| {
+        let rest = text.get(at + word.len()..).unwrap_or_default();
+        let rest = rest.strip_prefix("List").unwrap_or(rest);
+        !is_word(text.get(..at).and_then(|before| before.chars().next_back())) && !is_word(rest.chars().next())
+    });
+    named || ["\\u0053", "\\x53", "\\U00000053"].iter().any(|escaped| text.contains(escaped))
 }
 
 /// A text whose excerpts can be shown: what a terminal would obey becomes `?`, byte for byte, so that every span still fits (T10).

@@ -127,6 +127,9 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+/// How many seconds two clocks may be apart that tell the same time.
+const MAX_SKEW: u64 = 60;
+
 /// A Prometheus server.
 #[derive(Debug, Clone)]
 pub struct Prometheus {
@@ -183,6 +186,17 @@ impl Prometheus {
         let (_, text) = answer.result;
         let nanos = nanos(&text).ok_or_else(|| malformed("it is no number"))?;
         Timestamp::from_nanosecond(nanos).map_err(|_| malformed("it is no time"))
+    }
+
+    /// The moment that is `now` there. A server, or a cache before it, whose clock is far from the one that rules go by tells of another time,
+    /// and not of now (Z11); one that does not tell its time is asked about ours.
+    pub async fn moment(&self, now: Timestamp) -> Result<Timestamp, MetricsError> {
+        let Ok(there) = self.now().await else { return Ok(now) };
+        if now.as_second().abs_diff(there.as_second()) > MAX_SKEW {
+            let why = format!("its clock says {there:.0}, and it is {now:.0}");
+            return Err(MetricsError::Malformed { attempt: "go by Prometheus' clock".into(), why });
+        }
+        Ok(there)
     }
 
     /// The mean use of each pod of some namespaces over a window that ends at a moment.

@@ -288,6 +288,29 @@ async fn the_clock_is_read_without_loss() {
     assert_eq!(now.to_string(), "2026-01-01T00:00:00.5Z");
 }
 
+/// Would miss: a replica that answers from an hour ago, taken for what is now; and a second's difference taken for another time.
+#[tokio::test]
+async fn z11_a_clock_far_from_ours_is_not_gone_by() {
+    let scalar = r#"{"status": "success", "data": {"resultType": "scalar", "result": [1767225600, "1767225600"]}}"#;
+    for (now, near) in [
+        ("2026-01-01T00:00:00Z", true),
+        ("2026-01-01T00:01:00Z", true),
+        ("2025-12-31T23:59:00Z", true),
+        ("2026-01-01T00:01:01Z", false),
+        ("2025-12-31T23:58:59Z", false),
+        ("2026-01-31T00:00:00Z", false),
+    ] {
+        let (options, _) = fake(move |_| http(200, scalar));
+        let prometheus = Prometheus::connect(options).expect("a client");
+        let moment = prometheus.moment(now.parse().expect("a time")).await;
+        assert_eq!(moment.is_ok(), near, "{now}: {moment:?}");
+    }
+    // One that does not say what time it is there is asked about ours.
+    let (options, _) = fake(move |_| http(404, ""));
+    let now = "2026-01-01T00:00:00Z".parse().expect("a time");
+    assert_eq!(Prometheus::connect(options).expect("a client").moment(now).await.ok(), Some(now));
+}
+
 #[test]
 fn an_address_with_credentials_or_of_another_kind_is_refused() {
     let _ = rustls::crypto::ring::default_provider().install_default();

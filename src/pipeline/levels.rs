@@ -45,9 +45,13 @@ pub(super) async fn levels(
             Ok(prometheus) => {
                 let namespaces: BTreeSet<String> = about().map(|(workload, _)| workload.namespace.clone()).collect();
                 let namespaces: Vec<String> = namespaces.into_iter().collect();
-                let at = prometheus.now().await.unwrap_or(now);
-                let measured = prometheus.level(&namespaces, level, window, at).await;
-                measured.series.map(|series| (measured.expected_samples, series))
+                match prometheus.moment(now).await {
+                    Ok(at) => {
+                        let measured = prometheus.level(&namespaces, level, window, at).await;
+                        measured.series.map(|series| (measured.expected_samples, series))
+                    }
+                    Err(error) => Known::Unknown(error.into_unknown()),
+                }
             }
         };
         for key in about() {

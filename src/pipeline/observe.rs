@@ -587,11 +587,13 @@ async fn usage(
     for (window, resource) in windows {
         let answer = match &prometheus {
             Err(error) => WindowUsage::Unknown(error.clone()),
-            Ok(prometheus) => {
-                let at = prometheus.now().await.unwrap_or(now);
-                let namespaces: Vec<String> = wanted.lists.keys().cloned().collect();
-                WindowUsage::Prometheus(prometheus.usage(&namespaces, resource, window, at).await)
-            }
+            Ok(prometheus) => match prometheus.moment(now).await {
+                Ok(at) => {
+                    let namespaces: Vec<String> = wanted.lists.keys().cloned().collect();
+                    WindowUsage::Prometheus(prometheus.usage(&namespaces, resource, window, at).await)
+                }
+                Err(error) => WindowUsage::Unknown(error.into_unknown()),
+            },
         };
         answers.insert((window, resource), answer);
     }

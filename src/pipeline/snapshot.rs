@@ -100,7 +100,7 @@ pub async fn take(
             // A snapshot holds one window per resource: the first that a blueprint asks for.
             let window = windows.first().copied().unwrap_or(Period::from_secs(300));
             for resource in [Resource::Cpu, Resource::Memory] {
-                let at = prometheus.now().await.unwrap_or(now);
+                let at = prometheus.moment(now).await.unwrap_or(now);
                 let measured = prometheus.usage(&namespaces, resource, window, at).await;
                 match measured.pods {
                     Known::Known(by_namespace) => usage.extend(by_namespace.into_iter().map(|(namespace, pods)| {
@@ -110,7 +110,7 @@ pub async fn take(
                 }
             }
             for (level, window) in level_windows {
-                let at = prometheus.now().await.unwrap_or(now);
+                let at = prometheus.moment(now).await.unwrap_or(now);
                 let measured = prometheus.level(&namespaces, level, window, at).await;
                 let expected_samples = measured.expected_samples;
                 match measured.series {

@@ -178,7 +178,11 @@ fn manifests_for(spec: &serde_json::Value) -> (String, String) {
         all.push(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}));
     }
     let source = target["source"].as_str().expect("a source");
-    let path = if source.ends_with(".yaml") { source.to_owned() } else { format!("{source}/all.yaml") };
+    let path = if std::path::Path::new(source).extension().is_some() {
+        source.to_owned()
+    } else {
+        format!("{source}/all.yaml")
+    };
     let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
     (path, texts.join("\n---\n"))
 }

@@ -10,6 +10,7 @@ mod expiry;
 mod faults;
 mod governance;
 mod hostile;
+mod reason;
 mod refused;
 mod rendered;
 mod resize;

@@ -9,6 +9,7 @@ mod impact;
 mod judge;
 mod permit;
 mod pull;
+mod reason;
 mod review;
 mod rules;
 mod subject;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::impact::{impact, is_told};
 use super::permit::{ApplyPermit, MergePermit, RestartPermit};
+use super::reason::gone;
 use super::{
     ApprovalTerms, FIELD_MANAGER, ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action,
 };
@@ -301,6 +302,17 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if let Some((code, because)) = scaled {
         block(code, because);
     }
+    // What it was made for may be gone, or not to be seen any more.
+    let own = pull.head_branch.as_deref().filter(|_| ours).and_then(|branch| branch.strip_prefix("bpctl/"));
+    let own: Option<Vec<&str>> = own.map(|own| own.splitn(3, '/').collect());
+    if let Some([place, blueprint, operation]) = own.as_deref()
+        && let (Ok(place), Ok(blueprint)) = (Name::new(*place), Name::new(*blueprint))
+    {
+        let touches: Vec<Touch> =
+            set.governed.iter().map(|governed| subject_of(Some(&place), governed).touch).collect();
+        blockers.extend(gone(rules, (&place, &blueprint, operation), &touches, facts.get(&place)));
+    }
+    let mut block = |code: &str, because: String| blockers.push(Blocker { code: code.into(), because });
     // Pauses, breaker and reversals are counted by branches: what lands under another workload's name would be counted there.
     let mut named = pull
         .head_branch
