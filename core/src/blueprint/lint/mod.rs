@@ -50,6 +50,7 @@ mod scaling_fixed;
 mod scaling_without_cpu_request;
 mod secret_in_config;
 mod selector_mismatch;
+mod selects_nothing;
 mod single_replica_in_prod;
 mod sized_container_missing;
 mod strategy_differs;
@@ -71,7 +72,7 @@ pub use reading::READING;
 pub(crate) use target_missing::instead;
 pub use version_bump::version_bumps;
 
-use super::pod::{declared, declared_total, main_containers, sized_container};
+use super::pod::{PodLabels, declared, declared_total, main_containers, sized_container};
 use look::{container_name, item_span, key_span, mark, mark_node};
 use manifest_invalid::is_misspelt;
 
@@ -125,6 +126,7 @@ pub const RULES: &[&dyn Rule] = &[
     &manifest_invalid::ManifestInvalid,
     &manifest_duplicate::ManifestDuplicate,
     &selector_mismatch::SelectorMismatch,
+    &selects_nothing::SelectsNothing,
     &rollout_refused::RolloutRefused,
     &rollout_outage::RolloutOutage,
     &strategy_differs::StrategyDiffers,
