@@ -128,7 +128,8 @@ impl<'c> Look<'c> {
 
     /// Whether every file was read. If not, a name that is nowhere may stand in one that was not.
     pub fn all_read(&self) -> bool {
-        self.catalog.diagnostics.is_empty() && self.catalog.unreadable.is_empty()
+        let Catalog { diagnostics, unresolved, unreadable, .. } = self.catalog;
+        diagnostics.is_empty() && unresolved.is_empty() && unreadable.is_empty()
     }
 }
 

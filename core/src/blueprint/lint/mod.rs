@@ -67,7 +67,7 @@ mod zero_minimum;
 
 pub use fix::{Fix, fixes};
 pub use look::{Look, Surroundings, Variant};
-pub(crate) use manifest_invalid::first_fault;
+pub(crate) use manifest_invalid::{first_fault, served_instead};
 pub use reading::READING;
 pub(crate) use target_missing::instead;
 pub use version_bump::version_bumps;
@@ -75,6 +75,7 @@ pub use version_bump::version_bumps;
 use super::pod::{PodLabels, declared, declared_total, main_containers, sized_container};
 use look::{container_name, item_span, key_span, mark, mark_node};
 use manifest_invalid::is_misspelt;
+use request_above_limit::above_limit;
 
 use super::Catalog;
 use crate::model::Diagnostic;
@@ -206,7 +207,7 @@ pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Findings {
     // Sorted first: what several environments share is one finding.
     sort(&mut found);
     let suppressed = suppressed::suppress(&look, &mut found);
-    found.extend(catalog.diagnostics.iter().chain(catalog.unreadable.values()).cloned());
+    found.extend(catalog.diagnostics.iter().chain(&catalog.unresolved).chain(catalog.unreadable.values()).cloned());
     sort(&mut found);
     Findings { found, suppressed }
 }

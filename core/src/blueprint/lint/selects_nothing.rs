@@ -34,9 +34,9 @@ impl Rule for SelectsNothing {
             blueprints.any(|blueprint| {
                 let source = &blueprint.spec.target.source;
                 let mut here = environments().filter(|name| blueprint.is_in(name));
-                here.any(|name| match manifest.rendered {
-                    true => manifest.path.meets(source),
-                    false => manifest.path.is_within(source) && !look.catalog.renders(name, source),
+                here.any(|name| {
+                    let plain = || manifest.path.is_within(source) && !look.catalog.renders(name, source);
+                    if manifest.rendered { manifest.path.meets(source) } else { plain() }
                 })
             })
         };
