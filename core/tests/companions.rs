@@ -137,6 +137,27 @@ fn x08_an_object_belongs_to_the_workload_that_it_points_to(
     assert_eq!(compared(&catalog, "web"), if belongs { vec![format!("{kind}/x")] } else { Vec::new() });
 }
 
+/// Would miss: a slip in a selector makes bpctl look away from the Service that it cuts off; what selects others' pods, or none, is taken for it.
+#[rstest]
+#[case("{selector: {app: wbe}}", "", &["Service/x"])]
+#[case("{selector: {app: web, tier: back}}", "", &["Service/x"])]
+#[case("{selector: {app: other}}", "", &[])]
+#[case("{ports: [{port: 80}]}", "", &[])]
+#[case("{selector: {app: wbe}}", "---\napiVersion: batch/v1\nkind: Job\nmetadata: {name: j}\nspec: {template: {}}\n", &[])]
+fn x08_what_selects_nothing_belongs_to_the_only_workload_of_its_file(
+    #[case] spec: &str,
+    #[case] beside: &str,
+    #[case] expected: &[&str],
+) {
+    let other =
+        "apiVersion: batch/v1\nkind: Job\nmetadata: {name: o}\nspec: {template: {metadata: {labels: {app: other}}}}\n";
+    let mut entries = world("}", &[other]);
+    entries[2].1 = format!("{WEB}---\n{}{beside}", manifest("v1", "Service", spec));
+    let found = compared(&catalog(&read(&entries)), "web");
+    let found: Vec<&str> = found.iter().map(String::as_str).filter(|object| object.starts_with("Service")).collect();
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn x08_config_maps_that_pods_read_belong_to_them_and_secrets_are_said_to_be_left_out() {
     let config = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\n---\n");

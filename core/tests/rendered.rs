@@ -6,9 +6,10 @@ mod small_world;
 
 use std::collections::BTreeMap;
 
-use bpctl_core::blueprint::{Catalog, Render, Renderer, Tier};
+use bpctl_core::blueprint::lint::{Surroundings, lint};
+use bpctl_core::blueprint::{Catalog, OwnFiles, Render, Renderer, Tier};
 use bpctl_core::govern::{PullInput, PullJudgement, Subject, Touch, judge_pull};
-use bpctl_core::model::{Files, Name, Proposed, RepoPath, Trusted, Untrusted};
+use bpctl_core::model::{Files, Name, Proposed, RepoPath, Severity, Trusted, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder,
 };
@@ -589,4 +590,41 @@ fn b11_what_a_merged_overlay_made_of_the_workload_is_its_past() {
     let shown: Vec<String> = past.iter().map(|change| change.field.to_string()).collect();
     assert_eq!(shown, ["spec.replicas"]);
     assert_eq!(past_rendered_changes(&web(), &side(Some(&two)), &side(None)), None);
+}
+
+/// Would miss: one environment's Application that stops every other, and a manifest that is taken as it stands where something unknown renders it.
+#[rstest]
+#[case("valueFile: [x.yaml]", &["the option `valueFile`", "did you mean `valueFiles`?"])]
+#[case("", &["there is no argocd/web.yaml"])]
+fn x09_an_application_that_says_nothing_stops_its_environment_alone(#[case] helm: &str, #[case] told: &[&str]) {
+    let workspace = format!(
+        "{WORKSPACE}  prod: {{tier: prod, cluster: {{context: p}}, delivery: gitops, render: [{{application: argocd/web.yaml}}]}}\n"
+    );
+    let application = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web}}\nspec: {{source: {{path: charts/web, helm: {{{helm}}}}}}}\n"
+    );
+    let blueprint = BLUEPRINT.replace("source: over", "source: deploy");
+    let deployment = deployment(1, "web:1");
+    let mut entries = vec![
+        ("bpctl.yaml", workspace.as_str()),
+        ("blueprints/web.yaml", blueprint.as_str()),
+        ("deploy/web.yaml", deployment.as_str()),
+        ("charts/web/Chart.yaml", "name: web"),
+    ];
+    if !helm.is_empty() {
+        entries.push(("argocd/web.yaml", application.as_str()));
+    }
+    let all = files(&entries);
+    let mut own = OwnFiles::read(&all).unwrap();
+    own.resolve_applications(&all, None);
+    let catalog = Catalog::assemble(own, &all);
+    assert!(catalog.diagnostics.is_empty(), "{:?}", catalog.diagnostics);
+    let declared = |environment| catalog.declared(&name(environment), &path("deploy"), &web());
+    assert!(declared("staging").unwrap().is_some());
+    let unclear = declared("prod").unwrap_err();
+    let found = lint(&catalog, &Surroundings::at("2026-01-01T00:00:00Z".parse().unwrap())).found;
+    let errors: Vec<_> = found.into_iter().filter(|one| one.severity == Severity::Error).collect();
+    let [found] = errors.as_slice() else { panic!("{errors:?}") };
+    let said = format!("{unclear} {} {:?}", found.message, found.help);
+    assert!(told.iter().all(|told| said.contains(told)), "{said}");
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::pod::{Labels, PodLabels, labels_of, selects, selects_all};
 use super::{Catalog, Manifest, Target};
 use crate::model::{Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::rendering::Unclear;
@@ -180,7 +181,7 @@ impl CompanionIndex {
                     if secret {
                         let because = "not compared: bpctl never reads Secrets";
                         found.left_out.push((object.to_string(), because.into()));
-                    } else if workload.has(manifest, target) {
+                    } else if workload.has(manifest, target) || pointers.is_beside(manifest) {
                         let governor = *governors.entry(&home.namespace).or_insert(name);
                         found.add(at_home(manifest, home), path, position, Some(governor).filter(|one| *one != name));
                     }
@@ -245,6 +246,8 @@ impl Found {
 
 /// Which blueprints a manifest may belong to, by what their workloads point to and are pointed to by.
 struct Pointers<'c> {
+    pods: PodLabels<'c>,
+    by_file: BTreeMap<&'c RepoPath, Vec<&'c Name>>,
     workloads: BTreeMap<&'c Name, (Workload<'c>, &'c Target, ObjectRef)>,
     by_workload: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
     by_label: BTreeMap<(&'c str, &'c str), Vec<&'c Name>>,
@@ -255,7 +258,12 @@ struct Pointers<'c> {
 
 impl<'c> Pointers<'c> {
     fn of(catalog: &'c Catalog, environment: &Name) -> Self {
+        let rendered = catalog.renderings(environment).iter().filter_map(|rendering| rendering.outcome.as_ref().ok());
+        let plain = catalog.manifests.values().map(AsRef::as_ref);
+        let all = rendered.map(AsRef::as_ref).chain(plain).flat_map(|all: &Vec<Manifest>| all.iter());
         let mut pointers = Self {
+            pods: PodLabels::of(all),
+            by_file: BTreeMap::new(),
             workloads: BTreeMap::new(),
             by_workload: BTreeMap::new(),
             by_label: BTreeMap::new(),
@@ -266,7 +274,9 @@ impl<'c> Pointers<'c> {
         for (name, blueprint) in catalog.blueprints.iter().filter(|(_, blueprint)| blueprint.value.is_in(environment)) {
             let target = &blueprint.value.spec.target;
             let object = blueprint.value.object_in(environment);
-            let Some(workload) = Workload::of(catalog, environment, target, &object) else { continue };
+            let Some(declared) = catalog.manifest(environment, &target.source, &object) else { continue };
+            let Some(workload) = Workload::declared_by(&declared.document.root) else { continue };
+            pointers.by_file.entry(&declared.path).or_default().push(name);
             let reference = (target.workload.kind.as_str(), target.workload.name.as_str());
             pointers.by_workload.entry(reference).or_default().push(name);
             for label in &workload.labels {
@@ -310,8 +320,17 @@ impl<'c> Pointers<'c> {
             _ => None,
         };
         let named = self.by_name.get(&(object.kind.as_str(), object.name.as_str()));
-        let names: BTreeSet<&'c Name> = pointed.into_iter().chain(named).flatten().copied().collect();
+        let beside = self.is_beside(manifest).then(|| self.by_file.get(&manifest.path)).flatten();
+        let names: BTreeSet<&'c Name> = pointed.into_iter().chain(named).chain(beside).flatten().copied().collect();
         names.into_iter().filter_map(|name| Some((name, self.workloads.get(name)?))).collect()
+    }
+
+    /// Whether it is a Service or disruption budget that selects no pods of any workload, in the file of a single one: a slip in a selector
+    /// must not make bpctl look away from the object that it cuts off (X8).
+    fn is_beside(&self, manifest: &Manifest) -> bool {
+        matches!(manifest.object.kind.as_str(), "Service" | "PodDisruptionBudget")
+            && self.pods.is_only_workload(&manifest.path)
+            && self.pods.selecting_nothing(manifest).is_some()
     }
 }
 
@@ -345,20 +364,15 @@ fn is_api_version(text: &str) -> bool {
 
 /// What of a workload's manifest says which objects are its companions.
 struct Workload<'c> {
-    labels: BTreeMap<&'c str, &'c str>,
+    labels: Labels<'c>,
     config: BTreeSet<&'c str>,
     secrets: BTreeSet<&'c str>,
 }
 
 impl<'c> Workload<'c> {
-    fn of(catalog: &'c Catalog, environment: &Name, target: &Target, object: &ObjectRef) -> Option<Self> {
-        Self::declared_by(&catalog.manifest(environment, &target.source, object)?.document.root)
-    }
-
     fn declared_by(root: &'c Node) -> Option<Self> {
         let template = root.at(&["spec", "template"])?;
-        let labels = template.at(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();
-        let labels = labels.iter().filter_map(|entry| Some((entry.key.as_str(), entry.value.as_str()?))).collect();
+        let labels = labels_of(template);
         let mut workload = Self { labels, config: BTreeSet::new(), secrets: BTreeSet::new() };
         let Some(pod) = template.get("spec") else { return Some(workload) };
         let items = |node: &'c Node, key| node.get(key).map(Node::items).unwrap_or_default();
@@ -393,39 +407,15 @@ impl<'c> Workload<'c> {
         let by_itself = match (object.api_version.as_str(), object.kind.as_str()) {
             (_, "HorizontalPodAutoscaler") => is_scaler(manifest, target),
             ("policy/v1", "PodDisruptionBudget") => {
-                root.at(&["spec", "selector"]).is_some_and(|selector| self.is_selected(selector))
+                root.at(&["spec", "selector"]).is_some_and(|selector| selects(selector, &self.labels))
             }
             ("v1", "Service") => {
-                let selector = root.at(&["spec", "selector"]).map(Node::entries).unwrap_or_default();
-                !selector.is_empty() && selector.iter().all(|entry| self.is_labelled(&entry.key, &entry.value))
+                let selector = root.at(&["spec", "selector"]);
+                selector.is_some_and(|s| !s.entries().is_empty() && selects_all(s, &self.labels))
             }
             ("v1", "ConfigMap") => self.config.contains(object.name.as_str()),
             _ => false,
         };
         by_itself || named()
-    }
-
-    fn is_labelled(&self, key: &str, value: &Node) -> bool {
-        self.labels.get(key).is_some_and(|label| Some(*label) == value.as_str())
-    }
-
-    /// A label selector, as Kubernetes reads it: all of it has to hold, and an empty one selects every pod.
-    fn is_selected(&self, selector: &Node) -> bool {
-        let labels = selector.get("matchLabels").map(Node::entries).unwrap_or_default();
-        let expressions = selector.get("matchExpressions").map(Node::items).unwrap_or_default();
-        labels.iter().all(|entry| self.is_labelled(&entry.key, &entry.value))
-            && expressions.iter().all(|expression| {
-                let Some(key) = expression.get("key").and_then(Node::as_str) else { return false };
-                let label = self.labels.get(key);
-                let values = expression.get("values").map(Node::items).unwrap_or_default();
-                let is_in = label.is_some_and(|label| values.iter().any(|value| value.as_str() == Some(*label)));
-                match expression.get("operator").and_then(Node::as_str) {
-                    Some("In") => is_in,
-                    Some("NotIn") => !is_in,
-                    Some("Exists") => label.is_some(),
-                    Some("DoesNotExist") => label.is_none(),
-                    _ => false,
-                }
-            })
     }
 }

@@ -123,6 +123,8 @@ pub struct Catalog {
     companion_index: OnceLock<Arc<BTreeMap<Name, Arc<CompanionIndex>>>>,
     /// What could not be read of the rules: the workspace, blueprints, policies, suppressions. Not empty: parts of them are missing.
     pub diagnostics: Vec<Diagnostic>,
+    /// Applications that do not say what is rendered: nothing of what their environments render is known, and the rest is.
+    pub unresolved: Vec<Diagnostic>,
     /// Manifest files that could not be read. What a source declares that holds one of them is not known; the rest is.
     pub unreadable: BTreeMap<RepoPath, Diagnostic>,
     /// Documents among the manifests that are of no kind: no object, so that nothing is decided of them. `lint` names them.
@@ -301,6 +303,8 @@ impl OwnFiles {
                 match resolve_application(entry, files, &here) {
                     Ok(resolved) => *entry = resolved,
                     Err(diagnostic) => {
+                        let why = RenderFailure::new("its Application cannot be rendered").said(&diagnostic.message);
+                        entry.unresolved = Some(why);
                         let nodes = document.root.at(&["environments", name.as_str(), "render"]);
                         let node = nodes.and_then(|nodes| nodes.items().get(position)?.get("application"));
                         let unplaced = diagnostic.labels.is_empty();
@@ -374,7 +378,8 @@ impl Catalog {
             render_inputs: BTreeMap::new(),
             renderings: BTreeMap::new(),
             companion_index: OnceLock::new(),
-            diagnostics: own.unresolved,
+            diagnostics: Vec::new(),
+            unresolved: own.unresolved,
             unreadable: BTreeMap::new(),
             kindless: Vec::new(),
         };
@@ -572,6 +577,11 @@ impl Catalog {
         object: &ObjectRef,
     ) -> Result<Option<&Manifest>, Unclear> {
         let entries = self.workspace.value.environments.get(environment).map_or(&[] as &[Render], |e| &e.render);
+        // What an Application that says nothing would render may be anything.
+        let failed = |entry: &Render| Some((entry.application.clone()?, entry.unresolved.clone()?));
+        if let Some((root, because)) = entries.iter().find_map(failed) {
+            return Err(Unclear::Unrendered { root, renderer: Renderer::Kustomize, because });
+        }
         let mut wanted = entries.iter().filter_map(Render::root).filter(|(_, root)| root.meets(source)).peekable();
         if wanted.peek().is_none() {
             // It may declare the object, or declare it a second time.
@@ -663,7 +673,7 @@ impl Catalog {
     /// Whether an environment renders what a source holds.
     pub fn renders(&self, environment: &Name, source: &RepoPath) -> bool {
         let entries = self.workspace.value.environments.get(environment).map_or(&[] as &[Render], |e| &e.render);
-        entries.iter().filter_map(Render::root).any(|(_, root)| root.meets(source))
+        entries.iter().any(|e| e.unresolved.is_some() || e.root().is_some_and(|(_, root)| root.meets(source)))
     }
 
     /// The manifests of a file, or of a folder that an environment renders.

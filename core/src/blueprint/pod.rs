@@ -1,7 +1,10 @@
 //! What a workload's manifest says of its containers.
 
-use crate::model::{Name, Quantity};
-use crate::yaml::{Node, Value};
+use std::collections::BTreeMap;
+
+use super::Manifest;
+use crate::model::{Name, Quantity, RepoPath};
+use crate::yaml::{Entry, Node, Value, nearest};
 
 /// The containers that run as long as the pod does, by name: sidecars among the init containers too (B7).
 pub fn containers(manifest: &Node) -> Vec<(String, &Node)> {
@@ -79,4 +82,135 @@ pub(super) fn declared_total(manifest: &Node, part: &str, resource: &str) -> Opt
     let all = containers(manifest);
     let parts: Option<Vec<Quantity>> = all.iter().map(|(_, container)| declared(container, part, resource)).collect();
     parts.map(|parts| Quantity::sum_of(&parts))
+}
+
+/// A pod's labels.
+pub(super) type Labels<'m> = BTreeMap<&'m str, &'m str>;
+
+/// The labels that a pod template gives its pods.
+pub(super) fn labels_of(template: &Node) -> Labels<'_> {
+    let labels = template.at(&["metadata", "labels"]).map(Node::entries).unwrap_or_default();
+    labels.iter().filter_map(|entry| Some((entry.key.as_str(), entry.value.as_str()?))).collect()
+}
+
+/// Whether pods carry each of these labels, as a Service selects them.
+pub(super) fn selects_all(wanted: &Node, labels: &Labels<'_>) -> bool {
+    let carried = |key: &str, value: &Node| labels.get(key).is_some_and(|label| Some(*label) == value.as_str());
+    wanted.entries().iter().all(|entry| carried(&entry.key, &entry.value))
+}
+
+/// A label selector, as Kubernetes reads it: all of it has to hold, and an empty one selects every pod.
+pub(super) fn selects(selector: &Node, labels: &Labels<'_>) -> bool {
+    let expressions = selector.get("matchExpressions").map(Node::items).unwrap_or_default();
+    selector.get("matchLabels").is_none_or(|wanted| selects_all(wanted, labels))
+        && expressions.iter().all(|expression| {
+            let Some(key) = expression.get("key").and_then(Node::as_str) else { return false };
+            let label = labels.get(key);
+            let values = expression.get("values").map(Node::items).unwrap_or_default();
+            let is_in = label.is_some_and(|label| values.iter().any(|value| value.as_str() == Some(*label)));
+            match expression.get("operator").and_then(Node::as_str) {
+                Some("In") => is_in,
+                Some("NotIn") => !is_in,
+                Some("Exists") => label.is_some(),
+                Some("DoesNotExist") => label.is_none(),
+                _ => false,
+            }
+        })
+}
+
+/// The labels by which a Service, `PodDisruptionBudget` or `NetworkPolicy` selects pods; `None`: it names none.
+pub(super) fn selected_labels(manifest: &Manifest) -> Option<&Node> {
+    let keys: &[&str] = match (manifest.object.api_version.as_str(), manifest.object.kind.as_str()) {
+        ("v1", "Service") => &["spec", "selector"],
+        ("policy/v1", "PodDisruptionBudget") => &["spec", "selector", "matchLabels"],
+        ("networking.k8s.io/v1", "NetworkPolicy") => &["spec", "podSelector", "matchLabels"],
+        _ => return None,
+    };
+    // The type makes the API server ignore the selector.
+    let external =
+        manifest.document.root.at(&["spec", "type"]).and_then(Node::as_str).is_some_and(|kind| kind == "ExternalName");
+    manifest.document.root.at(keys).filter(|labels| !labels.entries().is_empty() && !external)
+}
+
+/// The labels of all pods that manifests make, found by one of them: there may be thousands.
+pub(super) struct PodLabels<'m> {
+    pods: Vec<Labels<'m>>,
+    /// By key and value.
+    by_label: BTreeMap<&'m str, BTreeMap<&'m str, Vec<usize>>>,
+    workloads: BTreeMap<&'m RepoPath, usize>,
+    /// The names of objects of types that are not Kubernetes' own: their operators give such names to the labels of pods that they make.
+    custom: Vec<&'m str>,
+}
+
+impl<'m> PodLabels<'m> {
+    /// Of all that makes pods: whatever has a pod template, and pods themselves.
+    pub(super) fn of(manifests: impl Iterator<Item = &'m Manifest>) -> Self {
+        let mut all =
+            Self { pods: Vec::new(), by_label: BTreeMap::new(), workloads: BTreeMap::new(), custom: Vec::new() };
+        for manifest in manifests {
+            let (object, root) = (&manifest.object, &manifest.document.root);
+            let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+            if group.contains('.') && !group.ends_with(".k8s.io") {
+                all.custom.push(&object.name);
+            }
+            let template = match object.kind.as_str() {
+                "Pod" => Some(root),
+                "CronJob" => root.at(&["spec", "jobTemplate", "spec", "template"]),
+                _ => root.at(&["spec", "template"]),
+            };
+            let Some(template) = template else { continue };
+            *all.workloads.entry(&manifest.path).or_default() += 1;
+            let labels = labels_of(template);
+            for label in &labels {
+                all.by_label.entry(label.0).or_default().entry(label.1).or_default().push(all.pods.len());
+            }
+            all.pods.push(labels);
+        }
+        all.custom.sort_unstable();
+        all
+    }
+
+    /// Whether a file declares one workload and no second.
+    pub(super) fn is_only_workload(&self, path: &RepoPath) -> bool {
+        self.workloads.get(path) == Some(&1)
+    }
+
+    /// The label by which a manifest selects the pods of no workload; `None`: it selects some, or names none. What something else fills in later, and
+    /// what is named after an operator's object, may select others; and labels whose key no manifest has are often set on running pods.
+    pub(super) fn selecting_nothing<'s>(&self, manifest: &'s Manifest) -> Option<&'s Entry> {
+        let elsewhere = |text: &str| text.contains('$') || self.custom.binary_search(&text).is_ok();
+        let mut wanted = Vec::new();
+        for entry in selected_labels(manifest)?.entries() {
+            // What is no text has a finding of its own.
+            let value = entry.value.as_str().filter(|value| !elsewhere(value))?;
+            if self.by_label.contains_key(entry.key.as_str()) || self.near_key(&entry.key, value).is_some() {
+                wanted.push((entry, value));
+            }
+        }
+        let (fewest, value) = wanted.iter().min_by_key(|(entry, value)| self.carrying(&entry.key, value).len())?;
+        let all = |pod: &usize| wanted.iter().all(|(e, value)| self.pods[*pod].get(e.key.as_str()) == Some(value));
+        (!self.carrying(&fewest.key, value).iter().any(all)).then_some(*fewest)
+    }
+
+    /// The pods that carry a label.
+    fn carrying(&self, key: &str, value: &str) -> &[usize] {
+        self.by_label.get(key).and_then(|values| values.get(value)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The label that somebody may have meant who wrote one that no pods carry.
+    pub(super) fn meant(&self, key: &str, value: &str) -> Option<String> {
+        if !self.carrying(key, value).is_empty() {
+            return None;
+        }
+        let values: Vec<&str> = self.by_label.get(key).into_iter().flat_map(|values| values.keys().copied()).collect();
+        nearest(value, &values)
+            .map(|value| format!("{key}: {value}"))
+            .or_else(|| self.near_key(key, value).map(|key| format!("{key}: {value}")))
+    }
+
+    /// A key nearly like this one, of the same value.
+    fn near_key(&self, key: &str, value: &str) -> Option<&'m str> {
+        let alike = self.by_label.iter().filter(|(_, values)| values.contains_key(value));
+        nearest(key, &alike.map(|(key, _)| *key).collect::<Vec<_>>())
+    }
 }

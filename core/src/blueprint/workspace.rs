@@ -190,6 +190,9 @@ pub struct Render {
     /// The Application delivers something else than what this repository holds: why.
     #[serde(skip)]
     pub elsewhere: Option<crate::rendering::RenderFailure>,
+    /// The Application does not say what is rendered: why. Nothing is known of what its environment renders then.
+    #[serde(skip)]
+    pub unresolved: Option<crate::rendering::RenderFailure>,
     /// The Application that this entry was made from.
     #[serde(skip)]
     pub resolved_from: Option<RepoPath>,

@@ -55,7 +55,11 @@ fn expired(input: &DetectInput<'_>) -> Option<Reported> {
     };
     let named: Vec<String> = [fields("spec", &over.spec), fields("governance", &over.governance)].concat();
     let environment = input.environment;
-    let message = format!("the override for {environment} expired at {expires:.0}: {} hold no more", named.join(", "));
+    let message = format!(
+        "the override for {environment} expired at {expires:.0}: {} {} no more",
+        named.join(", "),
+        if named.len() == 1 { "holds" } else { "hold" }
+    );
     Some(broken("override-expired", Severity::Warning, message, "delete it, or write another end".into()))
 }
 

@@ -6,7 +6,7 @@ use super::drift::{
 };
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
-use crate::blueprint::lint::{first_fault, instead};
+use crate::blueprint::lint::{first_fault, instead, served_instead};
 use crate::blueprint::{Delivery, Manifest};
 use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, ObjectRef, RepoPath, Severity, Untrusted};
@@ -179,7 +179,7 @@ impl Detector for CompanionDetector {
 fn invalid(manifest: &Manifest) -> Option<Unknown> {
     let fault = first_fault(manifest)?;
     let place = fault.labels.first().map_or_else(|| manifest.path.to_string(), |label| label.span.to_string());
-    let message = format!("{place} is nothing that Kubernetes takes (manifest-invalid)");
+    let message = format!("{place} is nothing that Kubernetes takes ({})", fault.code);
     Some(Unknown { code: UnknownCode::Malformed, message, detail: Some(Untrusted::new(fault.message)) })
 }
 
@@ -474,6 +474,12 @@ fn undeclared_target(input: &DetectInput<'_>, source: &RepoPath, target: &Object
         return format!("there are no manifests at {source}");
     }
     match all.iter().find(|object| object.kind == target.kind && object.name == target.name) {
+        Some(other) if served_instead(&other.api_version, &other.kind).is_some() => {
+            format!(
+                "{source} declares {target} of {}, which Kubernetes serves no more (manifest-invalid)",
+                other.api_version
+            )
+        }
         Some(other) if !other.namespace.is_empty() => format!(
             "{source} declares {target} in namespace {}, and the blueprint's is {}",
             other.namespace, target.namespace

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::blueprint::Render;
 use crate::model::{Diagnostic, Files, Name, RepoPath, SourceSpan};
-use crate::yaml::{self, Document, Kind, Node, Value};
+use crate::yaml::{self, Document, Kind, Node, Value, nearest};
 
 use super::RenderFailure;
 use super::inputs::resolve as resolve_path;
@@ -121,6 +121,14 @@ impl Reading<'_> {
             self.at(source, "the Application names no folder of this repository", "it needs spec.source.path")
         })?;
         let elsewhere = self.here.refusal(source);
+        if elsewhere.is_none() && self.files.below(&folder).next().is_none() {
+            let node = source.get("path").unwrap_or(source);
+            return Err(self.at(
+                node,
+                &format!("there is no {folder}"),
+                "write the folder that the Application delivers",
+            ));
+        }
         let ignores_differences = root.at(&["spec", "ignoreDifferences"]).is_some_and(|list| !list.items().is_empty());
         let resolved_from = Some(path.clone());
         let mut render = Render { ignores_differences, elsewhere, resolved_from, ..Render::default() };
@@ -171,11 +179,11 @@ impl Reading<'_> {
             "namespace",
         ];
         if let Some(other) = helm.entries().iter().find(|entry| !known.contains(&entry.key.as_str())) {
-            return Err(self.at(
-                &other.value,
-                "bpctl does not know this option",
-                "name the chart by `helm` in bpctl.yaml",
-            ));
+            let help = match nearest(&other.key, &known) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "name the chart by `helm` in bpctl.yaml".into(),
+            };
+            return Err(self.at(&other.value, &format!("bpctl does not know the option `{}`", other.key), &help));
         }
         render.ignore_missing =
             matches!(helm.get("ignoreMissingValueFiles").map(|n| &n.value), Some(Value::Bool(true)));

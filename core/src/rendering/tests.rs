@@ -289,7 +289,7 @@ spec:
 
 fn application(text: &str, also: &[(&str, &str)]) -> Result<Render, String> {
     let entry = Render { application: Some(path("argocd/api.yaml")), ..Render::default() };
-    let mut all = files(&[("argocd/api.yaml", text)]);
+    let mut all = files(&[("argocd/api.yaml", text), ("charts/api/values.yaml", "")]);
     all.0.extend(files(also).0);
     resolve_application(&entry, &all, &Delivered::default()).map_err(|diagnostic| diagnostic.message)
 }
@@ -351,8 +351,9 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
         ("values-prod.yaml,", "https://example.org/v.yaml,", "not in the repository"),
         ("values-prod.yaml,", "../../../x.yaml,", "not in the repository"),
         ("    helm:", "    plugin: {name: x}\n    helm:", "a plugin renders it"),
-        ("      values: |", "      fileParameters: []\n      values: |", "does not know this option"),
+        ("      values: |", "      fileParameters: []\n      values: |", "does not know the option `fileParameters`"),
         ("kind: Application", "kind: ApplicationSet", "no such Application"),
+        ("path: ./charts/api", "path: ./charts/apo", "there is no charts/apo"),
     ] {
         let refused = application(&APPLICATION.replacen(from, to, 1), &[]).unwrap_err();
         assert!(refused.contains(why), "{to}: {refused}");

@@ -285,7 +285,7 @@ fn x11_an_override_that_has_expired_is_named_in_the_plan() {
     let blueprint = "blueprints/frontend/blueprint.yaml";
     let over = "environments:\n  staging: {expires: 2026-01-01T00:00:00Z, spec: {scaling: {max_replicas: 12}}}\n";
     repo.commit(&[(blueprint, &format!("{}{over}", repo.read(blueprint)))], "for a sale");
-    let told = "warning override-expired: the override for staging expired at 2026-01-01T00:00:00Z: spec.scaling.max_replicas hold no more";
+    let told = "warning override-expired: the override for staging expired at 2026-01-01T00:00:00Z: spec.scaling.max_replicas holds no more";
     says(&repo.run(&PLAN).exits(0).stdout, &[told]);
 }
 

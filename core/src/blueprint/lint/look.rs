@@ -64,11 +64,15 @@ impl<'c> Look<'c> {
                 let object = blueprint.value.is_in(name).then(|| blueprint.value.object_in(name))?;
                 catalog.manifest(name, &target.source, &object)
             };
-            let overrides = &blueprint.value.environments;
+            // What has expired holds no more, and must not be judged by (X11).
+            let holds = |expires: Option<Timestamp>| expires.is_none_or(|expires| expires > surroundings.now);
+            let overrides = blueprint.value.environments.iter();
+            let overrides: BTreeSet<&Name> =
+                overrides.filter(|(_, over)| holds(over.expires)).map(|(name, _)| name).collect();
             // Those without overrides share the blueprint, and a manifest only where the same one reaches them.
             let mut shared: Vec<Variant<'c>> = Vec::new();
             for (name, environment) in environments {
-                if overrides.contains_key(name) || !blueprint.value.is_in(name) {
+                if overrides.contains(name) || !blueprint.value.is_in(name) {
                     continue;
                 }
                 let manifest = in_environment(name);
@@ -91,7 +95,7 @@ impl<'c> Look<'c> {
             }
             variants.append(&mut shared);
             // Of an environment that is not there one finding is enough.
-            for name in overrides.keys().filter(|name| environments.contains_key(*name)) {
+            for name in overrides.into_iter().filter(|name| environments.contains_key(*name)) {
                 let Some(blueprint) = catalog.blueprint_as_written(&blueprint.value.metadata.name, name) else {
                     continue;
                 };
@@ -124,7 +128,8 @@ impl<'c> Look<'c> {
 
     /// Whether every file was read. If not, a name that is nowhere may stand in one that was not.
     pub fn all_read(&self) -> bool {
-        self.catalog.diagnostics.is_empty() && self.catalog.unreadable.is_empty()
+        let Catalog { diagnostics, unresolved, unreadable, .. } = self.catalog;
+        diagnostics.is_empty() && unresolved.is_empty() && unreadable.is_empty()
     }
 }
 

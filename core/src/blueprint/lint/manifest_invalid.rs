@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Look, Page, Rule, container_name, mark_node};
+use super::{Look, Page, Rule, above_limit, container_name, mark_node};
 use crate::blueprint::Manifest;
 use crate::model::{Diagnostic, Quantity, WorkloadKind};
 use crate::yaml::{Entry, Node, Value, described, nearest};
@@ -23,7 +23,15 @@ enum Wanted {
     Text,
     /// A number of pods, or a share of them.
     Pods,
+    /// 1 to 65535.
+    Port,
+    /// Text that is not empty.
+    Image,
+    /// When an image is pulled.
+    PullPolicy,
 }
+
+const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
 
 /// Fields of a workload, and what each has to be. `[]`: any item of a list, `{}`: any key of a mapping.
 const WORKLOAD: &[(&str, Wanted)] = &[
@@ -48,12 +56,13 @@ const WORKLOAD: &[(&str, Wanted)] = &[
 /// The same of a container.
 const CONTAINER: &[(&str, Wanted)] = &[
     ("name", Wanted::Text),
-    ("image", Wanted::Text),
+    ("image", Wanted::Image),
+    ("imagePullPolicy", Wanted::PullPolicy),
     ("command[]", Wanted::Text),
     ("args[]", Wanted::Text),
     ("env[].name", Wanted::Text),
     ("env[].value", Wanted::Text),
-    ("ports[].containerPort", Wanted::Whole),
+    ("ports[].containerPort", Wanted::Port),
     ("resources.requests{}", Wanted::Quantity),
     ("resources.limits{}", Wanted::Quantity),
     ("volumeMounts[].name", Wanted::Text),
@@ -74,7 +83,7 @@ const SERVICE: &[(&str, Wanted)] = &[
     ("spec.selector{}", Wanted::Text),
     ("spec.ports[].name", Wanted::Text),
     ("spec.ports[].protocol", Wanted::Text),
-    ("spec.ports[].port", Wanted::Whole),
+    ("spec.ports[].port", Wanted::Port),
     ("spec.ports[].nodePort", Wanted::Whole),
 ];
 
@@ -196,7 +205,8 @@ impl Rule for ManifestInvalid {
             about: "A manifest holds a value or a field that Kubernetes does not take",
             explain: "The API server refuses such an object, or drops the field and does without what was meant. Reported are the fields that bpctl\n\
                 itself reads, of workloads, Services, autoscalers, disruption budgets\nand ConfigMaps, and only what is wrong in every version: numbers, quantities and texts of another type, and fields whose name is\n\
-                a slip of the pen away from one that there is.\n\n\
+                a slip of the pen away from one that there is; ports, pull policies and keys that are none, an apiVersion that is served no more, a mount\n\
+                without its volume, bounds of a roll-out beside a strategy without.\n\n\
                 \x20 replicas: two                      # a whole number: 2\n  resources: {requests: {cpu: 250mm}}  # 250m\n  \
                 env: [{name: DEBUG, value: yes}]     # text: \"yes\"\n  imagee: registry.example/web:1.2     # image\n\n\
                 Write what the message names. Environment variables and values of a ConfigMap are text: numbers and yes, no, on, off, true,\n\
@@ -231,7 +241,8 @@ pub(super) fn is_misspelt(container: &Node) -> bool {
 
 /// The first of what no Kubernetes takes of a manifest: what Git wants of its object is then not known (R6).
 pub(crate) fn first_fault(manifest: &Manifest) -> Option<Diagnostic> {
-    faults(manifest).into_iter().next().map(|(_, diagnostic)| diagnostic)
+    let first = faults(manifest).into_iter().next().map(|(_, diagnostic)| diagnostic);
+    first.or_else(|| above_limit(manifest).into_iter().next())
 }
 
 /// All that is wrong with a manifest, each with the field that it is about.
@@ -239,7 +250,10 @@ fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
     let (root, object) = (&manifest.document.root, &manifest.object);
     let mut found = Vec::new();
     match (object.api_version.as_str(), object.kind.as_str()) {
-        ("v1", "ConfigMap") => check(manifest, root, "", CONFIG_MAP, CONFIG_MAP_FIELDS, &mut found),
+        ("v1", "ConfigMap") => {
+            check(manifest, root, "", CONFIG_MAP, CONFIG_MAP_FIELDS, &mut found);
+            config_keys(manifest, &mut found);
+        }
         ("v1", "Service") => check(manifest, root, "", SERVICE, SERVICE_FIELDS, &mut found),
         ("policy/v1", "PodDisruptionBudget") => {
             check(manifest, root, "", DISRUPTION_BUDGET, DISRUPTION_BUDGET_FIELDS, &mut found);
@@ -250,6 +264,7 @@ fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
         }
         _ => {}
     }
+    found.extend(unserved(manifest));
     if object.api_version == "apps/v1" && WorkloadKind::of_kind(&object.kind).is_some() {
         check(manifest, root, "", WORKLOAD, WORKLOAD_FIELDS, &mut found);
         let pod = root.at(&["spec", "template", "spec"]);
@@ -257,10 +272,87 @@ fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
             for container in pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default() {
                 let inside = format!("spec.template.spec.{list}[name={}].", container_name(container));
                 check(manifest, container, &inside, CONTAINER, CONTAINER_FIELDS, &mut found);
+                mounts(manifest, container, &inside, &mut found);
             }
         }
+        found.extend(strategy_without_rollout(manifest));
     }
     found
+}
+
+/// Versions of workloads that no Kubernetes since 1.16 serves, and which it serves instead.
+pub(crate) fn served_instead(api_version: &str, kind: &str) -> Option<&'static str> {
+    let gone = matches!(api_version, "extensions/v1beta1" | "apps/v1beta1" | "apps/v1beta2");
+    (gone && WorkloadKind::of_kind(kind).is_some()).then_some("apps/v1")
+}
+
+fn unserved(manifest: &Manifest) -> Option<(String, Diagnostic)> {
+    let object = &manifest.object;
+    let instead = served_instead(&object.api_version, &object.kind)?;
+    let node = manifest.document.root.get("apiVersion")?;
+    let message = format!("{} of {}: Kubernetes serves it no more", object.kind, object.api_version);
+    let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, node, "here");
+    Some(("apiVersion".into(), diagnostic.help(format!("write apiVersion: {instead}"))))
+}
+
+/// Keys of a `ConfigMap` that are no names of files.
+fn config_keys(manifest: &Manifest, found: &mut Vec<(String, Diagnostic)>) {
+    let good = |key: &str| {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        (1..=253).contains(&key.len()) && key.chars().all(legal) && key != "." && !key.starts_with("..")
+    };
+    for part in ["data", "binaryData"] {
+        let entries = manifest.document.root.get(part).map(Node::entries).unwrap_or_default();
+        for entry in entries.iter().filter(|entry| !good(&entry.key) && !is_placeholder(&entry.key)) {
+            let message = format!("{part} has a key that is none: `{}`", entry.key);
+            let span = manifest.document.span(entry.key_start as usize..entry.key_end as usize);
+            let diagnostic = Diagnostic::error(CODE, message).label(span, "this key");
+            let diagnostic = diagnostic.source(manifest.document.source.clone());
+            let help = "keys are made of letters, digits, `-`, `_` and `.`";
+            found.push((format!("{part}.{}", entry.key), diagnostic.help(help)));
+        }
+    }
+}
+
+/// Mounts of a container whose volume the pod does not have; a `StatefulSet`'s claims are volumes.
+fn mounts(manifest: &Manifest, container: &Node, inside: &str, found: &mut Vec<(String, Diagnostic)>) {
+    let root = &manifest.document.root;
+    let items = |keys: &[&str]| root.at(keys).map(Node::items).unwrap_or_default().iter();
+    let volumes = items(&["spec", "template", "spec", "volumes"]).filter_map(|volume| volume.get("name"));
+    let claims = items(&["spec", "volumeClaimTemplates"]).filter_map(|claim| claim.at(&["metadata", "name"]));
+    let names: Vec<&str> = volumes.chain(claims).filter_map(Node::as_str).collect();
+    for mount in container.get("volumeMounts").map(Node::items).unwrap_or_default() {
+        let Some(node) = mount.get("name") else { continue };
+        let Some(name) = node.as_str().filter(|name| !names.contains(name) && !is_placeholder(name)) else { continue };
+        if names.iter().any(|name| is_placeholder(name)) {
+            continue;
+        }
+        let message = format!("{inside}volumeMounts[name={name}] mounts a volume that the pod does not have");
+        let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, node, "no such volume");
+        found.push((
+            format!("{inside}volumeMounts[name={name}]"),
+            diagnostic.help(match nearest(name, &names) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "declare it below spec.template.spec.volumes".into(),
+            }),
+        ));
+    }
+}
+
+/// Bounds of a roll-out beside a strategy that has none: the API server refuses the two together.
+fn strategy_without_rollout(manifest: &Manifest) -> Option<(String, Diagnostic)> {
+    let (field, without) = match manifest.object.kind.as_str() {
+        "Deployment" => ("strategy", "Recreate"),
+        "StatefulSet" => ("updateStrategy", "OnDelete"),
+        _ => return None,
+    };
+    let strategy = manifest.document.root.at(&["spec", field])?;
+    strategy.get("type").and_then(Node::as_str).filter(|named| *named == without)?;
+    let bounds = strategy.get("rollingUpdate").filter(|node| node.value != Value::Null)?;
+    let place = format!("spec.{field}.rollingUpdate");
+    let message = format!("{place} stands beside type: {without}, which has none");
+    let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, bounds, "here");
+    Some((place, diagnostic.help(format!("delete rollingUpdate, or write type: RollingUpdate instead of {without}"))))
 }
 
 /// A `maxReplicas` below `minReplicas`, which is 1 where nothing is said; zero is for those who switch that on.
@@ -314,26 +406,39 @@ fn check(
 
 /// What is wrong with a value. Nothing (`null`) is always right: it stands for a field that is left out. So is what something else fills in later.
 fn fault(node: &Node, wanted: Wanted) -> Option<String> {
-    let placeholder = |text: &str| text.contains('$') || text.contains("{{");
     let wrong = |wanted: &str| Some(format!("must be {wanted}, this is {}", described(node)));
     match (wanted, &node.value) {
-        (_, Value::Null) | (Wanted::Whole, Value::Float(_)) | (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => {
-            None
-        }
+        (_, Value::Null)
+        | (Wanted::Text, Value::String(_))
+        | (Wanted::Pods, Value::Int(_))
+        | (Wanted::Whole | Wanted::Port, Value::Float(_))
+        | (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => None,
         (Wanted::Whole, Value::Int(number)) => {
             (number.get() < 0).then(|| format!("is {number}, and can not be below 0"))
         }
-        (Wanted::Whole | Wanted::Quantity, Value::String(text)) if placeholder(text) => None,
-        (Wanted::Whole, _) => wrong("a whole number"),
+        (Wanted::Port, Value::Int(number)) => {
+            (!(1..=65535).contains(&number.get())).then(|| format!("is {number}, and ports are 1 to 65535"))
+        }
+        (Wanted::Image, Value::String(text)) => {
+            text.trim().is_empty().then(|| "is empty, and must name an image".into())
+        }
+        (Wanted::PullPolicy, Value::String(text)) => (!is_placeholder(text) && !PULL_POLICIES.contains(&&**text))
+            .then(|| format!("is none of {}: `{text}`", PULL_POLICIES.join(", "))),
+        (Wanted::Whole | Wanted::Quantity | Wanted::Port, Value::String(text)) if is_placeholder(text) => None,
+        (Wanted::Whole | Wanted::Port, _) => wrong("a whole number"),
         (Wanted::Quantity, Value::String(text)) => {
             (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
         }
         (Wanted::Quantity, _) => wrong("a quantity such as 250m or 128Mi"),
-        (Wanted::Text, Value::String(_)) | (Wanted::Pods, Value::Int(_)) => None,
-        (Wanted::Pods, Value::String(text)) if is_share(text) || placeholder(text) => None,
+        (Wanted::Pods, Value::String(text)) if is_share(text) || is_placeholder(text) => None,
         (Wanted::Pods, _) => wrong("a whole number such as 1 or a share such as 50%"),
-        (Wanted::Text, _) => wrong("text"),
+        (Wanted::Text | Wanted::Image | Wanted::PullPolicy, _) => wrong("text"),
     }
+}
+
+/// What something else fills in later.
+fn is_placeholder(text: &str) -> bool {
+    text.contains('$') || text.contains("{{")
 }
 
 /// `50%`.
@@ -345,17 +450,23 @@ fn is_share(text: &str) -> bool {
 fn help(node: &Node, wanted: Wanted, written: &str) -> String {
     let text = node.as_str().unwrap_or_default();
     match wanted {
-        Wanted::Whole | Wanted::Pods if text.parse::<u32>().is_ok() => format!("write {text} without quotes"),
+        Wanted::Whole | Wanted::Pods | Wanted::Port if text.parse::<u32>().is_ok() => {
+            format!("write {text} without quotes")
+        }
         Wanted::Whole => "write a whole number, such as 2".into(),
+        Wanted::Port => "write a port from 1 to 65535".into(),
+        Wanted::Image if node.as_str().is_some() => "write the image that the container runs".into(),
+        Wanted::PullPolicy if node.as_str().is_some() => nearest(text, &PULL_POLICIES)
+            .map_or_else(|| "write one of these".into(), |meant| format!("did you mean `{meant}`?")),
         Wanted::Quantity => Quantity::meant(text).map_or_else(
             || "write 250m or 0.25 for CPU, 128Mi or 1Gi for memory".into(),
             |meant| format!("write {meant}"),
         ),
         Wanted::Pods => "write a number of pods, such as 1, or a share, such as 50%".into(),
-        Wanted::Text if node.items().is_empty() && node.entries().is_empty() => {
+        Wanted::Text | Wanted::Image | Wanted::PullPolicy if node.items().is_empty() && node.entries().is_empty() => {
             format!("write \"{written}\" in quotes")
         }
-        Wanted::Text => "write one text".into(),
+        Wanted::Text | Wanted::Image | Wanted::PullPolicy => "write one text".into(),
     }
 }
 

@@ -50,6 +50,7 @@ mod scaling_fixed;
 mod scaling_without_cpu_request;
 mod secret_in_config;
 mod selector_mismatch;
+mod selects_nothing;
 mod single_replica_in_prod;
 mod sized_container_missing;
 mod strategy_differs;
@@ -66,14 +67,15 @@ mod zero_minimum;
 
 pub use fix::{Fix, fixes};
 pub use look::{Look, Surroundings, Variant};
-pub(crate) use manifest_invalid::first_fault;
+pub(crate) use manifest_invalid::{first_fault, served_instead};
 pub use reading::READING;
 pub(crate) use target_missing::instead;
 pub use version_bump::version_bumps;
 
-use super::pod::{declared, declared_total, main_containers, sized_container};
+use super::pod::{PodLabels, declared, declared_total, main_containers, sized_container};
 use look::{container_name, item_span, key_span, mark, mark_node};
 use manifest_invalid::is_misspelt;
+use request_above_limit::above_limit;
 
 use super::Catalog;
 use crate::model::Diagnostic;
@@ -125,6 +127,7 @@ pub const RULES: &[&dyn Rule] = &[
     &manifest_invalid::ManifestInvalid,
     &manifest_duplicate::ManifestDuplicate,
     &selector_mismatch::SelectorMismatch,
+    &selects_nothing::SelectsNothing,
     &rollout_refused::RolloutRefused,
     &rollout_outage::RolloutOutage,
     &strategy_differs::StrategyDiffers,
@@ -204,7 +207,7 @@ pub fn lint(catalog: &Catalog, surroundings: &Surroundings) -> Findings {
     // Sorted first: what several environments share is one finding.
     sort(&mut found);
     let suppressed = suppressed::suppress(&look, &mut found);
-    found.extend(catalog.diagnostics.iter().chain(catalog.unreadable.values()).cloned());
+    found.extend(catalog.diagnostics.iter().chain(&catalog.unresolved).chain(catalog.unreadable.values()).cloned());
     sort(&mut found);
     Findings { found, suppressed }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Look, Page, Rule};
+use super::{Look, Page, Rule, served_instead};
+use crate::blueprint::spec::is_object_name;
 use crate::blueprint::{Blueprint, Located};
 use crate::model::{Diagnostic, Name, ObjectRef};
 use crate::render::listed;
@@ -82,6 +83,9 @@ impl Rule for TargetMissing {
             } else {
                 // Of the right name it is elsewhere: then the namespace is what is wrong.
                 let elsewhere = below.iter().find(|m| m.object.kind == object.kind && m.object.name == object.name);
+                if elsewhere.is_some_and(|m| served_instead(&m.object.api_version, &m.object.kind).is_some()) {
+                    continue; // `manifest-invalid` says at its line what is wrong
+                }
                 let help = match elsewhere {
                     Some(m) => format!("what is there: {} in {}", m.object, place(&m.object.namespace)),
                     None => instead(&object, below.iter().map(|m| &m.object)).unwrap_or_else(|| {
@@ -114,7 +118,8 @@ pub(crate) fn instead<'o>(target: &ObjectRef, there: impl Iterator<Item = &'o Ob
         return Some(format!("{object} is there: did you mean `kind: {}`?", target.kind));
     }
     let same = there.iter().filter(|object| object.kind == target.kind);
-    let names: BTreeSet<&str> = same.map(|object| object.name.as_str()).collect();
+    // A name that Kubernetes refuses is no advice.
+    let names: BTreeSet<&str> = same.map(|object| object.name.as_str()).filter(|name| is_object_name(name)).collect();
     let names: Vec<&str> = names.into_iter().collect();
     match nearest(&target.name, &names) {
         Some(near) => Some(format!("did you mean {}/{near}?", target.kind)),
@@ -143,7 +148,10 @@ fn missing_in(look: &Look<'_>, blueprint: &Located<Blueprint>, environment: &Nam
             other.object.namespace
         ),
         None => match instead(&object, there.iter().map(|m| &m.object)) {
-            Some(instead) => format!("{instead} Correct spec.target.workload, or what makes the name"),
+            Some(instead) => {
+                let end = if instead.ends_with('?') { "" } else { "." };
+                format!("{instead}{end} Correct spec.target.workload, or what makes the name")
+            }
             None => elsewhere(look, blueprint, environment),
         },
     };
