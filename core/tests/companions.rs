@@ -10,7 +10,7 @@ use bpctl_core::blueprint::{Catalog, Tier};
 use bpctl_core::decide::{Finding, UnknownFact, WhyNot, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::permit_apply;
-use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp, Untrusted};
+use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Severity, Timestamp, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, ListType, LiveObject, Observation, ObservedFrom, Recorder, TypeSchema, UnknownCode,
 };
@@ -651,4 +651,38 @@ fn r6_a_workload_that_two_manifests_declare_is_not_compared(#[case] path: &str, 
     assert_eq!(part.items, []);
     let [unknown] = part.unknown.as_slice() else { panic!("{part:#?}") };
     assert_eq!((unknown.what.as_str(), unknown.why.message.as_str(), unknown.uncompared), ("the manifest", told, true));
+}
+
+/// Would miss: a workload or a Service that somebody deleted and a finalizer holds, told to be as Git declares, or to be brought back.
+#[rstest]
+#[case::held(json!(["x.io/hold"]), "is being deleted since 2026-11-21T11:00:00Z, and its finalizer x.io/hold holds it: ")]
+#[case::two(json!(["a", "b"]), "is being deleted since 2026-11-21T11:00:00Z, and its finalizers a, b hold it: ")]
+#[case::none(Json::Null, "is being deleted since 2026-11-21T11:00:00Z: ")]
+fn x08_what_is_being_deleted_is_for_a_person(#[case] finalizers: Json, #[case] told: &str) {
+    let goes = |body: &mut Json| {
+        body["metadata"]["deletionTimestamp"] = "2026-11-21T11:00:00Z".into();
+        body["metadata"]["finalizers"] = finalizers.clone();
+    };
+    let mut service = live(81);
+    goes(&mut service);
+    let of_service = plan("", Known::Known(Some(service)));
+    let of_workload = plan_at(
+        "}",
+        &[SERVICE],
+        "",
+        &observed(Known::Known(Some(live(80))), |deployment| {
+            deployment["spec"]["replicas"] = 7.into();
+            goes(deployment);
+        }),
+    );
+    for (plan, object) in [(of_service, "Service/x"), (of_workload, "Deployment/web")] {
+        let part = &plan.blueprints[0];
+        assert_eq!(part.items, [], "{object}");
+        let [reported] = part.findings.as_slice() else { panic!("{part:#?}") };
+        assert_eq!((reported.code.as_str(), reported.severity), ("being-deleted", Severity::Error));
+        assert!(
+            reported.needs_person && reported.message.raw().starts_with(&format!("{object} {told}")),
+            "{reported:#?}"
+        );
+    }
 }

@@ -34,6 +34,10 @@ impl Detector for DriftDetector {
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
         let mut detected = Detected::default();
         let target = input.blueprint.value.spec.target.object();
+        if let Some(going) = being_deleted(input, &target) {
+            detected.findings.push((Finding::Reported(going), None));
+            return detected;
+        }
         let Some(manifest) = input.manifest else {
             let source = &input.blueprint.value.spec.target.source;
             let why = match input.catalog.declared(input.environment, source, &target) {
@@ -76,7 +80,7 @@ impl Detector for DriftDetector {
             return detected;
         }
         detected.why_not.extend(ignored(input, manifest));
-        let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, live)) {
+        let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, Some(live))) {
             Known::Known(None) => {
                 detected.findings.extend(answer(input, target, manifest, different, false));
                 return detected;
@@ -150,6 +154,10 @@ impl Detector for CompanionDetector {
             }
         }
         for companion in companions.compared {
+            if let Some(going) = being_deleted(input, &companion.object) {
+                detected.findings.push((Finding::Reported(going), None));
+                continue;
+            }
             if let Some(why) = invalid(companion.manifest) {
                 detected.unknown.push(UnknownFact::new(companion.object.to_string(), why));
                 continue;
@@ -173,6 +181,23 @@ impl Detector for CompanionDetector {
         }
         detected
     }
+}
+
+/// An object that is being deleted: no apply takes that back, and what Git declares comes only when it is gone (X8).
+fn being_deleted(input: &DetectInput<'_>, object: &ObjectRef) -> Option<Reported> {
+    let live = input.facts.object(object).known().copied()??;
+    let since = live.deleted_at()?;
+    let finalizers = live.body.pointer("/metadata/finalizers").and_then(serde_json::Value::as_array);
+    let finalizers: Vec<&str> = finalizers.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    let held = match finalizers.len() {
+        0 => String::new(),
+        1 => format!(", and its finalizer {} holds it", finalizers[0]),
+        _ => format!(", and its finalizers {} hold it", listed(&finalizers, 3)),
+    };
+    let message = format!("{object} is being deleted since {since}{held}: nobody can bring it back while it goes");
+    let see = format!("kubectl -n {} get {}/{} -o yaml", object.namespace, object.kind.to_lowercase(), object.name);
+    let help = format!("see who has to let it go; once it is gone it is made anew as Git declares it: {see}");
+    Some(Reported::for_person("being-deleted", Severity::Error, message, vec![Untrusted::new(help)]))
 }
 
 /// Why a manifest does not say what Git wants: Kubernetes takes no such value or field, and what was meant is not known.
@@ -394,7 +419,7 @@ fn kept(code: &str, message: String, help: Vec<Untrusted>) -> Reported {
     Reported::for_person(code, Severity::Warning, message, help)
 }
 
-fn edit(object: &ObjectRef) -> String {
+pub(super) fn edit(object: &ObjectRef) -> String {
     format!("kubectl -n {} edit {}/{}", object.namespace, object.kind.to_lowercase(), object.name)
 }
 
@@ -437,7 +462,7 @@ pub(super) const AUTOSCALED: &str = "whether an autoscaler owns its replicas";
 
 /// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, one
 /// that only the cluster has for it, or one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
-pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Option<String>> {
+pub(super) fn autoscaler(input: &DetectInput<'_>, live: Option<&LiveObject>) -> Known<Option<String>> {
     let blueprint = &input.blueprint.value;
     if !blueprint.spec.target.workload.kind.has_replicas() {
         return Known::Known(None);
@@ -448,7 +473,7 @@ pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Op
     let there = input.facts.autoscaler(&blueprint.spec.target.object());
     // What a HorizontalPodAutoscaler wrote that is gone is nobody's any more.
     let gone = matches!(there, Known::Known(None));
-    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec()));
+    let by = live.and_then(|live| writer(live, &FieldPath::keys(REPLICAS.to_vec())));
     let by = by.filter(|by| scales(by) && !(gone && by.is_horizontal_autoscaler()));
     let by = by.map(|by| format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)));
     match there {

@@ -281,6 +281,11 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
         all.why_not.extend(found.why_not);
         all.unknown.extend(found.unknown);
     }
+    // What is being deleted takes no change; the drift detectors say so.
+    let goes = |object: &ObjectRef| {
+        facts.object(object).known().copied().flatten().is_some_and(|live| live.deleted_at().is_some())
+    };
+    all.findings.retain(|(_, action)| !action.as_ref().is_some_and(|action| goes(action.workload())));
     // Kept for every workload until the plan is made; most have nothing to say.
     all.findings.shrink_to_fit();
     all.why_not.shrink_to_fit();

@@ -87,7 +87,7 @@ impl Detector for ResizeDetector {
             return detected;
         };
         let mut all = |because: String| detected.why_not.push(WhyNot { what: "resize".into(), because });
-        let declares = replicated && !matches!(super::declared::autoscaler(input, live), Known::Known(Some(_)));
+        let declares = replicated && !matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_)));
         let declared_replicas = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
         let replicas = if declares { declared_replicas } else { i128::from(has) };
         if replicas == 0 {

@@ -152,7 +152,7 @@ impl Detector for SaturationDetector {
         let why_not = |because: String| WhyNot { what: "scale".into(), because };
         if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
-            let because = if matches!(super::declared::autoscaler(input, live), Known::Known(Some(_))) {
+            let because = if matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_))) {
                 format!("an autoscaler set {}, which are its own to change; Git says {replicas}", count(has, "replica"))
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")
