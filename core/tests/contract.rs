@@ -64,7 +64,6 @@ fn pod(lines: &str) -> String {
 #[case::at_the_maximum(SCALING, "  replicas: 5\n", &[])]
 #[case::below(SCALING, "  replicas: 1\n", &["error replicas-outside-bounds: Git declares 1 replica, fewer than the minimum of 2"])]
 #[case::left_out(SCALING, "  template: {}\n", &["error replicas-outside-bounds: Git declares no replicas, which means 1, fewer than the minimum of 2"])]
-#[case::no_number(SCALING, "  replicas: 2.5\n", &["error manifest-invalid: Git declares replicas that are no whole number"])]
 #[case::above(SCALING, "  replicas: 6\n", &["error replicas-outside-bounds: Git declares 6 replicas, more than the maximum of 5"])]
 #[case::request_at_the_minimum(CPU, &pod(", resources: {requests: {cpu: 100m, memory: 128Mi}}"), &[])]
 #[case::request_below(CPU, &pod(", resources: {requests: {cpu: 99m, memory: 128Mi}}"), &["warning request-outside-bounds: a pod requests 99m of cpu, less than the minimum of 100m"])]

@@ -640,11 +640,11 @@ fn b08_a_paused_roll_out_is_told_where_git_wants_other_pods(
 fn b08_a_daemon_set_that_runs_nowhere_is_told(#[case] chosen: &str, #[case] nodes: u64, #[case] wanted: &str) {
     let declared = format!("template: {{spec: {{{chosen}containers: [{{name: web, image: web}}]}}}}");
     let status = json!({"desiredNumberScheduled": nodes});
-    assert_eq!(told_of("DaemonSet", &declared, json!({}), status), wanted);
+    assert_eq!(told_of("DaemonSet", &declared, &json!({}), status), wanted);
 }
 
 /// What is told, and whether a person is asked, of a workload without pods.
-fn told_of(kind: &str, declared: &str, spec: Json, mut status: Json) -> String {
+fn told_of(kind: &str, declared: &str, spec: &Json, mut status: Json) -> String {
     let mut files = world(Some(3), "");
     let blueprint = format!(
         "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: {kind}/web, namespace: shop, source: deploy/web.yaml}}\n"
@@ -700,6 +700,31 @@ fn b08_a_roll_out_that_the_cluster_alone_holds_is_told(
     #[case] held: bool,
 ) {
     let declared = format!("{declared}template: {{spec: {{containers: [{{name: web, image: web}}]}}}}");
-    let told = told_of(kind, &declared, json!({"updateStrategy": strategy, "replicas": 1}), status);
+    let told = told_of(kind, &declared, &json!({"updateStrategy": strategy, "replicas": 1}), status);
     assert_eq!(told.contains("rollout-held for a person"), held, "{told}");
+}
+
+/// Would miss: advice to raise a limit that nobody set.
+#[rstest]
+#[case(true, "it takes more memory than its limit: raise the limit in Git, or find what takes it")]
+#[case(
+    false,
+    "it has no memory limit, so its pod's or its node's memory ran out: declare a request and a limit in Git, or find what takes it"
+)]
+fn b08_who_has_no_memory_limit_is_not_told_to_raise_it(#[case] is_limited: bool, #[case] wanted: &str) {
+    let mut observation = observe("", "ready killed=3");
+    let pods = observation.facts.get(&FactKey::Pods(web())).map(|fact| fact.value.clone());
+    let Some(FactValue::Pods(Known::Known(mut pods))) = pods else { panic!("pods") };
+    if !is_limited {
+        pods[1].restarted[0].memory_limit = None;
+    }
+    observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known(pods)));
+    let rules = trusted(&world(Some(3), ""));
+    let facts = Recorder::new(&observation);
+    let detected = decide(rules.get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    let mut help = detected.findings.iter().filter_map(|(finding, _)| match finding {
+        Finding::Reported(reported) => reported.help.last(),
+        _ => None,
+    });
+    assert_eq!(help.next().unwrap().raw(), wanted);
 }

@@ -70,12 +70,8 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     let Some(scaling) = &input.blueprint.value.spec.scaling else { return Vec::new() };
     let (low, high) = (i128::from(scaling.min_replicas), i128::from(scaling.max_replicas));
     let mut found = Vec::new();
-    let Some(declared) = crate::blueprint::replicas(root) else {
-        let message = "Git declares replicas that are no whole number".into();
-        let help = "correct them in the manifest: bpctl lint shows the line".into();
-        found.push(broken("manifest-invalid", Severity::Error, message, help));
-        return found;
-    };
+    // What is no number, the drift detector and lint tell.
+    let Some(declared) = crate::blueprint::replicas(root) else { return found };
     // A way to zero is refused with the drift that it is, and an alternative.
     let zero = |(finding, _): &(Finding, Option<Action>)| match finding {
         Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.is_keys(&["spec", "replicas"])),

@@ -98,7 +98,7 @@ impl Detector for DriftDetector {
                     "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
                      manifest"
                 );
-                detected.why_not.push(WhyNot { what: "replicas".into(), because });
+                detected.why_not.push(WhyNot::new("replicas", because));
             }
             // Where replicas are scaled by bpctl, that says so.
             Err(why)
@@ -138,10 +138,10 @@ impl Detector for CompanionDetector {
             let unclear = Unclear::unreadable(path, said);
             let why =
                 Unknown { code: UnknownCode::Malformed, message: unclear.to_string(), detail: unclear.said().cloned() };
-            detected.unknown.push(UnknownFact { unread: true, ..UnknownFact::new("what else belongs to it", why) });
+            detected.unknown.push(UnknownFact::unread(ELSE, why));
         }
         for (what, because) in companions.left_out {
-            detected.why_not.push(WhyNot { what, because });
+            detected.why_not.push(WhyNot::new(what, because));
         }
         for (companion, with) in companions.shared {
             // Its own blueprint tells the rest; here it is worth a word only where it differs.
@@ -150,7 +150,7 @@ impl Detector for CompanionDetector {
             {
                 let because =
                     format!("it differs, and is brought back with blueprint {with}, whose workload has it as well");
-                detected.why_not.push(WhyNot { what: companion.object.to_string(), because });
+                detected.why_not.push(WhyNot::new(companion.object.to_string(), because));
             }
         }
         for companion in companions.compared {
@@ -159,7 +159,7 @@ impl Detector for CompanionDetector {
                 continue;
             }
             if let Some(why) = invalid(companion.manifest) {
-                detected.unknown.push(UnknownFact::new(companion.object.to_string(), why));
+                detected.unknown.push(UnknownFact::unread(companion.object.to_string(), why));
                 continue;
             }
             detected.why_not.extend(beside(input, &companion.object, companion.manifest));
@@ -175,7 +175,7 @@ impl Detector for CompanionDetector {
                         Part::Object => companion.object.to_string(),
                         Part::Types => format!("the types of {}", companion.object),
                     };
-                    detected.unknown.push(UnknownFact::new(what, why));
+                    detected.unknown.push(UnknownFact::unread(what, why));
                 }
             }
         }
@@ -235,21 +235,21 @@ fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> O
     let live = input.facts.object(object).known().copied()??;
     let schema = input.facts.schema(&object.api_version, &object.kind);
     let added = added(&manifest.document, live, schema.known()?);
-    let shown = |(path, by): &(FieldPath, Untrusted)| {
-        let path = crate::render::sink::terminal(&Untrusted::new(path.to_string()));
-        format!("{path} (by {})", crate::render::sink::terminal(by))
-    };
-    let named: Vec<String> = added.iter().map(shown).collect();
-    let named = listed(&named, 3);
-    let because = format!("{object} has what Git does not declare, and keeps it: {named}");
-    (!added.is_empty()).then(|| WhyNot { what: "reconcile".into(), because })
+    if added.is_empty() {
+        return None;
+    }
+    let fields: Vec<Untrusted> =
+        added.iter().map(|(path, by)| Untrusted::new(format!("{path} (by {})", by.raw()))).collect();
+    let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
+    let because = format!("{object} has what Git does not declare, and keeps it: {}", listed(&named, 3));
+    Some(WhyNot { fields, ..WhyNot::new("reconcile", because) })
 }
 
 /// What is said of differences that an apply would not change.
 fn nothing(object: &ObjectRef) -> WhyNot {
     let because =
         format!("{object} is written otherwise, and the API server says that applying the manifest changes nothing");
-    WhyNot { what: "reconcile".into(), because }
+    WhyNot::new("reconcile", because)
 }
 
 /// What is said of differences that Argo CD may be told to pass over.
@@ -259,7 +259,7 @@ fn ignored(input: &DetectInput<'_>, manifest: &Manifest) -> Option<WhyNot> {
         "the Application that delivers {} has ignoreDifferences, which bpctl does not read: Argo CD may call {} in sync all the same",
         manifest.path, manifest.object
     );
-    rendering.ignores_differences.then(|| WhyNot { what: "reconcile".into(), because })
+    rendering.ignores_differences.then(|| WhyNot::new("reconcile", because))
 }
 
 /// How the cluster differs from a manifest; `None`: in nothing.
@@ -356,7 +356,14 @@ fn refused(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
         let said = said?;
         let why = said.detail.as_ref().map_or(said.message.as_str(), Untrusted::raw);
         let message = format!("{object}: the API server refuses what Git declares, whoever applies it: {why}");
-        (message, "correct the manifest, or what refuses it".to_owned())
+        let namespace = &object.namespace;
+        if why.contains(&format!("namespaces \"{namespace}\" not found")) {
+            let message =
+                format!("{object}: its namespace {namespace} does not exist, and the API server takes it nowhere else");
+            (message, format!("create the namespace, or correct its name in Git: kubectl create namespace {namespace}"))
+        } else {
+            (message, "correct the manifest, or what refuses it".to_owned())
+        }
     } else {
         let wait = if different.fields.len() > fixed.len() { "; what else differs of it waits for that" } else { "" };
         let message = format!(
@@ -454,6 +461,9 @@ fn finding(
     };
     (finding, Some(action))
 }
+
+/// What is not known where a file of the source cannot be read.
+pub(crate) const ELSE: &str = "what else belongs to it";
 
 const REPLICAS: [&str; 2] = ["spec", "replicas"];
 

@@ -130,6 +130,7 @@ const ROWS: &[Row] = &[
     ("override-expired", &[(BACKEND, "", "environments:\n  staging: {expires: 2020-01-04T00:00:00Z, spec: {scaling: {max_replicas: 4}}}\n")], (BACKEND, 25, 22), &[(BACKEND, "", "environments:\n  staging: {expires: 2096-01-04T00:00:00Z, spec: {scaling: {max_replicas: 4}}}\n")]),
     ("override-unknown-environment", &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    environments: [staging, stage]")], (BACKEND, 10, 29), &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    environments: [staging]")]),
     ("manifest-invalid", &[(MANIFEST, "replicas: 3", "replicas: two")], (MANIFEST, 7, 13), &[(MANIFEST, "replicas: 3", "replicas: ${REPLICAS}"), (MANIFEST, "", ODD)]),
+    ("manifest-invalid", &[(MANIFEST, "replicas: 3", "replicas: 2.5")], (MANIFEST, 7, 13), &[(MANIFEST, "replicas: 3", "replicas: 2")]),
     ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: v1\nmetadata: {name: x}\n")], (MANIFEST, 26, 13), &[(MANIFEST, "", "---\nreplicaCount: 2\n")]),
     ("manifest-invalid", &[(MANIFEST, "replicas: 3", "replica: 3")], (MANIFEST, 7, 3), &[(MANIFEST, "replicas: 3", "replicas: 2")]),
     ("manifest-invalid", &[(MANIFEST, "cpu: 250m", "cpu: 250mm")], (MANIFEST, 23, 20), &[(MANIFEST, "cpu: 250m", "cpu: 0.25")]),

@@ -317,9 +317,16 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
     let placeholder = |text: &str| text.contains('$') || text.contains("{{");
     let wrong = |wanted: &str| Some(format!("must be {wanted}, this is {}", described(node)));
     match (wanted, &node.value) {
-        (_, Value::Null) | (Wanted::Whole, Value::Float(_)) | (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => {
-            None
+        // 2.0 and 1e3 are whole to Kubernetes.
+        (Wanted::Whole, Value::Float(text)) => {
+            let part = text.split_once('.').map_or("", |(_, part)| part);
+            let is_broken = part.bytes().all(|byte| byte.is_ascii_digit()) && part.bytes().any(|byte| byte != b'0');
+            is_broken.then(|| format!("must be a whole number, this is {text}"))
         }
+        (_, Value::Null)
+        | (Wanted::Quantity, Value::Int(_) | Value::Float(_))
+        | (Wanted::Text, Value::String(_))
+        | (Wanted::Pods, Value::Int(_)) => None,
         (Wanted::Whole, Value::Int(number)) => {
             (number.get() < 0).then(|| format!("is {number}, and can not be below 0"))
         }
@@ -329,7 +336,6 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
             (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
         }
         (Wanted::Quantity, _) => wrong("a quantity such as 250m or 128Mi"),
-        (Wanted::Text, Value::String(_)) | (Wanted::Pods, Value::Int(_)) => None,
         (Wanted::Pods, Value::String(text)) if is_share(text) || placeholder(text) => None,
         (Wanted::Pods, _) => wrong("a whole number such as 1 or a share such as 50%"),
         (Wanted::Text, _) => wrong("text"),
