@@ -7,10 +7,10 @@ mod small_world;
 use bpctl_core::action::Action;
 use bpctl_core::blueprint::lint::version_bumps;
 use bpctl_core::blueprint::{Catalog, Tier};
-use bpctl_core::decide::{Finding, UnknownFact, WhyNot, decide};
+use bpctl_core::decide::{Finding, Reported, UnknownFact, WhyNot, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{Hold, permit_apply};
-use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Timestamp, Untrusted};
+use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Severity, Timestamp, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, ListType, LiveObject, Observation, ObservedFrom, OpenAdoption, Recorder, TypeSchema,
     UnknownCode,
@@ -341,6 +341,9 @@ fn r6_a_companion_that_cannot_be_seen_is_unknown_and_nothing_else_is() {
     let part = &plan.blueprints[0];
     assert_eq!(part.items, []);
     assert_eq!(part.unknown.iter().map(|unknown| unknown.what.as_str()).collect::<Vec<_>>(), ["Service/x"]);
+    assert!(plan.is_blind());
+    let text = render::text::plan(&plan, None);
+    assert!(text.ends_with("not all that belongs to web (Service/x) could be compared\n"), "{text}");
 }
 
 /// B6
@@ -492,6 +495,7 @@ fn b11_what_git_dropped_and_others_own_is_for_a_person(
     "imagee: web:2",
     "Kubernetes knows no field spec.template.spec.containers[name=web].imagee"
 )]
+#[case::half_a_replica("replicas: 2", "replicas: 2.5", "must be a whole number, this is 2.5")]
 #[case::no_quantity("image: i,", "image: i, resources: {requests: {cpu: 100mm}},", "requests.cpu is no quantity")]
 fn r6_what_no_kubernetes_takes_says_nothing_of_what_git_wants(
     #[case] from: &str,
@@ -593,18 +597,33 @@ fn x08_what_no_apply_can_change_is_for_a_person(
 
 /// Under `gitops` what a dry run is refused for is for a person; bpctl's own delivery tries it, and tells what came of it.
 #[rstest]
-#[case::gitops("delivery: gitops", true)]
-#[case::direct("delivery: direct", false)]
-fn x08_what_the_api_server_refuses_no_controller_brings(#[case] delivery: &str, #[case] person: bool) {
+#[case::gitops(
+    "delivery: gitops",
+    true,
+    "spec.ports[0].name: Required value",
+    "the API server refuses what Git declares, whoever applies it: spec.ports[0].name: Required value"
+)]
+#[case::no_namespace(
+    "delivery: gitops",
+    true,
+    "namespaces \"shop\" not found",
+    "its namespace shop does not exist, and the API server takes it nowhere else"
+)]
+#[case::direct("delivery: direct", false, "spec.ports[0].name: Required value", "")]
+fn x08_what_the_api_server_refuses_no_controller_brings(
+    #[case] delivery: &str,
+    #[case] person: bool,
+    #[case] said: &str,
+    #[case] told: &str,
+) {
     let mut observation = observed(Known::Known(Some(live(81))), |_| {});
-    let why = Known::unknown(UnknownCode::Refused, "spec.ports[0].name: Required value");
+    let why = Known::unknown(UnknownCode::Refused, said);
     observation.add(FactKey::DryRun(service()), "t", FactValue::DryRun(why));
     let part = &plan_under(delivery, "}", &[SERVICE], "", &observation).blueprints[0];
     assert_eq!(part.items.is_empty(), person, "{part:#?}");
-    let told =
-        "Service/x: the API server refuses what Git declares, whoever applies it: spec.ports[0].name: Required value";
+    let told = format!("Service/x: {told}");
     let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
-    assert_eq!(found, if person { vec![told] } else { Vec::new() });
+    assert_eq!(found, if person { vec![told.as_str()] } else { Vec::new() });
 }
 
 /// Would miss: an autoscaler that nobody wrote into Git, whose replicas bpctl sets back, and one that cannot be seen, taken for none.
@@ -692,4 +711,85 @@ fn r6_a_workload_that_two_manifests_declare_is_not_compared(#[case] path: &str, 
     assert_eq!(part.items, []);
     let [unknown] = part.unknown.as_slice() else { panic!("{part:#?}") };
     assert_eq!((unknown.what.as_str(), unknown.why.message.as_str(), unknown.uncompared), ("the manifest", told, true));
+}
+
+/// Would miss: a workload or a Service that somebody deleted and a finalizer holds, told to be as Git declares, or to be brought back.
+#[rstest]
+#[case::held(json!(["x.io/hold"]), "is being deleted since 2026-11-21T11:00:00Z, and its finalizer x.io/hold holds it: ")]
+#[case::two(json!(["a", "b"]), "is being deleted since 2026-11-21T11:00:00Z, and its finalizers a, b hold it: ")]
+#[case::none(Json::Null, "is being deleted since 2026-11-21T11:00:00Z: ")]
+fn x08_what_is_being_deleted_is_for_a_person(#[case] finalizers: Json, #[case] told: &str) {
+    let goes = |body: &mut Json| {
+        body["metadata"]["deletionTimestamp"] = "2026-11-21T11:00:00Z".into();
+        body["metadata"]["finalizers"] = finalizers.clone();
+    };
+    let mut service = live(81);
+    goes(&mut service);
+    let of_service = plan("", Known::Known(Some(service)));
+    let of_workload = plan_at(
+        "}",
+        &[SERVICE],
+        "",
+        &observed(Known::Known(Some(live(80))), |deployment| {
+            deployment["spec"]["replicas"] = 7.into();
+            goes(deployment);
+        }),
+    );
+    for (plan, object) in [(of_service, "Service/x"), (of_workload, "Deployment/web")] {
+        let part = &plan.blueprints[0];
+        assert_eq!(part.items, [], "{object}");
+        let [reported] = part.findings.as_slice() else { panic!("{part:#?}") };
+        assert_eq!((reported.code.as_str(), reported.severity), ("being-deleted", Severity::Error));
+        assert!(
+            reported.needs_person && reported.message.raw().starts_with(&format!("{object} {told}")),
+            "{reported:#?}"
+        );
+    }
+}
+
+/// Would miss: the network of the node for a pod, said in no output because three harmless fields stand before it.
+#[test]
+fn x10_what_the_cluster_has_beside_git_is_kept_whole_and_begins_with_rights() {
+    let observation = observed(Known::Known(Some(live(80))), |live| {
+        for field in ["minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit"] {
+            live["spec"][field] = 5.into();
+        }
+        live["spec"]["template"]["spec"]["hostNetwork"] = true.into();
+        live["metadata"]["managedFields"] = json!([{"manager": "kubectl-patch", "operation": "Update", "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:minReadySeconds": {}, "f:progressDeadlineSeconds": {},
+            "f:revisionHistoryLimit": {}, "f:template": {"f:spec": {"f:hostNetwork": {}}}}}}]);
+    });
+    let plan = plan_at("}", &[SERVICE], "", &observation);
+    let [why] = plan.blueprints[0].not_proposed.as_slice() else { panic!("{plan:#?}") };
+    let told = "keeps it: spec.template.spec.hostNetwork (by kubectl-patch), spec.minReadySeconds (by kubectl-patch), ";
+    assert!(why.because.contains(told) && why.because.ends_with(" and 1 more"), "{}", why.because);
+    assert_eq!(why.fields.len(), 4);
+}
+
+/// Would miss: the eleventh workload that fails, behind the advice about the first ten.
+#[test]
+fn x10_what_is_found_is_told_before_what_explains_it() {
+    let mut plan = plan("", Known::Known(Some(live(80))));
+    let reported = |number: usize, severity| Reported {
+        code: "pods-failed".into(),
+        severity,
+        needs_person: true,
+        message: Untrusted::new(format!("pod {number}")),
+        help: ["look", "mend"].map(Untrusted::new).into(),
+        events: Vec::new(),
+    };
+    let of = |count| (0..count).map(|number| reported(number, Severity::Error)).collect::<Vec<_>>();
+    for (errors, helps) in [(5, 12), (12, 8), (25, 0)] {
+        plan.blueprints[0].findings = of(errors);
+        plan.blueprints[0].findings.insert(0, reported(99, Severity::Info));
+        let text = render::text::plan(&plan, None);
+        let told = (0..errors).all(|number| text.contains(&format!("error pods-failed, for a person: pod {number}\n")));
+        assert!(told, "{text}");
+        let lines = ["look", "mend"].map(|help| text.matches(&format!("  web    {help}\n")).count());
+        assert_eq!(lines.iter().sum::<usize>(), helps, "{text}");
+        // What is cut: the other details, and the note with its own, where there is no room.
+        let cut = (2 * errors + 3).saturating_sub(20_usize.saturating_sub(errors));
+        let told = format!("… and {cut} more lines (-o json has all)");
+        assert_eq!(text.contains(&told), cut > 0, "{text}");
+    }
 }

@@ -638,16 +638,25 @@ fn b08_a_paused_roll_out_is_told_where_git_wants_other_pods(
 #[case("nodeSelector: {gpu: a}, ", 0, "runs-nowhere")]
 #[case("", 1, "")]
 fn b08_a_daemon_set_that_runs_nowhere_is_told(#[case] chosen: &str, #[case] nodes: u64, #[case] wanted: &str) {
+    let declared = format!("template: {{spec: {{{chosen}containers: [{{name: web, image: web}}]}}}}");
+    let status = json!({"desiredNumberScheduled": nodes});
+    assert_eq!(told_of("DaemonSet", &declared, &json!({}), status), wanted);
+}
+
+/// What is told, and whether a person is asked, of a workload without pods.
+fn told_of(kind: &str, declared: &str, spec: &Json, mut status: Json) -> String {
     let mut files = world(Some(3), "");
-    let blueprint = "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {name: web, version: 1.0.0, owner: team}\nspec:\n  target: {workload: DaemonSet/web, namespace: shop, source: deploy/web.yaml}\n";
-    let manifest = format!(
-        "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {{name: web, namespace: shop}}\nspec: {{template: {{spec: {{{chosen}containers: [{{name: web, image: web}}]}}}}}}\n"
+    let blueprint = format!(
+        "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: {kind}/web, namespace: shop, source: deploy/web.yaml}}\n"
     );
-    files.0.extend(small_world::files(&[("blueprints/web.yaml", blueprint), ("deploy/web.yaml", &manifest)]).0);
+    let manifest =
+        format!("apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: web, namespace: shop}}\nspec: {{{declared}}}\n");
+    files.0.extend(small_world::files(&[("blueprints/web.yaml", &blueprint), ("deploy/web.yaml", &manifest)]).0);
     let mut observation = observe("", "");
+    status["observedGeneration"] = 1.into();
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1, "creationTimestamp": NOW},
-        "spec": {}, "status": {"observedGeneration": 1, "desiredNumberScheduled": nodes}});
-    let live = LiveObject::from_json("apps/v1", "DaemonSet", body).unwrap();
+        "spec": spec, "status": status});
+    let live = LiveObject::from_json("apps/v1", kind, body).unwrap();
     let workload = live.reference.clone();
     observation.add(FactKey::Object(workload.clone()), "t", FactValue::Object(Known::Known(Some(live))));
     observation.add(FactKey::Pods(workload), "t", FactValue::Pods(Known::Known(Vec::new())));
@@ -658,5 +667,64 @@ fn b08_a_daemon_set_that_runs_nowhere_is_told(#[case] chosen: &str, #[case] node
         Finding::Reported(reported) => Some(reported.code.clone()),
         _ => None,
     });
-    assert_eq!(told.collect::<Vec<_>>().join("; "), wanted);
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// Would miss: a merged image that never reaches a pod, because somebody held the roll-out in the cluster and the object is as Git declares.
+#[rstest]
+#[case::partition("StatefulSet", "", json!({"rollingUpdate": {"partition": 3}}), json!({"replicas": 1}), true)]
+#[case::partition_of_git(
+    "StatefulSet",
+    "updateStrategy: {rollingUpdate: {partition: 3}}, ",
+    json!({"rollingUpdate": {"partition": 3}}),
+    json!({"replicas": 1}),
+    false
+)]
+#[case::no_partition("StatefulSet", "", json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}), json!({"replicas": 1}), false)]
+#[case::all_are_new("StatefulSet", "", json!({"rollingUpdate": {"partition": 3}}), json!({"replicas": 1, "updatedReplicas": 1}), false)]
+#[case::on_delete("StatefulSet", "", json!({"type": "OnDelete"}), json!({"replicas": 2, "updatedReplicas": 1}), true)]
+#[case::on_delete_of_git("StatefulSet", "updateStrategy: {type: OnDelete}, ", json!({"type": "OnDelete"}), json!({"replicas": 2}), false)]
+#[case::of_a_daemon_set("DaemonSet", "", json!({"type": "OnDelete"}), json!({"currentNumberScheduled": 2}), true)]
+#[case::a_daemon_set_that_is_through(
+    "DaemonSet",
+    "",
+    json!({"type": "OnDelete"}),
+    json!({"currentNumberScheduled": 2, "updatedNumberScheduled": 2}),
+    false
+)]
+fn b08_a_roll_out_that_the_cluster_alone_holds_is_told(
+    #[case] kind: &str,
+    #[case] declared: &str,
+    #[case] strategy: Json,
+    #[case] status: Json,
+    #[case] held: bool,
+) {
+    let declared = format!("{declared}template: {{spec: {{containers: [{{name: web, image: web}}]}}}}");
+    let told = told_of(kind, &declared, &json!({"updateStrategy": strategy, "replicas": 1}), status);
+    assert_eq!(told.contains("rollout-held for a person"), held, "{told}");
+}
+
+/// Would miss: advice to raise a limit that nobody set.
+#[rstest]
+#[case(true, "it takes more memory than its limit: raise the limit in Git, or find what takes it")]
+#[case(
+    false,
+    "it has no memory limit, so its pod's or its node's memory ran out: declare a request and a limit in Git, or find what takes it"
+)]
+fn b08_who_has_no_memory_limit_is_not_told_to_raise_it(#[case] is_limited: bool, #[case] wanted: &str) {
+    let mut observation = observe("", "ready killed=3");
+    let pods = observation.facts.get(&FactKey::Pods(web())).map(|fact| fact.value.clone());
+    let Some(FactValue::Pods(Known::Known(mut pods))) = pods else { panic!("pods") };
+    if !is_limited {
+        pods[1].restarted[0].memory_limit = None;
+    }
+    observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known(pods)));
+    let rules = trusted(&world(Some(3), ""));
+    let facts = Recorder::new(&observation);
+    let detected = decide(rules.get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    let mut help = detected.findings.iter().filter_map(|(finding, _)| match finding {
+        Finding::Reported(reported) => reported.help.last(),
+        _ => None,
+    });
+    assert_eq!(help.next().unwrap().raw(), wanted);
 }

@@ -14,7 +14,7 @@ use crate::yaml::nearest;
 /// Answers the drift that is asked for (`asked`; none: all of it) by taking it into Git.
 pub(super) fn adopt(blueprint: &Blueprint, delivery: Option<Delivery>, asked: &[String], detected: &mut Detected) {
     if let Err(because) = answer(blueprint, delivery, asked, detected) {
-        detected.why_not.push(WhyNot { what: "adopt".into(), because });
+        detected.why_not.push(WhyNot::new("adopt", because));
     }
 }
 
@@ -89,7 +89,7 @@ fn answer(
             "what else differs of {} waits until the adoption is merged or closed: an apply writes the whole object",
             listed(&waits, 3)
         );
-        detected.why_not.push(WhyNot { what: "reconcile".into(), because });
+        detected.why_not.push(WhyNot::new("reconcile", because));
     }
     Ok(())
 }

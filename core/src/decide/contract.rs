@@ -3,11 +3,12 @@
 
 use serde_json::Value as Json;
 
+use super::declared::autoscaler;
 use super::{DetectInput, Detected, Detector, Finding, Reported};
 use crate::action::Action;
 use crate::blueprint::{Probe, containers, declared, sized_container};
 use crate::model::{Name, Quantity, Severity, Untrusted};
-use crate::observe::{Known, Resource};
+use crate::observe::Resource;
 use crate::render::count;
 use crate::yaml::Node;
 
@@ -73,12 +74,8 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     let Some(scaling) = &input.blueprint.value.spec.scaling else { return Vec::new() };
     let (low, high) = (i128::from(scaling.min_replicas), i128::from(scaling.max_replicas));
     let mut found = Vec::new();
-    let Some(declared) = crate::blueprint::replicas(root) else {
-        let message = "Git declares replicas that are no whole number".into();
-        let help = "correct them in the manifest: bpctl lint shows the line".into();
-        found.push(broken("manifest-invalid", Severity::Error, message, help));
-        return found;
-    };
+    // What is no number, the drift detector and lint tell.
+    let Some(declared) = crate::blueprint::replicas(root) else { return found };
     // A way to zero is refused with the drift that it is, and an alternative.
     let zero = |(finding, _): &(Finding, Option<Action>)| match finding {
         Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.is_keys(&["spec", "replicas"])),
@@ -87,34 +84,41 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     if declared == 0 && input.earlier.iter().any(zero) {
         return found;
     }
-    if !(low..=high).contains(&declared) {
+    let target = input.blueprint.value.spec.target.object();
+    let live = input.facts.object(&target).known().copied().flatten();
+    let owner = autoscaler(input, live).known().cloned().flatten();
+    let is_declared = root.at(&["spec", "replicas"]).is_some();
+    // What Git leaves to an autoscaler it does not say.
+    if !(low..=high).contains(&declared) && (is_declared || owner.is_none()) {
         let side = if declared < low { "fewer than the minimum of" } else { "more than the maximum of" };
         let bound = if declared < low { low } else { high };
-        let says = match root.at(&["spec", "replicas"]) {
-            Some(_) => count(declared, "replica"),
-            None => "no replicas, which means 1".into(),
-        };
+        let says = if is_declared { count(declared, "replica") } else { "no replicas, which means 1".into() };
         let message = format!("Git declares {says}, {side} {bound}");
         let help = "change replicas in the manifest, or the bounds in the blueprint".into();
         found.push(broken("replicas-outside-bounds", Severity::Error, message, help));
     }
-    // Where Git and cluster disagree it is drift; here it matters that the cluster is outside while Git is within.
-    let target = input.blueprint.value.spec.target.object();
-    if let Known::Known(Some(live)) = input.facts.object(&target)
-        && let Some(has) = live.body.pointer("/spec/replicas").and_then(Json::as_i64).map(i128::from)
-        && has != declared
-        && !(low..=high).contains(&has)
-    {
-        let message = format!(
-            "the cluster has {}, Git says {declared}, and the blueprint allows {low} to {high}",
-            count(has, "replica")
-        );
-        let help = "somebody changed them beside Git; see the drift, which reconcile brings back".into();
-        found.push(Reported {
-            needs_person: false,
-            ..broken("replicas-outside-bounds", Severity::Warning, message, help)
-        });
-    }
+    let has = live.and_then(|live| live.body.pointer("/spec/replicas")).and_then(Json::as_i64).map(i128::from);
+    let Some(has) = has.filter(|has| !(low..=high).contains(has)) else { return found };
+    let (replicas, is_left) = (count(has, "replica"), owner.is_some());
+    let told = match owner {
+        // No reconcile is about them: only the autoscaler's own bounds help.
+        Some(owner) if has != declared || !is_declared => Some((
+            format!("the cluster has {replicas}, the blueprint allows {low} to {high}, and they are left to {owner}"),
+            format!(
+                "set minReplicas and maxReplicas of {owner} within {low} to {high}, or delete it where nobody wants it"
+            ),
+        )),
+        // Where Git and cluster disagree it is drift; here it matters that the cluster is outside while Git is within.
+        None if has != declared => Some((
+            format!("the cluster has {replicas}, Git says {declared}, and the blueprint allows {low} to {high}"),
+            "somebody changed them beside Git; see the drift, which reconcile brings back".into(),
+        )),
+        _ => None,
+    };
+    found.extend(told.map(|(message, help)| Reported {
+        needs_person: is_left,
+        ..broken("replicas-outside-bounds", Severity::Warning, message, help)
+    }));
     found
 }
 

@@ -34,6 +34,10 @@ impl Detector for DriftDetector {
     fn detect(&self, input: &DetectInput<'_>) -> Detected {
         let mut detected = Detected::default();
         let target = input.blueprint.value.spec.target.object();
+        if let Some(going) = being_deleted(input, &target) {
+            detected.findings.push((Finding::Reported(going), None));
+            return detected;
+        }
         let Some(manifest) = input.manifest else {
             let source = &input.blueprint.value.spec.target.source;
             let why = match input.catalog.declared(input.environment, source, &target) {
@@ -76,7 +80,7 @@ impl Detector for DriftDetector {
             return detected;
         }
         detected.why_not.extend(ignored(input, manifest));
-        let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, live)) {
+        let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, Some(live))) {
             Known::Known(None) => {
                 detected.findings.extend(answer(input, target, manifest, different, false));
                 return detected;
@@ -94,7 +98,7 @@ impl Detector for DriftDetector {
                     "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
                      manifest"
                 );
-                detected.why_not.push(WhyNot { what: "replicas".into(), because });
+                detected.why_not.push(WhyNot::new("replicas", because));
             }
             // Where replicas are scaled by bpctl, that says so.
             Err(why)
@@ -134,10 +138,10 @@ impl Detector for CompanionDetector {
             let unclear = Unclear::unreadable(path, said);
             let why =
                 Unknown { code: UnknownCode::Malformed, message: unclear.to_string(), detail: unclear.said().cloned() };
-            detected.unknown.push(UnknownFact { unread: true, ..UnknownFact::new("what else belongs to it", why) });
+            detected.unknown.push(UnknownFact::unread(ELSE, why));
         }
         for (what, because) in companions.left_out {
-            detected.why_not.push(WhyNot { what, because });
+            detected.why_not.push(WhyNot::new(what, because));
         }
         for (companion, with) in companions.shared {
             // Its own blueprint tells the rest; here it is worth a word only where it differs.
@@ -146,12 +150,16 @@ impl Detector for CompanionDetector {
             {
                 let because =
                     format!("it differs, and is brought back with blueprint {with}, whose workload has it as well");
-                detected.why_not.push(WhyNot { what: companion.object.to_string(), because });
+                detected.why_not.push(WhyNot::new(companion.object.to_string(), because));
             }
         }
         for companion in companions.compared {
+            if let Some(going) = being_deleted(input, &companion.object) {
+                detected.findings.push((Finding::Reported(going), None));
+                continue;
+            }
             if let Some(why) = invalid(companion.manifest) {
-                detected.unknown.push(UnknownFact::new(companion.object.to_string(), why));
+                detected.unknown.push(UnknownFact::unread(companion.object.to_string(), why));
                 continue;
             }
             detected.why_not.extend(beside(input, &companion.object, companion.manifest));
@@ -167,12 +175,29 @@ impl Detector for CompanionDetector {
                         Part::Object => companion.object.to_string(),
                         Part::Types => format!("the types of {}", companion.object),
                     };
-                    detected.unknown.push(UnknownFact::new(what, why));
+                    detected.unknown.push(UnknownFact::unread(what, why));
                 }
             }
         }
         detected
     }
+}
+
+/// An object that is being deleted: no apply takes that back, and what Git declares comes only when it is gone (X8).
+fn being_deleted(input: &DetectInput<'_>, object: &ObjectRef) -> Option<Reported> {
+    let live = input.facts.object(object).known().copied()??;
+    let since = live.deleted_at()?;
+    let finalizers = live.body.pointer("/metadata/finalizers").and_then(serde_json::Value::as_array);
+    let finalizers: Vec<&str> = finalizers.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    let held = match finalizers.len() {
+        0 => String::new(),
+        1 => format!(", and its finalizer {} holds it", finalizers[0]),
+        _ => format!(", and its finalizers {} hold it", listed(&finalizers, 3)),
+    };
+    let message = format!("{object} is being deleted since {since}{held}: nobody can bring it back while it goes");
+    let see = format!("kubectl -n {} get {}/{} -o yaml", object.namespace, object.kind.to_lowercase(), object.name);
+    let help = format!("see who has to let it go; once it is gone it is made anew as Git declares it: {see}");
+    Some(Reported::for_person("being-deleted", Severity::Error, message, vec![Untrusted::new(help)]))
 }
 
 /// Why a manifest does not say what Git wants: Kubernetes takes no such value or field, and what was meant is not known.
@@ -210,21 +235,21 @@ fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> O
     let live = input.facts.object(object).known().copied()??;
     let schema = input.facts.schema(&object.api_version, &object.kind);
     let added = added(&manifest.document, live, schema.known()?);
-    let shown = |(path, by): &(FieldPath, Untrusted)| {
-        let path = crate::render::sink::terminal(&Untrusted::new(path.to_string()));
-        format!("{path} (by {})", crate::render::sink::terminal(by))
-    };
-    let named: Vec<String> = added.iter().map(shown).collect();
-    let named = listed(&named, 3);
-    let because = format!("{object} has what Git does not declare, and keeps it: {named}");
-    (!added.is_empty()).then(|| WhyNot { what: "reconcile".into(), because })
+    if added.is_empty() {
+        return None;
+    }
+    let fields: Vec<Untrusted> =
+        added.iter().map(|(path, by)| Untrusted::new(format!("{path} (by {})", by.raw()))).collect();
+    let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
+    let because = format!("{object} has what Git does not declare, and keeps it: {}", listed(&named, 3));
+    Some(WhyNot { fields, ..WhyNot::new("reconcile", because) })
 }
 
 /// What is said of differences that an apply would not change.
 fn nothing(object: &ObjectRef) -> WhyNot {
     let because =
         format!("{object} is written otherwise, and the API server says that applying the manifest changes nothing");
-    WhyNot { what: "reconcile".into(), because }
+    WhyNot::new("reconcile", because)
 }
 
 /// What is said of differences that Argo CD may be told to pass over.
@@ -234,7 +259,7 @@ fn ignored(input: &DetectInput<'_>, manifest: &Manifest) -> Option<WhyNot> {
         "the Application that delivers {} has ignoreDifferences, which bpctl does not read: Argo CD may call {} in sync all the same",
         manifest.path, manifest.object
     );
-    rendering.ignores_differences.then(|| WhyNot { what: "reconcile".into(), because })
+    rendering.ignores_differences.then(|| WhyNot::new("reconcile", because))
 }
 
 /// How the cluster differs from a manifest; `None`: in nothing.
@@ -331,7 +356,14 @@ fn refused(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
         let said = said?;
         let why = said.detail.as_ref().map_or(said.message.as_str(), Untrusted::raw);
         let message = format!("{object}: the API server refuses what Git declares, whoever applies it: {why}");
-        (message, "correct the manifest, or what refuses it".to_owned())
+        let namespace = &object.namespace;
+        if why.contains(&format!("namespaces \"{namespace}\" not found")) {
+            let message =
+                format!("{object}: its namespace {namespace} does not exist, and the API server takes it nowhere else");
+            (message, format!("create the namespace, or correct its name in Git: kubectl create namespace {namespace}"))
+        } else {
+            (message, "correct the manifest, or what refuses it".to_owned())
+        }
     } else {
         let wait = if different.fields.len() > fixed.len() { "; what else differs of it waits for that" } else { "" };
         let message = format!(
@@ -394,7 +426,7 @@ fn kept(code: &str, message: String, help: Vec<Untrusted>) -> Reported {
     Reported::for_person(code, Severity::Warning, message, help)
 }
 
-fn edit(object: &ObjectRef) -> String {
+pub(super) fn edit(object: &ObjectRef) -> String {
     format!("kubectl -n {} edit {}/{}", object.namespace, object.kind.to_lowercase(), object.name)
 }
 
@@ -430,6 +462,9 @@ fn finding(
     (finding, Some(action))
 }
 
+/// What is not known where a file of the source cannot be read.
+pub(crate) const ELSE: &str = "what else belongs to it";
+
 const REPLICAS: [&str; 2] = ["spec", "replicas"];
 
 /// What is not known where autoscalers cannot be listed.
@@ -437,7 +472,7 @@ pub(super) const AUTOSCALED: &str = "whether an autoscaler owns its replicas";
 
 /// The autoscaler that owns a workload's replicas, in words: one that the workload's own sources declare, whoever wrote the number last, one
 /// that only the cluster has for it, or one that wrote it. What Git says of them is then nothing to wait for, and nothing to bring back.
-pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Option<String>> {
+pub(super) fn autoscaler(input: &DetectInput<'_>, live: Option<&LiveObject>) -> Known<Option<String>> {
     let blueprint = &input.blueprint.value;
     if !blueprint.spec.target.workload.kind.has_replicas() {
         return Known::Known(None);
@@ -448,7 +483,7 @@ pub(super) fn autoscaler(input: &DetectInput<'_>, live: &LiveObject) -> Known<Op
     let there = input.facts.autoscaler(&blueprint.spec.target.object());
     // What a HorizontalPodAutoscaler wrote that is gone is nobody's any more.
     let gone = matches!(there, Known::Known(None));
-    let by = writer(live, &FieldPath::keys(REPLICAS.to_vec()));
+    let by = live.and_then(|live| writer(live, &FieldPath::keys(REPLICAS.to_vec())));
     let by = by.filter(|by| scales(by) && !(gone && by.is_horizontal_autoscaler()));
     let by = by.map(|by| format!("an autoscaler ({})", crate::render::sink::terminal(&by.manager)));
     match there {

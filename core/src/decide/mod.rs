@@ -23,6 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use contract::ContractDetector;
+pub(crate) use declared::ELSE;
 pub use declared::{CompanionDetector, DriftDetector};
 pub use delivery::DeliveryDetector;
 pub use levels::ServiceLevelDetector;
@@ -201,6 +202,16 @@ pub struct WhyNot {
     pub what: String,
     /// Why not, and until when.
     pub because: String,
+    /// All fields that it is about, where `because` names the first of them: paths of the cluster's object, each with who wrote it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Untrusted>,
+}
+
+impl WhyNot {
+    /// What it is about, and why not.
+    pub fn new(what: impl Into<String>, because: impl Into<String>) -> Self {
+        Self { what: what.into(), because: because.into(), fields: Vec::new() }
+    }
 }
 
 /// Something that could not be seen. No decision rests on it.
@@ -213,7 +224,7 @@ pub struct UnknownFact {
     /// Without it the workload could not be compared with Git at all (R6).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncompared: bool,
-    /// A file of its source could not be read, and may declare more of what belongs to it (R6).
+    /// Without it not all that belongs to the workload could be compared with Git: an object, or a file of its source (R6).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unread: bool,
 }
@@ -222,6 +233,11 @@ impl UnknownFact {
     /// Something that some of the decisions lack.
     pub fn new(what: impl Into<String>, why: Unknown) -> Self {
         Self { what: what.into(), why, uncompared: false, unread: false }
+    }
+
+    /// An object that belongs to the workload, its types, or a file that may declare one: without it that is not compared.
+    pub fn unread(what: impl Into<String>, why: Unknown) -> Self {
+        Self { unread: true, ..Self::new(what, why) }
     }
 
     /// The manifest, the workload or its types: without it there is nothing to decide about.
@@ -287,6 +303,11 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
         all.why_not.extend(found.why_not);
         all.unknown.extend(found.unknown);
     }
+    // What is being deleted takes no change; the drift detectors say so.
+    let goes = |object: &ObjectRef| {
+        facts.object(object).known().copied().flatten().is_some_and(|live| live.deleted_at().is_some())
+    };
+    all.findings.retain(|(_, action)| !action.as_ref().is_some_and(|action| goes(action.workload())));
     if let Some(asked) = facts.asked(name) {
         let place = catalog.workspace.value.environments.get(environment);
         adopt::adopt(&blueprint.value, place.map(|place| place.delivery), asked, &mut all);

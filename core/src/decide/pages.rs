@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 23] = [
+pub const PAGES: [Page; 25] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -64,6 +64,20 @@ pub const PAGES: [Page; 23] = [
         "A roll-out is paused, and Git wants other pods",
         "Somebody paused it (`kubectl rollout pause`), and Git does not say so. The object may be brought back to Git, but no pod changes\n\
          until `kubectl rollout resume`. Where it is meant to stay so, declare `spec.paused: true`.",
+    ),
+    page(
+        "rollout-held",
+        "Pods of an earlier pod template that the cluster's own update strategy keeps",
+        "Somebody set a partition (`spec.updateStrategy.rollingUpdate.partition`) or `OnDelete` in the cluster, and Git does not say so: the\n\
+         object is as Git declares, and its pods are not. Take the setting out, or declare it where it is meant. Under OnDelete a pod\n\
+         becomes what Git declares when somebody deletes it.",
+    ),
+    page(
+        "being-deleted",
+        "An object that Git declares is being deleted",
+        "Somebody deleted it, and it goes when its last finalizer is taken away; until then it takes no part in what Git declares, and no\n\
+         controller can bring it back. The finalizers' names say who is to let it go; foregroundDeletion waits for what it owns. Take one\n\
+         out by hand only where its owner is gone. Nothing is proposed of the object meanwhile.",
     ),
     page(
         "runs-nowhere",

@@ -3,9 +3,10 @@
 
 use serde_json::Value as Json;
 
+use super::declared::edit;
 use super::{DetectInput, Detected, Detector, Finding, Reported, recovery};
 use crate::blueprint::Manifest;
-use crate::model::{Period, Severity, Timestamp, Untrusted};
+use crate::model::{Period, Severity, Timestamp, Untrusted, WorkloadKind};
 use crate::observe::{Known, LiveObject, Pod, current_revision};
 use crate::render::listed;
 
@@ -94,8 +95,12 @@ impl Detector for ReadinessDetector {
         else {
             return detected;
         };
+        if live.deleted_at().is_some() {
+            return detected;
+        }
         detected.findings.extend(paused(input, live).map(|reported| (Finding::Reported(reported), None)));
         if !is_unseen(live) {
+            detected.findings.extend(rollout_held(input, live).map(|reported| (Finding::Reported(reported), None)));
             let found = short(input, live, pods).map(|reported| (Finding::Reported(reported), None));
             detected.findings.extend(found);
             recovery::explain(input, &mut detected);
@@ -174,6 +179,40 @@ fn paused(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
     let workload = format!("{}/{}", target.workload.kind.as_str().to_lowercase(), target.workload.name);
     let help = format!("to go on: kubectl -n {} rollout resume {workload}", target.namespace);
     Some(Reported { severity: Severity::Warning, ..reported("rollout-paused", message.into(), help) })
+}
+
+/// A partition or `OnDelete` that the cluster alone has, and pods of an earlier template that nobody replaces for its sake (B8). Where Git
+/// names the field, that is drift or meant.
+fn rollout_held(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
+    let target = input.blueprint.value.spec.target.object();
+    let status = |key: &str| live.body.pointer(&format!("/status/{key}")).and_then(Json::as_u64);
+    let (all, updated) = match input.blueprint.value.spec.target.workload.kind {
+        WorkloadKind::StatefulSet => (status("replicas")?, status("updatedReplicas")),
+        WorkloadKind::DaemonSet => (status("currentNumberScheduled")?, status("updatedNumberScheduled")),
+        WorkloadKind::Deployment => return None,
+    };
+    // Kubernetes leaves out a zero.
+    let earlier = all.saturating_sub(updated.unwrap_or(0));
+    let by_git = |path: &[&str]| {
+        input
+            .manifest
+            .is_none_or(|manifest| manifest.document.root.at(&[&["spec", "updateStrategy"], path].concat()).is_some())
+    };
+    let strategy = live.body.pointer("/spec/updateStrategy")?;
+    let partition = strategy.pointer("/rollingUpdate/partition").and_then(Json::as_u64).unwrap_or(0);
+    let held = if strategy.get("type").and_then(Json::as_str) == Some("OnDelete") {
+        (!by_git(&["type"])).then(|| "updateStrategy.type: OnDelete".to_owned())
+    } else {
+        let held = partition > 0 && !by_git(&["rollingUpdate", "partition"]);
+        held.then(|| format!("updateStrategy.rollingUpdate.partition: {partition}"))
+    };
+    let held = held.filter(|_| earlier > 0)?;
+    let message = format!(
+        "{earlier} of {} of an earlier pod template, and the cluster alone has {held}: what Git declares does not reach them",
+        if all == 1 { "1 pod is".to_owned() } else { format!("{all} pods are") }
+    );
+    let help = format!("take it out, or declare it in Git where it is meant: {}", edit(&target));
+    Some(Reported { severity: Severity::Warning, ..reported("rollout-held", message, help) })
 }
 
 /// When the workload or a pod of it changed last, as far as the cluster says.

@@ -302,7 +302,7 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
             detected.findings.extend(restarted);
         }
         Recovery::Waits(because) => {
-            detected.why_not.push(WhyNot { what: "restart".into(), because: because.clone() });
+            detected.why_not.push(WhyNot::new("restart", because.clone()));
         }
         Recovery::Person { failing, because, .. } => {
             let reported = for_a_person(input, failing, because);
@@ -310,7 +310,7 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
         }
         Recovery::Restart { failing, .. } => match restart(input, live) {
             Ok(action) => detected.findings.push((Finding::Failing(failing.clone()), Some(action))),
-            Err(because) => detected.why_not.push(WhyNot { what: "restart".into(), because: because.into() }),
+            Err(because) => detected.why_not.push(WhyNot::new("restart", because)),
         },
     }
     Some(recovery)
@@ -343,9 +343,14 @@ fn restarted(input: &DetectInput<'_>, pods: &[Pod]) -> Option<Reported> {
     let log = for_shell(&pod.name).zip(for_shell(&last.name));
     let log =
         log.map(|(pod, container)| format!("see why: kubectl -n {namespace} logs {pod} -c {container} --previous"));
-    let memory = all.iter().any(|(_, last)| last.reason.raw() == "OOMKilled");
-    let memory =
-        memory.then(|| "it takes more memory than its limit: raise the limit in Git, or find what takes it".into());
+    let memory = all.iter().find(|(_, last)| last.reason.raw() == "OOMKilled").map(|(_, last)| {
+        if last.memory_limit.is_some() {
+            "it takes more memory than its limit: raise the limit in Git, or find what takes it"
+        } else {
+            "it has no memory limit, so its pod's or its node's memory ran out: declare a request and a limit in Git, or find what takes it"
+        }
+    });
+    let memory = memory.map(str::to_owned);
     let help = log.into_iter().chain(memory).map(Untrusted::new).collect();
     Some(Reported::for_person("pods-restarted", Severity::Warning, message, help))
 }

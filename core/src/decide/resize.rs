@@ -86,8 +86,8 @@ impl Detector for ResizeDetector {
             detected.unknown.push(UnknownFact::new("pods wanted", why));
             return detected;
         };
-        let mut all = |because: String| detected.why_not.push(WhyNot { what: "resize".into(), because });
-        let declares = replicated && !matches!(super::declared::autoscaler(input, live), Known::Known(Some(_)));
+        let mut all = |because: String| detected.why_not.push(WhyNot::new("resize", because));
+        let declares = replicated && !matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_)));
         let declared_replicas = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
         let replicas = if declares { declared_replicas } else { i128::from(has) };
         if replicas == 0 {
@@ -124,7 +124,7 @@ impl Detector for ResizeDetector {
                 }
                 Err(Left::Not(because)) => {
                     let today = today.map_or_else(String::new, |today| format!(" {today}"));
-                    detected.why_not.push(WhyNot { what: format!("{resource} request{today}"), because });
+                    detected.why_not.push(WhyNot::new(format!("{resource} request{today}"), because));
                 }
                 Err(Left::Unseen(why)) => {
                     detected.unknown.push(UnknownFact::new(format!("{resource} usage"), why));
@@ -136,7 +136,7 @@ impl Detector for ResizeDetector {
         }
         if let Some(because) = super::rolling_out(live, &input.facts.pods(&input.blueprint.value.spec.target.object()))
         {
-            detected.why_not.push(WhyNot { what: "resize".into(), because });
+            detected.why_not.push(WhyNot::new("resize", because));
             return detected;
         }
         let window =

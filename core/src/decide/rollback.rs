@@ -244,7 +244,7 @@ impl Detector for RollbackDetector {
         });
         if let Some(to) = asked {
             let because = format!("{what} failed its verification, and the scale to {to} replicas takes it back");
-            detected.why_not.push(WhyNot { what: Rollback::NAME.into(), because });
+            detected.why_not.push(WhyNot::new(Rollback::NAME, because));
             return detected;
         }
         // Over the windows' own time, whatever the load is by now.
@@ -258,7 +258,7 @@ impl Detector for RollbackDetector {
             }
             Err(Stays::Well) => {
                 let because = format!("{what} failed its verification, and all its pods are ready by now");
-                detected.why_not.push(WhyNot { what: Rollback::NAME.into(), because });
+                detected.why_not.push(WhyNot::new(Rollback::NAME, because));
             }
             Err(Stays::Because(because)) => {
                 let mut reported = reported(input, last, &missed);

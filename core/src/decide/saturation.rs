@@ -121,7 +121,7 @@ impl Detector for SaturationDetector {
         };
         if !blueprint.spec.target.workload.kind.has_replicas() {
             let because = "a DaemonSet runs one pod on each node: it has no replicas to change".to_owned();
-            detected.why_not.push(WhyNot { what: "scale".into(), because });
+            detected.why_not.push(WhyNot::new("scale", because));
             return detected;
         }
         if let Some(scaler) = input.catalog.autoscaler(input.environment, &blueprint.metadata.name) {
@@ -131,14 +131,14 @@ impl Detector for SaturationDetector {
                 "{} owns the replicas ({bounds}): change minReplicas and maxReplicas in {}, not the replicas",
                 scaler.object, scaler.manifest.path
             );
-            detected.why_not.push(WhyNot { what: "scale".into(), because });
+            detected.why_not.push(WhyNot::new("scale", because));
             return detected;
         }
         match input.facts.autoscaler(&target) {
             Known::Known(None) => {}
             Known::Known(Some(name)) => {
                 let because = format!("{} owns the replicas", super::declared::scaler_named(name));
-                detected.why_not.push(WhyNot { what: "scale".into(), because });
+                detected.why_not.push(WhyNot::new("scale", because));
                 return detected;
             }
             Known::Unknown(why) => {
@@ -149,10 +149,10 @@ impl Detector for SaturationDetector {
         // The manifest may leave replicas out; Kubernetes reads that as 1.
         let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(crate::yaml::Node::as_int);
         let Ok(replicas) = u32::try_from(declared.unwrap_or(1)) else { return detected };
-        let why_not = |because: String| WhyNot { what: "scale".into(), because };
+        let why_not = |because: String| WhyNot::new("scale", because);
         if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
-            let because = if matches!(super::declared::autoscaler(input, live), Known::Known(Some(_))) {
+            let because = if matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_))) {
                 format!("an autoscaler set {}, which are its own to change; Git says {replicas}", count(has, "replica"))
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")

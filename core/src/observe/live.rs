@@ -101,6 +101,11 @@ impl LiveObject {
         let reference = ObjectParts { api_version, kind, namespace, name }.into();
         Some(Self { reference, uid, resource_version: text("resourceVersion"), body: body.into(), template: None })
     }
+
+    /// Since when it is being deleted. Nobody can take that back: it goes with its last finalizer (X8).
+    pub fn deleted_at(&self) -> Option<&str> {
+        self.body.pointer("/metadata/deletionTimestamp").and_then(Json::as_str)
+    }
 }
 
 /// A compute resource.

@@ -230,7 +230,7 @@ fn left(finding: Finding, action: &Action, because: String, found: &mut Vec<Repo
     match finding {
         Finding::Broken(broken) => found.extend(broken.instead(&because)),
         Finding::Drift(drift) => found.push(stays(&drift, &because)),
-        _ => not_proposed.push(WhyNot { what: action.name().into(), because }),
+        _ => not_proposed.push(WhyNot::new(action.name(), because)),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::action::Action;
 use crate::blueprint::{Delivery, Tier};
 use crate::decide::drift::FieldDrift;
 use crate::decide::{FailedPod, Finding, MOMENTARY, Reported, UnknownFact};
-use crate::model::{Name, Untrusted};
+use crate::model::{Name, Severity, Untrusted};
 use crate::observe::ObservedFrom;
 use crate::plan::{BlueprintPlan, Plan, PlanItem, Settled, Standing};
 
@@ -56,17 +56,7 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         blueprint(&mut out, plan, part);
     }
     settled(&mut out, plan);
-    list(&mut out, "found", plan, |part| {
-        let told = |reported: &Reported| {
-            let stood = plan.causes.as_ref().is_some_and(|causes| causes.stood(&part.name, reported));
-            let stood = if stood { " (stood before this change)" } else { "" };
-            let head = format!("{}: {}{stood}", words::severity(reported), sink::terminal(&reported.message));
-            let help = reported.help.iter().map(|help| format!("  {}", sink::terminal(help)));
-            let events = reported.events.iter().map(|event| format!("  seen: {}", sink::terminal(event)));
-            [head].into_iter().chain(events).chain(help).collect::<Vec<_>>()
-        };
-        part.findings.iter().flat_map(told).collect()
-    });
+    found(&mut out, plan);
     list(&mut out, "not proposed", plan, |part| {
         let told = part.not_proposed.iter().filter(|why| !why.because.contains(MOMENTARY));
         let why_not = told.map(|w| format!("{}: {}", w.what, w.because)).collect::<Vec<_>>();
@@ -216,6 +206,46 @@ fn rule_line(rule: &crate::govern::RuleRef) -> String {
 
 fn line(out: &mut String, text: &str) {
     let _ = writeln!(out, "              {text}");
+}
+
+/// What is found, errors and warnings before notes. Each of those has its first line; what explains it is cut before it.
+fn found(out: &mut String, plan: &Plan) {
+    let told = |part: &BlueprintPlan, reported: &Reported| {
+        let stood = plan.causes.as_ref().is_some_and(|causes| causes.stood(&part.name, reported));
+        let stood = if stood { " (stood before this change)" } else { "" };
+        let head = format!("{}: {}{stood}", words::severity(reported), sink::terminal(&reported.message));
+        let events = reported.events.iter().map(|event| format!("  seen: {}", sink::terminal(event)));
+        let help = reported.help.iter().map(|help| format!("  {}", sink::terminal(help)));
+        // The sink leaves no line end in a line, so that they can be told apart again.
+        [head].into_iter().chain(events).chain(help).collect::<Vec<_>>().join("\n")
+    };
+    let of = |is_note: bool| {
+        let all = plan.blueprints.iter().flat_map(|part| part.findings.iter().map(move |reported| (part, reported)));
+        let all = all.filter(|(_, reported)| (reported.severity == Severity::Info) == is_note);
+        words::together(&all.map(|(part, reported)| (part.name.to_string(), told(part, reported))).collect::<Vec<_>>())
+    };
+    let (firm, notes) = (of(false), of(true));
+    if firm.is_empty() && notes.is_empty() {
+        return;
+    }
+    let _ = writeln!(out, "\nfound");
+    let width = firm.iter().chain(&notes).map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut left = MOST.saturating_sub(firm.len());
+    let mut cut = 0;
+    for (number, (name, told)) in firm.iter().chain(&notes).enumerate() {
+        for (at, line) in told.lines().enumerate() {
+            let stands = number < firm.len() && at == 0;
+            if !stands && left == 0 {
+                cut += 1;
+                continue;
+            }
+            left -= usize::from(!stands);
+            let _ = writeln!(out, "  {name:<width$}  {line}");
+        }
+    }
+    if cut > 0 {
+        let _ = writeln!(out, "  … and {cut} more {} (-o json has all)", if cut == 1 { "line" } else { "lines" });
+    }
 }
 
 fn list(out: &mut String, title: &str, plan: &Plan, lines: impl Fn(&BlueprintPlan) -> Vec<String>) {

@@ -7,7 +7,9 @@ use serde_json::Value as Json;
 use crate::action::{Action, AdoptedField, RequestChange, SetBack};
 use crate::blueprint::Tier;
 use crate::decide::drift::{Attribution, DriftKind, FieldDrift};
-use crate::decide::{Broke, BrokenChange, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short};
+use crate::decide::{
+    Broke, BrokenChange, ELSE, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short,
+};
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, ObjectRef, Percent, Segment, Severity, Untrusted, WorkloadKind};
 use crate::observe::{ObservedFrom, Unknown, UnknownCode};
@@ -457,8 +459,16 @@ pub fn uncompared(plan: &Plan) -> Option<String> {
     let of = count(plan.blueprints.len(), "workload");
     let whole =
         (!names.is_empty()).then(|| format!("{} of {of} could not be compared: {}", names.len(), listed(&names, 5)));
-    let unread = |part: &&BlueprintPlan| part.unknown.iter().any(|u| u.unread) && !names.contains(&&part.name);
-    let partly: Vec<&Name> = plan.blueprints.iter().filter(unread).map(|part| &part.name).collect();
+    let unread = |part: &BlueprintPlan| {
+        let mut unread = part.unknown.iter().filter(|u| u.unread).peekable();
+        if names.contains(&&part.name) || unread.peek().is_none() {
+            return None;
+        }
+        let objects: Vec<&str> = unread.map(|u| u.what.as_str()).filter(|what| *what != ELSE).collect();
+        let named = if objects.is_empty() { String::new() } else { format!(" ({})", listed(&objects, 3)) };
+        Some(format!("{}{named}", part.name))
+    };
+    let partly: Vec<String> = plan.blueprints.iter().filter_map(unread).collect();
     let partly =
         (!partly.is_empty()).then(|| format!("not all that belongs to {} could be compared", listed(&partly, 5)));
     let told: Vec<String> = whole.into_iter().chain(partly).collect();

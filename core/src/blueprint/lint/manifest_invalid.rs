@@ -408,10 +408,16 @@ fn check(
 fn fault(node: &Node, wanted: Wanted) -> Option<String> {
     let wrong = |wanted: &str| Some(format!("must be {wanted}, this is {}", described(node)));
     match (wanted, &node.value) {
+        // 2.0 and 1e3 are whole to Kubernetes.
+        (Wanted::Whole, Value::Float(text)) => {
+            let part = text.split_once('.').map_or("", |(_, part)| part);
+            let is_broken = part.bytes().all(|byte| byte.is_ascii_digit()) && part.bytes().any(|byte| byte != b'0');
+            is_broken.then(|| format!("must be a whole number, this is {text}"))
+        }
         (_, Value::Null)
         | (Wanted::Text, Value::String(_))
         | (Wanted::Pods, Value::Int(_))
-        | (Wanted::Whole | Wanted::Port, Value::Float(_))
+        | (Wanted::Port, Value::Float(_))
         | (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => None,
         (Wanted::Whole, Value::Int(number)) => {
             (number.get() < 0).then(|| format!("is {number}, and can not be below 0"))

@@ -12,6 +12,9 @@ use crate::model::FieldPath;
 use crate::observe::{ListType, LiveObject, TypeSchema};
 use crate::yaml::Document;
 
+/// The API server's own count of a DaemonSet's templates.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
 /// The suspected differences that an apply would change, what admission makes of them, and what else the apply would change. `live`: what is
 /// there, `None` for an object that would be created.
 pub fn exact(
@@ -30,7 +33,8 @@ pub fn exact(
     };
     let mut walk = Walk { way: Way::new(schema), found: Vec::new() };
     walk.objects(&live.body, &tried.body);
-    let changes = walk.found;
+    let mut changes = walk.found;
+    changes.retain(|change| !change.path.has_key(TEMPLATE_GENERATION));
     let mut kept: Vec<FieldDrift> = Vec::with_capacity(suspected.len());
     for mut drift in suspected {
         // Another manager's removal is that manager's to do, whatever bpctl's own apply would leave.

@@ -27,7 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
-use crate::model::{FieldPath, SourceSpan, Timestamp, Untrusted};
+use crate::model::{FieldPath, Segment, SourceSpan, Timestamp, Untrusted};
 use crate::observe::{LiveObject, TypeSchema};
 use crate::yaml::Document;
 
@@ -150,10 +150,33 @@ pub fn compare(
     found
 }
 
-/// Fields that somebody added beside Git: neither drift nor taken away by any apply. Each with who did.
+/// What says with which rights a pod runs, and what it runs: whoever adds that beside Git is seen first.
+const RIGHTS: [&str; 8] =
+    ["hostNetwork", "hostPID", "hostIPC", "privileged", "capabilities", "serviceAccountName", "hostPath", "command"];
+
+/// Where an added field comes in the list: what is about a pod's rights, then containers, then the rest.
+fn rank(added: &FieldDrift) -> usize {
+    fn holds(value: &Json, key: &str) -> bool {
+        match value {
+            Json::Object(map) => map.iter().any(|(known, below)| known == key || holds(below, key)),
+            Json::Array(items) => items.iter().any(|item| holds(item, key)),
+            _ => false,
+        }
+    }
+    let about = |key: &&str| added.path.has_key(key) || added.live.as_ref().is_some_and(|live| holds(live, key));
+    let is_container = match added.path.0.as_slice() {
+        [.., Segment::Key(list), Segment::Item(_)] => list == "containers" || list == "initContainers",
+        _ => false,
+    };
+    let of_container = is_container.then_some(RIGHTS.len());
+    RIGHTS.iter().position(about).or(of_container).unwrap_or(RIGHTS.len() + 1)
+}
+
+/// Fields that somebody added beside Git: neither drift nor taken away by any apply. Each with who did; what is about a pod's rights first.
 pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<(FieldPath, Untrusted)> {
     let managers = DeliveryManagers::default();
-    let found = removal::added(document, live, schema, &managers);
+    let mut found = removal::added(document, live, schema, &managers);
+    found.sort_by_key(rank);
     found.into_iter().filter_map(|added| Some((added.path, added.by?.manager))).collect()
 }
 

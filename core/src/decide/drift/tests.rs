@@ -685,3 +685,16 @@ fn a_key_without_a_value_is_declared_by_who_applies_it() {
     assert_eq!(deployments("spec: {replicas: null, paused: true}", &body(owned)), Vec::<String>::new());
     assert_eq!(deployments("spec: {paused: true}", &body(owned)), ["PendingRemoval spec.replicas - → 1"]);
 }
+
+/// A count that the API server keeps for itself moves with every change of the template.
+#[test]
+fn the_api_servers_own_count_of_templates_is_no_drift() {
+    let object = |image: &str, count: &str| {
+        format!(
+            "metadata: {{annotations: {{deprecated.daemonset.template.generation: '{count}'}}}}\nspec: {{template: {{spec: {{containers: [{{name: c, image: {image}}}]}}}}}}"
+        )
+    };
+    let manifest = "spec: {template: {spec: {containers: [{name: c, image: a}]}}}";
+    let found = exactly(manifest, &object("b", "2"), &object("a", "3"));
+    assert_eq!(found, ["Changed spec.template.spec.containers[name=c].image \"a\" → \"b\""]);
+}
