@@ -24,7 +24,9 @@ impl Delivered {
     /// Why an Application with this source delivers something else; `None`: it delivers this.
     fn refusal(&self, source: &Node) -> Option<RenderFailure> {
         let text = |key| source.get(key).and_then(Node::as_str).unwrap_or_default();
-        let (repository, revision) = (text("repoURL"), text("targetRevision"));
+        let repository = text("repoURL");
+        // A number is no revision: the API server takes none, and it means something else than none at all.
+        let revision = source.get("targetRevision").map_or("", |node| node.as_str().unwrap_or("not a text"));
         let other = self.origin.as_deref().filter(|origin| !same_repository(origin, repository));
         if other.is_some() {
             let why = "the Application delivers another repository than the remote `origin` is";
@@ -128,6 +130,17 @@ impl Reading<'_> {
                 &format!("there is no {folder}"),
                 "write the folder that the Application delivers",
             ));
+        }
+        // Argo CD reads them beside the source, over what the Application says; tools that update images commit them.
+        let name = root.at(&["metadata", "name"]).and_then(Node::as_str).unwrap_or_default();
+        for beside in [".argocd-source.yaml".to_owned(), format!(".argocd-source-{name}.yaml")] {
+            if folder.join(&beside).is_ok_and(|file| self.files.blob(&file).is_some()) {
+                let node = source.get("path").unwrap_or(source);
+                let told =
+                    format!("{folder}/{beside} changes what the Application delivers, and bpctl does not read it");
+                let help = "write its values into the Application or the overlay, where everybody sees them";
+                return Err(self.at(node, &told, help));
+            }
         }
         let ignores_differences = root.at(&["spec", "ignoreDifferences"]).is_some_and(|list| !list.items().is_empty());
         let resolved_from = Some(path.clone());

@@ -358,6 +358,11 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
         let refused = application(&APPLICATION.replacen(from, to, 1), &[]).unwrap_err();
         assert!(refused.contains(why), "{to}: {refused}");
     }
+    for beside in ["charts/api/.argocd-source.yaml", "charts/api/.argocd-source-api.yaml"] {
+        let refused = application(APPLICATION, &[(beside, "helm: {parameters: []}")]).unwrap_err();
+        assert!(refused.contains("changes what the Application delivers"), "{refused}");
+    }
+    assert!(application(APPLICATION, &[("charts/api/.argocd-source-other.yaml", "")]).is_ok());
     let kustomized = APPLICATION.split("    helm:").next().unwrap();
     let options = format!("{kustomized}    kustomize: {{images: [a=b]}}\n");
     assert!(application(&options, &[]).unwrap_err().contains("only the Application holds"));
@@ -399,6 +404,7 @@ fn an_application_of_another_repository_or_revision_is_unknown() {
         (None, "trunk", "    targetRevision: trunk\n", None),
         (None, "trunk", "    targetRevision: main\n", Some(revision)),
         (None, "main", "    targetRevision: v0.1\n", Some(revision)),
+        (None, "main", "    targetRevision: 1.0\n", Some(revision)),
     ] {
         let said = refused(origin, base, source);
         // Its values files are not there: that is what is left to say.
