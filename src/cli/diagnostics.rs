@@ -73,30 +73,23 @@ fn parts(diagnostic: &Diagnostic) -> Vec<Shown> {
     }
     let of_file = |file: &str| diagnostic.labels.iter().filter(|l| l.span.file == file).collect::<Vec<_>>();
     let mut excerpts = files.iter().map(|file| excerpt(diagnostic, file, &of_file(file)));
-    let (source, labels) = excerpts.next().unwrap_or((None, Vec::new()));
+    let first = excerpts.next().unwrap_or_default();
     let message = sink::terminal(&Untrusted::new(diagnostic.message.as_str()));
-    let hidden = files.first().filter(|_| source.is_none()).and_then(|file| of_file(file).first().copied());
     let first = Shown {
         code: format!("{word}[{}]", diagnostic.code),
-        message: match hidden {
-            Some(label) => format!("{message} ({})", place(label)),
-            None => message,
-        },
+        message: format!("{message}{}", first.instead),
         severity,
         help: None,
-        source,
-        labels,
+        source: first.source,
+        labels: first.labels,
     };
-    let others = files.iter().skip(1).zip(excerpts).map(|(file, (source, labels))| Shown {
+    let others = excerpts.map(|other| Shown {
         code: String::new(),
-        message: match of_file(file).first().filter(|_| source.is_none()) {
-            Some(label) => format!("and here ({})", place(label)),
-            None => "and here".into(),
-        },
+        message: format!("and here{}", other.instead),
         severity: miette::Severity::Advice,
         help: None,
-        source,
-        labels,
+        source: other.source,
+        labels: other.labels,
     });
     let mut parts: Vec<Shown> = [first].into_iter().chain(others).collect();
     if let Some(last) = parts.last_mut() {
@@ -105,12 +98,21 @@ fn parts(diagnostic: &Diagnostic) -> Vec<Shown> {
     parts
 }
 
-fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> (Option<NamedSource<String>>, Vec<LabeledSpan>) {
+/// What is shown of one file.
+#[derive(Default)]
+struct Excerpt {
+    source: Option<NamedSource<String>>,
+    labels: Vec<LabeledSpan>,
+    /// The place in words, where its line is not shown; else empty.
+    instead: String,
+}
+
+fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> Excerpt {
     let Some(Source { text, .. }) = diagnostic.sources.iter().find(|source| &*source.name == file) else {
-        return (None, Vec::new());
+        return Excerpt::default();
     };
-    if labels.iter().any(|label| may_hold_secret(document_around(text, label.span.start))) {
-        return (None, Vec::new());
+    if let Some(hidden) = labels.iter().find(|label| may_hold_secret(document_around(text, label.span.start))) {
+        return Excerpt { instead: format!(" ({})", place(hidden)), ..Excerpt::default() };
     }
     let text = tame(text);
     let spans = labels.iter().map(|label| {
@@ -118,8 +120,8 @@ fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> (Option<Na
         let length = label.span.end.min(text.len()).saturating_sub(start);
         LabeledSpan::new(Some(sink::terminal(&Untrusted::new(label.text.as_str()))), start, length)
     });
-    let spans = spans.collect();
-    (Some(NamedSource::new(file, text)), spans)
+    let labels = spans.collect();
+    Excerpt { source: Some(NamedSource::new(file, text)), labels, instead: String::new() }
 }
 
 /// A place without its line.
@@ -163,4 +165,24 @@ fn tame(text: &str) -> String {
         }
     }
     tamed
+}
+
+#[cfg(test)]
+mod tests {
+    use bpctl_core::model::SourceSpan;
+
+    use super::*;
+
+    /// Would miss: a place whose text is not at hand, said to be hidden for a Secret's sake.
+    #[test]
+    fn only_what_may_hold_a_secret_is_said_to_be_hidden() {
+        let span = SourceSpan { file: "a.yaml".into(), line: 1, column: 1, start: 0, end: 4 };
+        let found = Diagnostic::error("wrong-type", "it is wrong").label(span, "here");
+        let shown = |found: Diagnostic| render(&[found], false, 200);
+        assert!(!shown(found.clone()).contains("Secret"));
+        let hidden = Source { name: "a.yaml".into(), text: "kind: Secret\ndata: {a: canary}\n".into() };
+        let told = shown(found.source(hidden));
+        assert!(told.contains("(a.yaml:1:1: here; no line is shown of what may hold a Secret)"), "{told}");
+        assert!(!told.contains("canary"), "{told}");
+    }
 }

@@ -302,11 +302,17 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if let Some((code, because)) = scaled {
         block(code, because);
     }
+    // Environment, blueprint and operation, as a branch of bpctl's own names them.
+    let named: Vec<&str> = pull
+        .head_branch
+        .as_deref()
+        .and_then(|branch| branch.strip_prefix("bpctl/"))
+        .map(|branch| branch.splitn(3, '/').collect())
+        .unwrap_or_default();
     // What it was made for may be gone, or not to be seen any more.
-    let own = pull.head_branch.as_deref().filter(|_| ours).and_then(|branch| branch.strip_prefix("bpctl/"));
-    let own: Option<Vec<&str>> = own.map(|own| own.splitn(3, '/').collect());
-    if let Some([place, blueprint, operation]) = own.as_deref()
-        && let (Ok(place), Ok(blueprint)) = (Name::new(*place), Name::new(*blueprint))
+    if let [place, blueprint, operation] = named[..]
+        && ours
+        && let (Ok(place), Ok(blueprint)) = (Name::new(place), Name::new(blueprint))
     {
         let touches: Vec<Touch> =
             set.governed.iter().map(|governed| subject_of(Some(&place), governed).touch).collect();
@@ -314,13 +320,7 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
     let mut block = |code: &str, because: String| blockers.push(Blocker { code: code.into(), because });
     // Pauses, breaker and reversals are counted by branches: what lands under another workload's name would be counted there.
-    let mut named = pull
-        .head_branch
-        .as_deref()
-        .and_then(|branch| branch.strip_prefix("bpctl/"))
-        .into_iter()
-        .flat_map(|b| b.split('/'));
-    if let (Some(place), Some(own)) = (named.next(), named.next()) {
+    if let [place, own, ..] = named[..] {
         let another = set.governed.iter().find(|governed| governed.blueprint.as_str() != own);
         let elsewhere = set.governed.iter().find_map(|g| g.environment.as_ref().filter(|name| name.as_str() != place));
         let other = another.map(|governed| (&governed.blueprint, own)).or(elsewhere.map(|name| (name, place)));
