@@ -230,8 +230,7 @@ def main() -> None:
     cat = Command("sh", "-c", f"git cat-file --batch < {args.one / 'tour' / 'blobs'}", cwd=shop)
     audit = Command(args.bpctl, "audit", "--env", "staging", "--verdict", "forbidden", cwd=shop)
     ours, peer = medians(audit, cat, runs=args.runs)
-    # Every object's hash is computed again on reading, which `git cat-file` leaves out: half of the time, and an audit should.
-    table.compare("bpctl audit, 10,000 entries", "git cat-file", 3, ours, peer)
+    table.compare("bpctl audit, 10,000 entries", "git cat-file", 1.5, ours, peer)
 
     size = os.stat(args.bpctl).st_size
     table.add("release binary, stripped", "≤ 40 MiB", f"{size / MIB:.1f} MiB", "", "", size <= 40 * MIB)

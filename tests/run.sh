@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# run.sh [--keep]: the whole test command. Formatting, lints, licences, and every test, against a real Kubernetes, Prometheus
-# and Gitea that it builds (once), starts for itself and stops again. Nothing is skipped: a system that does not start fails
+# run.sh [--keep]: the whole test command. Formatting, lints, licences, and every test, against a real Kubernetes, Prometheus,
+# Gitea and an emulated GitHub that it builds (once), starts for itself and stops again. Nothing is skipped: a system that does not start fails
 # the run. It ends with the test runner's own closing lines and their sum.
 #   --keep            leave the lab running, and say how to use and stop it
 #   BPCTL_LAB_CACHE   where the lab's binaries are kept between runs (default ~/.cache/bpctl-kit)
-# Needs Linux, Rust by rustup, Go 1.26, Python 3 with venv, gcc, git, openssl, curl and flock; as root on Debian it installs what is missing.
+# Needs Linux, Rust by rustup, Go 1.26, Python 3 with venv, Node 20 with npm, gcc, git, openssl, curl and flock; as root on Debian it installs what is missing.
 # The first run takes about an hour on two cores, most of it for the lab's binaries; later ones some minutes.
 # shellcheck disable=SC2317 # functions are run by name, through step and trap
 set -euo pipefail
@@ -79,6 +79,13 @@ needs() {
     fi
     apt-get update -q && apt-get install -qy --no-install-recommends python3 python3-venv || return 1
   fi
+  if ! command -v npm >/dev/null; then
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+      echo "please install Node 20 with npm: the emulated GitHub runs on it" >&2
+      return 1
+    fi
+    apt-get update -q && apt-get install -qy --no-install-recommends nodejs npm || return 1
+  fi
   if ! command -v cargo >/dev/null; then
     echo "please install Rust with rustup; rust-toolchain.toml names the version" >&2
     return 1
@@ -131,6 +138,7 @@ step "cargo test, compiled" cargo test --locked --workspace --no-run
 step "the lab's binaries and cargo-deny" prepared
 step "cargo deny" "$CACHE/bin/cargo-deny" --locked check --hide-inclusion-graph licenses bans sources
 step "pre-commit" env BPCTL="${CARGO_TARGET_DIR:-target}/debug/bpctl" bash tests/pre-commit.sh
+step "the workflows" bash tests/workflows.sh
 step "the lab" lab_up
 
 echo "=== cargo test"

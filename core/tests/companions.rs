@@ -322,8 +322,9 @@ fn x08_a_companion_that_differs_or_is_missing_is_judged_like_the_workload() {
         text.contains("~ reconcile Service/x: 1 field") && text.contains("declared at deploy/x0.yaml:4:"),
         "{text}"
     );
-    let markdown = render::markdown::plan(&drifted);
-    assert!(markdown.contains("`web` Service/x `spec.ports[0].port`"), "{markdown}");
+    let around = render::comment::Around { line: &|_, _, _| None, run: None, whole: "elsewhere" };
+    let markdown = render::comment::page(&drifted, &around);
+    assert!(markdown.contains("\n  Service/x spec.ports[0].port"), "{markdown}");
 
     let missing = plan("", Known::Known(None));
     assert!(render::text::plan(&missing, None).contains("+ reconcile create Service/x"));
@@ -595,6 +596,52 @@ fn x08_what_no_apply_can_change_is_for_a_person(
     assert!(part.findings.iter().all(|reported| reported.needs_person && reported.code == "apply-refused"));
 }
 
+/// Would miss: a disruption budget that a controller is said to bring back, though the API server refuses it beside what somebody wrote.
+#[rstest]
+#[case::of_another("kubectl-patch", "Update", true)]
+#[case::of_the_deliveries("argocd-controller", "Apply", false)]
+fn x08_a_field_that_excludes_gits_own_is_named_with_who_keeps_it(
+    #[case] manager: &str,
+    #[case] operation: &str,
+    #[case] refused: bool,
+    #[values(false, true)] exact: bool,
+) {
+    let parts = ObjectParts {
+        api_version: "policy/v1".into(),
+        kind: "PodDisruptionBudget".into(),
+        namespace: "shop".into(),
+        name: "x".into(),
+    };
+    let object = ObjectRef::from(parts);
+    let mut observation = observed(Known::Known(None), |_| {});
+    let body = json!({"metadata": {"name": "x", "namespace": "shop", "uid": "2", "managedFields": [{"manager": manager,
+        "operation": operation, "apiVersion": "policy/v1", "fieldsType": "FieldsV1",
+        "fieldsV1": {"f:spec": {"f:maxUnavailable": {}}}}]},
+        "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}}});
+    let live = LiveObject::from_json("policy/v1", "PodDisruptionBudget", body);
+    observation.add(FactKey::Object(object.clone()), "t", FactValue::Object(Known::Known(live)));
+    let types = FactValue::Schema(Known::Known(TypeSchema::default()));
+    observation.add(FactKey::Schema("policy/v1".into(), "PodDisruptionBudget".into()), "t", types);
+    if exact && refused {
+        let why = Known::unknown(UnknownCode::Refused, "minAvailable and maxUnavailable cannot be both set");
+        observation.add(FactKey::DryRun(object), "t", FactValue::DryRun(why));
+    }
+    let budget = manifest("policy/v1", "PodDisruptionBudget", "{minAvailable: 1, selector: {matchLabels: {app: web}}}");
+    let plan = plan_under("delivery: gitops", "}", &[&budget], "", &observation);
+    let part = &plan.blueprints[0];
+    let found: Vec<&Reported> = part.findings.iter().filter(|found| found.code == "apply-refused").collect();
+    assert_eq!((found.len(), part.items.len()), (usize::from(refused), usize::from(!refused)), "{part:#?}");
+    if let [found] = found.as_slice() {
+        let message = found.message.raw();
+        assert!(
+            message
+                .contains("Git declares spec.minAvailable, and the cluster has spec.maxUnavailable (by kubectl-patch)"),
+            "{message}"
+        );
+        assert!(found.help[0].raw().contains("kubectl -n shop edit poddisruptionbudget/x"), "{found:?}");
+    }
+}
+
 /// Under `gitops` what a dry run is refused for is for a person; bpctl's own delivery tries it, and tells what came of it.
 #[rstest]
 #[case::gitops(
@@ -669,6 +716,46 @@ fn x08_an_autoscaler_that_git_declares_otherwise_is_not_in_the_cluster_alone() {
     let plan = plan_at("}", &[declared], "", &observation);
     let found: Vec<&str> = plan.blueprints[0].findings.iter().map(|reported| reported.message.raw()).collect();
     assert!(found.iter().any(|message| message.contains(told)), "{found:?}");
+}
+
+/// Would miss: "delete it there" of an autoscaler that Git declares in a document with a slip in it.
+#[test]
+fn x08_an_autoscaler_in_a_document_that_cannot_be_read_is_not_in_the_cluster_alone() {
+    let mut observation = observed(Known::Known(None), |_| {});
+    let scaler = Known::Known(Some(Untrusted::new("web-hpa")));
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(scaler));
+    let declared = "apiVersion: autoscaling/v2\nkindd: HorizontalPodAutoscaler\nmetadata: {name: web-hpa}\n\
+         spec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, maxReplicas: 3}\n";
+    let plan = plan_at("}", &[declared], "", &observation);
+    let found: Vec<&Reported> = plan.blueprints[0].findings.iter().collect();
+    let [found] = found.as_slice() else { panic!("{found:#?}") };
+    assert!(found.message.raw().contains("nothing that can be read below deploy declares it"), "{found:?}");
+    assert!(found.help[0].raw().starts_with("correct deploy/x0.yaml:1:"), "{found:?}");
+}
+
+/// Would miss: a controller's work on a network policy told as forbidden, so that at night somebody does it by hand; and bpctl doing it.
+#[rstest]
+#[case("delivery: gitops", Tier::Allowed)]
+#[case("delivery: direct", Tier::Forbidden)]
+fn b09_a_network_policy_is_brought_back_by_the_controller_alone(#[case] delivery: &str, #[case] wanted: Tier) {
+    let parts = ObjectParts {
+        api_version: "networking.k8s.io/v1".into(),
+        kind: "NetworkPolicy".into(),
+        namespace: "shop".into(),
+        name: "x".into(),
+    };
+    let object = ObjectRef::from(parts);
+    let mut observation = observed(Known::Known(None), |_| {});
+    let body = json!({"metadata": {"name": "x", "namespace": "shop", "uid": "2"}, "spec": {"podSelector": {"matchLabels": {"app": "x"}}}});
+    let live = LiveObject::from_json("networking.k8s.io/v1", "NetworkPolicy", body);
+    observation.add(FactKey::Object(object), "t", FactValue::Object(Known::Known(live)));
+    let types = FactValue::Schema(Known::Known(TypeSchema::default()));
+    observation.add(FactKey::Schema("networking.k8s.io/v1".into(), "NetworkPolicy".into()), "t", types);
+    let policy = manifest("networking.k8s.io/v1", "NetworkPolicy", "{podSelector: {matchLabels: {app: web}}}");
+    let plan = plan_under(delivery, ", companions: [NetworkPolicy/x]}", &[&policy], "", &observation);
+    let items = &plan.blueprints[0].items;
+    assert_eq!(items.len(), 1, "{:#?}", plan.blueprints[0]);
+    assert_eq!(items[0].verdict.tier, wanted, "{:#?}", items[0].verdict);
 }
 
 /// Would miss: "checked" said of what the account has no right to ask.
@@ -774,6 +861,7 @@ fn x10_what_is_found_is_told_before_what_explains_it() {
         code: "pods-failed".into(),
         severity,
         needs_person: true,
+        object: None,
         message: Untrusted::new(format!("pod {number}")),
         help: ["look", "mend"].map(Untrusted::new).into(),
         events: Vec::new(),

@@ -17,7 +17,7 @@ use bpctl_core::observe::{
 };
 use bpctl_core::plan::{Plan, PlanInput, build};
 use serde_json::json;
-use small_world::{WORKSPACE, catalog, files, trusted, web};
+use small_world::{WORKSPACE, catalog, files, rolled_out, trusted, web};
 
 const REQUEST: i64 = 1000;
 
@@ -74,9 +74,9 @@ impl Situation {
         let containers =
             json!([{"name": "web", "image": "web", "resources": {"requests": {"cpu": format!("{REQUEST}m")}}}]);
         let body = json!({
-            "metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "9", "generation": 7},
+            "metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "9", "generation": 1},
             "spec": {"replicas": self.replicas, "template": {"spec": {"containers": containers}}},
-            "status": {"observedGeneration": 7}});
+            "status": rolled_out(u32::try_from(self.replicas).unwrap(), false)});
         let pod = |n: i64| {
             let crashed = self.crashed.filter(|_| n == 0);
             let state = crashed.map_or(json!({"running": {}}), |_| json!({"waiting": {"reason": "CrashLoopBackOff"}}));

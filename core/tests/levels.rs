@@ -14,7 +14,7 @@ use bpctl_core::observe::{
 };
 use rstest::rstest;
 use serde_json::json;
-use small_world::{WORKSPACE, catalog, files, trusted, web};
+use small_world::{WORKSPACE, catalog, files, rolled_out, trusted, web};
 
 /// Milliseconds and requests up to there; all requests; what 95 % take at most, in microseconds.
 #[rstest]
@@ -91,7 +91,8 @@ fn found(spec: &str, seen: Option<&Seen>) -> (Vec<String>, bool) {
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(staging.clone(), from, "2026-11-21T12:00:00Z".parse().unwrap());
     observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
-    let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": 2}});
+    let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1}, "spec": {"replicas": 2},
+        "status": rolled_out(2, false)});
     let live = LiveObject::from_json("apps/v1", "Deployment", body);
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));
     let types = FactValue::Schema(Known::Known(TypeSchema::default()));

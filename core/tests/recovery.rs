@@ -225,8 +225,13 @@ fn told(files: &Files, observation: &Observation) -> String {
     Some(3),
     "container-not-created: pod web-1: container web: CreateContainerConfigError (configmap \"absent\" not found)"
 )]
-#[case::two_without_it("", "config config", Some(3), "(configmap \"absent\" not found) and 1 more")]
-#[case::two_without_a_node("", "pending pending", Some(3), "pod-unschedulable: pod web-0: no node takes it and 1 more")]
+#[case::two_without_it("", "config config", Some(3), "(configmap \"absent\" not found); and 1 more")]
+#[case::two_without_a_node(
+    "",
+    "pending pending",
+    Some(3),
+    "pod-unschedulable: pod web-0: no node takes it; and 1 more"
+)]
 #[case::no_node("", "ready pending", Some(3), "pod-unschedulable: pod web-1: no node takes it")]
 #[case::an_unknown_reason("", "ready odd", Some(3), "container-waits: pod web-1: container web: SomethingNew")]
 #[case::one_pod_of_each("", "pull crash=1", Some(3), "restart after 1")]
@@ -372,7 +377,10 @@ fn b08_a_claim_that_is_not_bound_is_not_the_nodes_doing() {
     };
     let claim = "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found";
     assert!(told(claim).ends_with("kubectl -n shop describe pvc") && !told(claim).contains("nodes"), "{}", told(claim));
-    assert!(told("0/2 nodes are available: 2 Insufficient cpu.").contains("the nodes have no room for its requests"));
+    assert!(told("0/2 nodes are available: 2 Insufficient cpu.").ends_with("kubectl describe nodes"));
+    assert!(
+        told("0/2 nodes are available: 2 node(s) had taints.").contains("none of them may take it, or a volume claim")
+    );
 }
 
 /// Where a new template brings no new pods, a restart is no answer.
@@ -613,6 +621,14 @@ fn b08_pods_that_are_missing_or_not_ready_are_told(#[case] pods: &str, #[case] c
     } else {
         assert!(told.starts_with(wanted) && !told.contains("; pods-"), "{told}");
     }
+}
+
+/// Would miss: a recording in which nothing is ever said to run again, because it is older than an hour by the clock of rules.
+#[test]
+fn b08_what_runs_again_is_told_by_the_time_of_the_look() {
+    let mut seen = observe("", "ready killed=3");
+    seen.governed_at = "2026-12-21T12:00:00Z".parse().unwrap();
+    assert!(told_with(&mut seen, |_| {}).starts_with("pods-restarted: "));
 }
 
 /// Would miss: pods that never become what Git declares, since nobody knows that somebody paused them.

@@ -14,7 +14,7 @@ use bpctl_core::observe::{
     FactKey, FactValue, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder,
 };
 use bpctl_core::propose::{Change, ChangeSet, ChangedPath, Governed, Side, change_set, past_rendered_changes};
-use bpctl_core::rendering::{RenderFailure, Rendering, inputs};
+use bpctl_core::rendering::{Delivered, RenderFailure, Rendering, inputs};
 use rstest::rstest;
 use small_world::{WORKSPACE, files, trusted, web};
 
@@ -616,7 +616,7 @@ fn x09_an_application_that_says_nothing_stops_its_environment_alone(#[case] helm
     }
     let all = files(&entries);
     let mut own = OwnFiles::read(&all).unwrap();
-    own.resolve_applications(&all, None);
+    own.resolve_applications(&all, &Delivered::default());
     let catalog = Catalog::assemble(own, &all);
     assert!(catalog.diagnostics.is_empty(), "{:?}", catalog.diagnostics);
     let declared = |environment| catalog.declared(&name(environment), &path("deploy"), &web());

@@ -9,7 +9,7 @@ use bpctl_core::blueprint::{Delivery, Operation, Tier, Verification};
 use bpctl_core::decide::{Finding, decide};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{Subject, Verdict, judge};
-use bpctl_core::model::{File, Files, Name, ObjectRef, Period, Quantity, RepoPath, Untrusted, WorkloadKind};
+use bpctl_core::model::{Files, Name, ObjectRef, Period, Quantity, RepoPath, Untrusted, WorkloadKind};
 use bpctl_core::observe::{
     ContainerUsage, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage,
     Recorder, Resource, TypeSchema, Usage, pod_from_json,
@@ -18,7 +18,7 @@ use bpctl_core::propose::{Change, ChangedPath, Governed, change_set};
 use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use small_world::{WORKSPACE, catalog, files, trusted, web};
+use small_world::{WORKSPACE, catalog, files, rewritten, rolled_out, trusted, web};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
 const ONE: &str = "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}}}";
@@ -65,7 +65,7 @@ struct Seen {
     revision: Option<&'static str>,
     /// It is a `DaemonSet`, whose status says so.
     nodes: Option<Json>,
-    /// What its controller says.
+    /// What its controller says otherwise than of one that is rolled out.
     status: Option<Json>,
 }
 
@@ -113,13 +113,13 @@ impl Seen {
         let requests = json!({"requests": {"cpu": self.pod_cpu, "memory": "256Mi"}});
         let made_of = json!({"requests": {"cpu": self.template_cpu.unwrap_or(self.pod_cpu), "memory": "256Mi"}});
         let template = json!({"spec": {"containers": [{"name": "web", "resources": made_of}]}});
-        let mut body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u"}, "spec": {"replicas": self.live_replicas, "template": template}});
-        if let Some(status) = &self.nodes {
+        let mut body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1},
+            "spec": {"replicas": self.live_replicas, "template": template}, "status": rolled_out(2, self.nodes.is_some())});
+        if self.nodes.is_some() {
             body["spec"].as_object_mut().unwrap().remove("replicas");
-            body["status"] = status.clone();
         }
-        if let Some(status) = &self.status {
-            body["status"] = status.clone();
+        for (key, value) in self.nodes.iter().chain(&self.status).filter_map(Json::as_object).flatten() {
+            body["status"][key] = value.clone();
         }
         let live = LiveObject::from_json("apps/v1", self.kind().as_str(), body).unwrap();
         observation.add(
@@ -241,8 +241,9 @@ const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}
 #[case::replicas_first(BOTH, ONE, Seen { live_replicas: 3, ..Seen::default() }, Err("resize: Git says 2 replicas and the cluster has 3"))]
 #[case::pods_of_another_size(BOTH, ONE, Seen { pod_cpu: "200m", ..Seen::default() }, Err("cpu request 100m: 2 of 2 pods run with another request"))]
 #[case::two_revisions(BOTH, ONE, Seen { revision: Some("new"), ..Seen::default() }, Err("resize: its pods are of 2 revisions: a roll-out is not through"))]
-#[case::old_pods_alone(BOTH, ONE, Seen { status: Some(json!({"observedGeneration": 1, "replicas": 2})), ..Seen::default() }, Err("resize: pods are of an earlier pod template than the workload's"))]
-#[case::a_roll_out_that_is_through("  resources: {cpu: {}}\n", ONE, Seen { status: Some(json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2})), ..Seen::default() }, Ok("cpu 100m → 90m"))]
+#[case::old_pods_alone(BOTH, ONE, Seen { status: Some(json!({"updatedReplicas": null})), ..Seen::default() }, Err("resize: pods are of an earlier pod template than the workload's"))]
+#[case::no_status(BOTH, ONE, Seen { status: Some(json!({"observedGeneration": null})), ..Seen::default() }, Err("whether a roll-out is through? the workload's status does not say"))]
+#[case::not_available(BOTH, ONE, Seen { status: Some(json!({"unavailableReplicas": 1})), ..Seen::default() }, Err("resize: its status says 2 pods of 2, 2 up to date, 2 ready, 1 not available"))]
 #[case::out_of_memory(BOTH, ONE, Seen { cpu: "100m", memory: "64Mi", reason: Some("OOMKilled"), ..Seen::default() }, Err("memory request 256Mi: 64Mi used, but a container ran out of memory"))]
 #[case::guaranteed(
     BOTH,
@@ -599,14 +600,14 @@ fn b14_merged_requests(
 #[case::a_pod_on_each_node(json!({"desiredNumberScheduled": 2}), Ok("cpu 100m → 90m"))]
 #[case::one_is_missing(json!({"desiredNumberScheduled": 3}), Err("2 of 3 pods are ready; it waits for the others"))]
 #[case::one_node_left(json!({"desiredNumberScheduled": 1}), Err("2 pods are ready and 1 wanted; it waits until the others are gone"))]
-#[case::unknown(json!({}), Err("pods wanted? the DaemonSet's status does not say how many nodes it is for"))]
+#[case::of_an_earlier_template(json!({"updatedNumberScheduled": 1}), Err("resize: pods are of an earlier pod template"))]
+#[case::not_ready(json!({"numberReady": 1}), Err("resize: its status says 2 pods of 2, 2 up to date, 1 ready"))]
+#[case::not_available(json!({"numberUnavailable": 1}), Err("2 ready, 1 not available"))]
+#[case::not_seen(json!({"observedGeneration": 0}), Err("the controller has not seen the last change yet"))]
+#[case::unknown(json!({"desiredNumberScheduled": null}), Err("pods wanted? the DaemonSet's status does not say how many nodes it is for"))]
 fn b07_a_daemon_set_is_sized_over_its_nodes(#[case] nodes: Json, #[case] wanted: Result<&str, &str>) {
     let of = |text: String| text.replace("Deployment", "DaemonSet").replace("  replicas: 2\n", "");
-    let mut files = world("  resources: {cpu: {minimum: 50m}}\n", ONE, "");
-    for file in files.0.values_mut() {
-        let File::Blob(blob) = file else { continue };
-        blob.bytes = of(String::from_utf8(blob.bytes.to_vec()).unwrap()).as_bytes().into();
-    }
+    let files = rewritten(world("  resources: {cpu: {minimum: 50m}}\n", ONE, ""), of);
     let found = proposed(&files, &Seen { nodes: Some(nodes), ..Seen::default() });
     match (found, wanted) {
         (Ok(resize), Ok(wanted)) => assert_eq!(shown(&resize), wanted),

@@ -15,12 +15,13 @@ use bpctl_core::observe::{
 };
 use bpctl_core::plan::{PlanInput, build};
 use bpctl_core::propose::{FieldChange, Proposal, propose};
-use bpctl_core::render::{markdown, text};
+use bpctl_core::render::{comment, text};
 use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 use small_world::{WORKSPACE, files, trusted, web};
 
+const AROUND: comment::Around<'_> = comment::Around { line: &|_, _, _| None, run: None, whole: "elsewhere" };
 const IMAGE: &str = "spec.template.spec.containers[web].image";
 const MANIFEST: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 2   # two\n  template:\n    spec:\n      containers:\n        - name: web\n          image: web:2  # pinned\n          env: [{name: MODE, value: b}]\n";
 
@@ -373,7 +374,7 @@ fn proposed(files: &Files, observation: &Observation) -> (Proposal, String) {
     let plan = build(&PlanInput { rules: &rules, desired: &desired, environment: &staging, observation });
     let item = plan.items().find(|item| item.action.name() == "rollback").unwrap();
     let proposal = propose(&plan, item, files).unwrap();
-    let pages = [text::plan(&plan, None), markdown::plan(&plan)].concat();
+    let pages = [text::plan(&plan, None), comment::page(&plan, &AROUND)].concat();
     let told = [&proposal.title, &proposal.body, &proposal.message, &pages].map(String::as_str).concat();
     (proposal, told)
 }

@@ -17,7 +17,7 @@ use bpctl_core::observe::{
 use bpctl_core::verify::{Outcome, VerifyInput, VerifyReport, judge, verify_merged, verify_operation};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use small_world::{WORKSPACE, files, trusted, web};
+use small_world::{WORKSPACE, files, rolled_out, trusted, web};
 
 /// After, the most that it may be, before, whether more load explains it.
 #[rstest]
@@ -210,9 +210,9 @@ impl Around {
         let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
         let mut observation = Observation::new(Name::new("staging").unwrap(), from, self.now.parse().unwrap());
         let containers = json!([{"name": "web", "image": "web", "resources": {"requests": {"cpu": format!("{}m", self.cpu()), "memory": "64Mi"}}}]);
-        let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 7, "managedFields": []},
+        let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1, "managedFields": []},
             "spec": {"replicas": self.replicas.1, "template": {"spec": {"containers": containers}}},
-            "status": {"observedGeneration": 7}});
+            "status": rolled_out(self.replicas.1, false)});
         let pod = |n: u32| {
             let ready = json!([{"type": "Ready", "status": "True", "lastTransitionTime": MERGED}]);
             pod_from_json(&json!({"metadata": {"name": format!("web-7d9c5b8f6d-x2x9{n}"), "creationTimestamp": MERGED},

@@ -31,7 +31,7 @@ pub struct AnswerArgs {
 /// Runs the command.
 pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: Answer) -> Result<Exit, CommandError> {
     let identity = args.identity.clone().or_else(|| Some("me".into()));
-    let options = SessionOptions { signing_key: args.signing_key.clone(), identity, token: None };
+    let options = SessionOptions { signing_key: args.signing_key.clone(), identity, ..SessionOptions::default() };
     let session = session_with(global, options).await?;
     let forge = session.forge.reading();
     let pull = forge.pull(args.number).await.map_err(PipelineError::from)?;

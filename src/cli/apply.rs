@@ -1,5 +1,7 @@
 //! `bpctl apply`.
 
+use std::sync::Arc;
+
 use bpctl_core::model::Period;
 use bpctl_core::render;
 use clap::Args;
@@ -9,7 +11,7 @@ use serde::Serialize;
 use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
 use crate::pipeline::adopt::AdoptRequest;
 use crate::pipeline::apply::{ApplyOptions, ApplyReport, apply};
-use crate::pipeline::{Effects, connect_cluster, plan, work_tree_workspace};
+use crate::pipeline::{Effects, connect_cluster, plan, work_tree_workspace, workspace_on_base};
 use crate::runtime::Exit;
 
 /// Arguments of `apply`.
@@ -92,9 +94,9 @@ pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<E
     let environment = plan::choose_environment(&workspace, args.environment.environment.as_deref())?;
     let tip = session.forge.reading().base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
     // The cluster is the base's: `apply` reads commits only.
-    let (_, rules) = crate::pipeline::base_tree(&session.repository, &tip)?;
-    let place = plan::place(rules.get(), &environment)?;
-    let cluster = connect_cluster(place, session.repository.work_tree()).await?;
+    let base = workspace_on_base(&session.repository, &tip)?;
+    let place = plan::base_place(base.get(), &environment)?;
+    let cluster = Arc::new(connect_cluster(place, session.repository.work_tree()).await?);
     let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), args.dry_run);
     let options = ApplyOptions { wait: args.wait, adopt: args.adopt.clone() };
     let report = apply(&session, &effects, &cluster, &environment, &options).await?;
@@ -102,7 +104,7 @@ pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<E
     let failed = report.failed || report.plan.is_blind();
     match args.output {
         Format::Json => output.json(&data(report)),
-        Format::Text => output.data(&text(&report, args.dry_run, rules.get().workspace.value.base.as_str())),
+        Format::Text => output.data(&text(&report, args.dry_run, base.get().base.as_str())),
     }
     Ok(if failed { Exit::Error } else { Exit::Fine })
 }

@@ -4,7 +4,7 @@ use bpctl_core::model::{Diagnostic, Untrusted};
 use bpctl_core::render::sink;
 
 use crate::pipeline::PipelineError;
-use crate::runtime::Exit;
+use crate::runtime::{self, Exit};
 
 /// A command that could not do its work.
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl From<PipelineError> for CommandError {
         let mut source = std::error::Error::source(&error);
         while let Some(inner) = source {
             // Errors of libraries may carry text from outside.
-            causes.push(sink::terminal(&Untrusted::new(inner.to_string())));
+            causes.push(sink::terminal(&runtime::said(&inner.to_string())));
             source = inner.source();
         }
         causes.dedup();

@@ -70,13 +70,14 @@ fn text(url: &str, judged: &PullJudgement, state: &PullState) -> String {
     let short = judged.judged_by.get(..7).unwrap_or_default();
     let _ = writeln!(out, "{url} · {} · judged by {short} · changes {}\n", judged.tier, judged.changes.short());
     let several = judged.verdicts.iter().any(|verdict| verdict.environment != judged.verdicts[0].environment);
+    let width = judged.verdicts.iter().map(|verdict| verdict.blueprint.as_str().len()).max().unwrap_or_default();
     for verdict in &judged.verdicts {
         let place = if several { format!(" in {}", verdict.environment) } else { String::new() };
         let rule = verdict.verdict.principal();
         let cite = rule.map_or("", |rule| rule.cite.as_str());
         let _ = writeln!(
             out,
-            "  {:<14} {:<12} {}{place}  [{cite}]",
+            "  {:<14} {:<width$}  {}{place}  [{cite}]",
             verdict.verdict.tier.to_string(),
             verdict.blueprint,
             change(&verdict.change)
@@ -102,7 +103,8 @@ fn text(url: &str, judged: &PullJudgement, state: &PullState) -> String {
             bpctl_core::observe::ReviewState::Dismissed => "dismissed",
         };
         let counts = review.refused.as_ref().map_or_else(|| "counts".into(), |why| format!("does not count: {why}"));
-        let _ = writeln!(out, "  {:<14} {state}, {counts}", sink::terminal(&review.reviewer.login));
+        let why = review.justification.as_ref().map(|why| format!(" — {}", sink::terminal(why))).unwrap_or_default();
+        let _ = writeln!(out, "  {:<14} {state}, {counts}{why}", sink::terminal(&review.reviewer.login));
     }
     let _ = match judged.blockers.as_slice() {
         [] => writeln!(out, "\nbpctl may merge it"),

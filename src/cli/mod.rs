@@ -5,9 +5,12 @@ mod answer;
 mod apply;
 mod audit;
 mod breaker;
+mod comment;
 mod completions;
 mod diagnostics;
+mod doctor;
 mod error;
+mod event;
 mod explain;
 mod init;
 mod judge;
@@ -98,6 +101,8 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Judge a pull request by the rules of its base branch
     Judge(judge::JudgeArgs),
+    /// Tell a plan on a pull request, in one comment for each environment
+    Comment(comment::CommentArgs),
     /// Approve a pull request of the local forge, signed with your SSH key
     Approve(answer::AnswerArgs),
     /// Reject a pull request of the local forge: it is closed
@@ -108,6 +113,8 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Show what is stopped after failures, why, since when, and what ends it
     Breaker(breaker::BreakerArgs),
+    /// Check what bpctl needs here: repository, forge, rights, clusters, Prometheus; changes nothing
+    Doctor(doctor::DoctorArgs),
     /// Record a cluster into a folder that plans can be made from
     Snapshot(snapshot::SnapshotArgs),
     /// Show the line of each field: in the manifest, overlay, patch or values file that makes it
@@ -204,11 +211,13 @@ fn run(cli: Cli, output: &Output) -> Result<Exit, CommandError> {
         Command::Plan(args) => block_on(plan::run(&global, &args, output)),
         Command::Apply(args) => block_on(apply::run(&global, &args, output)),
         Command::Judge(args) => block_on(judge::run(&global, &args, output)),
+        Command::Comment(args) => block_on(comment::run(&global, &args, output)),
         Command::Approve(args) => block_on(answer::run(&global, &args, output, crate::forge::Answer::Approve)),
         Command::Reject(args) => block_on(answer::run(&global, &args, output, crate::forge::Answer::Reject)),
         Command::Verify(args) => block_on(verify::run(&global, &args, output)),
         Command::Audit(args) => block_on(audit::run(&global, &args, output)),
         Command::Breaker(args) => block_on(breaker::run(&global, &args, output)),
+        Command::Doctor(args) => block_on(doctor::run(&global, &args, output)),
         Command::Snapshot(args) => block_on(snapshot::run(&global, &args, output)),
         Command::Where(args) => block_on(origin::run(&global, &args, output)),
         Command::Suggest(args) => block_on(suggest::run(&global, &args, output)),
@@ -234,10 +243,16 @@ fn on_this_thread<T>(work: impl Future<Output = Result<T, CommandError>>) -> Res
     runtime.map_err(|source| CommandError::io("start", source))?.block_on(work)
 }
 
+/// What is attempted to find where a command begins.
+fn folder_of(global: &Global) -> String {
+    let named = |folder: &std::path::PathBuf| format!("find the folder {}", folder.display());
+    global.directory.as_ref().map_or_else(|| "find the working folder".into(), named)
+}
+
 /// The repository that the command is about.
 fn repository(global: &Global) -> Result<Repository, CommandError> {
     let folder = runtime::start_folder(global.directory.as_deref())
-        .map_err(|source| CommandError::io("find the folder", source))?;
+        .map_err(|source| CommandError::io(&folder_of(global), source))?;
     Ok(Repository::discover(&folder).map_err(crate::pipeline::PipelineError::from)?)
 }
 
@@ -248,9 +263,13 @@ async fn session(global: &Global) -> Result<Session, CommandError> {
 
 async fn session_with(global: &Global, options: SessionOptions) -> Result<Session, CommandError> {
     let repository = repository(global)?;
+    event::refuse_strangers(&repository)?;
     let workspace: Workspace = work_tree_workspace(&repository)?;
     let folder = repository.work_tree().unwrap_or(repository.path()).to_owned();
-    let options =
-        SessionOptions { token: options.token.or_else(|| runtime::secret(&["BPCTL_TOKEN", "GITEA_TOKEN"])), ..options };
-    Ok(Session::open(&folder, &workspace, options).await?)
+    Ok(Session::open(&folder, &workspace, with_token(options)).await?)
+}
+
+/// The forge's token, from the environment where nothing else gave one.
+fn with_token(options: SessionOptions) -> SessionOptions {
+    SessionOptions { token: options.token.or_else(|| runtime::secret(&["BPCTL_TOKEN"])), ..options }
 }

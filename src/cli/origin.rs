@@ -81,13 +81,19 @@ fn text(environment: &Name, workloads: &[WorkloadOrigins]) -> String {
                 let place = match &field.origin {
                     Origin::Line(line) => {
                         found += 1;
-                        let part = if line.whole { "" } else { ", a part of it" };
+                        let parts: Vec<String> =
+                            line.parts.iter().map(|part| format!("{} ({})", part.span, part.text)).collect();
+                        let place = match (parts.is_empty(), line.whole) {
+                            (false, _) => parts.join(", "),
+                            (true, true) => line.span.to_string(),
+                            (true, false) => format!("{}, a part of it", line.span),
+                        };
                         let also = match line.also {
                             0 => String::new(),
                             1 => ", with 1 other field".into(),
                             more => format!(", with {more} other fields"),
                         };
-                        format!("{}{part}{also}", line.span)
+                        format!("{place}{also}")
                     }
                     Origin::Unknown(why) => format!("unknown: {why}"),
                 };

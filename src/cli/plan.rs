@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Tier, TierName};
-use bpctl_core::model::Name;
-use bpctl_core::plan::{Plan, PlanItem, Selector, Shard};
-use bpctl_core::render;
+use bpctl_core::model::RepoPath;
+use bpctl_core::plan::{Plan, PlanItem, Selector, Shard, Target};
+use bpctl_core::render::{self, comment::Around};
 use clap::{Args, ValueEnum};
 
-use super::{CommandError, EnvironmentArgs, Global, Output, session};
+use super::{CommandError, EnvironmentArgs, Global, Output, session_with};
+use crate::pipeline::SessionOptions;
 use crate::pipeline::adopt::AdoptRequest;
 use crate::pipeline::plan::{self, PlanOptions};
 use crate::runtime::{self, Exit};
@@ -22,9 +23,9 @@ pub struct PlanArgs {
     /// Text for people, Markdown for comments and summaries, JSON or YAML for machines
     #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
     output: PlanFormat,
-    /// Plan this blueprint only; may be given more than once
+    /// Plan this blueprint only, or those of a pattern: `cart-*`; may be given more than once
     #[arg(short, long, value_name = "BLUEPRINT", env = "BPCTL_TARGET", value_delimiter = ',')]
-    target: Vec<Name>,
+    target: Vec<Target>,
     /// Plan blueprints only whose workload's manifest has these labels, as in `kubectl -l`: app=web,tier!=db or 'app in (web,api)'
     #[arg(short = 'l', long, value_name = "LABELS", env = "BPCTL_SELECTOR")]
     selector: Option<Selector>,
@@ -47,6 +48,12 @@ pub struct PlanArgs {
     /// Exit with 3 when changes are planned, 4 when something needs approval, 5 when something is forbidden
     #[arg(long, env = "BPCTL_DETAILED_EXITCODE", value_parser = super::flag())]
     detailed_exitcode: bool,
+    /// Also append the plan, as Markdown, to this file: a job's summary
+    #[arg(long, value_name = "FILE", env = "BPCTL_SUMMARY")]
+    summary: Option<PathBuf>,
+    /// The page of the run, for the Markdown to point to
+    #[arg(long, value_name = "URL", env = "BPCTL_RUN_URL")]
+    run_url: Option<String>,
     /// Also write the plan, as JSON, to this file
     #[arg(long, value_name = "FILE", env = "BPCTL_PLAN_OUT")]
     out: Option<PathBuf>,
@@ -70,7 +77,14 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
             return Err(CommandError::told(message, "make it first, or correct the path"));
         }
     }
-    let session = session(global).await?;
+    // A forge that is down hides nothing of the cluster.
+    let session = session_with(global, SessionOptions { looks_only: true, ..SessionOptions::default() }).await?;
+    let unanswered = session.forge.unanswered();
+    if let Some(why) = unanswered {
+        output.talk(&format!(
+            "warning: {why}: rules are those that were fetched last, and what was done before is unknown, so that nothing is permitted"
+        ));
+    }
     let options = PlanOptions {
         targets: args.target.clone(),
         selector: args.selector.clone(),
@@ -91,11 +105,21 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
         output.talk(&format!("warning: lint finds {}{more}; see `bpctl lint`", first.code));
     }
     let next = next(&planned, &args.adopt);
+    let forge = session.forge.reading();
+    let page = || {
+        let line = |commit: &str, path: &RepoPath, line: usize| forge.line_url(commit, path, line);
+        let run = args.run_url.as_deref();
+        render::comment::page(plan, &Around { line: &line, run, whole: "`bpctl plan -o json`" })
+    };
     match args.output {
         PlanFormat::Text => output.data(&render::text::plan(plan, next.as_deref())),
-        PlanFormat::Markdown => output.data(&render::markdown::plan(plan)),
+        PlanFormat::Markdown => output.data(&page()),
         PlanFormat::Json => output.json(plan),
         PlanFormat::Yaml => output.data(&yaml(plan)?),
+    }
+    if let Some(file) = &args.summary {
+        runtime::append_file(file, page().as_bytes())
+            .map_err(|source| CommandError::io(&format!("write {}", file.display()), source))?;
     }
     if let Some(file) = &args.out {
         let text =
@@ -104,7 +128,8 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
             .map_err(|source| CommandError::io(&format!("write {}", file.display()), source))?;
         output.talk(&format!("wrote {}", file.display()));
     }
-    Ok(exit(plan, args.detailed_exitcode))
+    let unseen = if unanswered.is_some() { Exit::Error } else { Exit::Fine };
+    Ok(exit(plan, args.detailed_exitcode).max(unseen))
 }
 
 fn yaml(plan: &Plan) -> Result<String, CommandError> {

@@ -10,7 +10,7 @@ use bpctl_core::plan::Plan;
 use clap::Args;
 use schemars::generate::SchemaSettings;
 
-use super::{CommandError, Output, actions, apply, audit, breaker, lint, origin, verify};
+use super::{CommandError, Output, actions, apply, audit, breaker, comment, doctor, lint, origin, verify};
 use crate::pipeline::stage;
 use crate::runtime::{self, Exit};
 
@@ -44,6 +44,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("decisions", text::<stage::Decided>("decisions")),
         ("lint", text::<lint::LintReport>("lint")),
         ("judgement", text::<PullJudgement>("judgement")),
+        ("comment", text::<comment::CommentOutput>("comment")),
         ("apply", text::<apply::ApplyOutput>("apply")),
         ("verify", text::<verify::VerifyOutput>("verify")),
         ("actions", text::<actions::ActionsOutput>("actions")),
@@ -52,6 +53,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("audit-backtest", text::<audit::BacktestOutput>("audit-backtest")),
         ("audit-verify", text::<audit::TrailOutput>("audit-verify")),
         ("breaker", text::<breaker::BreakerOutput>("breaker")),
+        ("doctor", text::<doctor::DoctorOutput>("doctor")),
         ("suggestions", text::<crate::pipeline::suggest::Suggestions>("suggestions")),
         ("where", text::<origin::WhereOutput>("where")),
         ("ledger-entry", text::<Entry>("ledger-entry")),

@@ -67,10 +67,8 @@ pub async fn run(global: &Global, args: &StageArgs, output: &Output) -> Result<E
             let plan = stage::judge(&session(global).await?, decided).await?;
             output.json(&plan);
             let verdicts = plan.items().count();
-            output.talk(&format!(
-                "govern: took {decisions} decisions, gave {verdicts} verdicts, plan {}",
-                plan.hash.short()
-            ));
+            let id = if verdicts > 0 { format!(", plan {}", plan.hash.short()) } else { String::new() };
+            output.talk(&format!("govern: took {decisions} decisions, gave {verdicts} verdicts{id}"));
         }
     }
     Ok(Exit::Fine)

@@ -88,11 +88,17 @@ pub fn run(global: &Global, args: &TourArgs, output: &Output) -> Result<Exit, Co
     };
     tell(&format!(
         "\nThat took {}. {kept}\nIn your own repository: bpctl init writes bpctl.yaml and a blueprint for each workload; then bpctl lint. What it finds\n\
-         `bpctl explain` explains; every field is in {}/src/branch/main/docs/BLUEPRINT_FORMAT.md",
+         `bpctl explain` explains; every field is in {}",
         Period::from_millis(u64::try_from(took).unwrap_or(0)),
-        env!("CARGO_PKG_REPOSITORY")
+        page_of(env!("CARGO_PKG_REPOSITORY"))
     ));
     Ok(Exit::Fine)
+}
+
+/// Where a repository's server shows the page with all fields.
+fn page_of(repository: &str) -> String {
+    let branch = if repository.starts_with("https://github.com/") { "blob" } else { "src/branch" };
+    format!("{repository}/{branch}/main/docs/BLUEPRINT_FORMAT.md")
 }
 
 fn step(global: &Global, output: &Output, shop: &Path, key: &Path, command: &[&str]) -> Result<(), CommandError> {

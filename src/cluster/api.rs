@@ -4,18 +4,16 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use bpctl_core::model::Untrusted;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
 use kube::Client;
 use kube::client::Body;
 
 use super::ClusterError;
+use crate::runtime;
 
 /// How long one answer may take. The server itself ends a request after 60 s.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// What is kept of a server's message, in bytes.
-const SAID_LIMIT: usize = 2000;
 
 /// An API server.
 #[derive(Clone)]
@@ -48,16 +46,29 @@ impl Api {
 
     /// Applies, once: whoever gets no answer reads before trying again (Z3, Z8).
     pub(super) async fn apply(&self, path: &str, body: Vec<u8>, attempt: &str) -> Result<Vec<u8>, ClusterError> {
-        self.once(Method::PATCH, path, Some(body), attempt).await.map_err(|fault| fault.error)
+        let body = Some((body, "application/apply-patch+yaml"));
+        self.once(Method::PATCH, path, body, attempt).await.map_err(|fault| fault.error)
     }
 
-    async fn once(&self, method: Method, path: &str, body: Option<Vec<u8>>, attempt: &str) -> Result<Vec<u8>, Fault> {
+    /// Asks a question that the server takes as a request to create, and of which it keeps nothing.
+    pub(super) async fn ask(&self, path: &str, body: Vec<u8>, attempt: &str) -> Result<Vec<u8>, ClusterError> {
+        let body = Some((body, "application/json"));
+        self.once(Method::POST, path, body, attempt).await.map_err(|fault| fault.error)
+    }
+
+    async fn once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(Vec<u8>, &'static str)>,
+        attempt: &str,
+    ) -> Result<Vec<u8>, Fault> {
         let final_error = |error| Fault { error, again: false, after: None };
         let mut request = Request::builder().method(method).uri(path).header(ACCEPT, "application/json");
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/apply-patch+yaml");
+        if let Some((_, kind)) = &body {
+            request = request.header(CONTENT_TYPE, *kind);
         }
-        let request = request.body(body.map_or_else(Body::empty, Body::from)).map_err(|source| {
+        let request = request.body(body.map_or_else(Body::empty, |(body, _)| Body::from(body))).map_err(|source| {
             final_error(ClusterError::Malformed { attempt: attempt.into(), why: source.to_string() })
         })?;
         let exchange = async {
@@ -116,8 +127,8 @@ fn refused(status: StatusCode, body: &[u8], attempt: &str) -> ClusterError {
         message: String,
     }
     let text = serde_json::from_slice::<Status>(body)
-        .map_or_else(|_| String::from_utf8_lossy(body.get(..SAID_LIMIT).unwrap_or(body)).into_owned(), |s| s.message);
-    let said = Untrusted::new(text.get(..text.floor_char_boundary(SAID_LIMIT)).unwrap_or_default());
+        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |status| status.message);
+    let said = runtime::said(&text);
     let attempt = attempt.to_owned();
     match status.as_u16() {
         401 => ClusterError::Unauthorized { attempt, said },

@@ -3,6 +3,8 @@
 use bpctl_core::model::Untrusted;
 use bpctl_core::observe::{Unknown, UnknownCode};
 
+use crate::runtime;
+
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// A cluster call that failed. What the other side said is kept as outside text.
@@ -194,7 +196,7 @@ impl ClusterError {
                 }
                 source = cause.source();
             }
-            detail = (!causes.is_empty()).then(|| Untrusted::new(causes.join(": ")));
+            detail = (!causes.is_empty()).then(|| runtime::said(&causes.join(": ")));
         }
         if let Self::Refused { status: 404, .. } = self {
             message.push_str(" (no such thing there)");

@@ -120,8 +120,27 @@ pub(super) struct Head {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct HeadMetadata {
-    pub(super) r#continue: Option<String>,
+    r#continue: Option<String>,
+    remaining_item_count: Option<u64>,
     pub(super) resource_version: Option<String>,
+}
+
+impl HeadMetadata {
+    /// What asks for the next page; `None`: this one is the last. More items, and no way to get them, are a list that is not whole (Z9).
+    pub(super) fn next(self) -> Result<Option<String>, String> {
+        let token = self.r#continue.filter(|token| !token.is_empty());
+        match self.remaining_item_count {
+            Some(more) if more > 0 && token.is_none() => {
+                Err(format!("the server says that {more} more are left, and not how to get them"))
+            }
+            _ => Ok(token),
+        }
+    }
+
+    /// Whether it is a list as a whole, where nobody asks for a next page.
+    pub(super) fn whole(self) -> Result<(), String> {
+        self.next()?.map_or(Ok(()), |_| Err("it is one page of a longer list".into()))
+    }
 }
 
 /// Reads a page's head without building its items: the next page can be on its way while this one is decoded.

@@ -114,13 +114,20 @@ impl LiveCluster {
             let attempt = format!("use context {context} of {file}");
             let names: Vec<&str> = kubeconfig.contexts.iter().map(|known| known.name.as_str()).collect();
             if !names.contains(&context.as_str()) {
-                let why = format!("there is no such context; there is: {}", names.join(", "));
+                let why = match names.as_slice() {
+                    [] => "there is no context in it at all".to_owned(),
+                    names => format!("there is no such context; there is: {}", names.join(", ")),
+                };
                 return Err(failed(attempt, why.into()));
             }
             let choice = KubeConfigOptions { context: Some(context.clone()), cluster: None, user: None };
             let config = kube::Config::from_custom_kubeconfig(kubeconfig, &choice).await;
             (config.map_err(|error| failed(attempt, error.into()))?, context)
         };
+        let auth = &config.auth_info;
+        let from_file = auth.token_file.as_ref().and_then(|file| runtime::read_file(Path::new(file)).ok());
+        let from_file = from_file.map(|bytes| String::from_utf8_lossy(&bytes).into_owned().into());
+        auth.token.iter().chain(&auth.password).chain(&from_file).for_each(runtime::hold);
         // Retries are ours: reads only, bounded (Z8).
         config.default_retry = false;
         config.connect_timeout = Some(std::time::Duration::from_secs(5));
@@ -164,6 +171,28 @@ impl LiveCluster {
         // Some providers write `27+`.
         let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
         Ok(format!("{}.{}", digits(&version.major), digits(&version.minor)))
+    }
+
+    /// Whether bpctl's account may do this to workloads of a kind in a namespace, by the server's own word.
+    pub async fn may(&self, verb: &str, kind: WorkloadKind, namespace: &str) -> Result<bool, ClusterError> {
+        #[derive(serde::Deserialize)]
+        struct Review {
+            status: Status,
+        }
+        #[derive(serde::Deserialize)]
+        struct Status {
+            allowed: bool,
+        }
+        let attempt = format!("ask context {} what bpctl may do in namespace {namespace}", self.context);
+        let about =
+            serde_json::json!({ "verb": verb, "group": "apps", "resource": kind.plural(), "namespace": namespace });
+        let version = "authorization.k8s.io/v1";
+        let review = serde_json::json!({
+            "apiVersion": version, "kind": "SelfSubjectAccessReview", "spec": { "resourceAttributes": about },
+        });
+        let path = format!("/apis/{version}/selfsubjectaccessreviews");
+        let body = self.api.ask(&path, review.to_string().into_bytes(), &attempt).await?;
+        Ok(parse::<Review>(&body, &attempt)?.status.allowed)
     }
 
     /// The namespace as a snapshot records it.
@@ -324,10 +353,10 @@ impl LiveCluster {
             {
                 items.append(&mut page.await.map_err(|error| malformed(error.to_string()))?.map_err(malformed)?);
             }
-            let Some(token) = head.r#continue.filter(|token| !token.is_empty()) else { break };
+            let incomplete = |why: String| ClusterError::Incomplete { attempt: attempt.into(), why };
+            let Some(token) = head.next().map_err(incomplete)? else { break };
             if number >= MAX_PAGES {
-                let why = format!("it has more than {MAX_PAGES} pages");
-                return Err(ClusterError::Incomplete { attempt: attempt.into(), why });
+                return Err(incomplete(format!("it has more than {MAX_PAGES} pages")));
             }
             let token: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
             path = format!("{first}&continue={token}");
@@ -698,7 +727,7 @@ fn live_object(object: &ObjectRef, body: &[u8], attempt: &str) -> Result<LiveObj
 pub(super) fn parse<T: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<T, ClusterError> {
     serde_json::from_slice(body).map_err(|error| ClusterError::Malformed {
         attempt: attempt.into(),
-        why: format!("the answer is no JSON: {error}"),
+        why: format!("the answer is no JSON: {}", runtime::without_credentials(&error.to_string())),
     })
 }
 

@@ -71,8 +71,8 @@ impl LiveCluster {
             other => other,
         })?;
         let all: PodMetricsList = parse(&body, &attempt)?;
-        if all.metadata.r#continue.is_some_and(|token| !token.is_empty()) {
-            return Err(ClusterError::Incomplete { attempt, why: "it is one page of a longer list".into() });
+        if let Err(why) = all.metadata.whole() {
+            return Err(ClusterError::Incomplete { attempt, why });
         }
         let mut moments = BTreeMap::new();
         for pod in all.items {

@@ -460,7 +460,7 @@ fn read_list<T: Item>(file: &Path, text: &[u8], listed: &Listed, namespace: &str
     if is_json || text.first() == Some(&b'{') {
         let head = list::head(text);
         if is_json || head.is_ok() {
-            whole(head?.r#continue.as_deref())?;
+            head?.whole()?;
             return list::items(text, listed, namespace);
         }
     }
@@ -472,15 +472,11 @@ fn read_list<T: Item>(file: &Path, text: &[u8], listed: &Listed, namespace: &str
         })?;
     let [document] = documents.as_slice() else { return Err("it is not one list".into()) };
     let root = document.root.to_json();
-    whole(root.pointer("/metadata/continue").and_then(Json::as_str))?;
-    list::checked(root, listed, namespace)
-}
-
-fn whole(token: Option<&str>) -> Result<(), String> {
-    match token {
-        None | Some("") => Ok(()),
-        Some(_) => Err("it is one page of a longer list".into()),
+    if let Some(metadata) = root.get("metadata") {
+        let metadata = serde_json::from_value::<list::HeadMetadata>(metadata.clone());
+        metadata.map_err(|_| "its metadata are no list's")?.whole()?;
     }
+    list::checked(root, listed, namespace)
 }
 
 /// Folders that hold a list, for the header to be suggested.

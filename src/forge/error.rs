@@ -1,6 +1,7 @@
 //! What can go wrong with a forge.
 
-use bpctl_core::model::Untrusted;
+use bpctl_core::model::{Timestamp, Untrusted};
+use bpctl_core::observe::{Known, Unknown, UnknownCode};
 
 /// A forge call that failed. What the other side said is kept as outside text.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,16 @@ pub enum ForgeError {
         attempt: String,
         /// HTTP status.
         status: u16,
+        /// What it said.
+        said: Untrusted,
+    },
+    /// The server takes no more requests for now (Z7).
+    #[error("couldn't {attempt}: the forge takes no more requests {}", again(*.until))]
+    Limited {
+        /// What was attempted.
+        attempt: String,
+        /// When it takes them again, by its own clock, where it says.
+        until: Option<Timestamp>,
         /// What it said.
         said: Untrusted,
     },
@@ -52,4 +63,27 @@ pub enum ForgeError {
         /// What to do instead.
         hint: Option<String>,
     },
+}
+
+fn again(until: Option<Timestamp>) -> String {
+    until.map_or_else(|| "for now: wait some minutes".into(), |until| format!("until {until:.0}"))
+}
+
+/// What a call gave, or why that is not known.
+pub(super) fn known<T>(result: Result<T, ForgeError>) -> Known<T> {
+    result.map_or_else(|error| Known::Unknown(unknown(&error)), Known::Known)
+}
+
+/// A failed call as the reason for not knowing.
+pub(super) fn unknown(error: &ForgeError) -> Unknown {
+    let (code, detail) = match error {
+        ForgeError::Unreachable { .. } | ForgeError::Git { .. } => (UnknownCode::Unreachable, None),
+        ForgeError::Refused { status: 401 | 403 | 404, said, .. } => (UnknownCode::Forbidden, Some(said.clone())),
+        ForgeError::Refused { said, .. } | ForgeError::Limited { said, .. } => {
+            (UnknownCode::Unreachable, Some(said.clone()))
+        }
+        ForgeError::Malformed { .. } => (UnknownCode::Incomplete, None),
+        ForgeError::Unsupported(_) | ForgeError::Input { .. } => (UnknownCode::Unsupported, None),
+    };
+    Unknown { code, message: error.to_string(), detail }
 }

@@ -6,16 +6,24 @@
 mod branch;
 mod error;
 pub mod gitea;
+pub mod github;
+mod http;
+mod landed;
 pub mod local;
+mod moves;
 pub mod offline;
+#[cfg(test)]
+mod testing;
 
 use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
-use bpctl_core::model::{BaseTip, Timestamp, Untrusted};
+use bpctl_core::model::{BaseTip, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, PullFacts, PullState};
 
 pub use branch::BranchName;
 pub use error::ForgeError;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// The forge's clock (its Date header), or the local one where a forge has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +75,15 @@ pub struct NewPull {
     pub reviewers: Vec<String>,
 }
 
+/// A comment that bpctl itself wrote on a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnComment {
+    /// The forge's id of it.
+    pub id: String,
+    /// Its Markdown, as the forge keeps it. It was bpctl's own; who administers a repository may have edited it since.
+    pub body: String,
+}
+
 /// What became of creating a branch. Creating the ref is the lock: exactly one of several runs gets `Created`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
@@ -112,13 +129,57 @@ pub enum Answer {
     Reject,
 }
 
+/// Whether something that bpctl needs is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is.
+    Fine,
+    /// It is not, and bpctl does less for it.
+    Limited,
+    /// It is not, and bpctl cannot do its work.
+    Broken,
+}
+
+/// One thing that was looked at, for `bpctl doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// How it is.
+    pub state: State,
+    /// What was found.
+    pub told: String,
+    /// What mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+impl Check {
+    /// It is as it should be.
+    pub fn fine(told: impl Into<String>) -> Self {
+        Self { state: State::Fine, told: told.into(), mend: None }
+    }
+
+    /// bpctl does less without it.
+    pub fn limited(told: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { state: State::Limited, told: told.into(), mend: Some(mend.into()) }
+    }
+
+    /// bpctl cannot do its work without it.
+    pub fn broken(told: impl Into<String>, mend: Option<String>) -> Self {
+        Self { state: State::Broken, told: told.into(), mend }
+    }
+}
+
 /// The reading half. Objects that answers name (base tip, heads) are in the local repository when the call returns.
 #[async_trait]
 pub trait Forge: Send + Sync {
-    /// `local`, `gitea`: for messages.
+    /// `local`, `gitea`, `github`: for messages.
     fn kind(&self) -> &'static str;
     /// A page for people about this pull request, or a short name where there is no page.
     fn pull_url(&self, number: u64) -> String;
+    /// The page that shows this line of a file as a commit has it; `None`: there is no such page.
+    fn line_url(&self, commit: &str, path: &RepoPath, line: usize) -> Option<String>;
     /// The clock that verdicts go by.
     async fn clock(&self) -> Result<Clock, ForgeError>;
     /// Who bpctl is there.
@@ -133,6 +194,11 @@ pub trait Forge: Send + Sync {
     async fn pull(&self, number: u64) -> Result<PullFacts, ForgeError>;
     /// All checks on a commit.
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError>;
+    /// What this forge lets bpctl do here and what it keeps from it, for `bpctl doctor`. What cannot be asked is an error.
+    async fn abilities(&self) -> Result<Vec<Check>, ForgeError>;
+    /// Comments on a pull request by bpctl's own account whose text begins with the marker, oldest first, of all pages (Z9). Whose they are
+    /// is told by the account's id: anybody can write a marker (T9).
+    async fn comments(&self, number: u64, marker: &str) -> Result<Vec<OwnComment>, ForgeError>;
 }
 
 /// The writing half. Only the effects interface calls it.
@@ -150,6 +216,12 @@ pub trait ForgeWrite: Forge {
     async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), ForgeError>;
     /// Closes without merging, and says why, once.
     async fn close_pull(&self, number: u64, comment: &str) -> Result<(), ForgeError>;
+    /// Writes a comment on a pull request.
+    async fn post_comment(&self, number: u64, body: &str) -> Result<OwnComment, ForgeError>;
+    /// Replaces the text of a comment.
+    async fn edit_comment(&self, number: u64, id: &str, body: &str) -> Result<(), ForgeError>;
+    /// Deletes a comment; one that is gone already is no error.
+    async fn remove_comment(&self, number: u64, id: &str) -> Result<(), ForgeError>;
     /// Writes a check (commit status) on a commit.
     async fn set_check(
         &self,

@@ -1,34 +1,39 @@
-//! A forge that cannot be reached for want of a token: the base branch as last fetched, and nothing else. Enough to plan by, never
-//! to write by.
+//! A forge that cannot be reached, for want of a token or of an answer: the base branch as last fetched, and nothing else. Enough to plan
+//! by, never to write by.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bpctl_core::model::{BaseTip, Untrusted};
+use bpctl_core::model::{BaseTip, RepoPath, Untrusted};
 use bpctl_core::observe::{CheckRun, Identity, PullFacts};
 
-use super::{BranchName, Clock, Forge, ForgeError, PullFilter, PullSummary};
+use super::{BranchName, Check, Clock, Forge, ForgeError, OwnComment, PullFilter, PullSummary};
 use crate::git::Repository;
 use crate::runtime;
 
-/// The reading half without a token.
+/// The reading half without a forge.
 #[derive(Debug)]
 pub struct OfflineForge {
     repository: Arc<Repository>,
     base: String,
+    unanswered: Option<String>,
 }
 
 impl OfflineForge {
-    /// Looks at this repository only.
-    pub fn new(repository: Arc<Repository>, base: String) -> Self {
-        Self { repository, base }
+    /// Looks at this repository only. `unanswered`: why the forge does not answer; `None`: no token was given.
+    pub fn new(repository: Arc<Repository>, base: String, unanswered: Option<String>) -> Self {
+        Self { repository, base, unanswered }
     }
 
-    fn unseen<T>(attempt: &str) -> Result<T, ForgeError> {
-        Err(ForgeError::Input {
-            message: format!("couldn't {attempt}: no token was given"),
-            hint: Some("set BPCTL_TOKEN".into()),
-        })
+    /// Why the forge does not answer, where it was asked.
+    pub fn unanswered(&self) -> Option<&str> {
+        self.unanswered.as_deref()
+    }
+
+    fn unseen<T>(&self, attempt: &str) -> Result<T, ForgeError> {
+        let why = self.unanswered.as_deref().unwrap_or("no token was given");
+        let hint = self.unanswered.is_none().then(|| "set BPCTL_TOKEN".into());
+        Err(ForgeError::Input { message: format!("couldn't {attempt}: {why}"), hint })
     }
 }
 
@@ -40,6 +45,10 @@ impl Forge for OfflineForge {
 
     fn pull_url(&self, number: u64) -> String {
         format!("#{number}")
+    }
+
+    fn line_url(&self, _: &str, _: &RepoPath, _: usize) -> Option<String> {
+        None
     }
 
     async fn clock(&self) -> Result<Clock, ForgeError> {
@@ -68,18 +77,30 @@ impl Forge for OfflineForge {
     }
 
     async fn branch(&self, branch: &BranchName) -> Result<Option<String>, ForgeError> {
-        Self::unseen(&format!("look at branch {branch}"))
+        self.unseen(&format!("look at branch {branch}"))
     }
 
     async fn pulls(&self, _: PullFilter) -> Result<Vec<PullSummary>, ForgeError> {
-        Self::unseen("list pull requests")
+        self.unseen("list pull requests")
     }
 
     async fn pull(&self, number: u64) -> Result<PullFacts, ForgeError> {
-        Self::unseen(&format!("look at pull request #{number}"))
+        self.unseen(&format!("look at pull request #{number}"))
     }
 
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError> {
-        Self::unseen(&format!("list the checks of {commit}"))
+        self.unseen(&format!("list the checks of {commit}"))
+    }
+
+    async fn abilities(&self) -> Result<Vec<Check>, ForgeError> {
+        let told = "no token was given: lint and plan work; nothing is proposed, judged, merged or delivered";
+        Ok(vec![Check::limited(
+            told,
+            "set BPCTL_TOKEN to a token that can write this repository, its pull requests and statuses",
+        )])
+    }
+
+    async fn comments(&self, number: u64, _: &str) -> Result<Vec<OwnComment>, ForgeError> {
+        self.unseen(&format!("list the comments on pull request #{number}"))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 
 use bpctl_core::model::{BaseTip, Timestamp, Untrusted};
 
-use super::graph::Descent;
+use super::graph::{Descent, Spot};
 use super::repository::{commit, oid};
 use super::{GitError, Repository};
 
@@ -60,13 +60,13 @@ impl Repository {
     pub fn first_parent_contains(&self, tip: &str, wanted: &str) -> Result<bool, GitError> {
         let raw = self.raw();
         let descent = Descent::of(&raw);
-        let wanted = oid(wanted)?;
-        let mut next = Some(commit(&raw, tip)?.id());
-        while let Some(id) = next {
-            if id == wanted {
+        let wanted = descent.spot(oid(wanted)?);
+        let mut next = Some(descent.spot(commit(&raw, tip)?.id()));
+        while let Some(spot) = next {
+            if spot == wanted {
                 return Ok(true);
             }
-            next = descent.parents(id)?.first().copied();
+            next = descent.parents(spot)?.first().copied();
         }
         Ok(false)
     }
@@ -85,7 +85,8 @@ impl Repository {
     pub fn is_ancestor(&self, ancestor: &str, descendant: &str) -> Result<bool, GitError> {
         let raw = self.raw();
         let (old, new) = (commit(&raw, ancestor)?.id(), commit(&raw, descendant)?.id());
-        Descent::of(&raw).reaches(new, old)
+        let descent = Descent::of(&raw);
+        descent.reaches(descent.spot(new), descent.spot(old))
     }
 
     /// A best common ancestor of two commits; `None`: they share no history.
@@ -102,12 +103,12 @@ impl Repository {
     pub fn commits_between(&self, base: &str, head: &str, limit: usize) -> Result<Vec<CommitInfo>, GitError> {
         let attempt = || format!("list the commits between {base} and {head}");
         let raw = self.raw();
-        let base = commit(&raw, base)?.id();
         let descent = Descent::of(&raw);
+        let base = descent.spot(commit(&raw, base)?.id());
         let mut queue = VecDeque::from([oid(head)?]);
         let (mut seen, mut commits) = (HashSet::new(), Vec::new());
         while let Some(id) = queue.pop_front().filter(|_| commits.len() < limit) {
-            if !seen.insert(id) || descent.reaches(base, id)? {
+            if !seen.insert(id) || descent.reaches(base, descent.spot(id))? {
                 continue;
             }
             let found = raw.find_commit(id).map_err(GitError::library(attempt()))?;
@@ -120,24 +121,31 @@ impl Repository {
     /// The commit of the branch line ending in `tip` that brought `head` in: the merge with `head` as its second parent, else
     /// the oldest commit of the line that has `head` in its history. `None`: `head` is not in `tip`'s history.
     pub fn landed_by(&self, tip: &str, head: &str) -> Result<Option<String>, GitError> {
-        if !self.is_ancestor(head, tip)? {
-            return Ok(None);
-        }
         let raw = self.raw();
         let descent = Descent::of(&raw);
-        let head = oid(head)?;
-        let holds = |id| descent.reaches(id, head);
+        let (head, tip) = (descent.spot(oid(head)?), descent.spot(commit(&raw, tip)?.id()));
+        let holds = |spot| descent.reaches(spot, head);
+        if !holds(tip)? {
+            return Ok(None);
+        }
+        let named = |spot: &Spot| descent.id(*spot).map(|id| id.to_string());
         let mut line = Vec::new();
-        let mut next = Some(commit(&raw, tip)?.id());
-        while let Some(id) = next {
-            let parents = descent.parents(id)?;
-            if id == head || parents.get(1) == Some(&head) {
-                return Ok(Some(id.to_string()));
+        let mut next = Some(tip);
+        while let Some(spot) = next {
+            let parents = descent.parents(spot)?;
+            if spot == head || parents.get(1) == Some(&head) {
+                return named(&spot).map(Some);
             }
-            line.push(id);
+            line.push(spot);
             next = parents.first().copied();
-            // Most heads are found at once; for the others, stop soon after the line can no longer hold them.
-            if line.len() >= 64 && line.len().is_power_of_two() && !next.map_or(Ok(false), holds)? {
+            // The line goes on far beyond the commit that brought it in.
+            let ends = match next.map(|next| (next, descent.may_reach(next, head))) {
+                None => true,
+                Some((next, Some(may))) => next != head && !may,
+                // Without numbers to go by it is asked ever more seldom.
+                Some((next, None)) => line.len() >= 64 && line.len().is_power_of_two() && !holds(next)?,
+            };
+            if ends {
                 break;
             }
         }
@@ -147,7 +155,7 @@ impl Repository {
             let middle = usize::midpoint(low, high);
             if holds(line[middle])? { low = middle } else { high = middle }
         }
-        Ok(line.get(low).map(ToString::to_string))
+        line.get(low).map(named).transpose()
     }
 }
 

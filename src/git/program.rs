@@ -14,10 +14,10 @@ use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use bpctl_core::model::Untrusted;
 use tokio::process::Command;
 
 use super::GitError;
+use crate::runtime;
 
 /// Where `git` is looked for first. Folders that only an administrator writes to.
 const TRUSTED: [&str; 4] = ["/usr/bin", "/usr/local/bin", "/opt/homebrew/bin", "/bin"];
@@ -73,7 +73,7 @@ impl Output {
 
     /// The run as an error.
     pub(super) fn failed(&self, attempt: &str) -> GitError {
-        let said = Untrusted::new(self.stderr.trim());
+        let said = runtime::said(&self.stderr);
         GitError::Program { attempt: attempt.into(), status: self.status, said }
     }
 }

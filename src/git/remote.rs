@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 use url::Url;
@@ -91,7 +93,7 @@ impl GitRemote {
         }
         let header = token.filter(|_| url.scheme().starts_with("http")).map(|token| {
             let pair = format!("x-access-token:{}", token.expose_secret());
-            SecretString::from(format!("Authorization: Basic {}", base64(pair.as_bytes())))
+            SecretString::from(format!("Authorization: Basic {}", STANDARD.encode(pair)))
         });
         Ok(Self { repository, url, header, timeout: TIMEOUT, fetched: Mutex::default() })
     }
@@ -360,20 +362,6 @@ fn has_promisor_pack(objects: &Path) -> bool {
 
 fn args(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
-}
-
-/// RFC 4648 with padding.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, &byte| group << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
-        for i in 0..4 {
-            let digit = DIGITS[(group >> (18 - 6 * i) & 63) as usize];
-            text.push(if i <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    text
 }
 
 #[cfg(test)]

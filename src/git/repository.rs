@@ -52,6 +52,12 @@ impl Repository {
         Self::open(self.git_dir.clone(), self.work_tree.clone())
     }
 
+    /// From here on this process does not compute objects' hashes again when it reads them, as `git` itself does not. Only for a listing, on
+    /// which nothing rests: it takes half of the time of reading a long ledger.
+    pub fn read_unchecked() {
+        git2::opts::strict_hash_verification(false);
+    }
+
     fn open(git_dir: PathBuf, work_tree: Option<PathBuf>) -> Result<Self, GitError> {
         let attempt = || format!("open the Git repository {}", git_dir.display());
         let common_dir = match read_small(&git_dir.join("commondir")) {

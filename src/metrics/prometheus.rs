@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::Measured;
 use super::decimal::nanos;
+use crate::runtime;
 
 /// How long one answer may take; the server is told to give up a little earlier.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,8 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const MAX_BODY: usize = 64 << 20;
 /// Samples that a mean over a window rests on.
 const SAMPLES: u64 = 20;
-/// What is kept of a server's message, in bytes.
-const SAID_LIMIT: usize = 2000;
 
 // Several endpoints may export one container's series (cAdvisor and the kubelet's resource metrics, replicas of Prometheus):
 // the largest of them counts, once. What a pod uses is added up here, so that what each container uses is known too. `last_over_time` bounds the age of a sample where the server's own look-back does not.
@@ -94,12 +93,10 @@ pub enum MetricsError {
         why: String,
     },
     /// An answer without a single sample.
-    #[error("couldn't {attempt}: Prometheus has no samples ({query})")]
+    #[error("couldn't {attempt}: Prometheus has no samples of that")]
     Empty {
         /// What was attempted.
         attempt: String,
-        /// What was asked.
-        query: String,
     },
 }
 
@@ -108,7 +105,7 @@ impl MetricsError {
     pub fn into_unknown(self) -> Unknown {
         let (code, detail) = match &self {
             Self::Options { .. } => (UnknownCode::Unsupported, None),
-            Self::Unreachable { source, .. } => (UnknownCode::Unreachable, Some(Untrusted::new(chain(source)))),
+            Self::Unreachable { source, .. } => (UnknownCode::Unreachable, Some(runtime::said(&chain(source)))),
             Self::Refused { status: 401 | 403, said, .. } => (UnknownCode::Forbidden, Some(said.clone())),
             Self::Refused { status, said, .. } if *status == 429 || *status >= 500 => {
                 (UnknownCode::Unreachable, Some(said.clone()))
@@ -116,7 +113,7 @@ impl MetricsError {
             Self::Refused { said, .. } => (UnknownCode::Malformed, Some(said.clone())),
             Self::Partial { said, .. } => (UnknownCode::Incomplete, Some(said.clone())),
             Self::Malformed { .. } => (UnknownCode::Malformed, None),
-            Self::Empty { .. } => (UnknownCode::NotObserved, None),
+            Self::Empty { .. } => (UnknownCode::NoSamples, None),
         };
         Unknown { code, message: self.to_string(), detail }
     }
@@ -129,6 +126,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// How many seconds two clocks may be apart that tell the same time.
 const MAX_SKEW: u64 = 60;
+/// How far an answer's moment may be from the one asked for, in nanoseconds: servers round it, to the millisecond or the second.
+const MAX_ROUNDING: u128 = 1_000_000_000;
 
 /// A Prometheus server.
 #[derive(Debug, Clone)]
@@ -145,7 +144,7 @@ impl Prometheus {
     }
 
     pub(super) fn with_patience(options: PrometheusOptions, patience: Duration) -> Result<Self, MetricsError> {
-        let mut shown = options.url.clone();
+        let shown = &options.url;
         let refuse = |url: &str, why: &str| MetricsError::Options { url: url.into(), why: why.into() };
         let mut url = Url::parse(&options.url).map_err(|error| refuse("the given address", &error.to_string()))?;
         if !url.username().is_empty() || url.password().is_some() {
@@ -153,15 +152,14 @@ impl Prometheus {
             return Err(refuse(url.as_str(), "it holds credentials; give a bearer token instead"));
         }
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() || url.query().is_some() {
-            return Err(refuse(&shown, "it is no plain http or https address"));
+            return Err(refuse(shown, "it is no plain http or https address"));
         }
         url.set_path(&format!("{}/api/v1/query", url.path().trim_end_matches('/')));
         url.set_fragment(None);
-        shown.truncate(SAID_LIMIT);
         let mut headers = reqwest::header::HeaderMap::new();
         if let Some(bearer) = &options.bearer {
             let value = reqwest::header::HeaderValue::from_str(&format!("Bearer {}", bearer.expose_secret()));
-            let mut value = value.map_err(|_| refuse(&shown, "its token is not one line of text"))?;
+            let mut value = value.map_err(|_| refuse(shown, "its token is not one line of text"))?;
             value.set_sensitive(true);
             headers.insert(reqwest::header::AUTHORIZATION, value);
         }
@@ -173,7 +171,7 @@ impl Prometheus {
             .connect_timeout(Duration::from_secs(5))
             .timeout(patience)
             .build()
-            .map_err(|error| refuse(&shown, &chain(&error)))?;
+            .map_err(|error| refuse(shown, &chain(&error)))?;
         Ok(Self { client, query_url: url, options })
     }
 
@@ -264,7 +262,7 @@ impl Prometheus {
         let (mean, count) = (sub("avg_over_time"), sub("count_over_time"));
         let (means, counts) = tokio::try_join!(self.vector(&mean, at, attempt), self.vector(&count, at, attempt))?;
         if means.is_empty() {
-            return Err(MetricsError::Empty { attempt: attempt.into(), query: mean.replace('\n', "") });
+            return Err(MetricsError::Empty { attempt: attempt.into() });
         }
         Ok((means, counts))
     }
@@ -285,6 +283,16 @@ impl Prometheus {
         let answer: Answer<Vec<Series>> = whole(&body, attempt)?;
         if answer.result_type != "vector" {
             let why = "the query does not give one value for each pod".into();
+            return Err(MetricsError::Malformed { attempt: attempt.into(), why });
+        }
+        // What a cache kept of another moment is not what was asked for (Z11).
+        let elsewhen = |series: &&Series| {
+            nanos(series.value.0.get()).is_none_or(|of| of.abs_diff(at.as_nanosecond()) > MAX_ROUNDING)
+        };
+        if let Some(series) = answer.result.iter().find(elsewhen) {
+            let of = nanos(series.value.0.get()).and_then(|of| Timestamp::from_nanosecond(of).ok());
+            let of = of.map_or_else(|| "no time".into(), |of| of.to_string());
+            let why = format!("the answer is of {of}, which is not the moment that was asked for");
             return Err(MetricsError::Malformed { attempt: attempt.into(), why });
         }
         Ok(answer.result)
@@ -350,7 +358,8 @@ struct Answer<R> {
 #[derive(Deserialize)]
 pub(super) struct Series {
     pub(super) metric: Labels,
-    pub(super) value: (serde::de::IgnoredAny, String),
+    /// The moment that it is of, and the value then.
+    pub(super) value: (Box<serde_json::value::RawValue>, String),
 }
 
 #[derive(Deserialize)]
@@ -373,11 +382,11 @@ fn whole<R: serde::de::DeserializeOwned>(body: &[u8], attempt: &str) -> Result<A
     };
     let warnings = envelope.warnings.unwrap_or_default();
     if envelope.is_partial || !warnings.is_empty() {
-        return Err(MetricsError::Partial { attempt, said: said(&warnings.join("; ")) });
+        return Err(MetricsError::Partial { attempt, said: runtime::said(&warnings.join("; ")) });
     }
     match envelope.data {
         Some(data) if envelope.status == "success" => Ok(data),
-        _ => Err(MetricsError::Refused { attempt, status: 200, said: said(&envelope.error) }),
+        _ => Err(MetricsError::Refused { attempt, status: 200, said: runtime::said(&envelope.error) }),
     }
 }
 
@@ -386,14 +395,10 @@ fn error_kind(error: &serde_json::Error) -> String {
     format!("line {}, column {}", error.line(), error.column())
 }
 
-fn said(text: &str) -> Untrusted {
-    Untrusted::new(text.get(..text.floor_char_boundary(SAID_LIMIT)).unwrap_or_default())
-}
-
 fn refused(status: StatusCode, body: &[u8], attempt: &str) -> MetricsError {
     let error = serde_json::from_slice::<Envelope<serde::de::IgnoredAny>>(body).map(|envelope| envelope.error);
-    let error = error.unwrap_or_else(|_| String::from_utf8_lossy(body.get(..SAID_LIMIT).unwrap_or(body)).into_owned());
-    MetricsError::Refused { attempt: attempt.into(), status: status.as_u16(), said: said(&error) }
+    let error = error.unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned());
+    MetricsError::Refused { attempt: attempt.into(), status: status.as_u16(), said: runtime::said(&error) }
 }
 
 /// A pod's usage from that of its containers: one that ran for a part of the time only (an init container) counts for that part.

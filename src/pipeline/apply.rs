@@ -9,6 +9,7 @@ mod restart;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use bpctl_core::action::{Action, Reconcile};
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
@@ -22,8 +23,9 @@ use bpctl_core::propose::{ChangeSet, propose};
 use bpctl_core::verify::{Outcome, VerifyReport};
 
 use super::adopt::{self, AdoptRequest};
+use super::observe::{Look, observe_on};
 use super::verify::Verified;
-use super::{ClusterEdge, Effects, PipelineError, Session, ledger, observe, plan, pulls, render, tree};
+use super::{ClusterEdge, Effects, PipelineError, Session, ledger, plan, pulls, render, tree};
 use crate::cluster::ClusterError;
 use crate::forge::{BranchName, Created, ForgeError, Landed, NewPull, PullFilter, PullSummary, Swapped};
 use crate::git::MergedTree;
@@ -97,7 +99,7 @@ struct Base {
 struct Pass<'a> {
     session: &'a Session,
     effects: &'a Effects<'a>,
-    cluster: &'a ClusterEdge,
+    cluster: &'a Arc<ClusterEdge>,
     environment: Name,
     place: Environment,
     adopt: &'a [AdoptRequest],
@@ -114,11 +116,11 @@ struct Pass<'a> {
 pub async fn apply(
     session: &Session,
     effects: &Effects<'_>,
-    cluster: &ClusterEdge,
+    cluster: &Arc<ClusterEdge>,
     environment: &Name,
     options: &ApplyOptions,
 ) -> Result<ApplyReport, PipelineError> {
-    let base = read_base(session, environment).await?;
+    let (base, look) = read_base_looking(session, cluster, environment).await?;
     let place = plan::place(base.rules.get(), environment)?.clone();
     let mut pass = Pass {
         session,
@@ -134,7 +136,7 @@ pub async fn apply(
         failed: false,
         alarmed: false,
     };
-    let outcome = pass.run(base, options.wait).await;
+    let outcome = pass.run(base, look, options.wait).await;
     // Whatever happened is written down, also when a later step failed.
     let written = pass.write_down().await;
     let (plan, verified) = outcome?;
@@ -146,15 +148,37 @@ pub async fn apply(
 
 async fn read_base(session: &Session, environment: &Name) -> Result<Base, PipelineError> {
     let tip = session.forge.reading().base_tip().await?;
-    let (files, rules) = tree::base_tree(&session.repository, &tip)?;
+    let half = tree::half_read_base(&session.repository, &tip)?;
+    rest_of_base(session, tip, half, environment).await
+}
+
+/// The same; the cluster is asked while manifests are read.
+async fn read_base_looking(
+    session: &Session,
+    cluster: &Arc<ClusterEdge>,
+    environment: &Name,
+) -> Result<(Base, Look), PipelineError> {
+    let tip = session.forge.reading().base_tip().await?;
+    let half = tree::half_read_base(&session.repository, &tip)?;
+    let look = Look::begin(cluster, half.targets(environment));
+    Ok((rest_of_base(session, tip, half, environment).await?, look))
+}
+
+async fn rest_of_base(
+    session: &Session,
+    tip: BaseTip,
+    half: tree::HalfRead,
+    environment: &Name,
+) -> Result<Base, PipelineError> {
+    let (files, rules) = tree::rest_of_base(&session.repository, &tip, half)?;
     plan::whole(rules.get())?;
     let rules = render::render_rules(rules, &files, std::slice::from_ref(environment)).await;
     Ok(Base { tip, files, rules })
 }
 
 impl Pass<'_> {
-    async fn run(&mut self, mut base: Base, wait: Period) -> Result<(Plan, Vec<Verified>), PipelineError> {
-        let mut observation = self.observe(&base).await?;
+    async fn run(&mut self, mut base: Base, look: Look, wait: Period) -> Result<(Plan, Vec<Verified>), PipelineError> {
+        let mut observation = self.observe_on(&base, Some(look)).await?;
         if !self.adopt.is_empty() {
             // Before anything is done: what cannot be kept is not half kept.
             adopt::is_known(base.rules.get(), &self.environment, self.adopt)?;
@@ -178,8 +202,7 @@ impl Pass<'_> {
             }
         }
         if landed {
-            base = read_base(self.session, &self.environment).await?;
-            observation = self.observe(&base).await?;
+            (base, observation) = self.look_anew().await?;
         }
 
         // 2. Plan, propose what is new, merge what is allowed.
@@ -189,16 +212,19 @@ impl Pass<'_> {
         self.write_down().await?;
         let merged = self.propose_all(&first, &base, &observation).await?;
 
-        // 3. Deliver what stands on base.
+        // 3. Deliver what stands on base. The plan is the first one as long as neither base nor the cluster has changed.
+        let mut newer = None;
         if merged {
-            base = read_base(self.session, &self.environment).await?;
-            observation = self.observe(&base).await?;
+            (base, observation) = self.look_anew().await?;
+            newer = Some(self.plan(&base, &observation).await);
         }
-        if self.place.delivery == Delivery::Direct && self.deliver(&base, &observation).await? {
+        let plan = newer.as_ref().unwrap_or(&first);
+        if self.place.delivery == Delivery::Direct && self.deliver(&base, &observation, plan).await? {
             observation = self.observe(&base).await?;
+            newer = Some(self.plan(&base, &observation).await);
         }
 
-        if self.recover(&base, &observation).await? {
+        if self.recover(&base, &observation, newer.as_ref().unwrap_or(&first)).await? {
             observation = self.observe(&base).await?;
         }
 
@@ -235,8 +261,7 @@ impl Pass<'_> {
 
     /// Proposes the way back of what failed its verification just now.
     async fn go_back(&mut self) -> Result<(), PipelineError> {
-        let base = read_base(self.session, &self.environment).await?;
-        let observation = self.observe(&base).await?;
+        let (base, observation) = self.look_anew().await?;
         let mut plan = self.plan(&base, &observation).await;
         for part in &mut plan.blueprints {
             part.items.retain(|item| matches!(item.action, Action::Rollback(_)));
@@ -287,11 +312,21 @@ impl Pass<'_> {
         }
     }
 
+    /// The base and the cluster as they are now.
+    async fn look_anew(&self) -> Result<(Base, Observation), PipelineError> {
+        let (base, look) = read_base_looking(self.session, self.cluster, &self.environment).await?;
+        let observation = self.observe_on(&base, Some(look)).await?;
+        Ok((base, observation))
+    }
+
     async fn observe(&self, base: &Base) -> Result<Observation, PipelineError> {
-        let forge = self.session.forge.reading();
-        let repository = &self.session.repository;
+        self.observe_on(base, None).await
+    }
+
+    async fn observe_on(&self, base: &Base, look: Option<Look>) -> Result<Observation, PipelineError> {
+        let git = (self.session.repository.as_ref(), self.session.forge.reading());
         let rules = [base.rules.get()];
-        let observed = observe(&self.environment, &self.place, &rules, self.cluster, repository, forge).await?;
+        let observed = observe_on(&self.environment, &self.place, &rules, self.cluster, git, look).await?;
         let mut observation = observed.observation;
         adopt::ask(&mut observation, self.adopt);
         Ok(observation)
@@ -595,8 +630,7 @@ impl Pass<'_> {
     }
 
     /// Applies what stands on base where the cluster differs. Answers whether anything was applied.
-    async fn deliver(&mut self, base: &Base, observation: &Observation) -> Result<bool, PipelineError> {
-        let plan = self.plan(base, observation).await;
+    async fn deliver(&mut self, base: &Base, observation: &Observation, plan: &Plan) -> Result<bool, PipelineError> {
         let server_clock = self.session.forge.reading().clock().await?.from_server;
         let mut applied_any = false;
         let mut undelivered = Undelivered::default();
@@ -664,7 +698,7 @@ impl Pass<'_> {
             }
         }
         self.settle_idle(base, idle, &mut undelivered).await?;
-        self.count_deliveries(base, &plan, observation, &undelivered).await?;
+        self.count_deliveries(base, plan, observation, &undelivered).await?;
         Ok(applied_any)
     }
 

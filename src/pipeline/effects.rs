@@ -9,7 +9,7 @@ use bpctl_core::observe::CheckConclusion;
 
 use super::PipelineError;
 use crate::cluster::{Applied, ClusterWrite};
-use crate::forge::{Answer, BranchName, Created, ForgeWrite, Landed, NewPull, Swapped};
+use crate::forge::{Answer, BranchName, Created, ForgeWrite, Landed, NewPull, OwnComment, Swapped};
 use crate::runtime::{FailPoint, Moment};
 
 /// The closed list of calls. Each has a fail point before and after it.
@@ -27,6 +27,12 @@ pub enum Call {
     UpdatePull,
     /// A pull request that nobody approved in time is closed.
     ClosePull,
+    /// A comment is written.
+    PostComment,
+    /// A comment's text is replaced.
+    EditComment,
+    /// A comment is deleted.
+    RemoveComment,
     /// A check is written.
     SetCheck,
     /// A pull request is merged.
@@ -43,13 +49,16 @@ pub enum Call {
 
 impl Call {
     /// All calls.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::CreateBranch,
         Self::UpdateBranch,
         Self::DeleteBranch,
         Self::OpenPull,
         Self::UpdatePull,
         Self::ClosePull,
+        Self::PostComment,
+        Self::EditComment,
+        Self::RemoveComment,
         Self::SetCheck,
         Self::MergePull,
         Self::ApplyObject,
@@ -67,6 +76,9 @@ impl Call {
             Self::OpenPull => "open-pull",
             Self::UpdatePull => "update-pull",
             Self::ClosePull => "close-pull",
+            Self::PostComment => "post-comment",
+            Self::EditComment => "edit-comment",
+            Self::RemoveComment => "remove-comment",
             Self::SetCheck => "set-check",
             Self::MergePull => "merge-pull",
             Self::ApplyObject => "apply-object",
@@ -151,6 +163,25 @@ impl<'a> Effects<'a> {
     pub async fn close_pull(&self, number: u64, comment: &str) -> Result<(), PipelineError> {
         let real = async { Ok(self.forge.close_pull(number, comment).await?) };
         self.call(Call::ClosePull, &format!("#{number}"), (), real).await
+    }
+
+    /// Writes a comment. In a dry run it has no id.
+    pub async fn post_comment(&self, number: u64, body: &str) -> Result<OwnComment, PipelineError> {
+        let real = async { Ok(self.forge.post_comment(number, body).await?) };
+        let pretended = OwnComment { id: String::new(), body: body.into() };
+        self.call(Call::PostComment, &format!("#{number}"), pretended, real).await
+    }
+
+    /// Replaces a comment's text.
+    pub async fn edit_comment(&self, number: u64, id: &str, body: &str) -> Result<(), PipelineError> {
+        let real = async { Ok(self.forge.edit_comment(number, id, body).await?) };
+        self.call(Call::EditComment, &format!("#{number}"), (), real).await
+    }
+
+    /// Deletes a comment.
+    pub async fn remove_comment(&self, number: u64, id: &str) -> Result<(), PipelineError> {
+        let real = async { Ok(self.forge.remove_comment(number, id).await?) };
+        self.call(Call::RemoveComment, &format!("#{number}"), (), real).await
     }
 
     /// Writes a check.

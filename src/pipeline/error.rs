@@ -75,7 +75,9 @@ impl PipelineError {
         match self {
             Self::Git(GitError::Program { said, .. })
             | Self::Forge(
-                ForgeError::Refused { said, .. } | ForgeError::Git { source: GitError::Program { said, .. }, .. },
+                ForgeError::Refused { said, .. }
+                | ForgeError::Limited { said, .. }
+                | ForgeError::Git { source: GitError::Program { said, .. }, .. },
             ) => Some(said),
             Self::Cluster(error) => error.said(),
             _ => None,

@@ -7,7 +7,7 @@ use bpctl_core::blueprint::derive::{
 };
 use bpctl_core::blueprint::{Catalog, DEFAULT_BASE, Render, TierName, WORKSPACE_FILE, lint};
 use bpctl_core::model::{Blob, Digest, File, Files, Name, ObjectRef, RepoPath, Severity, WorkloadKind};
-use bpctl_core::rendering::{Delivered, Rendering, inputs};
+use bpctl_core::rendering::{Rendering, inputs};
 
 use super::{PipelineError, tree};
 use crate::cluster::LiveCluster;
@@ -107,11 +107,7 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
     let (roots, renderings) = rendered(repository, &mut files, known.as_ref(), options).await?;
     let first = |roots: &[FoundRoot]| {
         let about = format!("environment {}", options.environment);
-        Ok::<_, PipelineError>(NewFile {
-            path: repo_path(WORKSPACE_FILE)?,
-            text: workspace(options, roots, at_github(repository)),
-            about,
-        })
+        Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text: workspace(options, roots), about })
     };
     let governed: Vec<(ObjectRef, RepoPath)> = match &known {
         Some(catalog) => targets(catalog),
@@ -164,7 +160,7 @@ async fn rendered(
     let roots = match known.map(|catalog| catalog.workspace.value.environments.get(&options.environment)) {
         None => {
             let roots = render_roots(files, &options.environment, &options.namespace, &options.below);
-            let here = Delivered { origin: repository.remote_url("origin")?, base: DEFAULT_BASE.into() };
+            let here = super::render::delivered(repository, DEFAULT_BASE)?;
             delivered(roots, files, &here, &options.environment)
         }
         Some(place) => place
@@ -246,15 +242,7 @@ fn blueprints_folder() -> Result<RepoPath, PipelineError> {
     repo_path("blueprints")
 }
 
-/// Whether pull requests live at GitHub, which is no forge of bpctl's yet.
-fn at_github(repository: &Repository) -> bool {
-    let origin = repository.remote_url("origin").ok().flatten().unwrap_or_default();
-    let rest = origin.split_once("://").map_or(origin.as_str(), |(_, rest)| rest);
-    let host = rest.split_once('@').map_or(rest, |(_, host)| host);
-    host.starts_with("github.com/") || host.starts_with("github.com:")
-}
-
-fn workspace(options: &InitOptions, roots: &[FoundRoot], at_github: bool) -> String {
+fn workspace(options: &InitOptions, roots: &[FoundRoot]) -> String {
     let given = runtime::variable("BPCTL_KUBECONFIG").map(std::path::PathBuf::from);
     let (context, mark) = match &options.context {
         Some(context) => (context.clone(), ""),
@@ -265,14 +253,9 @@ fn workspace(options: &InitOptions, roots: &[FoundRoot], at_github: bool) -> Str
     };
     let mut text = format!(
         "# What bpctl looks at. See docs/BLUEPRINT_FORMAT.md of bpctl for all fields.\napiVersion: bpctl.dev/v1\nkind: Workspace\n\
-         blueprints: blueprints\n{forge}environments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
+         blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
          # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
          delivery: gitops\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
-        forge = if at_github {
-            "forge: local # GitHub is no forge of bpctl's yet: pull requests are refs of this repository\n"
-        } else {
-            ""
-        },
         environment = options.environment,
         tier = options.tier,
         context = serde_json::Value::from(context),

@@ -151,7 +151,7 @@ fn rendered<'c>(
 
 /// The files with the values that findings say may be written.
 fn fix(tree: &tree::Tree, found: &[Diagnostic]) -> Vec<FixedFile> {
-    let all = lint::fixes(&tree.catalog, found).into_iter();
+    let all = lint::fixes(&tree.files, found).into_iter();
     all.filter_map(|(path, values)| {
         let blob = tree.files.blob(&path)?;
         let edits: Vec<_> = values.iter().map(|fix| fix.edit.clone()).collect();

@@ -3,8 +3,11 @@
 //! It fetches inputs, calls the pure stages of `bpctl-core`, and carries out what they answer. It makes no choices of its own: an
 //! executor that has to decide something is a bug in the plan.
 
+mod address;
 pub mod adopt;
 pub mod apply;
+pub mod comment;
+pub mod doctor;
 mod effects;
 mod error;
 mod history;

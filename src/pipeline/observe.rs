@@ -545,7 +545,10 @@ impl WindowUsage {
         let mine: Vec<_> =
             of_namespace.unwrap_or_default().into_iter().filter(|sample| pods.contains(sample.pod.raw())).collect();
         if mine.is_empty() && !pods.is_empty() {
-            return not_observed(&format!("no sample of its pods arrived over the last {window}"));
+            return Known::unknown(
+                UnknownCode::NoSamples,
+                format!("no sample of its pods arrived over the last {window}"),
+            );
         }
         Known::Known(Usage { window, expected_samples, pods: mine, point_in_time: false })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bpctl_core::blueprint::lint::{Surroundings, lint};
 use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Diagnostic, Name, Proposed, Severity};
-use bpctl_core::plan::{Causes, Plan, PlanInput, Scope, Selector, Shard};
+use bpctl_core::plan::{Causes, ConfigChanges, Plan, PlanInput, Scope, Selector, Shard, Target};
 
 use super::adopt::{self, AdoptRequest};
 use super::observe::{Look, Observed, observe_on, try_exactly};
@@ -54,7 +54,8 @@ pub fn place<'c>(catalog: &'c Catalog, environment: &Name) -> Result<&'c Environ
     base_place(&catalog.workspace.value, environment)
 }
 
-pub(super) fn base_place<'w>(workspace: &'w Workspace, environment: &Name) -> Result<&'w Environment, PipelineError> {
+/// The same of the base branch's workspace.
+pub fn base_place<'w>(workspace: &'w Workspace, environment: &Name) -> Result<&'w Environment, PipelineError> {
     workspace.environments.get(environment).ok_or_else(|| {
         PipelineError::told(
             format!("the base branch's bpctl.yaml has no environment {environment}"),
@@ -76,7 +77,7 @@ pub fn whole(catalog: &Catalog) -> Result<(), PipelineError> {
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
     /// These blueprints only; empty: all.
-    pub targets: Vec<Name>,
+    pub targets: Vec<Target>,
     /// Blueprints whose workload's manifest has these labels only.
     pub selector: Option<Selector>,
     /// Blueprints whose files differ from this commit's only: branch, tag or id.
@@ -113,7 +114,8 @@ impl PlanOptions {
             return Ok(None);
         }
         let catalog = &tree.catalog;
-        if let Some(unknown) = self.targets.iter().find(|target| !catalog.blueprints.contains_key(target)) {
+        let is_none = |target: &&Target| !catalog.blueprints.keys().any(|name| target.matches(name));
+        if let Some(unknown) = self.targets.iter().find(is_none) {
             let names: Vec<&str> = catalog.blueprints.keys().take(20).map(Name::as_str).collect();
             let hint = format!("it has: {}", names.join(", "));
             return Err(PipelineError::told(format!("there is no blueprint {unknown}"), hint));
@@ -127,7 +129,7 @@ impl PlanOptions {
         };
         let mut names = BTreeSet::new();
         for (position, (name, blueprint)) in catalog.blueprints.iter().enumerate() {
-            let target = self.targets.is_empty() || self.targets.contains(name);
+            let target = self.targets.is_empty() || self.targets.iter().any(|target| target.matches(name));
             let labelled =
                 self.selector.as_ref().is_none_or(|selector| selector.selects(catalog, environment, blueprint));
             let source = &blueprint.value.spec.target.source;
@@ -168,7 +170,13 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let note = || {
         format!("the cluster that {branch} names was looked at; the work tree names another, which counts once merged")
     };
-    let notes: Vec<String> = moved.then(note).into_iter().collect();
+    let mut notes: Vec<String> = moved.then(note).into_iter().collect();
+    if place.prometheus.is_none() && runtime::variable("BPCTL_PROMETHEUS_URL").is_some() {
+        notes.push(format!(
+            "BPCTL_PROMETHEUS_URL is not asked: it replaces the address of a Prometheus, and environment {environment} names none on {branch} \
+             (prometheus: {{url: …}})"
+        ));
+    }
     let cluster = connect_cluster(place, repository.work_tree()).await.map(Arc::new);
     let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.targets(&environment)));
     let (tree, desired) = tree::desired_tree(repository, half, &environment).await?;
@@ -216,8 +224,14 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     if let Some((before, files)) = &before {
         // The same observation, so that nothing differs but the change.
         let stood = render::plan(PlanInput { desired: before, ..input }, files, scope()).await;
-        let causes = Causes::of(&plan, &stood, before.commit().unwrap_or_default());
-        plan.causes = Some(causes.with_orphans(&plan, before.get(), desired.get(), &observation));
+        let causes = Causes::of(&plan, &stood, before.commit().unwrap_or_default(), desired.get());
+        let mut causes = causes.with_orphans(&plan, before.get(), desired.get(), &observation);
+        let changes = ConfigChanges::of(&plan, before.get(), desired.get());
+        let fields = changes.fields(desired.get(), &environment);
+        let mut traced = desired.get().clone();
+        render::trace(&mut traced, &tree.files, &environment, &fields, render::PLAN_SEARCH).await;
+        causes.config = changes.placed(&traced, &tree.files, &environment);
+        plan.causes = Some(causes);
     }
     Ok(Planned { plan, tree, server_clock, notes, faults })
 }

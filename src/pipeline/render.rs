@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use bpctl_core::blueprint::{Catalog, Manifest, Render, Workspace};
+use bpctl_core::blueprint::{Catalog, DEFAULT_BASE, Manifest, Render, Workspace};
 use bpctl_core::model::{
     Diagnostic, Digest, FieldPath, File, Files, Name, ObjectRef, Period, Proposed, RepoPath, Trusted,
 };
 use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, rendered_fields};
 use bpctl_core::propose::Side;
 use bpctl_core::rendering::{
-    Delivered, Inputs, Mutation, RenderFailure, Rendering, Search, SearchInput, application_folders, inputs, objects,
-    resolve_application, settings, variants,
+    Delivered, Inputs, Mutation, RenderFailure, Rendering, Search, SearchInput, add_parts, application_folders, inputs,
+    objects, parts_to_find, resolve_application, settings, variants,
 };
 
 use crate::git::{GitError, Repository};
-use crate::render_tools::Workbench;
+use crate::render_tools::{Workbench, unpacked};
 use crate::runtime;
 
 /// How long a plan looks for lines, per rendered folder. What is not found by then is said to be unknown.
@@ -42,6 +42,18 @@ pub(super) fn read_inputs(
         asked.extend(new.iter().cloned());
         wanted.extend(new);
     }
+}
+
+/// What an Application has to deliver so that it is this repository's base: a workspace that names none may mean `master`, but only where there
+/// is no `main` beside it.
+pub(super) fn delivered(repository: &Repository, base: &str) -> Result<Delivered, GitError> {
+    let is_there = |branch: &str| {
+        let places = [format!("refs/heads/{branch}"), format!("refs/remotes/origin/{branch}")];
+        let found: Result<Vec<_>, _> = places.iter().map(|place| repository.ref_target(place)).collect();
+        Ok::<_, GitError>(found?.iter().any(Option::is_some))
+    };
+    let older = base == DEFAULT_BASE && !is_there(base)? && is_there("master")?;
+    Ok(Delivered { origin: repository.remote_url("origin")?, base: if older { "master" } else { base }.into() })
 }
 
 /// The same for rules.
@@ -83,26 +95,30 @@ pub(super) async fn rendering(entry: &Render, files: &Files) -> Option<Rendering
     if let Some(known) = RENDERED.lock().ok().and_then(|known| known.get(&key).cloned()) {
         return Some(known);
     }
-    let once = async |mutation: Mutation| {
-        let output = match bench(entry, mutation.over(&seen)) {
+    let open = if entry.helm.is_some() { unpacked(&seen) } else { Ok(seen.clone()) };
+    let once = async |files: &Files, mutation: Mutation| {
+        let output = match bench(entry, mutation.over(files)) {
             Ok(bench) => bench.run(&Mutation { files: BTreeMap::new(), ..mutation }).await,
             Err(failure) => Err(failure),
         };
         Rendering::of(entry, &inputs, output.as_deref().map_err(Clone::clone))
     };
-    let [one, two] = if entry.helm.is_some() { variants(&seen) } else { [None, None] };
-    let again = async |variant: Option<Mutation>| match variant {
-        Some(variant) => once(variant).await,
-        None => None,
+    let [one, two] = match &open {
+        Ok(open) if entry.helm.is_some() => variants(open),
+        _ => [None, None],
     };
-    let (first, one, two) = Box::pin(async { tokio::join!(once(Mutation::default()), again(one), again(two)) }).await;
+    let again = async |variant: Option<Mutation>| match (&open, variant) {
+        (Ok(open), Some(variant)) => once(open, variant).await,
+        (Err(why), _) => Rendering::of(entry, &inputs, Err(why.clone())),
+        (Ok(_), None) => None,
+    };
+    let (first, one, two) =
+        Box::pin(async { tokio::join!(once(&seen, Mutation::default()), again(one), again(two)) }).await;
     let mut rendering = first?;
-    if rendering.outcome.is_err() {
-        return Some(rendering);
-    }
     for variant in [one, two].iter().flatten() {
-        rendering = rendering.beside(variant, &seen);
+        rendering = rendering.beside(variant, open.as_ref().unwrap_or(&seen));
     }
+    let rendering = rendering.remarked(entry, &inputs, &seen);
     if let Ok(mut known) = RENDERED.lock() {
         if known.len() >= REMEMBERED {
             known.clear();
@@ -112,7 +128,7 @@ pub(super) async fn rendering(entry: &Render, files: &Files) -> Option<Rendering
     Some(rendering)
 }
 
-/// What this run rendered: the two sides of a change, its merge and what landed before are mostly the same files.
+/// What this run rendered, or could not: the two sides of a change, its merge and what landed before are mostly the same files.
 static RENDERED: Mutex<BTreeMap<Digest, Rendering>> = Mutex::new(BTreeMap::new());
 const REMEMBERED: usize = 32;
 
@@ -181,7 +197,7 @@ fn entries(
         .collect();
     files.0.extend(read(&folders)?.0);
     wanted.extend(folders);
-    let here = Delivered { origin: repository.remote_url("origin")?, base: workspace.base.clone() };
+    let here = delivered(repository, &workspace.base)?;
     let mut found = BTreeMap::new();
     for (name, place) in &workspace.environments {
         for (position, entry) in place.render.iter().enumerate() {
@@ -232,7 +248,7 @@ pub async fn trace(
     let entries = place.render.clone();
     let mut renderings = catalog.renderings(environment).to_vec();
     for (position, entry) in entries.iter().enumerate() {
-        let settings = settings(entry, &catalog.workspace.document, environment.as_str(), position);
+        let settings = settings(&catalog.workspace.document, environment.as_str(), position);
         let Some((_, root)) = entry.root() else { continue };
         let Some(rendering) = renderings.iter_mut().find(|rendering| rendering.root == *root) else { continue };
         let mine: Vec<_> = fields.iter().filter(|(path, ..)| path == root).collect();
@@ -245,13 +261,22 @@ pub async fn trace(
         let input =
             SearchInput { render: entry, inputs: &inputs, files: bench.files(), settings: &settings, before: &before };
         let until = search.after(runtime::now());
-        let mut search = Search::new(input, mine.into_iter().map(|(_, object, field)| (object, field)));
-        let mut late = false;
-        while !late && let Some(mutation) = search.next_mutation() {
-            search.answer(mutated(&bench, entry, &mutation).await.as_deref());
-            late = runtime::now() > until;
+        let searched = async |mut search: Search<'_>| {
+            let mut late = false;
+            while !late && let Some(mutation) = search.next_mutation() {
+                search.answer(mutated(&bench, entry, &mutation).await.as_deref());
+                late = runtime::now() > until;
+            }
+            search.origins(late)
+        };
+        let whole = Search::new(input, mine.into_iter().map(|(_, object, field)| (object, field)));
+        let mut found = searched(whole).await;
+        let parts = parts_to_find(&found, &before);
+        if !parts.is_empty() {
+            let lines = searched(Search::of_parts(input, &parts)).await;
+            add_parts(&mut found, &parts, lines);
         }
-        rendering.origins.extend(search.origins(late));
+        rendering.origins.extend(found);
     }
     catalog.set_renderings(environment, renderings);
 }

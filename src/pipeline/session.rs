@@ -9,7 +9,9 @@ use bpctl_core::observe::Identity;
 use secrecy::SecretString;
 
 use super::PipelineError;
+use super::address::Address;
 use crate::forge::gitea::{GiteaForge, GiteaOptions};
+use crate::forge::github::{Credentials, GithubForge, GithubOptions};
 use crate::forge::local::{LocalForge, LocalOptions, SigningKey};
 use crate::forge::offline::OfflineForge;
 use crate::forge::{Forge, ForgeWrite};
@@ -25,11 +27,13 @@ pub struct SessionOptions {
     pub signing_key: Option<std::path::PathBuf>,
     /// Who a person is on the local forge where nothing is signed; default `bpctl`.
     pub identity: Option<String>,
+    /// Go on by what was fetched last where the forge does not answer: to look, and not to write.
+    pub looks_only: bool,
 }
 
 /// A forge, as far as it can be reached.
 pub enum ForgeAccess {
-    /// Base only: no token was given.
+    /// Base only: no token was given, or the forge does not answer.
     Offline(OfflineForge),
     /// All.
     Full(Box<dyn ForgeWrite>),
@@ -50,13 +54,21 @@ impl ForgeAccess {
         }
     }
 
+    /// Why the forge does not answer, where it was asked and does not.
+    pub fn unanswered(&self) -> Option<&str> {
+        match self {
+            Self::Offline(forge) => forge.unanswered(),
+            Self::Full(_) => None,
+        }
+    }
+
     /// The writing half.
     pub fn writing(&self) -> Result<&dyn ForgeWrite, PipelineError> {
         match self {
             Self::Full(forge) => Ok(forge.as_ref()),
             Self::Offline(_) => Err(PipelineError::told(
                 "this needs the forge, and no token was given",
-                "set BPCTL_TOKEN to a token that can read and write this repository, or set `forge: local` in bpctl.yaml",
+                "set BPCTL_TOKEN to a token that can read and write this repository, on GitHub BPCTL_APP_ID and BPCTL_APP_KEY, or set `forge: local` in bpctl.yaml",
             )),
         }
     }
@@ -87,20 +99,11 @@ async fn connect(
     workspace: &Workspace,
     options: SessionOptions,
 ) -> Result<ForgeAccess, PipelineError> {
-    let origin = repository.remote_url("origin")?;
-    let web = origin.as_deref().filter(|url| url.starts_with("http://") || url.starts_with("https://"));
-    let gitea = match workspace.forge {
-        ForgeKind::Local => None,
-        ForgeKind::Gitea => Some(web.ok_or_else(|| {
-            PipelineError::told(
-                "bpctl.yaml says `forge: gitea`, but the remote `origin` is no http(s) address",
-                "git remote add origin https://SERVER/OWNER/REPOSITORY.git",
-            )
-        })?),
-        ForgeKind::Auto => web,
-    };
-    let Some(url) = gitea else {
-        if web.is_some() && workspace.forge == ForgeKind::Local && !may_be_local(repository)? {
+    let address = repository.remote_url("origin")?.as_deref().map(Address::of).transpose()?.flatten();
+    let known = address.as_ref().map_or(ForgeKind::Local, Address::kind);
+    let kind = if workspace.forge == ForgeKind::Auto { known } else { workspace.forge };
+    if kind == ForgeKind::Local {
+        if known != ForgeKind::Local && !may_be_local(repository)? {
             return Err(PipelineError::told(
                 "the work tree's bpctl.yaml says `forge: local`, and the base branch of the remote `origin` does not",
                 "merge that line into the base branch first, and git fetch origin",
@@ -108,31 +111,62 @@ async fn connect(
         }
         let root = local_root(repository, &["refs/heads/main", "refs/heads/master"])?;
         return local(repository, root, &options);
+    }
+    let address = address.ok_or_else(|| {
+        let name = if kind == ForgeKind::Github { "github" } else { "gitea" };
+        PipelineError::told(
+            format!("bpctl.yaml says `forge: {name}`, but the remote `origin` is no address on a server"),
+            "git remote add origin https://SERVER/OWNER/REPOSITORY.git",
+        )
+    })?;
+    let base_branch = workspace.base.clone();
+    let git_dir = repository.path().to_owned();
+    let Address { server, owner, repo, .. } = address;
+    let looks_only = options.looks_only;
+    let connected = if kind == ForgeKind::Github {
+        // An app may do more than the token of a workflow, which stands beside it wherever there is one.
+        let app = Credentials::app_from_environment()?;
+        let Some(credentials) = app.or(options.token.map(Credentials::Token)) else { return offline(repository, None) };
+        github(repository, GithubOptions { server, owner, repo, credentials, base_branch, git_dir }).await
+    } else {
+        let token = options.token.or_else(|| runtime::secret(&["GITEA_TOKEN"]));
+        let Some(token) = token else { return offline(repository, None) };
+        let bots = Vec::new();
+        gitea(repository, GiteaOptions { api: server, owner, repo, token, base_branch, git_dir, bots }).await
     };
-    let Some(token) = options.token else {
-        let candidates =
-            ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
-        let base = local_root(repository, &candidates)?;
-        return Ok(ForgeAccess::Offline(OfflineForge::new(repository.clone(), base)));
-    };
-    let (server, owner, repo) = split(url)?;
-    let forge = GiteaForge::connect(GiteaOptions {
-        api: server,
-        owner,
-        repo,
-        token,
-        base_branch: workspace.base.clone(),
-        git_dir: repository.path().to_owned(),
-        bots: Vec::new(),
-    })?
-    .on_default_branch()
-    .await?;
+    match connected {
+        Err(PipelineError::Forge(error)) if looks_only => offline(repository, Some(error.to_string())),
+        forge => Ok(ForgeAccess::Full(forge?)),
+    }
+}
+
+async fn github(repository: &Repository, options: GithubOptions) -> Result<Box<dyn ForgeWrite>, PipelineError> {
+    let forge = GithubForge::connect(options)?.on_default_branch().await?;
+    Ok(Box::new(match other_base(repository, &forge).await? {
+        Some(named) => forge.on_branch(named)?,
+        None => forge,
+    }))
+}
+
+async fn gitea(repository: &Repository, options: GiteaOptions) -> Result<Box<dyn ForgeWrite>, PipelineError> {
+    let forge = GiteaForge::connect(options)?.on_default_branch().await?;
+    Ok(Box::new(match other_base(repository, &forge).await? {
+        Some(named) => forge.on_branch(named)?,
+        None => forge,
+    }))
+}
+
+/// The base branch as last fetched: there is no token, or the forge does not answer whoever only looks, and why.
+fn offline(repository: &Arc<Repository>, unanswered: Option<String>) -> Result<ForgeAccess, PipelineError> {
+    let candidates = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
+    let base = local_root(repository, &candidates)?;
+    Ok(ForgeAccess::Offline(OfflineForge::new(repository.clone(), base, unanswered)))
+}
+
+/// The base that the default branch's own bpctl.yaml names, where that is another.
+async fn other_base(repository: &Repository, forge: &dyn Forge) -> Result<Option<String>, PipelineError> {
     let root = forge.base_tip().await?;
-    let forge = match named_base(repository, root.commit())? {
-        Some(named) if named != root.branch() => forge.on_branch(named)?,
-        _ => forge,
-    };
-    Ok(ForgeAccess::Full(Box::new(forge)))
+    Ok(named_base(repository, root.commit())?.filter(|named| named != root.branch()))
 }
 
 /// The base that a commit's own bpctl.yaml names.
@@ -155,9 +189,10 @@ fn local_root(repository: &Repository, roots: &[&str]) -> Result<String, Pipelin
         let told = "there is no commit here yet, and bpctl reads the rules from commits";
         return Err(PipelineError::told(told, "git add --all && git commit"));
     }
+    let fetched = if repository.remote_url("origin")?.is_some() { "git branch main origin/main, or " } else { "" };
     Err(PipelineError::told(
         "which branch is the protected base? There is neither main nor master here",
-        "git branch main origin/main, or say it in your own environment: BPCTL_BASE=BRANCH (the work tree's bpctl.yaml may not)",
+        format!("{fetched}say it in your own environment: BPCTL_BASE=BRANCH (the work tree's bpctl.yaml may not)"),
     ))
 }
 
@@ -171,23 +206,6 @@ fn may_be_local(repository: &Repository) -> Result<bool, PipelineError> {
         }
     }
     Ok(runtime::variable("BPCTL_BASE").is_some())
-}
-
-/// Server, owner and repository of a clone address; credentials in it are dropped.
-fn split(url: &str) -> Result<(url::Url, String, String), PipelineError> {
-    let bad = || {
-        PipelineError::told(
-            "the address of the remote `origin` does not end in OWNER/REPOSITORY",
-            "git remote set-url origin https://SERVER/OWNER/REPOSITORY.git",
-        )
-    };
-    let mut server = url::Url::parse(url).map_err(|_| bad())?;
-    let path = server.path().trim_end_matches('/').trim_end_matches(".git").to_owned();
-    let mut parts = path.rsplitn(3, '/');
-    let (Some(repo), Some(owner), Some(prefix)) = (parts.next(), parts.next(), parts.next()) else { return Err(bad()) };
-    server.set_path(&format!("{prefix}/"));
-    server.set_username("").and_then(|()| server.set_password(None)).map_err(|()| bad())?;
-    Ok((server, owner.to_owned(), repo.to_owned()))
 }
 
 fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -> Result<ForgeAccess, PipelineError> {

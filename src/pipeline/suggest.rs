@@ -198,6 +198,7 @@ async fn earnings(
             spec,
             step: catalog.resize_limits(place.tier, &blueprint.metadata).step.value,
             container: sized.as_ref().map(|(name, node)| (name.as_str(), *node)),
+            delivery: place.delivery,
         };
         for pull in pulls {
             let named = pull.head_branch.as_deref().and_then(|branch| BranchName::parse_proposal(environment, branch));

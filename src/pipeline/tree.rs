@@ -45,8 +45,7 @@ pub fn commit_tree(repository: &Repository, commit: &str) -> Result<Tree, Pipeli
 
 /// The rules: the tree of the protected base branch.
 pub fn base_tree(repository: &Repository, tip: &BaseTip) -> Result<(Files, Trusted<Catalog>), PipelineError> {
-    let tree = commit_tree(repository, tip.commit()).map_err(|error| on_base(error, tip))?;
-    Ok((tree.files, Trusted::from_base(tip, tree.catalog)))
+    rest_of_base(repository, tip, half_read_base(repository, tip)?)
 }
 
 /// The same as one environment has it, without reading, parsing or rendering twice where the tree at hand is the base's; `commit` is the commit that it is, where it is one.
@@ -92,6 +91,21 @@ impl HalfRead {
     pub fn targets(&self, environment: &Name) -> crate::cluster::Wanted {
         self.own.targets(environment)
     }
+}
+
+/// Reads the first half of the rules.
+pub fn half_read_base(repository: &Repository, tip: &BaseTip) -> Result<HalfRead, PipelineError> {
+    load_own(|wanted| repository.read_tree(tip.commit(), wanted)).map_err(|error| on_base(error, tip))
+}
+
+/// Reads the other half of the rules.
+pub fn rest_of_base(
+    repository: &Repository,
+    tip: &BaseTip,
+    half: HalfRead,
+) -> Result<(Files, Trusted<Catalog>), PipelineError> {
+    let tree = load_manifests(repository, half, |wanted| repository.read_tree(tip.commit(), wanted))?;
+    Ok((tree.files, Trusted::from_base(tip, tree.catalog)))
 }
 
 /// Reads the first half of the work tree.
@@ -157,7 +171,8 @@ fn load_manifests(
         let charts: Vec<RepoPath> = own.charts_of_applications(&files);
         files.0.extend(read(&charts)?.0);
         wanted.extend(charts);
-        own.resolve_applications(&files, repository.remote_url("origin")?);
+        let here = render::delivered(repository, &own.workspace().value.base)?;
+        own.resolve_applications(&files, &here);
     }
     let rendered = own.workspace().value.environments.values().flat_map(|environment| &environment.render);
     render::read_inputs(&rendered.collect::<Vec<_>>(), &mut files, &mut wanted, read)?;
@@ -209,7 +224,8 @@ pub fn commit_of(repository: &Repository, name: &str) -> Result<String, Pipeline
         }
         let line = repository.first_parent_log(&commit, back + 1)?;
         return line.into_iter().nth(back).map(|info| info.id).ok_or_else(|| {
-            let told = format!("there are no {back} commits before {}", tip.escape_debug());
+            let fewer = if back == 1 { "no commit".to_owned() } else { format!("fewer than {back} commits") };
+            let told = format!("{} has {fewer} before it", tip.escape_debug());
             PipelineError::told(told, "name an older branch or tag; in CI fetch more of the history (`fetch-depth: 0`)")
         });
     }

@@ -9,27 +9,30 @@
     reason = "an edge: writes a scratch folder, starts renderers, reads their answers"
 )]
 
+mod packed;
+
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use bpctl_core::blueprint::{Render, Renderer};
-use bpctl_core::model::{File, Files, RepoPath};
-use bpctl_core::rendering::{Mutation, RenderFailure};
+use bpctl_core::model::{File, Files, Period, RepoPath};
+use bpctl_core::rendering::{Mutation, Parameter, RenderFailure};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use crate::runtime;
 
+pub use packed::unpacked;
+
 /// What is read of a renderer's answer, and of its complaints.
 const STDOUT_LIMIT: u64 = 64 << 20;
 const STDERR_LIMIT: u64 = 1 << 20;
-/// How long one rendering may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
-/// How much memory it may ask for, in KiB: a chart can count to any number.
+/// How long one rendering may take, where `BPCTL_RENDER_TIMEOUT` says nothing else: a chart can count to any number.
+const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT_VARIABLE: &str = "BPCTL_RENDER_TIMEOUT";
+/// How much memory it may ask for, in KiB.
 const MEMORY: u32 = 2 << 20;
-/// How much time of a processor, so that one which nobody waits for any more ends too.
-const SECONDS: u32 = 60;
 
 /// A folder with the files of one rendering, and the program that renders it.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub struct Workbench {
     program: PathBuf,
     render: Render,
     files: Files,
+    timeout: Duration,
 }
 
 impl Workbench {
@@ -49,7 +53,7 @@ impl Workbench {
         let (renderer, _) = render.root().ok_or_else(|| RenderFailure::new("the entry names no renderer"))?;
         let program = locate(renderer).ok_or_else(|| missing(renderer))?;
         let scratch = tempfile::Builder::new().prefix("bpctl-render-").tempdir().map_err(|error| io(&error))?;
-        let bench = Self { scratch, program, render: render.clone(), files };
+        let bench = Self { scratch, program, render: render.clone(), files, timeout: timeout()? };
         for folder in ["tree", "home", "none"] {
             std::fs::create_dir(bench.scratch.path().join(folder)).map_err(|error| io(&error))?;
         }
@@ -76,6 +80,15 @@ impl Workbench {
         }
         let mut render = self.render.clone();
         render.set.extend(mutation.set.clone());
+        for (at, value) in &mutation.parameters {
+            if let Some(parameter) = render.parameters.get_mut(*at) {
+                parameter.value.clone_from(value);
+            }
+        }
+        if mutation.far_away {
+            // Argo CD gives them in no order.
+            render.parameters.reverse();
+        }
         let answer = self.start(&arguments(&render), mutation.far_away).await;
         for path in mutation.files.keys() {
             if let Some(blob) = self.files.blob(path) {
@@ -98,8 +111,10 @@ impl Workbench {
         if !shell.is_file() {
             return Command::new(&self.program);
         }
+        // Of processors too, so that one which nobody waits for any more ends; it may have several at once.
+        let seconds = 4 * self.timeout.as_secs().max(1);
         let script = format!(
-            "ulimit -v {MEMORY} 2>/dev/null; ulimit -t {SECONDS} 2>/dev/null; scratch=\"$0\"; exec 3<&0; \"$@\" </dev/null 3<&- & run=$!; \
+            "ulimit -v {MEMORY} 2>/dev/null; ulimit -t {seconds} 2>/dev/null; scratch=\"$0\"; exec 3<&0; \"$@\" </dev/null 3<&- & run=$!; \
              {{ read -r _ <&3; trap '' TERM; kill -9 $run; \
                 for _ in 1 2 3 4 5; do kill -0 $PPID || {{ /bin/rm -rf \"$scratch\"; break; }}; /bin/sleep 1; done; }} \
              >/dev/null 2>&1 & watch=$!; \
@@ -147,16 +162,18 @@ impl Workbench {
             let (one, two) = tokio::join!(stdout.read_to_end(&mut answer), stderr.read_to_end(&mut complaint));
             one.and(two)
         };
-        match tokio::time::timeout(TIMEOUT, read).await {
+        match tokio::time::timeout(self.timeout, read).await {
             Ok(read) => read.map(drop).map_err(|error| io(&error))?,
             Err(_) => {
-                return Err(RenderFailure::new(format!("it did not end within {} s", TIMEOUT.as_secs())));
+                let told =
+                    format!("it did not end within {} s ({TIMEOUT_VARIABLE} says how long)", self.timeout.as_secs());
+                return Err(RenderFailure::new(told));
             }
         }
         if answer.len() as u64 > STDOUT_LIMIT {
             return Err(RenderFailure::new(format!("it makes more than {} MiB", STDOUT_LIMIT >> 20)));
         }
-        let ended = tokio::time::timeout(TIMEOUT, child.wait()).await;
+        let ended = tokio::time::timeout(self.timeout, child.wait()).await;
         let status = ended.map_err(|_| RenderFailure::new("it does not end"))?.map_err(|error| io(&error))?;
         if status.success() {
             return Ok(answer);
@@ -164,7 +181,12 @@ impl Workbench {
         // Paths of the scratch folder mean nothing to anybody.
         let complaint =
             String::from_utf8_lossy(&complaint).replace(&format!("{}/", scratch.join("tree").display()), "");
-        Err(RenderFailure::new("the renderer refused").said(&reason(&complaint)))
+        let reason = reason(&complaint).unwrap_or_else(|| {
+            let ended =
+                status.code().map_or_else(|| "was ended by a signal".into(), |code| format!("ended with {code}"));
+            format!("{} said nothing, and {ended}", self.program.display())
+        });
+        Err(RenderFailure::new("the renderer refused").said(&reason))
     }
 }
 
@@ -176,11 +198,25 @@ fn far_zone() -> Vec<u8> {
     [b"TZif".as_slice(), &[0; 16], counts.as_flattened(), &AHEAD.to_be_bytes(), &[0, 0], b"FAR\0"].concat()
 }
 
-/// The line that tells most.
-fn reason(complaint: &str) -> String {
-    let lines = || complaint.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line = lines().rfind(|line| line.starts_with("Error")).or_else(|| lines().next()).unwrap_or("it said nothing");
-    unlogged(line).unwrap_or(line.trim_start_matches("Error: ").to_owned())
+/// What is shown of a renderer's complaint, in lines: the first of them say which file it is about, and the last one what is wrong.
+const TOLD: usize = 3;
+
+/// The part of a complaint that tells most, on one line; `None`: there is none.
+fn reason(complaint: &str) -> Option<String> {
+    let lines: Vec<&str> = complaint.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let begins = lines.iter().rposition(|line| line.starts_with("Error")).unwrap_or(0);
+    let (first, rest) = lines.get(begins..)?.split_first()?;
+    let first = unlogged(first).unwrap_or_else(|| first.trim_start_matches("Error: ").to_owned());
+    // A log writes an error of several lines between angle brackets.
+    let mut told: Vec<&str> = match first.as_str() {
+        "<" => rest.iter().take_while(|line| **line != ">").copied().collect(),
+        one => std::iter::once(one).chain(rest.iter().copied()).collect(),
+    };
+    let last = told.last().copied().filter(|_| told.len() > TOLD);
+    told.truncate(TOLD);
+    told.extend(last.map(|_| "…"));
+    told.extend(last);
+    Some(told.join(" "))
 }
 
 /// What kubectl means, of a line of its log: `E1121 19:01:43.568709    3788 run.go:72] "command failed" err="…"`; `None`: it is no such line.
@@ -206,7 +242,9 @@ fn arguments(render: &Render) -> Vec<String> {
             arguments.push("--skip-schema-validation".into());
             arguments.extend((!render.skip_crds).then(|| "--include-crds".into()));
             arguments.extend(render.values.iter().map(|path| format!("--values=./{path}")));
+            arguments.extend(render.own_values.iter().map(|own| format!("--values=./{}", own.file)));
             arguments.extend(render.set.iter().map(|(key, value)| format!("--set-json={key}={value}")));
+            arguments.extend(render.parameters.iter().map(Parameter::argument));
             arguments.extend(render.kube_version.iter().map(|version| format!("--kube-version={version}")));
         }
         None => {}
@@ -234,6 +272,14 @@ fn locate(renderer: Renderer) -> Option<PathBuf> {
     let path = runtime::variable("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     names.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| is_program(path)))
+}
+
+/// How long one rendering may take.
+fn timeout() -> Result<Duration, RenderFailure> {
+    let Some(given) = runtime::variable(TIMEOUT_VARIABLE) else { return Ok(TIMEOUT) };
+    let period = given.parse::<Period>().ok().filter(|period| *period >= Period::from_secs(1));
+    let wrong = || RenderFailure::new(format!("{TIMEOUT_VARIABLE} is no period such as 30s")).said(&given);
+    Ok(Duration::from_millis(period.ok_or_else(wrong)?.as_millis()))
 }
 
 fn is_program(path: &Path) -> bool {
@@ -268,7 +314,7 @@ mod tests {
         let program = scratch.path().join("renderer");
         std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Workbench { scratch, program, render, files: Files::default() }
+        Workbench { scratch, program, render, files: Files::default(), timeout: TIMEOUT }
     }
 
     /// Would miss: a shell around the renderer that hides how it ended, or keeps its answer open.
@@ -284,6 +330,34 @@ mod tests {
     fn x09_a_chart_is_rendered_with_its_hooks() {
         let asked = arguments(&Render { helm: RepoPath::new("c").ok(), ..Render::default() });
         assert!(asked.iter().all(|argument| !argument.contains("hooks") && !argument.contains("tests")), "{asked:?}");
+    }
+
+    /// Would miss: an image that is a parameter's own, where Helm lets a forced one win whatever the order; a list and a comma that Helm reads
+    /// otherwise; values of the Application that stand over its parameters.
+    #[tokio::test]
+    async fn x09_helm_is_given_what_argo_cd_gives_it() {
+        let span = bpctl_core::model::SourceSpan { file: "a".into(), line: 1, column: 1, start: 0, end: 0 };
+        let parameter = |name: &str, value: &str, forced| Parameter {
+            name: name.into(),
+            value: value.into(),
+            forced,
+            span: span.clone(),
+        };
+        let parameters =
+            vec![parameter("a", "{8080,true}", false), parameter("b", "x,y", false), parameter("a", "1", true)];
+        let render = Render { helm: RepoPath::new("c").ok(), parameters, ..Render::default() };
+        let mut bench = bench("for one; do echo \"$one\"; done");
+        bench.render = render;
+        let mutation = Mutation { parameters: [(1, "z".to_owned())].into(), ..Mutation::default() };
+        for (mutation, expected) in [
+            (Mutation::default(), ["--set=a={8080,true}", "--set=b=x\\,y", "--set-string=a=1"]),
+            (mutation, ["--set=a={8080,true}", "--set=b=z", "--set-string=a=1"]),
+        ] {
+            let given = String::from_utf8(bench.run(&mutation).await.unwrap()).unwrap();
+            assert!(given.ends_with(&(expected.join("\n") + "\n")), "{given}");
+        }
+        let far = bench.run(&Mutation { far_away: true, ..Mutation::default() }).await.unwrap();
+        assert!(String::from_utf8(far).unwrap().ends_with("--set-string=a=1\n--set=b=x\\,y\n--set=a={8080,true}\n"));
     }
 
     /// Would miss: a chart that is told where its objects go, where its Application tells it otherwise, and CRDs that it leaves out.
@@ -328,9 +402,28 @@ mod tests {
     fn a_log_line_is_told_as_what_it_means() {
         let log =
             r#"E1121 19:01:43.568709    3788 run.go:72] "command failed" err="no matches for \"Deployment web\"""#;
-        assert_eq!(super::reason(log), "no matches for \"Deployment web\"");
-        assert_eq!(super::reason("W1121 19:01:43.5 12 a.go:7] something else"), "something else");
-        assert_eq!(super::reason("Warning: old\nError: there is no k/x] y\n"), "there is no k/x] y");
-        assert_eq!(super::reason(""), "it said nothing");
+        let reason = |complaint: &str| super::reason(complaint).unwrap_or_default();
+        assert_eq!(reason(log), "no matches for \"Deployment web\"");
+        assert_eq!(reason("W1121 19:01:43.5 12 a.go:7] something else"), "something else");
+        assert_eq!(reason("Warning: old\nError: there is no k/x] y\n"), "there is no k/x] y");
+        assert_eq!(super::reason(" \n"), None);
+    }
+
+    /// Would miss: an error of several lines of which nothing but its bracket, or its first words, is told.
+    #[test]
+    fn a_complaint_of_several_lines_is_told_with_its_file_and_its_cause() {
+        let lines = "trouble with the builtin PatchTransformer: `\n\tpath: p.yaml\n\t`: unable to parse p.yaml";
+        let told = "trouble with the builtin PatchTransformer: ` path: p.yaml `: unable to parse p.yaml";
+        assert_eq!(super::reason(&format!("Error: {lines}")).as_deref(), Some(told));
+        let log = format!("E1121 19:01:43.568709    3788 run.go:72] \"command failed\" err=<\n\t{lines}\n >\n");
+        assert_eq!(super::reason(&log).as_deref(), Some(told));
+        assert_eq!(super::reason("Error: a\nb\nc\nd\ne").as_deref(), Some("a b c … e"));
+    }
+
+    /// Would miss: a program that is none, of which nobody is told which it is and how it ended.
+    #[tokio::test]
+    async fn who_says_nothing_is_named_with_how_it_ended() {
+        let said = bench("exit 3").run(&Mutation::default()).await.unwrap_err().said.unwrap();
+        assert!(said.raw().ends_with("/renderer said nothing, and ended with 3"), "{said:?}");
     }
 }

@@ -4,6 +4,7 @@
 
 mod exit;
 mod fail_point;
+mod secrets;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use secrecy::SecretString;
 
 pub use exit::Exit;
 pub use fail_point::{FailPoint, Moment};
+pub use secrets::{hold, said, without_credentials};
 
 /// The local clock.
 pub fn now() -> Timestamp {
@@ -23,9 +25,11 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The first of these variables that is set, as a secret.
+/// The first of these variables that is set, as a secret that nothing shows.
 pub fn secret(names: &[&str]) -> Option<SecretString> {
-    names.iter().find_map(|name| variable(name)).map(SecretString::from)
+    let secret = names.iter().find_map(|name| variable(name)).map(SecretString::from)?;
+    hold(&secret);
+    Some(secret)
 }
 
 /// The folder that commands start from: `-C`, else the working directory.
@@ -47,15 +51,30 @@ pub fn read_file(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
+/// The same of a file that somebody else may have written: an error where it is more than `most` bytes.
+pub fn read_at_most(path: &std::path::Path, most: u64) -> std::io::Result<Vec<u8>> {
+    whole(std::fs::File::open(path)?, most)
+}
+
 /// All of the standard input; an error where it is more than `most` bytes.
 pub fn read_input(most: u64) -> std::io::Result<Vec<u8>> {
+    whole(std::io::stdin().lock(), most)
+}
+
+fn whole(from: impl std::io::Read, most: u64) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
-    std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)?;
+    from.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(std::io::Error::other(format!("it has more than {} MiB", most >> 20)));
     }
     Ok(bytes)
+}
+
+/// Appends to a file named by a person.
+pub fn append_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    std::fs::OpenOptions::new().append(true).create(true).open(path)?.write_all(bytes)
 }
 
 /// Writes a file named by a person, whole or not at all.

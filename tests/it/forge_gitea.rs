@@ -1,7 +1,9 @@
 //! The real Gitea: proposals, approvals, merges; attacks and faults that only a server shows.
 
+mod actions;
 mod adopt;
 mod approvals;
+mod comment;
 mod expiry;
 mod faults;
 mod killed;

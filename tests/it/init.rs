@@ -134,6 +134,30 @@ fn p18_what_an_application_delivers_is_taken_as_it_says() {
     repo.run(&["lint", "--fail-on", "error"]).exits(0);
 }
 
+/// P18. Would miss: an overlay that is guessed although Flux says which one it delivers; one that it changes on the way.
+#[test]
+fn p18_what_flux_delivers_is_taken_as_it_says() {
+    let flux = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: web, namespace: flux-system}\nspec:\n  \
+        interval: 5m\n  prune: true\n  sourceRef: {kind: GitRepository, name: flux-system}\n  path: ./over/one\n";
+    let overlay = "resources: [../../base]\nreplicas: [{name: web, count: 3}]\n";
+    let repo = repository(&[
+        ("clusters/staging/web.yaml", flux),
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", DEPLOYMENT),
+        ("over/one/kustomization.yaml", overlay),
+        ("over/another/kustomization.yaml", overlay),
+    ]);
+    let environment = ["init", "--dry-run", "--env", "staging"];
+    let told = repo.run(&environment).exits(0).stdout;
+    assert!(
+        told.contains("     # as clusters/staging/web.yaml delivers it\n      - kustomize: \"over/one\""),
+        "{told}"
+    );
+    repo.write("clusters/staging/web.yaml", &format!("{flux}  postBuild: {{substitute: {{a: b}}}}\n"));
+    let told = repo.run(&environment).exits(0).stdout;
+    assert!(told.contains("its own `postBuild`, which is not rendered here"), "{told}");
+}
+
 /// Would miss: a folder that is not there, and a program that is missing, told as a repository without workloads.
 #[test]
 fn what_is_missing_is_named() {

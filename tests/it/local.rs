@@ -5,7 +5,9 @@ mod attacked;
 mod audit;
 mod breaker;
 mod causes;
+mod comment;
 mod config;
+mod doctor;
 mod expiry;
 mod faults;
 mod governance;
@@ -30,6 +32,16 @@ fn says(text: &str, wanted: &[&str]) {
     for line in wanted {
         assert!(text.contains(line), "{line:?} is missing in:\n{text}");
     }
+}
+
+/// The controller has seen what was applied to the recording, in which nothing runs.
+fn look(repo: &Repo) {
+    let file = "clusters/staging/shop/deployments.json";
+    let mut all: serde_json::Value = serde_json::from_str(&repo.read(file)).expect("JSON");
+    for item in all["items"].as_array_mut().expect("items") {
+        item["status"]["observedGeneration"] = item["metadata"]["generation"].clone();
+    }
+    repo.write(file, &all.to_string());
 }
 
 /// The frontend may be busy, and as large as it is: of it only drift is to be done.
@@ -73,8 +85,8 @@ fn the_plan_says_what_why_and_who() {
         &[
             "### bpctl · staging — forbidden",
             "**2 allowed · 1 needs approval · 1 forbidden**",
-            "| ▲ | `backend` | scale replicas 3 → 4, max_replicas 3 → 4 | **needs approval** |",
-            "written by `kubectl-edit`",
+            "| ▲ | `backend` | scale replicas 3 → 4, max_replicas 3 → 4 | **needs approval** by `alice@shop.example` |",
+            "written by kubectl-edit at ",
         ],
     );
     let json = repo.run(&["plan", "-o", "json"]).exits(0).json();

@@ -13,8 +13,11 @@
     reason = "tests read files, run programs and fail loudly"
 )]
 
+mod action;
 mod cluster_live;
+mod demos;
 mod forge_gitea;
+mod forge_github;
 mod generated;
 mod init;
 mod kill;

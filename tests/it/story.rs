@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use serde_json::Value as Json;
 
 use self::load::Load;
+use crate::demos::Page;
 use crate::support::{Namespace, Program, Ran, Repo, audited, kubectl, lab, wait_for};
 
 /// A repository, a Deployment that runs as it says, and a load on it.
@@ -60,6 +61,20 @@ impl Shop {
 
     fn run(&self, arguments: &[&str]) -> Ran {
         self.bpctl().run(arguments)
+    }
+
+    /// A page of docs/demos, which calls things by other names than this run.
+    fn page(&self, name: &str) -> Page {
+        let mut page = Page::open(name);
+        page.names(&self.namespace.name, "shop");
+        page
+    }
+
+    /// Runs the page's next command.
+    #[track_caller]
+    fn shows(&self, page: &mut Page, command: &str, code: i32) -> Ran {
+        let words: Vec<&str> = command.split(' ').skip(1).collect();
+        page.run(command, &words, |words| self.run(words), code)
     }
 
     fn plan(&self) -> Json {
@@ -140,16 +155,19 @@ fn a_storefront_under_load_is_scaled_through_a_pull_request_and_the_load_per_pod
     assert_eq!(requests, ["list deployments", "list horizontalpodautoscalers", "list pods"], "a plan's requests");
     assert_eq!(shop.run(&["plan", "--detailed-exitcode"]).code, Some(3));
 
-    let apply = shop.run(&["apply", "--wait", "120s", "-o", "json"]).exits(0).json();
-    let steps = told(&apply);
+    // From here on as docs/demos tells it.
+    let mut page = shop.page("01-autonomous-scaling");
+    shop.shows(&mut page, "bpctl plan", 0);
+    let steps = shop.shows(&mut page, "bpctl apply --wait 120s", 0).stdout;
     let expected =
         ["opened local pull request #1", "merged local pull request #1", "applied Deployment/web: spec.replicas 2 → 3"];
-    for (step, expected) in steps.iter().zip(expected) {
-        assert!(step.starts_with(expected), "{steps:#?}");
+    let lines: Vec<&str> = steps.lines().filter(|line| line.starts_with("  web ")).collect();
+    for (step, expected) in lines.iter().zip(expected) {
+        assert!(step.contains(expected), "{steps}");
     }
-    assert!(steps.last().unwrap().starts_with("verified local pull request #1: success"), "{steps:#?}");
-    assert_eq!(steps.len(), 4, "{steps:#?}");
-    let report = &apply["verified"][0]["report"];
+    assert!(lines.last().unwrap().contains("verified local pull request #1: success"), "{steps}");
+    assert_eq!(lines.len(), 4, "{steps}");
+    let report = &shop.verified()[0]["report"].clone();
     assert_eq!(report["outcome"], "success");
     // Before and after, as measured: the same load on two pods and on three.
     for (at, window) in [(2, "settled"), (3, "sustained")] {
@@ -189,6 +207,10 @@ fn a_storefront_under_load_is_scaled_through_a_pull_request_and_the_load_per_pod
     ];
     assert!(shop.requests().iter().all(|request| kinds.contains(&request.as_str())), "{:#?}", shop.requests());
 
+    let diff = shop.repo.git(&["diff", "-U0", "--no-color", "main~1", "main"]);
+    page.shows("git diff -U0 main~1 main", &diff);
+    shop.shows(&mut page, "bpctl audit", 0);
+
     // Again: nothing to do, and nothing done.
     let (lists, refs) = (shop.requested("list pods"), shop.repo.refs("refs"));
     let heads = shop.repo.git(&["for-each-ref"]);
@@ -218,6 +240,8 @@ fn a_storefront_under_load_is_scaled_through_a_pull_request_and_the_load_per_pod
         (utilization <= 60.0).then_some(utilization)
     });
     assert!(settled > 50.0, "{settled}");
+    shop.shows(&mut page, "bpctl plan", 0);
+    page.end();
 }
 
 /// `85.4%` as a number.

@@ -1,4 +1,4 @@
-//! What the shipped RBAC grants, read as it is written.
+//! What the shipped RBAC grants and the shipped workflows may do, read as they are written.
 
 use serde_json::Value as Json;
 
@@ -38,4 +38,76 @@ fn t39_no_template_grants_a_wildcard_secrets_or_a_way_to_more() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen, ["applier.yaml", "exact.yaml", "reader.yaml"]);
+}
+
+/// T3, T4, T14, T40, T41, Z16. Would miss: an action of a tag that moves, a token that stays in the clone, a right that no step needs, a secret in a
+/// job that works for strangers, a cache in a job that writes.
+#[test]
+fn t03_t14_t40_t41_workflows_hold_what_their_jobs_need_and_no_more() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/workflows");
+    let mut jobs_seen = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).expect("a file");
+        let workflow: Json = serde_yaml::from_str(&text).expect("YAML");
+        assert_eq!(workflow["permissions"], serde_json::json!({}), "{name}");
+        // What waits may be cancelled, and the next run makes up for it; of what changes something nothing is cancelled midway.
+        let cancels = &workflow["concurrency"]["cancel-in-progress"];
+        assert_eq!(
+            *cancels,
+            match name.as_str() {
+                "apply" | "shards" => Json::Bool(false),
+                "merge-queue" => Json::Null,
+                _ => Json::Bool(true),
+            },
+            "{name}"
+        );
+        let is_base_alone = text.contains("pull_request_target") || text.contains("workflow_run");
+        for (job, body) in workflow["jobs"].as_object().expect("jobs") {
+            let what = format!("{name}.{job}");
+            let mut rights: Vec<String> = Vec::new();
+            for (right, level) in body["permissions"].as_object().expect("permissions") {
+                rights.push(format!("{right}: {}", level.as_str().expect("a level")));
+            }
+            let writes: Vec<&String> = rights.iter().filter(|right| right.ends_with("write")).collect();
+            let told = body.to_string();
+            let has_secret = told.contains("secrets.");
+            match job.as_str() {
+                "comment" => assert!(writes == ["pull-requests: write"] && !has_secret, "{what}: {rights:?}"),
+                "lint" => assert!(rights == ["contents: read"] && !has_secret, "{what}: {rights:?}"),
+                _ => assert!(writes.is_empty(), "{what}: {rights:?}"),
+            }
+            let for_pulls = text.contains("pull_request");
+            let own = body["if"].as_str().is_some_and(|when| when.contains("head.repo.full_name == github.repository"));
+            assert!(!for_pulls || !has_secret || own, "{what}: a secret for strangers");
+            assert!(!told.contains("actions/cache") && !told.contains("\"cache\""), "{what}: a cache");
+            for step in body["steps"].as_array().expect("steps") {
+                let Some(uses) = step["uses"].as_str() else { continue };
+                let pin = uses.split('@').nth(1).expect("a pin");
+                assert!(pin.len() == 40 && pin.bytes().all(|byte| byte.is_ascii_hexdigit()), "{what}: {uses}");
+                if uses.starts_with("actions/checkout@") {
+                    assert_eq!(step["with"]["persist-credentials"], false, "{what}");
+                    let head = step["with"]["ref"].as_str().is_some_and(|wanted| wanted.contains("head"));
+                    assert!(!is_base_alone || !head, "{what}: the head is checked out");
+                }
+            }
+            jobs_seen.push(what);
+        }
+    }
+    jobs_seen.sort();
+    assert_eq!(
+        jobs_seen,
+        [
+            "apply.apply",
+            "environments.comment",
+            "environments.plan",
+            "judge.judge",
+            "merge-queue.verdict",
+            "pull-request.comment",
+            "pull-request.lint",
+            "pull-request.plan",
+            "shards.plan"
+        ]
+    );
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# build.sh [kube|prometheus|metrics|forge|helm…]: builds what the lab runs, from Go modules, into the cache; what is there already is left alone.
-# Everything takes about half an hour on two cores the first time, and nothing afterwards. Needs Go 1.26, gcc, and for the
-# first build the Go module proxy. BPCTL_LAB_NICE is the builds' niceness (default 5).
+# build.sh [kube|prometheus|metrics|forge|runner|github|helm…]: builds what the lab runs, from Go modules, into the cache; what is there already is left
+# alone. The emulated GitHub comes from npm. Everything takes about half an hour on two cores the first time, and nothing afterwards. Needs Go
+# 1.26, gcc, Node 20, and for the first build the Go module proxy and the npm registry. BPCTL_LAB_NICE is the builds' niceness (default 5).
 # shellcheck source=tests/lab/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 export GOFLAGS=-mod=mod
@@ -90,6 +90,35 @@ build_forge() {
   mv "$bin.tmp" "$bin"
 }
 
+# Runs workflows on this machine itself; a test starts one for its own repository.
+build_runner() {
+  local bin=$CACHE/bin/gitea-runner-$RUNNER src=$CACHE/src/gitea-runner-$RUNNER
+  if [ ! -x "$bin" ]; then
+    echo "building Gitea's runner $RUNNER"
+    mkdir -p "$src"
+    printf 'module bpctl.test/runner\n\ngo 1.26\n\nrequire gitea.com/gitea/runner v%s\n' "$RUNNER" >"$src/go.mod"
+    (cd "$src" && CGO_ENABLED=0 nicely go build -trimpath -ldflags '-s -w' -o "$bin.tmp" gitea.com/gitea/runner)
+    mv "$bin.tmp" "$bin"
+  fi
+  ln -sfn "gitea-runner-$RUNNER" "$CACHE/bin/gitea-runner"
+}
+
+build_github() {
+  local kit=$CACHE/share/github-$GITHUB_EMULATOR
+  if [ -d "$kit" ]; then return 0; fi
+  echo "installing the emulated GitHub"
+  rm -rf "$kit.tmp" && mkdir -p "$kit.tmp"
+  echo '{"private": true}' >"$kit.tmp/package.json"
+  # Nothing that a package brings is run at its installation.
+  (cd "$kit.tmp" && nicely npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts \
+    "emulate@$GITHUB_EMULATOR" @stoplight/prism-cli@5.16.0 @octokit/openapi@23.0.2)
+  local description=$kit.tmp/node_modules/@octokit/openapi
+  node "$LAB_DIR/github/subset.mjs" "$description/generated/api.github.com.json" "$kit.tmp/github.json" \
+    '^/(repos/\{owner\}/\{repo\}($|/(activity$|pulls|issues|commits|statuses|check-runs|branches|rules|git/refs|contents|collaborators|installation))|rate_limit|user$|apps/|app/installations)'
+  rm -rf "$description"
+  mv "$kit.tmp" "$kit"
+}
+
 build_helm() {
   local bin=$CACHE/bin/helm-$HELM
   if [ ! -x "$bin" ]; then
@@ -100,10 +129,10 @@ build_helm() {
   ln -sfn "helm-$HELM" "$CACHE/bin/helm"
 }
 
-[ $# -gt 0 ] || set -- kube prometheus metrics forge helm
+[ $# -gt 0 ] || set -- kube prometheus metrics forge runner github helm
 for part in "$@"; do
   case $part in
-    kube | prometheus | metrics | forge | helm) "build_$part" ;;
+    kube | prometheus | metrics | forge | runner | github | helm) "build_$part" ;;
     *) die "unknown part: $part" ;;
   esac
 done

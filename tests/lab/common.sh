@@ -23,9 +23,11 @@ K8S=1.36.3
 KWOK=0.8.0
 PROMETHEUS=0.315.0 # how the module numbers Prometheus 3.15
 GITEA=1.26.0
+RUNNER=1.0.8 # Gitea's; the module proxy does not list its versions
 HELM=3.22.0
 METRICS_SERVER=0.9.0
-export K8S KWOK PROMETHEUS GITEA HELM METRICS_SERVER LAB_DIR
+GITHUB_EMULATOR=0.11.2
+export K8S KWOK PROMETHEUS GITEA RUNNER HELM METRICS_SERVER GITHUB_EMULATOR LAB_DIR
 
 die() {
   echo "${0##*/}: $*" >&2

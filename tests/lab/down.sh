@@ -3,7 +3,7 @@
 # shellcheck source=tests/lab/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 # What talks to the API server goes before it, and that before its database.
-for server in metrics/metrics-server kube/{kwok,scheduler,controller-manager,apiserver,etcd} prometheus/prometheus forge/gitea; do
+for server in metrics/metrics-server kube/{kwok,scheduler,controller-manager,apiserver,etcd} prometheus/prometheus forge/gitea github/{proxy,emulator}; do
   if [ -d "$STATE/${server%/*}" ]; then (cd "$STATE/${server%/*}" && stop "${server#*/}"); fi
 done
 if [ "${1-}" = --wipe ]; then rm -rf "${STATE:?}"; fi

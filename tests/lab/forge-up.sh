@@ -61,7 +61,8 @@ ENABLED = false
 [webhook]
 ALLOWED_HOST_LIST = loopback
 [actions]
-ENABLED = false
+ENABLED = true
+DEFAULT_ACTIONS_URL = self
 INI
   mv "$INI.tmp" "$INI"
 fi

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# lab-up.sh: builds what is missing, starts Kubernetes with metrics.k8s.io, Prometheus and Gitea, and leaves one file to source:
-# $BPCTL_LAB_STATE/env, with all that the three say and a PATH with a kubectl of the cluster's version and promtool.
+# lab-up.sh: builds what is missing, starts Kubernetes with metrics.k8s.io, Prometheus, Gitea and an emulated GitHub, and leaves one file to source:
+# $BPCTL_LAB_STATE/env, with all that the four say and a PATH with a kubectl of the cluster's version and promtool.
 # Prometheus scrapes the kubelets' metrics from the start. Run again it starts what does not run. down.sh stops it all.
 # shellcheck source=tests/lab/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 bash "$LAB_DIR/build.sh"
-parts=(kube prometheus forge)
+parts=(kube prometheus forge github)
 declare -A job
 # Jobs of a script do not hear Ctrl-C by themselves.
 trap 'kill "${job[@]}" 2>/dev/null; wait; exit 130' INT TERM
@@ -43,7 +43,7 @@ echo ']' >>"$STATE/prometheus/nodes.tmp"
 mv "$STATE/prometheus/nodes.tmp" "$STATE/prometheus/targets/nodes.json"
 
 {
-  cat "$STATE"/{kube,prometheus,forge}/env
+  cat "$STATE"/{kube,prometheus,forge,github}/env
   # shellcheck disable=SC2016 # PATH is expanded where the file is sourced
   printf 'export PATH=%q:"$PATH"\n' "$CACHE/bin"
 } >"$STATE/env.tmp"

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::pod::{Labels, PodLabels, labels_of, selects, selects_all};
+use super::pod::{Labels, PodLabels, config_references, labels_of, selects, selects_all};
 use super::{Catalog, Manifest, Target};
 use crate::model::{Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::rendering::Unclear;
@@ -119,6 +119,12 @@ impl Catalog {
 }
 
 impl Catalog {
+    /// Whether an object is a blueprint's workload, or belongs to that.
+    pub fn governs(&self, environment: &Name, name: &Name, object: &ObjectRef) -> bool {
+        self.blueprints.get(name).is_some_and(|blueprint| blueprint.value.object_in(environment) == *object)
+            || self.companions(environment, name).compared.iter().any(|companion| companion.object == *object)
+    }
+
     /// The `HorizontalPodAutoscaler` of the blueprint's sources that scales its workload, and so owns the replicas.
     pub fn autoscaler(&self, environment: &Name, name: &Name) -> Option<Companion<'_>> {
         let target = &self.blueprints.get(name)?.value.spec.target;
@@ -129,14 +135,19 @@ impl Catalog {
 
     /// The `HorizontalPodAutoscaler` of this name that an environment has in Git, whatever it scales and wherever it stands.
     pub fn autoscaler_named(&self, environment: &Name, namespace: &str, name: &str) -> Option<&Manifest> {
-        let rendered = self.renderings(environment).iter().filter_map(|rendering| rendering.outcome.as_ref().ok());
-        let plain = self.manifests.values().map(AsRef::as_ref);
-        rendered.map(AsRef::as_ref).chain(plain).flat_map(|all: &Vec<Manifest>| all.iter()).find(|manifest| {
+        self.delivered(environment).find(|manifest| {
             let object = &manifest.object;
             object.kind == "HorizontalPodAutoscaler"
                 && object.name == name
                 && ["", namespace].contains(&object.namespace.as_str())
         })
+    }
+
+    /// What reaches an environment of all that was read: what is rendered for it, and files as they stand that no rendering reads.
+    pub fn delivered(&self, environment: &Name) -> impl Iterator<Item = &Manifest> {
+        let rendered = self.renderings(environment).iter().filter_map(|rendering| rendering.outcome.as_ref().ok());
+        let plain = self.manifests.iter().filter(|(path, _)| self.roots_reading(path).is_empty());
+        rendered.map(AsRef::as_ref).chain(plain.map(|(_, all)| all.as_ref())).flat_map(|all: &Vec<Manifest>| all.iter())
     }
 
     /// The blueprints to whose workloads an object belongs.
@@ -198,7 +209,7 @@ impl CompanionIndex {
                 }
             }
             // What a file that cannot be read declares too is not known.
-            for (path, said) in catalog.unreadable.iter().filter(|(path, _)| path.is_within(&target.source)) {
+            for (path, said) in catalog.unread_below(&target.source) {
                 let found = all.entry(name.clone()).or_default();
                 let (twice, once) = std::mem::take(&mut found.compared)
                     .into_iter()
@@ -373,25 +384,22 @@ impl<'c> Workload<'c> {
     fn declared_by(root: &'c Node) -> Option<Self> {
         let template = root.at(&["spec", "template"])?;
         let labels = labels_of(template);
-        let mut workload = Self { labels, config: BTreeSet::new(), secrets: BTreeSet::new() };
+        let config = config_references(template).into_iter().filter_map(|source| source.get("name")?.as_str());
+        let mut workload = Self { labels, config: config.collect(), secrets: BTreeSet::new() };
         let Some(pod) = template.get("spec") else { return Some(workload) };
         let items = |node: &'c Node, key| node.get(key).map(Node::items).unwrap_or_default();
         let name = |node: &'c Node, keys: &[&str]| node.at(keys).and_then(Node::as_str);
         for volume in items(pod, "volumes") {
-            workload.config.extend(name(volume, &["configMap", "name"]));
             workload.secrets.extend(name(volume, &["secret", "secretName"]));
             for source in volume.at(&["projected", "sources"]).map(Node::items).unwrap_or_default() {
-                workload.config.extend(name(source, &["configMap", "name"]));
                 workload.secrets.extend(name(source, &["secret", "name"]));
             }
         }
         for container in items(pod, "containers").iter().chain(items(pod, "initContainers")) {
             for source in items(container, "envFrom") {
-                workload.config.extend(name(source, &["configMapRef", "name"]));
                 workload.secrets.extend(name(source, &["secretRef", "name"]));
             }
             for variable in items(container, "env") {
-                workload.config.extend(name(variable, &["valueFrom", "configMapKeyRef", "name"]));
                 workload.secrets.extend(name(variable, &["valueFrom", "secretKeyRef", "name"]));
             }
         }

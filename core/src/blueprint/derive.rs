@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use roots::{FoundRoot, delivered, render_roots, render_text};
 
 use super::companion::belongs;
+use super::kinds::meant_kind;
 use super::load::manifest;
 use super::pod::{declared_total, main_containers};
 use super::{Target, WorkloadRef, is_yaml};
@@ -92,7 +93,7 @@ pub fn derive(
             continue;
         }
         let text = String::from_utf8_lossy(&blob.bytes);
-        let mut others = UNGOVERNED.iter().map(|(group, _)| *group).chain(["HorizontalPodAutoscaler"]);
+        let mut others = UNGOVERNED.iter().map(|(group, _)| *group).chain(["HorizontalPodAutoscaler", "apps/v1"]);
         if !mentions_workload(&text) && !others.any(|mentioned| text.contains(mentioned)) {
             continue;
         }
@@ -239,7 +240,8 @@ fn workload(root: &Node) -> Option<(WorkloadKind, &str)> {
 }
 
 /// What runs pods and is no workload that a blueprint can be about: its group, its kind.
-const UNGOVERNED: [(&str, &str); 5] = [
+const UNGOVERNED: [(&str, &str); 6] = [
+    ("apps/", "ReplicaSet"),
     ("batch/", "CronJob"),
     ("batch/", "Job"),
     ("argoproj.io/", "Rollout"),
@@ -253,6 +255,13 @@ fn ungoverned(root: &Node) -> Option<String> {
     let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
     let (kind, group) = (text(&["kind"])?, text(&["apiVersion"])?);
     let name = text(&["metadata", "name"]).unwrap_or_default();
+    if let Some(meant) = meant_kind(group, kind).filter(|meant| WorkloadKind::of_kind(meant).is_some()) {
+        return Some(format!("{kind}/{name}: {group} has no such kind; did you mean {meant}?"));
+    }
+    let prefix = text(&["metadata", "generateName"]).filter(|_| name.is_empty());
+    if let (Some(prefix), true) = (prefix, group == "apps/v1" && WorkloadKind::of_kind(kind).is_some()) {
+        return Some(format!("a {kind} of generateName: {prefix} is another one each time: give it a name"));
+    }
     let outdated = group.starts_with("apps/v1beta") || group == "extensions/v1beta1";
     if outdated && WorkloadKind::of_kind(kind).is_some() {
         return Some(format!("{kind}/{name} is of {group}, which Kubernetes serves no more: write apps/v1"));

@@ -1,6 +1,5 @@
 //! Reads a tree's files into a catalog: workspace, blueprints, policies, manifests, and what is wrong with them.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
@@ -8,16 +7,17 @@ use smol_str::SmolStr;
 
 use super::companion::CompanionIndex;
 use super::kinds::{kindless, unknown_kind};
+use super::overrides::effective;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::execute::ApplyObject;
 use crate::model::{
-    Content, Diagnostic, FieldPath, File, Files, Name, ObjectParts, ObjectRef, RepoPath, Source, SourceSpan, Timestamp,
-    Untrusted, WorkloadKind,
+    Content, Diagnostic, FieldPath, File, Files, Name, ObjectParts, ObjectRef, RepoPath, Source, SourceSpan, Untrusted,
+    WorkloadKind,
 };
 use crate::rendering::{
     Delivered, RenderFailure, Rendering, Unclear, application_folders, inputs, resolve_application,
 };
-use crate::yaml::{self, Document, Entry, KeptDocument, Kind, Node, Value};
+use crate::yaml::{self, Document, KeptDocument, Kind, Node, Value};
 
 /// The workspace's file.
 pub const WORKSPACE_FILE: &str = "bpctl.yaml";
@@ -293,14 +293,13 @@ impl OwnFiles {
         self.applications().iter().flat_map(|path| application_folders(path, files)).collect()
     }
 
-    /// Puts what Applications say in their place; `origin`: the repository's own address. `files` holds them, and `Chart.yaml` of the folders that they name; called again with
-    /// what is still wanted, until nothing is.
-    pub fn resolve_applications(&mut self, files: &Files, origin: Option<String>) {
+    /// Puts what Applications say in their place; `here`: what they have to deliver. `files` holds them, and `Chart.yaml` of the folders that
+    /// they name; called again with what is still wanted, until nothing is.
+    pub fn resolve_applications(&mut self, files: &Files, here: &Delivered) {
         let Located { value, document, .. } = &mut self.workspace;
-        let here = Delivered { origin, base: value.base.clone() };
         for (name, environment) in &mut value.environments {
             for (position, entry) in environment.render.iter_mut().enumerate() {
-                match resolve_application(entry, files, &here) {
+                match resolve_application(entry, files, here) {
                     Ok(resolved) => *entry = resolved,
                     Err(diagnostic) => {
                         let why = RenderFailure::new("its Application cannot be rendered").said(&diagnostic.message);
@@ -585,10 +584,8 @@ impl Catalog {
         let mut wanted = entries.iter().filter_map(Render::root).filter(|(_, root)| root.meets(source)).peekable();
         if wanted.peek().is_none() {
             // It may declare the object, or declare it a second time.
-            let may = |(path, said): &(&RepoPath, &Diagnostic)| {
-                path.is_within(source) && Unclear::may_name(said, &object.name)
-            };
-            if let Some((path, diagnostic)) = self.unreadable.iter().find(may) {
+            let may = |(_, said): &(&RepoPath, &Diagnostic)| Unclear::may_name(said, &object.name);
+            if let Some((path, diagnostic)) = self.unread_below(source).find(may) {
                 return Err(Unclear::unreadable(path, diagnostic));
             }
             return only(self.plain(source, object));
@@ -606,6 +603,11 @@ impl Catalog {
             found.extend(manifests.iter().filter(|manifest| object.is_declared_by(&manifest.object)));
         }
         only(found)
+    }
+
+    /// The files of a source that could not be read, and what is wrong with each: what they declare is not known.
+    pub fn unread_below<'c>(&'c self, source: &'c RepoPath) -> impl Iterator<Item = (&'c RepoPath, &'c Diagnostic)> {
+        self.unreadable.iter().filter(|(path, _)| path.is_within(source))
     }
 
     fn plain(&self, source: &RepoPath, object: &ObjectRef) -> impl Iterator<Item = &Manifest> {
@@ -683,83 +685,14 @@ impl Catalog {
             None => self.manifests.get(path).map(|all| all.as_slice()),
         }
     }
-
-    /// The blueprint as it holds in one environment at this time: an override that expired has no effect (X11). It goes by the forge's
-    /// clock, as pauses and freezes do.
-    pub fn blueprint(&self, name: &Name, environment: &Name, now: Timestamp) -> Option<Cow<'_, Located<Blueprint>>> {
-        let located = self.blueprints.get(name)?;
-        match located.value.environments.get(environment).and_then(|over| over.expires) {
-            Some(expires) if expires <= now => Some(Cow::Borrowed(located)),
-            _ => self.blueprint_as_written(name, environment),
-        }
-    }
-
-    /// The same, whatever has expired: for `lint`, which tells that on its own.
-    pub fn blueprint_as_written(&self, name: &Name, environment: &Name) -> Option<Cow<'_, Located<Blueprint>>> {
-        effective(self.blueprints.get(name)?, environment).ok()
-    }
 }
 
-/// The blueprint with one environment's overrides laid over it, field by field. Spans lead to the override where there is one.
 /// The one manifest that declares an object, if any.
 fn only<'c>(found: impl IntoIterator<Item = &'c Manifest>) -> Result<Option<&'c Manifest>, Unclear> {
     let mut found = found.into_iter();
     match (found.next(), found.next()) {
         (Some(first), Some(second)) => Err(Unclear::Twice(first.path.clone(), second.path.clone())),
         (first, _) => Ok(first),
-    }
-}
-
-fn effective<'b>(
-    located: &'b Located<Blueprint>,
-    environment: &Name,
-) -> Result<Cow<'b, Located<Blueprint>>, Box<Diagnostic>> {
-    if !located.value.environments.contains_key(environment) {
-        return Ok(Cow::Borrowed(located)); // what most say, without a look into the text
-    }
-    let over = located.document.root.at(&["environments", environment.as_str()]);
-    let Some(over) = over else { return Ok(Cow::Borrowed(located)) };
-    if let Some(target) = over.at(&["spec", "target"]) {
-        // Which files a blueprint governs must not depend on the environment that is asked about, and a workload does not move by itself.
-        let refused = |node: &Node, wrong: &str, help: &str| {
-            let diagnostic =
-                Diagnostic::error("bad-value", wrong).label(located.document.span_of(node), "this override");
-            Err(Box::new(diagnostic.source(located.source()).help(help)))
-        };
-        if target.entries().iter().any(|entry| entry.key != "namespace") || target.entries().is_empty() {
-            let wrong = "an environment can have another namespace of the target, and nothing else of it";
-            return refused(target, wrong, "write a blueprint of its own for the other target");
-        }
-        if let Some(expires) = over.get("expires") {
-            let wrong = "a target's namespace does not expire";
-            return refused(expires, wrong, "leave `expires` out: what else shall end, write into a policy or by hand");
-        }
-    }
-    let mut document = Document::clone(&located.document);
-    for part in ["spec", "governance"] {
-        if let Some(fields) = over.get(part) {
-            lay_over(&mut document.root, part, fields);
-        }
-    }
-    let value: Blueprint = yaml::from_node(&document, &document.root)?;
-    Ok(Cow::Owned(Located { value, path: located.path.clone(), document: document.into() }))
-}
-
-fn lay_over(node: &mut Node, key: &str, over: &Node) {
-    let Value::Mapping(entries) = &mut node.value else { return };
-    match entries.iter_mut().find(|entry| entry.key == key) {
-        Some(entry) => match (&entry.value.value, &over.value) {
-            (Value::Mapping(_), Value::Mapping(fields)) => {
-                for field in fields {
-                    lay_over(&mut entry.value, &field.key, &field.value);
-                }
-            }
-            _ => entry.value = over.clone(),
-        },
-        None => {
-            let added = Entry { key: key.into(), key_start: over.start, key_end: over.end, value: over.clone() };
-            *entries = std::mem::take(entries).into_iter().chain([added]).collect();
-        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod lint;
 mod load;
 mod moment;
 mod operation;
+mod overrides;
 mod pod;
 mod policy;
 mod spec;

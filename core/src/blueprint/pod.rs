@@ -84,6 +84,35 @@ pub(super) fn declared_total(manifest: &Node, part: &str, resource: &str) -> Opt
     parts.map(|parts| Quantity::sum_of(&parts))
 }
 
+/// The template of the pods that a manifest makes: it is one itself where it is a pod.
+pub(super) fn pod_template(manifest: &Manifest) -> Option<&Node> {
+    let root = &manifest.document.root;
+    match manifest.object.kind.as_str() {
+        "Pod" => Some(root),
+        "CronJob" => root.at(&["spec", "jobTemplate", "spec", "template"]),
+        _ => root.at(&["spec", "template"]),
+    }
+}
+
+/// Where the pods of a template name `ConfigMap`s that they read: each with its `name`, and whether it is `optional`.
+pub(super) fn config_references(template: &Node) -> Vec<&Node> {
+    fn items<'n>(node: &'n Node, keys: &[&str]) -> &'n [Node] {
+        node.at(keys).map(Node::items).unwrap_or_default()
+    }
+    let Some(pod) = template.get("spec") else { return Vec::new() };
+    let mut found = Vec::new();
+    for volume in items(pod, &["volumes"]) {
+        let projected = items(volume, &["projected", "sources"]).iter();
+        found.extend([volume].into_iter().chain(projected).filter_map(|source| source.get("configMap")));
+    }
+    for container in items(pod, &["containers"]).iter().chain(items(pod, &["initContainers"])) {
+        found.extend(items(container, &["envFrom"]).iter().filter_map(|source| source.get("configMapRef")));
+        let variables = items(container, &["env"]).iter();
+        found.extend(variables.filter_map(|variable| variable.at(&["valueFrom", "configMapKeyRef"])));
+    }
+    found
+}
+
 /// A pod's labels.
 pub(super) type Labels<'m> = BTreeMap<&'m str, &'m str>;
 
@@ -135,6 +164,8 @@ pub(super) fn selected_labels(manifest: &Manifest) -> Option<&Node> {
 /// The labels of all pods that manifests make, found by one of them: there may be thousands.
 pub(super) struct PodLabels<'m> {
     pods: Vec<Labels<'m>>,
+    /// What makes each.
+    makers: Vec<&'m Manifest>,
     /// By key and value.
     by_label: BTreeMap<&'m str, BTreeMap<&'m str, Vec<usize>>>,
     workloads: BTreeMap<&'m RepoPath, usize>,
@@ -145,26 +176,27 @@ pub(super) struct PodLabels<'m> {
 impl<'m> PodLabels<'m> {
     /// Of all that makes pods: whatever has a pod template, and pods themselves.
     pub(super) fn of(manifests: impl Iterator<Item = &'m Manifest>) -> Self {
-        let mut all =
-            Self { pods: Vec::new(), by_label: BTreeMap::new(), workloads: BTreeMap::new(), custom: Vec::new() };
+        let mut all = Self {
+            pods: Vec::new(),
+            makers: Vec::new(),
+            by_label: BTreeMap::new(),
+            workloads: BTreeMap::new(),
+            custom: Vec::new(),
+        };
         for manifest in manifests {
-            let (object, root) = (&manifest.object, &manifest.document.root);
+            let object = &manifest.object;
             let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
             if group.contains('.') && !group.ends_with(".k8s.io") {
                 all.custom.push(&object.name);
             }
-            let template = match object.kind.as_str() {
-                "Pod" => Some(root),
-                "CronJob" => root.at(&["spec", "jobTemplate", "spec", "template"]),
-                _ => root.at(&["spec", "template"]),
-            };
-            let Some(template) = template else { continue };
+            let Some(template) = pod_template(manifest) else { continue };
             *all.workloads.entry(&manifest.path).or_default() += 1;
             let labels = labels_of(template);
             for label in &labels {
                 all.by_label.entry(label.0).or_default().entry(label.1).or_default().push(all.pods.len());
             }
             all.pods.push(labels);
+            all.makers.push(manifest);
         }
         all.custom.sort_unstable();
         all
@@ -190,6 +222,20 @@ impl<'m> PodLabels<'m> {
         let (fewest, value) = wanted.iter().min_by_key(|(entry, value)| self.carrying(&entry.key, value).len())?;
         let all = |pod: &usize| wanted.iter().all(|(e, value)| self.pods[*pod].get(e.key.as_str()) == Some(value));
         (!self.carrying(&fewest.key, value).iter().any(all)).then_some(*fewest)
+    }
+
+    /// What makes the pods that carry all of these labels.
+    pub(super) fn selected(&self, wanted: &Node) -> Vec<&'m Manifest> {
+        let carrying = wanted.entries().iter().map(|e| self.carrying(&e.key, e.value.as_str().unwrap_or_default()));
+        let fewest = carrying.min_by_key(|pods| pods.len()).unwrap_or_default().iter();
+        fewest.filter(|pod| selects_all(wanted, &self.pods[**pod])).map(|pod| self.makers[*pod]).collect()
+    }
+
+    /// Whether labels select the pods of more than one workload.
+    pub(super) fn selects_several(&self, wanted: &Node) -> bool {
+        let makers = self.selected(wanted);
+        let name = |maker: &&Manifest| (maker.object.kind.clone(), maker.object.name.clone());
+        makers.first().map(name).is_some_and(|first| makers.iter().any(|maker| name(maker) != first))
     }
 
     /// The pods that carry a label.

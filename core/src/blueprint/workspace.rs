@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::BlueprintVersion;
-use crate::model::{Name, Period, RepoPath, SourceSpan};
+use crate::model::{Name, Period, RepoPath};
+use crate::rendering::{OwnValues, Parameter};
 
 /// The file's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -83,9 +84,11 @@ fn default_blueprints() -> RepoPath {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ForgeKind {
-    /// By the remote `origin`: a Gitea server, else this repository itself.
+    /// By the remote `origin`: GitHub where it is known to be one, else a Gitea server, else this repository itself.
     #[default]
     Auto,
+    /// GitHub, github.com or Enterprise.
+    Github,
     /// Gitea or Forgejo.
     Gitea,
     /// This repository: pull requests are refs.
@@ -151,8 +154,8 @@ pub struct Environment {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Render {
-    /// A folder with a kustomization: the overlay of this environment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// A folder with a kustomization: the overlay of this environment; `.`: the repository's root.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "folder")]
     pub kustomize: Option<RepoPath>,
     /// A folder with a `Chart.yaml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -184,9 +187,9 @@ pub struct Render {
     /// A chart's CRDs are left out, as the Application says.
     #[serde(skip)]
     pub skip_crds: bool,
-    /// The Application has `ignoreDifferences`, which nothing here reads.
+    /// What the Application tells Argo CD to pass over.
     #[serde(skip)]
-    pub ignores_differences: bool,
+    pub ignored: Vec<crate::rendering::IgnoreRule>,
     /// The Application delivers something else than what this repository holds: why.
     #[serde(skip)]
     pub elsewhere: Option<crate::rendering::RenderFailure>,
@@ -196,9 +199,12 @@ pub struct Render {
     /// The Application that this entry was made from.
     #[serde(skip)]
     pub resolved_from: Option<RepoPath>,
-    /// Where the settings of that Application stand.
+    /// That Application's parameters.
     #[serde(skip)]
-    pub settings: BTreeMap<String, SourceSpan>,
+    pub parameters: Vec<Parameter>,
+    /// The values that it holds itself.
+    #[serde(skip)]
+    pub own_values: Option<OwnValues>,
 }
 
 impl Render {
@@ -264,6 +270,14 @@ impl Render {
         }
         None
     }
+}
+
+fn folder<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<RepoPath>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    if matches!(text.as_str(), "." | "./") {
+        return Ok(Some(RepoPath::root()));
+    }
+    RepoPath::new(text).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// What renders.

@@ -74,6 +74,10 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     let Some(scaling) = &input.blueprint.value.spec.scaling else { return Vec::new() };
     let (low, high) = (i128::from(scaling.min_replicas), i128::from(scaling.max_replicas));
     let mut found = Vec::new();
+    // Bounds that nothing can be within are what is wrong then, and lint tells.
+    if low > high {
+        return found;
+    }
     // What is no number, the drift detector and lint tell.
     let Some(declared) = crate::blueprint::replicas(root) else { return found };
     // A way to zero is refused with the drift that it is, and an alternative.
@@ -95,7 +99,7 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
         let says = if is_declared { count(declared, "replica") } else { "no replicas, which means 1".into() };
         let message = format!("Git declares {says}, {side} {bound}");
         let help = "change replicas in the manifest, or the bounds in the blueprint".into();
-        found.push(broken("replicas-outside-bounds", Severity::Error, message, help));
+        found.push(broken("replicas-outside-bounds", Severity::Warning, message, help));
     }
     let has = live.and_then(|live| live.body.pointer("/spec/replicas")).and_then(Json::as_i64).map(i128::from);
     let Some(has) = has.filter(|has| !(low..=high).contains(has)) else { return found };

@@ -2,7 +2,7 @@
 
 use super::drift::{
     Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, kept_by,
-    kept_by_others, kept_port, writer,
+    kept_by_others, kept_port, kept_rival, owned_by, writer,
 };
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
@@ -12,7 +12,7 @@ use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, ObjectRef, RepoPath, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 use crate::render::{listed, shell};
-use crate::rendering::Unclear;
+use crate::rendering::{IgnoreRule, Unclear};
 
 /// Compares the workload's manifest with the live object, by containment.
 #[derive(Debug)]
@@ -75,11 +75,12 @@ impl Detector for DriftDetector {
                 return detected;
             }
         };
+        detected.why_not.extend(told_passed_over(&target, &different.passed));
         if different.is_nothing() {
-            detected.why_not.push(nothing(&target));
+            detected.why_not.extend(different.nothing(&target));
             return detected;
         }
-        detected.why_not.extend(ignored(input, manifest));
+        detected.unknown.extend(unread_rules(input, &target, manifest));
         let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, Some(live))) {
             Known::Known(None) => {
                 detected.findings.extend(answer(input, target, manifest, different, false));
@@ -134,7 +135,7 @@ impl Detector for CompanionDetector {
         let source = &input.blueprint.value.spec.target.source;
         // Where the workload itself may stand in the file, the drift detector says so.
         let known = input.manifest.is_some() && !input.catalog.renders(input.environment, source);
-        for (path, said) in input.catalog.unreadable.iter().filter(|(path, _)| known && path.is_within(source)) {
+        for (path, said) in input.catalog.unread_below(source).filter(|_| known) {
             let unclear = Unclear::unreadable(path, said);
             let why =
                 Unknown { code: UnknownCode::Malformed, message: unclear.to_string(), detail: unclear.said().cloned() };
@@ -165,9 +166,13 @@ impl Detector for CompanionDetector {
             detected.why_not.extend(beside(input, &companion.object, companion.manifest));
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
-                Ok(Some(different)) if different.is_nothing() => detected.why_not.push(nothing(&companion.object)),
                 Ok(Some(different)) => {
-                    detected.why_not.extend(ignored(input, companion.manifest));
+                    detected.why_not.extend(told_passed_over(&companion.object, &different.passed));
+                    if different.is_nothing() {
+                        detected.why_not.extend(different.nothing(&companion.object));
+                        continue;
+                    }
+                    detected.unknown.extend(unread_rules(input, &companion.object, companion.manifest));
                     detected.findings.extend(answer(input, companion.object, companion.manifest, different, false));
                 }
                 Err((part, why)) => {
@@ -197,7 +202,8 @@ fn being_deleted(input: &DetectInput<'_>, object: &ObjectRef) -> Option<Reported
     let message = format!("{object} is being deleted since {since}{held}: nobody can bring it back while it goes");
     let see = format!("kubectl -n {} get {}/{} -o yaml", object.namespace, object.kind.to_lowercase(), object.name);
     let help = format!("see who has to let it go; once it is gone it is made anew as Git declares it: {see}");
-    Some(Reported::for_person("being-deleted", Severity::Error, message, vec![Untrusted::new(help)]))
+    let help = vec![Untrusted::new(help)];
+    Some(Reported { severity: Severity::Error, ..kept("being-deleted", object, message, help) })
 }
 
 /// Why a manifest does not say what Git wants: Kubernetes takes no such value or field, and what was meant is not known.
@@ -221,12 +227,19 @@ struct Different<'a> {
     fields: Vec<FieldDrift>,
     /// Why the API server did not say what it would store, where it was asked.
     approximate: Option<Unknown>,
+    /// Fields that Argo CD is told to pass over.
+    passed: Vec<FieldDrift>,
 }
 
 impl Different<'_> {
-    /// The API server was asked, and an apply would change nothing of what looks different.
+    /// Nothing is left to bring back: the API server was asked, and an apply would change nothing, or Argo CD passes over all of it.
     fn is_nothing(&self) -> bool {
         self.live.is_some() && self.fields.is_empty()
+    }
+
+    /// What is said of that.
+    fn nothing(&self, object: &ObjectRef) -> Option<WhyNot> {
+        self.passed.is_empty().then(|| nothing(object))
     }
 }
 
@@ -252,14 +265,62 @@ fn nothing(object: &ObjectRef) -> WhyNot {
     WhyNot::new("reconcile", because)
 }
 
-/// What is said of differences that Argo CD may be told to pass over.
-fn ignored(input: &DetectInput<'_>, manifest: &Manifest) -> Option<WhyNot> {
-    let rendering = input.catalog.renderings(input.environment).iter().find(|made| made.root == manifest.path)?;
+/// What the Application that delivers a manifest tells Argo CD to pass over of its object; bpctl's own delivery passes over nothing.
+fn ignored<'c>(input: &DetectInput<'c>, object: &ObjectRef, manifest: &Manifest) -> Vec<&'c IgnoreRule> {
+    if is_direct(input) {
+        return Vec::new();
+    }
+    let rendering = input.catalog.renderings(input.environment).iter().find(|made| made.root == manifest.path);
+    let rules = rendering.map_or(&[] as &[IgnoreRule], |rendering| rendering.ignored.as_slice());
+    rules.iter().filter(|rule| manifest.rendered && rule.is_about(object)).collect()
+}
+
+/// Tells fields that Argo CD passes over from drift: the first are it.
+fn passed_over(
+    input: &DetectInput<'_>,
+    (object, manifest): (&ObjectRef, &Manifest),
+    live: &LiveObject,
+    fields: Vec<FieldDrift>,
+) -> (Vec<FieldDrift>, Vec<FieldDrift>) {
+    let rules = ignored(input, object, manifest);
+    if rules.is_empty() {
+        return (Vec::new(), fields);
+    }
+    let declared = manifest.document.root.to_json();
+    fields.into_iter().partition(|drift| {
+        let covers = |rule: &&IgnoreRule| {
+            rule.covers(&drift.path, &live.body, &declared) || owned_by(live, &drift.path, &rule.managers)
+        };
+        rules.iter().any(covers)
+    })
+}
+
+/// What is said of fields that Argo CD passes over.
+fn told_passed_over(object: &ObjectRef, fields: &[FieldDrift]) -> Option<WhyNot> {
+    if fields.is_empty() {
+        return None;
+    }
+    let fields: Vec<Untrusted> = fields.iter().map(|drift| Untrusted::new(drift.path.to_string())).collect();
+    let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
     let because = format!(
-        "the Application that delivers {} has ignoreDifferences, which bpctl does not read: Argo CD may call {} in sync all the same",
-        manifest.path, manifest.object
+        "{object} is otherwise than Git in {}, which the Application's ignoreDifferences passes over",
+        listed(&named, 3)
     );
-    rendering.ignores_differences.then(|| WhyNot::new("reconcile", because))
+    Some(WhyNot { fields, ..WhyNot::new("reconcile", because) })
+}
+
+/// Whether Argo CD passes over more of what differs is not known where an expression is more than a path.
+fn unread_rules(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<UnknownFact> {
+    let rules = ignored(input, object, manifest);
+    let expression = rules.iter().find_map(|rule| rule.unread.first())?;
+    let message = "its Application's ignoreDifferences has an expression that is more than a path".into();
+    let why = Unknown { code: UnknownCode::Unsupported, message, detail: Some(expression.clone()) };
+    Some(UnknownFact::new(format!("whether Argo CD calls {object} in sync all the same"), why))
+}
+
+fn is_direct(input: &DetectInput<'_>) -> bool {
+    let place = input.catalog.workspace.value.environments.get(input.environment);
+    place.is_some_and(|place| place.delivery == Delivery::Direct)
 }
 
 /// How the cluster differs from a manifest; `None`: in nothing.
@@ -276,7 +337,7 @@ fn differences<'a>(
         _ => None,
     };
     if let Some(approximate) = approximate {
-        return Ok(Some(Different { live, fields: Vec::new(), approximate }));
+        return Ok(Some(Different { live, fields: Vec::new(), approximate, passed: Vec::new() }));
     }
     let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
     let mut fields =
@@ -285,14 +346,16 @@ fn differences<'a>(
     if live.is_some() && fields.is_empty() {
         return Ok(None);
     }
-    Ok(Some(match tried {
-        None => Different { live, fields, approximate: None },
-        Some(Known::Known(tried)) => {
-            let fields = exact(&manifest.document, live, tried, schema, fields);
-            Different { live, fields, approximate: None }
-        }
-        Some(Known::Unknown(why)) => Different { live, fields, approximate: Some(why) },
-    }))
+    let (fields, approximate) = match tried {
+        None => (fields, None),
+        Some(Known::Known(tried)) => (exact(&manifest.document, live, tried, schema, fields), None),
+        Some(Known::Unknown(why)) => (fields, Some(why)),
+    };
+    let (passed, fields) = match live {
+        Some(live) => passed_over(input, (object, manifest), live, fields),
+        None => (Vec::new(), fields),
+    };
+    Ok(Some(Different { live, fields, approximate, passed }))
 }
 
 /// What is found, each with what is done about it. What no apply can do, bpctl's own or the controller's, is told to a person, and is no
@@ -304,15 +367,18 @@ fn answer(
     different: Different<'_>,
     leave_replicas: bool,
 ) -> Vec<(Finding, Option<Action>)> {
-    let place = input.catalog.workspace.value.environments.get(input.environment);
-    let direct = place.is_some_and(|place| place.delivery == Delivery::Direct);
+    let direct = is_direct(input);
+    let stays = |live: &LiveObject, path: &FieldPath| {
+        if direct { kept_by(live, path).is_some() } else { kept_by_others(live, path) }
+    };
+    let rival = |live: &LiveObject| kept_rival(&manifest.document, live, |path| stays(live, path));
+    if let Some((declared, rival, by)) = different.live.and_then(rival) {
+        return vec![(Finding::Reported(rival_kept(&object, &declared, &rival, by)), None)];
+    }
     // Where bpctl delivers, its own apply is refused in earnest, and that is told until one succeeds (B11).
     if !direct && let Some(refused) = refused(&object, &different) {
         return vec![(Finding::Reported(refused), None)];
     }
-    let stays = |live: &LiveObject, path: &FieldPath| {
-        if direct { kept_by(live, path).is_some() } else { kept_by_others(live, path) }
-    };
     let port = |live: &LiveObject| kept_port(&manifest.document, live, |path| stays(live, path));
     if let Some(ports) = different.live.and_then(port) {
         return vec![(Finding::Reported(port_kept(&object, ports, different.fields.len())), None)];
@@ -380,7 +446,18 @@ fn refused(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
         (message, format!("take the change back in Git, or delete the object so that it is made anew{pods}: {delete}"))
     };
     let help = vec![Untrusted::new(help)];
-    Some(Reported { severity: Severity::Error, ..kept("apply-refused", message, help) })
+    Some(Reported { severity: Severity::Error, ..kept("apply-refused", object, message, help) })
+}
+
+/// A field beside which the API server takes no field that Git declares, and which every apply leaves there.
+fn rival_kept(object: &ObjectRef, declared: &FieldPath, rival: &FieldPath, by: Option<Attribution>) -> Reported {
+    let by = by.map_or_else(String::new, |by| format!(" (by {})", by.manager.raw()));
+    let message = format!(
+        "{object}: Git declares {declared}, and the cluster has {rival}{by}, which every apply leaves there: the API server takes only one \
+         of the two, and refuses the object"
+    );
+    let help = vec![Untrusted::new(format!("take {rival} out, or declare it in Git instead: {}", edit(object)))];
+    Reported { severity: Severity::Error, ..kept("apply-refused", object, message, help) }
 }
 
 /// Fields that Git dropped and bpctl's apply cannot take away.
@@ -408,7 +485,7 @@ fn field_kept(object: &ObjectRef, manifest: &Manifest, live: &LiveObject, fields
             shell(manifest.path.as_str())
         )));
     }
-    kept("field-kept", message, help)
+    kept("field-kept", object, message, help)
 }
 
 /// A changed port of a Service, whose old one bpctl's apply cannot take away; `differences`: how many there are of the object.
@@ -419,11 +496,11 @@ fn port_kept(object: &ObjectRef, (added, stays): (String, String), differences: 
          API server refuses the two{wait}"
     );
     let help = format!("write {added} in the place of {stays}: {}", edit(object));
-    kept("port-kept", message, vec![Untrusted::new(help)])
+    kept("port-kept", object, message, vec![Untrusted::new(help)])
 }
 
-fn kept(code: &str, message: String, help: Vec<Untrusted>) -> Reported {
-    Reported::for_person(code, Severity::Warning, message, help)
+fn kept(code: &str, object: &ObjectRef, message: String, help: Vec<Untrusted>) -> Reported {
+    Reported { object: Some(object.clone()), ..Reported::for_person(code, Severity::Warning, message, help) }
 }
 
 pub(super) fn edit(object: &ObjectRef) -> String {
@@ -436,7 +513,7 @@ fn finding(
     different: Different<'_>,
     leave_replicas: bool,
 ) -> (Finding, Option<Action>) {
-    let Different { live, fields, approximate } = different;
+    let Different { live, fields, approximate, .. } = different;
     let reverted = fields.iter().map(|drift| RevertedField {
         field: drift.path.clone(),
         from: drift.live.clone(),
@@ -536,7 +613,16 @@ fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
     let name = input.facts.autoscaler(&target.object()).known().copied()??;
     let (scaler, object) = (scaler_named(name), target.object());
     let elsewhere = input.catalog.autoscaler_named(input.environment, &object.namespace, name.raw());
+    let below = |file: &str| RepoPath::new(file).is_ok_and(|path| path.is_within(&target.source));
+    let kindless = input.catalog.kindless.iter().filter_map(|fault| fault.labels.first());
+    let unread = input.catalog.unreadable.keys().map(ToString::to_string).find(|file| below(file));
+    let unread =
+        unread.or_else(|| kindless.map(|label| &label.span).find(|span| below(&span.file)).map(ToString::to_string));
     let (there, help) = match elsewhere {
+        None if let Some(place) = unread => (
+            format!("{scaler} scales it, and nothing that can be read below {} declares it", target.source),
+            format!("correct {place}, which may be meant to: bpctl lint says what is wrong with it"),
+        ),
         None => (
             format!("{scaler} scales it and is in the cluster alone"),
             format!("declare it below {}, or delete it there", target.source),

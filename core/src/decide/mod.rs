@@ -40,11 +40,11 @@ use crate::action::Action;
 use crate::blueprint::lint::first_fault;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
 use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
-use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown};
+use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown, UnknownCode};
 use crate::render::count;
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 7;
+pub const LOGIC: u32 = 8;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -143,6 +143,9 @@ pub struct Reported {
     pub severity: Severity,
     /// It stays as it is until a person does something.
     pub needs_person: bool,
+    /// The object that stays other than Git declares it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectRef>,
     /// What was seen; names and reasons in it come from the cluster.
     pub message: Untrusted,
     /// What to do, one line each.
@@ -157,7 +160,7 @@ impl Reported {
     /// What stays as it is until a person does something, and what they can do, one line each.
     pub(crate) fn for_person(code: &str, severity: Severity, message: String, help: Vec<Untrusted>) -> Self {
         let message = Untrusted::new(message);
-        Self { code: code.into(), severity, needs_person: true, message, help, events: Vec::new() }
+        Self { code: code.into(), severity, needs_person: true, object: None, message, help, events: Vec::new() }
     }
 }
 
@@ -259,32 +262,87 @@ fn not_all_ready(ready: u64, wanted: u64, kind: WorkloadKind) -> String {
     format!("{ready} of {} {are} ready; {others}", count(wanted, noun))
 }
 
-/// Why what pods use does not tell yet what they need: a roll-out is not through (B6, B7). `None`: it is.
-fn rolling_out(live: &LiveObject, pods: &Known<&Vec<Pod>>) -> Option<String> {
-    let Known::Known(pods) = pods else { return Some("its pods are not known".into()) };
-    let revisions: BTreeSet<&str> =
-        pods.iter().filter(|pod| !pod.terminating).filter_map(|pod| pod.revision.as_deref()).collect();
-    // A roll-out that brings no pod leaves the old ones alone.
-    let status = |key: &str| live.body.pointer(&format!("/status/{key}"));
-    let number = |key: &str| status(key).and_then(serde_json::Value::as_u64);
-    let newest = status("updateRevision").and_then(serde_json::Value::as_str);
-    let old = match (newest, number("replicas"), number("updatedReplicas")) {
-        (Some(newest), ..) => revisions.iter().any(|revision| *revision != newest),
-        (None, Some(all), updated) => {
-            live.reference.kind == WorkloadKind::Deployment.as_str()
-                && status("observedGeneration").is_some()
-                && updated.unwrap_or(0) < all
+/// Why something is left as it is.
+enum Left {
+    /// Seen: fine, under way, or not bpctl's to change.
+    Not(String),
+    /// Not seen.
+    Unseen(Unknown),
+}
+
+impl Left {
+    /// Says so: of what nothing is proposed, or what is not known.
+    fn tell(self, detected: &mut Detected, not: &str, unknown: &str) {
+        match self {
+            Self::Not(because) => detected.why_not.push(WhyNot::new(not, because)),
+            Self::Unseen(why) => detected.unknown.push(UnknownFact::new(unknown, why)),
         }
-        _ => number("updatedNumberScheduled").zip(number("currentNumberScheduled")).is_some_and(|(new, all)| new < all),
+    }
+}
+
+/// What is not known where the workload's status is missing.
+const ROLLED_OUT: &str = "whether a roll-out is through";
+
+/// Why what pods use does not tell yet what they need: a roll-out is not through, or nobody can see whether it is (B6, B7).
+fn rolled_out(live: &LiveObject, pods: Known<&Vec<Pod>>) -> Result<(), Left> {
+    let not = |because: String| Err(Left::Not(because));
+    let pods = pods.ok().map_err(Left::Unseen)?;
+    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
+    // Kubernetes leaves out a zero.
+    let status = |key: &str| number(&format!("/status/{key}")).unwrap_or(0);
+    if number("/metadata/generation").is_none() || number("/status/observedGeneration").is_none() {
+        let message = "the workload's status does not say which generation of it the controller has seen".into();
+        return Err(Left::Unseen(Unknown { code: UnknownCode::NotObserved, message, detail: None }));
+    }
+    if readiness::is_unseen(live) {
+        return not("the controller has not seen the last change yet; it waits for that".into());
+    }
+    if live.body.pointer("/spec/paused") == Some(&serde_json::Value::Bool(true)) {
+        return not("its roll-outs are paused; it waits until somebody resumes them".into());
+    }
+    let there = || pods.iter().filter(|pod| !pod.terminating);
+    let revisions: BTreeSet<&str> = there().filter_map(|pod| pod.revision.as_deref()).collect();
+    let newest = live.body.pointer("/status/updateRevision").and_then(serde_json::Value::as_str);
+    let (wanted, all, updated, ready, unavailable) = if live.reference.kind == WorkloadKind::DaemonSet.as_str() {
+        let [wanted, all, updated, ready, unavailable] = [
+            "desiredNumberScheduled",
+            "currentNumberScheduled",
+            "updatedNumberScheduled",
+            "numberReady",
+            "numberUnavailable",
+        ]
+        .map(status);
+        (wanted, all, updated, ready, unavailable)
+    } else {
+        let [all, updated, ready, unavailable] =
+            ["replicas", "updatedReplicas", "readyReplicas", "unavailableReplicas"].map(status);
+        (number("/spec/replicas").unwrap_or(1), all, updated, ready, unavailable)
     };
-    if old {
-        return Some(
+    // A roll-out that brings no pod leaves the old ones alone.
+    if updated < all || newest.is_some_and(|newest| revisions.iter().any(|revision| *revision != newest)) {
+        return not(
             "pods are of an earlier pod template than the workload's: a roll-out is not through, and it waits for that"
                 .into(),
         );
     }
     let of = revisions.len();
-    (of > 1).then(|| format!("its pods are of {of} revisions: a roll-out is not through, and it waits for that"))
+    if of > 1 {
+        return not(format!("its pods are of {of} revisions: a roll-out is not through, and it waits for that"));
+    }
+    if [all, updated, ready] != [wanted; 3] || unavailable > 0 {
+        let still = if unavailable > 0 { format!(", {unavailable} not available") } else { String::new() };
+        return not(format!(
+            "its status says {} of {wanted}, {updated} up to date, {ready} ready{still}; it waits until all are",
+            count(all, "pod")
+        ));
+    }
+    // One that ended stays listed after another one took its place.
+    let waiting = there().filter(|pod| !pod.ready && !pod.has_ended()).count() as u64;
+    if waiting > 0 {
+        let (is, it) = if waiting == 1 { ("is", "that") } else { ("are", "those") };
+        return not(format!("{} of it {is} there and not ready; it waits for {it}", count(waiting, "pod")));
+    }
+    Ok(())
 }
 
 /// Runs every detector on one blueprint.

@@ -321,7 +321,8 @@ const LATELY: Period = Period::from_secs(3600);
 
 /// Containers that run again after they were killed or crashed lately: whether one sees them down depends on the second in which one looks.
 fn restarted(input: &DetectInput<'_>, pods: &[Pod]) -> Option<Reported> {
-    let now = input.facts.now();
+    // By the clock of the look: a recording tells of its own hour.
+    let now = input.facts.observed_at();
     let lately = |stopped: &&StoppedContainer| stopped.finished_at.is_some_and(|at| LATELY.after(at) > now);
     let running = pods.iter().filter(|pod| !pod.terminating);
     let mut all: Vec<(&Pod, &StoppedContainer)> =
@@ -409,6 +410,13 @@ pub(super) fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
                 "a restart does not help: a volume claim of it is not bound; see which, and why: kubectl -n {namespace} describe pvc"
             ))];
         }
+        // Where the scheduler says what there is too little of, nothing else is to be looked for.
+        let short = |event: &Untrusted| event.raw().contains("Insufficient ");
+        if reported.code == "pod-unschedulable" && !reported.events.is_empty() && reported.events.iter().all(short) {
+            reported.help = vec![Untrusted::new(
+                "a restart does not help: the nodes have no room for what it requests; what they have left: kubectl describe nodes",
+            )];
+        }
     }
 }
 
@@ -463,7 +471,8 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
     }
     let reported = |(code, help, all): (&str, &str, Vec<String>)| {
         let help = vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))];
-        Reported::for_person(code, Severity::Error, listed(&all, 1), help)
+        let others = if all.len() > 1 { format!("; and {} more", all.len() - 1) } else { String::new() };
+        Reported::for_person(code, Severity::Error, format!("{}{others}", all[0]), help)
     };
     found.into_iter().map(reported).collect()
 }

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::saturation::utilization_of;
+use super::saturation::{too_young, utilization_of};
 use super::sizing::{self, Size, Sizing};
-use super::{DetectInput, Detected, Detector, Finding, UnknownFact, WhyNot};
+use super::{DetectInput, Detected, Detector, Finding, Left, UnknownFact, WhyNot};
 use crate::action::{Action, QuantityChange, RequestChange, Resize};
 use crate::blueprint::{ResourceBounds, TierName, declared, sized_container};
 use crate::model::{Name, Percent, Period, Quantity};
@@ -44,14 +44,6 @@ pub struct MeasuredRequest {
     pub off: Percent,
     /// Only a step of the way is proposed now.
     pub step: bool,
-}
-
-/// Why a request is left as it is.
-enum Left {
-    /// Seen, and fine or not bpctl's to change.
-    Not(String),
-    /// Not seen.
-    Unseen(crate::observe::Unknown),
 }
 
 impl Detector for ResizeDetector {
@@ -122,21 +114,17 @@ impl Detector for ResizeDetector {
                     changes.push(RequestChange { container, resource, from: current, to: size.to, maximum, limit });
                     measured.push(request);
                 }
-                Err(Left::Not(because)) => {
+                Err(left) => {
                     let today = today.map_or_else(String::new, |today| format!(" {today}"));
-                    detected.why_not.push(WhyNot::new(format!("{resource} request{today}"), because));
-                }
-                Err(Left::Unseen(why)) => {
-                    detected.unknown.push(UnknownFact::new(format!("{resource} usage"), why));
+                    left.tell(&mut detected, &format!("{resource} request{today}"), &format!("{resource} usage"));
                 }
             }
         }
         if changes.is_empty() {
             return detected;
         }
-        if let Some(because) = super::rolling_out(live, &input.facts.pods(&input.blueprint.value.spec.target.object()))
-        {
-            detected.why_not.push(WhyNot::new("resize", because));
+        if let Err(left) = super::rolled_out(live, input.facts.pods(&target)) {
+            left.tell(&mut detected, "resize", super::ROLLED_OUT);
             return detected;
         }
         let window =
@@ -181,7 +169,8 @@ fn sized(
         return Err(Left::Not(format!("CPU drives scaling above {up}, and target_utilization {is}, not below that")));
     }
     let pods = input.facts.pods(&target).ok().map_err(Left::Unseen)?;
-    let usage = input.facts.usage(&target, resource).ok().map_err(Left::Unseen)?;
+    let young = |why| too_young(input, pods, resource, why);
+    let usage = input.facts.usage(&target, resource).ok().map_err(|why| Left::Unseen(young(why)))?;
     let ready: Vec<&Pod> = pods.iter().filter(|pod| pod.ready).collect();
     if i128::try_from(ready.len()).ok() != Some(replicas) {
         let ready = u64::try_from(ready.len()).unwrap_or(u64::MAX);
@@ -199,7 +188,7 @@ fn sized(
     }
     let unseen = |why: Unknown| {
         let seen = usage.point_in_time && why.code == UnknownCode::TooFewSamples;
-        if seen { Left::Not(why.message) } else { Left::Unseen(why) }
+        if seen { Left::Not(why.message) } else { Left::Unseen(young(why)) }
     };
     let measured = utilization_of(pods, usage, resource, named).map_err(unseen)?;
     // Each measured pod requests the same, so that the sum of requests tells how many were measured.

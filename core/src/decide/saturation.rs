@@ -7,7 +7,7 @@ use super::{DetectInput, Detected, Detector, Finding, Saturation, UnknownFact, W
 use crate::action::{Action, LimitChange, Scale};
 use crate::blueprint::{Blueprint, Scaling};
 use crate::model::{ObjectRef, Percent, Period, Quantity};
-use crate::observe::{Known, LiveObject, Pod, Resource, Unknown, UnknownCode, Usage};
+use crate::observe::{Known, LiveObject, ObservedFrom, Pod, Resource, Unknown, UnknownCode, Usage};
 use crate::render::count;
 
 /// What stands between a use that is known of one moment only, and what a decision needs.
@@ -180,12 +180,10 @@ impl Detector for SaturationDetector {
             return detected;
         }
         match step(blueprint, scaling, replicas, declared.is_some(), &measured, live) {
-            Ok((finding, action)) => {
-                match super::rolling_out(live, &input.facts.pods(&input.blueprint.value.spec.target.object())) {
-                    None => detected.findings.push((finding, Some(action))),
-                    Some(because) => detected.why_not.push(why_not(because)),
-                }
-            }
+            Ok((finding, action)) => match super::rolled_out(live, input.facts.pods(&target)) {
+                Ok(()) => detected.findings.push((finding, Some(action))),
+                Err(left) => left.tell(&mut detected, "scale", super::ROLLED_OUT),
+            },
             Err(because) => detected.why_not.push(why_not(because)),
         }
         detected
@@ -200,8 +198,35 @@ fn is_momentary(input: &DetectInput<'_>, target: &ObjectRef, why: &Unknown) -> b
 
 fn measure(input: &DetectInput<'_>, target: &ObjectRef) -> Result<Utilization, Unknown> {
     let pods = input.facts.pods(target).ok()?;
-    let usage = input.facts.usage(target, Resource::Cpu).ok()?;
-    utilization(pods, usage, Resource::Cpu)
+    let usage = input.facts.usage(target, Resource::Cpu).ok();
+    let known = usage.and_then(|usage| utilization(pods, usage, Resource::Cpu));
+    known.map_err(|why| too_young(input, pods, Resource::Cpu, why))
+}
+
+/// Why what pods use is not known, in plainer words where that is because the youngest was measured for too short a time: from when on it is (B6).
+pub(super) fn too_young(input: &DetectInput<'_>, pods: &[Pod], resource: Resource, why: Unknown) -> Unknown {
+    let spec = &input.blueprint.value.spec;
+    if !matches!(why.code, UnknownCode::TooFewSamples | UnknownCode::NoSamples) {
+        return why;
+    }
+    let place = input.catalog.workspace.value.environments.get(input.environment);
+    let source = place.and_then(|place| place.prometheus.as_ref());
+    let (Some(source), Some(window), ObservedFrom::Live { .. }) = (source, spec.window(resource), input.facts.from())
+    else {
+        return why;
+    };
+    // A rate counts from one interval after the first sample on.
+    let rate = if resource == Resource::Cpu { source.rate_interval.as_millis() } else { 0 };
+    let needed = Period::from_millis(window.as_millis().saturating_mul(COVERAGE.basis_points()) / 10_000 + rate);
+    let ready = pods.iter().filter(|pod| pod.ready);
+    let youngest = ready.filter_map(|pod| pod.ready_since.or(pod.created_at)).max();
+    match youngest.map(|begun| needed.after(begun)).filter(|from| *from > input.facts.observed_at()) {
+        Some(from) => {
+            let message = format!("its pods are too young for a window of {window}; it is known from {from:.0} on");
+            Unknown { code: UnknownCode::TooFewSamples, message, detail: None }
+        }
+        None => why,
+    }
 }
 
 /// One step up or down, or why none.

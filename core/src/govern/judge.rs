@@ -116,6 +116,7 @@ pub fn judge(rules: &Trusted<Catalog>, environment: &Name, subject: &Subject, fa
         spec,
         step: catalog.resize_limits(place.tier, &blueprint.value.metadata).step.value,
         container: sized.as_ref().map(|(name, node)| (name.as_str(), *node)),
+        delivery: place.delivery,
     });
     let mut tiers: Vec<(Tier, RuleRef, Option<String>)> = Vec::new();
     let mut holds = Vec::new();
@@ -210,6 +211,15 @@ pub fn judge_action(rules: &Trusted<Catalog>, environment: &Name, action: &Actio
     }
     verdict.holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
     verdict
+}
+
+/// Judges an action as a plan shows it: what raises a limit of its own is judged for that too, even within base's limit.
+pub fn judge_planned(rules: &Trusted<Catalog>, environment: &Name, action: &Action, facts: &Recorder<'_>) -> Verdict {
+    let verdict = judge_action(rules, environment, action, facts);
+    match Subject::of_limit(action).filter(|_| verdict.tier == Tier::Allowed) {
+        Some(limit) => judge(rules, environment, &limit, facts),
+        None => verdict,
+    }
 }
 
 /// A rollback, as its own pull request will be judged: what it does to each field, and that it goes back.

@@ -8,6 +8,7 @@ mod earned;
 mod impact;
 mod judge;
 mod permit;
+mod proposed;
 mod pull;
 mod reason;
 mod review;
@@ -16,8 +17,9 @@ mod subject;
 
 pub use defaults::default_tier;
 pub use earned::{EARNABLE, Earning, earnable, earned_after, in_a_row};
-pub use judge::{Hold, LONE, RuleRef, Verdict, judge, judge_action};
+pub use judge::{Hold, LONE, RuleRef, Verdict, judge, judge_action, judge_planned};
 pub use permit::{ApplyPermit, MergePermit, RestartPermit};
+pub use proposed::{ProposedRules, ProposedVerdict, proposed_rules};
 pub use pull::{
     Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, permit_restart,
     rules_hash,

@@ -586,7 +586,10 @@ fn required_checks(pull: &PullFacts) -> Result<Vec<String>, String> {
 
 fn forbidden(verdicts: &[ChangeVerdict]) -> String {
     let first = verdicts.iter().find(|v| v.verdict.tier == Tier::Forbidden).and_then(|v| v.verdict.principal());
-    first.map_or_else(|| "a change is forbidden".into(), |rule| format!("forbidden by {}: {}", rule.cite, rule.because))
+    let Some(rule) = first else { return "a change is forbidden".into() };
+    // A policy's and a blueprint's own words say no more than that.
+    let bare = rule.because.ends_with(&format!("says: {}", Tier::Forbidden));
+    format!("forbidden by {}{}", rule.cite, if bare { String::new() } else { format!(": {}", rule.because) })
 }
 
 fn check_line(

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blueprint::TierName;
-use crate::model::{Digest, Timestamp};
+use crate::model::{Digest, Timestamp, Untrusted};
 use crate::observe::{Identity, Known, PullFacts, Review, ReviewState, Rights};
 
 /// One reviewer's last word, and whether it counts.
@@ -20,6 +20,9 @@ pub struct ReviewJudgement {
     pub state: ReviewState,
     /// Why it does not count; `None`: it does.
     pub refused: Option<String>,
+    /// What the reviewer says of it (B10), cut where it is long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub justification: Option<Untrusted>,
 }
 
 impl ReviewJudgement {
@@ -63,8 +66,17 @@ pub fn count_reviews(
             reviewer: review.reviewer.clone(),
             state: review.state,
             refused: refusal(pull, review, changes, terms),
+            justification: justification(&review.body),
         })
         .collect())
+}
+
+/// The longest justification that is kept, in characters.
+const JUSTIFICATION: usize = 2_000;
+
+fn justification(said: &Untrusted) -> Option<Untrusted> {
+    let said = said.raw().trim();
+    (!said.is_empty()).then(|| Untrusted::new(said.chars().take(JUSTIFICATION).collect::<String>()))
 }
 
 /// An unsigned answer on the local forge claims to be somebody; a claim is enough to count as that person's own, never for them.

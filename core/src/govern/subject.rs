@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::action::Action;
-use crate::blueprint::{ConfigRange, Operation, ResourceBounds, Scaling, Spec, is_credential, quantity_of};
+use crate::blueprint::{ConfigRange, Delivery, Operation, ResourceBounds, Scaling, Spec, is_credential, quantity_of};
 use crate::decide::sizing::{limit_for, limit_ratio, within};
 use crate::model::{FieldPath, Name, ObjectParts, ObjectRef, Percent, Quantity, Segment};
 use crate::observe::{PastChange, Recorder, Resource};
@@ -193,6 +193,8 @@ pub struct OperationInput<'a> {
     pub step: Percent,
     /// The container that `spec.resources` is about, as base declares it; `None`: which that is cannot be told.
     pub container: Option<(&'a str, &'a Node)>,
+    /// Who brings the cluster what Git declares.
+    pub delivery: Delivery,
 }
 
 impl Subject {
@@ -314,6 +316,9 @@ impl Subject {
             "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => Some(Operation::ChangeRbac),
             _ => None,
         };
+        // What bpctl's own hand never does, a controller that brings back what was merged does.
+        let by_controller = input.delivery == Delivery::Gitops && matches!(self.touch, Touch::Reconcile { .. });
+        let by_kind = by_kind.filter(|_| !by_controller);
         let touch = match &self.touch {
             Touch::Replicas { to } => replicas(to.unwrap_or(1), input.spec.scaling.as_ref()),
             Touch::ReplicaBound => Operation::ScaleBeyondLimits,

@@ -1,6 +1,7 @@
 //! Files of a tree, as data: what an edge read and the core looks at.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -84,9 +85,10 @@ impl Files {
     /// Everything at or below this path, in order.
     pub fn below<'a>(&'a self, folder: &'a RepoPath) -> impl Iterator<Item = (&'a RepoPath, &'a File)> {
         // The folder itself sorts first; what lies below starts with `folder/`, but names such as `folder-x` sort between.
+        let from = if folder.is_root() { Bound::Unbounded } else { Bound::Included(folder) };
         self.0
-            .range(folder.clone()..)
-            .take_while(move |(path, _)| path.as_str().starts_with(folder.as_str()))
+            .range((from, Bound::Unbounded))
+            .take_while(move |(path, _)| folder.is_root() || path.as_str().starts_with(folder.as_str()))
             .filter(move |(path, _)| path.is_within(folder))
     }
 }

@@ -30,6 +30,16 @@ impl RepoPath {
         }
     }
 
+    /// The repository itself: `.`, which [`RepoPath::new`] takes for no path. Only a field that says so means it.
+    pub fn root() -> Self {
+        Self(".".into())
+    }
+
+    /// Whether it is the repository itself.
+    pub fn is_root(&self) -> bool {
+        self.0 == "."
+    }
+
     /// The path's text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,7 +52,8 @@ impl RepoPath {
 
     /// Whether this path is `folder` or lies below it.
     pub fn is_within(&self, folder: &RepoPath) -> bool {
-        self.0.strip_prefix(folder.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        folder.is_root()
+            || self.0.strip_prefix(folder.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Whether one of the two lies within the other.
@@ -59,7 +70,7 @@ impl RepoPath {
 
     /// This path with one or more parts appended.
     pub fn join(&self, rest: &str) -> Result<Self, RepoPathError> {
-        Self::new(format!("{}/{rest}", self.0))
+        Self::new(if self.is_root() { rest.to_owned() } else { format!("{}/{rest}", self.0) })
     }
 }
 

@@ -92,6 +92,8 @@ pub enum UnknownCode {
     Stale,
     /// The answer has fewer samples than a decision needs.
     TooFewSamples,
+    /// The other side answers, and has not measured it.
+    NoSamples,
     /// The answer cannot be read.
     Malformed,
     /// bpctl does not know how to look.

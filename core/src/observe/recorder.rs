@@ -36,6 +36,11 @@ impl<'o> Recorder<'o> {
         self.observation.governed_at
     }
 
+    /// When the look at the cluster began: of a recording its own time.
+    pub fn observed_at(&self) -> Timestamp {
+        self.observation.observed_at
+    }
+
     /// Where the facts come from.
     pub fn from(&self) -> &'o ObservedFrom {
         &self.observation.from

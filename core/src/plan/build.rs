@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
-use crate::blueprint::{Catalog, Delivery, Manifest, Tier, TierName};
+use crate::blueprint::{Catalog, Delivery, Manifest, TierName};
 use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Detected, DriftFinding, Finding, LOGIC, Reported, WhyNot, decide};
-use crate::govern::{FREEZE, Subject, judge, judge_action};
+use crate::govern::{FREEZE, judge_planned, proposed_rules};
 use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Severity, Trusted, Untrusted, map_all};
 use crate::observe::{FactKey, Observation, Recorder};
 use crate::render::words;
@@ -111,7 +111,7 @@ fn placed(mut finding: Finding, catalog: &Catalog, environment: &Name, source: &
         let Some(manifest) = manifest else { continue };
         for field in &mut drift.fields {
             (field.span, field.unplaced) = match catalog.origin(environment, manifest, &field.path) {
-                Some(Origin::Line(line)) => (Some(line.span.clone()), None),
+                Some(Origin::Line(line)) => (Some(line.place_beside(field.live.as_ref()).clone()), None),
                 Some(Origin::Unknown(why)) => (None, Some(why.clone())),
                 None if field.kind == DriftKind::PendingRemoval => (None, Some("nothing declares it any more".into())),
                 None => (None, Some("which line makes it was not looked for".into())),
@@ -130,7 +130,9 @@ fn stays(drift: &DriftFinding, because: &str) -> Reported {
         Untrusted::new(format!("{}: {differs}{written}{declared}", field.path))
     };
     let message = format!("{} differs from Git, and is not brought back: {because}", drift.object);
-    Reported::for_person("drift-stays", Severity::Warning, message, drift.fields.iter().map(told).collect())
+    let told = drift.fields.iter().map(told).collect();
+    let object = Some(drift.object.clone());
+    Reported { object, ..Reported::for_person("drift-stays", Severity::Warning, message, told) }
 }
 
 /// Builds the plan. Pure: the same inputs give the same plan, byte for byte.
@@ -152,6 +154,9 @@ pub fn govern(input: &PlanInput<'_>, decisions: Vec<Decision>, scope: Option<Sco
     let blueprints: Vec<BlueprintPlan> =
         decisions.into_iter().filter_map(|decision| part(input, catalog, decision)).collect();
     let actions: Vec<&Action> = blueprints.iter().flat_map(|b| b.items.iter().map(|item| &item.action)).collect();
+    let judged = blueprints.iter().flat_map(|part| &part.items).map(|item| (&item.action, item.verdict.tier));
+    let facts = Recorder::new(input.observation);
+    let proposed_rules = proposed_rules(input.rules, input.desired, input.environment, judged, &facts);
     Plan {
         schema_version: 1,
         hash: Digest::of(&actions),
@@ -171,6 +176,7 @@ pub fn govern(input: &PlanInput<'_>, decisions: Vec<Decision>, scope: Option<Sco
         blueprints,
         scope,
         causes: None,
+        proposed_rules,
     }
 }
 
@@ -195,19 +201,14 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
         let finding = placed(finding, catalog, input.environment, &target.source);
         match action.lower(catalog, input.environment) {
             Ok(effects) => {
-                let judged = |subject| judge(input.rules, input.environment, &subject, &facts);
-                let mut verdict = judge_action(input.rules, input.environment, &action, &facts);
+                let mut verdict = judge_planned(input.rules, input.environment, &action, &facts);
                 if gitops && matches!(action, Action::Reconcile(_)) {
                     // The controller knows nothing of bpctl's pauses, nor of freezes; people should know of those.
                     let holds = std::mem::take(&mut verdict.holds);
                     verdict.unheeded = holds.into_iter().filter(|hold| hold.rule.ident == FREEZE).collect();
                 }
-                // Within base's limit, and yet the proposal's own is raised: that is judged too.
-                let verdict = match Subject::of_limit(&action).filter(|_| verdict.tier == Tier::Allowed) {
-                    Some(limit) => judged(limit),
-                    None => verdict,
-                };
-                items.push(PlanItem { id: action.id(), finding, action, verdict, effects });
+                let unmerged = is_unmerged(input, &target.source, &action);
+                items.push(PlanItem { id: action.id(), finding, action, verdict, effects, unmerged });
             }
             Err(because) => left(finding, &action, because, &mut findings, &mut not_proposed),
         }
@@ -223,6 +224,23 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
         unknown: detected.unknown,
         evidence: evidence.into_iter().collect(),
     })
+}
+
+/// Whether a reconcile brings what base does not declare.
+fn is_unmerged(input: &PlanInput<'_>, source: &RepoPath, action: &Action) -> bool {
+    let Action::Reconcile(reconcile) = action else { return false };
+    let declared = |catalog: &'_ Catalog, field: &FieldPath| -> Option<Option<serde_json::Value>> {
+        let manifest = catalog.manifest(input.environment, source, &reconcile.workload)?;
+        Some(value_at(&manifest.document, field).map(crate::yaml::Node::to_json))
+    };
+    let (base, desired) = (input.rules.get(), input.desired.get());
+    match base.declared(input.environment, source, &reconcile.workload) {
+        Ok(Some(_)) => {
+            reconcile.fields.iter().any(|field| declared(base, &field.field) != declared(desired, &field.field))
+        }
+        Ok(None) => true,
+        Err(_) => false,
+    }
 }
 
 /// Says why an action is not proposed: beside what is broken, where that is what it would have mended.

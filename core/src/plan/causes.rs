@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, PlanItem};
+use super::{ConfigChange, Plan, PlanItem};
 use crate::action::{Action, RevertedField};
 use crate::blueprint::{Catalog, Tier};
 use crate::decide::{Reported, UnknownFact};
-use crate::model::{Digest, FieldPath, Name, ObjectRef, Severity};
+use crate::model::{Digest, FieldPath, Name, ObjectRef, RepoPath, Severity, WorkloadKind};
 use crate::observe::{FactKey, Known, Observation, Recorder};
 
 /// A plan's actions, told apart by where they come from.
@@ -22,8 +22,8 @@ pub struct Causes {
     pub items: BTreeMap<Digest, Cause>,
     /// What would be to do at the base and is done with the change.
     pub settled: Vec<Settled>,
-    /// What would be to do at the base and is not planned any more without being settled: its blueprint is gone, something of it is
-    /// not seen, or the change makes something forbidden of it.
+    /// What would be to do at the base and is not planned any more without being settled: its blueprint is gone or about another object,
+    /// something of it is not seen, the object stays as it is, or the change makes something forbidden of it.
     #[serde(default)]
     pub lost: Vec<Settled>,
     /// What the plan reports and was reported in the same words before, whatever the numbers in them.
@@ -41,6 +41,12 @@ pub struct Causes {
     /// Workloads of the cluster that a blueprint was about before and none is any more, whether or not Git declares them.
     #[serde(default)]
     pub ungoverned: Vec<Orphan>,
+    /// Workloads that the change adds to Git and that no blueprint is about.
+    #[serde(default)]
+    pub unclaimed: Vec<ObjectRef>,
+    /// Values of `ConfigMap`s that the change makes others.
+    #[serde(default)]
+    pub config: Vec<ConfigChange>,
 }
 
 /// Something reported, of one blueprint.
@@ -106,8 +112,8 @@ pub struct CauseCounts {
 }
 
 impl Causes {
-    /// Compares a plan with the base's, made against the same observation.
-    pub fn of<'a>(plan: &'a Plan, before: &'a Plan, base: &str) -> Self {
+    /// Compares a plan with the base's, made against the same observation; `after` is what the plan is of.
+    pub fn of<'a>(plan: &'a Plan, before: &'a Plan, base: &str, after: &Catalog) -> Self {
         let mut stood: BTreeMap<(&Name, &str, &ObjectRef), &PlanItem> = BTreeMap::new();
         for part in &before.blueprints {
             let key = |item| (Self::key(&part.name, item), item);
@@ -135,14 +141,19 @@ impl Causes {
         }
         // What is gone because it is not seen any more is not settled.
         let known = |name: &Name| unknown.iter().all(|hidden| hidden.blueprint != *name);
-        let settles = |name: &Name| {
-            let now = part(plan, name).filter(|_| known(name));
-            now.is_some_and(|now| now.items.iter().all(|item| item.verdict.tier != Tier::Forbidden))
+        let settles = |gone: &Settled| {
+            let object = gone.item.action.workload();
+            let now = part(plan, &gone.blueprint).filter(|_| known(&gone.blueprint));
+            now.is_some_and(|now| {
+                now.items.iter().all(|item| item.verdict.tier != Tier::Forbidden)
+                    && after.governs(&plan.environment, &gone.blueprint, object)
+                    && now.findings.iter().all(|found| found.object.as_ref() != Some(object))
+            })
         };
         let (settled, lost) = stood
             .into_iter()
             .map(|((name, ..), item)| Settled { blueprint: name.clone(), item: item.clone() })
-            .partition(|gone| settles(&gone.blueprint));
+            .partition(settles);
         let of =
             |(name, reported): (&Name, &Reported)| Standing { blueprint: name.clone(), reported: reported.clone() };
         let (now, then): (Vec<Standing>, Vec<Standing>) =
@@ -158,12 +169,13 @@ impl Causes {
         let stood =
             |now: &Standing| then.iter().any(|then| same(now, then) && says_the_same(&now.reported, &then.reported));
         let standing = now.into_iter().filter(stood).collect();
-        let (orphaned, ungoverned) = (Vec::new(), Vec::new());
-        Self { base: base.into(), items, settled, lost, standing, mended, unknown, orphaned, ungoverned }
+        let (orphaned, ungoverned, unclaimed, config) = Default::default();
+        let base = base.into();
+        Self { base, items, settled, lost, standing, mended, unknown, orphaned, ungoverned, unclaimed, config }
     }
 
     /// Notes what the change takes out of Git and leaves in the cluster: the workload, or what belongs to it; and of what it takes the
-    /// blueprint away. Of a part of the blueprints the latter is not told.
+    /// blueprint away, or adds without one. Of a part of the blueprints the latter two are not told.
     #[must_use]
     pub fn with_orphans(mut self, plan: &Plan, before: &Catalog, after: &Catalog, observation: &Observation) -> Self {
         let (environment, facts) = (&plan.environment, Recorder::new(observation));
@@ -185,19 +197,28 @@ impl Causes {
         for name in plan.blueprints.iter().map(|part| &part.name) {
             let (Some(then), Some(now)) = (before.blueprints.get(name), after.blueprints.get(name)) else { continue };
             // Files that another source names may not have been read.
-            let (then, now) = (&then.value.spec.target, &now.value.spec.target);
-            if then.source != now.source {
+            let (source, object) = (&then.value.spec.target.source, then.value.object_in(environment));
+            if *source != now.value.spec.target.source {
                 continue;
             }
-            let declared =
-                before.declared(environment, &then.source, &then.object()).is_ok_and(|found| found.is_some());
+            let declared = before.declared(environment, source, &object).is_ok_and(|found| found.is_some());
             let companions = before.companions(environment, name).compared.into_iter().map(|one| one.object);
-            for object in companions.chain(declared.then(|| then.object())) {
-                let stays = after.declares(environment, &object);
-                if !stays && matches!(facts.object(&object), Known::Known(Some(_))) {
+            for object in declared.then_some(object).into_iter().chain(companions) {
+                let at = |source: &RepoPath| !matches!(after.declared(environment, source, &object), Ok(None));
+                let elsewhere = || after.blueprints.values().any(|blueprint| at(&blueprint.value.spec.target.source));
+                if !at(source) && !elsewhere() && matches!(facts.object(&object), Known::Known(Some(_))) {
                     self.orphaned.push(Orphan { blueprint: name.clone(), object });
                 }
             }
+        }
+        if plan.scope.is_none() {
+            let declared = |catalog: &Catalog| -> BTreeSet<ObjectRef> {
+                let workloads = catalog.delivered(environment).map(|manifest| &manifest.object);
+                workloads.filter(|object| WorkloadKind::of(object).is_some()).cloned().collect()
+            };
+            let (then, mut now) = (declared(before), declared(after));
+            now.retain(|object| !then.contains(object) && !still.iter().any(|target| target.is_declared_by(object)));
+            self.unclaimed = now.into_iter().collect();
         }
         self
     }

@@ -2,6 +2,7 @@
 
 mod build;
 mod causes;
+mod config;
 mod scope;
 
 use schemars::JsonSchema;
@@ -9,13 +10,14 @@ use serde::{Deserialize, Serialize};
 
 pub use build::{Decision, PlanInput, build, build_for, decide_all, govern, rendered_fields};
 pub use causes::{Cause, CauseCounts, Causes, Hidden, Orphan, Settled, Standing};
-pub use scope::{Scope, Selector, SelectorError, Shard, ShardError};
+pub use config::{ConfigChange, ConfigChanges};
+pub use scope::{Scope, Selector, SelectorError, Shard, ShardError, Target};
 
 use crate::action::Action;
 use crate::blueprint::{Delivery, Tier, TierName};
 use crate::decide::{Finding, Reported, UnknownFact, WhyNot};
 use crate::execute::Effect;
-use crate::govern::{Hold, Verdict};
+use crate::govern::{Hold, ProposedRules, Verdict};
 use crate::model::{Digest, Name, Timestamp};
 use crate::observe::{FactKey, ObservedFrom};
 
@@ -64,6 +66,9 @@ pub struct Plan {
     /// What comes from the planned change and what stood before it, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causes: Option<Causes>,
+    /// What the rules would say that the planned state brings along, where they are others than those that judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed_rules: Option<ProposedRules>,
 }
 
 /// The part of one blueprint.
@@ -103,6 +108,9 @@ pub struct PlanItem {
     pub verdict: Verdict,
     /// What it lowers to.
     pub effects: Vec<Effect>,
+    /// Base does not declare all that it brings the cluster: that comes with the planned change, and nobody brings it before that is merged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmerged: bool,
 }
 
 impl PlanItem {
@@ -143,8 +151,13 @@ impl Plan {
 
     /// Counts by tier; a held action counts as held.
     pub fn counts(&self) -> Counts {
+        self.counts_of(self.items())
+    }
+
+    /// The same of some of its actions.
+    pub fn counts_of<'p>(&self, items: impl Iterator<Item = &'p PlanItem>) -> Counts {
         let mut counts = Counts::default();
-        for item in self.items() {
+        for item in items {
             match item.verdict.tier {
                 _ if self.is_controllers(item) => counts.controller += 1,
                 _ if item.hold().is_some() => counts.held += 1,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::blueprint::{Blueprint, Catalog, Located};
-use crate::model::Name;
+use crate::model::{Name, NameError, glob};
 use crate::yaml::Node;
 
 /// What part of the blueprints a plan is about. A plan without one is about all.
@@ -15,6 +15,31 @@ pub struct Scope {
     pub asked: Vec<String>,
     /// How many blueprints there are in all.
     pub of: usize,
+}
+
+/// Names of blueprints, with `*` for any part of one: `frontend`, `cart-*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target(String);
+
+impl std::str::FromStr for Target {
+    type Err = NameError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What is a name wherever a letter stands for the rest.
+        Name::new(text.replace('*', "x")).map(|_| Self(text.into()))
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Target {
+    /// Whether it is a blueprint's name, or a pattern of it.
+    pub fn matches(&self, name: &Name) -> bool {
+        glob(&self.0, name.as_str())
+    }
 }
 
 /// Labels that a workload's manifest has to have, as `kubectl -l` writes them: `app=web,tier!=db,team,app in (web,api)`.
@@ -177,6 +202,31 @@ mod tests {
         assert_eq!(sizes, [2, 2, 1], "few are spread as evenly as many");
         for bad in ["0/3", "4/3", "3", "1/0", "a/b", "-1/2", ""] {
             assert!(bad.parse::<Shard>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_a_name_or_a_pattern_of_one() {
+        let matches = |target: &str, name: &str| {
+            target.parse::<Target>().expect("a target").matches(&Name::new(name).expect("a name"))
+        };
+        for (target, name, is) in [
+            ("cart", "cart", true),
+            ("cart", "cart-api", false),
+            ("*", "cart", true),
+            ("cart-*", "cart-api", true),
+            ("cart-*", "cart", false),
+            ("*-api", "cart-api", true),
+            ("*-api", "cart-api-2", false),
+            ("c*t-*i", "cart-api", true),
+            ("a*a", "a", false),
+            ("a*b*c*d", "axbxcxd", true),
+            ("a*c*b*d", "axbxcxd", false),
+        ] {
+            assert_eq!(matches(target, name), is, "{target} {name}");
+        }
+        for bad in ["", "--x", "Cart", "cart?", "../*", "a b*"] {
+            assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
     }
 

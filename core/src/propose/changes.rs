@@ -360,14 +360,28 @@ pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, h
     if mode(changed.before.as_ref()) != mode(changed.after.as_ref()) || (changes.is_empty() && same_bytes) {
         changes.push(opaque(Untrusted::new(path.as_str()), changed, own, "its mode differs"));
     } else if !explained(path, &changes, &old, base, head) {
-        changes.push(opaque(
-            Untrusted::new(path.as_str()),
-            changed,
-            own,
-            "bytes differ besides the fields: comments or formatting",
-        ));
+        let because = match doubled(&old, &new) {
+            Some(key) => {
+                &format!("it gives {key} twice: Kubernetes takes the last, and another reader may take the first")
+            }
+            None => "bytes differ besides the fields: comments or formatting",
+        };
+        changes.push(opaque(Untrusted::new(path.as_str()), changed, own, because));
     }
     changes
+}
+
+/// A key that a mapping has twice and had once: what it hides is in no field.
+fn doubled(old: &BTreeMap<ObjectRef, &Document>, new: &BTreeMap<ObjectRef, &Document>) -> Option<String> {
+    let keys = |all: &BTreeMap<ObjectRef, &Document>| -> Vec<String> {
+        let twice = all.values().flat_map(|document| document.doubled_keys());
+        twice.map(|(_, again)| again.key.to_string()).collect()
+    };
+    let (had, has) = (keys(old), keys(new));
+    let count = |all: &[String], key: &String| all.iter().filter(|other| *other == key).count();
+    let brought = has.iter().find(|key| count(&has, key) > count(&had, key))?;
+    let plain = brought.chars().all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c));
+    Some(if plain { format!("the key {brought}") } else { "a key".into() })
 }
 
 /// Whether setting just the changed fields in base's bytes gives head's bytes.

@@ -16,5 +16,6 @@ pub use diff::{FieldDifference, differences};
 pub(crate) use edits::{edit, is_writable};
 pub use past::past_changes;
 pub use proposal::{Proposal, ProposalError, propose};
+pub(crate) use rendered::generated_name;
 pub use rendered::{RenderedInput, Side, past_rendered_changes};
 pub use widen::widened;

@@ -181,12 +181,12 @@ fn fields(path: &RepoPath, before: &Manifest, after: &Manifest) -> Vec<Change> {
 /// Whether two objects are one that Kustomize generates: their names differ in the hash of their content alone.
 fn is_generation(before: &Manifest, after: &Manifest) -> bool {
     (&before.object.kind, &before.object.namespace) == (&after.object.kind, &after.object.namespace)
-        && generated(before).is_some_and(|name| generated(after) == Some(name))
+        && generated_name(before).is_some_and(|name| generated_name(after) == Some(name))
 }
 
 /// The name that Kustomize's generator ended with the hash of the content; whoever writes such a name by hand does not hit that.
-fn generated(manifest: &Manifest) -> Option<&str> {
-    let (name, hash) = manifest.object.name.rsplit_once('-')?;
+pub(crate) fn generated_name(manifest: &Manifest) -> Option<&str> {
+    let (name, hash) = manifest.object.name.rsplit_once('-').filter(|(_, hash)| hash.len() == 10)?;
     let root = &manifest.document.root;
     let part = |key: &str| root.get(key).map_or_else(|| Json::from(""), Node::to_json);
     let mut content = serde_json::Map::new();

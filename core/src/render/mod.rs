@@ -1,7 +1,7 @@
 //! Plans, proposals and judgements for people and machines. Text from outside passes a sink of [`sink`] on its way.
 
+pub mod comment;
 mod left;
-pub mod markdown;
 pub mod proposal;
 pub mod sink;
 pub mod text;

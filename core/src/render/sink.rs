@@ -14,17 +14,54 @@ pub fn terminal(text: &Untrusted) -> String {
 pub fn markdown(text: &Untrusted) -> String {
     let inner = escape(text.raw(), |_| false);
     // A code span ends at a run of as many backticks as began it: use one more than the longest run inside.
-    let mut longest = 0;
-    let mut run = 0;
-    for c in inner.chars() {
-        run = if c == '`' { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
-    let fence = "`".repeat(longest + 1);
+    let fence = "`".repeat(longest_run(&inner) + 1);
     // Forges' table parsers split at a bar even inside a code span; the HTML-free way that all of them read is a look-alike escape.
     let inner = inner.replace('|', "\\u{7c}");
     let pad = if inner.starts_with('`') || inner.ends_with('`') || inner.is_empty() { " " } else { "" };
     format!("{fence}{pad}{inner}{pad}{fence}")
+}
+
+/// The longest run of backticks: what fences it in has to be longer.
+pub fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// For Markdown on a forge: a sentence of which neither Markdown nor a forge makes anything stays as it is, and all else becomes a code span.
+pub fn prose(text: &Untrusted) -> String {
+    let raw = text.raw();
+    if raw.is_empty() || (raw.chars().count() <= LONGEST && is_inert(raw)) { raw.to_owned() } else { markdown(text) }
+}
+
+/// Letters, digits and the signs of plain sentences, where they do not come together to an address, emphasis, an emoji or a reference.
+fn is_inert(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || " .,:;()'\"=%+-/_→·…—≥≤".contains(c);
+    let lower = text.to_ascii_lowercase();
+    let issue = |at: usize| lower[at..].starts_with(|c: char| c.is_ascii_digit());
+    let live = ["//", "www.", ":100:", ":1234:"].iter().any(|live| lower.contains(live))
+        || lower.match_indices("gh-").any(|(at, found)| issue(at + found.len()));
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        let rest = &text[at + c.len_utf8()..];
+        let next = rest.chars().next().unwrap_or(' ');
+        let fits = match c {
+            // Emphasis does not begin or end inside a word.
+            '_' => before.is_ascii_alphanumeric() && next.is_ascii_alphanumeric(),
+            // `:smile:`; times have digits on both sides.
+            ':' => {
+                let name = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "_+-".contains(c));
+                (before.is_ascii_digit() && next.is_ascii_digit()) || name.len() == rest.len() || !name.starts_with(':')
+            }
+            _ => good(c),
+        };
+        if !fits {
+            return false;
+        }
+        before = c;
+    }
+    // At the beginning of a line a list, a heading or a rule could begin: `1.` and `1)` do, `1 field` does not.
+    let unnumbered = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let begins = unnumbered.starts_with(|c: char| c.is_ascii_alphabetic() || "\"( ".contains(c));
+    !live && begins && !text.starts_with(' ')
 }
 
 /// For a commit message or another plain text that a forge turns into a page: one line, no mention, no reference, no trailer.
@@ -127,6 +164,56 @@ mod tests {
         let inner = shown.strip_prefix(&fence).and_then(|rest| rest.strip_suffix(&fence)).expect("one span");
         assert!(!inner.contains(&fence), "{shown}");
         assert!(!inner.contains(['\n', '|']), "{shown}");
+    }
+
+    /// Would miss: something that a forge makes more of than text, and a plain sentence that is made to look like code.
+    #[test]
+    fn t07_t08_a_sentence_is_text_or_a_code_span() {
+        let prose = |text: &str| prose(&Untrusted::new(text));
+        for plain in [
+            "CPU 85.4% of request over 5m, above 80% (171m of 200m used by 2 ready pods)",
+            "scaling.min_replicas = 2, max_replicas = 5",
+            "until 2026-11-21T14:03:05Z: high-water cooldown",
+            "2 of 7 workloads could not be compared: api, cart",
+            "replicas 2 → 3",
+            "image frontend:1.5.0 → frontend:1.4.0",
+            "",
+        ] {
+            assert_eq!(prose(plain), plain);
+        }
+        for live in [
+            HOSTILE,
+            "@team",
+            "a@b.test",
+            "see #12",
+            "fixes GH-12",
+            "!12",
+            "http://evil.test",
+            "www.evil.test",
+            "*bold*",
+            "_em_",
+            "a_ b_",
+            "<b>",
+            "&lt;",
+            "[x](y)",
+            ":tada:",
+            "a:100:b",
+            "~~x~~",
+            "$x$",
+            "a|b",
+            "a\nb",
+            "- item",
+            "1. item",
+            "1) item",
+            "# head",
+            " x",
+            "back\\slash",
+            "\u{202e}x",
+            "`",
+        ] {
+            assert!(prose(live).starts_with('`') && prose(live).ends_with('`'), "{live:?}: {:?}", prose(live));
+        }
+        assert!(prose(&"x".repeat(70_000)).chars().count() < 400);
     }
 
     /// T8

@@ -77,7 +77,7 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     let is_told = |unknown: &UnknownFact| unseen.iter().any(|unseen| unseen.holds(unknown));
     let alike = alike(plan, is_told);
     list(&mut out, "unknown", plan, |part| {
-        let line = |unknown| format!("{}. No decision rests on it.", words::unknown(unknown, sink::terminal));
+        let line = |unknown| undecided(&words::unknown(unknown, sink::terminal));
         part.unknown
             .iter()
             .filter(|unknown| !is_told(unknown) && !alike.contains_key(&why(unknown)))
@@ -85,7 +85,7 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
             .collect()
     });
     for (why, facts) in &alike {
-        let _ = writeln!(out, "\nunknown of {}: {why}. No decision rests on it.", words::of_whom(facts));
+        let _ = writeln!(out, "\n{}", undecided(&format!("unknown of {}: {why}", words::of_whom(facts))));
     }
     summary(&mut out, plan, next);
     out
@@ -161,7 +161,15 @@ fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
     match item.verdict.tier {
         Tier::Allowed => {
             if plan.is_controllers(item) {
-                line(out, "delivery is gitops: the controller brings it back, bpctl writes nothing");
+                let told = if item.unmerged {
+                    format!(
+                        "{} does not declare all of it: it is not merged yet, and nobody brings it before that",
+                        plan.desired.base_branch
+                    )
+                } else {
+                    "delivery is gitops: the controller brings it back, bpctl writes nothing".into()
+                };
+                line(out, &told);
                 if let Some(told) = words::frozen(item) {
                     line(out, &told);
                 }
@@ -278,13 +286,19 @@ fn momentary(out: &mut String, plan: &Plan) {
     }
 }
 
+/// What is not known ends as a sentence, also where it is a question.
+fn undecided(told: &str) -> String {
+    let end = if told.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{told}{end} No decision rests on it.")
+}
+
 /// Why something is unknown, as it is shown.
 fn why(unknown: &UnknownFact) -> String {
     let said = unknown.why.detail.as_ref().map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
     format!("{}{said}", unknown.why.message)
 }
 
-/// What more than two decisions lack for one reason: that is said once, at the end.
+/// What more than two decisions lack for one reason, or two workloads are not compared for: that is said once, at the end.
 fn alike(plan: &Plan, is_told: impl Fn(&UnknownFact) -> bool) -> BTreeMap<String, Vec<(&Name, &UnknownFact)>> {
     let mut all: BTreeMap<String, Vec<(&Name, &UnknownFact)>> = BTreeMap::new();
     for part in &plan.blueprints {
@@ -292,7 +306,7 @@ fn alike(plan: &Plan, is_told: impl Fn(&UnknownFact) -> bool) -> BTreeMap<String
             all.entry(why(unknown)).or_default().push((&part.name, unknown));
         }
     }
-    all.retain(|_, facts| facts.len() > 2);
+    all.retain(|_, facts| facts.len() > 2 || (facts.len() == 2 && facts.iter().all(|(_, unknown)| unknown.uncompared)));
     all
 }
 
@@ -307,7 +321,20 @@ fn settled(out: &mut String, plan: &Plan) {
             let _ = writeln!(out, "  {blueprint}  {}: {message}", words::severity(reported));
         }
     }
-    gone(out, "not planned any more, and not settled: not seen, not governed, or forbidden now", &causes.lost);
+    if !causes.config.is_empty() {
+        let _ = writeln!(out, "\nvalues that this change makes others");
+        for change in causes.config.iter().take(MOST) {
+            let _ = writeln!(out, "  {}  {}", change.blueprint, words::config(change, sink::terminal));
+        }
+        if causes.config.len() > MOST {
+            let _ = writeln!(out, "  … and {} more (-o json has all)", causes.config.len() - MOST);
+        }
+    }
+    gone(
+        out,
+        "persists, not planned any more, and not settled: refused, not seen, not governed, or forbidden now",
+        &causes.lost,
+    );
 }
 
 fn gone(out: &mut String, title: &str, settled: &[Settled]) {

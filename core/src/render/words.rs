@@ -1,6 +1,6 @@
 //! The sentences that every medium shares.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -13,7 +13,7 @@ use crate::decide::{
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, ObjectRef, Percent, Segment, Severity, Untrusted, WorkloadKind};
 use crate::observe::{ObservedFrom, Unknown, UnknownCode};
-use crate::plan::{BlueprintPlan, Cause, Causes, Hidden, Plan, PlanItem};
+use crate::plan::{BlueprintPlan, Cause, Causes, ConfigChange, Hidden, Plan, PlanItem};
 use crate::propose::names_credential;
 
 /// The sign beside an action; a word always stands with it.
@@ -320,6 +320,15 @@ pub fn place(field: &FieldDrift) -> Option<String> {
     field.span.as_ref().map(|span| format!("{how} {span}"))
 }
 
+/// `ConfigMap/web size: huge → giant, k/kustomization.yaml:5:9`.
+pub fn config(change: &ConfigChange, sink: impl Fn(&Untrusted) -> String) -> String {
+    let show = |value: Option<&Untrusted>| value.map_or_else(|| "nothing".to_owned(), &sink);
+    let place = change.span.as_ref().map_or_else(String::new, |span| format!(", {span}"));
+    let key = sink(&Untrusted::new(change.key.as_str()));
+    let (before, after) = (show(change.before.as_ref()), show(change.after.as_ref()));
+    format!("{} {key}: {before} → {after}{place}", change.object)
+}
+
 /// A file's mode as people write it: `0440`; nobody reads it in decimals.
 fn mode(path: &FieldPath, value: Option<&Json>) -> Option<String> {
     let is_mode = matches!(path.0.last(), Some(Segment::Key(key)) if key == "defaultMode" || key == "mode");
@@ -615,12 +624,12 @@ pub fn writer(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> Option
 
 /// The same line of many blueprints is one line.
 pub fn together(all: &[(String, String)]) -> Vec<(String, String)> {
-    let mut names: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for (_, line) in all {
-        *names.entry(line).or_default() += 1;
+    let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, line) in all {
+        names.entry(line).or_default().insert(name);
     }
-    let common: Vec<(String, usize)> =
-        names.into_iter().filter(|(_, count)| *count > 3).map(|(line, count)| (line.to_owned(), count)).collect();
+    let many = names.into_iter().filter(|(_, names)| names.len() > 3);
+    let common: Vec<(String, usize)> = many.map(|(line, names)| (line.to_owned(), names.len())).collect();
     let first = common.iter().map(|(line, count)| (format!("{count} blueprints"), line.clone()));
     let rest = all.iter().filter(|(_, line)| !common.iter().any(|(known, _)| known == line)).cloned();
     first.chain(rest).collect()
@@ -648,7 +657,7 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         counts.change, counts.before, counts.settled
     );
     if !causes.lost.is_empty() {
-        told.push_str(&format!(" · {} not planned any more", causes.lost.len()));
+        told.push_str(&format!(" · {} persists, not planned any more", causes.lost.len()));
     }
     if !causes.unknown.is_empty() {
         let hidden = |hidden: &Hidden| format!("{} ({})", hidden.blueprint, hidden.what);
@@ -669,11 +678,25 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
             "\nwithout a blueprint now: {gone}; it is in the cluster, and bpctl looks at it no more"
         ));
     }
+    if !causes.unclaimed.is_empty() {
+        let added = listed(&causes.unclaimed, 3);
+        told.push_str(&format!(
+            "\nadded without a blueprint: {added}; bpctl does not look at it (bpctl init writes one)"
+        ));
+    }
     told
 }
 
 #[cfg(test)]
 mod tests {
+    /// Would miss: four objects of one workload that are told as four blueprints.
+    #[test]
+    fn only_lines_of_many_blueprints_are_one() {
+        let told = |names: [&str; 4]| super::together(&names.map(|name| (name.to_owned(), "no namespace".to_owned())));
+        assert_eq!(told(["web", "web", "web", "web"]).len(), 4);
+        assert_eq!(told(["a", "b", "c", "d"]), [("4 blueprints".to_owned(), "no namespace".to_owned())]);
+    }
+
     /// Would miss: a folder of a hostile name, in a command that a person pastes.
     #[test]
     fn t22_a_path_in_a_command_is_one_word() {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value as Json;
-
 use crate::blueprint::Render;
-use crate::model::{Diagnostic, Files, Name, RepoPath, SourceSpan};
+use crate::model::{Diagnostic, FieldPath, Files, Name, RepoPath, Segment, SourceSpan};
 use crate::yaml::{self, Document, Kind, Node, Value, nearest};
 
 use super::RenderFailure;
+use super::ignored::IgnoreRule;
 use super::inputs::resolve as resolve_path;
 
 /// What an Application has to deliver so that it is what bpctl reads.
@@ -16,7 +15,7 @@ use super::inputs::resolve as resolve_path;
 pub struct Delivered {
     /// The address of this repository, where it has one.
     pub origin: Option<String>,
-    /// The base branch.
+    /// The base branch, as the repository has it.
     pub base: String,
 }
 
@@ -32,24 +31,73 @@ impl Delivered {
             let why = "the Application delivers another repository than the remote `origin` is";
             return Some(RenderFailure::new(why).said(if repository.is_empty() { "no repoURL" } else { repository }));
         }
-        let default = |branch: &str| matches!(branch, "main" | "master");
-        let ours =
-            matches!(revision, "" | "HEAD") || revision == self.base || (default(revision) && default(&self.base));
+        let ours = matches!(revision, "" | "HEAD") || revision == self.base;
         let why = "the Application delivers another revision than the base branch";
         (!ours).then(|| RenderFailure::new(why).said(revision))
     }
 }
 
-/// Whether two addresses are one repository's, whatever protocol and account they name.
+/// A parameter of an Application, which Argo CD gives to Helm by `--set`, or by `--set-string`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its key, as Helm reads it.
+    pub name: String,
+    /// Its text, of which Helm makes a number, a list, nothing at all, …
+    pub value: String,
+    /// It stays a text.
+    pub forced: bool,
+    /// Where the value stands.
+    pub span: SourceSpan,
+}
+
+impl Parameter {
+    /// What Helm is given: Argo CD escapes commas, but for those of a list.
+    pub fn argument(&self) -> String {
+        let Self { name, value, forced, .. } = self;
+        let mut text = String::with_capacity(value.len());
+        let is_list = value.starts_with('{') && value.ends_with('}');
+        let mut before = None;
+        for letter in value.chars() {
+            if letter == ',' && before != Some('\\') && !is_list {
+                text.push('\\');
+            }
+            text.push(letter);
+            before = Some(letter);
+        }
+        format!("--set{}={name}={text}", if *forced { "-string" } else { "" })
+    }
+}
+
+/// The values that an Application holds itself, as the file that Argo CD makes of them: the last of all values files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnValues {
+    /// What the file is called: a name that no other values file has.
+    pub file: RepoPath,
+    /// What it holds.
+    pub text: String,
+    /// Where the Application has all of it.
+    pub whole: SourceSpan,
+    /// Where it has single values.
+    pub spans: BTreeMap<FieldPath, SourceSpan>,
+}
+
+/// Whether two addresses are one repository's, whatever protocol and account they name. At another port, other than the protocol's own, another
+/// server may listen.
 fn same_repository(one: &str, other: &str) -> bool {
-    fn place(address: &str) -> (String, String) {
-        let (scheme, rest) = address.split_once("://").map_or((false, address), |(_, rest)| (true, rest));
-        let cut = rest.find(|c| c == '/' || (c == ':' && !scheme)).unwrap_or(rest.len());
+    fn place(address: &str) -> (String, Option<String>, String) {
+        let (scheme, rest) = address.split_once("://").map_or((None, address), |(scheme, rest)| (Some(scheme), rest));
+        let cut = rest.find(|c| c == '/' || (c == ':' && scheme.is_none())).unwrap_or(rest.len());
         let (host, path) = rest.split_at(cut);
         let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        let host = host.split_once(':').map_or(host, |(host, _)| host).to_ascii_lowercase();
+        let (host, port) = host.rsplit_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
+        let usual = match scheme {
+            Some("https") => "443",
+            Some("http") => "80",
+            _ => "22",
+        };
+        let port = port.filter(|port| !port.is_empty() && *port != usual).map(ToOwned::to_owned);
         let path = path.trim_matches(['/', ':']);
-        (host, path.strip_suffix(".git").unwrap_or(path).to_owned())
+        (host.to_ascii_lowercase(), port, path.strip_suffix(".git").unwrap_or(path).to_owned())
     }
     place(one) == place(other)
 }
@@ -142,9 +190,10 @@ impl Reading<'_> {
                 return Err(self.at(node, &told, help));
             }
         }
-        let ignores_differences = root.at(&["spec", "ignoreDifferences"]).is_some_and(|list| !list.items().is_empty());
+        let ignored = root.at(&["spec", "ignoreDifferences"]).map_or(&[] as &[Node], Node::items);
+        let ignored = ignored.iter().map(IgnoreRule::read).collect();
         let resolved_from = Some(path.clone());
-        let mut render = Render { ignores_differences, elsewhere, resolved_from, ..Render::default() };
+        let mut render = Render { ignored, elsewhere, resolved_from, ..Render::default() };
         let is_chart = folder.join("Chart.yaml").ok().is_some_and(|chart| self.files.blob(&chart).is_some());
         if !is_chart && source.get("helm").is_none() {
             let options = source.get("kustomize").map_or(&[] as &[_], Node::entries);
@@ -209,46 +258,16 @@ impl Reading<'_> {
                 .ok_or_else(|| self.at(file, "this values file is not in the repository", "copy it here"))?;
             render.values.push(path);
         }
-        // `valuesObject` takes the place of `values`.
-        let inline = helm.get("values").filter(|_| helm.get("valuesObject").is_none());
-        if let Some(inline) = inline.filter(|node| node.as_str().is_some_and(|text| !text.trim().is_empty())) {
-            let values = yaml::parse("values", inline.as_str().unwrap_or_default().as_bytes(), Kind::Manifest)?;
-            for document in &values {
-                let span = self.document.span_of(inline);
-                leaves("", &document.root, &mut |key, value, _| {
-                    render.settings.insert(key.clone(), span.clone());
-                    render.set.insert(key, value);
-                });
-            }
-        }
-        if let Some(object) = helm.get("valuesObject") {
-            leaves("", object, &mut |key, value, node| {
-                render.settings.insert(key.clone(), self.document.span_of(node));
-                render.set.insert(key, value);
-            });
-        }
+        self.own_values(helm, render)?;
         for parameter in helm.get("parameters").map_or(&[] as &[Node], Node::items) {
-            let text = |key: &str| parameter.get(key).and_then(super::mutate::scalar_text);
-            let (Some(name), Some(value)) = (text("name"), parameter.get("value")) else { continue };
-            let written = super::mutate::scalar_text(value).unwrap_or_default();
-            let forced = matches!(parameter.get("forceString").map(|node| &node.value), Some(Value::Bool(true)));
-            // As `helm --set` takes it: whole numbers, truth values and null are what they look like.
-            let typed = match written.as_str() {
-                _ if forced => Json::String(written),
-                "true" => true.into(),
-                "false" => false.into(),
-                "null" => Json::Null,
-                list if list.starts_with('{') && list.ends_with('}') => {
-                    list[1..list.len() - 1].split(',').map(|item| Json::String(item.trim().into())).collect()
-                }
-                text if text == "0" || !text.starts_with('0') => {
-                    text.parse::<i64>().map_or_else(|_| Json::String(text.into()), Json::from)
-                }
-                text => Json::String(text.into()),
-            };
-            render.settings.insert(name.clone(), self.document.span_of(value));
-            render.set.insert(name, typed);
+            let parameter = self.parameter(parameter)?;
+            // Of one name and sort the last one holds.
+            let same = |known: &Parameter| (&known.name, known.forced) == (&parameter.name, parameter.forced);
+            render.parameters.retain(|known| !same(known));
+            render.parameters.push(parameter);
         }
+        // Helm takes `--set-string` after `--set`, however they come.
+        render.parameters.sort_by_key(|parameter| parameter.forced);
         render.skip_crds = matches!(helm.get("skipCrds").map(|node| &node.value), Some(Value::Bool(true)));
         // The chart is told this one; what names no namespace is delivered into that of the destination all the same.
         if let Some(namespace) = helm.get("namespace") {
@@ -260,6 +279,58 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// `valuesObject` takes the place of `values`.
+    fn own_values(&self, helm: &Node, render: &mut Render) -> Result<(), Box<Diagnostic>> {
+        let mut spans = BTreeMap::new();
+        let given = |key| helm.get(key).filter(|node| !matches!(node.value, Value::Null));
+        let inline = given("values").map(|node| match node.as_str() {
+            Some(text) => Ok((node, text.to_owned())),
+            None => Err(self.at(node, "`values` is a text", "write it as one, or name it `valuesObject`")),
+        });
+        let (node, text) = match (given("valuesObject"), inline.transpose()?) {
+            (Some(object), _) => {
+                self.leaves(&FieldPath::default(), object, &mut spans);
+                (object, object.to_json().to_string())
+            }
+            (None, Some(inline)) => inline,
+            (None, None) => return Ok(()),
+        };
+        let names = (0..).filter_map(|n| RepoPath::new(format!(".application-values-{n}.yaml")).ok());
+        let mut free = names.filter(|name| !render.values.contains(name));
+        let whole = self.document.span_of(node);
+        render.own_values = free.next().map(|file| OwnValues { file, text, whole, spans });
+        Ok(())
+    }
+
+    /// Where each scalar, and what is empty, stands.
+    fn leaves(&self, path: &FieldPath, node: &Node, spans: &mut BTreeMap<FieldPath, SourceSpan>) {
+        for entry in node.entries() {
+            self.leaves(&path.key(entry.key.as_str()), &entry.value, spans);
+        }
+        for (at, item) in node.items().iter().enumerate() {
+            self.leaves(&path.join(Segment::Index(at)), item, spans);
+        }
+        if node.entries().is_empty() && node.items().is_empty() {
+            spans.insert(path.clone(), self.document.span_of(node));
+        }
+    }
+
+    fn parameter(&self, node: &Node) -> Result<Parameter, Box<Diagnostic>> {
+        let text = |key: &str| {
+            let Some(value) = node.get(key).filter(|node| !matches!(node.value, Value::Null)) else { return Ok("") };
+            // The API server takes no number: what Argo CD has then is not what stands here.
+            value.as_str().ok_or_else(|| self.at(value, "a parameter's name and value are texts", "put it in quotes"))
+        };
+        let (name, value) = (text("name")?, text("value")?);
+        let place = node.get("value").unwrap_or(node);
+        if value.contains('$') {
+            let told = "Argo CD fills in what stands behind `$`, and bpctl does not know what";
+            return Err(self.at(place, told, "write the value itself"));
+        }
+        let forced = matches!(node.get("forceString").map(|node| &node.value), Some(Value::Bool(true)));
+        Ok(Parameter { name: name.into(), value: value.into(), forced, span: self.document.span_of(place) })
+    }
+
     fn at(&self, node: &Node, wrong: &str, help: &str) -> Box<Diagnostic> {
         let span: SourceSpan = match &node.value {
             Value::Mapping(entries) if !entries.is_empty() => {
@@ -269,27 +340,6 @@ impl Reading<'_> {
         };
         let diagnostic = Diagnostic::error("bad-value", wrong).label(span, "here").source(self.document.source.clone());
         Box::new(diagnostic.help(help))
-    }
-}
-
-/// Values as single settings; a list is one.
-fn leaves(path: &str, node: &Node, take: &mut impl FnMut(String, Json, &Node)) {
-    match &node.value {
-        Value::Mapping(entries) => {
-            for entry in entries {
-                let key = entry
-                    .key
-                    .replace('\\', "\\\\")
-                    .replace('.', "\\.")
-                    .replace('=', "\\=")
-                    .replace('[', "\\[")
-                    .replace(',', "\\,");
-                let path = if path.is_empty() { key } else { format!("{path}.{key}") };
-                leaves(&path, &entry.value, take);
-            }
-        }
-        _ if path.is_empty() => {}
-        _ => take(path.to_owned(), node.to_json(), node),
     }
 }
 
@@ -307,16 +357,8 @@ impl Helped for Box<Diagnostic> {
     }
 }
 
-/// Where each setting of an entry stands, by key: in the Application that it comes from, else in the workspace.
-pub fn settings(
-    render: &Render,
-    workspace: &Document,
-    environment: &str,
-    position: usize,
-) -> BTreeMap<String, SourceSpan> {
-    if render.resolved_from.is_some() {
-        return render.settings.clone();
-    }
+/// Where each setting of an entry stands in the workspace, by key.
+pub fn settings(workspace: &Document, environment: &str, position: usize) -> BTreeMap<String, SourceSpan> {
     let entries = workspace.root.at(&["environments", environment, "render"]).map_or(&[] as &[Node], Node::items);
     let set = entries.get(position).and_then(|entry| entry.get("set")).map_or(&[] as &[_], Node::entries);
     set.iter().map(|entry| (entry.key.to_string(), workspace.span_of(&entry.value))).collect()

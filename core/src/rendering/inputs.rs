@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::RenderFailure;
 use crate::blueprint::{Render, Renderer};
-use crate::model::{File, Files, RepoPath};
+use crate::model::{Blob, Digest, File, Files, RepoPath};
 use crate::yaml::{self, Document, Kind, Node, Value};
 
 /// The names that Kustomize knows its file by.
@@ -25,6 +25,8 @@ pub struct Inputs {
     pub depth: BTreeMap<RepoPath, usize>,
     /// Charts that a chart names by `file://` and does not hold: where Helm wants each, and where it stands.
     pub linked: Vec<(RepoPath, RepoPath)>,
+    /// A values file that stands in no repository: its name, and what it holds.
+    pub made: Option<(RepoPath, String)>,
 }
 
 /// What one entry reads. Called again with what it wanted, until it wants nothing new; only then `refused` speaks of files that are not
@@ -72,10 +74,17 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
         return;
     }
     inputs.depth.insert(folder.clone(), depth);
-    inputs.wanted.insert(folder.clone());
+    if folder.is_root() {
+        // Not all of the repository is read for one file of it.
+        let names: Vec<RepoPath> = KUSTOMIZATIONS.iter().filter_map(|name| folder.join(name).ok()).collect();
+        inputs.wanted.extend(names.iter().cloned());
+        inputs.optional.extend(names);
+    } else {
+        inputs.wanted.insert(folder.clone());
+    }
     let file = KUSTOMIZATIONS.iter().filter_map(|name| folder.join(name).ok()).find(|path| files.get(path).is_some());
     let Some(path) = file else {
-        if files.below(folder).next().is_some() {
+        if !folder.is_root() && files.below(folder).next().is_some() {
             refuse(inputs, format!("{folder} holds no kustomization.yaml"), "");
         }
         return;
@@ -222,10 +231,11 @@ fn reference(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, files:
         let why = "bpctl renders what the repository holds: vendor it";
         return refuse(inputs, format!("{by} names what is fetched from elsewhere; {why}"), named);
     }
-    let Some(target) = resolve(folder.as_str(), named).and_then(|path| RepoPath::new(path).ok()) else {
+    let place = |path: String| if path.is_empty() { Some(RepoPath::root()) } else { RepoPath::new(path).ok() };
+    let Some(target) = resolve(folder.as_str(), named).and_then(place) else {
         return refuse(inputs, format!("{by} names a path outside of the repository"), named);
     };
-    let is_folder = files.get(&target).is_none() && files.below(&target).next().is_some();
+    let is_folder = target.is_root() || (files.get(&target).is_none() && files.below(&target).next().is_some());
     if files.get(&target).is_none() && !is_folder && remote(named) {
         let why = "bpctl renders what the repository holds: vendor it";
         return refuse(inputs, format!("{by} names what is fetched from elsewhere; {why}"), named);
@@ -256,6 +266,7 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
     inputs.wanted.insert(root.clone());
     inputs.wanted.extend(render.values.iter().cloned());
     inputs.reads.clone_from(&inputs.wanted);
+    inputs.made = render.own_values.as_ref().map(|own| (own.file.clone(), own.text.clone()));
     // Helm takes what follows a comma, or stands in quotes, for another file: any of the machine's.
     if let Some(path) = render.values.iter().find(|path| path.as_str().contains([',', '"'])) {
         refuse(inputs, "a values file has a name that Helm reads as several", path.as_str());
@@ -314,7 +325,7 @@ fn refuse(inputs: &mut Inputs, why: impl Into<String>, said: &str) {
 
 /// A path as a file in `from` names it; `None`: outside of the repository.
 pub(crate) fn resolve(from: &str, named: &str) -> Option<String> {
-    let mut parts: Vec<&str> = from.split('/').filter(|part| !part.is_empty()).collect();
+    let mut parts: Vec<&str> = from.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     for part in named.split('/') {
         match part {
             "" | "." => {}
@@ -351,6 +362,10 @@ impl Inputs {
             if !found && !kustomization && !self.optional.contains(path) {
                 return Err(RenderFailure::new(format!("there is no {path}")));
             }
+        }
+        if let Some((path, text)) = &self.made {
+            let id = Digest::of(text).to_string();
+            seen.0.insert(path.clone(), File::Blob(Blob { id, bytes: text.as_bytes().into() }));
         }
         for (to, from) in &self.linked {
             for (path, file) in files.below(from) {

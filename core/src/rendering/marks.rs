@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::mutate;
 use crate::blueprint::Manifest;
 use crate::model::{FieldPath, ObjectParts, ObjectRef, Segment};
-use crate::propose::differences;
+use crate::propose::{differences, generated_name};
 use crate::yaml::{Entry, Node, Value};
 
 /// How many letters a code of letters has behind its `q`.
@@ -111,6 +111,13 @@ impl Seen {
     pub(super) fn new(before: &[Manifest], plain_before: &[Node], after: &[Manifest], marked: &Marked<'_>) -> Self {
         let mut seen = Self::default();
         let mut found: BTreeMap<ObjectRef, Vec<&Manifest>> = BTreeMap::new();
+        // Another value of what is generated is another hash behind its name.
+        let mut hashed: BTreeMap<(&str, &str, &str), Vec<&ObjectRef>> = BTreeMap::new();
+        for old in before {
+            if let Some(name) = generated_name(old) {
+                hashed.entry((&old.object.kind, &old.object.namespace, name)).or_default().push(&old.object);
+            }
+        }
         let known: BTreeMap<&ObjectRef, usize> = before.iter().enumerate().map(|(at, old)| (&old.object, at)).collect();
         for new in after {
             // By the name that it had: an object that goes by another one is the same, if only the changes say so.
@@ -119,7 +126,12 @@ impl Seen {
                 new.object.clone()
             } else {
                 let (name, namespace) = (was(&new.object.name), was(&new.object.namespace));
-                ObjectParts { namespace, name, ..ObjectParts::clone(&new.object) }.into()
+                let renamed: ObjectRef = ObjectParts { namespace, name, ..ObjectParts::clone(&new.object) }.into();
+                let twins = generated_name(new).and_then(|name| hashed.get(&(&renamed.kind, &renamed.namespace, name)));
+                match twins.map(Vec::as_slice) {
+                    Some([twin]) if !known.contains_key(&renamed) => (*twin).clone(),
+                    _ => renamed,
+                }
             };
             found.entry(object).or_default().push(new);
         }

@@ -6,9 +6,12 @@
 
 mod application;
 mod fields;
+mod ignored;
 mod inputs;
 mod marks;
 mod mutate;
+mod parts;
+mod remarks;
 mod search;
 mod trace;
 mod vary;
@@ -23,11 +26,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-pub use application::{Delivered, application_folders, resolve_application, settings};
+pub use application::{Delivered, OwnValues, Parameter, application_folders, resolve_application, settings};
 pub use fields::{all_fields, governed_fields};
+pub use ignored::IgnoreRule;
 pub use inputs::{Inputs, inputs};
 pub(crate) use inputs::{KUSTOMIZATIONS, resolve};
 pub use mutate::Mutation;
+pub use parts::{Found, Part, add_parts, parts_to_find};
+pub use remarks::{TAG_NUMBER, WITHOUT_EFFECT};
 pub use search::{Answer, Search, SearchInput};
 pub use vary::variants;
 
@@ -47,8 +53,10 @@ pub struct Rendering {
     pub outcome: Result<Arc<Vec<Manifest>>, RenderFailure>,
     /// A chart's hooks and tests, which Helm runs and nothing compares with a cluster. A change of them is judged as any other (X2).
     pub hooks: Arc<Vec<Manifest>>,
-    /// Its Application has `ignoreDifferences`: what differs here may be none to Argo CD.
-    pub ignores_differences: bool,
+    /// What its Application tells Argo CD to pass over.
+    pub ignored: Vec<IgnoreRule>,
+    /// What its files say that nothing comes of, for `lint`.
+    pub remarks: Vec<Diagnostic>,
     /// Where fields come from, as far as somebody asked.
     pub origins: BTreeMap<(ObjectRef, FieldPath), Origin>,
     /// The files and folders that it reads.
@@ -77,7 +85,7 @@ impl RenderFailure {
     /// The same, with somebody's words.
     #[must_use]
     pub fn said(self, said: &str) -> Self {
-        Self { said: Some(Untrusted::new(said.chars().take(400).collect::<String>())), ..self }
+        Self { said: Some(Untrusted::new(said.chars().take(1_000).collect::<String>())), ..self }
     }
 }
 
@@ -171,6 +179,9 @@ pub struct Line {
     /// The value in a YAML file that makes it, where it is one and says just what is rendered: what an edit would change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<SourceField>,
+    /// Of an image that is put together of several: the places of its parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// A value of a YAML file.
@@ -207,9 +218,9 @@ impl Rendering {
                 values.chain(root.join("values.yaml").ok()).collect()
             }
         };
-        let ignores_differences = render.ignores_differences;
-        let (root, origins) = (root.clone(), BTreeMap::new());
-        Some(Self { root, renderer, outcome, hooks, ignores_differences, origins, reads, shown })
+        let ignored = render.ignored.clone();
+        let (root, origins, remarks) = (root.clone(), BTreeMap::new(), Vec::new());
+        Some(Self { root, renderer, outcome, hooks, ignored, remarks, origins, reads, shown })
     }
 
     /// An Application of this file that says nothing that could be rendered.
@@ -218,8 +229,8 @@ impl Rendering {
         let reads = BTreeSet::from([application.clone()]);
         let root = application.clone();
         let renderer = Renderer::Kustomize;
-        let (hooks, origins, shown) = Default::default();
-        Self { root, renderer, outcome, hooks, ignores_differences: false, origins, reads, shown }
+        let (hooks, ignored, remarks, origins, shown) = Default::default();
+        Self { root, renderer, outcome, hooks, ignored, remarks, origins, reads, shown }
     }
 
     /// Whether it reads this file.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::Parameter;
 use super::trace::Traced;
 use crate::blueprint::{Render, Renderer};
 use crate::model::{Blob, FieldPath, File, Files, RepoPath, Segment, SourceSpan};
@@ -18,6 +19,8 @@ pub struct Mutation {
     pub files: BTreeMap<RepoPath, Arc<[u8]>>,
     /// Settings (`set`) with other values.
     pub set: BTreeMap<String, Json>,
+    /// Parameters of the Application with other values, by their place among them.
+    pub parameters: BTreeMap<usize, String>,
     /// In a zone of time whose clocks show years more than ours.
     pub far_away: bool,
 }
@@ -51,6 +54,19 @@ pub(super) enum At {
     Bytes { path: RepoPath, range: Range<usize>, span: SourceSpan, leaf: Option<Leaf>, form: Form },
     /// A setting of the workspace.
     Setting(String),
+    /// A part of the value of a parameter of the Application, by its place among them.
+    Parameter(usize, Range<usize>),
+}
+
+impl At {
+    /// What is changed: places that overlap are not changed at once.
+    pub(super) fn region(&self) -> (usize, &str, Range<usize>) {
+        match self {
+            Self::Bytes { path, range, .. } => (0, path.as_str(), range.clone()),
+            Self::Setting(key) => (1, key, 0..usize::MAX),
+            Self::Parameter(at, range) => (2 + at, "", range.clone()),
+        }
+    }
 }
 
 /// How a place says its text.
@@ -64,11 +80,12 @@ pub(super) enum Form {
     Name,
 }
 
-/// The whole value of a YAML file.
+/// The value of a YAML file that a place is, or is a part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Leaf {
     pub(super) document: usize,
     pub(super) path: FieldPath,
+    pub(super) whole: bool,
 }
 
 /// The files that are rendered, read once.
@@ -93,6 +110,8 @@ struct Scalar {
     range: Range<usize>,
     /// Its text, whatever quotes it stands in.
     whole: String,
+    /// It is a number, which may be written otherwise than it is printed.
+    number: bool,
 }
 
 impl<'a> Sources<'a> {
@@ -135,7 +154,8 @@ fn scalars(node: &Node, steps: &FieldPath, all: &mut Vec<Scalar>) {
         }
         _ => {
             let Some(whole) = shown_text(node) else { return };
-            all.push(Scalar { context: steps.to_string(), steps: steps.clone(), range: node.range(), whole });
+            let number = matches!(node.value, Value::Int(_) | Value::Float(_));
+            all.push(Scalar { context: steps.to_string(), steps: steps.clone(), range: node.range(), whole, number });
         }
     }
 }
@@ -149,10 +169,27 @@ pub(super) fn places(traced: &Traced<'_>, sources: &Sources<'_>, needles: &[Stri
         let rank = [needle, traced.likeness(key.rsplit('.').next(), key) * 2, 0, 0, 0];
         found.push(Place { at: At::Setting(key.clone()), text: needles[needle].clone(), rank });
     }
+    for (at, Parameter { name, value, .. }) in traced.render.parameters.iter().enumerate() {
+        let likeness = traced.likeness(name.rsplit('.').next(), name) * 2;
+        for (needle, text) in needles.iter().enumerate() {
+            let is_whole = value == text;
+            let starts: Vec<usize> = if is_whole { vec![0] } else { occurrences(value, text).collect() };
+            found.extend(starts.into_iter().filter(|_| is_whole || !is_empty(text)).map(|start| Place {
+                at: At::Parameter(at, start..start + text.len()),
+                text: text.clone(),
+                rank: [needle, likeness, usize::from(!is_whole), 0, start],
+            }));
+        }
+    }
     let empty = needles.first().is_some_and(|needle| is_empty(needle));
     let names = names(traced.render, needles);
     for Source { path, text, documents } in &sources.files {
-        let said = |needle: &String| text.contains(needle.as_str()) || (empty && text.contains("''"));
+        let numbers = || documents.iter().flat_map(|(_, all)| all).filter(|scalar| scalar.number);
+        let said = |needle: &String| {
+            text.contains(needle.as_str())
+                || (empty && text.contains("''"))
+                || numbers().any(|scalar| scalar.whole == *needle)
+        };
         if !needles.iter().any(said) && !names.iter().any(|(name, _)| text.contains(name)) {
             continue;
         }
@@ -201,7 +238,7 @@ fn in_document(
     // The object's own document, or a patch of it, is likelier than another's.
     let says = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str);
     let own = says(&["kind"]) == Some(&traced.object.kind) && says(&["metadata", "name"]) == Some(&traced.object.name);
-    for Scalar { steps, context, range, whole } in scalars {
+    for Scalar { steps, context, range, whole, number } in scalars {
         let Some(raw) = document.source.text.get(range.clone()) else { continue };
         let near = steps.0.iter().rev().find_map(|step| match step {
             Segment::Key(key) => Some(key.as_str()),
@@ -212,13 +249,15 @@ fn in_document(
             let (form, starts): (_, Vec<usize>) = if is_empty(needle) {
                 let bare = matches!(raw, "\"\"" | "''" | "{}" | "[]");
                 (Form::Empty, if is_whole && bare { vec![0] } else { Vec::new() })
+            } else if is_whole && *number {
+                (Form::Text, vec![0])
             } else {
                 (Form::Text, occurrences(raw, needle).collect())
             };
             for start in starts {
-                let length = if form == Form::Empty { raw.len() } else { needle.len() };
+                let length = if form == Form::Empty || (is_whole && *number) { raw.len() } else { needle.len() };
                 let bytes = range.start + start..range.start + start + length;
-                let leaf = is_whole.then(|| Leaf { document: document.index, path: steps.clone() });
+                let leaf = Some(Leaf { document: document.index, path: steps.clone(), whole: is_whole });
                 let likeness = if is_whole { traced.likeness(near, context) } else { traced.in_line(raw, start) };
                 let rank = [position, likeness * 2 + usize::from(!own), usize::from(!is_whole), order, bytes.start];
                 let span = document.span(bytes.clone());
@@ -254,7 +293,7 @@ fn in_text(
 }
 
 /// Where a text stands as a word of its own: `1.2` does not stand in `1.2.3`.
-fn occurrences<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = usize> + 'a {
+pub(super) fn occurrences<'a>(text: &'a str, needle: &'a str) -> impl Iterator<Item = usize> + 'a {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(needle).map(|(start, _)| start).filter(move |start| {
         let (before, after) = (&text[..*start], &text[start + needle.len()..]);
@@ -308,6 +347,7 @@ pub(super) fn mutation<'p>(
 ) -> Mutation {
     let mut mutation = Mutation::default();
     let mut edits: BTreeMap<&RepoPath, Vec<(&Range<usize>, String)>> = BTreeMap::new();
+    let mut values: BTreeMap<usize, Vec<(&Range<usize>, String)>> = BTreeMap::new();
     for (at, from, to) in places {
         match at {
             At::Bytes { path, range, form, .. } => {
@@ -326,20 +366,31 @@ pub(super) fn mutation<'p>(
                 };
                 mutation.set.insert(key.clone(), value);
             }
+            At::Parameter(at, range) => values.entry(*at).or_default().push((range, to.to_owned())),
         }
     }
-    for (path, mut edits) in edits {
+    for (path, edits) in edits {
         let Some(blob) = files.blob(path) else { continue };
-        edits.sort_by_key(|(range, _)| range.start);
-        let mut bytes = Vec::with_capacity(blob.bytes.len() + 64);
-        let mut at = 0;
-        for (range, to) in edits {
-            bytes.extend_from_slice(&blob.bytes[at..range.start]);
-            bytes.extend_from_slice(to.as_bytes());
-            at = range.end;
-        }
-        bytes.extend_from_slice(&blob.bytes[at..]);
-        mutation.files.insert(path.clone(), bytes.into());
+        mutation.files.insert(path.clone(), edited(&blob.bytes, edits).into());
+    }
+    for (at, edits) in values {
+        let Some(parameter) = render.parameters.get(at) else { continue };
+        let value = edited(parameter.value.as_bytes(), edits);
+        mutation.parameters.insert(at, String::from_utf8_lossy(&value).into_owned());
     }
     mutation
+}
+
+/// Bytes with others in these places.
+fn edited(before: &[u8], mut edits: Vec<(&Range<usize>, String)>) -> Vec<u8> {
+    edits.sort_by_key(|(range, _)| range.start);
+    let mut bytes = Vec::with_capacity(before.len() + 64);
+    let mut at = 0;
+    for (range, to) in edits {
+        bytes.extend_from_slice(&before[at..range.start]);
+        bytes.extend_from_slice(to.as_bytes());
+        at = range.end;
+    }
+    bytes.extend_from_slice(&before[at..]);
+    bytes
 }

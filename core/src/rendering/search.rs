@@ -16,7 +16,7 @@ use super::inputs::Inputs;
 use super::marks::{Codes, FieldOf, Marked, Seen, plain, value_beside};
 use super::mutate::{self, At, Mutation, Place, Sources};
 use super::trace::{Traced, by_position, first_leaf, needles};
-use super::{Line, Origin, SourceField};
+use super::{Found, Line, Origin, SourceField};
 use crate::blueprint::{Manifest, Render};
 use crate::model::{FieldPath, Files, ObjectRef, RepoPath, Segment, SourceSpan};
 use crate::yaml::{Node, value_at};
@@ -117,6 +117,18 @@ enum Stage {
 impl<'a> Search<'a> {
     /// Begins a search for fields of what was rendered.
     pub fn new(input: SearchInput<'a>, fields: impl Iterator<Item = (&'a ObjectRef, &'a FieldPath)>) -> Self {
+        Self::of(input, fields.map(|(object, field)| (object, field, None)))
+    }
+
+    /// Begins a search for parts of fields.
+    pub fn of_parts(input: SearchInput<'a>, parts: &'a [(ObjectRef, FieldPath, String)]) -> Self {
+        Self::of(input, parts.iter().map(|(object, field, part)| (object, field, Some(part.as_str()))))
+    }
+
+    fn of(
+        input: SearchInput<'a>,
+        fields: impl Iterator<Item = (&'a ObjectRef, &'a FieldPath, Option<&'a str>)>,
+    ) -> Self {
         let sources = Sources::new(input.files);
         let rendered = input.before.first().map(|object| &*object.document.source.text);
         let mut codes = Codes::beside(sources.texts().chain(rendered));
@@ -134,9 +146,9 @@ impl<'a> Search<'a> {
             proofs: Vec::new(),
         };
         let mut known = BTreeMap::new();
-        for (object, field) in fields {
+        for (object, field, part) in fields {
             let Some(object) = objects.get(object) else { continue };
-            let wanted = search.wanted(&sources, *object, field, &mut codes, &mut known);
+            let wanted = search.wanted(&sources, *object, (field, part), &mut codes, &mut known);
             search.fields.push(wanted);
         }
         search.scout();
@@ -147,9 +159,9 @@ impl<'a> Search<'a> {
         &mut self,
         sources: &Sources<'_>,
         object: usize,
-        asked: &'a FieldPath,
+        (asked, part): (&'a FieldPath, Option<&str>),
         codes: &mut Codes,
-        known: &mut BTreeMap<(String, usize, usize), usize>,
+        known: &mut BTreeMap<(usize, String, usize, usize), usize>,
     ) -> Wanted<'a> {
         let SearchInput { render, inputs, files, before, .. } = self.input;
         let manifest = &before[object];
@@ -180,18 +192,15 @@ impl<'a> Search<'a> {
         };
         wanted.is_name = is_name(&wanted.path);
         let traced = Traced::new(render, inputs, files, manifest, asked);
-        let mut places = mutate::places(&traced, sources, &needles(&wanted.text));
+        let mut places = mutate::places(&traced, sources, &needles(part.unwrap_or(&wanted.text)));
         places.truncate(LEVELS[3]);
         if places.is_empty() {
             let renderer = render.root().map_or_else(String::new, |(renderer, _)| renderer.to_string());
             wanted.outcome = Outcome::Unknown(format!("nothing that {renderer} reads says it in these words"));
         }
         for Place { at, text, .. } in places {
-            let key = match &at {
-                At::Bytes { path, range, .. } => (path.to_string(), range.start, range.end),
-                At::Setting(key) => (key.clone(), usize::MAX, usize::MAX),
-            };
-            let place = *known.entry(key).or_insert_with(|| {
+            let (kind, whose, range) = at.region();
+            let place = *known.entry((kind, whose.to_owned(), range.start, range.end)).or_insert_with(|| {
                 let (to, code) = if matches!(&*text, "{}" | "[]") {
                     let (_, code) = codes.mark("");
                     (code.clone(), code)
@@ -318,7 +327,7 @@ impl<'a> Search<'a> {
             field.is_name == names && matches!(field.outcome, Outcome::Open) && self.winner(field).is_none()
         };
         let mut chosen: BTreeSet<usize> = BTreeSet::new();
-        let mut taken: BTreeMap<&RepoPath, BTreeMap<usize, usize>> = BTreeMap::new();
+        let mut taken: BTreeMap<(usize, &str), BTreeMap<usize, usize>> = BTreeMap::new();
         for field in self.fields.iter().filter(open) {
             let range = LEVELS[level].min(field.places.len())..LEVELS[level + 1].min(field.places.len());
             for place in &field.places[range] {
@@ -326,13 +335,12 @@ impl<'a> Search<'a> {
                     continue;
                 }
                 // Two texts may stand in one another; the first keeps its place.
-                if let At::Bytes { path, range, .. } = &self.places[*place].at {
-                    let taken = taken.entry(path).or_default();
-                    if taken.range(..range.end).next_back().is_some_and(|(_, end)| *end > range.start) {
-                        continue;
-                    }
-                    taken.insert(range.start, range.end);
+                let (kind, whose, range) = self.places[*place].at.region();
+                let taken = taken.entry((kind, whose)).or_default();
+                if taken.range(..range.end).next_back().is_some_and(|(_, end)| *end > range.start) {
+                    continue;
                 }
+                taken.insert(range.start, range.end);
                 chosen.insert(*place);
             }
         }
@@ -405,7 +413,7 @@ impl<'a> Search<'a> {
     }
 
     /// What was found. `late`: the search was given up before its end.
-    pub fn origins(self, late: bool) -> Vec<((ObjectRef, FieldPath), Origin)> {
+    pub fn origins(self, late: bool) -> Vec<Found> {
         let SearchInput { before, .. } = self.input;
         let open =
             if late { "the search for lines took too long" } else { "no one value was found that it moves with" };
@@ -456,17 +464,19 @@ fn is_name(path: &FieldPath) -> bool {
 }
 
 fn overlap(one: &At, two: &At) -> bool {
-    match (one, two) {
-        (At::Bytes { path, range, .. }, At::Bytes { path: other_path, range: other, .. }) => {
-            path == other_path && range.start < other.end && other.start < range.end
-        }
-        _ => false,
-    }
+    let ((kind, whose, range), (other_kind, other_whose, other)) = (one.region(), two.region());
+    (kind, whose) == (other_kind, other_whose) && range.start < other.end && other.start < range.end
 }
 
 fn line(input: SearchInput<'_>, at: &At, whole: bool, also: usize) -> Option<Line> {
     match at {
-        At::Setting(key) => Some(Line { span: input.settings.get(key)?.clone(), whole, also, field: None }),
+        At::Setting(key) => Some(Line::new(input.settings.get(key)?.clone(), whole, also, None)),
+        At::Parameter(at, _) => Some(Line::new(input.render.parameters.get(*at)?.span.clone(), whole, also, None)),
+        At::Bytes { path, leaf, .. } if input.render.own_values.as_ref().is_some_and(|own| own.file == *path) => {
+            let own = input.render.own_values.as_ref()?;
+            let single = leaf.as_ref().and_then(|leaf| own.spans.get(&leaf.path));
+            Some(Line::new(single.unwrap_or(&own.whole).clone(), whole, also, None))
+        }
         At::Bytes { path, span, leaf, .. } => {
             let real = input.inputs.linked.iter().find_map(|(to, from)| {
                 let rest = path.as_str().strip_prefix(to.as_str())?;
@@ -474,12 +484,12 @@ fn line(input: SearchInput<'_>, at: &At, whole: bool, also: usize) -> Option<Lin
             });
             let path = real.unwrap_or_else(|| path.clone());
             let span = SourceSpan { file: path.to_string(), ..span.clone() };
-            let field = leaf.as_ref().filter(|_| whole).map(|leaf| SourceField {
+            let field = leaf.as_ref().filter(|leaf| leaf.whole && whole).map(|leaf| SourceField {
                 path: path.clone(),
                 document: leaf.document,
                 field: leaf.path.clone(),
             });
-            Some(Line { span, whole, also, field })
+            Some(Line::new(span, whole, also, field))
         }
     }
 }

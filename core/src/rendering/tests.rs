@@ -59,6 +59,29 @@ fn a_kustomization_reads_what_it_names_and_what_that_names() {
     assert_eq!(inputs(&kustomize("over"), &half).files(&half).unwrap_err().message, "there is no base");
 }
 
+/// Would miss: an overlay that is the repository's root, or builds on it; a repository that is read whole for it.
+#[test]
+fn x09_the_root_may_be_an_overlay() {
+    let all = files(&[
+        ("kustomization.yaml", "resources: [deploy/web.yaml]\n"),
+        ("deploy/web.yaml", ""),
+        ("over/a/kustomization.yaml", "resources: [../..]\n"),
+        ("huge/other.yaml", ""),
+    ]);
+    let root = Render { kustomize: Some(RepoPath::root()), ..Render::default() };
+    for (entry, expected) in [
+        (root, vec!["deploy/web.yaml", "kustomization.yaml"]),
+        (kustomize("over/a"), vec!["deploy/web.yaml", "kustomization.yaml", "over/a/kustomization.yaml"]),
+    ] {
+        let read = inputs(&entry, &all);
+        let seen: Vec<String> = read.files(&all).unwrap().0.into_keys().map(|path| path.to_string()).collect();
+        assert_eq!(seen, expected);
+        assert!(!read.wanted.contains(&RepoPath::root()), "{:?}", read.wanted);
+    }
+    assert!(path("deploy/web.yaml").is_within(&RepoPath::root()) && !RepoPath::root().is_within(&path("deploy")));
+    assert_eq!(all.below(&RepoPath::root()).count(), 4);
+}
+
 #[test]
 fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
     // Kustomize reads what is nested deeper than bpctl does, and would run it.
@@ -207,9 +230,34 @@ fn render(files: &Files) -> Option<Vec<Manifest>> {
          minReadySeconds: {}\n  image: {}\n",
         value("replicas: ")?,
         twice * 2,
-        value("repository: ").map(|repository| format!("{repository}:{}", value("tag: ").unwrap()))?,
+        value("repository: ")
+            .map(|repository| format!("{repository}:{}", value("tag: ").unwrap().replace("1.10", "1.1")))?,
     );
     objects(&helm("c"), made.as_bytes()).ok()
+}
+
+/// Would miss: the tag's line where the name's was found, and the other way round.
+#[test]
+fn x09_both_lines_of_an_image_are_found() {
+    let all =
+        files(&[("c/Chart.yaml", "name: c"), ("c/values.yaml", "replicas: 1\ntwice: 1\nrepository: web\ntag: v7\n")]);
+    let (entry, settings, read) = (helm("c"), BTreeMap::new(), inputs(&helm("c"), &all));
+    let before = render(&all).unwrap();
+    let input = SearchInput { render: &entry, inputs: &read, files: &all, settings: &settings, before: &before };
+    let field = FieldPath::keys(["spec", "image"]);
+    let run = |mut search: Search<'_>| {
+        while let Some(mutation) = search.next_mutation() {
+            search.answer(render(&mutation.over(&all)).as_deref());
+        }
+        search.origins(false)
+    };
+    let mut found = run(Search::new(input, [(&before[0].object, &field)].into_iter()));
+    let parts = parts_to_find(&found, &before);
+    let lines = run(Search::of_parts(input, &parts));
+    add_parts(&mut found, &parts, lines);
+    let Origin::Line(line) = &found[0].1 else { panic!("{found:?}") };
+    let places: Vec<(&str, usize)> = line.parts.iter().map(|part| (part.text.as_str(), part.span.line)).collect();
+    assert_eq!(places, [("web", 3), ("v7", 4)]);
 }
 
 fn search(values: &str, field: &str) -> Origin {
@@ -243,6 +291,8 @@ fn x09_only_a_line_that_the_field_moves_with_is_named() {
     assert_eq!(line(&search("replicas: 1\ntwice: 1\nrepository: web\ntag: v1.27\n", "image")), (4, 6, false, 0));
     // The same text in both parts: the later one is tried first, and proves itself.
     assert!(!line(&search(values, "image")).2);
+    // A number that is printed otherwise than it is written.
+    assert_eq!(line(&search("replicas: 1\ntwice: 1\nrepository: web\ntag: 1.10\n", "image")), (4, 6, false, 0));
 }
 
 #[test]
@@ -260,7 +310,7 @@ fn x09_a_text_is_found_as_a_word_of_its_own() {
         .into_iter()
         .filter_map(|place| match place.at {
             At::Bytes { span, .. } => Some(span.line),
-            At::Setting(_) => None,
+            At::Setting(_) | At::Parameter(..) => None,
         })
         .collect();
     lines.sort_unstable();
@@ -280,11 +330,15 @@ spec:
         cache: {size: 9Mi, hosts: [a, b]}
       valuesObject: {image: {tag: v2, \"a.b\": x}, cache: {size: 10Mi}}
       parameters:
+        - {name: label, value: \"7\", forceString: true}
+        - {name: image.tag, value: v1}
+        - {name: label, value: \"8\"}
         - {name: image.tag, value: v3}
         - {name: replicas, value: \"7\"}
-        - {name: label, value: \"7\", forceString: true}
         - {name: zip, value: \"0123\"}
         - {name: enabled, value: \"true\"}
+        - {name: hosts, value: \"{a,b}\"}
+        - {name: list, value: 'a,b\\,c'}
 ";
 
 fn application(text: &str, also: &[(&str, &str)]) -> Result<Render, String> {
@@ -300,20 +354,19 @@ fn an_application_says_what_the_delivery_renders_and_the_last_of_its_values_wins
     assert_eq!(render.root(), Some((Renderer::Helm, &path("charts/api"))));
     assert_eq!((render.release.unwrap().as_str(), render.namespace.unwrap().as_str()), ("api", "shop"));
     assert_eq!(render.values, [path("charts/api/values-prod.yaml"), path("charts/shared.yaml"), path("env/prod.yaml")]);
-    let set: Vec<String> = render.set.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    assert_eq!(
-        set,
-        [
-            "cache.size=\"10Mi\"",
-            "enabled=true",
-            "image.a\\.b=\"x\"",
-            "image.tag=\"v3\"",
-            "label=\"7\"",
-            "replicas=7",
-            "zip=\"0123\"",
-        ]
-    );
-    assert_eq!((render.settings["image.tag"].line, render.settings["cache.size"].line), (14, 12));
+    let given: Vec<String> = render.parameters.iter().map(Parameter::argument).collect();
+    let expected =
+        ["label=8", "image.tag=v3", "replicas=7", "zip=0123", "enabled=true", "hosts={a,b}", "list=a\\,b\\,c"];
+    let mut expected: Vec<String> = expected.iter().map(|set| format!("--set={set}")).collect();
+    expected.push("--set-string=label=7".into());
+    assert_eq!(given, expected);
+    assert_eq!(render.parameters[1].span.line, 17);
+    let own = render.own_values.unwrap();
+    assert_eq!(own.text, r#"{"cache":{"size":"10Mi"},"image":{"a.b":"x","tag":"v2"}}"#);
+    assert_eq!(own.spans[&FieldPath::keys(["cache", "size"])].line, 12);
+    let inline =
+        application(&APPLICATION.replacen("valuesObject:", "x:", 1).replacen("      x:", "      # x:", 1), &[]);
+    assert_eq!(inline.unwrap().own_values.unwrap().text, "cache: {size: 9Mi, hosts: [a, b]}\n");
     let kustomized = APPLICATION.split("    helm:").next().unwrap();
     let render = application(kustomized, &[]).unwrap();
     assert_eq!(render.root(), Some((Renderer::Kustomize, &path("charts/api"))));
@@ -333,11 +386,11 @@ fn an_applications_own_namespace_is_the_charts_and_not_its_objects() {
     );
     let render = application(&text, &[]).unwrap();
     assert_eq!(render.template_namespace.as_ref().map(crate::model::Name::as_str), Some("told"));
-    assert!(render.skip_crds && render.ignores_differences);
+    assert!(render.skip_crds && render.ignored.len() == 1);
     let made = objects(&render, b"kind: Service\nmetadata: {name: a}\n").unwrap();
     assert_eq!(Some(made[0].object.namespace.as_str()), render.namespace.as_ref().map(crate::model::Name::as_str));
     let plain = application(APPLICATION, &[]).unwrap();
-    assert_eq!((plain.template_namespace, plain.skip_crds, plain.ignores_differences), (None, false, false));
+    assert_eq!((plain.template_namespace, plain.skip_crds, plain.ignored), (None, false, Vec::new()));
     assert!(application(&text.replace("told", "No Name"), &[]).unwrap_err().contains("no name of a namespace"));
 }
 
@@ -354,6 +407,9 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
         ("      values: |", "      fileParameters: []\n      values: |", "does not know the option `fileParameters`"),
         ("kind: Application", "kind: ApplicationSet", "no such Application"),
         ("path: ./charts/api", "path: ./charts/apo", "there is no charts/apo"),
+        ("value: v3", "value: 3", "name and value are texts"),
+        ("value: v3", "value: $ARGOCD_APP_NAME", "fills in"),
+        ("      values: |\n", "      values:\n", "`values` is a text"),
     ] {
         let refused = application(&APPLICATION.replacen(from, to, 1), &[]).unwrap_err();
         assert!(refused.contains(why), "{to}: {refused}");
@@ -400,7 +456,10 @@ fn an_application_of_another_repository_or_revision_is_unknown() {
         (Some("https://git.example/shop.git"), "main", "", Some(repository)),
         (Some("git@git.example:a/shop.git"), "main", "    repoURL: https://bot@GIT.example:443/a/shop\n", None),
         (Some("ssh://git@git.example:22/a/shop"), "main", "    repoURL: git@git.example:a/shop.git\n", None),
-        (None, "main", "    repoURL: https://git.example/other.git\n    targetRevision: master\n", None),
+        (Some("https://git.example:8443/a"), "main", "    repoURL: https://git.example:8443/a.git\n", None),
+        (Some("https://git.example/a"), "main", "    repoURL: https://git.example:8443/a\n", Some(repository)),
+        (None, "main", "    repoURL: https://git.example/other.git\n    targetRevision: main\n", None),
+        (None, "main", "    targetRevision: master\n", Some(revision)),
         (None, "trunk", "    targetRevision: trunk\n", None),
         (None, "trunk", "    targetRevision: main\n", Some(revision)),
         (None, "main", "    targetRevision: v0.1\n", Some(revision)),

@@ -133,7 +133,8 @@ impl Traced<'_> {
         }
         match self.render.root()? {
             (Renderer::Helm, root) => {
-                let position = self.render.values.iter().rev().position(|values| values == path);
+                let own = self.render.own_values.iter().map(|own| &own.file);
+                let position = self.render.values.iter().chain(own).rev().position(|values| values == path);
                 let values = || root.join("values.yaml").is_ok_and(|own| own == *path).then_some(50);
                 let template = || (self.template.as_ref() == Some(path)).then_some(60);
                 position.or_else(values).or_else(template).or(Some(if matches!(name, "values.yaml" | "Chart.yaml") {
@@ -143,7 +144,7 @@ impl Traced<'_> {
                 }))
             }
             (Renderer::Kustomize, _) => {
-                let folder = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+                let folder = path.as_str().rsplit_once('/').map_or(".", |(folder, _)| folder);
                 let nearest = self.inputs.depth.iter().filter(|(known, _)| path.is_within(known));
                 let depth = nearest.max_by_key(|(known, _)| known.as_str().len()).map_or(32, |(_, depth)| *depth);
                 let here = self.inputs.depth.keys().any(|known| known.as_str() == folder);

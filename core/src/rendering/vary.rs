@@ -18,22 +18,47 @@ struct Varying {
     then: [&'static str; 2],
 }
 
-const VARYING: [Varying; 5] = [
+/// A date is one of today where it is given none, or a text: so all of them are taken for another day's.
+const DATED: [&str; 2] = [" | printf `9%v`"; 2];
+
+const VARYING: [Varying; 11] = [
     Varying { name: "now", instead: Some("(toDate `2006-01-02` `2001-02-03`)"), then: ["", ""] },
     Varying { name: "ago", instead: Some("print `years`"), then: ["", ""] },
+    Varying { name: "date", instead: None, then: DATED },
+    Varying { name: "dateInZone", instead: None, then: DATED },
+    Varying { name: "date_in_zone", instead: None, then: DATED },
+    Varying { name: "htmlDate", instead: None, then: DATED },
+    Varying { name: "htmlDateInZone", instead: None, then: DATED },
+    Varying { name: "durationRound", instead: None, then: DATED },
     Varying { name: "keys", instead: None, then: [" | sortAlpha", " | sortAlpha | reverse"] },
     Varying { name: "values", instead: None, then: ["", " | reverse"] },
     Varying { name: "randInt", instead: None, then: [" | add 1000003", " | add 2000003"] },
 ];
 
+/// What stands around the template that `tpl` is given: it may be put together only while it runs. In its actions, clocks are another time's then,
+/// and templates that are put together in turn are not run. No quotes and no backslashes: it may stand in a text of YAML.
+const COMPUTED: [&str; 2] = [
+    "(regexReplaceAll `([{][{](?:(?:[^}]|[}][^}])*?[^A-Za-z0-9_.$])?)(?:(?:ago|date|dateInZone|date_in_zone|htmlDate|htmlDateInZone|durationRound)\
+     ([^A-Za-z0-9_])|tpl([ ]*[(]))` \
+     (regexReplaceAll `([{][{](?:(?:[^}]|[}][^}])*?[^A-Za-z0-9_.$])?)now([^A-Za-z0-9_])` ",
+    " `${1}(0)${2}`) `${1}print${2}${3}`)",
+];
+
 /// The same files as they might render another time, each to be rendered in a zone of time far from here: a chart that gives the same for all
 /// of them is taken to give it always. One at least: chance shows in that alone.
 pub fn variants(files: &Files) -> [Option<Mutation>; 2] {
+    let text = |file: &File| match file {
+        File::Blob(blob) => std::str::from_utf8(&blob.bytes).map(ToOwned::to_owned).ok(),
+        File::Refused(_) => None,
+    };
+    let calls_tpl =
+        |text: &str| text.contains("tpl") && calls(text).into_iter().any(|call| text.get(call.name) == Some("tpl"));
+    let anything =
+        files.0.iter().any(|(path, file)| may_be_template(path) && text(file).is_some_and(|t| calls_tpl(&t)));
     let variant = |which: usize| {
         let changed = files.0.iter().filter_map(|(path, file)| {
-            let File::Blob(blob) = file else { return None };
-            let text = std::str::from_utf8(&blob.bytes).ok().filter(|_| may_be_template(path))?;
-            Some((path.clone(), otherwise(text, which)?.into_bytes().into()))
+            let text = text(file).filter(|_| anything || may_be_template(path))?;
+            Some((path.clone(), otherwise(&text, which)?.into_bytes().into()))
         });
         Mutation { files: changed.collect(), far_away: true, ..Mutation::default() }
     };
@@ -42,7 +67,7 @@ pub fn variants(files: &Files) -> [Option<Mutation>; 2] {
     [Some(first), second]
 }
 
-/// Templates, and what a chart may take for one with `tpl`.
+/// Templates, and what a chart mostly takes for one with `tpl`; where it calls that, any file may be one.
 fn may_be_template(path: &RepoPath) -> bool {
     is_yaml(path) || path.as_str().split('/').any(|part| part == "templates")
 }
@@ -51,6 +76,12 @@ fn may_be_template(path: &RepoPath) -> bool {
 fn otherwise(text: &str, which: usize) -> Option<String> {
     let mut edits: Vec<(Range<usize>, &str)> = Vec::new();
     for call in calls(text) {
+        if text.get(call.name.clone()) == Some("tpl")
+            && let Some(template) = operand(text, call.name.end)
+        {
+            edits.push((template.start..template.start, COMPUTED[0]));
+            edits.push((template.end..template.end, COMPUTED[1]));
+        }
         let Some(varying) = VARYING.iter().find(|varying| text.get(call.name.clone()) == Some(varying.name)) else {
             continue;
         };
@@ -64,6 +95,38 @@ fn otherwise(text: &str, which: usize) -> Option<String> {
         changed.replace_range(range.clone(), instead);
     }
     (changed != text).then_some(changed)
+}
+
+/// What a function is given first, behind its name.
+fn operand(text: &str, name_end: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let start = name_end + bytes[name_end..].iter().position(|byte| !byte.is_ascii_whitespace())?;
+    let mut at = start;
+    let mut depth = 0_usize;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' | b'\'' | b'`' => at = behind_quote(text, at) - 1,
+            b'(' => depth += 1,
+            b')' if depth > 0 => depth -= 1,
+            b')' | b'|' | b'}' if depth == 0 => break,
+            byte if depth == 0 && byte.is_ascii_whitespace() => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    (at > start && depth == 0 && at <= text.len()).then_some(start..at)
+}
+
+/// Where a text in quotes ends that begins here.
+fn behind_quote(text: &str, at: usize) -> usize {
+    let quote = text.as_bytes()[at];
+    let mut escaped = false;
+    let inner = text.as_bytes()[at + 1..].iter().position(|other| {
+        let ends = *other == quote && !escaped;
+        escaped = *other == b'\\' && !escaped && quote != b'`';
+        ends
+    });
+    inner.map_or(text.len(), |inner| at + inner + 2)
 }
 
 /// A word in a template's code that is no field and no variable, and where the command that it stands in ends.
@@ -91,16 +154,7 @@ fn calls(text: &str) -> Vec<Call> {
         let mut commands: Vec<Vec<usize>> = vec![Vec::new()];
         while let Some(byte) = bytes.get(at).filter(|_| !bytes[at..].starts_with(b"}}")) {
             match byte {
-                b'"' | b'\'' => {
-                    let mut escaped = false;
-                    let inner = bytes[at + 1..].iter().position(|other| {
-                        let ends = other == byte && !escaped;
-                        escaped = *other == b'\\' && !escaped;
-                        ends
-                    });
-                    at = inner.map_or(bytes.len(), |inner| at + inner + 2);
-                }
-                b'`' => at = find(at + 1, "`").map_or(bytes.len(), |end| end + 1),
+                b'"' | b'\'' | b'`' => at = behind_quote(text, at),
                 b'/' if bytes[at..].starts_with(b"/*") => at = find(at + 2, "*/").map_or(bytes.len(), |end| end + 2),
                 b'(' => {
                     commands.push(Vec::new());
@@ -198,7 +252,16 @@ mod tests {
     #[test]
     fn x09_a_template_is_turned_to_another_time() {
         for (text, first, second) in [
-            ("a: {{ now | date \"15\" }}", "a: {{ (toDate `2006-01-02` `2001-02-03`) | date \"15\" }}", None),
+            (
+                "a: {{ now | date \"15\" }}",
+                "a: {{ (toDate `2006-01-02` `2001-02-03`) | date \"15\" | printf `9%v` }}",
+                None,
+            ),
+            (
+                "{{- if (dateInZone \"2\" \"\" \"UTC\") }}",
+                "{{- if (dateInZone \"2\" \"\" \"UTC\" | printf `9%v`) }}",
+                None,
+            ),
             // In a file of values, quotes would end the text.
             ("a: {{ now.Unix }}", "a: {{ (toDate `2006-01-02` `2001-02-03`).Unix }}", None),
             ("a: {{ ago 1700000000 }}", "a: {{ print `years` 1700000000 }}", None),
@@ -217,8 +280,29 @@ mod tests {
             assert_eq!(otherwise(text, 0).as_deref(), Some(first));
             assert_eq!(otherwise(text, 1).as_deref(), Some(second.unwrap_or(first)));
         }
+        for (text, template) in
+            [("tpl (a \") }}\" | b) $", "(a \") }}\" | b)"), ("tpl .a .", ".a"), ("tpl `x y` .", "`x y`")]
+        {
+            let [before, after] = COMPUTED;
+            let expected = format!("{{{{ {} }}}}", text.replacen(template, &format!("{before}{template}{after}"), 1));
+            assert_eq!(otherwise(&format!("{{{{ {text} }}}}"), 0), Some(expected));
+        }
+        assert!(!COMPUTED.concat().contains(['"', '\'', '\\']));
         for same in ["now keys", "{{ .Values.keys }} {{ $now }} {{ \"\\\" now\" }} {{/* now */}} {{ `now` }}"] {
             assert_eq!(otherwise(same, 0), None, "{same}");
         }
+    }
+
+    /// Would miss: a template that a chart reads from a file of another name; one of a file that no chart runs, as a dashboard's.
+    #[test]
+    fn x09_any_file_may_be_a_template_where_a_chart_runs_texts() {
+        use super::super::tests::files;
+        let changed = |template: &str| {
+            let all = files(&[("c/templates/a.yaml", template), ("c/seed", "{{ now }}")]);
+            let [first, _] = variants(&all);
+            first.unwrap().files.keys().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(changed("{{ tpl (.Files.Get \"seed\") . }}"), ["c/seed", "c/templates/a.yaml"]);
+        assert_eq!(changed("{{ .Files.Get \"seed\" }}"), Vec::<String>::new());
     }
 }

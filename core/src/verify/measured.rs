@@ -293,7 +293,7 @@ impl Changed<'_> {
     fn there<'m, M>(&self, known: Option<&'m Known<M>>, empty: impl Fn(&M) -> bool) -> Result<&'m M, Reading> {
         match known {
             Some(Known::Known(measured)) if !empty(measured) => Ok(measured),
-            Some(Known::Unknown(why)) if why.code == UnknownCode::NotObserved => {
+            Some(Known::Unknown(why)) if matches!(why.code, UnknownCode::NotObserved | UnknownCode::NoSamples) => {
                 Err(Reading::Absent(why.message.clone()))
             }
             Some(Known::Unknown(why)) => Err(Reading::Unknown(why.clone())),

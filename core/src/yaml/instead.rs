@@ -1,7 +1,7 @@
 //! What somebody may have meant who wrote a value that is none, by the type that is wanted: said as help, never taken.
 
 use super::node::{Node, Value};
-use crate::model::{Percent, Quantity, RepoPath, WorkloadKind};
+use crate::model::{Percent, Period, Quantity, RepoPath, WorkloadKind};
 
 /// The innermost name of a type: `Percent` of `Option<…::Percent>`.
 fn innermost(type_name: &str) -> Option<&str> {
@@ -32,6 +32,7 @@ pub(super) fn instead(type_name: &str, node: &Node) -> Option<String> {
     match innermost(type_name)? {
         "Percent" => percent(text).map(|percent| format!("write {percent}")),
         "Version" => version(text).map(|version| format!("write {version}")),
+        "Period" => period(text).map(|period| format!("write {period}")),
         "Quantity" => Quantity::meant(text).map(|quantity| format!("write {quantity}")),
         "RepoPath" => {
             let path = RepoPath::new(text.trim_start_matches("./")).ok()?;
@@ -50,6 +51,11 @@ pub(super) fn instead(type_name: &str, node: &Node) -> Option<String> {
     }
 }
 
+/// The same as a value that makes no decision another, for `lint --fix`.
+pub(super) fn fix(type_name: &str, node: &Node) -> Option<String> {
+    (innermost(type_name)? == "Version").then(|| instead(type_name, node)?.strip_prefix("write ").map(str::to_owned))?
+}
+
 /// `0.65` is 65 %, and `65` too.
 fn percent(text: &str) -> Option<Percent> {
     let nanos =
@@ -57,6 +63,20 @@ fn percent(text: &str) -> Option<Percent> {
     let one = 1_000_000_000;
     let basis_points = if text.contains('.') && nanos <= one { nanos / 100_000 } else { nanos / 10_000_000 };
     u64::try_from(basis_points).ok().map(Percent::from_basis_points)
+}
+
+/// `5min`, `5 minutes` are 5m.
+fn period(text: &str) -> Option<Period> {
+    let (number, unit) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "msec" | "millisecond" | "milliseconds" => "ms",
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "min" | "mins" | "minute" | "minutes" => "m",
+        "hr" | "hrs" | "hour" | "hours" => "h",
+        "day" | "days" => "d",
+        _ => return None,
+    };
+    format!("{number}{unit}").parse().ok()
 }
 
 /// `v1.0.0` and `1.0` are 1.0.0.
@@ -81,6 +101,10 @@ mod tests {
             ("Version", "v1.0.0", Some("write 1.0.0")),
             ("Version", "1.2", Some("write 1.2.0")),
             ("Version", "1.x.0", None),
+            ("Period", "5min", Some("write 5m")),
+            ("Period", "2 Hours", Some("write 2h")),
+            ("Period", "min", None),
+            ("Period", "5 parsecs", None),
             ("Quantity", "192mb", Some("write 192Mi")),
             ("RepoPath", "./deploy/api.yaml", Some("write deploy/api.yaml: paths begin at the repository's root")),
             ("RepoPath", "../deploy", None),

@@ -1,5 +1,6 @@
 //! YAML values with the place they were written at.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -186,6 +187,24 @@ pub struct Document {
 }
 
 impl Document {
+    /// The keys that a mapping has twice, each with the entry before and the one that counts. What a merge key (`<<`) brings gives way to the
+    /// mapping's own.
+    pub fn doubled_keys(&self) -> Vec<(&Entry, &Entry)> {
+        let mut found = Vec::new();
+        self.doubled_below(&self.root, &mut found);
+        found
+    }
+
+    fn doubled_below<'n>(&self, node: &'n Node, found: &mut Vec<(&'n Entry, &'n Entry)>) {
+        node.items().iter().for_each(|item| self.doubled_below(item, found));
+        let written = |entry: &Entry| self.source.text.get(entry.key_start as usize..entry.key_end as usize);
+        let mut seen: HashMap<&str, &Entry> = HashMap::new();
+        for entry in node.entries().iter().filter(|entry| written(entry) != Some("<<")) {
+            self.doubled_below(&entry.value, found);
+            found.extend(seen.insert(&entry.key, entry).map(|before| (before, entry)));
+        }
+    }
+
     /// A `List` as what it lists, as kubectl takes it; anything else as it is.
     pub fn listed(self) -> Vec<Self> {
         let is = |key: &str, text: &str| self.root.get(key).and_then(Node::as_str) == Some(text);

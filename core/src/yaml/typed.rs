@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, Visitor};
 
-use super::instead::{instead, meant_by};
+use super::instead::{fix, instead, meant_by};
 use super::node::{Document, Entry, Node, Value};
 use crate::model::Diagnostic;
 
@@ -113,6 +113,8 @@ struct Details {
     found: String,
     /// What to write instead, where the wanted type says it.
     instead: Option<String>,
+    /// The value that may be written without being asked for.
+    fix: Option<String>,
 }
 
 #[derive(Debug)]
@@ -133,6 +135,7 @@ impl Error {
             named: false,
             found: String::new(),
             instead: None,
+            fix: None,
         }))
     }
 
@@ -179,7 +182,7 @@ impl Error {
     }
 
     fn into_diagnostic(self, document: &Document) -> Diagnostic {
-        let Details { failure, range, name, found, instead, .. } = *self.0;
+        let Details { failure, range, name, found, instead, fix, .. } = *self.0;
         let name = if name.is_empty() { "this".to_owned() } else { name };
         let written = range.clone().and_then(|range| document.source.text.get(range)).unwrap_or_default();
         let (code, message, label, help) = match failure {
@@ -213,6 +216,7 @@ impl Error {
             .label(document.span(range.unwrap_or(0..0)), label)
             .source(document.source.clone());
         diagnostic.help = help;
+        diagnostic.fix = fix;
         diagnostic
     }
 }
@@ -516,6 +520,7 @@ impl Error {
         let here = self.0.range.is_none() || self.0.range == Some(node.range());
         if here && !self.0.named && matches!(self.0.failure, Failure::WrongType { .. } | Failure::BadValue(_)) {
             self.0.instead = self.0.instead.or_else(|| instead(std::any::type_name::<T>(), node));
+            self.0.fix = self.0.fix.or_else(|| fix(std::any::type_name::<T>(), node));
         }
         if self.0.range == Some(node.range())
             && !self.0.named

@@ -2,6 +2,7 @@
 
 use bpctl_core::blueprint::Catalog;
 use bpctl_core::model::{BaseTip, Blob, Digest, File, Files, ObjectRef, RepoPath, Trusted};
+use serde_json::{Value as Json, json};
 
 pub const WORKSPACE: &str = "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments:\n  staging: {tier: staging, cluster: {context: lab}, delivery: direct}\n";
 
@@ -15,6 +16,16 @@ pub fn files(entries: &[(&str, &str)]) -> Files {
             })
             .collect(),
     )
+}
+
+/// The same files with other texts.
+#[allow(dead_code, reason = "not every file of tests has workloads of several kinds")]
+pub fn rewritten(mut files: Files, with: impl Fn(String) -> String) -> Files {
+    for file in files.0.values_mut() {
+        let File::Blob(blob) = file else { continue };
+        blob.bytes = with(String::from_utf8(blob.bytes.to_vec()).unwrap()).as_bytes().into();
+    }
+    files
 }
 
 pub fn catalog(files: &Files) -> Catalog {
@@ -31,4 +42,14 @@ pub fn trusted(files: &Files) -> Trusted<Catalog> {
 
 pub fn web() -> ObjectRef {
     ObjectRef::deployment("shop", "web")
+}
+
+/// What the controller says of a workload of generation 1 that is rolled out to so many pods; of a `DaemonSet` in its own words.
+#[allow(dead_code, reason = "not every file of tests has a workload that is rolled out")]
+pub fn rolled_out(pods: u32, daemon_set: bool) -> Json {
+    if daemon_set {
+        return json!({"observedGeneration": 1, "desiredNumberScheduled": pods, "currentNumberScheduled": pods,
+            "updatedNumberScheduled": pods, "numberReady": pods, "numberAvailable": pods});
+    }
+    json!({"observedGeneration": 1, "replicas": pods, "updatedReplicas": pods, "readyReplicas": pods, "availableReplicas": pods})
 }

@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandError, EnvironmentArgs, Global, Output, session};
+use crate::git::Repository;
 use crate::pipeline::{Session, ledger, plan, work_tree_workspace};
 use crate::runtime::{self, Exit};
 
@@ -187,6 +188,8 @@ async fn list(global: &Global, args: &ListArgs, output: &Output) -> Result<Exit,
     // What an operation began with may lie before the time that is asked for; only the filter by action needs it.
     let first = query.since.filter(|_| query.action.is_none());
     let (repository, forge) = (&session.repository, session.forge.reading());
+    // A listing decides nothing; `audit verify`, `audit show` and `audit replay` check what they read.
+    Repository::read_unchecked();
     let unreadable = if args.output == AuditFormat::Json {
         let loaded = ledger::load_since::<Evidence>(repository, forge, &environment, first).await?;
         let (environment, unreadable) = (environment.to_string(), loaded.unreadable);

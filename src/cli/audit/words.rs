@@ -1,6 +1,7 @@
 //! Entries in words, one line each.
 
 use bpctl_core::action::Action;
+use bpctl_core::govern::ReviewJudgement;
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::Untrusted;
 use bpctl_core::render::{self, sink};
@@ -79,8 +80,11 @@ pub(super) fn told(event: &Event) -> String {
         }
         Event::Proposed { pull, head } => format!("#{pull} at {}", short(head)),
         Event::Merged { pull, commit, reviews, .. } => {
-            let by: Vec<String> =
-                reviews.iter().filter(|r| r.approves()).map(|r| sink::terminal(&r.reviewer.login)).collect();
+            let said = |review: &ReviewJudgement| {
+                let why = review.justification.as_ref().map(|why| format!(" ({})", sink::terminal(why)));
+                sink::terminal(&review.reviewer.login) + &why.unwrap_or_default()
+            };
+            let by: Vec<String> = reviews.iter().filter(|review| review.approves()).map(said).collect();
             let by = if by.is_empty() { String::new() } else { format!(", approved by {}", by.join(", ")) };
             format!("#{pull} as {}{by}", short(commit))
         }

@@ -93,6 +93,25 @@ async fn z9_a_list_whose_second_page_fails_is_unknown() {
     assert_eq!(fake.count("continue="), 3, "tried again, and not for ever");
 }
 
+/// Z9. Would miss: a proxy that cuts a list, and leaves out how to get the rest.
+#[tokio::test]
+async fn z9_a_list_that_says_that_more_is_left_is_not_whole() {
+    for (left, is_whole) in [(7, false), (0, true)] {
+        let fake = Fake::start(move |line, _| match line {
+            line if line.contains("/pods?") => page(&[], ""),
+            _ => {
+                let metadata = json!({"remainingItemCount": left, "resourceVersion": "9"});
+                Some((200, json!({"metadata": metadata, "items": [deployment("a", "1", 1)]}).to_string()))
+            }
+        })
+        .await;
+        let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+        let known = &listing.workloads[&WorkloadKind::Deployment];
+        assert_eq!(known.known().is_some(), is_whole, "{left}: {known:?}");
+        assert!(is_whole || reason(known).code == UnknownCode::Incomplete, "{known:?}");
+    }
+}
+
 /// Z10
 #[tokio::test]
 async fn z10_a_list_that_expires_under_way_is_begun_anew() {

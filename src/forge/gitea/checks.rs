@@ -121,7 +121,7 @@ pub(super) fn required(branch: &Branch, checks: &[CheckRun]) -> Known<Vec<String
 }
 
 /// A glob with `*` and `?`, both of which match slashes too, as on the server. Linear in the product of the lengths (T45).
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t, mut star) = (0, 0, None);
     while t < text.len() {

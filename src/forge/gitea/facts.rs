@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bpctl_core::model::{Timestamp, Untrusted};
-use bpctl_core::observe::{Identity, Known, PullFacts, PullState, Review, ReviewState, Rights, Unknown, UnknownCode};
+use bpctl_core::observe::{Identity, Known, PullFacts, PullState, Review, ReviewState, Rights, UnknownCode};
 
 use super::pusher::Pushes;
 use super::wire::{Activity, Branch, Commit, Event, Protection, Pull, PullReview, User};
 use super::{GiteaForge, Listing};
+use crate::forge::error::{known, unknown};
 use crate::forge::{ForgeError, PullFilter, PullSummary};
 
 /// How far back the activity feed is read, in pages.
@@ -373,13 +374,19 @@ impl GiteaForge {
         known(self.writers(&commits, &users).await)
     }
 
-    /// The base branch's protection, and whether an approval that the server calls stale counts less for it.
-    async fn base_protection(&self) -> Result<(Branch, bool), ForgeError> {
-        let attempt = format!("read the protection of {} of {}", self.base, self.name());
+    /// The base branch, with what any reader may see of its protection.
+    pub(super) async fn base_branch(&self) -> Result<Branch, ForgeError> {
+        let attempt = format!("read the branch {} of {}", self.base, self.name());
         let mut path = self.path(&["branches"]);
         // The server takes the rest of the path for the name.
         path.extend(self.base.as_str().split('/'));
-        let branch: Branch = self.api.read(&attempt, &path).await?;
+        self.api.read(&attempt, &path).await
+    }
+
+    /// The base branch's protection, and whether an approval that the server calls stale counts less for it.
+    async fn base_protection(&self) -> Result<(Branch, bool), ForgeError> {
+        let attempt = format!("read the protection of {} of {}", self.base, self.name());
+        let branch = self.base_branch().await?;
         if !branch.protected {
             return Ok((branch, false));
         }
@@ -425,20 +432,4 @@ pub(super) fn state_of(wire: &Pull, closed_by: Option<Identity>) -> Result<PullS
         (false, "closed") => Ok(PullState::Closed { at: wire.closed_at.unwrap_or(wire.updated_at), by: closed_by }),
         (false, _) => Err(incomplete("it is neither open nor closed")),
     }
-}
-
-fn known<T>(result: Result<T, ForgeError>) -> Known<T> {
-    result.map_or_else(|error| Known::Unknown(unknown(&error)), Known::Known)
-}
-
-/// A failed call as the reason for not knowing.
-pub(super) fn unknown(error: &ForgeError) -> Unknown {
-    let (code, detail) = match error {
-        ForgeError::Unreachable { .. } | ForgeError::Git { .. } => (UnknownCode::Unreachable, None),
-        ForgeError::Refused { status: 401 | 403 | 404, said, .. } => (UnknownCode::Forbidden, Some(said.clone())),
-        ForgeError::Refused { said, .. } => (UnknownCode::Unreachable, Some(said.clone())),
-        ForgeError::Malformed { .. } => (UnknownCode::Incomplete, None),
-        ForgeError::Unsupported(_) | ForgeError::Input { .. } => (UnknownCode::Unsupported, None),
-    };
-    Unknown { code, message: error.to_string(), detail }
 }

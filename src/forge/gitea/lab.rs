@@ -12,7 +12,6 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::merge::Pin;
 use super::*;
 
 const ADMIN: &str = "ADMIN";
@@ -293,6 +292,31 @@ async fn z9_lists_longer_than_a_page_arrive_whole() {
     let checks = bot.checks(&base).await.unwrap();
     assert_eq!((checks.len(), checks[0].name.as_str(), checks[52].name.as_str()), (53, "ci/0", "ci/52"));
     assert_eq!(checks[0].by.login.raw(), "forge-author");
+}
+
+/// Would miss: a marker by somebody else taken for bpctl's own, and one that stands after more comments than a page holds.
+#[tokio::test]
+#[ignore = "needs the lab"]
+async fn t09_z09_own_comments_are_found_among_many_and_changed() {
+    let lab = Lab::new().await;
+    let bot = lab.forge(BOT);
+    let (number, _, _) = propose(&lab, AUTHOR, "talk").await;
+    let path = format!("/issues/{number}/comments");
+    for text in ["<!-- bpctl:staging -->\nforged".to_owned()].into_iter().chain((0..55).map(|i| format!("talk {i}"))) {
+        assert_eq!(lab.repo_call(AUTHOR, Method::POST, &path, json!({ "body": text })).await.0, 201);
+    }
+    let marker = "<!-- bpctl:staging -->\n";
+    assert!(bot.comments(number, marker).await.unwrap().is_empty());
+    let posted = bot.post_comment(number, &format!("{marker}one")).await.unwrap();
+    bot.post_comment(number, "<!-- bpctl:prod -->\none").await.unwrap();
+    assert_eq!(bot.comments(number, marker).await.unwrap(), std::slice::from_ref(&posted));
+    bot.edit_comment(number, &posted.id, &format!("{marker}two")).await.unwrap();
+    let found = bot.comments(number, marker).await.unwrap();
+    assert_eq!((found[0].id.as_str(), found[0].body.as_str()), (posted.id.as_str(), "<!-- bpctl:staging -->\ntwo"));
+    bot.remove_comment(number, &posted.id).await.unwrap();
+    bot.remove_comment(number, &posted.id).await.unwrap();
+    assert!(bot.comments(number, marker).await.unwrap().is_empty());
+    assert!(bot.edit_comment(number, &posted.id, "x").await.is_err());
 }
 
 #[tokio::test]

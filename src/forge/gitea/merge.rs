@@ -13,8 +13,8 @@ use serde_json::json;
 use super::GiteaForge;
 use super::facts::state_of;
 use super::wire::{Pull, RepositorySettings};
+use crate::forge::landed::{Pin, landed};
 use crate::forge::{ForgeError, Landed};
-use crate::git::GitError;
 
 /// How often a merge is asked for while the server is still finding out whether the branch merges.
 const TRIES: u32 = 10;
@@ -22,29 +22,19 @@ const TRIES: u32 = 10;
 const READS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What a permit names.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pin<'a> {
-    pub(super) pull: u64,
-    pub(super) head: &'a str,
-    pub(super) base: &'a str,
-    pub(super) base_branch: &'a str,
-    pub(super) tree: &'a str,
-}
-
 /// What one request to merge came to.
 enum Asked {
     /// It said yes, or nobody knows: the state tells.
     Look(Option<ForgeError>),
     /// Not yet.
-    Later(String),
+    Later(Untrusted),
     Final(Landed),
 }
 
 impl GiteaForge {
     pub(super) async fn land(&self, pin: Pin<'_>, message: &str) -> Result<Landed, ForgeError> {
         let attempt = format!("merge #{} of {}", pin.pull, self.name());
-        let mut held = String::new();
+        let mut held = Untrusted::new("");
         for tries in 0..TRIES {
             if tries > 0 {
                 tokio::time::sleep(PAUSE * tries).await;
@@ -65,7 +55,7 @@ impl GiteaForge {
                 Asked::Look(error) => return self.look(pin, error, &attempt).await,
             }
         }
-        Ok(Landed::Held(Untrusted::new(held)))
+        Ok(Landed::Held(held))
     }
 
     /// Open, ready, and with the head and the base that were judged.
@@ -109,11 +99,11 @@ impl GiteaForge {
         let said = reply.said();
         match reply.status.as_u16() {
             200..=299 => Asked::Look(None),
-            405 if said.contains("try again later") => Asked::Later(said),
-            405 if said.contains("already merged") => Asked::Look(None),
-            405 | 423 => Asked::Final(Landed::Held(Untrusted::new(said))),
+            405 if said.raw().contains("try again later") => Asked::Later(said),
+            405 if said.raw().contains("already merged") => Asked::Look(None),
+            405 | 423 => Asked::Final(Landed::Held(said)),
             // A hook of the server, that is a protection; the rest of 409 is a head or a base that moved.
-            409 if said.contains("PushRejected") => Asked::Final(Landed::Held(Untrusted::new(said))),
+            409 if said.raw().contains("PushRejected") => Asked::Final(Landed::Held(said)),
             409 => Asked::Final(Landed::Moved),
             _ => Asked::Look(Some(reply.refused(attempt))),
         }
@@ -142,16 +132,6 @@ impl GiteaForge {
     /// Compares what landed with what was permitted.
     async fn landed(&self, wire: &Pull, pin: Pin<'_>) -> Result<Landed, ForgeError> {
         let PullState::Merged { at, commit } = state_of(wire, None)? else { return Ok(Landed::Moved) };
-        let attempt = format!("read what landed as #{} of {}", pin.pull, self.name());
-        let git = |source: GitError| ForgeError::Git { attempt: attempt.clone(), source };
-        let full = format!("refs/heads/{}", wire.base.label);
-        self.fetch(&[full]).await?;
-        if !self.remote.fetch_commit(&commit).await.map_err(git)? {
-            return Err(ForgeError::Malformed { attempt, why: format!("the forge does not serve {commit}") });
-        }
-        let landed = self.remote.repository().commit_info(&commit).map_err(git)?;
-        // A merge commit brings the head in; a squash has one parent.
-        let brings_head = landed.parents.len() < 2 || landed.parents.iter().any(|parent| parent == pin.head);
-        Ok(Landed::Merged { commit, at, tree_as_permitted: landed.tree == pin.tree && brings_head })
+        landed(&self.remote, &wire.base.label, pin, (commit, at)).await
     }
 }

@@ -12,8 +12,10 @@
 //!
 //! The token needs the scopes `write:repository`, `write:issue` and `read:user`.
 
+mod abilities;
 mod api;
 mod checks;
+mod comments;
 mod facts;
 mod merge;
 mod people;
@@ -28,11 +30,11 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
-use bpctl_core::model::{BaseTip, Timestamp, Untrusted};
+use bpctl_core::model::{BaseTip, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, PullFacts};
 use secrecy::SecretString;
 use url::Url;
@@ -40,9 +42,10 @@ use url::Url;
 use self::api::{Api, Listing};
 use self::wire::{Pull, RepositorySettings, User};
 use super::{
-    Answer, BranchName, Clock, Created, Forge, ForgeError, ForgeWrite, Landed, NewPull, PullFilter, PullSummary,
-    Swapped,
+    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, Landed, NewPull, OwnComment, PullFilter,
+    PullSummary, Swapped, moves,
 };
+use crate::forge::landed::Pin;
 use crate::git::remote::GitRemote;
 use crate::git::{GitError, Repository};
 
@@ -149,6 +152,15 @@ impl GiteaForge {
         path
     }
 
+    /// A page below the repository's.
+    fn page(&self, rest: &[&str]) -> Url {
+        let mut url = self.server.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend([self.owner.as_str(), &self.repo]).extend(rest);
+        }
+        url
+    }
+
     /// OWNER/REPO, for messages.
     fn name(&self) -> String {
         format!("{}/{}", self.owner, self.repo)
@@ -186,11 +198,14 @@ impl Forge for GiteaForge {
     }
 
     fn pull_url(&self, number: u64) -> String {
-        let mut url = self.server.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend([&self.owner, &self.repo, "pulls", &number.to_string()]);
-        }
-        url.into()
+        self.page(&["pulls", &number.to_string()]).into()
+    }
+
+    fn line_url(&self, commit: &str, path: &RepoPath, line: usize) -> Option<String> {
+        let mut url = self.page(&["src", "commit", commit]);
+        url.path_segments_mut().ok()?.extend(path.as_str().split('/'));
+        url.set_fragment(Some(&format!("L{line}")));
+        Some(url.into())
     }
 
     #[expect(clippy::disallowed_methods, reason = "an edge: a clock that says of itself that it is a local one")]
@@ -236,20 +251,32 @@ impl Forge for GiteaForge {
         let statuses = self.statuses(commit).await?;
         Ok(self.check_runs(commit, &statuses))
     }
+
+    async fn abilities(&self) -> Result<Vec<Check>, ForgeError> {
+        self.looked_over().await
+    }
+
+    async fn comments(&self, number: u64, marker: &str) -> Result<Vec<OwnComment>, ForgeError> {
+        self.own_comments(number, marker).await
+    }
 }
 
 #[async_trait]
 impl ForgeWrite for GiteaForge {
     async fn create_branch(&self, branch: &BranchName, commit: &str) -> Result<Created, ForgeError> {
-        self.make_branch(branch, commit).await
+        let created = moves::create(&self.remote, branch, commit).await?;
+        if created == Created::Created {
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(branch.clone());
+        }
+        Ok(created)
     }
 
     async fn update_branch(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError> {
-        self.move_branch(branch, from, to).await
+        moves::update(&self.remote, branch, from, to).await
     }
 
     async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError> {
-        self.remove_branch(branch, at).await
+        moves::delete(&self.remote, branch, at).await
     }
 
     async fn open_pull(&self, pull: &NewPull) -> Result<u64, ForgeError> {
@@ -265,6 +292,18 @@ impl ForgeWrite for GiteaForge {
         self.close(number).await
     }
 
+    async fn post_comment(&self, number: u64, body: &str) -> Result<OwnComment, ForgeError> {
+        self.add_comment(number, body).await
+    }
+
+    async fn edit_comment(&self, number: u64, id: &str, body: &str) -> Result<(), ForgeError> {
+        self.reword_comment(number, id, body).await
+    }
+
+    async fn remove_comment(&self, number: u64, id: &str) -> Result<(), ForgeError> {
+        self.delete_comment(number, id).await
+    }
+
     async fn set_check(
         &self,
         commit: &str,
@@ -276,14 +315,7 @@ impl ForgeWrite for GiteaForge {
     }
 
     async fn merge(&self, permit: MergePermit, message: &str) -> Result<Landed, ForgeError> {
-        let pin = merge::Pin {
-            pull: permit.pull(),
-            head: permit.head(),
-            base: permit.base(),
-            base_branch: permit.base_branch(),
-            tree: permit.tree(),
-        };
-        self.land(pin, message).await
+        self.land(Pin::of(&permit), message).await
     }
 
     async fn answer(&self, number: u64, _: &str, _: Answer, _: &str) -> Result<(), ForgeError> {

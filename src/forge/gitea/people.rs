@@ -9,7 +9,7 @@ use bpctl_core::observe::{Identity, Known, Rights, UnknownCode};
 use super::wire::{Commit, Found, Permission, User};
 use super::{GiteaForge, ghost};
 use crate::forge::ForgeError;
-use crate::forge::gitea::facts::unknown;
+use crate::forge::error::unknown;
 
 /// How many co-authors' addresses are looked up.
 const ADDRESSES: usize = 50;

@@ -87,6 +87,16 @@ pub(super) struct Status {
     pub(super) created_at: Timestamp,
 }
 
+/// A comment on a pull request.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Comment {
+    pub(super) id: i64,
+    /// None where the account is gone.
+    pub(super) user: Option<User>,
+    #[serde(default)]
+    pub(super) body: String,
+}
+
 /// An entry of a pull request's timeline.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Event {
@@ -215,4 +225,16 @@ pub(super) struct RepositorySettings {
     pub(super) allow_merge_commits: bool,
     #[serde(default)]
     pub(super) allow_squash_merge: bool,
+    /// What the caller may do.
+    #[serde(default)]
+    pub(super) permissions: RepositoryPermissions,
+}
+
+/// What the caller may do in the repository.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct RepositoryPermissions {
+    #[serde(default)]
+    pub(super) admin: bool,
+    #[serde(default)]
+    pub(super) push: bool,
 }

@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 use super::GiteaForge;
 use super::facts::head_branch;
 use super::wire::{Event, Pull};
-use crate::forge::{BranchName, Created, ForgeError, NewPull, PullFilter, Swapped};
-use crate::git::GitError;
-use crate::git::remote::Pushed;
+use crate::forge::{BranchName, ForgeError, NewPull, PullFilter};
 
 /// How often a request is sent again that the server refused because it does not see the new branch yet (Z6).
 const TRIES: u32 = 4;
@@ -21,41 +19,6 @@ const WAITS: u32 = 8;
 const WAIT: Duration = Duration::from_millis(300);
 
 impl GiteaForge {
-    fn git(&self, what: &str, branch: &BranchName) -> impl FnOnce(GitError) -> ForgeError {
-        let attempt = format!("{what} the branch {branch} of {}", self.name());
-        move |source| ForgeError::Git { attempt, source }
-    }
-
-    pub(super) async fn make_branch(&self, branch: &BranchName, commit: &str) -> Result<Created, ForgeError> {
-        match self.remote.push(&branch.full(), commit, None).await.map_err(self.git("create", branch))? {
-            Pushed::Done => {
-                self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(branch.clone());
-                Ok(Created::Created)
-            }
-            Pushed::Already => Ok(Created::Exists(commit.into())),
-            Pushed::Elsewhere(Some(commit)) => Ok(Created::Exists(commit)),
-            Pushed::Elsewhere(None) => Err(ForgeError::Malformed {
-                attempt: format!("create the branch {branch} of {}", self.name()),
-                why: "it came and went meanwhile".into(),
-            }),
-        }
-    }
-
-    pub(super) async fn move_branch(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError> {
-        match self.remote.push(&branch.full(), to, Some(from)).await.map_err(self.git("update", branch))? {
-            Pushed::Done | Pushed::Already => Ok(Swapped::Swapped),
-            Pushed::Elsewhere(now) => Ok(Swapped::Moved(now)),
-        }
-    }
-
-    pub(super) async fn remove_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError> {
-        match self.remote.delete(&branch.full(), at).await.map_err(self.git("delete", branch))? {
-            Pushed::Done => Ok(Swapped::Swapped),
-            Pushed::Already => Ok(Swapped::Moved(None)),
-            Pushed::Elsewhere(now) => Ok(Swapped::Moved(now)),
-        }
-    }
-
     /// Opens a pull request for a branch, or adopts the one that is open.
     ///
     /// The server does not keep two requests at the same time from opening two. So the run that made the branch opens,

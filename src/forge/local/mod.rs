@@ -16,14 +16,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
-use bpctl_core::model::{BaseTip, Timestamp, Untrusted};
+use bpctl_core::model::{BaseTip, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{
     CheckConclusion, CheckRun, Identity, Known, PullFacts, PullState, Review, ReviewState, Rights, UnknownCode,
 };
 
 use crate::forge::{
-    Answer, BranchName, Clock, Created, Forge, ForgeError, ForgeWrite, Landed, NewPull, PullFilter, PullSummary,
-    Swapped,
+    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, Landed, NewPull, OwnComment, PullFilter,
+    PullSummary, Swapped,
 };
 use crate::git::{GitError, MergedTree, RefCreated, RefSwapped, Repository, Signature, WriteLock};
 
@@ -81,6 +81,14 @@ struct Current {
     record: Arc<Record>,
     head: String,
     state: PullState,
+}
+
+/// A pull request that is a ref has no page to write on.
+fn no_comments(number: u64) -> ForgeError {
+    ForgeError::Input {
+        message: format!("pull request #{number} is one of the local forge, which keeps no comments"),
+        hint: Some("`bpctl plan --base BRANCH -o markdown` shows what the comment would say".to_owned()),
+    }
 }
 
 /// The id of a person: the e-mail address, in lower case, so that one person has one id however it was typed.
@@ -389,6 +397,10 @@ impl Forge for LocalForge {
         format!("local pull request #{number}")
     }
 
+    fn line_url(&self, _: &str, _: &RepoPath, _: usize) -> Option<String> {
+        None
+    }
+
     async fn clock(&self) -> Result<Clock, ForgeError> {
         Ok(Clock { now: (self.options.clock)(), from_server: false })
     }
@@ -467,6 +479,31 @@ impl Forge for LocalForge {
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError> {
         self.check_commit(commit)?;
         Ok(self.store.checks(commit)?.into_values().collect())
+    }
+
+    async fn abilities(&self) -> Result<Vec<Check>, ForgeError> {
+        let mut checks =
+            vec![Check::fine("pull requests are refs of this repository (local forge); no server is asked")];
+        let people: BTreeSet<&str> = self.signers.principals().collect();
+        checks.push(if people.is_empty() {
+            let told = "nobody's signature is known: answers count unsigned, and only where all environments are dev";
+            let mend = "put people's public keys into the file of `local.allowed_signers`, on the base branch (docs/LOCAL_FORGE.md)";
+            Check::limited(told, mend)
+        } else {
+            let people = if people.len() == 1 { "1 person".into() } else { format!("{} people", people.len()) };
+            Check::fine(format!("{people} may sign approvals"))
+        });
+        for (line, why) in self.signers.skipped() {
+            checks.push(Check::limited(
+                format!("line {line} of the allowed signers counts for nobody: {why}"),
+                "mend it",
+            ));
+        }
+        Ok(checks)
+    }
+
+    async fn comments(&self, number: u64, _: &str) -> Result<Vec<OwnComment>, ForgeError> {
+        Err(no_comments(number))
     }
 }
 
@@ -575,6 +612,18 @@ impl ForgeWrite for LocalForge {
                 })
             }
         }
+    }
+
+    async fn post_comment(&self, number: u64, _: &str) -> Result<OwnComment, ForgeError> {
+        Err(no_comments(number))
+    }
+
+    async fn edit_comment(&self, number: u64, _: &str, _: &str) -> Result<(), ForgeError> {
+        Err(no_comments(number))
+    }
+
+    async fn remove_comment(&self, number: u64, _: &str) -> Result<(), ForgeError> {
+        Err(no_comments(number))
     }
 
     async fn set_check(

@@ -169,16 +169,8 @@ fn t38_secrets_stand_neither_in_addresses_nor_in_debug_output() {
     let token = SecretString::from("canary-token".to_owned());
     let remote = GitRemote::new(two.repository(), URL, Some(&token)).unwrap();
     let shown = format!("{remote:?}");
-    assert!(!shown.contains("canary") && !shown.contains(&base64(b"x-access-token:canary-token")), "{shown}");
+    assert!(!shown.contains("canary") && !shown.contains("eC1hY2Nlc3MtdG9rZW46Y2FuYXJ5LXRva2Vu"), "{shown}");
     assert_eq!(remote.header.unwrap().expose_secret(), "Authorization: Basic eC1hY2Nlc3MtdG9rZW46Y2FuYXJ5LXRva2Vu");
-}
-
-#[test]
-fn base64_is_that_of_rfc_4648() {
-    let pairs = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE=")];
-    for (text, encoded) in pairs {
-        assert_eq!(base64(text.as_bytes()), encoded);
-    }
 }
 
 #[tokio::test]
@@ -375,7 +367,7 @@ async fn t37_a_redirect_is_not_followed_and_the_token_goes_to_its_host_only() {
     let token = SecretString::from("canary-token".to_owned());
     let remote = GitRemote::new(two.repository(), &url, Some(&token)).unwrap();
     let error = remote.ls_remote("refs/heads/").await.unwrap_err();
-    assert!(!format!("{error:?}").contains(&base64(b"x-access-token:canary-token")), "{error:?}");
+    assert!(!format!("{error:?}").contains("eC1hY2Nlc3MtdG9rZW46Y2FuYXJ5LXRva2Vu"), "{error:?}");
     assert!(server.join().unwrap().contains("Authorization: Basic"));
     other.set_nonblocking(true).unwrap();
     assert!(other.accept().is_err(), "somebody came along");

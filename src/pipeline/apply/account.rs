@@ -142,15 +142,17 @@ impl Pass<'_> {
                 }
             }
         }
+        let targets = catalog.blueprints.iter().map(|(name, b)| (b.value.spec.target.object(), name));
+        let targets: BTreeMap<ObjectRef, &Name> = targets.collect();
         for (key, fact) in &observation.facts {
             let (FactKey::Object(object), FactValue::Object(Known::Known(Some(live)))) = (key, &fact.value) else {
                 continue;
             };
             let Some((at, receipt)) = shown(live, &observation.from, observation.observed_at, now) else { continue };
-            let mut names = catalog.blueprints.keys();
-            let Some(name) = names.find(|name| catalog.declaration(&self.environment, name, object).is_ok()) else {
-                continue;
-            };
+            let declares = |name: &&Name| catalog.declaration(&self.environment, name, object).is_ok();
+            // Most are a blueprint's own workload; only for the others all are asked.
+            let own = targets.get(object).copied().filter(declares);
+            let Some(name) = own.or_else(|| catalog.blueprints.keys().find(declares)) else { continue };
             let correlation = known.decision_on(object).unwrap_or_else(|| Digest::of(&("applied", &live.uid)));
             let event = Event::Applied {
                 summary: format!("{object}: written down by a later run"),

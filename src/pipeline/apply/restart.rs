@@ -8,7 +8,7 @@ use bpctl_core::govern::permit_restart;
 use bpctl_core::ledger::{Event, Skipped};
 use bpctl_core::model::{Digest, Name, Period, Timestamp};
 use bpctl_core::observe::{Known, Observation, PastRestart, Recorder};
-use bpctl_core::plan::PlanItem;
+use bpctl_core::plan::{Plan, PlanItem};
 use bpctl_core::verify::{Outcome, RestartInput, VerifyReport, verify_restart};
 
 use super::account::REMEMBERED;
@@ -21,8 +21,12 @@ type Restarted = (Name, PastRestart, Timestamp, VerifyReport);
 
 impl Pass<'_> {
     /// Restarts what may be. Answers whether anything was.
-    pub(super) async fn recover(&mut self, base: &Base, observation: &Observation) -> Result<bool, PipelineError> {
-        let plan = self.plan(base, observation).await;
+    pub(super) async fn recover(
+        &mut self,
+        base: &Base,
+        observation: &Observation,
+        plan: &Plan,
+    ) -> Result<bool, PipelineError> {
         let server_clock = self.session.forge.reading().clock().await?.from_server;
         let mut any = false;
         for item in plan.items() {

@@ -215,6 +215,10 @@ fn a_reader_delivers_nothing_and_with_the_applier_role_just_what_exists() {
         told.collect::<Vec<_>>()
     };
 
+    let doctor = |code| bpctl(&repo, Some(&kubeconfig)).run(&["doctor"]).exits(code).stdout;
+    let told = doctor(6);
+    let denied = format!("  ✗ it may not patch deployments in {}, and `delivery: direct` has to\n", namespace.name);
+    assert!(told.contains(&denied) && told.contains("templates/rbac/applier.yaml"), "{told}");
     let told = pass(1);
     assert_eq!(told.len(), 2, "{told:#?}");
     assert!(told.iter().all(|told| told.contains("forbidden")), "{told:#?}");
@@ -241,6 +245,7 @@ fn a_reader_delivers_nothing_and_with_the_applier_role_just_what_exists() {
         "{told:#?}"
     );
     assert!(told[1].contains("forbidden") && told[1].contains("create"), "{told:#?}");
+    assert!(doctor(0).contains("  ✓ it may apply what stands on base, and restart pods\n"));
     assert_eq!(image(), "registry.example.org/web:1");
     assert_eq!(namespace.get("deployments")["items"].as_array().unwrap().len(), 1);
 }
@@ -259,6 +264,9 @@ fn without_rights_everything_is_unknown_and_nothing_is_drift() {
     assert_eq!(unknown(&seen), [expected.clone(), expected]);
     says_that_it_saw_not_all(bpctl(&repo, Some(&kubeconfig)).run(&["plan"]));
     says_that_it_saw_not_all(bpctl(&repo, Some(&kubeconfig)).run(&["apply"]));
+    let told = bpctl(&repo, Some(&kubeconfig)).run(&["doctor"]).exits(6).stdout;
+    assert!(told.contains("  ✗ the cluster's object of 2 workloads: couldn't list"), "{told}");
+    assert!(told.contains("      kubectl apply -f templates/rbac/reader.yaml"), "{told}");
     assert_eq!(repo.refs("refs/bpctl/pull"), Vec::<String>::new());
     // A recording of nothing is none, and takes no better one's place.
     repo.write("recorded/snapshot.json", "{}");

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::server::{REVIEWER, Shop, told};
+use serde_json::{Value, json};
+
+use super::server::{ADMIN, AUTHOR, REVIEWER, Shop, told};
 use crate::support::{Repo, lab};
 
 /// Built into a shared library that is preloaded: says which program it is in, and shifts the wall clock.
@@ -231,6 +233,8 @@ fn z14_a_wrong_clock_here_changes_nothing_and_prod_goes_by_the_servers() {
         move |arguments: &[&str]| program.run(arguments)
     };
     let (slow, fast) = (at("-3600"), at("3600"));
+    let looked = fast(&["doctor"]).exits(0).stdout;
+    assert!(looked.contains("s off the forge's, which is the one that counts"), "{looked}");
     // The clock is indeed another one for bpctl.
     let report = fast(&["apply", "--env", "staging", "-o", "json"]).exits(0).json();
     let number = shop.open_of("backend");
@@ -249,4 +253,34 @@ fn z14_a_wrong_clock_here_changes_nothing_and_prod_goes_by_the_servers() {
     shop.approve(REVIEWER, number);
     let report = slow(&["apply", "--env", "staging", "-o", "json"]).exits(0).json();
     assert_eq!(shop.pull(number)["merged"], true, "{:?}", told(&report));
+}
+
+#[test]
+fn the_doctor_tells_what_the_server_lets_bpctl_do() {
+    let shop = Shop::new();
+    let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
+    let name = format!("forge-admin/{}", shop.name);
+    for line in [
+        "bpctl is forge-bot there (id ",
+        &format!("  ✓ forge-bot may write to {name}\n"),
+        "  ! main is not protected: whoever may write can pass bpctl by\n",
+        "go by the forge's clock, which agrees with this machine's\n",
+    ] {
+        assert!(told.contains(line), "{line:?} is missing in:\n{told}");
+    }
+    assert!(!told.contains("administrators"), "{told}");
+    let rule = |contexts: Value| json!({ "rule_name": "main", "enable_push": true, "enable_status_check": true, "status_check_contexts": contexts });
+    shop.api(ADMIN, "POST", "/branch_protections", rule(json!(["ci/test"])), 201);
+    let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
+    assert!(told.contains("  ! main does not wait for the check bpctl/verdict"), "{told}");
+    shop.api(ADMIN, "PATCH", "/branch_protections/main", rule(json!(["bpctl/verdict"])), 200);
+    // An author may write, and is not shown what reviewers may; who may only read does nothing.
+    shop.api(ADMIN, "PUT", "/collaborators/forge-reviewer", json!({ "permission": "read" }), 204);
+    let of = |who: &str, code| {
+        shop.bpctl().with("BPCTL_TOKEN", lab(&format!("LAB_FORGE_TOKEN_{who}"))).run(&["doctor"]).exits(code).stdout
+    };
+    let told = of(AUTHOR, 0);
+    assert!(told.contains("  ✓ main is protected, and waits for bpctl/verdict\n"), "{told}");
+    assert!(told.contains("make forge-author an administrator"), "{told}");
+    assert!(of(REVIEWER, 6).contains(&format!("  ✗ forge-reviewer may only read {name}: nothing is proposed")));
 }

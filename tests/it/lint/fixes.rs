@@ -28,6 +28,19 @@ fn fix_writes_the_value_and_no_other_byte_and_says_it() {
     assert!(!again.stderr.contains("fixed"), "{}", again.stderr);
 }
 
+/// Would miss: a version of two parts that somebody has to mend by hand before anything else is looked at.
+#[test]
+fn b03_a_version_that_lacks_a_part_is_completed() {
+    let repo = Repo::shop();
+    for (short, whole) in [("version: 1.4", "version: 1.4.0"), ("version: \"v1\"", "version: \"1.0.0\"")] {
+        repo.git(&["checkout", "-q", "."]);
+        repo.replace(FRONTEND, "version: 1.4.0", short);
+        repo.run(&["lint"]).exits(6);
+        repo.run(&["lint", "--fix"]).exits(0);
+        assert!(repo.read(FRONTEND).contains(whole), "{}", repo.read(FRONTEND));
+    }
+}
+
 /// B3. Would miss: a version that the fix itself needs, and one that is written without having been asked for.
 #[test]
 fn b03_fix_writes_the_version_that_base_asks_for() {

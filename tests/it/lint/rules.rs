@@ -45,6 +45,9 @@ const SNAPSHOT: &str = "    cluster: {snapshot: clusters/staging}";
 /// Odd and valid: other spellings of numbers, what is left out, Kustomize's directives, what looks like another field.
 const ODD: &str = "---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db, labels: {a: \"1\"}, annotations: {x: \"true\", y: null}}\nspec:\n  replicas: 3.0\n  serviceName: db\n  template:\n    spec:\n      $patch: replace\n      hostPID: true\n      volumes: [{name: a, emptyDir: {sizeLimit: 1e3}}]\n      containers:\n        - name: db\n          $setElementOrder/env: []\n          command: [\"1\"]\n          env: [{name: A, value:}, {name: B, valueFrom: {fieldRef: {fieldPath: a}}}]\n          resources: {requests: {cpu: 1, memory: 1e9, nvidia.com/gpu: 1, hugepages-2Mi: 4Mi}, limits: {cpu: .5}}\n  volumeClaimTemplates: [{spec: {resources: {requests: {storage: 10Gi}}}}]\n";
 const CONTAINER: &str = "          resources:\n";
+const KUSTOMIZATION: &str = "deploy/kustomization.yaml";
+const OVERLAY: Edit = (WORKSPACE, "delivery: direct", "delivery: direct\n    render: [{kustomize: deploy}]");
+const CHART: Edit = (WORKSPACE, "delivery: direct", "delivery: direct\n    render: [{helm: deploy}]");
 
 /// One row at least for every rule; `every_rule_has_a_row` counts.
 #[rustfmt::skip]
@@ -131,6 +134,15 @@ const ROWS: &[Row] = &[
     ("replicas-outside-bounds", &[(BACKEND, "", "environments:\n  staging: {expires: 2096-01-04T00:00:00Z, spec: {scaling: {max_replicas: 2}}}\n")], (BACKEND, 25, 75), &[(BACKEND, "", "environments:\n  staging: {expires: 2020-01-04T00:00:00Z, spec: {scaling: {max_replicas: 2}}}\n")]),
     ("selects-nothing", &[(MANIFEST, "", "---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {selector: {app: bakend}, ports: [{port: 80}]}\n")], (MANIFEST, 29, 24), &[(MANIFEST, "", "---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {selector: {app: backend, role: primary}, ports: [{port: 80}]}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: y}\nspec: {ports: [{port: 80}]}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: z}\nspec: {type: ExternalName, externalName: db.example, selector: {app: none}}\n")]),
     ("selects-nothing", &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {maxUnavailable: 1, selector: {matchLabels: {ap: backend}}}\n")], (MANIFEST, 29, 56), &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {maxUnavailable: 1, selector: {}}\n---\napiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x}\nspec: {podSelector: {}}\n---\napiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: log}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: log}\nspec: {selector: {app: log}, ports: [{port: 9092}]}\n")]),
+    ("port-unknown", &[(MANIFEST, CONTAINER, "          readinessProbe: {httpGet: {port: htp}}\n          resources:\n")], (MANIFEST, 21, 44), &[(MANIFEST, CONTAINER, "          readinessProbe: {httpGet: {port: http}}\n          livenessProbe: {tcpSocket: {port: 9}}\n          resources:\n")]),
+    ("port-unknown", &[(MANIFEST, "", "---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {selector: {app: backend}, ports: [{port: 80, targetPort: htp}]}\n")], (MANIFEST, 29, 65), &[(MANIFEST, "", "---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {selector: {app: backend}, ports: [{port: 80, targetPort: http}, {port: 81, targetPort: 81}]}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: y}\nspec: {selector: {app: backend, role: x}, ports: [{port: 80, targetPort: other}]}\n")]),
+    ("image-invalid", &[(MANIFEST, "registry.shop.example/backend:2.0.1", "registry.shop.example/Backend:2.0.1")], (MANIFEST, 18, 18), &[(MANIFEST, "registry.shop.example/backend:2.0.1", "BACKEND_IMAGE")]),
+    ("config-map-misspelt", &[(MANIFEST, CONTAINER, "          envFrom: [{configMapRef: {name: bakend}}]\n          resources:\n"), (MANIFEST, "", MAP)], (MANIFEST, 21, 43), &[(MANIFEST, CONTAINER, "          envFrom: [{configMapRef: {name: bakend, optional: true}}, {configMapRef: {name: elsewhere}}]\n          env: [{name: A, valueFrom: {configMapKeyRef: {name: backend, key: LEVEL}}}]\n          resources:\n"), (MANIFEST, "", MAP)]),
+    ("eviction-impossible", &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {minAvailable: 67%, selector: {matchLabels: {app: backend}}}\n")], (MANIFEST, 29, 22), &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {minAvailable: 66%, selector: {matchLabels: {app: backend}}}\n")]),
+    ("eviction-impossible", &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {maxUnavailable: 0%, selector: {matchLabels: {app: backend}}}\n")], (MANIFEST, 29, 24), &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {minAvailable: 3, selector: {matchLabels: {app: backend}}}\n"), (MANIFEST, "  replicas: 3\n", "")]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: batch/v1\nkind: CronJb\nmetadata: {name: x}\n")], (MANIFEST, 27, 7), &[(MANIFEST, "", "---\napiVersion: example.org/v1\nkind: CronJb\nmetadata: {name: x}\n")]),
+    ("kustomize-without-effect", &[OVERLAY, (KUSTOMIZATION, "", "resources: [backend.yaml]\nimages: [{name: registry.shop.example/bakend, newTag: v2}]\n")], (KUSTOMIZATION, 2, 17), &[OVERLAY, (KUSTOMIZATION, "", "resources: [backend.yaml]\nimages: [{name: registry.shop.example/backend, newTag: v2}]\n")]),
+    ("tag-number", &[CHART, ("deploy/Chart.yaml", "", "apiVersion: v2\nname: x\nversion: 0.1.0\n"), ("deploy/values.yaml", "", "tag: 1.10\n")], ("deploy/values.yaml", 1, 6), &[CHART, ("deploy/Chart.yaml", "", "apiVersion: v2\nname: x\nversion: 0.1.0\n"), ("deploy/values.yaml", "", "tag: \"1.10\"\n")]),
     ("override-unknown-environment", &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    environments: [staging, stage]")], (BACKEND, 10, 29), &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    environments: [staging]")]),
     ("manifest-invalid", &[(MANIFEST, "replicas: 3", "replicas: two")], (MANIFEST, 7, 13), &[(MANIFEST, "replicas: 3", "replicas: ${REPLICAS}"), (MANIFEST, "", ODD)]),
     ("manifest-invalid", &[(MANIFEST, "replicas: 3", "replicas: 2.5")], (MANIFEST, 7, 13), &[(MANIFEST, "replicas: 3", "replicas: 2")]),
@@ -166,12 +178,12 @@ const ROWS: &[Row] = &[
     ("unreleased-in-prod", &[PROD], (CANARY, 4, 43), &[(CANARY, "version: 0.3.0", "version: 0.4.0")]),
 ];
 
-fn apply(repo: &Repo, edits: &[Edit]) -> Vec<(&'static str, String)> {
+fn apply(repo: &Repo, edits: &[Edit]) -> Vec<(&'static str, Option<String>)> {
     let mut before = Vec::new();
     for (file, from, to) in edits {
-        let text = repo.read(file);
+        let text = std::fs::read_to_string(repo.path().join(file)).ok();
         if from.is_empty() {
-            repo.write(file, &format!("{text}{to}"));
+            repo.write(file, &format!("{}{to}", text.as_deref().unwrap_or_default()));
         } else {
             repo.replace(file, from, to);
         }
@@ -180,9 +192,12 @@ fn apply(repo: &Repo, edits: &[Edit]) -> Vec<(&'static str, String)> {
     before
 }
 
-fn restore(repo: &Repo, before: Vec<(&'static str, String)>) {
+fn restore(repo: &Repo, before: Vec<(&'static str, Option<String>)>) {
     for (file, text) in before.into_iter().rev() {
-        repo.write(file, &text);
+        match text {
+            Some(text) => repo.write(file, &text),
+            None => std::fs::remove_file(repo.path().join(file)).expect("a file"),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Ways that a hostile reader found to get a merge or an apply that nobody permitted, or to stop the rest. Each stays shut.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+
 use super::{APPLY, says};
-use crate::support::{Repo, signed_shop};
+use crate::support::{Ran, Repo, signed_shop};
 
 const BACKEND: &str = "bpctl/staging/backend/scale";
 
@@ -192,6 +194,62 @@ fn t38_a_broken_kubeconfig_is_not_quoted() {
     let ran = repo.bpctl().with("BPCTL_KUBECONFIG", file.to_str().expect("UTF-8")).run(&["plan"]).exits(1);
     assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
     says(&ran.stderr, &["kubeconfig", "line"]);
+}
+
+/// A server that refuses everything, and repeats what was sent to it for it.
+fn echo() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+            let mut head = String::new();
+            while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
+            let sent = head.lines().find(|line| line.to_lowercase().starts_with("authorization")).unwrap_or_default();
+            let body = serde_json::json!({"message": format!("not with {sent}"), "error": format!("not with {sent}")})
+                .to_string();
+            let length = body.len();
+            let _ = write!(stream, "HTTP/1.1 403 X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        }
+    });
+    port
+}
+
+/// T38. Would miss: an API server, a forge, or a gateway before it, whose refusal repeats the token into a comment that many read.
+#[test]
+fn t38_a_token_that_a_server_repeats_is_not_shown() {
+    let port = echo();
+    let hidden = |ran: &Ran| {
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!all.contains("CANARY") && all.contains("(credential)"), "{all}");
+    };
+    let repo = Repo::shop();
+    repo.replace("bpctl.yaml", "{snapshot: clusters/staging}", "{context: lab}");
+    repo.commit(&[], "a live one");
+    let kubeconfig = repo.folder.path().join("kubeconfig");
+    let text = format!(
+        "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n\
+         users: [{{name: u, user: {{token: CANARY-kube-0123456789}}}}]\ncontexts: [{{name: lab, context: {{cluster: c, user: u}}}}]\n"
+    );
+    std::fs::write(&kubeconfig, text).expect("written");
+    let run =
+        |arguments: &[&str]| repo.bpctl().with("BPCTL_KUBECONFIG", kubeconfig.display().to_string()).run(arguments);
+    for format in ["text", "markdown", "json", "yaml"] {
+        hidden(&run(&["plan", "--env", "staging", "-o", format]).exits(1));
+    }
+    hidden(&run(&["stage", "observe", "--env", "staging"]));
+    hidden(&run(&APPLY).exits(1));
+    let repo = Repo::shop();
+    repo.replace("bpctl.yaml", "forge: local ", "forge: gitea ");
+    repo.commit(&[], "there is a server");
+    repo.git(&["remote", "add", "origin", &format!("http://127.0.0.1:{port}/shop/shop.git")]);
+    let run = |arguments: &[&str]| repo.bpctl().with("BPCTL_TOKEN", "CANARY-forge-0123456789").run(arguments);
+    hidden(&run(&APPLY).exits(1));
+    // A forge that refuses hides nothing of the cluster; nothing is permitted without it.
+    let plan = run(&["plan", "--env", "staging"]).exits(1);
+    says(&plan.stderr, &["warning: couldn't", "so that nothing is permitted"]);
+    says(&plan.stdout, &["~ reconcile", "LOG_LEVEL", "until that is known"]);
+    assert!(!plan.stderr.contains("CANARY"), "{}", plan.stderr);
 }
 
 /// A pause is counted by branches: what lands on another workload's would not be counted as its own (T2).

@@ -99,6 +99,13 @@ fn a_part_is_planned_as_it_would_be_among_all_and_says_that_it_is_a_part() {
     let text = repo.run(&["plan", "--env", "staging", "--changed-since", "HEAD"]).exits(0).stdout;
     assert!(text.contains("0 of 3 blueprints (--changed-since HEAD)"), "{text}");
     assert!(text.contains("nothing to do: no blueprint was selected"), "{text}");
+    let pattern = plan(&["--target", "back*"]);
+    assert_eq!(
+        (names(&pattern), &pattern["scope"]["asked"]),
+        (vec!["backend".into(), "backend-canary".into()], &json!(["--target back*"]))
+    );
+    let wrong = repo.run(&["plan", "--env", "staging", "--target", "x*"]).exits(1);
+    assert!(wrong.stderr.contains("there is no blueprint x*"), "{}", wrong.stderr);
     let wrong = repo.run(&["plan", "--env", "staging", "--target", "fronted"]).exits(1);
     assert!(wrong.stderr.contains("it has: backend, backend-canary, frontend"), "{}", wrong.stderr);
     for name in ["--upload-pack=x", "main..x", "@{-1}", "nothing"] {
@@ -181,6 +188,75 @@ fn x01_what_a_change_takes_out_of_git_is_told() {
     std::fs::remove_dir_all(repo.path().join("blueprints/backend")).expect("removed");
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).stdout;
     assert!(text.contains("\nwithout a blueprint now: Deployment/backend; it is in the cluster"), "{text}");
+}
+
+/// Would miss: drift called settled that runs on, because the blueprint is about another workload, or nobody can apply what Git says now.
+#[test]
+fn x01_what_stays_as_it_is_is_not_settled() {
+    type Edit = (&'static str, fn(&Repo), &'static str);
+    let edits: [Edit; 2] = [
+        (
+            "another workload",
+            |repo| {
+                repo.replace("deploy/frontend.yaml", "  name: frontend\n", "  name: shopfront\n");
+                repo.replace("blueprints/frontend/blueprint.yaml", "Deployment/frontend", "Deployment/shopfront");
+            },
+            "left in the cluster: Deployment/frontend",
+        ),
+        (
+            "a selector that nobody changes in place",
+            |repo| {
+                let labels = repo.read("deploy/frontend.yaml").replace("{app: frontend}", "{app: shopfront}");
+                repo.write("deploy/frontend.yaml", &labels);
+            },
+            "apply-refused",
+        ),
+    ];
+    for (how, edit, told) in edits {
+        let repo = Repo::shop();
+        repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
+        repo.commit(&[], "a controller delivers");
+        edit(&repo);
+        let plan = repo.run(&["plan", "--env", "staging", "--base", "main", "-o", "json"]).json();
+        let drift = |list: &str| {
+            let all = plan["causes"][list].as_array().expect("a list").iter();
+            all.filter(|one| one["item"]["action"]["action"] == "reconcile" && one["blueprint"] == "frontend").count()
+        };
+        assert_eq!((drift("settled"), drift("lost")), (0, 1), "{how}: {:#}", plan["causes"]);
+        let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).stdout;
+        assert!(text.contains("persists, not planned any more") && text.contains(told), "{how}: {text}");
+    }
+}
+
+/// Would miss: a branch's own image, told as what the controller is about to bring.
+#[test]
+fn x01_what_is_not_merged_yet_is_told_as_that() {
+    let repo = Repo::shop();
+    repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
+    repo.commit(&[], "a controller delivers");
+    let plan = |format: &str| repo.run(&["plan", "--env", "staging", "-t", "frontend", "-o", format]).exits(0).stdout;
+    let brings = "delivery is gitops: the controller brings it back, bpctl writes nothing";
+    assert!(plan("text").contains(brings) && plan("markdown").contains("| the controller's |"), "{}", plan("text"));
+    repo.git(&["checkout", "-q", "-b", "feature"]);
+    repo.replace("deploy/frontend.yaml", "frontend:1.4.0", "frontend:1.5.0");
+    repo.commit(&[], "another image");
+    let told = plan("text");
+    assert!(told.contains("main does not declare all of it: it is not merged yet") && !told.contains(brings), "{told}");
+    assert!(plan("markdown").contains("| the controller's, once merged |"), "{}", plan("markdown"));
+}
+
+/// Would miss: a workload that comes with a change, and that nobody is ever told of.
+#[test]
+fn x01_a_workload_that_comes_without_a_blueprint_is_named() {
+    let repo = Repo::shop();
+    let worker = repo.read("deploy/frontend.yaml").replace("frontend", "worker");
+    let frontend = repo.read("deploy/frontend.yaml");
+    repo.write("deploy/frontend.yaml", &format!("{}\n---\n{worker}", frontend.trim_end()));
+    let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).stdout;
+    assert!(text.contains("\nadded without a blueprint: Deployment/worker; bpctl does not look at it"), "{text}");
+    assert!(
+        !repo.run(&["plan", "--env", "staging", "--base", "HEAD", "-t", "frontend"]).stdout.contains("added without")
+    );
 }
 
 /// Would miss: a verdict by base's limit on an action that also raises the proposal's own.

@@ -7,7 +7,7 @@ use super::APPLY;
 use crate::support::{Repo, signed_shop};
 
 /// Everything at once. It starts with a known word, so that its being shown at all can be asserted.
-const HOSTILE: &str = "CANARY<img src=x onerror=alert(1)></details><script>x</script>[a](http://evil.test)![b](http://evil.test/x.png) \
+pub const HOSTILE: &str = "CANARY<img src=x onerror=alert(1)></details><script>x</script>[a](http://evil.test)![b](http://evil.test/x.png) \
 @root-team closes #12 !3 http://evil.test <http://evil.test> a|b `x` ``y``\r\n\n# h\n::add-mask::x\n##[error]y\
 \u{1b}[31m\u{1b}]8;;http://evil.test\u{7}link\u{1b}]8;;\u{7}\u{9b}2J\u{202e}evil\u{2066}\u{200b}\nApproved-by: root\n";
 
@@ -31,8 +31,14 @@ fn tame(what: &str, text: &str) {
 /// Reads Markdown as a forge does. Outside code spans: no HTML but bpctl's own, no link, no image, no mention, no reference, no canary.
 #[track_caller]
 fn dead(what: &str, markdown: &str) {
+    dead_but_for("no link at all", what, markdown);
+}
+
+/// The same, where links to pages of the forge are bpctl's own.
+#[track_caller]
+pub fn dead_but_for(forge: &str, what: &str, markdown: &str) {
     tame(what, markdown);
-    let own = ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>"];
+    let own = ["<details>", "</details>", "<summary>", "</summary>", "<sub>", "</sub>", "<!-- bpctl:staging -->"];
     let mut code = false;
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_GFM)
     {
@@ -43,6 +49,9 @@ fn dead(what: &str, markdown: &str) {
                     rest = rest.replace(tag, "");
                 }
                 assert!(!rest.contains(['<', '>']) && !rest.contains("CANARY"), "{what}: HTML {html:?}\n{markdown}");
+            }
+            Event::Start(Tag::Link { dest_url, .. }) if dest_url.starts_with(forge) => {
+                assert!(!dest_url.contains("evil"), "{what}: a link\n{markdown}");
             }
             Event::Start(Tag::Link { .. } | Tag::Image { .. }) => panic!("{what}: a link or image\n{markdown}"),
             Event::Start(Tag::CodeBlock(_)) => code = true,
@@ -125,7 +134,8 @@ fn poisoned() -> (Repo, String) {
 #[test]
 fn t07_t08_t10_hostile_text_is_dead_in_every_output() {
     let (repo, alice) = poisoned();
-    repo.run(&["lint"]).exits(0);
+    // The image is none.
+    repo.run(&["lint"]).exits(6);
     let plan = repo.run(&["plan", "--env", "staging"]).exits(0);
     assert!(plan.stdout.contains("CANARY"), "it is shown, and dead: {}", plan.stdout);
     tame("plan", &plan.stdout);

@@ -245,9 +245,30 @@ fn x09_what_another_repository_delivers_is_unknown() {
     repo.run(&["lint"]).exits(0);
     // Would miss: a person who looks for drift that Argo CD calls none.
     repo.replace("deploy/frontend.yaml", "frontend:1.4.0", "frontend:1.5.0");
-    repo.replace("argocd/frontend.yaml", "  destination", "  ignoreDifferences: [{kind: Deployment}]\n  destination");
-    let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
-    says(&plan, &["has ignoreDifferences, which bpctl does not read: Argo CD may call Deployment/frontend in sync"]);
+    let passes = |rule: &str| {
+        let text = application.replace(
+            "  destination",
+            &format!("  ignoreDifferences: [{{group: apps, kind: Deployment, {rule}}}]\n  destination"),
+        );
+        repo.write("argocd/frontend.yaml", &text);
+        repo.run(&["plan", "--env", "staging", "-t", "frontend"]).exits(0).stdout
+    };
+    let image = "spec.template.spec.containers[name=web].image: ";
+    says(&passes("jsonPointers: [/spec/replicas]"), &[image]);
+    // What bpctl itself delivers, Argo CD has no say in.
+    says(&passes("jqPathExpressions: ['.spec.template.spec.containers[].image']"), &[image]);
+    repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
+    for rule in [
+        "jqPathExpressions: ['.spec.template.spec.containers[].image']",
+        "jsonPointers: [/spec/template/spec/containers/0/image]",
+    ] {
+        let plan = passes(rule);
+        says(&plan, &["not proposed", "image, which the Application's ignoreDifferences passes over"]);
+        assert!(!plan.contains(image), "{plan}");
+    }
+    let plan = passes("jqPathExpressions: ['.spec.template | select(.spec)']");
+    says(&plan, &[image, "whether Argo CD calls Deployment/frontend in sync all the same: its Application's"]);
+    repo.replace("bpctl.yaml", "delivery: gitops", "delivery: direct");
     repo.replace("argocd/frontend.yaml", "git.example/shop.git", "git.example/other.git");
     repo.commit(&[], "from elsewhere");
     says(&repo.run(&["lint"]).exits(6).stdout, &["delivers another repository", "https://git.example/other.git"]);
@@ -257,6 +278,68 @@ fn x09_what_another_repository_delivers_is_unknown() {
     let entry = "{application: argocd/frontend.yaml}";
     repo.replace("bpctl.yaml", entry, &format!("{entry}, {entry}"));
     says(&repo.run(&["lint"]).exits(6).stdout, &["this entry stands there twice"]);
+}
+
+/// Would miss: a chart without an end that a plan of everything else waits for.
+#[test]
+fn x09_what_does_not_end_is_unknown_and_the_rest_goes_on() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (repo, _) = shop();
+    let program = repo.folder.path().join("endless");
+    std::fs::write(&program, "#!/bin/sh\nexec /bin/sleep 300\n").expect("a file");
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+    let endless = |arguments: &[&str], timeout: &str| {
+        let program = repo.bpctl().with("BPCTL_KUSTOMIZE", program.to_string_lossy());
+        program.with("BPCTL_RENDER_TIMEOUT", timeout).run(arguments)
+    };
+    let plan = endless(&["plan", "--env", "staging"], "1s").exits(1).stdout;
+    says(&plan, &["Kustomize could not render overlays/staging: it did not end within 1 s", "backend"]);
+    says(&endless(&["lint"], "soon").exits(6).stdout, &["BPCTL_RENDER_TIMEOUT is no period such as 30s"]);
+}
+
+/// Would miss: a change of a generated `ConfigMap` that shows nothing but another hash; a password among its values.
+#[test]
+fn x01_what_a_change_of_configuration_is_about_is_told_with_its_line() {
+    let (repo, _) = shop();
+    let container = repo.read("deploy/frontend.yaml");
+    let name = container.split("- name: ").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("a container");
+    let overlay = format!(
+        "{TEXT}configMapGenerator:\n  - name: shop-env\n    literals:\n      - size=huge\n      - DB_PASSWORD=first\n    files: [app.properties]\n\
+         patches:\n  - patch: |\n      apiVersion: apps/v1\n      kind: Deployment\n      metadata: {{name: frontend, namespace: shop}}\n      \
+         spec: {{template: {{spec: {{containers: [{{name: {name}, envFrom: [{{configMapRef: {{name: shop-env}}}}]}}]}}}}}}\n"
+    );
+    repo.write(OVERLAY, &overlay.replace("  - name: shop-env\n", "  - name: shop-env\n    namespace: shop\n"));
+    repo.write("overlays/staging/app.properties", "colour=red\nmode=slow\n");
+    repo.commit(&[], "generated configuration");
+    let line = |text: &str| repo.read(OVERLAY).lines().position(|line| line.contains(text)).map_or(0, |at| at + 1);
+    let found = repo.run(&["where", "frontend", "size", "--env", "staging"]).exits(0).stdout;
+    says(&found, &["huge", &format!("{OVERLAY}:{}:14", line("size=huge"))]);
+    repo.git(&["switch", "-q", "-c", "bigger"]);
+    repo.replace(OVERLAY, "size=huge", "size=giant");
+    repo.replace(OVERLAY, "DB_PASSWORD=first", "DB_PASSWORD=hunter2");
+    repo.replace("overlays/staging/app.properties", "mode=slow", "mode=fast");
+    repo.commit(&[], "another size");
+    let plan = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(1).stdout;
+    // The recorded cluster has no ConfigMaps.
+    let told = [
+        "values that this change makes others",
+        &format!("size: huge → giant, {OVERLAY}:{}:14", line("size=giant")),
+        "DB_PASSWORD: (withheld) → (withheld)",
+        "app.properties: mode=slow → mode=fast, overlays/staging/app.properties:2:1",
+    ];
+    says(&plan, &told);
+    assert!(!plan.contains("hunter2"), "{plan}");
+}
+
+/// Would miss: a repository whose root is its overlay, of which nothing could be planned.
+#[test]
+fn x09_the_repositorys_root_is_an_overlay_too() {
+    let (repo, _) = shop();
+    repo.write("kustomization.yaml", "resources: [overlays/staging]\nreplicas: [{name: frontend, count: 4}]\n");
+    repo.replace("bpctl.yaml", "{kustomize: overlays/staging}", "{kustomize: .}");
+    repo.commit(&[], "the root is the overlay");
+    let found = repo.run(&["where", "frontend", "replicas", "--env", "staging"]).exits(0).stdout;
+    says(&found, &["Deployment/frontend · . · staging, rendered", "4", "kustomization.yaml:2:36"]);
 }
 
 /// An executable that a tree brings along is not run, whatever it is called (T21).

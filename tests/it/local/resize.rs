@@ -34,6 +34,7 @@ fn record(repo: &Repo, resource: &str, mean: &str, samples: u32) {
         }
     }
     repo.write(USAGE, &usage.to_string());
+    super::look(repo);
 }
 
 /// Would miss: an edit that touches another byte, a step that is not merged, a resize that nobody delivers or looks at afterwards.

@@ -82,7 +82,7 @@ fn b08_a_broken_image_goes_back_through_a_pull_request() {
     );
     assert!(!plan.contains("for a person"), "the rollback answers it: {plan}");
     let markdown = repo.run(&["plan", "--target", "frontend", "-o", "markdown"]).exits(0).stdout;
-    says(&markdown, &[&format!("| ↩ | `frontend` | rollback {title} | **needs approval** |"), "What goes back"]);
+    says(&markdown, &[&format!("| ↩ | `frontend` | rollback {title} | **needs approval** by `"), "What goes back"]);
 
     let first = repo.run(&APPLY).exits(0).stdout;
     says(&first, &[&format!(": rollback {title}"), "it needs one by alice@shop.example"]);
@@ -101,9 +101,7 @@ fn b08_a_broken_image_goes_back_through_a_pull_request() {
     says(&repo.git(&["log", "-1", "--format=%B", "main^2"]), &["Bpctl-Action: ", "since "]);
 
     // In the recording the pod fails still: the last change is a rollback, and is not taken back.
-    edit(&repo, DEPLOYMENTS, |item| {
-        item["status"]["observedGeneration"] = item["metadata"]["generation"].clone();
-    });
+    super::look(&repo);
     repo.run(&APPLY).exits(0);
     let after = repo.run(&["plan", "--target", "frontend", "--detailed-exitcode"]).exits(4).stdout;
     says(&after, &["error image-not-pulled, for a person", "is itself a rollback (#"]);
@@ -213,9 +211,7 @@ fn b11_what_failed_goes_back_though_its_failure_stops_everything_else() {
     repo.run(&APPLY).exits(0);
     assert_ne!(repo.read(MANIFEST), before);
     super::breaker::conclude(&repo, CheckConclusion::Failure);
-    edit(&repo, DEPLOYMENTS, |item| {
-        item["status"]["observedGeneration"] = item["metadata"]["generation"].clone();
-    });
+    super::look(&repo);
     let well = repo.run(&["plan", "--target", "frontend"]).exits(0).stdout;
     says(&well, &["rollback: resize #", "failed its verification, and all its pods are ready by now"]);
     edit(&repo, PODS, |pod| {
@@ -252,9 +248,7 @@ fn b11_what_failed_goes_back_in_the_overlay_that_makes_it() {
     repo.run(&APPLY).exits(0);
     assert_eq!(repo.read(overlay), before.replace("count: 2", "count: 3"));
     super::breaker::conclude(&repo, CheckConclusion::Failure);
-    edit(&repo, DEPLOYMENTS, |item| {
-        item["status"]["observedGeneration"] = item["metadata"]["generation"].clone();
-    });
+    super::look(&repo);
     edit(&repo, PODS, |pod| {
         if is_first(pod) {
             unready(pod);

@@ -31,10 +31,11 @@ fn b16_a_late_run_gives_the_same_verdict_and_what_became_slow_goes_back() {
     shop.repo.replace("bpctl.yaml", "tier: staging", "tier: dev");
     shop.repo.commit(&[], "a place where anybody may approve");
 
-    let apply = shop.run(&["apply", "-o", "json"]).exits(0).json();
-    let steps = told(&apply);
-    assert!(steps.contains(&"applied Deployment/web: spec.replicas 3 → 2"), "{steps:#?}");
-    assert!(steps.last().unwrap().starts_with("verified local pull request #1: pending"), "{steps:#?}");
+    let mut page = shop.page("04-rollback");
+    shop.shows(&mut page, "bpctl plan", 0);
+    let steps = shop.shows(&mut page, "bpctl apply", 0).stdout;
+    assert!(steps.contains("applied Deployment/web: spec.replicas 3 → 2"), "{steps}");
+    assert!(steps.contains("verified local pull request #1: pending"), "{steps}");
     let merge = shop.repo.git(&["rev-parse", "main"]).trim().to_owned();
     assert!(shop.checks(&merge).contains("pending"), "{}", shop.checks(&merge));
 
@@ -53,24 +54,28 @@ fn b16_a_late_run_gives_the_same_verdict_and_what_became_slow_goes_back() {
 
     // The pass that writes it down opens the way back, though all pods are ready.
     shop.load.needs(3);
-    let apply = shop.run(&["apply", "-o", "json"]).exits(1).json();
-    let steps = told(&apply).join("\n");
+    shop.shows(&mut page, "bpctl verify", 6);
+    let steps = shop.shows(&mut page, "bpctl apply", 1).stdout;
     let numbers = format!("p95 latency {before}ms → {after}ms, target 200ms");
     assert!(steps.contains(&format!("failure (settled failure: {numbers}")), "{steps}");
     assert!(steps.contains("opened local pull request #2: rollback"), "{steps}");
     assert!(shop.checks(&merge).contains(&numbers), "{}", shop.checks(&merge));
-    let body = shop.run(&["plan"]).exits(0).stdout;
+    let body = shop.shows(&mut page, "bpctl plan", 0).stdout;
     assert!(body.contains(&numbers), "{body}");
 
-    shop.run(&["approve", "2", "--as", "alice", "--message", "it was slow"]).exits(0);
-    let back = shop.run(&["apply", "--wait", "120s", "-o", "json"]).exits(0).json();
-    let report = &back["verified"][0]["report"];
+    let approve = ["approve", "2", "--as", "alice", "--message", "it was slow"];
+    page.run("bpctl approve 2 --as alice --message \"it was slow\"", &approve, |words| shop.run(words), 0);
+    shop.shows(&mut page, "bpctl apply --wait 120s", 0);
+    shop.shows(&mut page, "bpctl audit", 0);
+    let back = Json::Array(shop.verified());
+    let report = &back[1]["report"];
     assert_eq!(report["outcome"], "success", "{back:#}");
     let (outcome, _, after) = latency(report, "sustained");
     assert!(outcome == "success" && (149..=152).contains(&after), "{report:#}");
     assert_eq!(shop.deployment().pointer("/spec/replicas"), Some(&3.into()));
     assert_eq!(shop.load.ready(), 3);
     // What went back stays: a replica less is a person's to allow now.
+    page.end();
     let plan = shop.plan();
     let items = plan["blueprints"][0]["items"].as_array().unwrap();
     assert!(items.iter().all(|item| item["verdict"]["tier"] != "allowed"), "{plan:#}");

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Rendered, folder};
 use crate::blueprint::{Render, Renderer};
-use crate::model::{Files, Name, RepoPath};
-use crate::rendering::{Delivered, application_folders, inputs, resolve_application};
+use crate::model::{File, Files, Name, RepoPath};
+use crate::rendering::{Delivered, application_folders, inputs, resolve, resolve_application};
 use crate::yaml::{self, Kind, Node};
 
 /// A folder to be rendered.
@@ -121,7 +121,7 @@ fn charts(files: &Files, environment: &Name, namespace: &Name) -> Vec<FoundRoot>
     found
 }
 
-/// The same, as the Argo CD Applications of these files deliver them: folder, release, namespace and values are theirs to say, and no guess.
+/// The same, as the Argo CD Applications and the Kustomizations of Flux in these files deliver them: folder, release, namespace and values are theirs to say, and no guess.
 pub fn delivered(roots: Vec<FoundRoot>, files: &Files, here: &Delivered, environment: &Name) -> Vec<FoundRoot> {
     let mentions = |path: &RepoPath| {
         files.blob(path).is_some_and(|blob| String::from_utf8_lossy(&blob.bytes).contains("argoproj.io/"))
@@ -129,7 +129,49 @@ pub fn delivered(roots: Vec<FoundRoot>, files: &Files, here: &Delivered, environ
     let applications = files.0.keys().filter(|path| mentions(path));
     let applications: Vec<(&RepoPath, Vec<RepoPath>)> =
         applications.map(|path| (path, application_folders(path, files))).collect();
-    roots.into_iter().map(|root| of_application(root, &applications, files, here, environment)).collect()
+    let flux = flux(files);
+    let by_argo_cd = roots.into_iter().map(|root| of_application(root, &applications, files, here, environment));
+    by_argo_cd.map(|root| of_flux(root, &flux, environment)).collect()
+}
+
+/// A `Kustomization` of Flux: its file, the folder that it delivers, and what of it is not in that folder.
+type Flux = (RepoPath, RepoPath, Option<String>);
+
+fn flux(files: &Files) -> Vec<Flux> {
+    const OWN: [&str; 7] =
+        ["targetNamespace", "postBuild", "patches", "images", "components", "namePrefix", "nameSuffix"];
+    let mut found = Vec::new();
+    for (path, file) in &files.0 {
+        let File::Blob(blob) = file else { continue };
+        if !String::from_utf8_lossy(&blob.bytes).contains("kustomize.toolkit.fluxcd.io/") {
+            continue;
+        }
+        for document in yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default() {
+            let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str);
+            let is_flux = text(&["apiVersion"]).is_some_and(|v| v.starts_with("kustomize.toolkit.fluxcd.io/"));
+            let folder = text(&["spec", "path"]).filter(|_| is_flux && text(&["kind"]) == Some("Kustomization"));
+            let Some(folder) = folder.and_then(|named| RepoPath::new(resolve("", named)?).ok()) else { continue };
+            let own = OWN.iter().find(|key| document.root.at(&["spec", key]).is_some());
+            found.push((path.clone(), folder, own.map(|key| (*key).to_owned())));
+        }
+    }
+    found
+}
+
+/// The overlay of a family that Flux delivers to the environment, as far as the names of files and folders tell.
+fn of_flux(root: FoundRoot, flux: &[Flux], environment: &Name) -> FoundRoot {
+    let Some((Renderer::Kustomize, folder)) = root.render.root() else { return root };
+    let family: Vec<&RepoPath> = [folder].into_iter().chain(&root.others).collect();
+    let named: Vec<&Flux> = flux.iter().filter(|(_, folder, _)| family.contains(&folder)).collect();
+    let mine = |path: &RepoPath| path.as_str().split(['/', '.', '-']).any(|part| part == environment.as_str());
+    let chosen = named.iter().find(|(path, folder, _)| mine(path) || mine(folder)).or(named.first());
+    let Some((path, chosen, own)) = chosen else { return root };
+    let note = match own {
+        Some(own) => format!("{path} delivers it with its own `{own}`, which is not rendered here"),
+        None => format!("as {path} delivers it"),
+    };
+    let others = family.into_iter().filter(|other| *other != chosen).cloned().collect();
+    FoundRoot { render: Render { kustomize: Some(chosen.clone()), ..Render::default() }, others, note: Some(note) }
 }
 
 fn of_application(

@@ -158,6 +158,9 @@ fn lists_are_read_and_what_is_left_out_is_said() {
         ("a/mail.yaml", release),
         ("a/db.json", json),
         ("a/menu.json", other),
+        ("a/set.yaml", "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: old}\n"),
+        ("a/slip.yaml", "apiVersion: apps/v1\nkind: Deploymnt\nmetadata: {name: web}\n"),
+        ("a/some.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {generateName: web-}\n"),
     ];
     let derived = derived(&all);
     assert_eq!(names(&derived), ["api", "web"]);
@@ -168,7 +171,10 @@ fn lists_are_read_and_what_is_left_out_is_said() {
             "a/db.json Deployment/db has no spec.selector: a patch, or not whole",
             "a/job.yaml CronJob/backup: a blueprint is about a Deployment, a StatefulSet or a DaemonSet",
             "a/mail.yaml HelmRelease/mail: Flux makes its objects of a chart; a chart of this repository can be rendered by `render` of \
-             an environment"
+             an environment",
+            "a/set.yaml ReplicaSet/old: a blueprint is about a Deployment, a StatefulSet or a DaemonSet",
+            "a/slip.yaml Deploymnt/web: apps/v1 has no such kind; did you mean Deployment?",
+            "a/some.yaml a Deployment of generateName: web- is another one each time: give it a name",
         ]
     );
 }

@@ -12,10 +12,10 @@ impl Rule for ApproverNeverMatches {
         Page {
             code: "approver-never-matches",
             about: "An approver is not written as the forge writes people",
-            explain: "Approvers are compared as text: logins on Gitea, e-mail addresses in lower case on the local forge. Whose name no forge can\n\
+            explain: "Approvers are compared as text: logins on GitHub and Gitea, e-mail addresses in lower case on the local forge. Whose name no forge can\n\
                 write so is never recognized, and their approval never counts. Teams cannot approve yet.\n\n\
                 \x20 approval_workflow: {approvers: [Alice@Shop.example, \"@web/leads\"]}\n\n\
-                Write alice@shop.example on the local forge, alice on Gitea.",
+                Write alice@shop.example on the local forge, alice on GitHub and Gitea.",
         }
     }
 
@@ -30,8 +30,8 @@ impl Rule for ApproverNeverMatches {
                     ("no login and no address is blank or holds white space", "write one login or address per item")
                 } else if forge == ForgeKind::Local && approver.chars().any(char::is_uppercase) {
                     ("the local forge writes addresses in lower case", "write it in lower case")
-                } else if forge == ForgeKind::Gitea && approver.contains(['@', '/']) {
-                    ("no login on Gitea holds @ or /", "write the person's login; teams cannot approve yet")
+                } else if matches!(forge, ForgeKind::Gitea | ForgeKind::Github) && approver.contains(['@', '/']) {
+                    ("no login on a server holds @ or /", "write the person's login; teams cannot approve yet")
                 } else {
                     continue;
                 };

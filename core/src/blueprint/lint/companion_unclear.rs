@@ -59,8 +59,7 @@ impl Rule for CompanionUnclear {
 
 /// Autoscalers below a blueprint's source of which no manifest declares what they scale. Of what could not be rendered nothing is known.
 fn autoscalers_of_nothing(look: &Look<'_>) -> Vec<Diagnostic> {
-    let environments = look.catalog.workspace.value.environments.keys();
-    if environments.flat_map(|name| look.catalog.renderings(name)).any(|rendering| rendering.outcome.is_err()) {
+    if !look.knows_all() {
         return Vec::new();
     }
     let mut workloads: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

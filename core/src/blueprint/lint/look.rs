@@ -118,6 +118,31 @@ impl<'c> Look<'c> {
         plain.chain(rendered.flat_map(|manifests| manifests.iter()))
     }
 
+    /// The manifests of blueprints' workloads, as environments have them.
+    pub fn targets(&self) -> impl Iterator<Item = &'c Manifest> {
+        self.variants.iter().filter_map(|variant| variant.manifest)
+    }
+
+    /// Whether a manifest is among those of a blueprint's source, as an environment has it.
+    pub fn reaches(&self, manifest: &Manifest) -> bool {
+        let mut blueprints = self.catalog.blueprints.values().map(|blueprint| &blueprint.value);
+        blueprints.any(|blueprint| {
+            let source = &blueprint.spec.target.source;
+            let environments = self.catalog.workspace.value.environments.keys();
+            environments.filter(|name| blueprint.is_in(name)).any(|name| {
+                let plain = || manifest.path.is_within(source) && !self.catalog.renders(name, source);
+                if manifest.rendered { manifest.path.meets(source) } else { plain() }
+            })
+        })
+    }
+
+    /// Whether every file was read, and everything rendered: what is found nowhere is nowhere.
+    pub fn knows_all(&self) -> bool {
+        let environments = self.catalog.workspace.value.environments.keys();
+        let mut rendered = environments.flat_map(|name| self.catalog.renderings(name));
+        self.all_read() && rendered.all(|rendering| rendering.outcome.is_ok())
+    }
+
     /// Whether what declares a blueprint's objects could not be rendered.
     pub fn is_unrendered(&self, variant: &Variant<'_>) -> bool {
         let blueprint = &variant.blueprint.value;

@@ -1,6 +1,6 @@
 //! `manifest-duplicate`: two items of a list, or two keys of a mapping, that have one name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{Look, Page, Rule, container_name, mark_node};
 use crate::blueprint::Manifest;
@@ -33,7 +33,7 @@ impl Rule for ManifestDuplicate {
             }
         }
         for manifest in look.catalog.manifests.values().flat_map(|file| file.iter()) {
-            keys(manifest, &manifest.document.root, &mut found);
+            keys(manifest, &mut found);
         }
         found
     }
@@ -79,21 +79,13 @@ fn duplicates(manifest: &Manifest, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Keys that a mapping has twice. What a merge key (`<<`) brings gives way to the mapping's own.
-fn keys(manifest: &Manifest, node: &Node, found: &mut Vec<Diagnostic>) {
-    node.items().iter().for_each(|item| keys(manifest, item, found));
-    let range = |entry: &Entry| entry.key_start as usize..entry.key_end as usize;
-    let text = &manifest.document.source.text;
-    let own = |entry: &&Entry| text.get(range(entry)) != Some("<<");
-    let mut seen: HashMap<&str, &Entry> = HashMap::new();
-    for entry in node.entries().iter().filter(own) {
-        keys(manifest, &entry.value, found);
-        if let Some(first) = seen.insert(&entry.key, entry) {
-            let message = format!("the key {} is given twice, and the last one counts", entry.key);
-            let diagnostic = Diagnostic::warning(CODE, message)
-                .label(manifest.document.span(range(entry)), "again")
-                .label(manifest.document.span(range(first)), "the first");
-            found.push(diagnostic.source(manifest.document.source.clone()).help("keep one of them"));
-        }
+/// Keys that a mapping has twice.
+fn keys(manifest: &Manifest, found: &mut Vec<Diagnostic>) {
+    let document = &manifest.document;
+    let span = |entry: &Entry| document.span(entry.key_start as usize..entry.key_end as usize);
+    for (first, again) in document.doubled_keys() {
+        let message = format!("the key {} is given twice, and the last one counts", again.key);
+        let diagnostic = Diagnostic::warning(CODE, message).label(span(again), "again").label(span(first), "the first");
+        found.push(diagnostic.source(document.source.clone()).help("keep one of them"));
     }
 }

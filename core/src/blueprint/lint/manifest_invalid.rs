@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{Look, Page, Rule, above_limit, container_name, mark_node};
 use crate::blueprint::Manifest;
+use crate::blueprint::kinds::meant_kind;
 use crate::model::{Diagnostic, Quantity, WorkloadKind};
 use crate::yaml::{Entry, Node, Value, described, nearest};
 
@@ -205,7 +206,8 @@ impl Rule for ManifestInvalid {
             about: "A manifest holds a value or a field that Kubernetes does not take",
             explain: "The API server refuses such an object, or drops the field and does without what was meant. Reported are the fields that bpctl\n\
                 itself reads, of workloads, Services, autoscalers, disruption budgets\nand ConfigMaps, and only what is wrong in every version: numbers, quantities and texts of another type, and fields whose name is\n\
-                a slip of the pen away from one that there is; ports, pull policies and keys that are none, an apiVersion that is served no more, a mount\n\
+                a slip of the pen away from one that there is; ports, pull policies and keys that are none, an apiVersion that is served no more, a kind\n\
+                that its group does not have, a mount\n\
                 without its volume, bounds of a roll-out beside a strategy without.\n\n\
                 \x20 replicas: two                      # a whole number: 2\n  resources: {requests: {cpu: 250mm}}  # 250m\n  \
                 env: [{name: DEBUG, value: yes}]     # text: \"yes\"\n  imagee: registry.example/web:1.2     # image\n\n\
@@ -265,6 +267,7 @@ fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
         _ => {}
     }
     found.extend(unserved(manifest));
+    found.extend(unknown_kind(manifest));
     if object.api_version == "apps/v1" && WorkloadKind::of_kind(&object.kind).is_some() {
         check(manifest, root, "", WORKLOAD, WORKLOAD_FIELDS, &mut found);
         let pod = root.at(&["spec", "template", "spec"]);
@@ -293,6 +296,15 @@ fn unserved(manifest: &Manifest) -> Option<(String, Diagnostic)> {
     let message = format!("{} of {}: Kubernetes serves it no more", object.kind, object.api_version);
     let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, node, "here");
     Some(("apiVersion".into(), diagnostic.help(format!("write apiVersion: {instead}"))))
+}
+
+fn unknown_kind(manifest: &Manifest) -> Option<(String, Diagnostic)> {
+    let object = &manifest.object;
+    let meant = meant_kind(&object.api_version, &object.kind)?;
+    let node = manifest.document.root.get("kind")?;
+    let message = format!("{} has no kind {}", object.api_version, object.kind);
+    let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, node, "here");
+    Some(("kind".into(), diagnostic.help(format!("did you mean `kind: {meant}`?"))))
 }
 
 /// Keys of a `ConfigMap` that are no names of files.
@@ -443,7 +455,7 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
 }
 
 /// What something else fills in later.
-fn is_placeholder(text: &str) -> bool {
+pub(super) fn is_placeholder(text: &str) -> bool {
     text.contains('$') || text.contains("{{")
 }
 

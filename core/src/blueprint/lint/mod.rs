@@ -10,14 +10,18 @@ mod approver_never_matches;
 mod audit_without_effect;
 mod bounds_inverted;
 mod companion_unclear;
+mod config_map_misspelt;
 mod config_missing;
 mod config_range_empty;
 mod cooldown_too_long;
 mod cooldown_too_short;
+mod eviction_impossible;
 mod fix;
 mod freeze_inverted;
 mod freeze_over;
 mod freeze_twice;
+mod image_invalid;
+mod kustomize_without_effect;
 mod level_unmeasured;
 mod limit_without_room;
 mod listed_twice;
@@ -36,6 +40,7 @@ mod path_missing;
 mod percentage_out_of_range;
 mod policy_empty;
 mod policy_unknown_name;
+mod port_unknown;
 mod probe_missing;
 mod prod_on_local_forge;
 mod reading;
@@ -55,6 +60,7 @@ mod single_replica_in_prod;
 mod sized_container_missing;
 mod strategy_differs;
 mod suppressed;
+mod tag_number;
 mod target_above_scale_up;
 mod target_missing;
 mod threshold_without_effect;
@@ -72,9 +78,12 @@ pub use reading::READING;
 pub(crate) use target_missing::instead;
 pub use version_bump::version_bumps;
 
-use super::pod::{PodLabels, declared, declared_total, main_containers, sized_container};
+use super::pod::{
+    PodLabels, config_references, declared, declared_total, main_containers, pod_template, selected_labels,
+    sized_container,
+};
 use look::{container_name, item_span, key_span, mark, mark_node};
-use manifest_invalid::is_misspelt;
+use manifest_invalid::{is_misspelt, is_placeholder};
 use request_above_limit::above_limit;
 
 use super::Catalog;
@@ -128,6 +137,10 @@ pub const RULES: &[&dyn Rule] = &[
     &manifest_duplicate::ManifestDuplicate,
     &selector_mismatch::SelectorMismatch,
     &selects_nothing::SelectsNothing,
+    &port_unknown::PortUnknown,
+    &image_invalid::ImageInvalid,
+    &config_map_misspelt::ConfigMapMisspelt,
+    &eviction_impossible::EvictionImpossible,
     &rollout_refused::RolloutRefused,
     &rollout_outage::RolloutOutage,
     &strategy_differs::StrategyDiffers,
@@ -137,6 +150,8 @@ pub const RULES: &[&dyn Rule] = &[
     &companion_unclear::CompanionUnclear,
     &config_missing::ConfigMissing,
     &render_failed::RenderFailed,
+    &kustomize_without_effect::KustomizeWithoutEffect,
+    &tag_number::TagNumber,
     &secret_in_config::SecretInConfig,
     &operation_twice::OperationTwice,
     &loosened_in_vain::LoosenedInVain,

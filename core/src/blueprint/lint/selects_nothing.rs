@@ -1,7 +1,6 @@
 //! `selects-nothing`: a Service, disruption budget or network policy whose selector no pods carry.
 
 use super::{Look, Page, PodLabels, Rule, mark_node};
-use crate::blueprint::Manifest;
 use crate::model::Diagnostic;
 
 /// Labels that select pods of no workload that any manifest declares.
@@ -23,25 +22,12 @@ impl Rule for SelectsNothing {
 
     fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
         // What could not be read or rendered may declare the workload.
-        let environments = || look.catalog.workspace.value.environments.keys();
-        let unrendered = |name| look.catalog.renderings(name).iter().any(|rendering| rendering.outcome.is_err());
-        if !look.all_read() || environments().any(unrendered) {
+        if !look.knows_all() {
             return Vec::new();
         }
         let pods = PodLabels::of(look.all_manifests());
-        let reaches = |manifest: &Manifest| {
-            let mut blueprints = look.catalog.blueprints.values().map(|blueprint| &blueprint.value);
-            blueprints.any(|blueprint| {
-                let source = &blueprint.spec.target.source;
-                let mut here = environments().filter(|name| blueprint.is_in(name));
-                here.any(|name| {
-                    let plain = || manifest.path.is_within(source) && !look.catalog.renders(name, source);
-                    if manifest.rendered { manifest.path.meets(source) } else { plain() }
-                })
-            })
-        };
         let lost = look.all_manifests().filter_map(|manifest| Some((manifest, pods.selecting_nothing(manifest)?)));
-        let lost = lost.filter(|(manifest, _)| reaches(manifest));
+        let lost = lost.filter(|(manifest, _)| look.reaches(manifest));
         lost.map(|(manifest, entry)| {
             let meant = entry.value.as_str().and_then(|value| pods.meant(&entry.key, value));
             let message = format!("{} selects the pods of no workload", manifest.object);

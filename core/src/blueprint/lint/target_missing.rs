@@ -70,7 +70,7 @@ impl Rule for TargetMissing {
             let files = look.catalog.manifests.keys().any(|path| path.is_within(&target.source));
             let below: Vec<_> = look.all_manifests().filter(|m| at_source(&m.path, m.rendered)).collect();
             // A file that could not be read has its own diagnostic; what it declares is not known.
-            if look.catalog.unreadable.keys().any(|path| path.is_within(&target.source)) {
+            if look.catalog.unread_below(&target.source).next().is_some() {
                 continue;
             }
             let diagnostic = if below.is_empty() && !files {

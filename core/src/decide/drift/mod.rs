@@ -22,7 +22,7 @@ mod way;
 mod tests;
 
 pub use exact::exact;
-pub use kept::{kept_by, kept_by_others, kept_port};
+pub use kept::{kept_by, kept_by_others, kept_port, kept_rival};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
@@ -184,6 +184,12 @@ pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec
 pub fn writer(live: &LiveObject, path: &FieldPath) -> Option<Attribution> {
     let entries = ownership::entries(&live.body, &DeliveryManagers::default());
     entries.iter().filter(|entry| entry.owns(path)).max_by_key(|entry| entry.at).map(|entry| entry.attribution(true))
+}
+
+/// Whether one of these managers owns a field of a live object.
+pub fn owned_by(live: &LiveObject, path: &FieldPath, managers: &[String]) -> bool {
+    let entries = ownership::entries(&live.body, &DeliveryManagers::default());
+    entries.iter().any(|entry| managers.iter().any(|manager| manager == entry.manager) && entry.owns(path))
 }
 
 /// Whether a field is there by this manager's own applies alone: an apply of it without the field takes the field away.

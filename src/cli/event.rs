@@ -1,0 +1,52 @@
+//! What started this job, as far as a command refuses to work for it (T3, T4).
+//!
+//! A runner gives credentials to jobs of `pull_request_target` and `workflow_run` whoever caused them, and a fork's pull request brings files
+//! that nobody with write access has seen. What those files name must not be asked with anybody's credentials.
+
+use serde_json::Value as Json;
+
+use super::CommandError;
+use crate::git::Repository;
+use crate::pipeline::PipelineError;
+use crate::runtime;
+
+/// The largest event that is read.
+const LARGEST: u64 = 32 << 20;
+
+/// Refuses to work with credentials on files of strangers.
+pub fn refuse_strangers(repository: &Repository) -> Result<(), CommandError> {
+    let Some(event) = runtime::variable("GITHUB_EVENT_NAME") else { return Ok(()) };
+    match event.as_str() {
+        event if event.starts_with("pull_request") && is_fork()? => Err(CommandError::told(
+            "this is a fork's pull request: no credential is read for it, and no cluster is asked",
+            "`bpctl lint` checks it; whoever merges it may push it to a branch of this repository for a plan",
+        )),
+        "pull_request_target" | "workflow_run" => {
+            let head = repository.head_commit().map_err(PipelineError::from)?;
+            // The runner names the commit of the base branch there; that branch may have moved since.
+            let base = runtime::variable("GITHUB_BASE_REF").map(|branch| format!("refs/remotes/origin/{branch}"));
+            let tip = base.map(|full| repository.ref_target(&full)).transpose().map_err(PipelineError::from)?.flatten();
+            if head.is_some() && (head == runtime::variable("GITHUB_SHA") || head == tip) {
+                return Ok(());
+            }
+            Err(CommandError::told(
+                format!(
+                    "a job of `{event}` has the repository's credentials, and another commit than the base branch's is checked out"
+                ),
+                "run it on `pull_request` (docs/CI.md has the workflow), or check out nothing but the base branch",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the event is about a head in another repository, or does not say that it is none.
+fn is_fork() -> Result<bool, CommandError> {
+    let Some(file) = runtime::variable("GITHUB_EVENT_PATH") else { return Ok(true) };
+    let bytes = runtime::read_at_most(std::path::Path::new(&file), LARGEST)
+        .map_err(|source| CommandError::io("read the event that started this job", source))?;
+    let event: Json = serde_json::from_slice(&bytes).unwrap_or_default();
+    let head = event.pointer("/pull_request/head/repo/full_name").and_then(Json::as_str);
+    let here = event.pointer("/pull_request/base/repo/full_name").and_then(Json::as_str);
+    Ok(head.is_none() || head != here)
+}

@@ -1,0 +1,268 @@
+//! `doctor`: what bpctl needs in this place, and what mends it. It does what a plan does, and tells what that lacked; what a plan does not
+//! need is asked besides. Nothing is changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use bpctl_core::blueprint::{Delivery, Environment};
+use bpctl_core::model::{Name, Severity, WorkloadKind};
+use bpctl_core::observe::{ObservedFrom, Unknown, UnknownCode};
+use bpctl_core::render::sink;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::lint::LintOptions;
+use super::observe::{ClusterEdge, connect_cluster, connect_prometheus};
+use super::plan::{PlanOptions, base_place};
+use super::{PipelineError, Session, SessionOptions, lint, plan, work_tree_workspace, workspace_on_base};
+use crate::cluster::LiveCluster;
+use crate::forge::Check;
+use crate::git::Repository;
+use crate::runtime;
+
+/// Checks that belong together.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Area {
+    /// `repository`, `forge`, an environment's name.
+    pub name: String,
+    /// What was looked at, in order.
+    pub checks: Vec<Check>,
+}
+
+/// How far this machine's clock may be from the forge's until it is told.
+const SKEW_SECS: i64 = 60;
+
+/// Looks at everything, as far as one thing lets another be looked at.
+pub async fn look_over(folder: &Path, named: Option<&str>, options: SessionOptions) -> Vec<Area> {
+    let mut areas = Vec::new();
+    let repository = match Repository::discover(folder) {
+        Ok(repository) => repository,
+        Err(error) => {
+            let mend = Some("run bpctl in a clone of the repository that holds the manifests".into());
+            let checks = vec![Check::broken(told(&error.into()), mend)];
+            return vec![Area { name: "repository".into(), checks }];
+        }
+    };
+    areas.push(Area { name: "repository".into(), checks: repository_checks(&repository).await });
+    let Ok(workspace) = work_tree_workspace(&repository) else { return areas };
+    let session = match Session::open(folder, &workspace, options).await {
+        Ok(session) => session,
+        Err(error) => {
+            areas.push(Area { name: "forge".into(), checks: vec![failed(&error)] });
+            return areas;
+        }
+    };
+    areas.push(Area { name: "forge".into(), checks: forge_checks(&session).await });
+    let environments = match named {
+        None => workspace.environments.keys().cloned().collect(),
+        Some(_) => match plan::choose_environment(&workspace, named) {
+            Ok(environment) => vec![environment],
+            Err(error) => {
+                areas.push(Area { name: "environment".into(), checks: vec![failed(&error)] });
+                Vec::new()
+            }
+        },
+    };
+    for environment in environments {
+        let checks = environment_checks(&session, &environment).await;
+        areas.push(Area { name: environment.to_string(), checks });
+    }
+    areas.retain(|area| !area.checks.is_empty());
+    areas
+}
+
+async fn repository_checks(repository: &Repository) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if repository.is_shallow() {
+        let told =
+            "history is cut off: pauses, the breaker and whose change something was are not known, and all waits";
+        checks.push(Check::limited(told, "git fetch --unshallow; in CI `fetch-depth: 0`"));
+    } else {
+        checks.push(Check::fine("a Git repository with its whole history"));
+    }
+    match lint::run(repository, &LintOptions::default(), runtime::now()).await {
+        Err(error) => checks.push(failed(&error)),
+        Ok(found) if found.unread => {
+            let first = found.diagnostics.first().map_or_else(String::new, |first| first.message.clone());
+            let help = found.diagnostics.first().and_then(|first| first.help.clone());
+            checks.push(Check::broken(first, help.or_else(|| Some("bpctl init".into()))));
+        }
+        Ok(found) => {
+            let errors = found.diagnostics.iter().filter(|found| found.severity == Severity::Error).count();
+            let read = format!("{} and {}", count(found.blueprints, "blueprint"), count(found.policies, "policy"));
+            checks.push(match errors {
+                0 => Check::fine(format!("{read} are read, without errors")),
+                errors => Check::broken(format!("{read}: {}", count(errors, "error")), Some("bpctl lint".into())),
+            });
+        }
+    }
+    checks
+}
+
+async fn forge_checks(session: &Session) -> Vec<Check> {
+    let forge = session.forge.reading();
+    let mut checks = match forge.abilities().await {
+        Ok(checks) => checks,
+        Err(error) => vec![failed(&error.into())],
+    };
+    match forge.base_tip().await.map_err(PipelineError::from) {
+        Err(error) => checks.push(failed(&error)),
+        Ok(tip) => match workspace_on_base(&session.repository, &tip) {
+            Err(error) => checks.push(failed(&error)),
+            Ok(_) => {
+                let commit = tip.commit().get(..7).unwrap_or_default();
+                checks
+                    .push(Check::fine(format!("{}@{commit} has the rules that everything is judged by", tip.branch())));
+            }
+        },
+    }
+    if let Ok(clock) = forge.clock().await
+        && clock.from_server
+    {
+        let off = clock.now.as_second() - runtime::now().as_second();
+        checks.push(if off.abs() <= SKEW_SECS {
+            Check::fine("pauses and freezes go by the forge's clock, which agrees with this machine's")
+        } else {
+            let told = format!("this machine's clock is {}s off the forge's, which is the one that counts", off.abs());
+            Check::limited(told, "set this machine's clock")
+        });
+    }
+    checks
+}
+
+async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check> {
+    let forge = session.forge.reading();
+    let base = match forge.base_tip().await.map_err(PipelineError::from) {
+        Ok(tip) => workspace_on_base(&session.repository, &tip),
+        Err(error) => Err(error),
+    };
+    // What is wrong with base is told with the forge.
+    let Ok(base) = base else { return Vec::new() };
+    let place = match base_place(base.get(), environment) {
+        Ok(place) => place,
+        Err(error) => return vec![failed(&error)],
+    };
+    let planned = match plan::plan(session, Some(environment.as_str()), &PlanOptions::default()).await {
+        Ok(planned) => planned,
+        Err(error) => return vec![failed(&error)],
+    };
+    let mut checks = Vec::new();
+    let of = planned.plan.blueprints.len();
+    let mut missing: BTreeMap<(bool, &str, String, bool), usize> = BTreeMap::new();
+    for unknown in planned.plan.blueprints.iter().flat_map(|part| &part.unknown) {
+        let blind = unknown.uncompared || unknown.unread;
+        let denied = unknown.why.code == UnknownCode::Forbidden;
+        *missing.entry((!blind, &unknown.what, why(&unknown.why), denied)).or_default() += 1;
+    }
+    let blind = missing.keys().any(|(seen, ..)| !seen);
+    let (ObservedFrom::Live { context: from, version } | ObservedFrom::Snapshot { folder: from, version }) =
+        &planned.plan.from;
+    let shown = sink::terminal(&bpctl_core::model::Untrusted::new(from));
+    if !blind {
+        let all = if of == 1 { "the one blueprint is".into() } else { format!("all {of} blueprints are") };
+        checks.push(Check::fine(format!("cluster {shown} ({version}) shows what {all} about")));
+    }
+    for ((seen, what, why, denied), times) in missing {
+        let of = if times > 1 { format!(" of {times} workloads") } else { String::new() };
+        let told = format!("{what}{of}: {why}");
+        let mend = if denied {
+            "kubectl apply -f templates/rbac/reader.yaml, with your own subject in it".into()
+        } else {
+            format!("bpctl plan --env {environment} says what follows from it")
+        };
+        checks.push(if seen { Check::limited(told, mend) } else { Check::broken(told, Some(mend)) });
+    }
+    match connect_cluster(place, session.repository.work_tree()).await {
+        Ok(ClusterEdge::Live(cluster)) => {
+            checks.push(rights(&cluster, place, &targets(&planned.tree.catalog, environment)).await);
+            checks.push(prometheus(place).await);
+        }
+        Ok(ClusterEdge::Snapshot(_)) => {
+            let told = "the cluster is a recording: nothing runs there, and nothing is verified";
+            checks.push(Check::limited(told, "name a live one in bpctl.yaml: cluster: {context: NAME}"));
+        }
+        Err(error) => checks.push(failed(&error)),
+    }
+    checks
+}
+
+/// The kinds of workloads by namespace.
+type Targets = BTreeSet<(String, WorkloadKind)>;
+
+fn targets(catalog: &bpctl_core::blueprint::Catalog, environment: &Name) -> Targets {
+    let mut targets = Targets::new();
+    for name in catalog.blueprints.keys() {
+        let Some(blueprint) = catalog.blueprint(name, environment, runtime::now()) else { continue };
+        let target = &blueprint.value.spec.target;
+        targets.insert((target.object().namespace.clone(), target.workload.kind));
+    }
+    targets
+}
+
+/// What bpctl may write to the cluster, by its delivery.
+async fn rights(cluster: &LiveCluster, place: &Environment, targets: &Targets) -> Check {
+    let mut denied = Vec::new();
+    for (namespace, kind) in targets {
+        match cluster.may("patch", *kind, namespace).await {
+            Ok(true) => {}
+            Ok(false) => denied.push(format!("{} in {namespace}", kind.plural())),
+            Err(error) => {
+                let told = format!("whether bpctl may write to the cluster was not answered: {}", told(&error.into()));
+                return Check::limited(told, "kubectl auth can-i patch deployments");
+            }
+        }
+    }
+    let mend = "kubectl apply -f templates/rbac/applier.yaml, with your own subject in it";
+    match (place.delivery, denied.is_empty()) {
+        (Delivery::Direct, true) => Check::fine("it may apply what stands on base, and restart pods"),
+        (Delivery::Direct, false) => {
+            let told = format!("it may not patch {}, and `delivery: direct` has to", denied.join(", "));
+            Check::broken(told, Some(mend.into()))
+        }
+        (Delivery::Gitops, true) => Check::fine("it may restart pods that failed; all else is the controller's"),
+        (Delivery::Gitops, false) => {
+            let told = "it may not restart pods that failed; all else is the controller's under `delivery: gitops`";
+            Check::limited(told, mend)
+        }
+    }
+}
+
+async fn prometheus(place: &Environment) -> Check {
+    let Some(source) = &place.prometheus else {
+        let told = "no Prometheus is named: what pods use is known of the moment only, and levels (latency, errors) not at all";
+        return Check::limited(told, "name one in bpctl.yaml: prometheus: {url: https://PROMETHEUS}");
+    };
+    let asked = match connect_prometheus(source) {
+        Ok(prometheus) => prometheus.moment(runtime::now()).await.map_err(crate::metrics::MetricsError::into_unknown),
+        Err(unknown) => Err(unknown),
+    };
+    match asked {
+        Ok(_) => Check::fine("Prometheus answers, and its clock is right"),
+        Err(unknown) => Check::limited(
+            why(&unknown),
+            "see `prometheus` in bpctl.yaml, BPCTL_PROMETHEUS_URL and BPCTL_PROMETHEUS_TOKEN",
+        ),
+    }
+}
+
+fn why(unknown: &Unknown) -> String {
+    let detail = unknown.detail.as_ref().map_or_else(String::new, |said| format!(": {}", sink::terminal(said)));
+    format!("{}{detail}", unknown.message)
+}
+
+fn told(error: &PipelineError) -> String {
+    format!("{error}{}", super::error::cause(error))
+}
+
+fn failed(error: &PipelineError) -> Check {
+    Check::broken(told(error), error.hint())
+}
+
+fn count(number: usize, what: &str) -> String {
+    match (number, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        _ => format!("{number} {what}s"),
+    }
+}

@@ -1,0 +1,59 @@
+//! `bpctl doctor` where nothing is needed but Git: what is there, what is not, and what mends it.
+
+use super::says;
+use crate::support::{Repo, signed_shop};
+
+/// Would miss: a doctor that finds all well whatever is there, one that stops at the first thing, and one that changes something.
+#[test]
+fn the_doctor_tells_what_is_there_and_what_mends_what_is_not() {
+    let (repo, _) = signed_shop();
+    let before = repo.git(&["for-each-ref"]);
+    let well = repo.run(&["doctor"]).exits(0).stdout;
+    says(
+        &well,
+        &[
+            "  ✓ a Git repository with its whole history\n",
+            "  ✓ 3 blueprints and 1 policy are read, without errors\n",
+            "  ✓ 1 person may sign approvals\n",
+            "has the rules that everything is judged by\n",
+            "  ✓ cluster clusters/staging (1.36) shows what all 3 blueprints are about\n",
+            "  ! the cluster is a recording",
+        ],
+    );
+    assert!(!well.contains('✗'), "{well}");
+    assert_eq!(repo.git(&["for-each-ref"]), before);
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+
+    // One thing that is wrong leaves the others to be looked at.
+    repo.replace("blueprints/frontend/blueprint.yaml", "max_replicas: 5", "max_replicas: 1");
+    let ill = repo.run(&["doctor"]).exits(6).stdout;
+    says(
+        &ill,
+        &[
+            "  ✗ 3 blueprints and 1 policy: 1 error\n      bpctl lint\n",
+            "  ✓ 1 person may sign approvals\n",
+            "1 to mend (✗)",
+        ],
+    );
+    let data = repo.run(&["doctor", "-o", "json", "--env", "nowhere"]).exits(6).json();
+    let areas: Vec<&str> =
+        data["areas"].as_array().unwrap().iter().map(|area| area["name"].as_str().unwrap()).collect();
+    assert_eq!(areas, ["repository", "forge", "environment"]);
+    assert_eq!(data["areas"][2]["checks"][0]["state"], "broken");
+    assert_eq!(data["areas"][2]["checks"][0]["mend"], "it has: staging");
+}
+
+#[test]
+fn the_doctor_says_how_to_begin_and_that_history_is_cut_off() {
+    let empty = Repo::empty();
+    let told = empty.run(&["doctor"]).exits(6).stdout;
+    says(&told, &["  ✗ there is no bpctl.yaml at the repository's root\n      `bpctl init` writes one"]);
+
+    let (repo, _) = signed_shop();
+    repo.commit(&[], "one more");
+    let cut = Repo::empty();
+    cut.git(&["fetch", "-q", "--depth", "1", &format!("file://{}", repo.path().display()), "main"]);
+    cut.git(&["reset", "-q", "--hard", "FETCH_HEAD"]);
+    let told = cut.run(&["doctor"]).stdout;
+    says(&told, &["  ! history is cut off", "      git fetch --unshallow; in CI `fetch-depth: 0`\n"]);
+}
