@@ -256,6 +256,16 @@ impl Reply {
     }
 }
 
+/// What a write came to, which happens once: where the answer is no success or was lost, `stands` reads whether all is as it was to be (Z3, Z8).
+pub(super) async fn settled(
+    sent: Result<Reply, ForgeError>,
+    attempt: &str,
+    stands: impl Future<Output = Result<bool, ForgeError>> + Send,
+) -> Result<(), ForgeError> {
+    let Err(error) = sent.and_then(|reply| reply.done(attempt)) else { return Ok(()) };
+    if stands.await? { Ok(()) } else { Err(error) }
+}
+
 /// A header that holds a token.
 ///
 /// # Errors

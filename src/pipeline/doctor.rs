@@ -7,6 +7,7 @@ use std::path::Path;
 use bpctl_core::blueprint::{Delivery, Environment};
 use bpctl_core::model::{Name, Severity, WorkloadKind};
 use bpctl_core::observe::{ObservedFrom, Unknown, UnknownCode};
+use bpctl_core::render::count;
 use bpctl_core::render::sink;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -257,12 +258,4 @@ fn told(error: &PipelineError) -> String {
 
 fn failed(error: &PipelineError) -> Check {
     Check::broken(told(error), error.hint())
-}
-
-fn count(number: usize, what: &str) -> String {
-    match (number, what.strip_suffix('y')) {
-        (1, _) => format!("1 {what}"),
-        (_, Some(stem)) => format!("{number} {stem}ies"),
-        _ => format!("{number} {what}s"),
-    }
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::wire::{Branch, Status};
 use super::{GiteaForge, Listing};
 use crate::forge::ForgeError;
+use crate::forge::http::settled;
 
 /// The longest description that is written.
 const DESCRIPTION: usize = 500;
@@ -78,17 +79,8 @@ impl GiteaForge {
         }
         let body = json!({ "state": state, "context": name, "description": description });
         let path = self.path(&["statuses", commit]);
-        match self.api.write(&attempt, Method::POST, &path, &body).await {
-            Ok(reply) => reply.done(&attempt),
-            // The answer was lost: did it arrive (Z8)?
-            Err(error) => {
-                if stands().await? {
-                    Ok(())
-                } else {
-                    Err(error)
-                }
-            }
-        }
+        let sent = self.api.write(&attempt, Method::POST, &path, &body).await;
+        settled(sent, &attempt, stands()).await
     }
 }
 

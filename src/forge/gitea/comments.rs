@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::wire::Comment;
 use super::{GiteaForge, Listing};
+use crate::forge::http::settled;
 use crate::forge::{ForgeError, OwnComment};
 
 impl GiteaForge {
@@ -38,18 +39,16 @@ impl GiteaForge {
         let attempt = format!("edit comment {id} on #{number} of {}", self.name());
         let path = self.path(&["issues", "comments", id]);
         let sent = self.api.write(&attempt, Method::PATCH, &path, &json!({ "body": body })).await;
-        let Err(error) = sent.and_then(|reply| reply.done(&attempt)) else { return Ok(()) };
-        let said = self.own_comments(number, body).await?;
-        if said.iter().any(|comment| comment.id == id && comment.body == body) { Ok(()) } else { Err(error) }
+        let says = |own: &OwnComment| own.id == id && own.body == body;
+        settled(sent, &attempt, async { Ok(self.own_comments(number, body).await?.iter().any(says)) }).await
     }
 
     pub(super) async fn delete_comment(&self, number: u64, id: &str) -> Result<(), ForgeError> {
         let attempt = format!("delete comment {id} on #{number} of {}", self.name());
         let path = self.path(&["issues", "comments", id]);
         let sent = self.api.write(&attempt, Method::DELETE, &path, &json!({})).await;
-        let Err(error) = sent.and_then(|reply| reply.done(&attempt)) else { return Ok(()) };
-        // Another run may have deleted it, or the answer was lost.
-        let left = self.own_comments(number, "").await?;
-        if left.iter().any(|comment| comment.id == id) { Err(error) } else { Ok(()) }
+        // Another run may have deleted it, too.
+        let is = |own: &OwnComment| own.id == id;
+        settled(sent, &attempt, async { Ok(!self.own_comments(number, "").await?.iter().any(is)) }).await
     }
 }

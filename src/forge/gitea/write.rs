@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::GiteaForge;
 use super::facts::head_branch;
 use super::wire::{Event, Pull};
+use crate::forge::http::{Reply, settled};
 use crate::forge::{BranchName, ForgeError, NewPull, PullFilter};
 
 /// How often a request is sent again that the server refused because it does not see the new branch yet (Z6).
@@ -128,10 +129,8 @@ impl GiteaForge {
         if self.says(number, title, body).await? {
             return Ok(());
         }
-        let Err(error) = self.patch(number, &attempt, &json!({ "title": title, "body": body })).await else {
-            return Ok(());
-        };
-        if self.says(number, title, body).await? { Ok(()) } else { Err(error) }
+        let sent = self.patch(number, &attempt, &json!({ "title": title, "body": body })).await;
+        settled(sent, &attempt, self.says(number, title, body)).await
     }
 
     async fn says(&self, number: u64, title: &str, body: &str) -> Result<bool, ForgeError> {
@@ -142,14 +141,13 @@ impl GiteaForge {
     /// Says something on a pull request that is open, once.
     pub(super) async fn comment(&self, number: u64, text: &str) -> Result<(), ForgeError> {
         let attempt = format!("comment on #{number} of {}", self.name());
-        if self.wire_pull(number).await?.state != "open" || self.commented(number, text).await? {
+        if !self.is_open(number).await? || self.commented(number, text).await? {
             return Ok(());
         }
         let issue = number.to_string();
         let path = self.path(&["issues", &issue, "comments"]);
         let sent = self.api.write(&attempt, Method::POST, &path, &json!({ "body": text })).await;
-        let Err(error) = sent.and_then(|reply| reply.done(&attempt)) else { return Ok(()) };
-        if self.commented(number, text).await? { Ok(()) } else { Err(error) }
+        settled(sent, &attempt, self.commented(number, text)).await
     }
 
     /// Whether bpctl said this there, since it was opened last.
@@ -164,16 +162,20 @@ impl GiteaForge {
 
     pub(super) async fn close(&self, number: u64) -> Result<(), ForgeError> {
         let attempt = format!("close #{number} of {}", self.name());
-        if self.wire_pull(number).await?.state != "open" {
+        if !self.is_open(number).await? {
             return Ok(());
         }
-        let Err(error) = self.patch(number, &attempt, &json!({ "state": "closed" })).await else { return Ok(()) };
-        if self.wire_pull(number).await?.state == "open" { Err(error) } else { Ok(()) }
+        let sent = self.patch(number, &attempt, &json!({ "state": "closed" })).await;
+        settled(sent, &attempt, async { Ok(!self.is_open(number).await?) }).await
     }
 
-    async fn patch(&self, number: u64, attempt: &str, body: &Value) -> Result<(), ForgeError> {
+    async fn is_open(&self, number: u64) -> Result<bool, ForgeError> {
+        Ok(self.wire_pull(number).await?.state == "open")
+    }
+
+    async fn patch(&self, number: u64, attempt: &str, body: &Value) -> Result<Reply, ForgeError> {
         let number = number.to_string();
-        self.api.write(attempt, Method::PATCH, &self.path(&["pulls", &number]), body).await?.done(attempt)
+        self.api.write(attempt, Method::PATCH, &self.path(&["pulls", &number]), body).await
     }
 }
 

@@ -13,7 +13,7 @@ use super::GithubForge;
 use super::api::{Listing, Page, locked};
 use super::wire::{Run, Runs, Status};
 use crate::forge::ForgeError;
-use crate::forge::http::Reply;
+use crate::forge::http::{Reply, settled};
 
 /// The longest line beside a check run.
 const TITLE: usize = 255;
@@ -109,16 +109,11 @@ impl GithubForge {
             let newest = checks.iter().rfind(|check| check.name == name && check.by.id == own);
             Ok(newest.is_some_and(|check| check.conclusion == conclusion && check.summary.raw() == line))
         };
-        if !stands().await? {
-            let sent = self.api.write(&attempt, Method::POST, &path, &body).await;
-            // A lost answer: did it arrive (Z8)?
-            if let Err(error) = sent.and_then(|reply| reply.done(&attempt))
-                && !stands().await?
-            {
-                return Err(error);
-            }
+        if stands().await? {
+            return Ok(());
         }
-        Ok(())
+        let sent = self.api.write(&attempt, Method::POST, &path, &body).await;
+        settled(sent, &attempt, stands()).await
     }
 }
 

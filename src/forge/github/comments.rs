@@ -6,6 +6,7 @@ use serde_json::json;
 use super::GithubForge;
 use super::api::Listing;
 use super::wire::Comment;
+use crate::forge::http::settled;
 use crate::forge::{ForgeError, OwnComment};
 
 impl GithubForge {
@@ -48,18 +49,17 @@ impl GithubForge {
         let attempt = format!("edit comment {id} on #{number} of {}", self.name());
         let path = self.path(&["issues", "comments", id]);
         let sent = self.api.write(&attempt, Method::PATCH, &path, &json!({ "body": body })).await;
-        let Err(error) = sent.and_then(|reply| reply.done(&attempt)) else { return Ok(()) };
         let says = |own: &Comment| own.id.to_string() == id && own.body.as_deref() == Some(body);
-        if self.own_comments(number).await?.iter().any(says) { Ok(()) } else { Err(error) }
+        settled(sent, &attempt, async { Ok(self.own_comments(number).await?.iter().any(says)) }).await
     }
 
     pub(super) async fn delete_comment(&self, number: u64, id: &str) -> Result<(), ForgeError> {
         let attempt = format!("delete comment {id} on #{number} of {}", self.name());
         let path = self.path(&["issues", "comments", id]);
         let sent = self.api.remove(&attempt, &path).await;
-        let Err(error) = sent.and_then(|reply| reply.done(&attempt)) else { return Ok(()) };
-        // Another run may have deleted it, or the answer was lost.
-        if self.own_comments(number).await?.iter().any(|own| own.id.to_string() == id) { Err(error) } else { Ok(()) }
+        // Another run may have deleted it, too.
+        let is = |own: &Comment| own.id.to_string() == id;
+        settled(sent, &attempt, async { Ok(!self.own_comments(number).await?.iter().any(is)) }).await
     }
 }
 

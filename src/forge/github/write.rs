@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::GithubForge;
 use super::api::Listing;
 use super::wire::Event;
+use crate::forge::http::{Reply, settled};
 use crate::forge::{ForgeError, NewPull};
 
 /// How often a request is sent again that the server refused because it does not see the new branch yet (Z6).
@@ -91,10 +92,8 @@ impl GithubForge {
         if self.says(number, title, body).await? {
             return Ok(());
         }
-        let Err(error) = self.patch(number, &attempt, &json!({ "title": title, "body": body })).await else {
-            return Ok(());
-        };
-        if self.says(number, title, body).await? { Ok(()) } else { Err(error) }
+        let sent = self.patch(number, &attempt, &json!({ "title": title, "body": body })).await;
+        settled(sent, &attempt, self.says(number, title, body)).await
     }
 
     async fn says(&self, number: u64, title: &str, body: &str) -> Result<bool, ForgeError> {
@@ -104,7 +103,7 @@ impl GithubForge {
 
     /// Says something on a pull request that is open, once since it was opened last.
     pub(super) async fn say(&self, number: u64, text: &str) -> Result<(), ForgeError> {
-        if self.wire_pull(number).await?.state != "open" {
+        if !self.is_open(number).await? {
             return Ok(());
         }
         let attempt = format!("read what happened to #{number} of {}", self.name());
@@ -123,15 +122,19 @@ impl GithubForge {
 
     pub(super) async fn close(&self, number: u64) -> Result<(), ForgeError> {
         let attempt = format!("close #{number} of {}", self.name());
-        if self.wire_pull(number).await?.state != "open" {
+        if !self.is_open(number).await? {
             return Ok(());
         }
-        let Err(error) = self.patch(number, &attempt, &json!({ "state": "closed" })).await else { return Ok(()) };
-        if self.wire_pull(number).await?.state == "open" { Err(error) } else { Ok(()) }
+        let sent = self.patch(number, &attempt, &json!({ "state": "closed" })).await;
+        settled(sent, &attempt, async { Ok(!self.is_open(number).await?) }).await
     }
 
-    async fn patch(&self, number: u64, attempt: &str, body: &Value) -> Result<(), ForgeError> {
+    async fn is_open(&self, number: u64) -> Result<bool, ForgeError> {
+        Ok(self.wire_pull(number).await?.state == "open")
+    }
+
+    async fn patch(&self, number: u64, attempt: &str, body: &Value) -> Result<Reply, ForgeError> {
         let number = number.to_string();
-        self.api.write(attempt, Method::PATCH, &self.path(&["pulls", &number]), body).await?.done(attempt)
+        self.api.write(attempt, Method::PATCH, &self.path(&["pulls", &number]), body).await
     }
 }

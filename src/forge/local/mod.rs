@@ -490,8 +490,7 @@ impl Forge for LocalForge {
             let mend = "put people's public keys into the file of `local.allowed_signers`, on the base branch (docs/LOCAL_FORGE.md)";
             Check::limited(told, mend)
         } else {
-            let people = if people.len() == 1 { "1 person".into() } else { format!("{} people", people.len()) };
-            Check::fine(format!("{people} may sign approvals"))
+            Check::fine(format!("{} may sign approvals", bpctl_core::render::count(people.len(), "person")))
         });
         for (line, why) in self.signers.skipped() {
             checks.push(Check::limited(
