@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::readiness::{Rollout, deadline, is_unseen};
 use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot, rollback};
 use crate::action::{Action, Restart};
-use crate::blueprint::Delivery;
+use crate::blueprint::{Catalog, Delivery};
 use crate::model::{Period, Severity, Timestamp, Untrusted};
-use crate::observe::{Known, LiveObject, PastRestart, Pod, StoppedContainer, Warning, next_restart};
+use crate::observe::{Known, LiveObject, PastRestart, Pod, Recorder, StoppedContainer, Warning, next_restart};
 use crate::render::{count, listed, shell};
 
 /// Pods that failed are restarted.
@@ -85,6 +85,16 @@ pub struct RecoveryInput {
     pub recovered: Period,
     /// Now, by the forge's clock.
     pub now: Timestamp,
+    /// Now for what the cluster wrote down: [`Recorder::cluster_now`].
+    pub cluster_now: Timestamp,
+}
+
+impl RecoveryInput {
+    /// What a catalog and the facts say of it.
+    pub fn new(max: Option<u32>, catalog: &Catalog, facts: &Recorder<'_>) -> Self {
+        let recovered = catalog.workspace.value.verification.recovered;
+        Self { max, recovered, now: facts.now(), cluster_now: facts.cluster_now() }
+    }
 }
 
 /// The pause after the first restart; each further one doubles it.
@@ -126,7 +136,7 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
         return Recovery::Healthy;
     }
     // Pods of an earlier revision are about to be replaced: by a merged change, or by the last restart.
-    let past = PastRestart::of(live, input.now);
+    let past = PastRestart::of(live, input.cluster_now);
     let since = past.as_ref().and_then(|past| past.at);
     let rollout = Rollout::of(live, &pods, since, input.now);
     let current = |pod: &&&&Pod| {
@@ -293,8 +303,7 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
         }
     };
     detected.findings.extend(cannot_run(input, pods).into_iter().map(|reported| (Finding::Reported(reported), None)));
-    let asked =
-        RecoveryInput { max, recovered: input.catalog.workspace.value.verification.recovered, now: input.facts.now() };
+    let asked = RecoveryInput::new(max, input.catalog, input.facts);
     let recovery = recovery(&asked, live, pods);
     match &recovery {
         Recovery::Healthy => {
@@ -364,8 +373,8 @@ fn restart(input: &DetectInput<'_>, live: &LiveObject) -> Result<Action, &'stati
     if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
         return Err("the pod template in the cluster is not what Git declares: that is settled first");
     }
-    let (request, generation) =
-        next_restart(live, input.facts.now()).ok_or("the cluster does not say which generation of it this is")?;
+    let (request, generation) = next_restart(live, input.facts.cluster_now())
+        .ok_or("the cluster does not say which generation of it this is")?;
     let blueprint = &input.blueprint.value;
     Ok(Action::Restart(Restart {
         version: 1,

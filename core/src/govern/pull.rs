@@ -488,7 +488,7 @@ pub fn permit_restart(
     may_act(rules, environment, action, facts, server_clock)?;
     // The effect is the one that the facts ask for: the object, its generation and the request that follows from them.
     let Known::Known(Some(live)) = facts.object(&effect.object) else { return None };
-    let asked = next_restart(live, facts.now())?;
+    let asked = next_restart(live, facts.cluster_now())?;
     let target = rules.get().blueprint(action.blueprint(), environment, facts.now())?.value.spec.target.object();
     if live.uid != effect.uid || asked != (effect.request.clone(), effect.generation) || effect.object != target {
         return None;

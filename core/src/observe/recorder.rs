@@ -41,6 +41,11 @@ impl<'o> Recorder<'o> {
         self.observation.observed_at
     }
 
+    /// What times that the cluster itself wrote are compared with: the earlier of both clocks, since in a recording time stands still.
+    pub fn cluster_now(&self) -> Timestamp {
+        self.now().min(self.observed_at())
+    }
+
     /// Where the facts come from.
     pub fn from(&self) -> &'o ObservedFrom {
         &self.observation.from

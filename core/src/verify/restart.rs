@@ -21,7 +21,7 @@ pub fn verify_restart(
     facts: &Recorder<'_>,
 ) -> Option<(PastRestart, Timestamp, VerifyReport)> {
     let Known::Known(Some(live)) = facts.object(input.workload) else { return None };
-    let past = PastRestart::of(live, facts.now()).filter(|past| past.count > 0)?;
+    let past = PastRestart::of(live, facts.cluster_now()).filter(|past| past.count > 0)?;
     let at = past.at?;
     let by = input.recovered.after(at);
     let told = |outcome, evidence: String, due| {

@@ -320,7 +320,7 @@ fn shown(
     let at = match from {
         ObservedFrom::Live { .. } if REMEMBERED.after(applied) > now => applied,
         // A recording's clock stands still; a restart gives the object another version.
-        ObservedFrom::Snapshot { .. } if applied == observed_at && PastRestart::of(live, now).is_none() => now,
+        ObservedFrom::Snapshot { .. } if applied == observed_at && PastRestart::of(live, observed_at).is_none() => now,
         _ => return None,
     };
     Some((at, receipt(from, Some(applied), &live.resource_version)))

@@ -156,7 +156,7 @@ impl Pass<'_> {
                 from: &observation.from,
             };
             let (past, at, report) = verify_restart(&input, &facts)?;
-            (REMEMBERED.after(at) > facts.now()).then(|| (name.clone(), past, at, report))
+            (REMEMBERED.after(at) > facts.cluster_now()).then(|| (name.clone(), past, at, report))
         };
         catalog.blueprints.keys().filter_map(one).collect()
     }

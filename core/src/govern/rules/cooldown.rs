@@ -97,7 +97,7 @@ fn last_operation(input: &RuleInput<'_>) -> Result<Option<(Timestamp, String)>, 
         Known::Known(live) => live,
         Known::Unknown(unknown) => return Err(unknown.message),
     };
-    let restarted = live.and_then(|live| PastRestart::of(live, input.facts.now())?.at);
+    let restarted = live.and_then(|live| PastRestart::of(live, input.facts.cluster_now())?.at);
     let restarted = restarted.map(|at| (at, format!("restarted {at:.0}")));
     let applied = live.and_then(|live| last_apply(&live.body)).map(|at| (at, format!("applied {at:.0}")));
     let told = merged.map(|(at, pull)| (at, format!("#{pull}, merged {at:.0}")));

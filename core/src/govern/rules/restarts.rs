@@ -59,11 +59,7 @@ impl Rule for Restarts {
             Known::Known(pods) => pods,
             Known::Unknown(unknown) => return unseen(unknown.message),
         };
-        let asked = RecoveryInput {
-            max,
-            recovered: input.catalog.workspace.value.verification.recovered,
-            now: input.facts.now(),
-        };
+        let asked = RecoveryInput::new(max, input.catalog, input.facts);
         match recovery(&asked, live, pods) {
             Recovery::Healthy => vec![outcome(Tier::RequiresApproval, "none of its pods failed".into())],
             Recovery::Waits(because) => {
