@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bpctl_core::model::{Blob, File, Files, RepoPath};
 use git2::{ObjectType, Oid};
@@ -19,6 +21,13 @@ pub const MAX_FILE_BYTES: usize = 4 << 20;
 /// Deeper folders are refused.
 const MAX_DEPTH: usize = 256;
 
+/// More entries of folders are not looked at for one question, and more bytes of files not read: a few small objects can name each other
+/// so often that the paths have no end (T42).
+const MAX_ENTRIES: usize = 300_000;
+const MAX_READ_BYTES: usize = 64 << 20;
+
+const MANY: &str = "it holds more than 300000 entries";
+const MUCH: &str = "its files hold more than 64 MiB";
 const LINK: &str = "it is a symbolic link; bpctl follows none";
 const SUBMODULE: &str = "it is a submodule; bpctl enters none";
 const LARGE: &str = "it is larger than 4 MiB";
@@ -64,6 +73,7 @@ impl Repository {
         let raw = self.raw();
         let odb = raw.odb().map_err(GitError::library("read objects"))?;
         let mut files = BTreeMap::new();
+        let left = Left::of(MAX_READ_BYTES);
         walk_wanted(&raw, commit, wanted, &mut |path, id, found| {
             let file = if let Err(why) = found {
                 File::Refused(why.to_owned())
@@ -75,6 +85,7 @@ impl Repository {
                 } else if size > MAX_FILE_BYTES {
                     File::Refused(LARGE.to_owned())
                 } else {
+                    left.take(size, || format!("read the files of commit {commit}"), MUCH)?;
                     let object = odb.read(id).map_err(GitError::library(attempt()))?;
                     File::Blob(Blob { id: id.to_string(), bytes: object.data().into() })
                 }
@@ -108,8 +119,12 @@ impl Repository {
         for path in outermost(wanted) {
             look(root, path, &mut found)?;
         }
+        if found.len() > MAX_ENTRIES {
+            return Err(GitError::refused("read the work tree", MANY));
+        }
         // Opening and hashing thousands of small files is mostly waiting on system calls: a few threads halve it.
-        let load_all = |part: &[Found]| part.iter().filter_map(|item| load(root, item).transpose()).collect();
+        let left = Left::of(MAX_READ_BYTES);
+        let load_all = |part: &[Found]| part.iter().filter_map(|item| load(root, item, &left).transpose()).collect();
         let read: Vec<Result<Vec<(RepoPath, File)>, GitError>> = if found.len() < 256 {
             vec![load_all(&found)] // read sooner than a thread begins
         } else {
@@ -180,7 +195,7 @@ impl Repository {
 /// As [`Repository::diff_paths`], for trees.
 pub(super) fn diff_trees(raw: &git2::Repository, before: Oid, after: Oid) -> Result<Vec<ChangedPath>, GitError> {
     let mut changed = Vec::new();
-    diff_folder(raw, &mut Vec::new(), Some(before), Some(after), &mut changed, 0)?;
+    diff_folder(raw, &mut Vec::new(), Some(before), Some(after), &mut changed, &Left::of(MAX_ENTRIES), 0)?;
     Ok(changed)
 }
 
@@ -201,6 +216,7 @@ fn diff_folder(
     before: Option<Oid>,
     after: Option<Oid>,
     changed: &mut Vec<ChangedPath>,
+    left: &Left,
     depth: usize,
 ) -> Result<(), GitError> {
     if before == after {
@@ -210,6 +226,7 @@ fn diff_folder(
         return Err(GitError::refused("compare two trees", DEEP));
     }
     let (old, mut new) = (listing(raw, before)?, listing(raw, after)?);
+    left.take(old.len() + new.len(), || "compare two trees".into(), MANY)?;
     let mut pairs: BTreeMap<Vec<u8>, (Slot, Slot)> = BTreeMap::new();
     for (name, entry) in old {
         let other = new.remove(&name);
@@ -234,10 +251,24 @@ fn diff_folder(
         if before.is_some() || after.is_some() {
             changed.push(ChangedPath { path: checked(path), before, after });
         }
-        diff_folder(raw, path, folder(old), folder(new), changed, depth + 1)?;
+        diff_folder(raw, path, folder(old), folder(new), changed, left, depth + 1)?;
         path.truncate(length);
     }
     Ok(())
+}
+
+/// What may still be looked at.
+struct Left(AtomicUsize);
+
+impl Left {
+    fn of(most: usize) -> Self {
+        Self(AtomicUsize::new(most))
+    }
+
+    fn take(&self, amount: usize, attempt: impl FnOnce() -> String, why: &str) -> Result<(), GitError> {
+        let taken = self.0.try_update(Relaxed, Relaxed, |left| left.checked_sub(amount));
+        taken.map(drop).map_err(|_| GitError::refused(attempt(), why))
+    }
 }
 
 /// A path from bytes; `Err`: its text where it is refused.
@@ -265,6 +296,7 @@ fn walk_wanted(raw: &git2::Repository, commit: &str, wanted: &[RepoPath], each: 
     let root = tree_of(raw, commit)?.id();
     // A thousand wanted files of one folder are one tree: libgit2 forgets large ones, and would unpack it a thousand times.
     let mut trees: BTreeMap<Oid, git2::Tree<'_>> = BTreeMap::new();
+    let left = Left::of(MAX_ENTRIES);
     'wanted: for path in outermost(wanted) {
         let (mut id, mut entry_kind) = (root, Kind::Folder);
         let mut end = 0;
@@ -284,7 +316,7 @@ fn walk_wanted(raw: &git2::Repository, commit: &str, wanted: &[RepoPath], each: 
         }
         let Ok(reached) = RepoPath::new(path.as_str().get(..end).unwrap_or_default()) else { continue };
         match entry_kind {
-            Kind::Folder => walk_folder(raw, &reached, id, each, 0)?,
+            Kind::Folder => walk_folder(raw, &reached, id, each, &left, 0)?,
             Kind::File if reached == *path => each(reached, id, Ok(()))?,
             // A file where a folder was expected: nothing stands at the wanted path.
             Kind::File => {}
@@ -307,17 +339,19 @@ fn walk_folder(
     folder: &RepoPath,
     id: Oid,
     each: &mut Each<'_>,
+    left: &Left,
     depth: usize,
 ) -> Result<(), GitError> {
     if depth > MAX_DEPTH {
         return each(folder.clone(), id, Err(DEEP));
     }
     let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
+    left.take(tree.len(), || format!("read {folder}"), MANY)?;
     for entry in &tree {
         let path = entry.name().ok().and_then(|name| folder.join(name).ok());
         match (path, kind(entry.filemode_raw())) {
             (None, _) => each(folder.clone(), id, Err(&odd_name(entry.name_bytes())))?,
-            (Some(path), Kind::Folder) => walk_folder(raw, &path, entry.id(), each, depth + 1)?,
+            (Some(path), Kind::Folder) => walk_folder(raw, &path, entry.id(), each, left, depth + 1)?,
             (Some(path), Kind::File) => each(path, entry.id(), Ok(()))?,
             (Some(path), other) => each(path, entry.id(), Err(refusal(other)))?,
         }
@@ -407,11 +441,12 @@ fn is_absent(error: &std::io::Error) -> bool {
 }
 
 /// Reads one file; `None`: it is gone meanwhile.
-fn load(root: &Path, (path, refused): &Found) -> Result<Option<(RepoPath, File)>, GitError> {
+fn load(root: &Path, (path, refused): &Found, left: &Left) -> Result<Option<(RepoPath, File)>, GitError> {
     let file = match refused {
         Some(why) => File::Refused(why.clone()),
         None => match read_regular(&root.join(path.as_str())) {
             Ok(Some(bytes)) => {
+                left.take(bytes.len(), || "read the work tree".into(), MUCH)?;
                 let id =
                     Oid::hash_object(ObjectType::Blob, &bytes).map_err(GitError::library(format!("hash {path}")))?;
                 File::Blob(Blob { id: id.to_string(), bytes: bytes.as_slice().into() })

@@ -77,6 +77,12 @@ pub async fn run(repository: &Repository, options: &LintOptions, now: Timestamp)
     let lint::Findings { found: mut diagnostics, suppressed } =
         lint::lint(&tree.catalog, &Surroundings { now, missing });
     place(&mut tree, &mut diagnostics).await;
+    // What several environments render of one line is one finding.
+    let mut told = BTreeSet::new();
+    diagnostics.retain(|found| {
+        let places = found.labels.iter().map(|label| (label.span.to_string(), label.text.clone()));
+        told.insert((found.code.clone(), found.message.clone(), places.collect::<Vec<_>>()))
+    });
     if let Some(base) = base {
         match tree::commit_tree(repository, &base) {
             Ok(before) => diagnostics.extend(lint::version_bumps(&before.catalog, &tree.catalog)),
