@@ -117,7 +117,7 @@ fn refusal(pull: &PullFacts, review: &Review, changes: &Digest, terms: &Approval
     match &pull.co_authors {
         Known::Unknown(unknown) => return Some(format!("who wrote the commits is not known: {}", unknown.message)),
         Known::Known(authors) if authors.iter().any(|author| same_person(&author.id, &who.id)) => {
-            return Some("who wrote a commit of it cannot approve".into());
+            return Some("who wrote or pushed a commit of it cannot approve".into());
         }
         Known::Known(_) => {}
     }

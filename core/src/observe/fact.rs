@@ -44,6 +44,14 @@ impl<T> Known<T> {
         }
     }
 
+    /// What a known value leads to.
+    pub fn and_then<U>(self, then: impl FnOnce(T) -> Known<U>) -> Known<U> {
+        match self {
+            Self::Known(value) => then(value),
+            Self::Unknown(unknown) => Known::Unknown(unknown),
+        }
+    }
+
     /// Applies a function to a known value.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Known<U> {
         match self {

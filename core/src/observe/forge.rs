@@ -147,7 +147,7 @@ pub struct PullFacts {
     pub draft: bool,
     /// Who pushed the head last.
     pub last_pusher: Known<Identity>,
-    /// Ids of everyone who wrote or co-wrote a commit of it, where the forge knows them by id.
+    /// Everyone who wrote, co-wrote or pushed a commit of it, where the forge knows them.
     pub co_authors: Known<Vec<Identity>>,
     /// All reviews, oldest first.
     pub reviews: Known<Vec<Review>>,

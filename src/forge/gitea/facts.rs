@@ -1,6 +1,6 @@
 //! All about pull requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bpctl_core::model::{Timestamp, Untrusted};
@@ -138,8 +138,16 @@ impl GiteaForge {
         let changes = timeline.as_ref().ok().into_iter().flatten();
         let changes = changes.filter(|event| event.kind == "pull_push" || event.kind == "reopen");
         let changed_at = changes.map(|event| event.created_at).max().unwrap_or(wire.created_at).max(wire.created_at);
+        let pushes = timeline.as_ref().ok().into_iter().flatten().filter(|event| event.kind == "pull_push");
+        let pushers: Vec<User> = pushes.filter_map(|event| event.user.clone()).collect();
         let last_pusher = self.last_pusher(&wire, &head, branch.as_deref(), timeline).await;
-        let co_authors = self.co_authors(&wire, &head, commits, reviews.as_deref().unwrap_or_default()).await;
+        let written = self.co_authors(&wire, &head, commits, reviews.as_deref().unwrap_or_default()).await;
+        // An address in a commit may be anybody's or nobody's: who pushed it is never hidden by it (T27).
+        let co_authors = written.map(|written| {
+            let pushers = pushers.iter().map(|user| self.identity_of(Some(user)));
+            let all: BTreeSet<Identity> = written.into_iter().chain(pushers).collect();
+            all.into_iter().collect()
+        });
         let stale_counts = base.as_ref().ok().is_none_or(|(_, stale_counts)| *stale_counts);
         let reviews = match reviews {
             Ok(reviews) => self.reviews(&reviews, stale_counts).await,

@@ -142,21 +142,21 @@ impl GithubForge {
             self.moved(&wire, branch.as_deref()),
             self.protection(),
         );
-        let checks = known(checks);
-        let required_checks = self.required(&protection, &checks).await;
+        let mut checks = known(checks);
+        let required_checks = self.required(&protection, &mut checks).await;
         let reopened = written.as_ref().ok().and_then(|written| written.reopened);
         // An app's account is its name alone there.
         let name = me.login.trim_end_matches("[bot]");
         let enqueuer = written.as_ref().ok().and_then(|written| written.enqueuer.as_deref());
         let queued = enqueuer.is_some_and(|by| by.trim_end_matches("[bot]") == name);
-        let pushed = moved.known().map(|moved| moved.timestamp);
+        let pushed = moved.known().and_then(|moved| moved.first()).map(|last| last.timestamp);
         let changed_at = [reopened, pushed].into_iter().flatten().fold(wire.created_at, Timestamp::max);
-        let last_pusher = match moved {
-            Known::Known(Activity { actor: Some(actor), .. }) => Known::Known(self.identity_of(Some(&actor))),
-            Known::Known(_) => Known::unknown(UnknownCode::Incomplete, "the account that pushed the head is gone"),
-            Known::Unknown(why) => Known::Unknown(why),
-        };
-        let co_authors = self.co_authors(&head, written);
+        let pushers = moved.and_then(|moved| self.pushers(&moved, wire.user.as_ref().is_some_and(|by| by.id == me.id)));
+        let last_pusher = pushers.clone().and_then(|pushers| match pushers.first() {
+            Some(last) => Known::Known(last.clone()),
+            None => Known::unknown(UnknownCode::NotObserved, "the forge records no push of this head"),
+        });
+        let co_authors = self.co_authors(&head, written, pushers);
         let reviews = match reviews {
             Ok(reviews) => self.reviews(reviews).await,
             Err(error) => Known::Unknown(unknown(&error)),
@@ -247,8 +247,27 @@ impl GithubForge {
         Known::Known(reviews.into_iter().map(|(_, review)| review).collect())
     }
 
-    /// What moved the branch to this head, by the repository's own record.
-    pub(super) async fn moved(&self, wire: &Pull, branch: Option<&str>) -> Known<Activity> {
+    /// Who moved the branch, the last one first. A machine that is not bpctl does what somebody made it do: on bpctl's own proposals, where
+    /// nobody but bpctl is the author, who that is has to be known (T27).
+    fn pushers(&self, moved: &[Activity], of_bpctl: bool) -> Known<Vec<Identity>> {
+        let mut pushers = Vec::with_capacity(moved.len());
+        for entry in moved {
+            let Some(actor) = &entry.actor else {
+                return Known::unknown(UnknownCode::Incomplete, "an account that pushed to the branch is gone");
+            };
+            let pusher = self.identity_of(Some(actor));
+            let own = self.me.get().is_some_and(|me| me.user.id == actor.id);
+            if of_bpctl && pusher.bot && !own {
+                let message = "a machine account pushed to the branch, and who made it do so is not known";
+                return Known::unknown(UnknownCode::Incomplete, message);
+            }
+            pushers.push(pusher);
+        }
+        Known::Known(pushers)
+    }
+
+    /// What moved the branch up to this head since it was made, newest first, by the repository's own record.
+    pub(super) async fn moved(&self, wire: &Pull, branch: Option<&str>) -> Known<Vec<Activity>> {
         let Some(branch) = branch else {
             return Known::unknown(UnknownCode::NotObserved, "who pushed to another repository is not recorded here");
         };
@@ -257,19 +276,26 @@ impl GithubForge {
         let full = format!("refs/heads/{branch}");
         let mut tries = 0;
         loop {
-            let query = [("ref", full.as_str()), ("per_page", "30")];
+            let query = [("ref", full.as_str()), ("per_page", "100")];
             let reply = self.api.get(&attempt, &path, &query).await;
             let found: Vec<Activity> = match reply.and_then(|reply| reply.json(&attempt)) {
                 Ok(found) => found,
                 Err(error) => return Known::Unknown(unknown(&error)),
             };
+            let whole = found.len() < 100 || found.iter().any(Activity::creates);
             // Newest first. Of a branch that is gone since, the last entries tell of that.
-            let mut found = found.into_iter().filter(|entry| entry.name == full);
-            let last =
-                if wire.state == "open" { found.next() } else { found.find(|entry| entry.after == wire.head.sha) };
+            let found = found.into_iter().filter(|entry| entry.name == full);
+            let open = wire.state == "open";
+            let moved: Vec<Activity> = found.skip_while(|entry| !open && entry.after != wire.head.sha).collect();
             tries += 1;
-            match last {
-                Some(last) if last.after == wire.head.sha => return Known::Known(last),
+            match moved.first() {
+                Some(last) if last.after == wire.head.sha && !whole => {
+                    return Known::unknown(UnknownCode::Incomplete, "the branch was pushed to more than 100 times");
+                }
+                Some(last) if last.after == wire.head.sha => {
+                    let made = moved.iter().position(Activity::creates).map_or(moved.len(), |made| made + 1);
+                    return Known::Known(moved.into_iter().take(made).collect());
+                }
                 // The record follows a moment later (Z6).
                 _ if tries < TRIES && self.is_young(wire) => tokio::time::sleep(PAUSE * tries).await,
                 Some(_) => {
@@ -369,7 +395,17 @@ impl GithubForge {
         Err(incomplete("the list of its commits did not arrive whole"))
     }
 
-    fn co_authors(&self, head: &str, written: Result<Written, ForgeError>) -> Known<Vec<Identity>> {
+    /// Everyone who wrote a commit or brought one. An address in a commit may be anybody's or nobody's: who pushed it is never hidden by it.
+    fn co_authors(
+        &self,
+        head: &str,
+        written: Result<Written, ForgeError>,
+        pushers: Known<Vec<Identity>>,
+    ) -> Known<Vec<Identity>> {
+        let mut all = match pushers {
+            Known::Known(pushers) => pushers,
+            Known::Unknown(why) => return Known::Unknown(why),
+        };
         match written {
             Err(error) => Known::Unknown(unknown(&error)),
             Ok(written) if written.commits.iter().all(|commit| commit != head) => {
@@ -378,7 +414,12 @@ impl GithubForge {
             Ok(written) if written.cut => {
                 Known::unknown(UnknownCode::Incomplete, "a commit names more people than the forge lists")
             }
-            Ok(written) => Known::Known(self.writers(written.people)),
+            Ok(written) => {
+                all.extend(self.writers(written.people));
+                all.sort();
+                all.dedup();
+                Known::Known(all)
+            }
         }
     }
 

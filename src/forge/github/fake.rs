@@ -171,7 +171,7 @@ impl World {
         self.ids
     }
 
-    fn time(&self) -> String {
+    pub fn time(&self) -> String {
         stamp(self.now)
     }
 
@@ -190,9 +190,10 @@ impl World {
     }
 
     fn moved(&mut self, full: &str, before: &str, after: &str, by: &str) {
+        let made = before.bytes().all(|digit| digit == b'0');
         let entry = json!({
             "id": self.id(), "before": before, "after": after, "ref": full, "timestamp": self.time(),
-            "activity_type": "push", "actor": user(by)
+            "activity_type": if made { "branch_creation" } else { "push" }, "actor": user(by)
         });
         self.activity.insert(0, entry);
         let time = self.time();

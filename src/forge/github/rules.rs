@@ -84,11 +84,11 @@ impl GithubForge {
     }
 
     /// The names that have to succeed on a head. One that has to come from an app (T29), and did not, is told with the app, so that nothing
-    /// satisfies it.
+    /// satisfies it: what somebody else called just so is no check of the head.
     pub(super) async fn required(
         &self,
         protection: &Result<(Protection, String), ForgeError>,
-        checks: &Known<Vec<CheckRun>>,
+        checks: &mut Known<Vec<CheckRun>>,
     ) -> Known<Vec<String>> {
         let required = match protection {
             Ok((protection, _)) => &protection.required,
@@ -101,7 +101,11 @@ impl GithubForge {
         let mut names = Vec::new();
         for (name, app) in required.iter().filter(|(name, _)| name != VERDICT_CHECK) {
             let told = match app {
-                Some(app) if !self.is_from(name, *app, checks).await => format!("{name} (from app {app})"),
+                Some(app) if !self.is_from(name, *app, checks).await => {
+                    let told = format!("{name} (from app {app})");
+                    checks.retain(|check| check.name != told);
+                    told
+                }
                 _ => name.clone(),
             };
             if !names.contains(&told) {

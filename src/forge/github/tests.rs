@@ -459,6 +459,17 @@ async fn x5_bpctl_bypasses_no_rule_and_merges_where_they_hold_the_base() {
     held("Required status check \"ci\"").await;
     let facts = on(&fake, "token-app").pull(number).await.unwrap();
     assert_eq!(facts.required_checks, Known::Known(vec![format!("ci (from app {CI})")]));
+    // Nor does anybody's status of the name under which that is told.
+    fake.with(|world| {
+        let context = format!("ci (from app {CI})");
+        let status = json!({ "id": 900, "sha": head, "state": "success", "context": context, "description": "", "created_at": world.time(),
+            "creator": fake::user("author") });
+        world.statuses.push(status);
+    });
+    let facts = on(&fake, "token-app").pull(number).await.unwrap();
+    let name = format!("ci (from app {CI})");
+    assert_eq!(facts.required_checks, Known::Known(vec![name.clone()]));
+    assert!(facts.checks.known().unwrap().iter().all(|check| check.name != name));
     fake.with(|world| world.runs[0]["app"]["id"] = CI.into());
     let facts = on(&fake, "token-app").pull(number).await.unwrap();
     assert_eq!(facts.required_checks, Known::Known(vec!["ci".into()]));
@@ -579,7 +590,7 @@ async fn t27_who_pushed_wrote_and_reviewed_is_what_the_server_records() {
     assert_eq!(facts.last_pusher.known().unwrap().id, "3");
     let writers = facts.co_authors.known().unwrap();
     let ids: Vec<&str> = writers.iter().map(|writer| writer.id.as_str()).collect();
-    assert_eq!(ids, ["2", "email:bpctl@x.test"]);
+    assert_eq!(ids, ["2", "3", "99", "email:bpctl@x.test"]);
     let reviews: Vec<_> = facts
         .reviews
         .known()
@@ -592,6 +603,24 @@ async fn t27_who_pushed_wrote_and_reviewed_is_what_the_server_records() {
         reviews,
         [("3", ReviewState::Approved, write), ("4", ReviewState::Approved, read), ("2", ReviewState::Dismissed, write)]
     );
+    // Would miss: somebody whose commit names nobody, and whom a later push by another hides.
+    fake.with(|world| {
+        let pushed = world.commit(&[&head], "a", "4", "nobody");
+        world.set_branch("bpctl/test/a/scale", &pushed, "reviewer");
+        let merged = world.commit(&[&pushed], "a", "5", "nobody");
+        world.set_branch("bpctl/test/a/scale", &merged, "owner");
+    });
+    let facts = on(&fake, "token-app").pull(number).await.unwrap();
+    let brought = |facts: &PullFacts, id: &str| facts.co_authors.known().map(|all| all.iter().any(|who| who.id == id));
+    assert_eq!(facts.last_pusher.known().unwrap().id, "1");
+    assert_eq!(brought(&facts, "3"), Some(true));
+    // And who let a machine push for them.
+    fake.with(|world| {
+        let pushed = world.commit(&[&head], "a", "6", "nobody");
+        world.set_branch("bpctl/test/a/scale", &pushed, "github-actions[bot]");
+    });
+    let facts = on(&fake, "token-app").pull(number).await.unwrap();
+    assert_eq!((facts.last_pusher.known(), brought(&facts, "3")), (None, None));
     // The record leads elsewhere: who pushed this head is not known.
     fake.with(|world| (world.now, world.activity[0]["after"]) = (world.now + 60, COMMIT.into()));
     assert!(on(&fake, "token-app").pull(number).await.unwrap().last_pusher.known().is_none());

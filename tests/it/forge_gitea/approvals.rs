@@ -63,7 +63,11 @@ fn t27_nobody_approves_what_is_their_own() {
         let trailer = format!("{name}\n\nco-authored-BY: Someone <{email}>\n\nSigned-off-by: x <x@elsewhere.test>");
         let together = proposal(&shop, BOT, BOT, name, &trailer);
         shop.approve(REVIEWER, together);
-        assert_eq!(shop.refusals(together), ["forge-reviewer: who wrote a commit of it cannot approve"], "{email}");
+        assert_eq!(
+            shop.refusals(together),
+            ["forge-reviewer: who wrote or pushed a commit of it cannot approve"],
+            "{email}"
+        );
     }
 
     // bpctl's own account, on a person's pull request: a machine, also where the server takes it for a person.

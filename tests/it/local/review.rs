@@ -59,7 +59,7 @@ fn t27_author_pusher_co_author_and_bot_do_not_count() {
         ("AUTHOR", "the author cannot approve", |_, _| {}),
         ("unsigned:author", "the author cannot approve", |_, _| {}),
         ("pusher", "who pushed last cannot approve", |_, _| {}),
-        ("writer", "who wrote a commit of it cannot approve", |_, _| {}),
+        ("writer", "who wrote or pushed a commit of it cannot approve", |_, _| {}),
         ("alice", "a machine account", |_, review| review.reviewer.bot = true),
         ("alice", "was asked for until", |_, review| review.at = Timestamp::from_second(3601).expect("a time")),
         ("alice", "dismissed", |_, review| review.state = ReviewState::Dismissed),
@@ -115,7 +115,7 @@ fn t27_who_pushed_or_wrote_does_not_approve_on_the_local_forge() {
         (
             "bob@shop.example",
             "more\n\nCo-authored-by: Alice <Alice@shop.example>",
-            "who wrote a commit of it cannot approve",
+            "who wrote or pushed a commit of it cannot approve",
         ),
     ] {
         let (repo, alice) = signed_shop();
