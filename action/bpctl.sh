@@ -167,7 +167,7 @@ run() {
       export BPCTL_DETAILED_EXITCODE=true BPCTL_PLAN_OUT=$plan
       if [ -n "${GITHUB_STEP_SUMMARY-}" ]; then export BPCTL_SUMMARY=$GITHUB_STEP_SUMMARY; fi
       # Of a pull request: what it causes, told from what stood before it.
-      if [ -n "${GITHUB_BASE_REF-}" ] && [ -z "${BPCTL_BASE_REF-}" ]; then export BPCTL_BASE_REF=origin/$GITHUB_BASE_REF; fi
+      if [ -n "${GITHUB_BASE_REF-}" ] && [ -z "${BPCTL_BASE_REF-}" ]; then export BPCTL_BASE_REF=refs/remotes/origin/$GITHUB_BASE_REF; fi
       ;;
     lint) give BPCTL_FAIL_ON "$INPUT_FAIL_ON" ;;
     comment) give BPCTL_COMMENT "$INPUT_COMMENT" ;;

@@ -111,8 +111,14 @@ fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> Excerpt {
     let Some(Source { text, .. }) = diagnostic.sources.iter().find(|source| &*source.name == file) else {
         return Excerpt::default();
     };
-    if let Some(hidden) = labels.iter().find(|label| may_hold_secret(document_around(text, label.span.start))) {
-        return Excerpt { instead: format!(" ({})", place(hidden)), ..Excerpt::default() };
+    let hidden = labels.iter().find_map(|label| {
+        let secret = may_hold_secret(document_around(text, label.span.start));
+        let why =
+            if secret { "no line is shown of what may hold a Secret" } else { "the line is too long to be shown" };
+        (secret || is_long_around(text, label)).then(|| place(label, why))
+    });
+    if let Some(place) = hidden {
+        return Excerpt { instead: format!(" ({place})"), ..Excerpt::default() };
     }
     let text = tame(text);
     let spans = labels.iter().map(|label| {
@@ -125,10 +131,25 @@ fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> Excerpt {
 }
 
 /// A place without its line.
-fn place(label: &Label) -> String {
+fn place(label: &Label, why: &str) -> String {
     let told = sink::terminal(&Untrusted::new(label.text.as_str()));
     let span = sink::terminal(&Untrusted::new(label.span.to_string()));
-    format!("{span}: {told}; no line is shown of what may hold a Secret")
+    format!("{span}: {told}; {why}")
+}
+
+/// Longer lines are not shown: nobody reads them, and no column beyond 65,535 can be pointed at.
+const LONGEST_LINE: usize = 2_000;
+
+/// Whether one of the lines that an excerpt would show is too long.
+fn is_long_around(text: &str, label: &Label) -> bool {
+    let bytes = text.as_bytes();
+    let (start, end) = (label.span.start.min(bytes.len()), label.span.end.min(bytes.len()));
+    let line_before = |at: usize| bytes[..at].iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    let line_after =
+        |at: usize| bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |found| at + found);
+    let from = line_before(line_before(start));
+    let to = line_after((line_after(end.max(start)) + 1).min(bytes.len()));
+    bytes.get(from..to).is_some_and(|shown| shown.split(|byte| *byte == b'\n').any(|line| line.len() > LONGEST_LINE))
 }
 
 /// The YAML document that a place is in.
@@ -172,6 +193,19 @@ mod tests {
     use bpctl_core::model::SourceSpan;
 
     use super::*;
+
+    /// T45. Would miss: a line of more columns than can be counted to, which ended lint for everything else.
+    #[test]
+    fn t45_a_line_without_end_is_named_and_not_shown() {
+        let text = format!("a: 1\nx: \"{}\" y\n", "a".repeat(70_000));
+        let span = SourceSpan { file: "a.yaml".into(), line: 2, column: 70_006, start: 70_010, end: 70_011 };
+        let source = Source { name: "a.yaml".into(), text: text.as_str().into() };
+        let told = render(&[Diagnostic::error("syntax", "it is wrong").label(span, "here").source(source)], false, 200);
+        assert!(
+            told.contains("(a.yaml:2:70006: here; the line is too long to be shown)") && told.len() < 500,
+            "{told}"
+        );
+    }
 
     /// Would miss: a place whose text is not at hand, said to be hidden for a Secret's sake.
     #[test]

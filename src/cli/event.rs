@@ -21,7 +21,7 @@ pub fn refuse_strangers(repository: &Repository) -> Result<(), CommandError> {
             "this is a fork's pull request: no credential is read for it, and no cluster is asked",
             "`bpctl lint` checks it; whoever merges it may push it to a branch of this repository for a plan",
         )),
-        "pull_request_target" | "workflow_run" => {
+        "pull_request_target" | "workflow_run" | "issue_comment" | "issues" | "discussion" | "discussion_comment" => {
             let head = repository.head_commit().map_err(PipelineError::from)?;
             // The runner names the commit of the base branch there; that branch may have moved since.
             let base = runtime::variable("GITHUB_BASE_REF").map(|branch| format!("refs/remotes/origin/{branch}"));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use backon::{ExponentialBuilder, Retryable};
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
 use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use kube::Client;
 use kube::client::Body;
 
@@ -14,6 +15,9 @@ use crate::runtime;
 
 /// How long one answer may take. The server itself ends a request after 60 s.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// More of one answer is not read (T42): a page of objects as large as a server takes them is longer, and is asked for in smaller ones.
+const LONGEST: usize = 32 << 20;
 
 /// An API server.
 #[derive(Clone)]
@@ -75,14 +79,21 @@ impl Api {
             let response = self.client.send(request).await?;
             let status = response.status();
             let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-            let body = Vec::from(response.into_body().collect_bytes().await?);
+            let body = match Limited::new(response.into_body(), LONGEST).collect().await {
+                Ok(body) => Some(Vec::from(body.to_bytes())),
+                Err(error) if error.is::<LengthLimitError>() => None,
+                Err(error) => return Err(kube::Error::Service(error)),
+            };
             Ok::<_, kube::Error>((status, after, body))
         };
         match tokio::time::timeout(PATIENCE, exchange).await {
             Err(_) => Err(final_error(ClusterError::Slow { attempt: attempt.into(), seconds: PATIENCE.as_secs() })),
             Ok(Err(error)) => Err(failed(error, attempt)),
-            Ok(Ok((status, _, body))) if status.is_success() => Ok(body),
-            Ok(Ok((status, after, body))) => {
+            Ok(Ok((_, _, None))) => {
+                Err(final_error(ClusterError::Long { attempt: attempt.into(), mebibytes: LONGEST >> 20 }))
+            }
+            Ok(Ok((status, _, Some(body)))) if status.is_success() => Ok(body),
+            Ok(Ok((status, after, Some(body)))) => {
                 let after = after.map(|seconds| Duration::from_secs(seconds.min(10)));
                 let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
                 Err(Fault { error: refused(status, &body, attempt), again, after })

@@ -103,6 +103,14 @@ pub enum ClusterError {
         /// What is missing.
         why: String,
     },
+    /// An answer that is longer than what is read of one.
+    #[error("couldn't {attempt}: the answer is longer than {mebibytes} MiB")]
+    Long {
+        /// What was attempted.
+        attempt: String,
+        /// What is read at most.
+        mebibytes: usize,
+    },
     /// An answer that cannot be read.
     #[error("couldn't {attempt}: {why}")]
     Malformed {
@@ -164,7 +172,7 @@ impl ClusterError {
     /// Whether a write may have happened although this came back.
     pub fn outcome_is_open(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Slow { .. } | Self::Malformed { .. } => true,
+            Self::Unreachable { .. } | Self::Slow { .. } | Self::Long { .. } | Self::Malformed { .. } => true,
             Self::Refused { status, .. } => *status >= 500,
             _ => false,
         }
@@ -179,7 +187,9 @@ impl ClusterError {
             Self::Conflict { .. } | Self::Replaced { .. } | Self::Incomplete { .. } => UnknownCode::Incomplete,
             Self::Invalid { .. } => UnknownCode::Refused,
             Self::Refused { status, .. } if (400..500).contains(status) => UnknownCode::Refused,
-            Self::Refused { .. } | Self::Malformed { .. } | Self::File { .. } => UnknownCode::Malformed,
+            Self::Refused { .. } | Self::Long { .. } | Self::Malformed { .. } | Self::File { .. } => {
+                UnknownCode::Malformed
+            }
             Self::NotRecorded { .. } => UnknownCode::NotObserved,
             Self::Unsupported(_) => UnknownCode::Unsupported,
         };

@@ -66,6 +66,11 @@ impl Listed {
         if matches!(self, Self::Objects(..)) { PAGE_OF_LARGE } else { PAGE }
     }
 
+    /// Whether only parts of its objects are kept.
+    pub(super) fn is_thinned(&self) -> bool {
+        !matches!(self.keep(), Keep::All)
+    }
+
     fn type_of(&self) -> (&str, &str) {
         match self {
             Self::Workloads(kind) => (WorkloadKind::API_VERSION, kind.as_str()),

@@ -27,6 +27,8 @@ use crate::runtime;
 
 /// No namespace has so many pages; a server that says so goes in circles.
 const MAX_PAGES: usize = 1000;
+/// More than this is not kept of one list of whole objects: ten thousand workloads are a quarter of it.
+const MOST_KEPT: usize = 256 << 20;
 /// How often a list that expires under way is begun anew (Z10).
 const MAX_LISTS: usize = 3;
 /// How often a workload is looked at whose status is written just when it is to be restarted.
@@ -279,10 +281,12 @@ impl LiveCluster {
             Ok(path) => path,
             Err(error) => return Known::Unknown(error.into_unknown()),
         };
+        let mut size = listed.page();
         for _ in 0..MAX_LISTS {
-            match self.list_once(listed, namespace, &path, &attempt).await {
+            match self.list_once(listed, namespace, (&path, size), &attempt).await {
                 Ok(items) => return Known::Known(items),
                 Err(ClusterError::Refused { status: 410, .. }) => {}
+                Err(ClusterError::Long { .. }) if size > 5 => size /= 10,
                 Err(error) => return Known::Unknown(error.into_unknown()),
             }
         }
@@ -329,18 +333,24 @@ impl LiveCluster {
         &self,
         listed: &Listed,
         namespace: &str,
-        path: &str,
+        (path, size): (&str, usize),
         attempt: &str,
     ) -> Result<Vec<T>, ClusterError> {
         let malformed = |why: String| ClusterError::Malformed { attempt: attempt.into(), why };
-        let first = format!("{path}?limit={}{}", listed.page(), listed.selector());
+        let first = format!("{path}?limit={size}{}", listed.selector());
         let mut path = first.clone();
-        let mut version = None;
+        let (mut version, mut kept) = (None, 0);
         // A page is decoded while the next one is on its way, and no more of them wait than that: memory has a bound (T42).
         let mut pages = VecDeque::new();
         let mut items = Vec::new();
         for number in 1.. {
             let page = self.api.get(&path, attempt).await?;
+            // What is kept whole is bounded as a whole.
+            kept += if listed.is_thinned() { 0 } else { page.len() };
+            if kept > MOST_KEPT {
+                let why = format!("it is longer than {} MiB", MOST_KEPT >> 20);
+                return Err(ClusterError::Incomplete { attempt: attempt.into(), why });
+            }
             let head = list::head(&page).map_err(malformed)?;
             if *version.get_or_insert_with(|| head.resource_version.clone()) != head.resource_version {
                 let why = "its pages are not of one version".into();

@@ -134,6 +134,21 @@ impl Repository {
         }
     }
 
+    /// The branch that a remote calls its default one, as the clone was told; `None`: it was not.
+    pub fn remote_head(&self, remote: &str) -> Result<Option<String>, GitError> {
+        let full = format!("refs/remotes/{remote}/HEAD");
+        let raw = self.raw();
+        match raw.find_reference(&full) {
+            Ok(found) => {
+                let target = found.symbolic_target().ok().flatten();
+                let target = target.and_then(|target| target.strip_prefix(&format!("refs/remotes/{remote}/")));
+                Ok(target.map(ToOwned::to_owned))
+            }
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(GitError::library(format!("read {full}"))(error)),
+        }
+    }
+
     /// What a full ref points to, without peeling; `None`: there is no such ref.
     pub fn ref_target(&self, full: &str) -> Result<Option<String>, GitError> {
         let raw = self.raw();

@@ -112,6 +112,13 @@ async fn connect(
         let root = local_root(repository, &["refs/heads/main", "refs/heads/master"])?;
         return local(repository, root, &options);
     }
+    // The work tree of a pull request may not lead away from a server that is known (X5).
+    if known == ForgeKind::Github && kind != ForgeKind::Github {
+        return Err(PipelineError::told(
+            "bpctl.yaml says `forge: gitea`, and the remote `origin` is a repository on GitHub",
+            "write `forge: github`, or leave the line out",
+        ));
+    }
     let address = address.ok_or_else(|| {
         let name = if kind == ForgeKind::Github { "github" } else { "gitea" };
         PipelineError::told(
@@ -158,9 +165,33 @@ async fn gitea(repository: &Repository, options: GiteaOptions) -> Result<Box<dyn
 
 /// The base branch as last fetched: there is no token, or the forge does not answer whoever only looks, and why.
 fn offline(repository: &Arc<Repository>, unanswered: Option<String>) -> Result<ForgeAccess, PipelineError> {
-    let candidates = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
-    let base = local_root(repository, &candidates)?;
+    let base = match default_branch(repository)? {
+        // Anybody who may push can make a branch of one of the usual names.
+        Some(default) if runtime::variable("BPCTL_BASE").is_none() => {
+            local_root(repository, &[&format!("refs/remotes/origin/{default}"), &format!("refs/heads/{default}")])?
+        }
+        _ => {
+            let usual =
+                ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
+            local_root(repository, &usual)?
+        }
+    };
     Ok(ForgeAccess::Offline(OfflineForge::new(repository.clone(), base, unanswered)))
+}
+
+/// The largest event of a runner that is read.
+const LARGEST_EVENT: u64 = 32 << 20;
+
+/// The default branch of `origin`, by what started this job or by what the clone was told. Neither is of the work tree's making.
+fn default_branch(repository: &Repository) -> Result<Option<String>, PipelineError> {
+    let event = runtime::variable("GITHUB_EVENT_PATH")
+        .and_then(|file| runtime::read_at_most(Path::new(&file), LARGEST_EVENT).ok())
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let told = event.as_ref().and_then(|event| event.pointer("/repository/default_branch")?.as_str());
+    match told {
+        Some(told) => Ok(Some(told.to_owned())),
+        None => Ok(repository.remote_head("origin")?),
+    }
 }
 
 /// The base that the default branch's own bpctl.yaml names, where that is another.

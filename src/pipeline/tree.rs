@@ -217,6 +217,22 @@ fn on_base(error: PipelineError, tip: &BaseTip) -> PipelineError {
 /// The commit that a name means, as people write it: a branch, a tag, `origin/BRANCH`, a full ref or an id.
 pub fn commit_of(repository: &Repository, name: &str) -> Result<String, PipelineError> {
     let (tip, back) = generations(name).unwrap_or((name, 0));
+    // Git takes the first; who compares with a name that somebody else may have given again would not see it.
+    let meant = ["refs/heads/", "refs/tags/", "refs/remotes/"].map(|prefix| format!("{prefix}{tip}"));
+    let mut found: Vec<(String, String)> = Vec::new();
+    for full in meant {
+        if let Some(commit) = repository.resolve(&full)? {
+            found.push((full, commit));
+        }
+    }
+    if let [(one, first), .., (other, _)] = found.as_slice()
+        && found.iter().any(|(_, commit)| commit != first)
+    {
+        return Err(PipelineError::told(
+            format!("{} is several things here: {one} and {other}", tip.escape_debug()),
+            format!("write which one is meant: {other}"),
+        ));
+    }
     for full in ["refs/heads/", "refs/tags/", "refs/remotes/", ""].map(|prefix| format!("{prefix}{tip}")) {
         let Some(commit) = repository.resolve(&full)? else { continue };
         if back == 0 {

@@ -111,6 +111,8 @@ pub struct Catalog {
     pub suppressions: BTreeMap<Name, Located<Suppression>>,
     /// Objects by the file that declares them.
     pub manifests: BTreeMap<RepoPath, Arc<Vec<Manifest>>>,
+    /// The file that says whose signatures count on the local forge, and the id of its content; `None`: none is named, or it is not there.
+    pub signers: Option<(RepoPath, String)>,
     /// Which object stands where: path and position in its list.
     by_object: Arc<BTreeMap<ObjectName, Vec<(RepoPath, usize)>>>,
     /// Which blueprint governs which object, in each environment.
@@ -366,7 +368,13 @@ impl Catalog {
 
     /// The same, from own files that are parsed already; `files` holds the manifests.
     pub fn assemble(own: OwnFiles, files: &Files) -> Self {
+        let signers = own.workspace.value.local.allowed_signers.as_ref();
+        let signers = signers.and_then(|path| match files.get(path)? {
+            File::Blob(blob) => Some((path.clone(), blob.id.clone())),
+            File::Refused(_) => None,
+        });
         let mut catalog = Self {
+            signers,
             workspace: own.workspace,
             blueprints: BTreeMap::new(),
             policies: BTreeMap::new(),

@@ -60,5 +60,7 @@ fn texts(catalog: &Catalog) -> BTreeMap<&RepoPath, &str> {
     let workspace = (&catalog.workspace.path, &*catalog.workspace.document.source().text);
     let policies = catalog.policies.values().map(|policy| (&policy.path, &*policy.document.source().text));
     let blueprints = catalog.blueprints.values().map(|blueprint| (&blueprint.path, &*blueprint.document.source().text));
-    std::iter::once(workspace).chain(policies).chain(blueprints).collect()
+    // Whose signature counts is a rule, too.
+    let signers = catalog.signers.iter().map(|(path, id)| (path, id.as_str()));
+    std::iter::once(workspace).chain(policies).chain(blueprints).chain(signers).collect()
 }

@@ -31,6 +31,9 @@ pub struct ConfigChange {
     /// What it is; none: it is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Untrusted>,
+    /// How many further lines of the value differ.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more: usize,
     /// The line that makes it, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<SourceSpan>,
@@ -42,14 +45,24 @@ pub struct ConfigChanges {
     changes: Vec<(ConfigChange, Option<RepoPath>)>,
 }
 
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
 impl ConfigChanges {
     /// Compares what the blueprints of a plan read before and after.
     pub fn of(plan: &Plan, before: &Catalog, after: &Catalog) -> Self {
         let mut changes = Vec::new();
         for name in plan.blueprints.iter().map(|part| &part.name) {
             let (then, now) = (maps(plan, before, name), maps(plan, after, name));
-            for (stem, new) in &now {
-                let Some(old) = then.get(stem) else { continue };
+            for (stem, new) in now.iter().flat_map(|(stem, all)| all.iter().map(move |one| (stem, one))) {
+                // Several of one stem: what one of them held before is no change, and an object of the same name is the one it was.
+                let before = then.get(stem).map(Vec::as_slice).unwrap_or_default();
+                if before.iter().any(|old| data(old.manifest) == data(new.manifest)) {
+                    continue;
+                }
+                let same = before.iter().find(|old| old.object == new.object);
+                let Some(old) = same.or(before.first()) else { continue };
                 let keys: BTreeSet<&str> =
                     data(old.manifest).keys().chain(data(new.manifest).keys()).copied().collect();
                 for key in keys {
@@ -59,7 +72,7 @@ impl ConfigChanges {
                     if was == is {
                         continue;
                     }
-                    let (before, after) = told(key, was.as_deref(), is.as_deref());
+                    let Told { before, after, more } = told(key, was.as_deref(), is.as_deref());
                     let rendered = new.manifest.rendered.then(|| new.manifest.path.clone());
                     let span = (!new.manifest.rendered).then(|| value_span(new.manifest, key)).flatten();
                     let change = ConfigChange {
@@ -68,6 +81,7 @@ impl ConfigChanges {
                         key: key.into(),
                         before,
                         after,
+                        more,
                         span,
                     };
                     changes.push((change, rendered.filter(|_| is.is_some())));
@@ -111,10 +125,14 @@ fn manifest<'c>(catalog: &'c Catalog, environment: &Name, root: &RepoPath, objec
 }
 
 /// The `ConfigMap`s of a workload, by the name that a generator puts a hash behind.
-fn maps<'c>(plan: &Plan, catalog: &'c Catalog, name: &Name) -> BTreeMap<String, Companion<'c>> {
+fn maps<'c>(plan: &Plan, catalog: &'c Catalog, name: &Name) -> BTreeMap<String, Vec<Companion<'c>>> {
     let companions = catalog.companions(&plan.environment, name).compared.into_iter();
-    let maps = companions.filter(|companion| companion.object.kind == "ConfigMap");
-    maps.map(|map| (generated_name(map.manifest).unwrap_or(&map.object.name).to_owned(), map)).collect()
+    let mut maps: BTreeMap<String, Vec<Companion<'c>>> = BTreeMap::new();
+    for map in companions.filter(|companion| companion.object.kind == "ConfigMap") {
+        let stem = generated_name(map.manifest).unwrap_or(&map.object.name).to_owned();
+        maps.entry(stem).or_default().push(map);
+    }
+    maps
 }
 
 fn data(manifest: &Manifest) -> BTreeMap<&str, &str> {
@@ -126,19 +144,68 @@ fn value_span(manifest: &Manifest, key: &str) -> Option<SourceSpan> {
     Some(manifest.document.span_of(manifest.document.root.at(&["data", key])?))
 }
 
-/// What is told of two values: the first lines that differ. Of a credential only that it is another.
-fn told(key: &str, before: Option<&str>, after: Option<&str>) -> (Option<Untrusted>, Option<Untrusted>) {
+/// What is told of two values.
+struct Told {
+    before: Option<Untrusted>,
+    after: Option<Untrusted>,
+    more: usize,
+}
+
+/// The first lines that differ and are no comment, and how many more do. Of what may be a credential only that it is another (T38).
+fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
     let lines = |text: Option<&str>| text.unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
     let (was, is) = (lines(before), lines(after));
-    let differs = (0..was.len().max(is.len())).find(|at| was.get(*at) != is.get(*at)).unwrap_or(0);
+    let differing: Vec<usize> = (0..was.len().max(is.len())).filter(|at| was.get(*at) != is.get(*at)).collect();
+    let says = |at: &&usize| [was.get(**at), is.get(**at)].into_iter().flatten().any(|line| !is_comment(line));
+    let first = differing.iter().find(says).or(differing.first()).copied().unwrap_or(0);
+    let hidden = is_credential(key, None)
+        || is_key_file(key)
+        || may_hold_credential(&was, first)
+        || may_hold_credential(&is, first);
     let show = |text: Option<&str>, lines: &[String]| {
-        let line = text.map(|_| lines.get(differs).map_or("", |line| line.trim()))?;
-        let named = line.split(['=', ':']).next().filter(|name| name.len() < line.len()).unwrap_or_default();
-        let hidden = is_credential(key, None) || is_credential(named.trim().trim_matches('"'), None);
+        let line = text.map(|_| lines.get(first).map_or("", |line| line.trim()))?;
         let cut = || line.chars().take(MOST).collect::<String>();
         Some(Untrusted::new(if hidden { crate::ledger::WITHHELD.to_owned() } else { cut() }))
     };
-    (show(before, &was), show(after, &is))
+    Told { before: show(before, &was), after: show(after, &is), more: differing.len().saturating_sub(1) }
+}
+
+fn is_comment(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || ["#", "//", ";"].iter().any(|mark| line.starts_with(mark))
+}
+
+/// Names of files that hold keys, and of settings that hold addresses with passwords.
+fn is_key_file(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    [".pem", ".key", ".p12", ".pfx", ".jks", ".netrc", "_dsn", "-dsn"].iter().any(|end| key.ends_with(end))
+        || ["kubeconfig", "dockerconfigjson", "dsn", "netrc"].iter().any(|name| key.trim_start_matches('.') == *name)
+}
+
+/// Whether a line is one of a key, holds an address with a password, or belongs to a name that is one's.
+fn may_hold_credential(lines: &[String], at: usize) -> bool {
+    let Some(line) = lines.get(at) else { return false };
+    let has_password = line.split("://").skip(1).any(|rest| {
+        let authority = rest.split(['/', '?', '#', ' ', '"', '\'']).next().unwrap_or_default();
+        authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+    });
+    if has_password || lines.iter().any(|line| line.contains("-----BEGIN")) {
+        return true;
+    }
+    let named = |line: &str| {
+        let name = line.split(['=', ':']).next().filter(|name| name.len() < line.len())?;
+        Some(name.trim().trim_start_matches("- ").trim_matches(['"', '\'']).to_owned())
+    };
+    // What names nothing itself belongs to what stands above it, less far in; so does each line of a longer value.
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let mut indent = depth(line) + usize::from(named(line).is_some());
+    let above = lines.iter().take(at + 1).rev().filter(|line| !line.trim().is_empty());
+    let mut names = above.filter_map(|line| {
+        let owns = depth(line) < indent;
+        owns.then(|| indent = depth(line))?;
+        named(line)
+    });
+    names.any(|name| is_credential(&name, None))
 }
 
 /// The one line of the file of a place that says this.
@@ -166,9 +233,10 @@ mod tests {
     #[test]
     fn t38_the_first_line_that_differs_is_told_and_no_credential() {
         let shown = |key: &str, before: Option<&str>, after: Option<&str>| {
-            let (before, after) = told(key, before, after);
+            let Told { before, after, more } = told(key, before, after);
             let text = |value: Option<Untrusted>| value.map_or("-".to_owned(), |value| value.raw().to_owned());
-            format!("{} → {}", text(before), text(after))
+            let more = if more == 0 { String::new() } else { format!(" +{more}") };
+            format!("{} → {}{more}", text(before), text(after))
         };
         for (key, before, after, expected) in [
             ("size", Some("huge"), Some("giant"), "huge → giant"),
@@ -178,6 +246,24 @@ mod tests {
             ("app.conf", Some("a: 1\npassword: x"), Some("a: 1\npassword: y"), "(withheld) → (withheld)"),
             ("app.json", Some("{\n \"api_key\": 1}"), Some("{\n \"api_key\": 2}"), "(withheld) → (withheld)"),
             ("app.conf", Some("a=1"), Some("a=1\nb=2"), " → b=2"),
+            ("app.conf", Some("# old\nmax=1\nup=a"), Some("# new\nmax=1\nup=b"), "up=a → up=b +1"),
+            (
+                "DATABASE_URL",
+                Some("postgres://app:one@db/app"),
+                Some("postgres://app:two@db/app"),
+                "(withheld) → (withheld)",
+            ),
+            ("URL", Some("http://good/a:b@c"), Some("http://evil/a:b@c"), "http://good/a:b@c → http://evil/a:b@c"),
+            ("tls", Some("-----BEGIN KEY-----\nold"), Some("-----BEGIN KEY-----\nnew"), "(withheld) → (withheld)"),
+            ("tls.pem", Some("old"), Some("new"), "(withheld) → (withheld)"),
+            (
+                "app.yaml",
+                Some("db:\n  password:\n    old"),
+                Some("db:\n  password:\n    new"),
+                "(withheld) → (withheld)",
+            ),
+            ("app.yaml", Some("secrets:\n  - name: old"), Some("secrets:\n  - name: new"), "(withheld) → (withheld)"),
+            ("app.yaml", Some("db:\n  host: old"), Some("db:\n  host: new"), "host: old → host: new"),
         ] {
             assert_eq!(shown(key, before, after), expected, "{key}");
         }

@@ -53,15 +53,17 @@ impl GiteaForge {
                 }
             }
         }
-        // What a person said no to is compared with what would be proposed: that head has to be here too.
+        // Of bpctl's own; what a person said no to is compared with what would be proposed. The head of anybody else's may be anything, and is
+        // fetched for whoever asks about that pull request (T42).
         let wanted = wires
             .iter()
-            .filter(|wire| wire.state == "open" || (!wire.merged && is_own(wire) && !self.has(&wire.head.sha)));
+            .filter(|wire| is_own(wire) && (wire.state == "open" || (!wire.merged && !self.has(&wire.head.sha))));
         let refs: Vec<String> = wanted.map(|wire| pull_ref(wire.number)).collect();
         let fetched = if refs.is_empty() { BTreeMap::new() } else { self.fetch(&refs).await? };
         let mut summaries = Vec::with_capacity(wires.len());
         for mut wire in wires {
-            let served = wire.state != "open" || fetched.get(&pull_ref(wire.number)) == Some(&wire.head.sha);
+            let served =
+                wire.state != "open" || !is_own(&wire) || fetched.get(&pull_ref(wire.number)) == Some(&wire.head.sha);
             if !served {
                 let number = wire.number;
                 let (fresh, head) = self.settled(number).await?;

@@ -76,9 +76,9 @@ impl GithubForge {
 
     /// Brings the heads here and sums up.
     pub(super) async fn summaries(&self, wires: Vec<Pull>) -> Result<Vec<PullSummary>, ForgeError> {
-        // What a person said no to is compared with what would be proposed: that head has to be here too.
-        let wanted = wires.iter().filter(|wire| !self.has(&wire.head.sha));
-        let wanted = wanted.filter(|wire| wire.state == "open" || (wire.merged_at.is_none() && is_own(wire)));
+        // Of bpctl's own; what a person said no to is compared with what would be proposed. The head of anybody else's may be anything, and is
+        // fetched for whoever asks about that pull request (T42).
+        let wanted = wires.iter().filter(|wire| is_own(wire) && wire.merged_at.is_none() && !self.has(&wire.head.sha));
         let refs: Vec<String> = wanted.map(|wire| pull_ref(wire.number)).collect();
         let fetched = if refs.is_empty() { BTreeMap::new() } else { self.fetch(&refs).await? };
         let mut summaries = Vec::with_capacity(wires.len());

@@ -303,3 +303,53 @@ fn x08_an_open_scale_is_not_merged_once_an_autoscaler_owns_the_replicas() {
         assert_eq!(repo.merges(), 0, "{code}");
     }
 }
+
+/// T42. Would miss: a pull request of a few small objects whose paths have no end, or that names one large file so often that memory ends.
+#[test]
+fn t42_what_names_itself_without_end_is_refused_and_stops_nothing() {
+    use git2::{ObjectType, Repository};
+    let tree = |raw: &Repository, entries: &[(String, git2::Oid, i32)]| {
+        let mut builder = raw.treebuilder(None).expect("a builder");
+        for (name, id, mode) in entries {
+            builder.insert(name, *id, *mode).expect("an entry");
+        }
+        builder.write().expect("a tree")
+    };
+    let paths = |raw: &Repository| {
+        let mut id = raw.blob(b"x\n").expect("a blob");
+        for mode in [0o100_644, 0o040_000, 0o040_000, 0o040_000, 0o040_000, 0o040_000, 0o040_000] {
+            let entries: Vec<_> = (0..10).map(|n| (format!("d{n}"), id, mode)).collect();
+            id = tree(raw, &entries);
+        }
+        id
+    };
+    let bytes = |raw: &Repository| {
+        let id = raw.odb().and_then(|odb| odb.write(ObjectType::Blob, &vec![b'#'; 4 << 20])).expect("a blob");
+        let entries: Vec<_> = (0..300).map(|n| (format!("x{n}.yaml"), id, 0o100_644)).collect();
+        let folder = tree(raw, &entries);
+        tree(raw, &[("zz".into(), folder, 0o040_000)])
+    };
+    for (bomb, at, why) in [
+        (&paths as &dyn Fn(&Repository) -> git2::Oid, "zz", "it holds more than 300000 entries"),
+        (&bytes, "blueprints", "its files hold more than 64 MiB"),
+    ] {
+        let (repo, _) = proposed();
+        let raw = Repository::open(repo.path()).expect("a repository");
+        let head = raw.find_branch(BACKEND, git2::BranchType::Local).expect("a branch");
+        let parent = head.get().peel_to_commit().expect("a commit");
+        let mut root = raw.treebuilder(Some(&parent.tree().expect("a tree"))).expect("a builder");
+        root.insert(at, bomb(&raw), 0o040_000).expect("an entry");
+        let root = raw.find_tree(root.write().expect("a tree")).expect("a tree");
+        let by = git2::Signature::now("eve", "eve@example.org").expect("a signature");
+        raw.commit(Some(&format!("refs/heads/{BACKEND}")), &by, &by, "more", &root, &[&parent]).expect("a commit");
+        let from = std::time::Instant::now();
+        let judged = repo.run(&["judge", "1", "--env", "staging"]);
+        assert!(judged.code != Some(0), "{}", judged.stdout);
+        says(&format!("{}{}", judged.stdout, judged.stderr), &[why]);
+        // It is put aside, and the pass goes on to its end.
+        let applied = repo.run(&APPLY);
+        says(&format!("{}{}", applied.stdout, applied.stderr), &[why, "verified"]);
+        assert_eq!(repo.merges(), 0);
+        assert!(from.elapsed().as_secs() < 60, "{:?}", from.elapsed());
+    }
+}
