@@ -113,8 +113,8 @@ fails() {
   esac
 }
 
-# told: the last line that is not empty.
-told() { awk 'NF { line = $0 } END { print line }' "$1"; }
+# told: the last line that is not empty, without what it is indented by.
+told() { awk 'NF { line = $0 } END { sub(/^ +/, "", line); print line }' "$1"; }
 
 # comment NUMBER --plan FILE …: its answer is an output too.
 comment() {

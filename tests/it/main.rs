@@ -13,6 +13,7 @@
     reason = "tests read files, run programs and fail loudly"
 )]
 
+mod act;
 mod action;
 mod cluster_live;
 mod demos;
