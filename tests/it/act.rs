@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value as Json, json};
 
 use crate::forge_github::Shop;
+use crate::lint::formats::bad_shop;
 use crate::support::Repo;
 
 /// A step of the workflow that uses the action: its id, and its inputs.
@@ -151,6 +152,29 @@ fn each_command_runs_as_an_action_and_hands_its_outputs_on() {
     assert_eq!(run.of("elsewhere"), (String::new(), String::new(), String::new(), true));
     assert!(run.log.contains("working-directory: there is no folder nowhere"), "{}", run.log);
     assert_eq!(run.of("unknown"), is(2, "error", false, true));
+}
+
+/// T11. Would miss: a finding that nobody sees beside its line, a file's own text that becomes a command on its way there.
+#[test]
+fn t11_findings_of_lint_stand_beside_their_lines_and_are_commands_of_bpctl_alone() {
+    let repo = bad_shop();
+    let steps = [("lint", json!({ "command": "lint" })), ("lenient", json!({ "command": "lint", "fail-on": "never" }))];
+    let run = act(&repo, program(), ("workflow_dispatch", &json!({})), &[], &steps);
+    assert_eq!(run.of("lint"), is(6, "found", false, true), "{}", run.log);
+    assert_eq!(run.of("lenient"), is(0, "fine", false, false), "{}", run.log);
+    assert!(run.outputs("lint")["sarif-path"].ends_with("/bpctl.sarif"), "{}", run.log);
+    assert!(run.log.contains("Summary - ### bpctl lint"), "{}", run.log);
+    // Each step shows each finding once, with its place; what the hostile file would begin is in none.
+    let found = repo.run(&["lint", "-o", "json", "--fail-on", "never"]).exits(0).json();
+    let found = found["diagnostics"].as_array().expect("findings");
+    for (severity, sign, command) in [("error", "❗  ", "::error "), ("warning", "🚧  ", "::warning ")] {
+        let wanted = found.iter().filter(|finding| finding["severity"] == severity).count();
+        let shown: Vec<&str> = run.log.lines().filter_map(|line| Some(line.split_once(sign)?.1)).collect();
+        let whole = shown
+            .iter()
+            .filter(|line| line.starts_with(&format!("{command}file=blueprints/")) && line.contains(",title="));
+        assert!(wanted > 0 && shown.len() == 2 * wanted && whole.count() == shown.len(), "{severity}: {shown:#?}");
+    }
 }
 
 /// Would miss: on a server that has pages, addresses and ids that are lost on the way out, and a comment that is written twice.
