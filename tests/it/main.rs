@@ -26,6 +26,7 @@ mod layers;
 mod lint;
 mod local;
 mod many;
+mod release;
 mod stage;
 mod story;
 mod support;
