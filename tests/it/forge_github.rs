@@ -2,6 +2,7 @@
 
 #[path = "../../src/forge/github/fake.rs"]
 mod fake;
+mod permissions;
 
 use serde_json::{Value, json};
 
