@@ -3,6 +3,7 @@
 #[path = "../../src/forge/github/fake.rs"]
 mod fake;
 mod permissions;
+mod revoked;
 
 use serde_json::{Value, json};
 
