@@ -66,7 +66,8 @@ from_release() {
   [ "$wanted" = "$found" ] || die "$name is not what SHA256SUMS says: $found instead of $wanted. Nothing of it was run"
   # Who built it: GitHub knows of its own releases, and `gh` asks.
   if [ "$base" = "$official" ] && [ "${GITHUB_SERVER_URL-}" = https://github.com ] && command -v gh >/dev/null; then
-    GH_TOKEN=${INPUT_TOKEN-} gh attestation verify "$into/$name" --repo bpctl/bpctl >/dev/null ||
+    GH_TOKEN=${INPUT_TOKEN-} gh attestation verify "$into/$name" --repo bpctl/bpctl \
+      --signer-workflow bpctl/bpctl/.github/workflows/release.yml >/dev/null ||
       die "$name has no attestation of bpctl's own release job. Nothing of it was run"
   fi
   tar -xzf "$into/$name" -C "$into" bpctl
@@ -113,8 +114,8 @@ fails() {
   esac
 }
 
-# told: the last line that is not empty.
-told() { awk 'NF { line = $0 } END { print line }' "$1"; }
+# told: the last line that is not empty, without what it is indented by.
+told() { awk 'NF { line = $0 } END { sub(/^ +/, "", line); print line }' "$1"; }
 
 # comment NUMBER --plan FILE …: its answer is an output too.
 comment() {
@@ -136,7 +137,7 @@ pull_requests() {
 }
 
 run() {
-  local command code=0 stop plan='' number hash
+  local command code=0 stop plan='' sarif='' number hash
   read -r -a command <<<"${INPUT_COMMAND:?}"
   [ ${#command[@]} -gt 0 ] || die "command: it is empty"
   # Before anything is done: whether fail-on is a word that it knows.
@@ -169,7 +170,12 @@ run() {
       # Of a pull request: what it causes, told from what stood before it.
       if [ -n "${GITHUB_BASE_REF-}" ] && [ -z "${BPCTL_BASE_REF-}" ]; then export BPCTL_BASE_REF=refs/remotes/origin/$GITHUB_BASE_REF; fi
       ;;
-    lint) give BPCTL_FAIL_ON "$INPUT_FAIL_ON" ;;
+    lint)
+      give BPCTL_FAIL_ON "$INPUT_FAIL_ON"
+      sarif=${RUNNER_TEMP:-$FOLDER}/bpctl.sarif
+      rm -f "$sarif"
+      export BPCTL_REPORT=sarif:$sarif,markdown:$FOLDER/lint.md,github:$FOLDER/annotations
+      ;;
     comment) give BPCTL_COMMENT "$INPUT_COMMENT" ;;
   esac
 
@@ -193,6 +199,12 @@ run() {
     fi
   fi
   echo "::$stop::"
+  if [ -n "$sarif" ] && [ -s "$sarif" ]; then
+    put sarif-path "$sarif"
+    # Findings beside their lines. bpctl wrote these commands itself, with what comes from files escaped; nothing else of it is let through.
+    grep -E '^::(error|warning|notice) ' "$FOLDER/annotations" || true
+    if [ -n "${GITHUB_STEP_SUMMARY-}" ]; then cat "$FOLDER/lint.md" >>"$GITHUB_STEP_SUMMARY"; fi
+  fi
   put exitcode "$code"
   put verdict "$(verdict "${command[0]}" "$code")"
   if [ "$code" -ge 3 ] && [ "$code" -le 5 ]; then put changes true; else put changes false; fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# workflows.sh: action.yml and the workflows to copy, looked at by actionlint and zizmor; a finding fails it.
+# workflows.sh: action.yml, the workflows to copy and the release's own, looked at by actionlint and zizmor; a finding fails it.
 #   BPCTL_LAB_CACHE   where both are kept between runs (default ~/.cache/bpctl-kit)
 # Needs Go and Python 3.10 or newer with venv; the first run asks the Go module proxy and PyPI.
 set -euo pipefail
@@ -21,6 +21,6 @@ if [ "$("$venv/bin/zizmor" --version 2>/dev/null)" != "zizmor $ZIZMOR" ]; then
   "$venv/bin/pip" install --quiet --disable-pip-version-check "zizmor==$ZIZMOR"
 fi
 
-"$actionlint" templates/workflows/*.yml
-"$venv/bin/zizmor" --offline --no-progress --quiet action.yml templates/workflows/*.yml
-echo "actionlint and zizmor find nothing in action.yml and $(find templates/workflows -name '*.yml' | wc -l) workflows"
+"$actionlint" templates/workflows/*.yml .github/workflows/*.yml
+"$venv/bin/zizmor" --offline --no-progress --quiet action.yml templates/workflows/*.yml .github/workflows/*.yml
+echo "actionlint and zizmor find nothing in action.yml and $(find templates/workflows .github/workflows -name '*.yml' | wc -l) workflows"

@@ -40,9 +40,7 @@ impl Output {
 
     /// A value as JSON, to stdout.
     pub fn json<T: serde::Serialize>(&self, value: &T) {
-        let text = serde_json::to_string_pretty(value)
-            .unwrap_or_else(|error| format!("{{\"error\":{:?}}}", error.to_string()));
-        self.data(&sink::json(&text));
+        self.data(&json_text(value));
     }
 
     /// Talk, to stderr, unless `--quiet`.
@@ -67,4 +65,11 @@ impl Output {
         }
         let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end());
     }
+}
+
+/// A value as JSON, escaped for wherever it is shown.
+pub fn json_text<T: serde::Serialize>(value: &T) -> String {
+    let text =
+        serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":{:?}}}", error.to_string()));
+    sink::json(&text)
 }

@@ -2,6 +2,8 @@
 
 #[path = "../../src/forge/github/fake.rs"]
 mod fake;
+mod permissions;
+mod revoked;
 
 use serde_json::{Value, json};
 
@@ -9,13 +11,13 @@ use self::fake::{APP, BOT, CI, Fake};
 use crate::support::{Program, Repo};
 
 /// The shipped example on the server, with `reviewer` as the approver, and a CI that is green on every head.
-struct Shop {
-    fake: Fake,
-    repo: Repo,
+pub struct Shop {
+    pub fake: Fake,
+    pub repo: Repo,
 }
 
 impl Shop {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::changed(|_| {})
     }
 
@@ -55,11 +57,17 @@ impl Shop {
         self.bpctl(token).run(&["apply", "--env", "staging", "-o", "json"]).exits(0).json()
     }
 
-    fn pull_of(&self, blueprint: &str) -> Value {
+    pub fn pull_of(&self, blueprint: &str) -> Value {
         let branch = format!("bpctl/staging/{blueprint}/scale");
         self.fake
             .with(|world| world.pulls.iter().find(|pull| pull["head"]["ref"] == branch.as_str()).cloned())
             .expect("a pull request")
+    }
+
+    /// What the server has, as a checkout would.
+    pub fn fetch(&self) {
+        let own = self.fake.with(|world| world.git.display().to_string());
+        self.repo.git(&["fetch", "-q", &own, "+refs/heads/*:refs/remotes/origin/*"]);
     }
 
     fn verdict(&self, head: &str) -> Value {

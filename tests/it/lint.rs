@@ -1,7 +1,7 @@
 //! `bpctl lint`: for each code something bad that it finds, where, and a way out; and that the good is silent.
 
 mod fixes;
-mod formats;
+pub mod formats;
 mod rules;
 mod since;
 mod suppressions;

@@ -13,6 +13,7 @@
     reason = "tests read files, run programs and fail loudly"
 )]
 
+mod act;
 mod action;
 mod cluster_live;
 mod demos;
@@ -25,6 +26,7 @@ mod layers;
 mod lint;
 mod local;
 mod many;
+mod release;
 mod stage;
 mod story;
 mod support;

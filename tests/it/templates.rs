@@ -75,6 +75,7 @@ fn t03_t14_t40_t41_workflows_hold_what_their_jobs_need_and_no_more() {
             let has_secret = told.contains("secrets.");
             match job.as_str() {
                 "comment" => assert!(writes == ["pull-requests: write"] && !has_secret, "{what}: {rights:?}"),
+                "scan" => assert!(writes == ["security-events: write"] && !has_secret, "{what}: {rights:?}"),
                 "lint" => assert!(rights == ["contents: read"] && !has_secret, "{what}: {rights:?}"),
                 _ => assert!(writes.is_empty(), "{what}: {rights:?}"),
             }
@@ -100,6 +101,7 @@ fn t03_t14_t40_t41_workflows_hold_what_their_jobs_need_and_no_more() {
         jobs_seen,
         [
             "apply.apply",
+            "code-scanning.scan",
             "environments.comment",
             "environments.plan",
             "judge.judge",

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh [kube|prometheus|metrics|forge|runner|github|helm…]: builds what the lab runs, from Go modules, into the cache; what is there already is left
+# build.sh [kube|prometheus|metrics|forge|runner|github|helm|act…]: builds what the lab runs, from Go modules, into the cache; what is there already is left
 # alone. The emulated GitHub comes from npm. Everything takes about half an hour on two cores the first time, and nothing afterwards. Needs Go
 # 1.26, gcc, Node 20, and for the first build the Go module proxy and the npm registry. BPCTL_LAB_NICE is the builds' niceness (default 5).
 # shellcheck source=tests/lab/common.sh
@@ -129,10 +129,23 @@ build_helm() {
   ln -sfn "helm-$HELM" "$CACHE/bin/helm"
 }
 
-[ $# -gt 0 ] || set -- kube prometheus metrics forge runner github helm
+# Runs workflows of GitHub's syntax without a server; tests start it.
+build_act() {
+  local bin=$CACHE/bin/act-$ACT src=$CACHE/src/act-$ACT
+  if [ ! -x "$bin" ]; then
+    echo "building act $ACT"
+    mkdir -p "$src"
+    printf 'module bpctl.test/act\n\ngo 1.26\n\nrequire github.com/nektos/act v%s\n' "$ACT" >"$src/go.mod"
+    (cd "$src" && CGO_ENABLED=0 nicely go build -trimpath -ldflags "-s -w -X main.version=$ACT" -o "$bin.tmp" github.com/nektos/act)
+    mv "$bin.tmp" "$bin"
+  fi
+  ln -sfn "act-$ACT" "$CACHE/bin/act"
+}
+
+[ $# -gt 0 ] || set -- kube prometheus metrics forge runner github helm act
 for part in "$@"; do
   case $part in
-    kube | prometheus | metrics | forge | runner | github | helm) "build_$part" ;;
+    kube | prometheus | metrics | forge | runner | github | helm | act) "build_$part" ;;
     *) die "unknown part: $part" ;;
   esac
 done

@@ -365,6 +365,8 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         }),
         _ => None,
     };
+    // Green is what a forge that was told to merge by itself waits for: what bpctl would not propose any more is not left to it.
+    let fine = fine && !blockers.iter().any(|blocker| blocker.code == "reason-gone");
     let (conclusion, summary) = check_line(fine, tier, &approvals, &blockers, &reviews);
     PullJudgement {
         schema_version: 1,

@@ -7,6 +7,8 @@ mod sarif;
 mod text;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::str::FromStr;
 
 use bpctl_core::model::{Diagnostic, Severity, Untrusted};
 use bpctl_core::render::sink;
@@ -14,6 +16,7 @@ use clap::{Args, ValueEnum};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::output::json_text;
 use super::{CommandError, Global, Output, repository};
 use crate::git::Repository;
 use crate::pipeline::lint;
@@ -37,6 +40,34 @@ pub struct LintArgs {
     /// Exit with 6 when something is at least this bad
     #[arg(long, default_value = "error", env = "BPCTL_FAIL_ON")]
     fail_on: FailOn,
+    /// Also write what was found to this file in this format, as `sarif:FILE`; may be given several times
+    #[arg(long, value_name = "FORMAT:FILE", env = "BPCTL_REPORT", value_delimiter = ',')]
+    report: Vec<Report>,
+}
+
+/// A report that is written beside what is printed: one run serves people, code scanning and a job's summary.
+#[derive(Debug, Clone)]
+struct Report {
+    format: LintFormat,
+    file: PathBuf,
+}
+
+impl FromStr for Report {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (format, file) =
+            text.split_once(':').filter(|(_, file)| !file.is_empty()).ok_or("a format, a colon and a file")?;
+        let format = LintFormat::from_str(format, false).map_err(|_| {
+            let known: Vec<_> = LintFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect();
+            let known: Vec<&str> = known.iter().map(clap::builder::PossibleValue::get_name).collect();
+            format!("{format} is none of {}", known.join(", "))
+        })?;
+        if format == LintFormat::Text {
+            return Err("text is for a terminal; `markdown` is for a page".into());
+        }
+        Ok(Self { format, file: file.into() })
+    }
 }
 
 /// How findings are written.
@@ -116,27 +147,45 @@ pub async fn run(global: &Global, args: &LintArgs, output: &Output) -> Result<Ex
     };
     let fails = |diagnostic: &Diagnostic| least.is_some_and(|least| diagnostic.severity >= least);
     let bad = linted.diagnostics.iter().any(fails);
-    match args.output {
-        LintFormat::Json => {
-            let lint::Linted { diagnostics, blueprints, policies, suppressed, .. } = linted;
-            output.json(&LintReport { schema_version: 1, blueprints, policies, suppressed, diagnostics });
+    for report in &args.report {
+        let text = sink::page(written(report.format, &linted, fails)?.trim_end());
+        runtime::write_file(&report.file, format!("{text}\n").as_bytes())
+            .map_err(|source| CommandError::io(&format!("write {}", report.file.display()), source))?;
+    }
+    if args.output == LintFormat::Text {
+        text::sort(&mut linted.diagnostics);
+        output.raw(&format!("{}{}", text::render(&linted.diagnostics, output), summary(&linted)));
+        if let Some(first) = linted.diagnostics.first() {
+            output.talk(&format!("hint: bpctl explain {}", first.code));
         }
-        LintFormat::Sarif => output.json(&sarif::render(&linted.diagnostics)),
-        LintFormat::Junit => {
-            let xml = junit::render(&linted.diagnostics, fails);
-            output.data(&xml.map_err(|source| CommandError::io("write the report", source))?);
-        }
-        LintFormat::Github => output.data(&format!("{}{}", github::render(&linted.diagnostics), summary(&linted))),
-        LintFormat::Markdown => output.data(&markdown::render(&linted.diagnostics, summary(&linted).trim_end())),
-        LintFormat::Text => {
-            text::sort(&mut linted.diagnostics);
-            output.raw(&format!("{}{}", text::render(&linted.diagnostics, output), summary(&linted)));
-            if let Some(first) = linted.diagnostics.first() {
-                output.talk(&format!("hint: bpctl explain {}", first.code));
-            }
-        }
+    } else {
+        output.data(&written(args.output, &linted, fails)?);
     }
     Ok(if bad { Exit::Found } else { Exit::Fine })
+}
+
+/// What was found, as machines and pages read it.
+fn written(
+    format: LintFormat,
+    linted: &lint::Linted,
+    fails: impl Fn(&Diagnostic) -> bool,
+) -> Result<String, CommandError> {
+    let lint::Linted { diagnostics, blueprints, policies, suppressed, .. } = linted;
+    Ok(match format {
+        LintFormat::Json => json_text(&LintReport {
+            schema_version: 1,
+            blueprints: *blueprints,
+            policies: *policies,
+            suppressed: *suppressed,
+            diagnostics: diagnostics.clone(),
+        }),
+        LintFormat::Sarif => json_text(&sarif::render(diagnostics)),
+        LintFormat::Junit => {
+            junit::render(diagnostics, fails).map_err(|source| CommandError::io("write the report", source))?
+        }
+        LintFormat::Github => format!("{}{}", github::render(diagnostics), summary(linted)),
+        LintFormat::Markdown | LintFormat::Text => markdown::render(diagnostics, summary(linted).trim_end()),
+    })
 }
 
 /// Writes fixed files into the work tree, and says each value. Whether any was.

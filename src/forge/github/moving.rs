@@ -11,7 +11,10 @@ use super::fake::{Answer, BOT, CI, Fake, Merge, World};
 use super::tests::{on, proposal};
 use super::*;
 
-const SEEDS: u64 = 500;
+/// Worlds that are played: 500, or as many as `BPCTL_SEEDS` says.
+fn seeds() -> u64 {
+    std::env::var("BPCTL_SEEDS").map_or(500, |text| text.parse().expect("BPCTL_SEEDS is a number"))
+}
 
 /// Numbers that a seed alone decides.
 struct Dice(u64);
@@ -168,9 +171,11 @@ async fn play(seed: u64, tally: &mut Tally) {
 #[tokio::test]
 async fn t23_t24_whatever_moves_meanwhile_nothing_lands_but_what_was_judged() {
     let mut tally = Tally::default();
-    for seed in 0..SEEDS {
+    let seeds = seeds();
+    for seed in 0..seeds {
         play(seed, &mut tally).await;
     }
+    println!("{seeds} seeds: {tally:?}");
     // The dice do reach each end, or the test says nothing.
     assert!(tally.permitted > 60 && tally.merged > 10 && tally.moved > 10 && tally.held > 5, "{tally:?}");
 }

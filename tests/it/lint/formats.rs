@@ -10,12 +10,33 @@ const HOSTILE_FILE: &str = "blueprints/a,line=7::b%0A<c>.yaml";
 const HOSTILE_KEY: &str = "x,title=y::error::z\\r\\n::stop-commands::t\\n::error file=q::owned ##[error]p %0A::warning::w </failure><evil a='1'> [l](http://evil.test) \\e[31m\\u202e";
 
 /// The shop with an error, a warning and a hint, and a file whose name and content try to be more than text.
-fn bad_shop() -> Repo {
+pub fn bad_shop() -> Repo {
     let repo = Repo::shop();
     repo.replace(BACKEND, "min_replicas: 2", "min_replicas: 3");
     repo.replace(BACKEND, "allowed_operations: [scale, reconcile]", "allowed_operations: [scale, reconcile, scale]");
     repo.write(HOSTILE_FILE, &format!("apiVersion: bpctl.dev/v1\nkind: Policy\n\"{HOSTILE_KEY}\": 1\nmetadata: {{name: x, version: 1.0.0, owner: x}}\n"));
     repo
+}
+
+/// Would miss: a report that says other than what is printed, none where the run fails, a format that is mistyped and taken for another.
+#[test]
+fn reports_are_written_beside_what_is_printed() {
+    let repo = bad_shop();
+    let formats = ["json", "sarif", "junit", "github", "markdown"];
+    let folder = repo.folder.path().join("reports");
+    let reports = formats.map(|format| format!("{format}:{}/{format}", folder.display())).join(",");
+    let text = repo.run(&["lint", "--report", &reports]).exits(6).stdout;
+    assert!(text.contains("error[unknown-field]"), "{text}");
+    for format in formats {
+        let written = std::fs::read_to_string(folder.join(format)).expect("a report");
+        assert_eq!(written, repo.run(&["lint", "-o", format]).exits(6).stdout, "{format}");
+    }
+    for (given, told) in
+        [("sarif", "a format, a colon and a file"), ("sarf:x", "sarf is none of "), ("text:x", "for a terminal")]
+    {
+        let ran = repo.run(&["lint", "--report", given]).exits(2);
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
 }
 
 /// SARIF 2.1.0: what the standard requires is there, and every finding points to its rule and its line.
