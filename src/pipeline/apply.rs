@@ -483,12 +483,9 @@ impl Pass<'_> {
         let repository = &self.session.repository;
         let (commit, wanted) = pulls::draft(repository, &base.tip, &base.rules, &proposal).await?;
         let remembered = pulls::remembered(forge).await?;
+        let no = format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation);
         if pulls::declined(self.session, &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
-            self.step(
-                &blueprint,
-                format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation),
-                None,
-            );
+            self.step(&blueprint, no, None);
             return Ok(false);
         }
         if let Some(rest) = pulls::resting(self.session, item, &branch, &remembered).await? {
@@ -515,6 +512,12 @@ impl Pass<'_> {
         // Who has the branch is alone with it. Another run may have landed the same change before.
         if self.landed_meanwhile(base, &branch, &head).await? {
             return Ok(true);
+        }
+        // And a person may have closed, meanwhile, what was open when this began.
+        let remembered = pulls::remembered(forge).await?;
+        if pulls::declined(self.session, &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
+            self.step(&blueprint, no, None);
+            return Ok(false);
         }
         let new = NewPull {
             branch: branch.clone(),

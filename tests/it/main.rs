@@ -25,6 +25,7 @@ mod layers;
 mod lint;
 mod local;
 mod many;
+mod seeds;
 mod stage;
 mod story;
 mod support;
