@@ -26,6 +26,10 @@ bench *ARGS:
 coverage *ARGS:
     cargo llvm-cov --locked --workspace --ignore-filename-regex '(^|/)(tests?|lab)(/|\.rs$)' --fail-under-lines 85 {{ ARGS }}
 
+# A thousand seeds of passes that are killed, crossed and interrupted on the local forge; an ordinary test run plays thirty
+seeds *ARGS='1000':
+    BPCTL_SEEDS={{ ARGS }} cargo test --test it -- --nocapture seeds::
+
 # Start Kubernetes, Prometheus and Gitea on loopback; prints the file to source
 lab-up:
     BPCTL_LAB_STATE={{ quote(lab_state) }} bash tests/lab/lab-up.sh

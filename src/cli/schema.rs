@@ -42,6 +42,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("catalog", text::<stage::Parsed>("catalog")),
         ("observation", text::<Observation>("observation")),
         ("decisions", text::<stage::Decided>("decisions")),
+        ("executed", text::<crate::pipeline::apply::Executed>("executed")),
+        ("verification", text::<stage::Verification>("verification")),
         ("lint", text::<lint::LintReport>("lint")),
         ("judgement", text::<PullJudgement>("judgement")),
         ("comment", text::<comment::CommentOutput>("comment")),

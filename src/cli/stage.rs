@@ -1,10 +1,15 @@
 //! `bpctl stage`.
 
+use std::sync::Arc;
+
+use bpctl_core::plan::Plan;
 use bpctl_core::render::count;
+use bpctl_core::verify::Outcome;
 use clap::{Args, ValueEnum};
 
 use super::{CommandError, EnvironmentArgs, Global, Output, repository, session};
-use crate::pipeline::stage;
+use crate::pipeline::apply::execute;
+use crate::pipeline::{Effects, connect_cluster, plan, stage, workspace_on_base};
 use crate::runtime::{self, Exit};
 
 /// More than any observation within bpctl's memory bound.
@@ -13,11 +18,15 @@ const MOST: u64 = 1 << 30;
 /// Arguments of `stage`.
 #[derive(Debug, Args)]
 pub struct StageArgs {
-    /// Which: `bpctl stage observe | bpctl stage decide | bpctl stage govern` is what `bpctl plan -o json` does
+    /// Which: `bpctl stage observe | bpctl stage decide | bpctl stage govern` is what `bpctl plan -o json` does; `| bpctl stage execute` does
+    /// what that plan says
     #[arg(value_enum)]
     stage: Stage,
     #[command(flatten)]
     environment: EnvironmentArgs,
+    /// Of `execute`: only say what would be done
+    #[arg(long, env = "BPCTL_DRY_RUN", value_parser = super::flag())]
+    dry_run: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -30,6 +39,10 @@ enum Stage {
     Decide,
     /// Takes decisions, gives the plan: who may, by which rule of the base branch
     Govern,
+    /// Takes a plan, does what of it base and cluster still ask for and the rules permit, and gives what was done
+    Execute,
+    /// Takes an observation, gives how what was merged has arrived; it writes nothing down
+    Verify,
 }
 
 /// Runs the command.
@@ -44,7 +57,7 @@ pub async fn run(global: &Global, args: &StageArgs, output: &Output) -> Result<E
             output.talk(&format!("parse: took the work tree, gave {blueprints} and {policies}"));
         }
         Stage::Observe => {
-            let observation = stage::look(&session(global).await?, named).await?;
+            let observation = stage::look(session(global).await?.reading(), named).await?;
             output.json(&observation);
             let environment = &observation.environment;
             output.talk(&format!(
@@ -64,14 +77,51 @@ pub async fn run(global: &Global, args: &StageArgs, output: &Output) -> Result<E
         Stage::Govern => {
             let decided: stage::Decided = taken("decisions", "decide")?;
             let decisions = decided.decisions.len();
-            let plan = stage::judge(&session(global).await?, decided).await?;
+            let plan = stage::judge(session(global).await?.reading(), decided).await?;
             output.json(&plan);
             let verdicts = plan.items().count();
             let id = if verdicts > 0 { format!(", plan {}", plan.hash.short()) } else { String::new() };
             output.talk(&format!("govern: took {decisions} decisions, gave {verdicts} verdicts{id}"));
         }
+        Stage::Execute => return carry_out(global, args, output).await,
+        Stage::Verify => {
+            let observation: bpctl_core::observe::Observation = taken("an observation", "observe")?;
+            let facts = count(observation.facts.len(), "fact");
+            let verification = stage::verify(session(global).await?.reading(), &observation).await?;
+            output.json(&verification);
+            let verified = count(verification.verified.len(), "report");
+            output.talk(&format!("verify: took {facts}, gave {verified}"));
+            if verification.verified.iter().any(|verified| verified.report.outcome == Outcome::Failure) {
+                return Ok(Exit::Found);
+            }
+        }
     }
     Ok(Exit::Fine)
+}
+
+/// The one stage that writes: it alone is handed the effects.
+async fn carry_out(global: &Global, args: &StageArgs, output: &Output) -> Result<Exit, CommandError> {
+    let taken: Plan = taken("a plan", "govern")?;
+    stage::known("a plan", taken.schema_version)?;
+    let session = session(global).await?;
+    let tip = session.forge.reading().base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
+    let base = workspace_on_base(&session.repository, &tip)?;
+    if let Some(named) = args.environment.environment.as_deref().filter(|named| *named != taken.environment.as_str()) {
+        return Err(CommandError::told(
+            format!("the plan is of {}, and --env says {named}", taken.environment),
+            format!("leave --env out, or plan that one: bpctl plan --env {named} -o json"),
+        ));
+    }
+    let place = plan::base_place(base.get(), &taken.environment)?;
+    let cluster = Arc::new(connect_cluster(place, session.repository.work_tree()).await?);
+    let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), args.dry_run);
+    let executed = execute(&session, &effects, &cluster, &taken).await?;
+    output.json(&executed);
+    let (actions, calls) = (count(taken.items().count(), "action"), count(executed.calls.len(), "call"));
+    let outdated = executed.outdated.len();
+    let left = if outdated > 0 { format!(", left {outdated} that are not planned any more") } else { String::new() };
+    output.talk(&format!("execute: took {actions}, made {calls}{left}"));
+    Ok(if executed.failed { Exit::Error } else { Exit::Fine })
 }
 
 /// What somebody piped in instead, where that is known by a field of its own.
@@ -82,6 +132,8 @@ fn given(bytes: &[u8]) -> Option<&'static str> {
         ("workspace", "what `bpctl stage parse` gives"),
         ("decisions", "what `bpctl stage decide` gives"),
         ("facts", "what `bpctl stage observe` gives"),
+        ("verified", "what `bpctl stage verify` gives"),
+        ("calls", "what `bpctl stage execute` gives"),
         ("hash", "a plan"),
     ]
     .into_iter()

@@ -4,6 +4,7 @@
 //! landed, write it down. Each step looks at the world, never at a log: a pass that was killed anywhere is finished by the next one (Z1).
 
 mod account;
+mod execute;
 mod expiry;
 mod restart;
 mod verify;
@@ -30,6 +31,8 @@ use crate::cluster::ClusterError;
 use crate::forge::{BranchName, Created, ForgeError, Landed, NewPull, PullFilter, PullSummary, Swapped};
 use crate::git::MergedTree;
 use crate::runtime;
+
+pub use execute::{Executed, execute};
 
 /// What a pass may do.
 #[derive(Debug, Clone)]
@@ -121,21 +124,7 @@ pub async fn apply(
     options: &ApplyOptions,
 ) -> Result<ApplyReport, PipelineError> {
     let (base, look) = read_base_looking(session, cluster, environment).await?;
-    let place = plan::place(base.rules.get(), environment)?.clone();
-    let mut pass = Pass {
-        session,
-        effects,
-        cluster,
-        environment: environment.clone(),
-        place,
-        adopt: &options.adopt,
-        steps: Vec::new(),
-        entries: Vec::new(),
-        recorded: 0,
-        watched: BTreeMap::new(),
-        failed: false,
-        alarmed: false,
-    };
+    let mut pass = Pass::new(session, effects, cluster, environment, &base, options)?;
     let outcome = pass.run(base, look, options.wait).await;
     // Whatever happened is written down, also when a later step failed.
     let written = pass.write_down().await;
@@ -174,6 +163,32 @@ async fn rest_of_base(
     plan::whole(rules.get())?;
     let rules = render::render_rules(rules, &files, std::slice::from_ref(environment)).await;
     Ok(Base { tip, files, rules })
+}
+
+impl<'a> Pass<'a> {
+    fn new(
+        session: &'a Session,
+        effects: &'a Effects<'a>,
+        cluster: &'a Arc<ClusterEdge>,
+        environment: &Name,
+        base: &Base,
+        options: &'a ApplyOptions,
+    ) -> Result<Self, PipelineError> {
+        Ok(Self {
+            session,
+            effects,
+            cluster,
+            environment: environment.clone(),
+            place: plan::place(base.rules.get(), environment)?.clone(),
+            adopt: &options.adopt,
+            steps: Vec::new(),
+            entries: Vec::new(),
+            recorded: 0,
+            watched: BTreeMap::new(),
+            failed: false,
+            alarmed: false,
+        })
+    }
 }
 
 impl Pass<'_> {
@@ -483,12 +498,9 @@ impl Pass<'_> {
         let repository = &self.session.repository;
         let (commit, wanted) = pulls::draft(repository, &base.tip, &base.rules, &proposal).await?;
         let remembered = pulls::remembered(forge).await?;
+        let no = format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation);
         if pulls::declined(self.session, &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
-            self.step(
-                &blueprint,
-                format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation),
-                None,
-            );
+            self.step(&blueprint, no, None);
             return Ok(false);
         }
         if let Some(rest) = pulls::resting(self.session, item, &branch, &remembered).await? {
@@ -515,6 +527,12 @@ impl Pass<'_> {
         // Who has the branch is alone with it. Another run may have landed the same change before.
         if self.landed_meanwhile(base, &branch, &head).await? {
             return Ok(true);
+        }
+        // And a person may have closed, meanwhile, what was open when this began.
+        let remembered = pulls::remembered(forge).await?;
+        if pulls::declined(self.session, &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
+            self.step(&blueprint, no, None);
+            return Ok(false);
         }
         let new = NewPull {
             branch: branch.clone(),

@@ -35,5 +35,5 @@ pub use error::PipelineError;
 pub use history::past;
 pub use observe::{ClusterEdge, Observed, connect_cluster, observe};
 pub use render::render_rules;
-pub use session::{ForgeAccess, Session, SessionOptions};
+pub use session::{ForgeAccess, Reading, Session, SessionOptions};
 pub use tree::{Tree, base_tree, desired_tree, work_tree, work_tree_workspace, workspace_on_base};

@@ -74,6 +74,21 @@ impl ForgeAccess {
     }
 }
 
+/// What a stage that only reads is handed (B4): no way leads from here to what writes.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// The repository.
+    pub repository: &'a Repository,
+    /// The forge's reading half.
+    pub forge: &'a dyn Forge,
+}
+
+impl std::fmt::Debug for Reading<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Reading").field(&self.forge.kind()).finish()
+    }
+}
+
 /// The repository and its forge.
 #[derive(Debug)]
 pub struct Session {
@@ -91,6 +106,11 @@ impl Session {
         let repository = Arc::new(Repository::discover(folder)?);
         let forge = connect(&repository, workspace, options).await?;
         Ok(Self { repository, forge })
+    }
+
+    /// What of it only reads.
+    pub fn reading(&self) -> Reading<'_> {
+        Reading { repository: &self.repository, forge: self.forge.reading() }
     }
 }
 

@@ -1,15 +1,17 @@
-//! Each stage alone (B4): what the pipeline hands from one to the next, as JSON. All of them only read.
+//! Each stage alone (B4): what the pipeline hands from one to the next, as JSON. All that stand here only read, and are handed nothing that
+//! writes; the one that executes is in `apply/execute.rs`.
 
 use std::collections::BTreeMap;
 
 use bpctl_core::blueprint::{Blueprint, Catalog, Policy, Workspace};
 use bpctl_core::model::{Name, Proposed};
-use bpctl_core::observe::Observation;
+use bpctl_core::observe::{Known, Observation, PastOperation, Recorder, Unknown};
 use bpctl_core::plan::{Decision, Plan, PlanInput, decide_all};
+use bpctl_core::verify::{HORIZON, VerifyReport, is_verified, verify_operation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PipelineError, Session, connect_cluster, observe, plan, render, tree};
+use super::{PipelineError, Reading, connect_cluster, observe, plan, render, tree};
 use crate::git::Repository;
 
 /// What the parsing stage gives: the work tree's own files, typed.
@@ -62,15 +64,17 @@ pub fn parse(repository: &Repository, named: Option<&str>) -> Result<Parsed, Pip
 }
 
 /// Looks at an environment.
-pub async fn look(session: &Session, named: Option<&str>) -> Result<Observation, PipelineError> {
-    let catalog = tree::work_tree(&session.repository)?.catalog;
+pub async fn look(
+    Reading { repository, forge }: Reading<'_>,
+    named: Option<&str>,
+) -> Result<Observation, PipelineError> {
+    let catalog = tree::work_tree(repository)?.catalog;
     plan::whole(&catalog)?;
     let environment = plan::choose_environment(&catalog.workspace.value, named)?;
-    let forge = session.forge.reading();
-    let base = tree::workspace_on_base(&session.repository, &forge.base_tip().await?)?;
+    let base = tree::workspace_on_base(repository, &forge.base_tip().await?)?;
     let place = plan::base_place(base.get(), &environment)?;
-    let cluster = connect_cluster(place, session.repository.work_tree()).await?;
-    Ok(observe(&environment, place, &[&catalog], &cluster, &session.repository, forge).await?.observation)
+    let cluster = connect_cluster(place, repository.work_tree()).await?;
+    Ok(observe(&environment, place, &[&catalog], &cluster, repository, forge).await?.observation)
 }
 
 /// Decides what should be done in the work tree's state, on these facts.
@@ -86,24 +90,83 @@ pub async fn decide(repository: &Repository, observation: Observation) -> Result
 }
 
 /// Judges decisions by the rules of the base branch, whoever made them.
-pub async fn judge(session: &Session, decided: Decided) -> Result<Plan, PipelineError> {
+pub async fn judge(Reading { repository, forge }: Reading<'_>, decided: Decided) -> Result<Plan, PipelineError> {
     known("decisions", decided.schema_version)?;
     known("an observation", decided.observation.schema_version)?;
-    let half = tree::half_read(&session.repository)?;
+    let half = tree::half_read(repository)?;
     let (tree, desired): (_, Proposed<Catalog>) =
-        tree::desired_tree(&session.repository, half, &decided.observation.environment).await?;
+        tree::desired_tree(repository, half, &decided.observation.environment).await?;
     plan::whole(&tree.catalog)?;
     environment_of(&tree.catalog, &decided.observation)?;
-    let tip = session.forge.reading().base_tip().await?;
+    let tip = forge.base_tip().await?;
     let environment = &decided.observation.environment;
-    let rules = tree::rules_beside(&session.repository, &tip, &tree, desired.commit(), environment).await?;
+    let rules = tree::rules_beside(repository, &tip, &tree, desired.commit(), environment).await?;
     plan::whole(rules.get())?;
     let observation = &decided.observation;
     let input = PlanInput { rules: &rules, desired: &desired, environment: &observation.environment, observation };
     Ok(render::judged(input, &tree.files, decided.decisions, None).await)
 }
 
-fn known(what: &str, version: u32) -> Result<(), PipelineError> {
+/// What the verifying stage gives.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// Always 1; grows by adding.
+    pub schema_version: u32,
+    /// The environment.
+    pub environment: Name,
+    /// The newest operation of each blueprint whose outcome does not stand yet, and how that is, by these facts.
+    pub verified: Vec<VerifiedOperation>,
+    /// Blueprints of which it is not known what was done, and why.
+    pub unknown: BTreeMap<Name, Unknown>,
+}
+
+/// One merged operation.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedOperation {
+    /// Whose workload it changed.
+    pub blueprint: Name,
+    /// What was merged.
+    pub operation: PastOperation,
+    /// What was seen since.
+    pub report: VerifyReport,
+}
+
+/// Verifies what was merged, by these facts and what stands on base: it says how it is and writes nothing down.
+pub async fn verify(
+    Reading { repository, forge }: Reading<'_>,
+    observation: &Observation,
+) -> Result<Verification, PipelineError> {
+    known("an observation", observation.schema_version)?;
+    let environment = &observation.environment;
+    let (files, rules) = tree::base_tree(repository, &forge.base_tip().await?)?;
+    plan::whole(rules.get())?;
+    environment_of(rules.get(), observation)?;
+    let rules = render::render_rules(rules, &files, std::slice::from_ref(environment)).await;
+    let facts = Recorder::new(observation);
+    let (mut verified, mut unknown) = (Vec::new(), BTreeMap::new());
+    for name in rules.get().blueprints.keys() {
+        let history = match facts.history(name) {
+            Known::Known(history) => history,
+            Known::Unknown(why) => {
+                unknown.insert(name.clone(), why);
+                continue;
+            }
+        };
+        let last = history.iter().rfind(|operation| is_verified(&operation.operation));
+        let open =
+            |past: &&PastOperation| past.outcome.is_none() && past.merged_at >= HORIZON.before(observation.governed_at);
+        let Some(last) = last.filter(open) else { continue };
+        if let Some(report) = verify_operation(rules.get(), environment, name, last, &facts) {
+            verified.push(VerifiedOperation { blueprint: name.clone(), operation: last.clone(), report });
+        }
+    }
+    Ok(Verification { schema_version: 1, environment: environment.clone(), verified, unknown })
+}
+
+/// Refuses what another version of bpctl wrote.
+pub fn known(what: &str, version: u32) -> Result<(), PipelineError> {
     if version == 1 {
         return Ok(());
     }

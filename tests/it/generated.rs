@@ -62,14 +62,14 @@ fn every_command_has_a_manual_page() {
     assert!(pages.len() >= 18, "{pages:?}");
 }
 
-fn validator(name: &str) -> jsonschema::Validator {
+pub fn validator(name: &str) -> jsonschema::Validator {
     let (_, text) = bpctl::cli::schema::all().into_iter().find(|(n, _)| *n == name).expect("a schema");
     let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     jsonschema::validator_for(&schema).expect("a valid schema")
 }
 
 #[track_caller]
-fn valid(validator: &jsonschema::Validator, value: &serde_json::Value, what: &str) {
+pub fn valid(validator: &jsonschema::Validator, value: &serde_json::Value, what: &str) {
     let errors: Vec<String> = validator.iter_errors(value).map(|e| format!("{}: {e}", e.instance_path())).collect();
     assert!(errors.is_empty(), "{what}: {errors:#?}");
 }

@@ -1,4 +1,5 @@
-//! Z1 and Z2 on the local forge: killed at every effect, and run at the same time as others.
+//! Z1 and Z2: killed at every effect, and run at the same time as others. The table of where each effect can occur, and the stories on the
+//! local forge; those on a server stand in `forge_gitea/killed.rs` and `forge_gitea/comment.rs`.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,72 @@ use crate::support::{Ran, Repo, signed_shop};
 
 const APPLY: [&str; 3] = ["apply", "--env", "staging"];
 const DEPLOYMENTS: &str = "clusters/staging/shop/deployments.json";
+
+/// Which forge a story is told on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    Local,
+    Gitea,
+}
+
+/// What has to happen for a call to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Story {
+    /// Proposals are made, judged, approved and merged, and delivered.
+    Merged,
+    /// Base changed what an open proposal should be.
+    Updated,
+    /// Nobody approved in time.
+    Expired,
+    /// A pod failed.
+    Restarted,
+    /// A person's pull request gets its comment.
+    Commented,
+}
+
+/// Where a call can occur: in a story in which it is killed, or nowhere, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row {
+    In(Story),
+    Never(&'static str),
+}
+
+/// The kill matrix. Who adds a call is asked by the compiler for its row, and the story of that row kills it.
+pub fn row(call: Call, on: On, delivery: &str) -> Row {
+    use Call::{AppendLedger, CreateBranch, DeleteBranch, MergePull, OpenPull, SetCheck};
+    match (call, on) {
+        (CreateBranch | DeleteBranch | OpenPull | SetCheck | MergePull | AppendLedger, _)
+        | (Call::AnswerPull, On::Local) => Row::In(Story::Merged),
+        (Call::UpdateBranch | Call::UpdatePull, _) => Row::In(Story::Updated),
+        (Call::ClosePull, _) => Row::In(Story::Expired),
+        (Call::RestartPods, _) => Row::In(Story::Restarted),
+        (Call::ApplyObject, _) if delivery == "direct" => Row::In(Story::Merged),
+        (Call::ApplyObject, _) => Row::Never("a controller delivers"),
+        (Call::AnswerPull, On::Gitea) => Row::Never("who reviews does so on the server's own page"),
+        (Call::PostComment | Call::EditComment | Call::RemoveComment, On::Gitea) => Row::In(Story::Commented),
+        (Call::PostComment | Call::EditComment | Call::RemoveComment, On::Local) => {
+            Row::Never("the local forge keeps no comments")
+        }
+    }
+}
+
+/// The calls that a story comes to there, in the order of the list.
+pub fn calls(story: Story, on: On, delivery: &str) -> Vec<Call> {
+    Call::ALL.into_iter().filter(|call| row(*call, on, delivery) == Row::In(story)).collect()
+}
+
+/// The shop with Alice's key under this delivery.
+fn shop(delivery: &str) -> (Repo, String) {
+    let (repo, key) = signed_shop();
+    delivered(&repo, delivery);
+    repo.commit(&[], "delivered so");
+    (repo, key)
+}
+
+/// Says in the work tree how changes reach the cluster; the shipped shop says `direct`.
+pub fn delivered(repo: &Repo, delivery: &str) {
+    repo.replace("bpctl.yaml", "delivery: direct", &format!("delivery: {delivery}"));
+}
 
 /// What a story left behind, without what differs between two undisturbed runs: times, and ids of commits that hold times.
 #[derive(Debug, PartialEq)]
@@ -63,14 +130,14 @@ fn outcome(repo: &Repo) -> Outcome {
 }
 
 /// The commands of a story, in order.
-type Story = Vec<Vec<String>>;
+type Commands = Vec<Vec<String>>;
 
 fn words(command: &[&str]) -> Vec<String> {
     command.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// Two passes with an approval between them.
-fn the_story(key: &str) -> Story {
+fn the_story(key: &str) -> Commands {
     vec![words(&APPLY), words(&["approve", "1", "--signing-key", key, "--message", "yes"]), words(&APPLY)]
 }
 
@@ -83,7 +150,7 @@ fn run(repo: &Repo, command: &[String], point: Option<&str>) -> Ran {
 }
 
 /// Tells a story, killed once at this point. Answers which command was killed; `None`: none came to it.
-fn killed(repo: &Repo, story: &Story, point: &str) -> Option<usize> {
+fn killed(repo: &Repo, story: &Commands, point: &str) -> Option<usize> {
     let mut hit = None;
     for (number, command) in story.iter().enumerate() {
         let ran = run(repo, command, hit.is_none().then_some(point));
@@ -120,23 +187,18 @@ fn sound(repo: &Repo, point: &str) {
 }
 
 /// Kills the story at every occurrence of a point, and compares with the undisturbed one.
-fn every_time(call: Call, moment: &str) {
-    let (repo, key) = signed_shop();
-    for command in the_story(&key) {
-        run(&repo, &command, None).exits(0);
-    }
-    let (expected, expected_events) = (outcome(&repo), events(&repo));
-    sound(&repo, "undisturbed");
+fn every_time(call: Call, moment: &str, delivery: &str, undisturbed: &(Outcome, BTreeMap<String, usize>)) {
+    let (expected, expected_events) = undisturbed;
     let mut hits = 0;
     for nth in 1.. {
         let point = format!("{}:{moment}:{nth}", call.name());
-        let (repo, key) = signed_shop();
+        let (repo, key) = shop(delivery);
         let Some(_) = killed(&repo, &the_story(&key), &point) else { break };
         hits += 1;
         sound(&repo, &point);
-        assert_eq!(expected, outcome(&repo), "{point}");
+        assert_eq!(*expected, outcome(&repo), "{point}");
         let got = events(&repo);
-        for (event, times) in &expected_events {
+        for (event, times) in expected_events {
             let kind = event.split(' ').next().unwrap_or_default();
             let found = got.get(event).copied().unwrap_or(0);
             match kind {
@@ -153,62 +215,94 @@ fn every_time(call: Call, moment: &str) {
             assert!(expected_events.contains_key(event), "{point}: {event}");
         }
     }
-    assert!(hits > 0, "{} is not reached by the story: it needs a scenario of its own, as below", call.name());
+    assert!(hits > 0, "{} is not reached by the story: its row names another", call.name());
 }
 
-/// The closed list: who adds a call adds its kill tests.
+/// Would miss: an effect that nobody kills anywhere, or whose row says too easily that it never comes.
 #[test]
-fn z01_the_list_of_fail_points() {
-    let names: Vec<&str> = Call::ALL.iter().map(|call| call.name()).collect();
+fn z01_every_effect_has_its_row_on_each_forge_under_each_delivery() {
+    let source = include_str!("../../src/pipeline/effects.rs");
+    let (_, list) = source.split_once("pub enum Call {").expect("the list of calls");
+    let (list, _) = list.split_once("\n}").expect("its end");
+    let declared = list.lines().filter(|line| line.trim_end().ends_with(',')).count();
+    assert_eq!(declared, Call::ALL.len(), "a call is missing in Call::ALL");
+    let mut never = Vec::new();
+    for call in Call::ALL {
+        for on in [On::Local, On::Gitea] {
+            for delivery in ["direct", "gitops"] {
+                if let Row::Never(why) = row(call, on, delivery) {
+                    never.push(format!("{} {on:?} {delivery}: {why}", call.name()));
+                }
+            }
+        }
+    }
     assert_eq!(
-        names,
+        never,
         [
-            "create-branch",
-            "update-branch",
-            "delete-branch",
-            "open-pull",
-            "update-pull",
-            "close-pull",
-            "post-comment",
-            "edit-comment",
-            "remove-comment",
-            "set-check",
-            "merge-pull",
-            "apply-object",
-            "restart-pods",
-            "append-ledger",
-            "answer-pull"
+            "post-comment Local direct: the local forge keeps no comments",
+            "post-comment Local gitops: the local forge keeps no comments",
+            "edit-comment Local direct: the local forge keeps no comments",
+            "edit-comment Local gitops: the local forge keeps no comments",
+            "remove-comment Local direct: the local forge keeps no comments",
+            "remove-comment Local gitops: the local forge keeps no comments",
+            "apply-object Local gitops: a controller delivers",
+            "apply-object Gitea gitops: a controller delivers",
+            "answer-pull Gitea direct: who reviews does so on the server's own page",
+            "answer-pull Gitea gitops: who reviews does so on the server's own page",
         ]
     );
+}
+
+/// Would miss: a row that says never, of a call that is made after all.
+#[test]
+fn z01_what_never_comes_there_does_not_come() {
+    for delivery in ["direct", "gitops"] {
+        let never = Call::ALL.into_iter().filter(|call| matches!(row(*call, On::Local, delivery), Row::Never(_)));
+        for call in never {
+            let (repo, key) = shop(delivery);
+            let point = format!("{}:before", call.name());
+            assert_eq!(killed(&repo, &the_story(&key), &point), None, "{point}");
+            // A comment on what is open: asked for, and refused before anything is written.
+            let (repo, _) = shop(delivery);
+            repo.run(&APPLY).exits(0);
+            repo.git(&["checkout", "-q", "--force", "bpctl/staging/backend/scale"]);
+            repo.run(&["plan", "--env", "staging", "--base", "main", "--out", "../plan.json"]).exits(0);
+            let comment = ["comment", "1", "--plan", "../plan.json"].map(ToOwned::to_owned);
+            let ran = run(&repo, &comment, Some(&point)).exits(1);
+            assert!(ran.stderr.contains("which keeps no comments"), "{point}: {}", ran.stderr);
+        }
+    }
 }
 
 /// Would miss: an effect whose half is taken for the whole, or done twice.
 #[rstest::rstest]
 fn z01_killed_at_every_effect_the_story_ends_the_same(
-    #[values(
-        Call::CreateBranch,
-        Call::DeleteBranch,
-        Call::OpenPull,
-        Call::SetCheck,
-        Call::MergePull,
-        Call::ApplyObject,
-        Call::AppendLedger,
-        Call::AnswerPull
-    )]
-    call: Call,
+    #[values("direct", "gitops")] delivery: &str,
     #[values("before", "after")] moment: &str,
 ) {
-    every_time(call, moment);
+    let (repo, key) = shop(delivery);
+    for command in the_story(&key) {
+        run(&repo, &command, None).exits(0);
+    }
+    let undisturbed = (outcome(&repo), events(&repo));
+    sound(&repo, "undisturbed");
+    // On both processors: none of these waits for another.
+    std::thread::scope(|scope| {
+        for call in calls(Story::Merged, On::Local, delivery) {
+            let undisturbed = &undisturbed;
+            scope.spawn(move || every_time(call, moment, delivery, undisturbed));
+        }
+    });
 }
 
-/// `restart-pods` and `close-pull` have their own stories, in `local/restart.rs` and `local/expiry.rs`; `update-branch` and `update-pull` need a proposal whose plan changes before anybody looked at it, which the story has not.
+/// Would miss: a proposal whose text is another than its change, because whoever moved it was killed between the two.
 #[rstest::rstest]
 fn z01_killed_while_a_proposal_is_updated(
-    #[values(Call::UpdateBranch, Call::UpdatePull)] call: Call,
+    #[values("direct", "gitops")] delivery: &str,
     #[values("before", "after")] moment: &str,
 ) {
     let tell = |point: Option<&str>| {
-        let (repo, key) = signed_shop();
+        let (repo, key) = shop(delivery);
         run(&repo, &words(&APPLY), None).exits(0);
         // The maximum that the proposal raises is another one now: the open proposal is moved.
         repo.replace("blueprints/backend/blueprint.yaml", "max_replicas: 3 ", "max_replicas: 2 ");
@@ -226,7 +320,10 @@ fn z01_killed_while_a_proposal_is_updated(
         assert!(head.contains("replicas: 4"), "{head}");
         outcome(&repo)
     };
-    assert_eq!(tell(None), tell(Some(&format!("{}:{moment}", call.name()))));
+    let undisturbed = tell(None);
+    for call in calls(Story::Updated, On::Local, delivery) {
+        assert_eq!(undisturbed, tell(Some(&format!("{}:{moment}", call.name()))), "{}", call.name());
+    }
 }
 
 /// What runs at once leave the same, in whatever order they came: contents, not numbers and generations.

@@ -73,6 +73,25 @@ fn imports_go_down_only() {
     assert!(seen > 50, "the test sees no imports any more");
 }
 
+/// Would miss: a stage that only reads and is handed what writes (B4). What it is handed, `Reading`, has no way to that; this sees to it that it
+/// is handed nothing else.
+#[test]
+fn b04_stages_that_read_are_handed_nothing_that_writes() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("a file");
+    let code = |text: &str| -> String {
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    };
+    let stages = code(&read("src/pipeline/stage.rs"));
+    for word in ["Session", "Effects", "ForgeAccess", "ForgeWrite", "ClusterWrite", "writing", "Permit"] {
+        assert!(!stages.contains(word), "src/pipeline/stage.rs names {word}");
+    }
+    let session = code(&read("src/pipeline/session.rs"));
+    let (_, reading) = session.split_once("pub struct Reading<'a> {").expect("what reads");
+    let (fields, _) = reading.split_once("\n}").expect("its end");
+    let fields: Vec<&str> = fields.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert_eq!(fields, ["pub repository: &'a Repository,", "pub forge: &'a dyn Forge,"]);
+}
+
 /// Files that nobody wants to live in are split.
 #[test]
 fn no_file_is_over_800_lines() {

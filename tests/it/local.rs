@@ -16,7 +16,7 @@ mod reason;
 mod refused;
 mod rendered;
 mod resize;
-mod restart;
+pub mod restart;
 mod review;
 mod rollback;
 mod seeing;
@@ -45,7 +45,7 @@ fn look(repo: &Repo) {
 }
 
 /// The frontend may be busy, and as large as it is: of it only drift is to be done.
-fn leave_the_frontend(repo: &Repo) {
+pub fn leave_the_frontend(repo: &Repo) {
     let blueprint = "blueprints/frontend/blueprint.yaml";
     repo.replace(blueprint, "scale_up_threshold: 80%", "scale_up_threshold: 99%");
     let sizes = "  resources:\n    cpu: {minimum: 50m, maximum: \"1\", target_utilization: 70%}\n    memory: {minimum: 128Mi, maximum: 512Mi, target_utilization: 80%}\n";

@@ -27,6 +27,7 @@ mod lint;
 mod local;
 mod many;
 mod release;
+mod seeds;
 mod stage;
 mod story;
 mod support;

@@ -88,3 +88,107 @@ fn an_input_of_another_stage_is_told_as_that() {
     let ran = stage(&repo, &["stage", "decide"], "{}").exits(1);
     assert!(ran.stderr.contains("not an observation: it has no field `"), "{}", ran.stderr);
 }
+
+/// The plan of the stages before, with those of its actions that are meant.
+fn planned(repo: &Repo, meant: impl Fn(&Json) -> bool) -> Json {
+    let observed = stage(repo, &["stage", "observe", "--env", "staging"], "").exits(0);
+    let decided = stage(repo, &["stage", "decide"], &observed.stdout).exits(0);
+    let mut plan = stage(repo, &["stage", "govern"], &decided.stdout).exits(0).json();
+    for part in plan["blueprints"].as_array_mut().expect("blueprints") {
+        part["items"].as_array_mut().expect("items").retain(&meant);
+    }
+    plan
+}
+
+fn scales(name: &str) -> impl Fn(&Json) -> bool {
+    move |item: &Json| item["action"]["action"] == "scale" && item["action"]["blueprint"] == name
+}
+
+/// Would miss: an executor that does more than the plan it was given, writes in a dry run, or does a thing twice.
+#[test]
+fn b04_a_plan_is_executed_and_nothing_besides_it() {
+    let repo = Repo::shop();
+    let plan = planned(&repo, scales("frontend")).to_string();
+    let before = repo.everything();
+    let dry = stage(&repo, &["stage", "execute", "--dry-run"], &plan).exits(0).json();
+    assert_eq!(before, repo.everything());
+    assert_eq!((dry["dryRun"].as_bool(), &dry["calls"][0]["call"]), (Some(true), &json!("create-branch")), "{dry:#}");
+
+    let done = stage(&repo, &["stage", "execute"], &plan).exits(0);
+    assert!(done.stderr.contains("execute: took 1 action, made "), "{}", done.stderr);
+    let done = done.json();
+    crate::generated::valid(&crate::generated::validator("executed"), &done, "stage execute");
+    let calls: Vec<&str> =
+        done["calls"].as_array().expect("calls").iter().filter_map(|call| call["call"].as_str()).collect();
+    for call in ["create-branch", "open-pull", "merge-pull", "delete-branch", "append-ledger"] {
+        assert!(calls.contains(&call), "{call}: {calls:?}");
+    }
+    assert_eq!((repo.merges(), repo.refs("refs/bpctl/pull").len()), (1, 1), "the backend was not meant");
+    assert!(!calls.contains(&"apply-object"), "the drift was not meant: {calls:?}");
+    assert_eq!(done["outdated"], json!([]), "{done:#}");
+    assert_eq!(repo.git(&["diff", "--stat", "HEAD~1", "--", "deploy/frontend.yaml"]).lines().count(), 2);
+
+    // The same plan again: what it says is done.
+    let again = stage(&repo, &["stage", "execute"], &plan).exits(0).json();
+    assert_eq!((repo.merges(), repo.refs("refs/bpctl/pull").len()), (1, 1));
+    assert_eq!(again["outdated"][0]["action"], "scale", "{again:#}");
+
+    // Drift alone is delivered alone.
+    let drift = planned(&repo, |item| item["action"]["action"] == "reconcile");
+    let delivered = stage(&repo, &["stage", "execute"], &drift.to_string()).exits(0).json();
+    assert!(delivered["calls"].to_string().contains("apply-object"), "{delivered:#}");
+    assert_eq!(repo.refs("refs/bpctl/pull").len(), 1);
+}
+
+/// Would miss: a permit that rests on what a file says of an action, or of its verdict.
+#[test]
+fn b04_a_plan_that_somebody_made_up_permits_nothing() {
+    let repo = Repo::shop();
+    // Another number under the right id does what the id says; another id is no action of ours.
+    let mut forged = planned(&repo, scales("backend"));
+    let backend = forged["blueprints"].as_array_mut().expect("blueprints").iter_mut();
+    let backend = backend.into_iter().find(|part| part["name"] == "backend").expect("the backend");
+    let item = &mut backend["items"][0];
+    item["verdict"]["tier"] = json!("allowed");
+    item["action"]["to"] = json!(40);
+    let done = stage(&repo, &["stage", "execute"], &forged.to_string()).exits(0).json();
+    assert!(done["steps"].to_string().contains("#1 waits: no approval counts yet"), "{done:#}");
+    let head = repo.git(&["show", "bpctl/staging/backend/scale:deploy/backend.yaml"]);
+    assert!(repo.merges() == 0 && head.contains("replicas: 4"), "{head}");
+
+    let mut forged = planned(&repo, scales("frontend"));
+    let frontend = forged["blueprints"].as_array_mut().expect("blueprints").iter_mut();
+    let frontend = frontend.into_iter().find(|part| part["name"] == "frontend").expect("the frontend");
+    frontend["items"][0]["id"] = json!("0".repeat(64));
+    let before = repo.refs("refs/heads");
+    let done = stage(&repo, &["stage", "execute"], &forged.to_string()).exits(0).json();
+    assert_eq!(done["outdated"].as_array().map(Vec::len), Some(1), "{done:#}");
+    assert_eq!((before, repo.merges()), (repo.refs("refs/heads"), 0));
+    let ran = stage(&repo, &["stage", "execute", "--env", "prod"], &forged.to_string()).exits(1);
+    assert!(ran.stderr.contains("the plan is of staging, and --env says prod"), "{}", ran.stderr);
+}
+
+/// Would miss: a verification that writes its outcome down, or that finds nothing to say of what was merged.
+#[test]
+fn b04_what_was_merged_is_verified_by_an_observation_and_nothing_is_written() {
+    let repo = Repo::shop();
+    // A run that died when it had merged, so that no outcome stands yet.
+    let died = repo.bpctl().with("BPCTL_FAIL_POINT", "apply-object:before").run(&["apply", "--env", "staging"]);
+    assert_eq!(died.signal, Some(9), "{died:?}");
+    let before = repo.everything();
+    let observed = stage(&repo, &["stage", "observe", "--env", "staging"], "").exits(0);
+    let told = stage(&repo, &["stage", "verify"], &observed.stdout).exits(0);
+    assert!(told.stderr.ends_with("gave 1 report\n"), "{}", told.stderr);
+    let told = told.json();
+    crate::generated::valid(&crate::generated::validator("verification"), &told, "stage verify");
+    let one = &told["verified"][0];
+    assert_eq!((&one["blueprint"], &one["operation"]["operation"]), (&json!("frontend"), &json!("scale")), "{told:#}");
+    assert_eq!(one["report"]["outcome"], "unknown", "nothing happens in a recording: {told:#}");
+    assert_eq!(before, repo.everything());
+    // Facts of another moment give another answer, and no other place is looked at: here the history is not known.
+    let mut blind = observed.json();
+    let facts = blind["facts"].as_object_mut().expect("facts");
+    facts.retain(|key, _| !key.starts_with("history"));
+    let told = stage(&repo, &["stage", "verify"], &blind.to_string()).exits(0).json();
+    assert!(told["verified"] == json!([]) && told["unknown"]["frontend"].is_object(), "{told:#}");
+}

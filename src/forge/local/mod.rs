@@ -269,10 +269,26 @@ impl LocalForge {
         reviews
     }
 
+    /// Writes down which pull requests of a branch are merged, before it moves or goes: of a head that was pushed without bpctl nothing else
+    /// shows it then.
+    fn keep_merges(&self, lock: &mut WriteLock<'_>, branch: &str) -> Result<(), ForgeError> {
+        for record in self.store.pulls()? {
+            if record.pull.branch != branch || record.pull.state != PullState::Open {
+                continue;
+            }
+            let current = self.settle(record)?;
+            if let PullState::Merged { .. } = current.state {
+                self.record_merge(lock, current.record.pull.number, &self.seen(&current)?, &current.state)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Moves a branch, brings its work tree along, and records who did it.
     fn move_branch(&self, lock: &mut WriteLock<'_>, branch: &str, from: &str, to: &str) -> Result<Swapped, ForgeError> {
         let full = format!("refs/heads/{branch}");
         let attempt = || git(format!("update branch {branch}"));
+        self.keep_merges(lock, branch)?;
         match lock.advance(&full, from, to).map_err(attempt())? {
             RefSwapped::Swapped => {}
             RefSwapped::Moved(Some(at)) if at == to => return Ok(Swapped::Swapped),
@@ -537,6 +553,7 @@ impl ForgeWrite for LocalForge {
             });
         }
         let mut lock = self.store.lock()?;
+        self.keep_merges(&mut lock, branch.as_str())?;
         match lock.delete_ref(&branch.full(), at).map_err(attempt())? {
             RefSwapped::Moved(at) => Ok(Swapped::Moved(at)),
             RefSwapped::Swapped => {

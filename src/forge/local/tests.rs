@@ -158,6 +158,32 @@ async fn a_proposal_from_branch_to_merge() -> Result<()> {
     Ok(())
 }
 
+/// Would miss: a merge by hand, of a head that bpctl never saw, that is forgotten as soon as the branch moves or goes.
+#[rstest]
+#[tokio::test]
+async fn z05_a_merge_by_hand_outlives_its_branch(#[values(true, false)] deletes: bool) -> Result<()> {
+    let setup = Setup::new()?;
+    let (number, _) = setup.proposal(BRANCH, "replicas: 3\n").await?;
+    // Instead of what was proposed: base never gets the head that the record knows.
+    let main = setup.repo.head()?;
+    let pushed = setup.repo.commit(&main, &[("deploy/web.yaml", Some("replicas: 5\n"))], "carol@example.com")?;
+    setup.repo.git(&["update-ref", &format!("refs/heads/{BRANCH}"), &pushed])?;
+    setup.repo.git(&["merge", "--quiet", "--no-ff", "-m", "by hand", BRANCH])?;
+    let (forge, branch) = (setup.bot()?, BranchName::new(BRANCH).context("branch")?);
+    let merged = forge.pull(number).await?.state;
+    ensure!(matches!(merged, PullState::Merged { .. }), "{merged:?}");
+    let moved = if deletes {
+        forge.delete_branch(&branch, &pushed).await?
+    } else {
+        let next = setup.repo.commit(&setup.repo.head()?, &[("deploy/web.yaml", Some("replicas: 4\n"))], "bpctl@x")?;
+        forge.update_branch(&branch, &pushed, &next).await?
+    };
+    assert_eq!(moved, Swapped::Swapped);
+    let facts = setup.bot()?.pull(number).await?;
+    assert_eq!((facts.state, facts.head), (merged, pushed));
+    Ok(())
+}
+
 /// Z2
 #[test]
 fn z2_eight_runs_that_open_the_same_proposal_make_one_pull_request() -> Result<()> {

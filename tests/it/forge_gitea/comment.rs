@@ -1,9 +1,11 @@
 //! The comment on a pull request, on the real server: one for each environment, whoever else writes, and however often bpctl runs.
 
+use bpctl::pipeline::Call;
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
 use super::server::{ADMIN, AUTHOR, Shop};
+use crate::kill::{On, Story, calls, delivered};
 use crate::support::{Ran, wait_for};
 
 const MARKER: &str = "<!-- bpctl:staging -->";
@@ -16,7 +18,11 @@ struct Proposed {
 
 impl Proposed {
     fn new() -> Self {
-        let shop = Shop::new();
+        Self::under("direct")
+    }
+
+    fn under(delivery: &str) -> Self {
+        let shop = Shop::changed(|repo| delivered(repo, delivery));
         shop.repo.git(&["checkout", "-q", "-b", "feature"]);
         let proposed = Self { shop, number: 0 };
         proposed.push("replicas: 2 ", "replicas: 4 ");
@@ -111,24 +117,30 @@ fn a_change_that_does_nothing_gets_no_comment_where_none_is_wanted() {
 
 /// Z1. Would miss: a comment that is written twice because nobody wrote down that it was, and one that is left beside the new one.
 #[rstest]
-fn z01_a_comment_is_written_once_by_whoever_is_killed(
-    #[values("post-comment", "edit-comment", "remove-comment")] effect: &str,
-    #[values("before", "after")] moment: &str,
-) {
-    let it = Proposed::new();
-    let more: &[&str] = if effect == "remove-comment" { &["--method", "recreate"] } else { &[] };
-    if effect != "post-comment" {
-        it.comment(&["--run-url", "https://ci.test/1"]).exits(0);
-    }
+fn z01_a_comment_is_written_once_by_whoever_is_killed(#[values("direct", "gitops")] delivery: &str) {
+    let it = Proposed::under(delivery);
     let number = it.number.to_string();
-    let arguments = [&["comment", &number, "--plan", "../plan.json"], more].concat();
-    let killed = it.shop.bpctl().with("BPCTL_FAIL_POINT", format!("{effect}:{moment}")).run(&arguments);
-    assert_eq!(killed.signal, Some(9), "{killed:?}");
-    it.comment(more).exits(0);
-    assert_eq!(it.done(more).0, "unchanged");
-    let marked = it.marked();
-    assert_eq!(marked.len(), 1);
-    assert!(!marked[0]["body"].as_str().expect("a body").contains("ci.test"));
+    for call in calls(Story::Commented, On::Gitea, delivery) {
+        let more: &[&str] = if call == Call::RemoveComment { &["--method", "recreate"] } else { &[] };
+        for moment in ["before", "after"] {
+            let point = format!("{}:{moment}", call.name());
+            if call == Call::PostComment {
+                for comment in it.marked() {
+                    it.shop.api(ADMIN, "DELETE", &format!("/issues/comments/{}", comment["id"]), json!(null), 204);
+                }
+            } else {
+                it.comment(&["--run-url", "https://ci.test/1"]).exits(0);
+            }
+            let arguments = [&["comment", &number, "--plan", "../plan.json"], more].concat();
+            let killed = it.shop.bpctl().with("BPCTL_FAIL_POINT", &point).run(&arguments);
+            assert_eq!(killed.signal, Some(9), "{point}: {killed:?}");
+            it.comment(more).exits(0);
+            assert_eq!(it.done(more).0, "unchanged", "{point}");
+            let marked = it.marked();
+            assert_eq!(marked.len(), 1, "{point}");
+            assert!(!marked[0]["body"].as_str().expect("a body").contains("ci.test"), "{point}");
+        }
+    }
 }
 
 /// Z2. Would miss: two runs that each find none and write one.

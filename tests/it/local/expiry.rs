@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{APPLY, leave_the_frontend, says};
+use crate::kill::{On, Story, calls, delivered};
 use crate::support::{Repo, signed_shop};
 
 const BACKEND: &str = "blueprints/backend/blueprint.yaml";
@@ -83,17 +84,25 @@ fn b10_what_nobody_approves_comes_back_after_growing_pauses() {
 
 /// Would miss: a close that nobody wrote down because the run was killed, or that is done twice.
 #[rstest::rstest]
-fn z01_killed_around_a_close_it_is_closed_and_written_down_once(#[values("before", "after")] moment: &str) {
-    let (repo, _) = shop("timeout: 2s");
-    repo.run(&APPLY).exits(0);
-    wait(2);
-    let killed = repo.bpctl().with("BPCTL_FAIL_POINT", format!("close-pull:{moment}")).run(&APPLY);
-    assert!(killed.signal.is_some(), "{killed:?}");
-    repo.run(&APPLY).exits(0);
-    repo.run(&APPLY).exits(0);
-    assert_eq!(expired(&repo), 1);
-    let closings = repo.git(&["log", "--first-parent", "--format=%s", "refs/bpctl/pull/1"]);
-    assert_eq!(closings.matches("closed").count(), 1, "{closings}");
+fn z01_killed_around_a_close_it_is_closed_and_written_down_once(
+    #[values("direct", "gitops")] delivery: &str,
+    #[values("before", "after")] moment: &str,
+) {
+    for call in calls(Story::Expired, On::Local, delivery) {
+        let (repo, _) = shop("timeout: 3s");
+        delivered(&repo, delivery);
+        repo.commit(&[], "delivered so");
+        repo.run(&APPLY).exits(0);
+        wait(3);
+        let killed = repo.bpctl().with("BPCTL_FAIL_POINT", format!("{}:{moment}", call.name())).run(&APPLY);
+        assert!(killed.signal.is_some(), "{killed:?}");
+        repo.run(&APPLY).exits(0);
+        repo.run(&APPLY).exits(0);
+        let of_it = |entry: &&serde_json::Value| entry["event"]["kind"] == "expired" && entry["event"]["pull"] == 1;
+        assert_eq!(repo.ledger("staging").iter().filter(of_it).count(), 1);
+        let closings = repo.git(&["log", "--first-parent", "--format=%s", "refs/bpctl/pull/1"]);
+        assert_eq!(closings.matches("closed").count(), 1, "{closings}");
+    }
 }
 
 /// Would miss: an approval without a word where the blueprint asks for one.

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{APPLY, says};
+use crate::kill::{On, Story, calls, delivered};
 use crate::support::Repo;
 
 const PODS: &str = "clusters/staging/shop/pods.json";
@@ -12,6 +13,13 @@ const FIRST: &str = "frontend-7fd55b4478-dhmc9";
 /// The shop, in which the frontend's first pod has failed.
 pub(super) fn shop(reason: &str, restarts: u32) -> Repo {
     let repo = Repo::shop();
+    a_pod_fails(&repo, reason, restarts);
+    repo.commit(&[], "a pod failed");
+    repo
+}
+
+/// The frontend's first pod has failed in the recording, and nothing else is to be done about it.
+pub fn a_pod_fails(repo: &Repo, reason: &str, restarts: u32) {
     let mut pods: Json = serde_json::from_str(&repo.read(PODS)).expect("JSON");
     let items = pods["items"].as_array_mut().expect("pods");
     let pod = items.iter_mut().find(|pod| pod["metadata"]["name"] == FIRST).expect("the pod");
@@ -23,10 +31,8 @@ pub(super) fn shop(reason: &str, restarts: u32) -> Repo {
             condition["status"] = "False".into();
         }
     }
-    // Nothing else is to be done about it.
     repo.replace(DEPLOYMENTS, "\"value\":\"debug\"", "\"value\":\"info\"");
-    repo.commit(&[(PODS, &pods.to_string())], "a pod failed");
-    repo
+    repo.write(PODS, &pods.to_string());
 }
 
 fn frontend(repo: &Repo) -> Json {
@@ -35,7 +41,8 @@ fn frontend(repo: &Repo) -> Json {
     found.expect("the frontend").clone()
 }
 
-fn request(repo: &Repo) -> Option<String> {
+/// The restart that the frontend's pod template shows.
+pub fn request(repo: &Repo) -> Option<String> {
     let annotation = frontend(repo)["spec"]["template"]["metadata"]["annotations"]["bpctl.dev/restart"].clone();
     annotation.as_str().map(ToOwned::to_owned)
 }
@@ -91,11 +98,16 @@ fn b08_a_failed_pod_is_restarted_once_and_git_stays_as_it_is() {
 }
 
 /// Would miss: a run that was killed between the restart and writing it down, and then restarts again or forgets it.
-#[test]
-fn b08_killed_around_a_restart_it_is_done_and_written_down_once() {
-    for moment in ["before", "after"] {
+#[rstest::rstest]
+fn z01_b08_killed_around_a_restart_it_is_done_and_written_down_once(
+    #[values("direct", "gitops")] delivery: &str,
+    #[values("before", "after")] moment: &str,
+) {
+    for call in calls(Story::Restarted, On::Local, delivery) {
         let repo = shop("CrashLoopBackOff", 2);
-        let killed = repo.bpctl().with("BPCTL_FAIL_POINT", format!("restart-pods:{moment}")).run(&APPLY);
+        delivered(&repo, delivery);
+        repo.commit(&[], "delivered so");
+        let killed = repo.bpctl().with("BPCTL_FAIL_POINT", format!("{}:{moment}", call.name())).run(&APPLY);
         assert!(killed.signal.is_some(), "{moment}: {:?} {}", killed.code, killed.stderr);
         let there = request(&repo);
         assert_eq!(there.is_some(), moment == "after");
