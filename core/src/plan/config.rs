@@ -31,9 +31,9 @@ pub struct ConfigChange {
     /// What it is; none: it is gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Untrusted>,
-    /// How many further lines of the value differ.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub more: usize,
+    /// How many further lines of the value differ; none: no other does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<usize>,
     /// The line that makes it, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub span: Option<SourceSpan>,
@@ -43,10 +43,6 @@ pub struct ConfigChange {
 #[derive(Debug, Default)]
 pub struct ConfigChanges {
     changes: Vec<(ConfigChange, Option<RepoPath>)>,
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 impl ConfigChanges {
@@ -148,7 +144,7 @@ fn value_span(manifest: &Manifest, key: &str) -> Option<SourceSpan> {
 struct Told {
     before: Option<Untrusted>,
     after: Option<Untrusted>,
-    more: usize,
+    more: Option<usize>,
 }
 
 /// The first lines that differ and are no comment, and how many more do. Of what may be a credential only that it is another (T38).
@@ -167,7 +163,7 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
         let cut = || line.chars().take(MOST).collect::<String>();
         Some(Untrusted::new(if hidden { crate::ledger::WITHHELD.to_owned() } else { cut() }))
     };
-    Told { before: show(before, &was), after: show(after, &is), more: differing.len().saturating_sub(1) }
+    Told { before: show(before, &was), after: show(after, &is), more: differing.len().checked_sub(2).map(|more| more + 1) }
 }
 
 fn is_comment(line: &str) -> bool {
@@ -235,7 +231,7 @@ mod tests {
         let shown = |key: &str, before: Option<&str>, after: Option<&str>| {
             let Told { before, after, more } = told(key, before, after);
             let text = |value: Option<Untrusted>| value.map_or("-".to_owned(), |value| value.raw().to_owned());
-            let more = if more == 0 { String::new() } else { format!(" +{more}") };
+            let more = more.map_or_else(String::new, |more| format!(" +{more}"));
             format!("{} → {}{more}", text(before), text(after))
         };
         for (key, before, after, expected) in [

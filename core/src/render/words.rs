@@ -326,10 +326,7 @@ pub fn config(change: &ConfigChange, sink: impl Fn(&Untrusted) -> String) -> Str
     let place = change.span.as_ref().map_or_else(String::new, |span| format!(", {span}"));
     let key = sink(&Untrusted::new(change.key.as_str()));
     let (before, after) = (show(change.before.as_ref()), show(change.after.as_ref()));
-    let more = match change.more {
-        0 => String::new(),
-        more => format!(", and {} more", count(more, "line")),
-    };
+    let more = change.more.map_or_else(String::new, |more| format!(", and {} more", count(more, "line")));
     format!("{} {key}: {before} → {after}{more}{place}", change.object)
 }
 

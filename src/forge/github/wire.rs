@@ -151,13 +151,14 @@ pub(super) struct Activity {
     pub(super) name: String,
     pub(super) timestamp: Timestamp,
     pub(super) actor: Option<User>,
-    activity_type: String,
+    #[serde(rename = "activity_type")]
+    kind: String,
 }
 
 impl Activity {
     /// Whether the branch was made by it.
     pub(super) fn creates(&self) -> bool {
-        self.activity_type == "branch_creation"
+        self.kind == "branch_creation"
     }
 }
 
