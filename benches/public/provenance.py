@@ -35,6 +35,7 @@ class Check:
         name = self.repository.spec["name"]
         governed, seconds = self.where()
         every, seconds_all = (governed, 0) if self.options.governed else self.where("--all")
+        self.repository.companions = {workload["workload"]["kind"] for workload in every["workloads"]}
         base, again = rendered.render(self.repository), rendered.render(self.repository)
         claims, unknown = collections.defaultdict(list), collections.Counter()
         counted = {}

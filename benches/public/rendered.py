@@ -18,7 +18,7 @@ Loader.yaml_implicit_resolvers = {key: [(tag, regexp) for tag, regexp in pairs i
 
 
 def render(repository):
-    """What the programs make, by kind and name; None where they refuse."""
+    """What the programs make of workloads and of the other kinds that the repository is asked about, by kind and name; None where they refuse."""
     folder = repository.folder / repository.rendered()
     if "kustomize" in repository.spec["apply"]:
         command = ["kustomize", "build", folder]
@@ -26,12 +26,13 @@ def render(repository):
         command = ["helm", "template", "--no-hooks", repository.release(), folder, "--namespace", repository.namespace, "--kube-version", "1.36.0"]
     done = run.run(*command, check=False)
     try:
-        kind = re.compile(rf"^[\"']?kind[\"']?: *[\"']?({'|'.join(run.WORKLOADS)})\b", re.M)
+        kinds = {*run.WORKLOADS, *getattr(repository, "companions", ())}
+        kind = re.compile(rf"^[\"']?kind[\"']?: *[\"']?({'|'.join(sorted(kinds))})\b", re.M)
         workloads = [text for text in re.split(r"^---.*$", done.stdout, flags=re.M) if kind.search(text)]  # the others are many, and large
         documents = [yaml.load(text, Loader) for text in workloads] if done.returncode == 0 else None
     except yaml.YAMLError:
         return None
-    return documents and {(doc["kind"], doc["metadata"]["name"]): doc for doc in documents if isinstance(doc, dict) and doc.get("kind") in run.WORKLOADS}
+    return documents and {(doc["kind"], doc["metadata"]["name"]): doc for doc in documents if isinstance(doc, dict) and doc.get("kind") in kinds}
 
 
 def at(value, path):

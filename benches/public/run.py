@@ -185,12 +185,12 @@ class Repository:
             for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]:
                 if file.name not in spec.get("without", []):
                     texts.append(file.read_text())
-        return "\n---\n".join(texts)
+        return "---\n".join(text if text.endswith("\n") else text + "\n" for text in texts)
 
     def apply(self):
         text = re.sub(r"^---.*$", "---", self.declared_text().replace("\r\n", "\n"), flags=re.M)
         kept = [part for part in re.split(r"^---$", text, flags=re.M) if re.search("^kind:", part, re.M) and not NOT_APPLIED.search(part)]
-        self.text = "\n---\n".join(kept)
+        self.text = "---".join(kept)  # as they stand: one more line is text, where a document ends in `|+`
         wanted = {namespace for _, namespace, _ in self.catalog()}
         for namespace in sorted(wanted | {self.namespace}):
             self.kubectl("create", "namespace", namespace, check=False)
@@ -242,8 +242,12 @@ class Repository:
     def plan(self):
         """Every finding of a plan: (key of the object, path or None, field of the JSON)."""
         plan = json.loads(self.bpctl("plan", "-q", "-o", "json").stdout)
-        found = []
+        found, self.told = [], []
         for blueprint in plan["blueprints"]:
+            for finding in blueprint.get("findings", []):
+                if finding["code"] == "drift-stays":  # of what no apply would settle; said in words
+                    obj = finding["object"]
+                    self.told += [((obj["kind"], obj.get("namespace"), obj["name"]), text) for text in finding.get("help", [])]
             for item in blueprint.get("items", []):
                 finding = item["finding"]
                 obj = finding.get("object") or item["action"]["workload"]
@@ -350,7 +354,12 @@ class Repository:
         for expected in mutation.expected:
             hits = [hit for hit in left if hit[0] == key and hit[1] is not None and self.covers(key, hit[1], expected)]
             if not hits and not self.is_default(key, expected):
-                wrong.append(f"missed {mutations.pointer(expected)}")
+                name = re.compile(rf".*\b{re.escape(str(expected[-1]))}(\"\])?: ")
+                said = [text for other, text in self.told if other == key and name.match(text)]
+                if not said:
+                    wrong.append(f"missed {mutations.pointer(expected)}")
+                elif "declared at" not in said[0]:
+                    wrong.append(f"{mutations.pointer(expected)}: no line ({said[0]})")
             for hit in hits:
                 left.remove(hit)
                 wrong += self.judge_field(key, mutation, hit)

@@ -67,7 +67,7 @@ spawn_on "$ETCD" etcd "$CP" etcd --data-dir "$HOME_DIR/etcd" --unsafe-no-fsync -
   --listen-peer-urls "http://127.0.0.1:$PEER" --initial-advertise-peer-urls "http://127.0.0.1:$PEER" \
   --initial-cluster "default=http://127.0.0.1:$PEER"
 spawn_on "$PORT" apiserver "$CP" kube-apiserver --etcd-servers "http://127.0.0.1:$ETCD" --bind-address 127.0.0.1 --secure-port "$PORT" \
-  --cert-dir "$HOME_DIR/certs" --token-auth-file tokens.csv --authorization-mode RBAC \
+  --cert-dir "$HOME_DIR/certs" --token-auth-file tokens.csv --authorization-mode RBAC --allow-privileged=true \
   --service-account-key-file sa.key --service-account-signing-key-file sa.key \
   --service-account-issuer https://kubernetes.default.svc --service-cluster-ip-range 10.96.0.0/16 \
   --audit-policy-file audit-policy.yaml --audit-log-path "$HOME_DIR/audit.log" \
