@@ -17,7 +17,7 @@ use bpctl_core::observe::{
 use bpctl_core::verify::{Outcome, RestartInput, verify_restart};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use small_world::{WORKSPACE, files, trusted, web};
+use small_world::{WORKSPACE, files, rewritten, trusted, web};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
 
@@ -94,7 +94,7 @@ fn pod(number: usize, told: &str) -> bpctl_core::observe::Pod {
         }
         "odd" => ("Running", waits("SomethingNew"), Json::Null),
         "creating" => ("Pending", waits("ContainerCreating"), Json::Null),
-        "pending" => ("Pending", Json::Null, Json::Null),
+        "pending" | "pending-full" => ("Pending", Json::Null, Json::Null),
         "evicted" | "failed" => ("Failed", Json::Null, Json::Null),
         "init" => ("Pending", waits("PodInitializing"), Json::Null),
         other => panic!("{other}"),
@@ -111,8 +111,11 @@ fn pod(number: usize, told: &str) -> bpctl_core::observe::Pod {
     if prefix == "gone" {
         body["metadata"]["deletionTimestamp"] = json!(NOW);
     }
-    if kind == "pending" {
-        let scheduled = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable"});
+    if kind.starts_with("pending") {
+        let mut scheduled = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable"});
+        if kind == "pending-full" {
+            scheduled["message"] = "0/3 nodes are available: 3 Insufficient memory.".into();
+        }
         body["status"]["conditions"].as_array_mut().unwrap().push(scheduled);
     }
     if kind == "evicted" {
@@ -176,6 +179,26 @@ fn told(files: &Files, observation: &Observation) -> String {
     all.join("; ")
 }
 
+/// Would miss: pods made anew of a template that Git does not want, because the drift waits for something that the API server refuses.
+#[rstest]
+#[case::drift("", "not: the pod template in the cluster is not what Git declares")]
+#[case::drift_that_waits(
+    "  selector: {matchLabels: {app: web}}\n",
+    "not: the pod template in the cluster is not what Git declares"
+)]
+#[case::no_drift("", "restart after 1")]
+fn b08_drift_holds_a_restart_whether_or_not_it_can_be_brought_back(#[case] more: &str, #[case] wanted: &str) {
+    let image = if wanted.starts_with("not") { "web:2" } else { "web" };
+    let files = rewritten(world(Some(3), ""), |text| {
+        let text =
+            text.replace("delivery: direct", "delivery: gitops").replace("image: web}", &format!("image: {image}}}"));
+        text.replace("  template:\n", &format!("{more}  template:\n"))
+    });
+    let told = told(&files, &observe("", "ready crash=1"));
+    assert!(told.contains(wanted), "{told}");
+    assert_eq!(told.contains("apply-refused"), !more.is_empty(), "{told}");
+}
+
 #[rstest]
 // The requirement's own: 2 of 3 is restarted, 3 of 3 is a person's.
 #[case::two_of_three("", "ready crash=2", Some(3), "restart after 2")]
@@ -233,6 +256,18 @@ fn told(files: &Files, observation: &Observation) -> String {
     "pod-unschedulable: pod web-0: no node takes it; and 1 more"
 )]
 #[case::no_node("", "ready pending", Some(3), "pod-unschedulable: pod web-1: no node takes it")]
+#[case::no_room(
+    "",
+    "ready pending-full",
+    Some(3),
+    "pod-unschedulable: pod web-1: no node takes it (0/3 nodes are available: 3 Insufficient memory.)"
+)]
+#[case::each_way_to_fail(
+    "",
+    "oom=3 crash=3 oom=3",
+    Some(3),
+    "web-0: container web: CrashLoopBackOff (OOMKilled, exit 137), pod web-1: container web: CrashLoopBackOff (Error, exit 1) and 1 more. Not"
+)]
 #[case::an_unknown_reason("", "ready odd", Some(3), "container-waits: pod web-1: container web: SomethingNew")]
 #[case::one_pod_of_each("", "pull crash=1", Some(3), "restart after 1")]
 // Back-off: 60s, doubled each time, an hour at most.

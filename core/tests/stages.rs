@@ -70,6 +70,7 @@ fn pod(number: u32, ready: bool) -> Pod {
         stopped: Vec::new(),
         restarted: Vec::new(),
         unschedulable: false,
+        unschedulable_because: None,
         revision: None,
         ended: None,
     }

@@ -323,7 +323,7 @@ static POD: Keep = Keep::Map(&[
 ]);
 const CONTAINERS: Keep = Keep::Each(&Keep::Map(&[
     ("name", Keep::All),
-    ("resources", Keep::Map(&[("requests", Keep::All)])),
+    ("resources", Keep::Map(&[("limits", Keep::Map(&[("memory", Keep::All)])), ("requests", Keep::All)])),
     ("restartPolicy", Keep::All),
 ]));
 const STATUSES: Keep = Keep::Each(&Keep::Map(&[
@@ -443,6 +443,18 @@ mod tests {
         assert_eq!(pod_from_json(&thinned[0]), pod_from_json(&pod()));
         assert!(pod_from_json(&thinned[0]).is_some());
         assert!(!thinned[0].to_string().contains("hunter2"), "{}", thinned[0]);
+        // Would miss: "it has no memory limit" of a container that was killed at its limit.
+        let mut killed = pod();
+        killed["spec"]["containers"][0]["resources"]["limits"]["memory"] = "2Gi".into();
+        killed["status"]["containerStatuses"][0]["state"] = serde_json::json!({"running": {}});
+        killed["status"]["containerStatuses"][0]["lastState"] =
+            serde_json::json!({"terminated": {"reason": "OOMKilled", "exitCode": 137}});
+        let read = pod_from_json(&thin(&killed, &Listed::Pods)).expect("a pod");
+        assert_eq!(Some(&read), pod_from_json(&killed).as_ref());
+        assert!(
+            read.restarted.iter().all(|last| last.memory_limit.is_some()) && !read.restarted.is_empty(),
+            "{read:?}"
+        );
         assert_eq!(group(&thinned), ["web"]);
         let mut whole = pod();
         whole["apiVersion"] = "v1".into();

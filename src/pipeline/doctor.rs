@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bpctl_core::blueprint::{Delivery, Environment};
+use bpctl_core::decide::UnknownFact;
 use bpctl_core::model::{Name, Severity, WorkloadKind};
 use bpctl_core::observe::{ObservedFrom, Unknown, UnknownCode};
-use bpctl_core::render::count;
-use bpctl_core::render::sink;
+use bpctl_core::render::{count, sink};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -151,18 +151,27 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
     let mut checks = Vec::new();
     let of = planned.plan.blueprints.len();
     let mut missing: BTreeMap<(bool, &str, String, bool), usize> = BTreeMap::new();
-    for unknown in planned.plan.blueprints.iter().flat_map(|part| &part.unknown) {
+    let unknowns = || planned.plan.blueprints.iter().flat_map(|part| &part.unknown);
+    // A server that does not answer is one thing to mend, whatever was asked of it.
+    let unseen = bpctl_core::render::unseen(&planned.plan);
+    let is_dead = |fact: &UnknownFact| fact.why.code == UnknownCode::Unreachable;
+    let dead: Vec<_> = unseen.iter().filter(|one| unknowns().any(|fact| one.holds(fact) && is_dead(fact))).collect();
+    for unknown in unknowns().filter(|fact| !dead.iter().any(|one| one.holds(fact))) {
         let blind = unknown.uncompared || unknown.unread;
         let denied = unknown.why.code == UnknownCode::Forbidden;
         *missing.entry((!blind, &unknown.what, why(&unknown.why), denied)).or_default() += 1;
     }
-    let blind = missing.keys().any(|(seen, ..)| !seen);
+    let blind = unknowns().any(|fact| fact.uncompared || fact.unread);
     let (ObservedFrom::Live { context: from, version } | ObservedFrom::Snapshot { folder: from, version }) =
         &planned.plan.from;
     let shown = sink::terminal(&bpctl_core::model::Untrusted::new(from));
     if !blind {
         let all = if of == 1 { "the one blueprint is".into() } else { format!("all {of} blueprints are") };
         checks.push(Check::fine(format!("cluster {shown} ({version}) shows what {all} about")));
+    }
+    for one in dead {
+        let told = format!("cluster {shown}: {}", one.why(sink::terminal));
+        checks.push(Check::broken(told, Some(one.help(sink::terminal))));
     }
     for ((seen, what, why, denied), times) in missing {
         let of = if times > 1 { format!(" of {times} workloads") } else { String::new() };

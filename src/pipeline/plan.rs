@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bpctl_core::blueprint::lint::{Surroundings, lint};
 use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Diagnostic, Name, Proposed, Severity};
-use bpctl_core::plan::{Causes, ConfigChanges, Plan, PlanInput, Scope, Selector, Shard, Target};
+use bpctl_core::plan::{Causes, ConfigChanges, Plan, PlanInput, Scope, Selector, Shard, Target, touches};
 
 use super::adopt::{self, AdoptRequest};
 use super::observe::{Look, Observed, observe_on, try_exactly};
@@ -132,10 +132,9 @@ impl PlanOptions {
             let target = self.targets.is_empty() || self.targets.iter().any(|target| target.matches(name));
             let labelled =
                 self.selector.as_ref().is_none_or(|selector| selector.selects(catalog, environment, blueprint));
-            let source = &blueprint.value.spec.target.source;
             let touched = changed
                 .as_ref()
-                .is_none_or(|paths| paths.iter().any(|path| *path == blueprint.path || path.is_within(source)));
+                .is_none_or(|paths| paths.iter().any(|path| touches(catalog, environment, blueprint, path)));
             if target && labelled && touched && self.shard.is_none_or(|shard| shard.holds(position)) {
                 names.insert(name.clone());
             }

@@ -356,8 +356,9 @@ impl Found {
         let label = |key| root.at(&["metadata", "labels", key]).and_then(Node::as_str).filter(|text| !text.is_empty());
         let labelled = ["team", "owner", "app.kubernetes.io/part-of"].into_iter().find_map(label);
         let (owner, mark) = match (&options.owner, labelled) {
-            (Some(owner), _) => (owner.as_str(), ""),
-            (None, Some(owner)) => (owner, " # guessed, from a label"),
+            // What is asked for stands for workloads that do not say it themselves.
+            (_, Some(owner)) => (owner, " # guessed, from a label"),
+            (Some(owner), None) => (owner.as_str(), ""),
             (None, None) => ("unknown", " # guessed: write the team that answers for it"),
         };
         let namespace = &self.object.namespace;

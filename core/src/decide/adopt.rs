@@ -129,12 +129,17 @@ fn elsewhere(detected: &Detected, why: &str) -> String {
     if let Some(unknown) = detected.unknown.iter().find(|unknown| unknown.uncompared) {
         return format!("{} is not known: {}", unknown.what, unknown.why.message);
     }
+    let waits =
+        detected.findings.iter().any(|(finding, action)| matches!((finding, action), (Finding::Drift(_), None)));
     let codes = ["field-kept", "port-kept", "apply-refused"];
     let reported = detected.findings.iter().find_map(|(finding, _)| match finding {
         Finding::Reported(reported) if codes.contains(&reported.code.as_str()) => Some(reported),
         _ => None,
     });
     reported.map_or(why.to_owned(), |reported| {
+        if waits {
+            return format!("what differs of it waits: {} is told by the plan, and is settled first", reported.code);
+        }
         format!("{why}; {} is told by the plan, and is changed by hand", reported.code)
     })
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::declared::autoscaler;
+use super::declared::{autoscaler, passes_over_replicas};
 use super::{DetectInput, Detected, Detector, Finding, Reported};
 use crate::action::Action;
 use crate::blueprint::{Probe, containers, declared, sized_container};
@@ -81,8 +81,8 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     // What is no number, the drift detector and lint tell.
     let Some(declared) = crate::blueprint::replicas(root) else { return found };
     // A way to zero is refused with the drift that it is, and an alternative.
-    let zero = |(finding, _): &(Finding, Option<Action>)| match finding {
-        Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.is_keys(&["spec", "replicas"])),
+    let zero = |found: &(Finding, Option<Action>)| match found {
+        (Finding::Drift(drift), Some(_)) => drift.fields.iter().any(|field| field.path.is_keys(&["spec", "replicas"])),
         _ => false,
     };
     if declared == 0 && input.earlier.iter().any(zero) {
@@ -115,7 +115,12 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
         // Where Git and cluster disagree it is drift; here it matters that the cluster is outside while Git is within.
         None if has != declared => Some((
             format!("the cluster has {replicas}, Git says {declared}, and the blueprint allows {low} to {high}"),
-            "somebody changed them beside Git; see the drift, which reconcile brings back".into(),
+            if live.is_some_and(|live| passes_over_replicas(input, live)) {
+                "nobody brings them back: the Application's ignoreDifferences passes over spec.replicas; take that out, or change them by hand"
+            } else {
+                "somebody changed them beside Git; see the drift, which reconcile brings back"
+            }
+            .into(),
         )),
         _ => None,
     };

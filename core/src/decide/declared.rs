@@ -1,8 +1,8 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
 use super::drift::{
-    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, added, compare, exact, kept_by,
-    kept_by_others, kept_port, kept_rival, owned_by, writer,
+    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, Rival, added, compare, exact, kept_by,
+    kept_by_others, kept_port, kept_rivals, owned_by, writer,
 };
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
@@ -83,6 +83,13 @@ impl Detector for DriftDetector {
         detected.unknown.extend(unread_rules(input, &target, manifest));
         let owner = match different.live.map_or(Known::Known(None), |live| autoscaler(input, Some(live))) {
             Known::Known(None) => {
+                detected.findings.extend(answer(input, target, manifest, different, false));
+                return detected;
+            }
+            // The controller writes the zero that Git declares, whoever scales, and at zero no autoscaler scales up again.
+            Known::Known(Some(_))
+                if !is_direct(input) && crate::blueprint::replicas(&manifest.document.root) == Some(0) =>
+            {
                 detected.findings.extend(answer(input, target, manifest, different, false));
                 return detected;
             }
@@ -275,6 +282,22 @@ fn ignored<'c>(input: &DetectInput<'c>, object: &ObjectRef, manifest: &Manifest)
     rules.iter().filter(|rule| manifest.rendered && rule.is_about(object)).collect()
 }
 
+/// Whether Argo CD passes over the workload's replicas: what Git and the cluster say of them is then never made the same.
+pub(super) fn passes_over_replicas(input: &DetectInput<'_>, live: &LiveObject) -> bool {
+    let target = input.blueprint.value.spec.target.object();
+    let drift = |manifest: &Manifest| {
+        let found = input
+            .facts
+            .schema(&target.api_version, &target.kind)
+            .known()
+            .copied()
+            .map(|schema| compare(&manifest.document, live, schema, &DeliveryManagers::default()));
+        let replicas = found.unwrap_or_default().into_iter().filter(|drift| drift.path.is_keys(&REPLICAS)).collect();
+        !passed_over(input, (&target, manifest), live, replicas).0.is_empty()
+    };
+    input.manifest.is_some_and(drift)
+}
+
 /// Tells fields that Argo CD passes over from drift: the first are it.
 fn passed_over(
     input: &DetectInput<'_>,
@@ -371,17 +394,9 @@ fn answer(
     let stays = |live: &LiveObject, path: &FieldPath| {
         if direct { kept_by(live, path).is_some() } else { kept_by_others(live, path) }
     };
-    let rival = |live: &LiveObject| kept_rival(&manifest.document, live, |path| stays(live, path));
-    if let Some((declared, rival, by)) = different.live.and_then(rival) {
-        return vec![(Finding::Reported(rival_kept(&object, &declared, &rival, by)), None)];
-    }
-    // Where bpctl delivers, its own apply is refused in earnest, and that is told until one succeeds (B11).
-    if !direct && let Some(refused) = refused(&object, &different) {
-        return vec![(Finding::Reported(refused), None)];
-    }
-    let port = |live: &LiveObject| kept_port(&manifest.document, live, |path| stays(live, path));
-    if let Some(ports) = different.live.and_then(port) {
-        return vec![(Finding::Reported(port_kept(&object, ports, different.fields.len())), None)];
+    let refused = refusals(&object, manifest, &different, direct, stays);
+    if !refused.is_empty() {
+        return beside_refused(object, different, refused);
     }
     let Some(live) = different.live.filter(|_| direct) else {
         return vec![finding(input, object, different, leave_replicas)];
@@ -412,46 +427,99 @@ fn is_immutable(object: &ObjectRef, drift: &FieldDrift) -> bool {
     }
 }
 
-/// What the API server takes from no controller: a changed field that is immutable, or what a dry run of the apply was refused for.
-fn refused(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
+/// Why the API server takes no apply of an object, each with the fields that it is about.
+fn refusals(
+    object: &ObjectRef,
+    manifest: &Manifest,
+    different: &Different<'_>,
+    direct: bool,
+    stays: impl Fn(&LiveObject, &FieldPath) -> bool,
+) -> Vec<(Reported, Vec<FieldPath>)> {
+    let mut all: Vec<(Reported, Vec<FieldPath>)> = Vec::new();
+    if let Some(live) = different.live {
+        let rivals = kept_rivals(&manifest.document, live, |path| stays(live, path));
+        all.extend(rivals.into_iter().map(|rival| (rival_kept(object, &rival), Vec::new())));
+        // Where bpctl delivers, its own apply is refused in earnest, and that is told until one succeeds (B11).
+        if !direct {
+            all.extend(immutable(object, different));
+        }
+        if let Some(ports) = kept_port(&manifest.document, live, |path| stays(live, path)) {
+            let reported = port_kept(object, ports, different.fields.len());
+            all.push((reported, vec![FieldPath::keys(["spec", "ports"])]));
+        }
+    }
+    if all.is_empty() && !direct {
+        all.extend(said_no(object, different).map(|reported| (reported, Vec::new())));
+    }
+    all
+}
+
+/// What is refused, and what else differs of the object: that waits, and is not to vanish meanwhile (X10).
+fn beside_refused(
+    object: ObjectRef,
+    different: Different<'_>,
+    refused: Vec<(Reported, Vec<FieldPath>)>,
+) -> Vec<(Finding, Option<Action>)> {
+    let told =
+        |drift: &FieldDrift| refused.iter().flat_map(|(_, paths)| paths).any(|path| drift.path.0.starts_with(&path.0));
+    let Different { fields, approximate, .. } = different;
+    let fields: Vec<FieldDrift> = fields.into_iter().filter(|drift| !told(drift)).collect();
+    let mut found: Vec<(Finding, Option<Action>)> =
+        refused.into_iter().map(|(reported, _)| (Finding::Reported(reported), None)).collect();
+    if !fields.is_empty() {
+        found.push((Finding::Drift(DriftFinding { object, fields, approximate }), None));
+    }
+    found
+}
+
+/// A changed field that Kubernetes never changes in place.
+fn immutable(object: &ObjectRef, different: &Different<'_>) -> Option<(Reported, Vec<FieldPath>)> {
     let fixed =
         different.fields.iter().filter(|drift| drift.kind != DriftKind::Admission && is_immutable(object, drift));
-    let fixed: Vec<String> = fixed.map(|drift| drift.path.to_string()).collect();
-    let said = different.approximate.as_ref().filter(|why| why.code == UnknownCode::Refused);
-    let (message, help) = if fixed.is_empty() {
-        let said = said?;
-        let why = said.detail.as_ref().map_or(said.message.as_str(), Untrusted::raw);
-        let message = format!("{object}: the API server refuses what Git declares, whoever applies it: {why}");
-        let namespace = &object.namespace;
-        if why.contains(&format!("namespaces \"{namespace}\" not found")) {
-            let message =
-                format!("{object}: its namespace {namespace} does not exist, and the API server takes it nowhere else");
-            (message, format!("create the namespace, or correct its name in Git: kubectl create namespace {namespace}"))
-        } else {
-            (message, "correct the manifest, or what refuses it".to_owned())
-        }
+    let fixed: Vec<FieldPath> = fixed.map(|drift| drift.path.clone()).collect();
+    if fixed.is_empty() {
+        return None;
+    }
+    let wait = if different.fields.len() > fixed.len() { "; what else differs of it waits for that" } else { "" };
+    let message = format!(
+        "{object}: Git changes {}, which Kubernetes never changes in place: the API server refuses the object, whoever applies it{wait}",
+        listed(&fixed, 3)
+    );
+    let (orphan, pods) = match object.kind.as_str() {
+        "StatefulSet" => (" --cascade=orphan", " (its pods and volume claims stay)"),
+        "Service" => ("", " (it cannot be reached meanwhile)"),
+        _ => ("", " (its pods go with it)"),
+    };
+    let delete =
+        format!("kubectl -n {} delete {}/{}{orphan}", object.namespace, object.kind.to_lowercase(), object.name);
+    let help = format!("take the change back in Git, or delete the object so that it is made anew{pods}: {delete}");
+    let help = vec![Untrusted::new(help)];
+    Some((Reported { severity: Severity::Error, ..kept("apply-refused", object, message, help) }, fixed))
+}
+
+/// What a dry run of the apply was refused for.
+fn said_no(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
+    let said = different.approximate.as_ref().filter(|why| why.code == UnknownCode::Refused)?;
+    let why = said.detail.as_ref().map_or(said.message.as_str(), Untrusted::raw);
+    let namespace = &object.namespace;
+    let (message, help) = if why.contains(&format!("namespaces \"{namespace}\" not found")) {
+        (
+            format!("{object}: its namespace {namespace} does not exist, and the API server takes it nowhere else"),
+            format!("create the namespace, or correct its name in Git: kubectl create namespace {namespace}"),
+        )
     } else {
-        let wait = if different.fields.len() > fixed.len() { "; what else differs of it waits for that" } else { "" };
-        let message = format!(
-            "{object}: Git changes {}, which Kubernetes never changes in place: the API server refuses the object, whoever applies it{wait}",
-            listed(&fixed, 3)
-        );
-        let (orphan, pods) = match object.kind.as_str() {
-            "StatefulSet" => (" --cascade=orphan", " (its pods and volume claims stay)"),
-            "Service" => ("", " (it cannot be reached meanwhile)"),
-            _ => ("", " (its pods go with it)"),
-        };
-        let delete =
-            format!("kubectl -n {} delete {}/{}{orphan}", object.namespace, object.kind.to_lowercase(), object.name);
-        (message, format!("take the change back in Git, or delete the object so that it is made anew{pods}: {delete}"))
+        (
+            format!("{object}: the API server refuses what Git declares, whoever applies it: {why}"),
+            "correct the manifest, or what refuses it".to_owned(),
+        )
     };
     let help = vec![Untrusted::new(help)];
     Some(Reported { severity: Severity::Error, ..kept("apply-refused", object, message, help) })
 }
 
 /// A field beside which the API server takes no field that Git declares, and which every apply leaves there.
-fn rival_kept(object: &ObjectRef, declared: &FieldPath, rival: &FieldPath, by: Option<Attribution>) -> Reported {
-    let by = by.map_or_else(String::new, |by| format!(" (by {})", by.manager.raw()));
+fn rival_kept(object: &ObjectRef, Rival { declared, kept: rival, by }: &Rival) -> Reported {
+    let by = by.as_ref().map_or_else(String::new, |by| format!(" (by {})", by.manager.raw()));
     let message = format!(
         "{object}: Git declares {declared}, and the cluster has {rival}{by}, which every apply leaves there: the API server takes only one \
          of the two, and refuses the object"

@@ -133,7 +133,7 @@ pub const PAGES: [Page; 25] = [
         "Fields differ from Git, and no apply would settle it",
         "The chart renders a field otherwise each time (`randAlphaNum`, `genCA`, `now`, an unsorted `keys`): whoever applies the object writes\n\
          that anew, and new pods with it. So nothing of it is brought back. Give the chart a fixed value, or sort what it lists; until then a\n\
-         person brings the other fields back.",
+         person brings the other fields back. Or the API server refuses every apply of the object: what the finding names comes first.",
     ),
     page(
         "latency-above-target",

@@ -171,7 +171,7 @@ fn short(input: &DetectInput<'_>, live: &LiveObject, pods: &[Pod]) -> Option<Rep
 fn paused(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
     let target = &input.blueprint.value.spec.target;
     let by_git = input.manifest.is_some_and(|manifest| manifest.document.root.at(&["spec", "paused"]).is_some());
-    let waits = input.earlier.iter().any(|(finding, _)| recovery::rolls_out(finding));
+    let waits = input.earlier.iter().any(recovery::rolls_out);
     if by_git || !waits || live.body.pointer("/spec/paused") != Some(&Json::Bool(true)) {
         return None;
     }

@@ -1,6 +1,8 @@
 //! Recovery: pods that failed (B8). What a restart may cure is restarted, a limited number of times and with growing pauses; what it cannot
 //! cure, or did not, is for a person.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -370,7 +372,7 @@ fn restart(input: &DetectInput<'_>, live: &LiveObject) -> Result<Action, &'stati
     if input.manifest.is_none() {
         return Err("what Git declares of it is not known, so that new pods may not be as Git wants them");
     }
-    if input.earlier.iter().any(|(finding, _)| rolls_out(finding)) {
+    if input.earlier.iter().any(rolls_out) {
         return Err("the pod template in the cluster is not what Git declares: that is settled first");
     }
     let (request, generation) = next_restart(live, input.facts.cluster_now())
@@ -411,26 +413,34 @@ pub(super) fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
         let Known::Known(warnings) = input.facts.warnings(&input.blueprint.value.spec.target.object()) else { return };
         let fits = |warning: &&Warning| explains(&reported.code).contains(&warning.reason.raw());
         reported.events = warnings.iter().filter(fits).take(3).map(Warning::told).collect();
-        // The nodes are not to blame where the scheduler says that they are not; what is done is the same.
-        let unbound = |event: &Untrusted| event.raw().contains("unbound immediate PersistentVolumeClaims");
-        if reported.code == "pod-unschedulable" && reported.events.iter().any(unbound) {
-            let namespace = &input.blueprint.value.spec.target.namespace;
-            reported.help = vec![Untrusted::new(format!(
-                "a restart does not help: a volume claim of it is not bound; see which, and why: kubectl -n {namespace} describe pvc"
-            ))];
-        }
-        // Where the scheduler says what there is too little of, nothing else is to be looked for.
-        let short = |event: &Untrusted| event.raw().contains("Insufficient ");
-        if reported.code == "pod-unschedulable" && !reported.events.is_empty() && reported.events.iter().all(short) {
-            reported.help = vec![Untrusted::new(
-                "a restart does not help: the nodes have no room for what it requests; what they have left: kubectl describe nodes",
-            )];
+        if reported.code == "pod-unschedulable" {
+            let said: Vec<&str> = reported.events.iter().map(Untrusted::raw).collect();
+            if let Some(help) = why_unscheduled(input.blueprint.value.spec.target.namespace.as_str(), &said) {
+                reported.help = vec![Untrusted::new(help)];
+            }
         }
     }
 }
 
-/// Whether what was found before brings new pods of its own.
-pub(super) fn rolls_out(finding: &Finding) -> bool {
+/// What helps where the scheduler's own words say which it is; `None`: they do not. What is done is the same.
+fn why_unscheduled(namespace: &str, said: &[&str]) -> Option<String> {
+    // The nodes are not to blame where the scheduler says that they are not.
+    if said.iter().any(|words| words.contains("unbound immediate PersistentVolumeClaims")) {
+        return Some(format!(
+            "a restart does not help: a volume claim of it is not bound; see which, and why: kubectl -n {namespace} describe pvc"
+        ));
+    }
+    // Where the scheduler says what there is too little of, nothing else is to be looked for.
+    let short = !said.is_empty() && said.iter().all(|words| words.contains("Insufficient "));
+    short.then(|| {
+        "a restart does not help: the nodes have no room for what it requests; what they have left: kubectl describe nodes"
+            .into()
+    })
+}
+
+/// Whether the pod template is another one than Git declares: new pods would be of what Git does not want, also where that drift waits for
+/// something else, and no action answers it.
+pub(super) fn rolls_out((finding, _): &(Finding, Option<Action>)) -> bool {
     match finding {
         Finding::Drift(drift) => drift.fields.iter().any(|field| field.path.starts_with_keys(&["spec", "template"])),
         _ => false,
@@ -439,36 +449,44 @@ pub(super) fn rolls_out(finding: &Finding) -> bool {
 
 /// What brings the cluster what Git declares already, where the pods do not run by that: then nothing is to be corrected in Git.
 fn ahead(input: &DetectInput<'_>) -> Option<Untrusted> {
-    input.earlier.iter().any(|(finding, _)| rolls_out(finding)).then(|| {
-        let place = input.catalog.workspace.value.environments.get(input.environment);
-        let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
-        let by = if gitops { "the controller brings it" } else { "its reconcile brings it (bpctl apply)" };
-        Untrusted::new(format!("the pods do not run what Git declares: its pod template is another one, and {by}"))
-    })
+    let waiting = input.earlier.iter().find(|found| rolls_out(found))?;
+    let place = input.catalog.workspace.value.environments.get(input.environment);
+    let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
+    let by = match &waiting.1 {
+        None => "no apply brings it: see what the API server refuses of it",
+        Some(_) if gitops => "the controller brings it",
+        Some(_) => "its reconcile brings it (bpctl apply)",
+    };
+    Some(Untrusted::new(format!("the pods do not run what Git declares: its pod template is another one, and {by}")))
 }
 
 /// What keeps pods from running at all, each kind once.
 fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
     let ahead = ahead(input);
-    let mut found: Vec<(&str, &str, Vec<String>)> = Vec::new();
-    let mut add = |code: &'static str, told: String, help: &'static str| match found
-        .iter_mut()
-        .find(|(known, ..)| *known == code)
-    {
-        Some((_, _, all)) => all.push(told),
-        None => found.push((code, help, vec![told])),
+    let mut found: Vec<(&str, String, Vec<String>)> = Vec::new();
+    let mut add =
+        |code: &'static str, told: String, help: &str| match found.iter_mut().find(|(known, ..)| *known == code) {
+            Some((_, _, all)) => all.push(told),
+            None => found.push((code, help.to_owned(), vec![told])),
+        };
+    let brackets = |words: &Untrusted| {
+        let words: String = words.raw().chars().take(200).collect();
+        format!(" ({words})")
     };
+    let unscheduled: Vec<&Untrusted> = pods.iter().filter_map(|pod| pod.unschedulable_because.as_ref()).collect();
+    let unscheduled: Vec<&str> = unscheduled.into_iter().map(Untrusted::raw).collect();
+    let unscheduled = why_unscheduled(input.blueprint.value.spec.target.namespace.as_str(), &unscheduled);
     for pod in pods.iter().filter(|pod| !pod.terminating && !pod.ready) {
         let name = pod.name.raw();
         if pod.unschedulable && pod.phase.raw() == "Pending" {
             let help = "a restart does not help: the nodes have no room for its requests, none of them may take it, or a volume claim of it is not bound";
-            add("pod-unschedulable", format!("pod {name}: no node takes it"), help);
+            // The condition stays when the event is gone.
+            let because = pod.unschedulable_because.as_ref().map_or_else(String::new, brackets);
+            let help = unscheduled.as_deref().unwrap_or(help);
+            add("pod-unschedulable", format!("pod {name}: no node takes it{because}"), help);
         }
         for stopped in &pod.stopped {
-            let message = stopped.message.as_ref().map_or_else(String::new, |message| {
-                let message: String = message.raw().chars().take(200).collect();
-                format!(" ({message})")
-            });
+            let message = stopped.message.as_ref().map_or_else(String::new, brackets);
             let told = format!("pod {name}: container {}: {}{message}", stopped.name.raw(), stopped.reason.raw());
             if let Some((code, help)) = advice(stopped.reason.raw()) {
                 add(code, told, help);
@@ -478,7 +496,7 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
             }
         }
     }
-    let reported = |(code, help, all): (&str, &str, Vec<String>)| {
+    let reported = |(code, help, all): (&str, String, Vec<String>)| {
         let help = vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))];
         let others = if all.len() > 1 { format!("; and {} more", all.len() - 1) } else { String::new() };
         Reported::for_person(code, Severity::Error, format!("{}{others}", all[0]), help)
@@ -512,6 +530,19 @@ fn way_back(input: &DetectInput<'_>) -> Untrusted {
     })
 }
 
+/// The pods that failed, one for each container and way to fail first, and how many of those there are: an out-of-memory is not to hide
+/// the crash beside it.
+fn each_way_first(pods: &[FailedPod]) -> (Vec<&FailedPod>, usize) {
+    let mut ways = BTreeSet::new();
+    let way = |pod: &FailedPod| {
+        let raw = |text: &Option<Untrusted>| text.as_ref().map(|text| text.raw().to_owned());
+        (raw(&pod.container), pod.reason.raw().to_owned(), raw(&pod.ended))
+    };
+    let (first, rest): (Vec<&FailedPod>, Vec<&FailedPod>) = pods.iter().partition(|pod| ways.insert(way(pod)));
+    let count = first.len();
+    (first.into_iter().chain(rest).collect(), count)
+}
+
 /// What a person is told: what failed, why it is theirs, and what to run.
 fn for_a_person(input: &DetectInput<'_>, failing: &Failing, because: &str) -> Reported {
     let target = &input.blueprint.value.spec.target;
@@ -520,8 +551,9 @@ fn for_a_person(input: &DetectInput<'_>, failing: &Failing, because: &str) -> Re
     let look = failing.pods.first().and_then(FailedPod::look).unwrap_or_else(|| format!("logs {workload} --previous"));
     let look = Untrusted::new(format!("see why: kubectl -n {namespace} {look}"));
     let help = vec![look, ahead(input).unwrap_or_else(|| way_back(input))];
-    let failed: Vec<String> = failing.pods.iter().map(FailedPod::told).collect();
-    let message = format!("{}. Not restarted: {because}", listed(&failed, 1));
+    let failed = each_way_first(&failing.pods);
+    let told: Vec<String> = failed.0.iter().map(|pod| pod.told()).collect();
+    let message = format!("{}. Not restarted: {because}", listed(&told, failed.1.min(3)));
     Reported::for_person("pods-failed", Severity::Error, message, help)
 }
 

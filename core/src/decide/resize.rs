@@ -86,7 +86,12 @@ impl Detector for ResizeDetector {
             return detected;
         }
         if i128::from(has) != replicas {
-            all(format!("Git says {} and the cluster has {has}: that is settled first", counted(replicas, "replica")));
+            let settled = if super::declared::passes_over_replicas(input, live) {
+                format!(", which {}", super::saturation::PASSED)
+            } else {
+                ": that is settled first".into()
+            };
+            all(format!("Git says {} and the cluster has {has}{settled}", counted(replicas, "replica")));
             return detected;
         }
         if input.earlier.iter().any(|(finding, _)| matches!(finding, Finding::Saturation(_))) {

@@ -92,7 +92,7 @@ pub(super) fn answer(input: &DetectInput<'_>, recovery: &Recovery, detected: &mu
     };
     // One thing at a time: a restart is tried before, and where Git is ahead that has been said.
     if matches!(recovery, Recovery::Restart { .. })
-        || input.earlier.iter().any(|(finding, _)| rolls_out(finding))
+        || input.earlier.iter().any(rolls_out)
         || !detected.findings.iter().any(|(finding, _)| is_answered(finding))
     {
         return;

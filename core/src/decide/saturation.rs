@@ -102,6 +102,10 @@ pub(super) fn utilization_of(
     })
 }
 
+/// Why nothing settles the replicas where Argo CD passes over them, and what a person can do.
+pub(super) const PASSED: &str = "nobody settles while the Application's ignoreDifferences passes over spec.replicas: take that out, or \
+     spec.scaling out of the blueprint";
+
 impl Detector for SaturationDetector {
     fn ident(&self) -> &'static str {
         "saturation"
@@ -154,6 +158,8 @@ impl Detector for SaturationDetector {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
             let because = if matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_))) {
                 format!("an autoscaler set {}, which are its own to change; Git says {replicas}", count(has, "replica"))
+            } else if super::declared::passes_over_replicas(input, live) {
+                format!("Git says {replicas} and the cluster has {has}, which {PASSED}")
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")
             };

@@ -172,6 +172,9 @@ pub struct Pod {
     /// No node takes it: the condition `PodScheduled` is false.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unschedulable: bool,
+    /// What the scheduler says of that. It is shown, and no decision rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unschedulable_because: Option<Untrusted>,
     /// Which revision of the workload's template made it, by the label of its controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
@@ -350,6 +353,7 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
     };
     let ready_condition = condition("Ready");
     let scheduled = condition("PodScheduled");
+    let unschedulable = scheduled.and_then(|c| c.get("status")).and_then(Json::as_str) == Some("False");
     let ready = ready_condition.and_then(|c| c.get("status")).and_then(Json::as_str) == Some("True");
     let mut restarts: u32 = 0;
     let mut reasons = Vec::new();
@@ -381,7 +385,13 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
             .filter_map(stopped)
             .collect(),
         restarted: items("containerStatuses").iter().filter_map(|status| restarted(status, body)).collect(),
-        unschedulable: scheduled.and_then(|c| c.get("status")).and_then(Json::as_str) == Some("False"),
+        unschedulable,
+        unschedulable_because: scheduled
+            .filter(|_| unschedulable)
+            .and_then(|c| c.get("message"))
+            .and_then(Json::as_str)
+            .filter(|message| !message.is_empty())
+            .map(Untrusted::new),
         revision: ["pod-template-hash", "controller-revision-hash"]
             .into_iter()
             .find_map(|label| metadata.get("labels")?.get(label)?.as_str().map(Into::into)),

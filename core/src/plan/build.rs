@@ -13,6 +13,7 @@ use crate::decide::{Detected, DriftFinding, Finding, LOGIC, Reported, WhyNot, de
 use crate::govern::{FREEZE, judge_planned, proposed_rules};
 use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Severity, Trusted, Untrusted, map_all};
 use crate::observe::{FactKey, Observation, Recorder};
+use crate::propose::names_credential;
 use crate::render::words;
 use crate::rendering::Origin;
 use crate::yaml::value_at;
@@ -121,12 +122,24 @@ fn placed(mut finding: Finding, catalog: &Catalog, environment: &Name, source: &
     finding
 }
 
+/// Drift of an object of which the API server takes no apply: what it refuses comes first, and was told before.
+fn waits(finding: Finding, told: &[Reported]) -> Option<Reported> {
+    let Finding::Drift(drift) = finding else { return None };
+    let first = told.iter().rev().find(|reported| reported.object.as_ref() == Some(&drift.object));
+    let first = first.map_or("what no apply can bring", |reported| reported.code.as_str());
+    Some(stays(&drift, &format!("{first} is settled first")))
+}
+
 /// Drift that is seen and that no action takes back.
 fn stays(drift: &DriftFinding, because: &str) -> Reported {
     let told = |field: &FieldDrift| {
         let written = field.by.as_ref().map_or_else(String::new, |by| format!("; written by {}", by.manager.raw()));
         let declared = words::place(field).map_or_else(String::new, |place| format!("; {place}"));
-        let differs = words::difference(field, |text| text.raw().to_owned());
+        let mut differs = words::difference(field, |text| text.raw().to_owned());
+        // It may be shown on a pull request's page (T38).
+        if names_credential(&field.path) {
+            differs = "is another than in Git (not shown)".into();
+        }
         Untrusted::new(format!("{}: {differs}{written}{declared}", field.path))
     };
     let message = format!("{} differs from Git, and is not brought back: {because}", drift.object);
@@ -193,8 +206,13 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
     let mut findings = Vec::new();
     for (finding, action) in detected.findings {
         let Some(action) = action else {
-            if let Finding::Reported(reported) = finding {
-                findings.push(reported);
+            match finding {
+                Finding::Reported(reported) => findings.push(reported),
+                Finding::Drift(_) => {
+                    let drift = placed(finding, catalog, input.environment, &target.source);
+                    findings.extend(waits(drift, &findings));
+                }
+                _ => {}
             }
             continue;
         };

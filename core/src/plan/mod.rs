@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use build::{Decision, PlanInput, build, build_for, decide_all, govern, rendered_fields};
 pub use causes::{Cause, CauseCounts, Causes, Hidden, Orphan, Settled, Standing};
 pub use config::{ConfigChange, ConfigChanges};
-pub use scope::{Scope, Selector, SelectorError, Shard, ShardError, Target};
+pub use scope::{Scope, Selector, SelectorError, Shard, ShardError, Target, touches};
 
 use crate::action::Action;
 use crate::blueprint::{Delivery, Tier, TierName};

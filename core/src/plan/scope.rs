@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::blueprint::WORKSPACE_FILE;
 use crate::blueprint::{Blueprint, Catalog, Located};
-use crate::model::{Name, NameError, glob};
+use crate::model::{Name, NameError, RepoPath, glob};
 use crate::yaml::Node;
 
 /// What part of the blueprints a plan is about. A plan without one is about all.
@@ -148,6 +149,25 @@ impl Selector {
     }
 }
 
+/// Whether a change of this file may change what is planned of a blueprint (R6): its own file, what lies below its source, what a rendering
+/// reads that its source meets or that makes its workload, and the workspace, which says what is rendered and from where.
+pub fn touches(catalog: &Catalog, environment: &Name, blueprint: &Located<Blueprint>, path: &RepoPath) -> bool {
+    let source = &blueprint.value.spec.target.source;
+    if *path == blueprint.path || path.is_within(source) || path.as_str() == WORKSPACE_FILE {
+        return true;
+    }
+    let object = blueprint.value.object_in(environment);
+    let makes = |root: &RepoPath| {
+        let mut made = catalog.renderings(environment).iter().filter(|rendering| rendering.root == *root);
+        // What could not be rendered may make any workload.
+        made.any(|rendering| match &rendering.outcome {
+            Ok(objects) => objects.iter().any(|manifest| manifest.object == object),
+            Err(_) => true,
+        })
+    };
+    catalog.roots_reading(path).into_iter().any(|root| root.meets(source) || makes(root))
+}
+
 /// One of several runs that share the work: `2/5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
@@ -189,6 +209,46 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Blob, File, Files};
+
+    /// Would miss: a base, a component or `bpctl.yaml` that a change edits, and a plan of the changed parts that says "nothing to do".
+    #[test]
+    fn r06_what_a_rendering_reads_touches_the_blueprint() {
+        let blueprint = "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {name: web, version: 1.0.0, owner: team}\nspec:\n  \
+             target: {workload: Deployment/web, namespace: shop, source: overlays}\n";
+        let entries = [
+            (
+                "bpctl.yaml",
+                "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments:\n  staging: {tier: staging, cluster: {context: lab}, \
+                 delivery: gitops, render: [{kustomize: overlays/staging}]}\n",
+            ),
+            ("blueprints/web.yaml", blueprint),
+            ("overlays/staging/kustomization.yaml", "resources: [../../base]\ncomponents: [../../components/debug]\n"),
+            ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+            ("base/web.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n"),
+            ("components/debug/kustomization.yaml", "kind: Component\n"),
+        ];
+        let path = |text: &str| RepoPath::new(text).expect("a path");
+        let file = |text: &str| File::Blob(Blob { id: text.len().to_string(), bytes: text.as_bytes().into() });
+        let files = Files(entries.into_iter().map(|(at, text)| (path(at), file(text))).collect());
+        let catalog = Catalog::load(&files).expect("a catalog");
+        assert!(catalog.diagnostics.is_empty(), "{:?}", catalog.diagnostics);
+        let staging = Name::new("staging").expect("a name");
+        let web = catalog.blueprints.values().next().expect("a blueprint");
+        for (changed, is) in [
+            ("base/web.yaml", true),
+            ("base/kustomization.yaml", true),
+            ("components/debug/kustomization.yaml", true),
+            ("overlays/staging/kustomization.yaml", true),
+            ("bpctl.yaml", true),
+            ("blueprints/web.yaml", true),
+            ("blueprints/other.yaml", false),
+            ("base/unlisted.yaml", false),
+            ("README.md", false),
+        ] {
+            assert_eq!(touches(&catalog, &staging, web, &path(changed)), is, "{changed}");
+        }
+    }
 
     #[test]
     fn every_blueprint_is_in_one_shard() {

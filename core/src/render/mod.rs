@@ -9,4 +9,4 @@ pub(crate) mod words;
 
 pub use left::{Left, left};
 pub(crate) use words::listed;
-pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, value};
+pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, unseen, value};

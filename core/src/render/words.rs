@@ -495,8 +495,8 @@ pub fn unknown(unknown: &UnknownFact, said: impl Fn(&Untrusted) -> String) -> St
 pub struct Unseen<'p> {
     /// Why, without what was attempted.
     why: String,
-    /// What was said of the first that was attempted.
-    said: Option<&'p Untrusted>,
+    /// What was said, each words once: of a right that is missing the server says another thing for each kind.
+    said: Vec<&'p Untrusted>,
     /// What to do.
     help: Untrusted,
     facts: Vec<(&'p Name, &'p UnknownFact)>,
@@ -509,14 +509,19 @@ pub fn unseen(plan: &Plan) -> Vec<Unseen<'_>> {
     for part in &plan.blueprints {
         for fact in &part.unknown {
             let Some((why, help)) = unseen_why(&fact.why, context) else { continue };
-            // Of a right that is missing the server says which for each kind: the first will do.
+            let said = fact.why.detail.as_ref();
+            // What grants one missing right grants the others: they are one finding, in which each is named.
             let same = |known: &&mut Unseen<'_>| {
-                known.why == why && (fact.why.code == UnknownCode::Forbidden || known.said == fact.why.detail.as_ref())
+                let words = known.said.first() == said.as_ref();
+                known.why == why && (fact.why.code == UnknownCode::Forbidden || words)
             };
             match all.iter_mut().find(same) {
-                Some(known) => known.facts.push((&part.name, fact)),
+                Some(known) => {
+                    known.facts.push((&part.name, fact));
+                    known.said.extend(said.filter(|said| !known.said.contains(said)));
+                }
                 None => {
-                    let (why, said) = (why.to_owned(), fact.why.detail.as_ref());
+                    let (why, said) = (why.to_owned(), said.into_iter().collect());
                     all.push(Unseen { why, said, help, facts: vec![(&part.name, fact)] });
                 }
             }
@@ -556,8 +561,15 @@ impl Unseen<'_> {
 
     /// `the API server did not answer (…)`; what others said goes through the medium's sink.
     pub fn why(&self, said: impl Fn(&Untrusted) -> String) -> String {
-        let said = self.said.map_or_else(String::new, |words| format!(" ({})", said(words)));
-        format!("{}{said}", self.why)
+        let Some((first, others)) = self.said.split_first() else { return self.why.clone() };
+        // Who is refused is the same for all: of the others what was asked for is enough.
+        let refused = |words: &&Untrusted| {
+            let asked = words.raw().find("cannot ").map_or(words.raw(), |at| &words.raw()[at..]);
+            said(&Untrusted::new(asked))
+        };
+        let others: Vec<String> = others.iter().map(refused).collect();
+        let others = if others.is_empty() { String::new() } else { format!("; {}", listed(&others, 9)) };
+        format!("{} ({}{others})", self.why, said(first))
     }
 
     /// What to do; the name of a context goes through the medium's sink.
@@ -574,9 +586,12 @@ impl Unseen<'_> {
 /// `api, cart and 3 more: the cluster's object, Service/api`.
 pub fn of_whom(facts: &[(&Name, &UnknownFact)]) -> String {
     let names: BTreeSet<&Name> = facts.iter().map(|(name, _)| *name).collect();
-    let what: BTreeSet<&str> = facts.iter().map(|(_, unknown)| unknown.what.as_str()).collect();
+    // The workload itself before what belongs to it.
+    let what: BTreeSet<(bool, &str)> = facts.iter().map(|(_, fact)| (!fact.uncompared, fact.what.as_str())).collect();
+    let mut what: Vec<&str> = what.into_iter().map(|(_, what)| what).collect();
+    what.dedup();
     let names = listed(&names.into_iter().collect::<Vec<_>>(), 3);
-    format!("{names}: {}", listed(&what.into_iter().collect::<Vec<_>>(), 3))
+    format!("{names}: {}", listed(&what, 3))
 }
 
 /// The plan's id behind this, where there is an action: of plans without one it is always the same.

@@ -137,10 +137,21 @@ fn x08_what_no_apply_can_change_is_for_a_person(
     // bpctl's own delivery tries it, and tells what came of it.
     let told = told.filter(|_| delivery == "delivery: gitops");
     assert_eq!(part.items.len(), usize::from(told.is_none()), "{part:#?}");
-    let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
-    assert_eq!(found.len(), usize::from(told.is_some()), "{found:?}");
-    assert!(told.is_none_or(|told| found[0].contains(told)), "{found:?}");
-    assert!(part.findings.iter().all(|reported| reported.needs_person && reported.code == "apply-refused"));
+    // Would miss: replicas that somebody changed beside it, which a plan tells no more.
+    let (waits, found): (Vec<&Reported>, Vec<&Reported>) =
+        part.findings.iter().partition(|reported| reported.code == "drift-stays");
+    let rest = told.is_some_and(|told| told.ends_with("; what else"));
+    assert_eq!(waits.len(), usize::from(rest), "{part:#?}");
+    for waits in waits {
+        assert!(waits.message.raw().ends_with("is not brought back: apply-refused is settled first"), "{waits:?}");
+        let [field] = waits.help.as_slice() else { panic!("{waits:?}") };
+        assert!(field.raw().starts_with("spec.replicas: 1 in the cluster, Git says 2; "), "{waits:?}");
+        assert!(field.raw().contains("deploy/x0.yaml:4:"), "{waits:?}");
+    }
+    let messages: Vec<&str> = found.iter().map(|reported| reported.message.raw()).collect();
+    assert_eq!(messages.len(), usize::from(told.is_some()), "{messages:?}");
+    assert!(told.is_none_or(|told| messages[0].contains(told)), "{messages:?}");
+    assert!(found.iter().all(|reported| reported.needs_person && reported.code == "apply-refused"));
 }
 
 /// Would miss: a disruption budget that a controller is said to bring back, though the API server refuses it beside what somebody wrote.
@@ -216,8 +227,119 @@ fn x08_what_the_api_server_refuses_no_controller_brings(
     let part = &plan_under(delivery, "}", &[SERVICE], "", &observation).blueprints[0];
     assert_eq!(part.items.is_empty(), person, "{part:#?}");
     let told = format!("Service/x: {told}");
-    let found: Vec<&str> = part.findings.iter().map(|reported| reported.message.raw()).collect();
-    assert_eq!(found, if person { vec![told.as_str()] } else { Vec::new() });
+    let found: Vec<(&str, &str)> = part.findings.iter().map(|one| (one.code.as_str(), one.message.raw())).collect();
+    // What differs is told beside it.
+    let stays = "Service/x differs from Git, and is not brought back: apply-refused is settled first";
+    let wanted = vec![("apply-refused", told.as_str()), ("drift-stays", stays)];
+    assert_eq!(found, if person { wanted } else { Vec::new() });
+}
+
+/// Would miss: "the controller brings it back" of a variable, a probe or a volume whose other kind somebody wrote and every apply keeps; and
+/// one that goes with the controller's own apply, told as refused.
+#[rstest]
+#[case::a_value("kubectl-edit", "Update", "/spec/template/spec/containers/0/env/0", "valueFrom", json!({"value": "x"}), Some("containers[name=web].env[name=A].valueFrom, and the cluster has spec.template.spec.containers[name=web].env[name=A].value (by kubectl-edit)"))]
+#[case::another_source("kubectl-edit", "Update", "/spec/template/spec/containers/0/env/0/valueFrom", "configMapKeyRef", json!({"fieldRef": {"fieldPath": "metadata.name"}}), Some("valueFrom.fieldRef (by kubectl-edit)"))]
+#[case::a_volume("kubectl-edit", "Update", "/spec/template/spec/volumes/0", "configMap", json!({"emptyDir": {}}), Some("volumes[name=a].emptyDir (by kubectl-edit)"))]
+#[case::of_the_deliveries("argocd-controller", "Apply", "/spec/template/spec/containers/0/env/0", "valueFrom", json!({"value": "x"}), None)]
+#[case::a_volume_that_kubectl_delivers("kubectl-client-side-apply", "Update", "/spec/template/spec/volumes/0", "configMap", json!({"emptyDir": {}}), None)]
+fn x08_another_kind_of_source_that_stays_is_no_work_for_the_controller(
+    #[case] manager: &str,
+    #[case] operation: &str,
+    #[case] at: &str,
+    #[case] gone: &str,
+    #[case] has: Json,
+    #[case] told: Option<&str>,
+) {
+    let observation = observed(Known::Known(None), |live| {
+        let place = live.pointer_mut(at).unwrap();
+        place.as_object_mut().unwrap().remove(gone).unwrap();
+        place.as_object_mut().unwrap().extend(has.as_object().unwrap().clone());
+        let kept = has.as_object().unwrap().keys().next().unwrap();
+        let volume = at.contains("volumes");
+        let mut owned = json!({format!("f:{kept}"): {}});
+        if at.ends_with("valueFrom") {
+            owned = json!({"f:valueFrom": owned});
+        }
+        let pod = if volume {
+            json!({"f:volumes": {"k:{\"name\":\"a\"}": owned}})
+        } else {
+            json!({"f:containers": {"k:{\"name\":\"web\"}": {"f:env": {"k:{\"name\":\"A\"}": owned}}}})
+        };
+        live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": operation, "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:template": {"f:spec": pod}}}}]);
+        live["spec"]["replicas"] = 7.into();
+    });
+    let mut observation = observation;
+    let by_name = || ListType::Map(vec![("name".to_owned(), None)]);
+    let lists = ["containers", "initContainers", "volumes", "containers.env"];
+    let lists = lists.map(|list| (format!("spec.template.spec.{list}"), by_name()));
+    let types = TypeSchema { lists: lists.into(), ..TypeSchema::default() };
+    let key = FactKey::Schema("apps/v1".into(), "Deployment".into());
+    observation.add(key, "t", FactValue::Schema(Known::Known(types)));
+    let part = &plan_under("delivery: gitops", "}", &[], "", &observation).blueprints[0];
+    assert_eq!(part.items.is_empty(), told.is_some(), "{part:#?}");
+    let Some(told) = told else { return };
+    let [refused, waits] = part.findings.as_slice() else { panic!("{part:#?}") };
+    assert!(refused.code == "apply-refused" && refused.message.raw().contains(told), "{refused:?}");
+    assert_eq!(refused.help[0].raw().split(": ").last(), Some("kubectl -n shop edit deployment/web"));
+    let help: Vec<&str> = waits.help.iter().map(Untrusted::raw).collect();
+    assert!(waits.code == "drift-stays" && help.len() == 2 && help[0].starts_with("spec.replicas: 7"), "{waits:?}");
+    assert!(help[1].contains("not in the cluster, Git says"), "{waits:?}");
+}
+
+/// Would miss: "nothing of it differs" where the drift waits for what the API server refuses.
+#[test]
+fn x08_what_waits_for_something_refused_is_drift_all_the_same() {
+    let mut observation = observed(Known::Known(None), |live| {
+        live["spec"]["selector"] = json!({"matchLabels": {"app": "other"}});
+        live["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2".into();
+    });
+    observation.add(FactKey::Asked(name("web")), "t", FactValue::Asked(vec!["image".into()]));
+    let mut entries = world("}", &[]);
+    entries[2].1 = entries[2].1.replacen("spec:\n", "spec:\n  selector: {matchLabels: {app: web}}\n", 1);
+    let part = planned("delivery: gitops", entries, &observation).blueprints.remove(0);
+    let told = "what differs of it waits: apply-refused is told by the plan, and is settled first";
+    assert!(part.not_proposed.iter().any(|why| why.what == "adopt" && why.because == told), "{part:#?}");
+}
+
+/// Would miss: a controller that sets replicas to zero behind an autoscaler, which never scales up again, planned as nothing to do.
+#[rstest]
+#[case::gitops("delivery: gitops", "replicas: 0", Some(Tier::Forbidden))]
+#[case::bpctl_leaves_them("delivery: direct", "replicas: 0", None)]
+#[case::another_number("delivery: gitops", "replicas: 2", None)]
+fn b06_zero_behind_an_autoscaler_is_the_outage_that_it_is(
+    #[case] delivery: &str,
+    #[case] declared: &str,
+    #[case] tier: Option<Tier>,
+) {
+    let scaler =
+        manifest("autoscaling/v2", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}");
+    let mut entries = world("}", &[&scaler]);
+    entries[2].1 = entries[2].1.replacen("replicas: 2", declared, 1);
+    let observation = observed(Known::Known(None), |live| live["spec"]["replicas"] = 5.into());
+    let part = planned(delivery, entries, &observation).blueprints.remove(0);
+    let tiers: Vec<Tier> = part.items.iter().map(|item| item.verdict.tier).collect();
+    assert_eq!(tiers, tier.into_iter().collect::<Vec<_>>(), "{part:#?}");
+}
+
+/// Would miss: a second missing right that is told as the first, so that who grants what stands there looks again.
+#[test]
+fn r6_each_missing_right_is_named_and_the_workload_first() {
+    let refused = |what: &str| {
+        let message = format!("list {what} of context lab: forbidden");
+        let said = format!("{what} is forbidden: User \"u\" cannot list resource \"{what}\" in the namespace \"shop\"");
+        Unknown { code: UnknownCode::Forbidden, message, detail: Some(Untrusted::new(said)) }
+    };
+    let mut observation = observed(Known::Known(None), |_| {});
+    for (object, what) in [(service(), "services"), (web(), "deployments.apps")] {
+        observation.add(FactKey::Object(object), "t", FactValue::Object(Known::Unknown(refused(what))));
+    }
+    let text = render::text::plan(&plan_at("}", &[SERVICE], "", &observation), None);
+    let told = text.lines().find(|line| line.starts_with("not seen in the cluster: ")).unwrap_or_default();
+    for what in ["services", "deployments.apps"] {
+        assert!(told.contains(&format!("cannot list resource \"{what}\"")), "{text}");
+    }
+    assert!(text.contains("  of web: the cluster's object, Service/x. No decision"), "{text}");
 }
 
 /// Would miss: an autoscaler that nobody wrote into Git, whose replicas bpctl sets back, and one that cannot be seen, taken for none.

@@ -15,7 +15,7 @@ use bpctl_core::govern::{Hold, permit_apply};
 use bpctl_core::model::{Name, ObjectParts, ObjectRef, Proposed, Severity, Timestamp, Untrusted};
 use bpctl_core::observe::{
     FactKey, FactValue, Known, ListType, LiveObject, Observation, ObservedFrom, OpenAdoption, Recorder, TypeSchema,
-    UnknownCode,
+    Unknown, UnknownCode,
 };
 use bpctl_core::plan::{Plan, PlanInput, build};
 use bpctl_core::render;

@@ -43,6 +43,21 @@ fn the_doctor_tells_what_is_there_and_what_mends_what_is_not() {
     assert_eq!(data["areas"][2]["checks"][0]["mend"], "it has: staging");
 }
 
+/// Would miss: nine things to mend where one server does not answer, and none of them what mends it.
+#[test]
+fn the_doctor_names_a_server_that_does_not_answer_once() {
+    let repo = Repo::shop();
+    let kubeconfig = repo.folder.path().join("kubeconfig");
+    let text = "apiVersion: v1\nkind: Config\nclusters: [{name: c, cluster: {server: 'http://127.0.0.1:9'}}]\nusers: [{name: u, user: {}}]\ncontexts: [{name: lab, context: {cluster: c, user: u}}]\n";
+    std::fs::write(&kubeconfig, text).expect("a kubeconfig");
+    repo.replace("bpctl.yaml", "cluster: {snapshot: clusters/staging}", "cluster: {context: lab}");
+    repo.commit(&[], "a live cluster");
+    let told = repo.bpctl().with("KUBECONFIG", kubeconfig.display().to_string()).run(&["doctor"]).exits(6).stdout;
+    let broken: Vec<&str> = told.lines().filter(|line| line.starts_with("  ✗ ")).collect();
+    assert!(broken.len() == 1 && broken[0].contains("the API server did not answer"), "{told}");
+    says(&told, &["kubectl --context lab version"]);
+}
+
 #[test]
 fn the_doctor_says_how_to_begin_and_that_history_is_cut_off() {
     let empty = Repo::empty();

@@ -266,6 +266,11 @@ fn x09_what_another_repository_delivers_is_unknown() {
         says(&plan, &["not proposed", "image, which the Application's ignoreDifferences passes over"]);
         assert!(!plan.contains(image), "{plan}");
     }
+    // Would miss: "that is settled first" of replicas that nobody ever settles.
+    let nobody = ", which nobody settles while the Application's ignoreDifferences passes over spec.replicas";
+    repo.replace(OVERLAY, "count: 2}", "count: 4}");
+    says(&passes("jsonPointers: [/spec/replicas]"), &[nobody]);
+    repo.replace(OVERLAY, "count: 4}", "count: 2}");
     let plan = passes("jqPathExpressions: ['.spec.template | select(.spec)']");
     says(&plan, &[image, "whether Argo CD calls Deployment/frontend in sync all the same: its Application's"]);
     repo.replace("bpctl.yaml", "delivery: gitops", "delivery: direct");

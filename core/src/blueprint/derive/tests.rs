@@ -46,6 +46,21 @@ fn names(derived: &Derived) -> Vec<&str> {
 const WORKSPACE: &str =
     "apiVersion: bpctl.dev/v1\nkind: Workspace\nenvironments: {lab: {tier: dev, cluster: {context: lab}}}\n";
 
+/// Would miss: the owner that a label names, lost for all workloads by one that was meant for those without.
+#[test]
+fn an_owner_that_a_label_names_is_kept() {
+    let mut asked = options();
+    asked.owner = Some("platform".into());
+    let bare = DEPLOYMENT.replace("team: team-web", "tier: front");
+    assert_ne!(bare, DEPLOYMENT);
+    for (manifest, owner) in
+        [(DEPLOYMENT, "owner: team-web # guessed, from a label\n"), (bare.as_str(), "owner: platform\n")]
+    {
+        let derived = derive(&files(&[("deploy/web.yaml", manifest)]), &[], &[], &asked);
+        assert!(derived.drafts[0].text.contains(owner), "{}", derived.drafts[0].text);
+    }
+}
+
 #[test]
 fn a_draft_says_what_the_manifest_says_and_marks_the_rest() {
     let derived = derived(&[("deploy/web.yaml", DEPLOYMENT)]);

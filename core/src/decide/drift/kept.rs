@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Attribution, DeliveryManagers, applied_by_alone, ownership, scalar, writer};
+use super::{DeliveryManagers, applied_by_alone, ownership, scalar};
 use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, Segment, Untrusted};
 use crate::observe::LiveObject;
@@ -54,29 +54,6 @@ pub fn kept_port(
         let clashes = |kept: &&&Port| added.name.is_empty() || kept.name.is_empty() || added.name == kept.name;
         kept.iter().find(clashes).map(|kept| (added.number.clone(), kept.number.clone()))
     })
-}
-
-/// A field that Git declares, and one that an apply leaves in the cluster though the API server takes no such two; with who wrote that.
-/// `stays` as above.
-pub fn kept_rival(
-    document: &Document,
-    live: &LiveObject,
-    stays: impl Fn(&FieldPath) -> bool,
-) -> Option<(FieldPath, FieldPath, Option<Attribution>)> {
-    let object = &live.reference;
-    let is_budget = object.api_version == "policy/v1" && object.kind == "PodDisruptionBudget";
-    if !is_budget || !ownership::is_recorded(&live.body) {
-        return None;
-    }
-    let pairs = [("minAvailable", "maxUnavailable"), ("maxUnavailable", "minAvailable")];
-    let (declared, rival) = pairs.into_iter().find(|(declared, rival)| {
-        let in_git = |key| document.root.at(&["spec", key]).is_some();
-        let there = live.body.pointer(&format!("/spec/{rival}")).is_some_and(|value| !value.is_null());
-        in_git(declared) && !in_git(rival) && there && stays(&FieldPath::keys(vec!["spec", rival]))
-    })?;
-    let rival = FieldPath::keys(vec!["spec", rival]);
-    let by = writer(live, &rival);
-    Some((FieldPath::keys(vec!["spec", declared]), rival, by))
 }
 
 struct Port {

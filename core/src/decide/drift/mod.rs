@@ -15,6 +15,7 @@ mod kept;
 mod ownership;
 mod quirks;
 mod removal;
+mod rivals;
 mod scalar;
 mod way;
 
@@ -22,7 +23,8 @@ mod way;
 mod tests;
 
 pub use exact::exact;
-pub use kept::{kept_by, kept_by_others, kept_port, kept_rival};
+pub use kept::{kept_by, kept_by_others, kept_port};
+pub use rivals::{Rival, kept_rivals};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;

@@ -1,0 +1,141 @@
+//! Fields that exclude each other: one that Git declares, and one that somebody keeps in the cluster beside it (X8). The API server takes no
+//! such two, so that no apply brings Git's. Only unions that Kubernetes checks in workloads and disruption budgets; nothing else is guessed.
+
+use serde_json::Value as Json;
+
+use super::{Attribution, DeliveryManagers, ownership, writer};
+use crate::model::{FieldPath, Segment};
+use crate::observe::LiveObject;
+use crate::yaml::{Document, Node, Value};
+
+/// Two fields of which the API server takes one (X8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rival {
+    /// What Git declares, and the cluster lacks.
+    pub declared: FieldPath,
+    /// What the cluster has, and an apply leaves there.
+    pub kept: FieldPath,
+    /// Who wrote that.
+    pub by: Option<Attribution>,
+}
+
+/// How a probe, or a hook of a container's life, asks: by one of these.
+const HANDLERS: [&str; 5] = ["exec", "grpc", "httpGet", "sleep", "tcpSocket"];
+/// Where a container has such.
+const ASKED: [&[&str]; 5] = [
+    &["livenessProbe"],
+    &["readinessProbe"],
+    &["startupProbe"],
+    &["lifecycle", "postStart"],
+    &["lifecycle", "preStop"],
+];
+/// What a variable's value is taken from: one of these.
+const SOURCES: [&str; 5] = ["configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef"];
+
+/// The fields that Git declares and no apply brings, since another one stays that excludes it. `stays`: whether a field that the apply leaves
+/// out is there after it.
+pub fn kept_rivals(document: &Document, live: &LiveObject, stays: impl Fn(&FieldPath) -> bool) -> Vec<Rival> {
+    // Where it is not recorded who owns what, an apply may take the other one away.
+    if !ownership::is_recorded(&live.body) {
+        return Vec::new();
+    }
+    let mut look = Look { live, stays: &stays, found: Vec::new() };
+    match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
+        ("policy/v1", "PodDisruptionBudget") => {
+            let at = Place::root(&document.root, &live.body).below("spec");
+            look.arms(at.as_ref(), &["minAvailable", "maxUnavailable"]);
+        }
+        ("apps/v1", "Deployment" | "StatefulSet" | "DaemonSet") => {
+            look.pod(&document.root, &["spec", "template", "spec"]);
+        }
+        ("batch/v1", "CronJob") => look.pod(&document.root, &["spec", "jobTemplate", "spec", "template", "spec"]),
+        _ => {}
+    }
+    look.found
+}
+
+/// One mapping, as Git and the cluster have it.
+struct Place<'a> {
+    path: FieldPath,
+    git: &'a Node,
+    live: &'a Json,
+}
+
+impl<'a> Place<'a> {
+    fn root(git: &'a Node, live: &'a Json) -> Self {
+        Self { path: FieldPath::default(), git, live }
+    }
+
+    fn below(&self, key: &str) -> Option<Self> {
+        Some(Self { path: self.path.key(key), git: self.git.get(key)?, live: self.live.get(key)? })
+    }
+
+    fn at(self, keys: &[&str]) -> Option<Self> {
+        keys.iter().try_fold(self, |place, key| place.below(key))
+    }
+
+    /// The items of a list that both have, by their names.
+    fn named(&self, key: &str) -> Vec<Self> {
+        let Some(list) = self.below(key) else { return Vec::new() };
+        let item = |git: &'a Node| {
+            let name = git.get("name")?.as_str()?;
+            let is = |item: &&Json| item.get("name").and_then(Json::as_str) == Some(name);
+            let live = list.live.as_array()?.iter().find(is)?;
+            Some(Self { path: list.path.join(Segment::Item(vec![("name".into(), name.into())])), git, live })
+        };
+        list.git.items().iter().filter_map(item).collect()
+    }
+}
+
+struct Look<'a, F> {
+    live: &'a LiveObject,
+    stays: &'a F,
+    found: Vec<Rival>,
+}
+
+impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
+    /// The unions of a pod.
+    fn pod(&mut self, root: &Node, keys: &[&str]) {
+        let live = self.live;
+        let Some(pod) = Place::root(root, &live.body).at(keys) else { return };
+        for container in ["containers", "initContainers"].into_iter().flat_map(|list| pod.named(list)) {
+            for variable in container.named("env") {
+                self.arms(Some(&variable), &["value", "valueFrom"]);
+                self.arms(variable.below("valueFrom").as_ref(), &SOURCES);
+            }
+            for keys in ASKED {
+                let (first, rest) = (container.below(keys[0]), &keys[1..]);
+                self.arms(first.and_then(|first| first.at(rest)).as_ref(), &HANDLERS);
+            }
+        }
+        // What `kubectl apply` delivers of a volume takes its other sources away (`retainKeys`); a server-side apply does not.
+        let entries =
+            ownership::deliveries(&live.body, &DeliveryManagers::default()).any(|by| by.operation == "Update");
+        if !entries {
+            for volume in pod.named("volumes") {
+                let keys = volume.live.as_object().into_iter().flat_map(|keys| keys.keys());
+                let mut keys: Vec<&str> = keys.map(String::as_str).collect();
+                keys.extend(volume.git.entries().iter().map(|entry| entry.key.as_str()));
+                keys.retain(|key| *key != "name");
+                self.arms(Some(&volume), &keys);
+            }
+        }
+    }
+
+    /// One of these alone: which of them Git declares, and which the cluster keeps beside it.
+    fn arms(&mut self, place: Option<&Place<'_>>, arms: &[&str]) {
+        let Some(Place { path, git, live }) = place else { return };
+        // An empty value is none.
+        let in_git = |key: &str| {
+            git.get(key).is_some_and(|node| !matches!(node.value, Value::Null) && node.as_str() != Some(""))
+        };
+        let there = |key: &str| live.get(key).is_some_and(|value| !value.is_null() && *value != "");
+        let declared = arms.iter().find(|key| in_git(key) && !there(key));
+        let kept = arms.iter().find(|key| there(key) && git.get(key).is_none() && (self.stays)(&path.key(**key)));
+        if let (Some(declared), Some(kept)) = (declared, kept) {
+            let kept = path.key(*kept);
+            let by = writer(self.live, &kept);
+            self.found.push(Rival { declared: path.key(*declared), kept, by });
+        }
+    }
+}
