@@ -163,7 +163,11 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
         let cut = || line.chars().take(MOST).collect::<String>();
         Some(Untrusted::new(if hidden { crate::ledger::WITHHELD.to_owned() } else { cut() }))
     };
-    Told { before: show(before, &was), after: show(after, &is), more: differing.len().checked_sub(2).map(|more| more + 1) }
+    Told {
+        before: show(before, &was),
+        after: show(after, &is),
+        more: differing.len().checked_sub(2).map(|more| more + 1),
+    }
 }
 
 fn is_comment(line: &str) -> bool {
