@@ -248,7 +248,7 @@ fn a_comment_tells_its_id() {
         let step = step.with("GITHUB_REF", "refs/pull/7/head").with("GITHUB_BASE_REF", "main");
         assert_eq!(step.run(here.path(), "run").status.code(), Some(0));
         assert_eq!(step.outputs().contains_key("comment-id"), told, "{comment}");
-        assert_eq!(std::fs::read_to_string(here.path().join("base")).expect("a file"), "origin/main\n");
+        assert_eq!(std::fs::read_to_string(here.path().join("base")).expect("a file"), "refs/remotes/origin/main\n");
     }
 }
 

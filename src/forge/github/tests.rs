@@ -590,7 +590,7 @@ async fn t27_who_pushed_wrote_and_reviewed_is_what_the_server_records() {
     assert_eq!(facts.last_pusher.known().unwrap().id, "3");
     let writers = facts.co_authors.known().unwrap();
     let ids: Vec<&str> = writers.iter().map(|writer| writer.id.as_str()).collect();
-    assert_eq!(ids, ["2", "3", "99", "email:bpctl@x.test"]);
+    assert_eq!(ids, ["2", "3", "9001", "email:bpctl@x.test"]);
     let reviews: Vec<_> = facts
         .reviews
         .known()
