@@ -161,10 +161,11 @@ fn t07_t08_t10_hostile_text_is_dead_in_every_output() {
     repo.run(&["approve", "1", "--as", "CANARY\u{1b}[31m<b>@root-team", "--message", HOSTILE]).exits(0);
     let approved = repo.run(&["approve", "1", "--signing-key", &alice, "--message", HOSTILE]).exits(0);
     tame("approve", &approved.stdout);
-    let judged = repo.run(&["judge", "1"]).exits(0);
+    // The load that asked for it is not to be seen in this recording any more.
+    let judged = repo.run(&["judge", "1"]).exits(6);
     assert!(judged.stdout.contains("CANARY"), "{}", judged.stdout);
     tame("judge", &judged.stdout);
-    tame("judge -o json", &repo.run(&["judge", "1", "-o", "json"]).exits(0).stdout);
+    tame("judge -o json", &repo.run(&["judge", "1", "-o", "json"]).exits(6).stdout);
     tame("apply", &repo.run(&APPLY).exits(0).stdout);
     tame("audit", &repo.run(&["audit"]).exits(0).stdout);
     tame("audit -o json", &repo.run(&["audit", "-o", "json"]).exits(0).stdout);
