@@ -353,3 +353,45 @@ fn t42_what_names_itself_without_end_is_refused_and_stops_nothing() {
         assert!(from.elapsed().as_secs() < 60, "{:?}", from.elapsed());
     }
 }
+
+/// T1. Would miss: a comparison with a tag that somebody called like the branch of the remote, in which no change is left to see.
+#[test]
+fn t01_a_tag_does_not_pass_for_the_branch_of_the_remote() {
+    let repo = Repo::shop();
+    repo.git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    repo.git(&["switch", "-q", "-c", "change"]);
+    repo.replace("deploy/backend.yaml", "replicas: 3", "replicas: 2");
+    repo.commit(&[], "fewer");
+    let causes = repo.run(&["plan", "--base", "origin/main"]).exits(0).stdout;
+    repo.git(&["tag", "origin/main"]);
+    let told = ["origin/main is several things here", "write which one is meant: refs/remotes/origin/main"];
+    for command in [&["plan", "--base"][..], &["lint", "--base"], &["plan", "--changed-since"]] {
+        says(&repo.run(&[command, &["origin/main"]].concat()).exits(1).stderr, &told);
+    }
+    let again = repo.run(&["plan", "--base", "refs/remotes/origin/main"]).exits(0).stdout;
+    let line = |text: &str| text.lines().find(|line| line.contains("causes")).map(str::to_owned);
+    assert!(line(&causes).is_some() && line(&causes) == line(&again), "{causes}\n{again}");
+}
+
+/// T1, X5. Would miss: a pull request that leads away from GitHub by its own bpctl.yaml, or a pushed branch of a usual name that becomes the rules.
+#[test]
+fn t01_neither_a_work_tree_nor_a_usual_name_makes_a_base() {
+    let repo = Repo::shop();
+    repo.git(&["remote", "add", "origin", "https://github.com/acme/shop.git"]);
+    repo.git(&["branch", "-m", "main", "trunk"]);
+    repo.replace("bpctl.yaml", "forge: local", "forge: auto");
+    repo.replace("bpctl.yaml", "base: main", "base: trunk");
+    let trunk = repo.commit(&[], "on a server");
+    repo.git(&["update-ref", "refs/remotes/origin/trunk", &trunk]);
+    repo.replace("bpctl.yaml", "base: trunk", "base: main");
+    let evil = repo.commit(&[], "my own rules");
+    repo.git(&["update-ref", "refs/remotes/origin/main", &evil]);
+    repo.git(&["symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk"]);
+    let plan = |repo: &Repo| repo.run(&["plan"]);
+    says(&plan(&repo).exits(0).stdout, &[&format!("base trunk@{}", &trunk[..7])]);
+    repo.replace("bpctl.yaml", "forge: auto", "forge: gitea");
+    says(
+        &plan(&repo).exits(1).stderr,
+        &["bpctl.yaml says `forge: gitea`, and the remote `origin` is a repository on GitHub"],
+    );
+}
