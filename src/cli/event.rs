@@ -10,9 +10,6 @@ use crate::git::Repository;
 use crate::pipeline::PipelineError;
 use crate::runtime;
 
-/// The largest event that is read.
-const LARGEST: u64 = 32 << 20;
-
 /// Refuses to work with credentials on files of strangers.
 pub fn refuse_strangers(repository: &Repository) -> Result<(), CommandError> {
     let Some(event) = runtime::variable("GITHUB_EVENT_NAME") else { return Ok(()) };
@@ -42,10 +39,8 @@ pub fn refuse_strangers(repository: &Repository) -> Result<(), CommandError> {
 
 /// Whether the event is about a head in another repository, or does not say that it is none.
 fn is_fork() -> Result<bool, CommandError> {
-    let Some(file) = runtime::variable("GITHUB_EVENT_PATH") else { return Ok(true) };
-    let bytes = runtime::read_at_most(std::path::Path::new(&file), LARGEST)
-        .map_err(|source| CommandError::io("read the event that started this job", source))?;
-    let event: Json = serde_json::from_slice(&bytes).unwrap_or_default();
+    let event = runtime::event().map_err(|source| CommandError::io("read the event that started this job", source))?;
+    let Some(event) = event else { return Ok(true) };
     let head = event.pointer("/pull_request/head/repo/full_name").and_then(Json::as_str);
     let here = event.pointer("/pull_request/base/repo/full_name").and_then(Json::as_str);
     Ok(head.is_none() || head != here)

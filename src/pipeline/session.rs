@@ -199,14 +199,9 @@ fn offline(repository: &Arc<Repository>, unanswered: Option<String>) -> Result<F
     Ok(ForgeAccess::Offline(OfflineForge::new(repository.clone(), base, unanswered)))
 }
 
-/// The largest event of a runner that is read.
-const LARGEST_EVENT: u64 = 32 << 20;
-
 /// The default branch of `origin`, by what started this job or by what the clone was told. Neither is of the work tree's making.
 fn default_branch(repository: &Repository) -> Result<Option<String>, PipelineError> {
-    let event = runtime::variable("GITHUB_EVENT_PATH")
-        .and_then(|file| runtime::read_at_most(Path::new(&file), LARGEST_EVENT).ok())
-        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let event = runtime::event().ok().flatten();
     let told = event.as_ref().and_then(|event| event.pointer("/repository/default_branch")?.as_str());
     match told {
         Some(told) => Ok(Some(told.to_owned())),

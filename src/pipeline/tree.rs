@@ -218,9 +218,8 @@ fn on_base(error: PipelineError, tip: &BaseTip) -> PipelineError {
 pub fn commit_of(repository: &Repository, name: &str) -> Result<String, PipelineError> {
     let (tip, back) = generations(name).unwrap_or((name, 0));
     // Git takes the first; who compares with a name that somebody else may have given again would not see it.
-    let meant = ["refs/heads/", "refs/tags/", "refs/remotes/"].map(|prefix| format!("{prefix}{tip}"));
     let mut found: Vec<(String, String)> = Vec::new();
-    for full in meant {
+    for full in ["refs/heads/", "refs/tags/", "refs/remotes/"].map(|prefix| format!("{prefix}{tip}")) {
         if let Some(commit) = repository.resolve(&full)? {
             found.push((full, commit));
         }
@@ -233,22 +232,25 @@ pub fn commit_of(repository: &Repository, name: &str) -> Result<String, Pipeline
             format!("write which one is meant: {other}"),
         ));
     }
-    for full in ["refs/heads/", "refs/tags/", "refs/remotes/", ""].map(|prefix| format!("{prefix}{tip}")) {
-        let Some(commit) = repository.resolve(&full)? else { continue };
-        if back == 0 {
-            return Ok(commit);
-        }
-        let line = repository.first_parent_log(&commit, back + 1)?;
-        return line.into_iter().nth(back).map(|info| info.id).ok_or_else(|| {
-            let fewer = if back == 1 { "no commit".to_owned() } else { format!("fewer than {back} commits") };
-            let told = format!("{} has {fewer} before it", tip.escape_debug());
-            PipelineError::told(told, "name an older branch or tag; in CI fetch more of the history (`fetch-depth: 0`)")
-        });
+    let commit = match found.into_iter().next() {
+        Some((_, commit)) => Some(commit),
+        None => repository.resolve(tip)?,
+    };
+    let commit = commit.ok_or_else(|| {
+        PipelineError::told(
+            format!("there is no branch, tag or commit {}", tip.escape_debug()),
+            "write a branch, a tag, origin/BRANCH, or a commit's id; in CI fetch it first (`fetch-depth: 0`)",
+        )
+    })?;
+    if back == 0 {
+        return Ok(commit);
     }
-    Err(PipelineError::told(
-        format!("there is no branch, tag or commit {}", tip.escape_debug()),
-        "write a branch, a tag, origin/BRANCH, or a commit's id; in CI fetch it first (`fetch-depth: 0`)",
-    ))
+    let line = repository.first_parent_log(&commit, back + 1)?;
+    line.into_iter().nth(back).map(|info| info.id).ok_or_else(|| {
+        let fewer = if back == 1 { "no commit".to_owned() } else { format!("fewer than {back} commits") };
+        let told = format!("{} has {fewer} before it", tip.escape_debug());
+        PipelineError::told(told, "name an older branch or tag; in CI fetch more of the history (`fetch-depth: 0`)")
+    })
 }
 
 /// `HEAD~2` and `main^` as Git means them: a name, and how many commits before it. No other expression is understood.

@@ -56,6 +56,19 @@ pub fn read_at_most(path: &std::path::Path, most: u64) -> std::io::Result<Vec<u8
     whole(std::fs::File::open(path)?, most)
 }
 
+/// The largest event of a runner that is read.
+const LARGEST_EVENT: u64 = 32 << 20;
+
+/// The event that started this job, as its runner wrote it down; what is no JSON is null. `None`: no runner says.
+///
+/// # Errors
+/// The file that the runner names cannot be read, or is too large.
+pub fn event() -> std::io::Result<Option<serde_json::Value>> {
+    let Some(file) = variable("GITHUB_EVENT_PATH") else { return Ok(None) };
+    let bytes = read_at_most(std::path::Path::new(&file), LARGEST_EVENT)?;
+    Ok(Some(serde_json::from_slice(&bytes).unwrap_or_default()))
+}
+
 /// All of the standard input; an error where it is more than `most` bytes.
 pub fn read_input(most: u64) -> std::io::Result<Vec<u8>> {
     whole(std::io::stdin().lock(), most)
