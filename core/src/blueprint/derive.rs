@@ -14,8 +14,8 @@ use super::companion::belongs;
 use super::kinds::meant_kind;
 use super::load::manifest;
 use super::pod::{declared_total, main_containers};
-use super::{Target, WorkloadRef, is_yaml};
-use crate::model::{File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
+use super::{Manifest, Target, WorkloadRef, is_yaml};
+use crate::model::{FieldPath, File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::rendering::Rendering;
 use crate::yaml::{self, Document, Kind, Node};
 
@@ -140,7 +140,14 @@ pub fn derive(
                 (None, None) => Some("guessed: the manifest names none"),
             };
             let object = ObjectRef::workload(kind, namespace.as_str(), name);
-            found.push(Found { object, kind, guessed_namespace: guessed, path: path.clone(), document });
+            found.push(Found {
+                object,
+                kind,
+                guessed_namespace: guessed,
+                path: path.clone(),
+                document,
+                rendered: false,
+            });
         }
     }
     for (rendering, _) in renderings {
@@ -166,7 +173,8 @@ pub fn derive(
             let guessed = own.is_none().then_some("guessed: what is rendered names none");
             let object = ObjectRef::workload(kind, namespace.as_str(), name);
             let document = manifest.document.clone();
-            found.push(Found { object, kind, guessed_namespace: guessed, path: rendering.root.clone(), document });
+            let path = rendering.root.clone();
+            found.push(Found { object, kind, guessed_namespace: guessed, path, document, rendered: true });
         }
     }
     let mut targets: BTreeMap<ObjectRef, RepoPath> = BTreeMap::new();
@@ -178,6 +186,7 @@ pub fn derive(
     for workload in &found {
         *doubled.entry((workload.path.clone(), workload.object.clone())).or_default() += 1;
     }
+    let mut folders = Folders { files, rendered: &rendered, options, read: BTreeMap::new() };
     for workload in found {
         // A manifest without a namespace is of the namespace that its blueprint says.
         let declared = workload.declared();
@@ -208,7 +217,8 @@ pub fn derive(
         };
         names.insert(name.clone());
         targets.insert(workload.object.clone(), workload.path.clone());
-        let source = workload.source(files, options);
+        let (source, left_out) = workload.source(&mut folders);
+        derived.left_out.extend(left_out);
         let text = workload.text(
             &name,
             &source,
@@ -301,6 +311,71 @@ fn free_name(
         })
 }
 
+/// Where a document stands in its file.
+type Place = (usize, FieldPath);
+
+/// What the files of a folder, and of those below it, declare.
+struct Folder {
+    /// Whether all of it can be a source; if not, why.
+    whole: Result<(), String>,
+    /// File, place, kind, name and namespace.
+    workloads: Vec<(RepoPath, Place, WorkloadKind, String, String)>,
+    /// All that is no workload.
+    others: Vec<Manifest>,
+}
+
+/// The folders that were asked for, each read once, because thousands of workloads may share one.
+struct Folders<'f> {
+    files: &'f Files,
+    rendered: &'f Rendered,
+    options: &'f DeriveOptions,
+    read: BTreeMap<RepoPath, Option<Folder>>,
+}
+
+impl Folders<'_> {
+    /// `None` for a folder that nobody asked for, or that holds the blueprints.
+    fn get(&mut self, folder: &RepoPath) -> Option<&Folder> {
+        let (files, rendered, options) = (self.files, self.rendered, self.options);
+        let read = || Some(Folder::read(files, rendered, folder));
+        let wanted = options.wants(folder) && !options.folder.is_within(folder);
+        self.read.entry(folder.clone()).or_insert_with(|| if wanted { read() } else { None }).as_ref()
+    }
+}
+
+impl Folder {
+    fn read(files: &Files, rendered: &Rendered, folder: &RepoPath) -> Self {
+        let mut all = Self { whole: Ok(()), workloads: Vec::new(), others: Vec::new() };
+        let below = files.0.range(folder.clone()..).take_while(|(path, _)| path.as_str().starts_with(folder.as_str()));
+        for (path, file) in below.filter(|(path, _)| path.is_within(folder) && is_yaml(path)) {
+            let mut stands_in_the_way = |because: String| all.whole = all.whole.clone().and(Err(because));
+            let File::Blob(blob) = file else {
+                stands_in_the_way(format!("{path} is no file"));
+                continue;
+            };
+            if let Some(by) = rendered.by(path) {
+                stands_in_the_way(format!("{path} is not to be read as it stands: {by}"));
+                continue;
+            }
+            let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
+                stands_in_the_way(format!("{path} is not YAML that Kubernetes reads"));
+                continue;
+            };
+            for document in documents.into_iter().flat_map(Document::listed) {
+                let place = (document.index, document.within.clone());
+                let declared = workload(&document.root).map(|(kind, name)| (kind, name.to_owned()));
+                let Some(manifest) = manifest(path, document) else { continue };
+                match declared {
+                    Some((kind, name)) => {
+                        all.workloads.push((path.clone(), place, kind, name, manifest.object.namespace.clone()));
+                    }
+                    None => all.others.push(manifest),
+                }
+            }
+        }
+        all
+    }
+}
+
 /// A workload and where it was found.
 struct Found {
     object: ObjectRef,
@@ -308,6 +383,8 @@ struct Found {
     guessed_namespace: Option<&'static str>,
     path: RepoPath,
     document: Document,
+    /// `path` is the folder that was rendered.
+    rendered: bool,
 }
 
 impl Found {
@@ -316,14 +393,15 @@ impl Found {
         if self.guessed_namespace.is_some() { self.object.in_namespace("") } else { self.object.clone() }
     }
 
-    /// Where it is declared: its file, or the folder of that where what belongs to the workload lies there too and no other workload does.
-    fn source(&self, files: &Files, options: &DeriveOptions) -> RepoPath {
+    /// Where it is declared: its file, or the folder of that where what belongs to the workload lies there too. A folder in which
+    /// something declares the same workload again, or that cannot be taken whole, is not taken; what stays uncompared then is told.
+    fn source(&self, folders: &mut Folders<'_>) -> (RepoPath, Option<LeftOut>) {
         let file = || self.path.clone();
-        let Ok(folder) = RepoPath::new(folder(self.path.as_str())) else { return file() };
-        if !options.wants(&folder) || options.folder.is_within(&folder) {
-            return file();
+        let Ok(folder) = RepoPath::new(folder(self.path.as_str())) else { return (file(), None) };
+        if self.rendered {
+            return (file(), None);
         }
-        let Ok(namespace) = Name::new(self.object.namespace.clone()) else { return file() };
+        let Ok(namespace) = Name::new(self.object.namespace.clone()) else { return (file(), None) };
         let target = Target {
             workload: WorkloadRef { kind: self.kind, name: self.object.name.clone() },
             namespace,
@@ -331,24 +409,32 @@ impl Found {
             companions: Vec::new(),
             environments: Vec::new(),
         };
-        let mut beside = false;
-        let all = files.0.range(folder.clone()..).take_while(|(path, _)| path.as_str().starts_with(folder.as_str()));
-        for (path, file_there) in all.filter(|(path, _)| path.is_within(&folder) && is_yaml(path)) {
-            let File::Blob(blob) = file_there else { return file() };
-            // What cannot be read as a manifest would stand in the way of the whole folder.
-            let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else { return file() };
-            for document in documents.into_iter().flat_map(Document::listed) {
-                let place = |document: &Document| (document.index, document.within.clone());
-                let mine = *path == self.path && place(&document) == place(&self.document);
-                if !mine && workload(&document.root).is_some() {
-                    return file();
-                }
-                let Some(manifest) = manifest(path, document).filter(|_| *path != self.path) else { continue };
-                let here = ["", self.object.namespace.as_str()].contains(&manifest.object.namespace.as_str());
-                beside |= here && belongs(&manifest, &target, &self.document.root);
-            }
-        }
-        if beside { folder } else { file() }
+        let Some(there) = folders.get(&folder) else { return (file(), None) };
+        let here = |namespace: &str| namespace.is_empty() || namespace == self.object.namespace;
+        let mut beside = there.others.iter().filter(|manifest| {
+            manifest.path != self.path
+                && here(&manifest.object.namespace)
+                && belongs(manifest, &target, &self.document.root)
+        });
+        let Some(first) = beside.next() else { return (file(), None) };
+        let place = |document: &Document| (document.index, document.within.clone());
+        let again = there.workloads.iter().find(|(path, at, kind, name, namespace)| {
+            let same = *kind == self.kind && *name == self.object.name && here(namespace);
+            same && !(*path == self.path && *at == place(&self.document))
+        });
+        let because = match (again, &there.whole) {
+            (None, Ok(())) => return (folder, None),
+            (Some((path, ..)), _) => format!("{path} declares {} too", self.object),
+            (None, Err(because)) => because.clone(),
+        };
+        let more = beside.count();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let object = &first.object;
+        let because = format!(
+            "{}/{}{more} of {} stays uncompared: {folder} is no source for that blueprint, because {because}",
+            object.kind, object.name, self.object,
+        );
+        (file(), Some(LeftOut { path: first.path.clone(), because, unrendered: false }))
     }
 
     fn text(&self, name: &Name, source: &RepoPath, autoscaled: bool, options: &DeriveOptions) -> String {

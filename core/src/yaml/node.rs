@@ -205,11 +205,19 @@ impl Document {
         }
     }
 
-    /// A `List` as what it lists, as kubectl takes it; anything else as it is.
+    /// A `List`, or one of a single kind such as a `RoleList`, as what it lists, as kubectl takes it; anything else as it is. Items that
+    /// leave their kind to such a list are not told apart from the fields of an object, so that a list with one of them stays as it is.
     pub fn listed(self) -> Vec<Self> {
-        let is = |key: &str, text: &str| self.root.get(key).and_then(Node::as_str) == Some(text);
+        let text = |node: &Node, key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
+        let (version, kind) = (text(&self.root, "apiVersion"), text(&self.root, "kind"));
+        let whole = |item: &Node| !text(item, "apiVersion").is_empty() && !text(item, "kind").is_empty();
         let items = self.root.get("items").filter(|items| matches!(items.value, Value::Sequence(_)));
-        let Some(items) = items.filter(|_| is("kind", "List") && is("apiVersion", "v1")) else { return vec![self] };
+        let Some(items) = items.filter(|items| match kind.as_str() {
+            "List" => version == "v1",
+            kind => kind.ends_with("List") && !version.is_empty() && items.items().iter().all(whole),
+        }) else {
+            return vec![self];
+        };
         let items = items.items().iter().enumerate();
         let item = |(position, item): (usize, &Node)| Self {
             source: self.source.clone(),

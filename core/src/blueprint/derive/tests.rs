@@ -163,12 +163,15 @@ fn lists_are_read_and_what_is_left_out_is_said() {
     let item = |text: &str| format!("- {}\n", text.trim().replace('\n', "\n  "));
     let items = [item(DEPLOYMENT), item(&DEPLOYMENT.replace("name: web,", "name: api,"))].concat();
     let list = format!("apiVersion: v1\nkind: List\nitems:\n{items}");
+    let typed = item(&DEPLOYMENT.replace("name: web,", "name: cache,"));
+    let typed = format!("apiVersion: apps/v1\nkind: DeploymentList\nitems:\n{typed}");
     let job = "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: backup}\n";
     let release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: mail}\n";
     let json = "{\"apiVersion\": \"apps/v1\", \"kind\": \"Deployment\", \"metadata\": {\"name\": \"db\"}}";
     let other = "{\"kind\": \"Deployment of lunch\"}";
     let all = [
         ("a/all.yaml", list.as_str()),
+        ("a/deployments.yaml", typed.as_str()),
         ("a/job.yaml", job),
         ("a/mail.yaml", release),
         ("a/db.json", json),
@@ -178,7 +181,7 @@ fn lists_are_read_and_what_is_left_out_is_said() {
         ("a/some.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {generateName: web-}\n"),
     ];
     let derived = derived(&all);
-    assert_eq!(names(&derived), ["api", "web"]);
+    assert_eq!(names(&derived), ["api", "cache", "web"]);
     let left: Vec<String> = derived.left_out.iter().map(|left| format!("{} {}", left.path, left.because)).collect();
     assert_eq!(
         left,
@@ -268,33 +271,53 @@ fn no_bounds_are_guessed_where_a_change_may_hurt() {
     assert!(!draft.text.contains("resources:") && draft.text.contains("\n  # No memory: "), "{}", draft.text);
 }
 
-/// Would miss: a source without the autoscaler, beside which its own replicas are drift.
+/// Would miss: a source without the autoscaler, beside which its own replicas are drift, and Services that are compared with nothing
+/// because another workload lies beside them.
 #[test]
-fn the_source_is_the_folder_that_holds_what_belongs_to_the_workload_and_no_other_workload() {
+fn the_source_is_the_folder_that_holds_what_belongs_to_the_workload() {
     let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n";
     let budget = "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: web}\nspec: {maxUnavailable: 1, selector: {matchLabels: {app: web}}}\n";
     let other = DEPLOYMENT.replace("name: web,", "name: other,");
     let source = |all: &[(&str, &str)]| {
-        let drafts = derived(all).drafts;
-        let draft = drafts.iter().find(|draft| draft.name.as_str() == "web").expect("a draft");
+        let derived = derived(all);
+        let told = derived.left_out.iter().map(|left| format!("{}: {}", left.path, left.because)).collect::<Vec<_>>();
+        let draft = derived.drafts.iter().find(|draft| draft.name.as_str() == "web").expect("a draft");
         let line = draft.text.lines().find_map(|line| line.strip_prefix("    source: ")).expect("a source");
-        line.to_owned()
+        (line.to_owned(), told)
     };
+    let folder = || ("apps/web".to_owned(), Vec::new());
     let web = ("apps/web/deployment.yaml", DEPLOYMENT);
     let named = |namespace: &str| budget.replace("{name: web}", &format!("{{name: web, namespace: {namespace}}}"));
-    assert_eq!(source(&[web, ("apps/web/hpa.yaml", hpa)]), "apps/web");
-    assert_eq!(source(&[web, ("apps/web/more/pdb.yaml", budget), ("apps/web-2/other.yaml", &other)]), "apps/web");
-    assert_eq!(source(&[web, ("apps/web/pdb.yaml", &named("default"))]), "apps/web");
+    assert_eq!(source(&[web, ("apps/web/hpa.yaml", hpa)]), folder());
+    assert_eq!(source(&[web, ("apps/web/more/pdb.yaml", budget), ("apps/web-2/other.yaml", &other)]), folder());
+    assert_eq!(source(&[web, ("apps/web/pdb.yaml", &named("default"))]), folder());
+    assert_eq!(source(&[web, ("apps/web/both.yaml", &format!("{hpa}---\n{other}"))]), folder());
+    let elsewhere = DEPLOYMENT.replace("name: web,", "name: web, namespace: elsewhere,");
+    assert_eq!(source(&[web, ("apps/web/more.yaml", &format!("{hpa}---\n{elsewhere}"))]), folder());
+    let file = || "apps/web/deployment.yaml".to_owned();
     for (path, beside) in [
         ("apps/hpa.yaml", hpa.to_owned()),
         ("apps/web/pdb.yaml", budget.replace("app: web", "app: other")),
         ("apps/web/pdb.yaml", named("elsewhere")),
-        ("apps/web/both.yaml", format!("{hpa}---\n{other}")),
-        ("apps/web/both.yaml", format!("{hpa}---\na: [")),
     ] {
-        assert_eq!(source(&[web, (path, &beside)]), "apps/web/deployment.yaml", "{path} {beside}");
+        assert_eq!(source(&[web, (path, &beside)]), (file(), Vec::new()), "{path} {beside}");
     }
-    assert_eq!(source(&[("web.yaml", DEPLOYMENT), ("hpa.yaml", hpa)]), "web.yaml");
+    let (taken, told) = source(&[web, ("apps/web/hpa.yaml", hpa), ("apps/web/broken.yaml", "a: [")]);
+    assert_eq!(taken, file());
+    assert_eq!(
+        told,
+        [
+            "apps/web/hpa.yaml: HorizontalPodAutoscaler/web of Deployment/web stays uncompared: apps/web is no source for that blueprint, \
+          because apps/web/broken.yaml is not YAML that Kubernetes reads"
+        ]
+    );
+    let (taken, told) = source(&[web, ("apps/web/hpa.yaml", hpa), ("apps/web/old/web.yaml", DEPLOYMENT)]);
+    assert_eq!(taken, file());
+    assert!(
+        told.iter().any(|line| line.ends_with("because apps/web/old/web.yaml declares Deployment/web too")),
+        "{told:?}"
+    );
+    assert_eq!(source(&[("web.yaml", DEPLOYMENT), ("hpa.yaml", hpa)]).0, "web.yaml");
 }
 
 /// Would miss: the values files of other environments, of which nobody is told that they are there.

@@ -44,7 +44,8 @@ pub const READING: [Page; 21] = [
     page(
         "list-unread",
         "A list of objects in another form than `kind: List`",
-        "To kubectl an object with `items` is a list: it applies the items and nothing else. bpctl reads them of `apiVersion: v1, kind: List`.\n\
+        "To kubectl an object with `items` is a list: it applies the items and nothing else. bpctl reads them of `apiVersion: v1, kind: List`,\n\
+         and of a list of one kind (`RoleList`) whose items say their own `apiVersion` and `kind`.\n\
          What another list holds is not known, so the workloads that it names are not compared. Write the objects as documents of their own.",
     ),
     page(
