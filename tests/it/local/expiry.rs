@@ -48,29 +48,29 @@ fn z15_an_approval_that_comes_late_does_not_count() {
 /// Would miss: a close of bpctl's own that is taken for a person's no, and one that comes back at once, again and again.
 #[test]
 fn b10_what_nobody_approves_comes_back_after_growing_pauses() {
-    let (repo, alice) = shop("timeout: 2s");
+    let (repo, alice) = shop("timeout: 4s");
     repo.run(&APPLY).exits(0);
-    wait(2);
+    wait(4);
     let closed = repo.run(&APPLY).exits(0).stdout;
     says(
         &closed,
-        &["closed local pull request #1", "not proposed: nobody approved #1 within 2s; it is proposed again at 20"],
+        &["closed local pull request #1", "not proposed: nobody approved #1 within 4s; it is proposed again at 20"],
     );
     let plan = repo.run(&["plan", "--env", "staging", "--target", "backend"]).exits(0).stdout;
-    says(&plan, &["not proposed\n", "scale: nobody approved #1 within 2s; it is proposed again at 20"]);
+    says(&plan, &["not proposed\n", "scale: nobody approved #1 within 4s; it is proposed again at 20"]);
     let before = repo.everything();
     repo.run(&["apply", "--env", "staging", "--dry-run"]).exits(0);
     assert_eq!(before, repo.everything());
     assert_eq!(expired(&repo), 1);
 
-    wait(2);
+    wait(4);
     says(&repo.run(&APPLY).exits(0).stdout, &["opened local pull request #2"]);
-    wait(2);
+    wait(4);
     says(&repo.run(&APPLY).exits(0).stdout, &["closed local pull request #2"]);
     // The second pause is twice as long.
-    wait(2);
-    says(&repo.run(&APPLY).exits(0).stdout, &["nobody approved #2 within 2s; it is proposed again at 20"]);
-    wait(2);
+    wait(4);
+    says(&repo.run(&APPLY).exits(0).stdout, &["nobody approved #2 within 4s; it is proposed again at 20"]);
+    wait(4);
     says(&repo.run(&APPLY).exits(0).stdout, &["opened local pull request #3"]);
     assert_eq!(expired(&repo), 2);
     says(&repo.run(&["audit"]).exits(0).stdout, &["#2: nobody approved it in time"]);
@@ -78,7 +78,7 @@ fn b10_what_nobody_approves_comes_back_after_growing_pauses() {
 
     // In time it counts, however late the run that merges.
     repo.run(&["approve", "3", "--signing-key", &alice]).exits(0);
-    wait(2);
+    wait(4);
     says(&repo.run(&APPLY).exits(0).stdout, &["merged local pull request #3 as "]);
 }
 
