@@ -125,6 +125,12 @@ fn r06_what_kubectl_reads_of_a_folder_is_seen() {
         (
             "deploy/h.yaml",
             list("HorizontalPodAutoscalerList", json!([scaler("h")])),
+            0,
+            "HorizontalPodAutoscaler/h owns the replicas (1 to 9)",
+        ),
+        (
+            "deploy/h.yaml",
+            list("HorizontalPodAutoscalerList", json!([{"metadata": {"name": "h"}}])),
             1,
             "deploy/h.yaml:1:32 cannot be read",
         ),
