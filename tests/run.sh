@@ -122,6 +122,8 @@ lab_up() {
 run_tests() {
   local code=0
   export CARGO_TERM_COLOR=never
+  # One more than cores, because many tests wait: for a server, or for time to pass.
+  export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) + 1))}
   cargo test --workspace --no-fail-fast 2>&1 | tee "$LOG/tests" || code=$?
   cargo test --no-fail-fast --lib lab:: -- --ignored 2>&1 | tee -a "$LOG/tests" || code=$?
   return "$code"
