@@ -15,7 +15,7 @@ use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Sever
 use crate::observe::{FactKey, Observation, Recorder};
 use crate::propose::names_credential;
 use crate::render::words;
-use crate::rendering::Origin;
+use crate::rendering::differing_field;
 use crate::yaml::value_at;
 
 /// What a plan is built from.
@@ -93,7 +93,13 @@ pub fn rendered_fields(
                 // Of what belongs to the workload it is another manifest.
                 let Some(manifest) = rendered(&drift.object) else { continue };
                 let declared = drift.fields.iter().filter(|field| field.kind != DriftKind::PendingRemoval);
-                declared.for_each(|f| add(manifest, f.path.clone()));
+                declared.for_each(|f| {
+                    let differing = differing_field(&f.path, f.declared.as_ref(), f.live.as_ref());
+                    if differing != f.path {
+                        add(manifest, differing);
+                    }
+                    add(manifest, f.path.clone());
+                });
             }
         }
     }
@@ -111,11 +117,14 @@ fn placed(mut finding: Finding, catalog: &Catalog, environment: &Name, source: &
         let manifest = catalog.manifest(environment, source, &drift.object).filter(|manifest| manifest.rendered);
         let Some(manifest) = manifest else { continue };
         for field in &mut drift.fields {
-            (field.span, field.unplaced) = match catalog.origin(environment, manifest, &field.path) {
-                Some(Origin::Line(line)) => (Some(line.place_beside(field.live.as_ref()).clone()), None),
-                Some(Origin::Unknown(why)) => (None, Some(why.clone())),
-                None if field.kind == DriftKind::PendingRemoval => (None, Some("nothing declares it any more".into())),
-                None => (None, Some("which line makes it was not looked for".into())),
+            if field.kind == DriftKind::PendingRemoval {
+                (field.span, field.unplaced) = (None, Some("nothing declares it any more".into()));
+                continue;
+            }
+            let values = (field.declared.as_ref(), field.live.as_ref());
+            (field.span, field.unplaced) = match catalog.place_beside(environment, manifest, &field.path, values) {
+                Ok(span) => (Some(span), None),
+                Err(why) => (None, Some(why)),
             };
         }
     }
