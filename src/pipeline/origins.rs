@@ -124,7 +124,14 @@ pub async fn origins(
                 let (path, document) = (manifest.path.clone(), manifest.document.index);
                 let source = SourceField { path, document, field: manifest.document.in_file(field) };
                 let span = manifest.document.span_of(node);
-                Some(Origin::Line(Line { span, whole: true, also: 0, field: Some(source), parts: Vec::new() }))
+                Some(Origin::Line(Line {
+                    span,
+                    whole: true,
+                    part: None,
+                    also: 0,
+                    field: Some(source),
+                    parts: Vec::new(),
+                }))
             };
             let fields = how.fields(manifest).into_iter().map(|(field, value)| FieldOrigin {
                 origin: origin(&field, value).unwrap_or_else(|| Origin::Unknown("it was not looked for".into())),

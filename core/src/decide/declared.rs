@@ -216,7 +216,12 @@ fn being_deleted(input: &DetectInput<'_>, object: &ObjectRef) -> Option<Reported
 /// Why a manifest does not say what Git wants: Kubernetes takes no such value or field, and what was meant is not known.
 fn invalid(manifest: &Manifest) -> Option<Unknown> {
     let fault = first_fault(manifest)?;
-    let place = fault.labels.first().map_or_else(|| manifest.path.to_string(), |label| label.span.to_string());
+    // What is rendered is no file that anybody could open.
+    let place = match fault.labels.first() {
+        _ if manifest.rendered => format!("{}, as {} renders it,", manifest.object, manifest.path),
+        Some(label) => label.span.to_string(),
+        None => manifest.path.to_string(),
+    };
     let message = format!("{place} is nothing that Kubernetes takes ({})", fault.code);
     Some(Unknown { code: UnknownCode::Malformed, message, detail: Some(Untrusted::new(fault.message)) })
 }

@@ -151,6 +151,9 @@ pub struct Reported {
     /// What to do, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub help: Vec<Untrusted>,
+    /// The fields that differ from Git and stay so, each with its place, as those of an action's finding. No value of what may be a credential.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<drift::FieldDrift>,
     /// What the cluster warns of, where that explains it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Untrusted>,
@@ -160,7 +163,16 @@ impl Reported {
     /// What stays as it is until a person does something, and what they can do, one line each.
     pub(crate) fn for_person(code: &str, severity: Severity, message: String, help: Vec<Untrusted>) -> Self {
         let message = Untrusted::new(message);
-        Self { code: code.into(), severity, needs_person: true, object: None, message, help, events: Vec::new() }
+        Self {
+            code: code.into(),
+            severity,
+            needs_person: true,
+            object: None,
+            message,
+            help,
+            fields: Vec::new(),
+            events: Vec::new(),
+        }
     }
 }
 

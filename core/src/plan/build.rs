@@ -15,7 +15,7 @@ use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Sever
 use crate::observe::{FactKey, Observation, Recorder};
 use crate::propose::names_credential;
 use crate::render::words;
-use crate::rendering::Origin;
+use crate::rendering::differing_field;
 use crate::yaml::value_at;
 
 /// What a plan is built from.
@@ -93,7 +93,13 @@ pub fn rendered_fields(
                 // Of what belongs to the workload it is another manifest.
                 let Some(manifest) = rendered(&drift.object) else { continue };
                 let declared = drift.fields.iter().filter(|field| field.kind != DriftKind::PendingRemoval);
-                declared.for_each(|f| add(manifest, f.path.clone()));
+                declared.for_each(|f| {
+                    let differing = differing_field(&f.path, f.declared.as_ref(), f.live.as_ref());
+                    if differing != f.path {
+                        add(manifest, differing);
+                    }
+                    add(manifest, f.path.clone());
+                });
             }
         }
     }
@@ -111,11 +117,14 @@ fn placed(mut finding: Finding, catalog: &Catalog, environment: &Name, source: &
         let manifest = catalog.manifest(environment, source, &drift.object).filter(|manifest| manifest.rendered);
         let Some(manifest) = manifest else { continue };
         for field in &mut drift.fields {
-            (field.span, field.unplaced) = match catalog.origin(environment, manifest, &field.path) {
-                Some(Origin::Line(line)) => (Some(line.place_beside(field.live.as_ref()).clone()), None),
-                Some(Origin::Unknown(why)) => (None, Some(why.clone())),
-                None if field.kind == DriftKind::PendingRemoval => (None, Some("nothing declares it any more".into())),
-                None => (None, Some("which line makes it was not looked for".into())),
+            if field.kind == DriftKind::PendingRemoval {
+                (field.span, field.unplaced) = (None, Some("nothing declares it any more".into()));
+                continue;
+            }
+            let values = (field.declared.as_ref(), field.live.as_ref());
+            (field.span, field.unplaced) = match catalog.place_beside(environment, manifest, &field.path, values) {
+                Ok(span) => (Some(span), None),
+                Err(why) => (None, Some(why)),
             };
         }
     }
@@ -134,7 +143,8 @@ fn waits(finding: Finding, told: &[Reported]) -> Option<Reported> {
 fn stays(drift: &DriftFinding, because: &str) -> Reported {
     let told = |field: &FieldDrift| {
         let written = field.by.as_ref().map_or_else(String::new, |by| format!("; written by {}", by.manager.raw()));
-        let declared = words::place(field).map_or_else(String::new, |place| format!("; {place}"));
+        let unplaced = || field.unplaced.as_ref().map(|why| format!("no line to point to: {why}"));
+        let declared = words::place(field).or_else(unplaced).map_or_else(String::new, |place| format!("; {place}"));
         let mut differs = words::difference(field, |text| text.raw().to_owned());
         // It may be shown on a pull request's page (T38).
         if names_credential(&field.path) {
@@ -145,7 +155,15 @@ fn stays(drift: &DriftFinding, because: &str) -> Reported {
     let message = format!("{} differs from Git, and is not brought back: {because}", drift.object);
     let told = drift.fields.iter().map(told).collect();
     let object = Some(drift.object.clone());
-    Reported { object, ..Reported::for_person("drift-stays", Severity::Warning, message, told) }
+    let shown = |field: &FieldDrift| {
+        let mut field = field.clone();
+        if names_credential(&field.path) {
+            (field.declared, field.live, field.admitted) = (None, None, None);
+        }
+        field
+    };
+    let fields = drift.fields.iter().map(shown).collect();
+    Reported { object, fields, ..Reported::for_person("drift-stays", Severity::Warning, message, told) }
 }
 
 /// Builds the plan. Pure: the same inputs give the same plan, byte for byte.
@@ -286,5 +304,35 @@ impl Plan {
         let actions: Vec<&Action> = self.items().map(|item| &item.action).collect();
         self.hash = Digest::of(&actions);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Segment;
+    use serde_json::json;
+
+    /// Would miss: a password that the sentence withholds, and that the fields beside it show (T38).
+    #[test]
+    fn t38_what_stays_shows_no_credential_in_its_fields() {
+        let drifted = |name: &str| FieldDrift {
+            path: FieldPath::keys(["env"]).join(Segment::Item(vec![("name".into(), name.into())])).key("value"),
+            kind: DriftKind::Changed,
+            span: None,
+            unplaced: Some("it is null".into()),
+            declared: Some(json!("hunter1")),
+            live: Some(json!("hunter2")),
+            admitted: Some(json!("hunter3")),
+            by: None,
+        };
+        let object = ObjectRef::deployment("shop", "web");
+        let fields = vec![drifted("DB_PASSWORD"), drifted("MODE")];
+        let told = stays(&DriftFinding { object, fields, approximate: None }, "that is first");
+        let [password, mode] = told.fields.as_slice() else { panic!("{told:?}") };
+        assert!(!serde_json::to_string(password).unwrap().contains("hunter"), "{password:?}");
+        assert!(!told.help[0].raw().contains("hunter"), "{told:?}");
+        assert_eq!((mode.declared.as_ref(), mode.live.as_ref()), (Some(&json!("hunter1")), Some(&json!("hunter2"))));
+        assert!(told.help[1].raw().ends_with("; no line to point to: it is null"), "{told:?}");
     }
 }

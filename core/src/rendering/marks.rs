@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mutate;
+use super::parts::is_image;
 use crate::blueprint::Manifest;
 use crate::model::{FieldPath, ObjectParts, ObjectRef, Segment};
 use crate::propose::{differences, generated_name};
@@ -100,6 +101,8 @@ pub(super) type FieldOf = (usize, FieldPath);
 pub(super) struct Seen {
     /// Fields, by object and position, that say what they said but for the texts of these places.
     pub(super) moved: BTreeMap<FieldOf, BTreeSet<usize>>,
+    /// What the images among those say, with the changes in it.
+    pub(super) shown: BTreeMap<FieldOf, String>,
     /// Fields that say something else, as `differences` names them; objects that came or went, by an empty path.
     pub(super) otherwise: BTreeSet<FieldOf>,
     /// What became of each object, as it would be without the changes.
@@ -145,6 +148,10 @@ impl Seen {
             let back = without(&new.document.root, &FieldPath::default(), marked, &mut moved);
             let stays = |field: &FieldPath| !old.is_unstable(field);
             moved.retain(|field, _| stays(field) && value_beside(&plain_before[at], &back, field).is_some());
+            for field in moved.keys().filter(|field| is_image(field)) {
+                let image = value_beside(&old.document.root, &new.document.root, field).and_then(Node::as_str);
+                seen.shown.extend(image.map(|image| ((at, field.clone()), image.to_owned())));
+            }
             seen.moved.extend(moved.into_iter().map(|(field, by)| ((at, field), by)));
             let other = differences(&plain_before[at], &back).into_iter().map(|difference| difference.field);
             seen.otherwise.extend(other.filter(stays).map(|field| (at, field)));

@@ -27,12 +27,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub use application::{Delivered, OwnValues, Parameter, application_folders, resolve_application, settings};
-pub use fields::{all_fields, governed_fields};
+pub(crate) use fields::item_of;
+pub use fields::{all_fields, differing_field, governed_fields};
 pub use ignored::IgnoreRule;
 pub use inputs::{Inputs, inputs};
 pub(crate) use inputs::{KUSTOMIZATIONS, resolve};
 pub use mutate::Mutation;
-pub use parts::{Found, Part, add_parts, parts_to_find};
+pub use parts::{Found, Part, PartOf, add_parts, parts_to_find};
 pub use remarks::{TAG_NUMBER, WITHOUT_EFFECT};
 pub use search::{Answer, Search, SearchInput};
 pub use vary::variants;
@@ -174,6 +175,9 @@ pub struct Line {
     pub span: SourceSpan,
     /// It says the whole value; else a part of it, as the tag of an image.
     pub whole: bool,
+    /// Which part it says, where it does not say the whole value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<String>,
     /// How many other fields of all that is rendered moved with it.
     pub also: usize,
     /// The value in a YAML file that makes it, where it is one and says just what is rendered: what an edit would change.
@@ -377,6 +381,32 @@ fn is_own_value(catalog: &Catalog, environment: &Name, manifest: &Manifest, sour
 }
 
 impl Catalog {
+    /// Where a person looks who finds another value of a manifest's field in the cluster: in the file that says it, never in what is rendered.
+    ///
+    /// # Errors
+    /// No place is known, and why.
+    pub fn place_beside(
+        &self,
+        environment: &Name,
+        manifest: &Manifest,
+        field: &FieldPath,
+        (declared, live): (Option<&Json>, Option<&Json>),
+    ) -> Result<SourceSpan, String> {
+        let differing = differing_field(field, declared, live);
+        if !manifest.rendered {
+            let node = value_at(&manifest.document, &differing).ok_or("nothing declares it")?;
+            return Ok(manifest.document.span_of(node));
+        }
+        match self.origin(environment, manifest, &differing) {
+            Some(Origin::Line(line)) => {
+                let (declared, live) = (item_of(declared, field, &differing), item_of(live, field, &differing));
+                line.place_beside(declared, live).cloned()
+            }
+            Some(Origin::Unknown(why)) => Err(why.clone()),
+            None => Err("which line makes it was not looked for".into()),
+        }
+    }
+
     /// Where a rendered field comes from, if somebody asked for that.
     pub fn origin(&self, environment: &Name, manifest: &Manifest, field: &FieldPath) -> Option<&Origin> {
         let rendering = self.renderings(environment).iter().find(|rendering| rendering.root == manifest.path)?;

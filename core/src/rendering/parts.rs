@@ -1,22 +1,67 @@
 //! Images that are put together: which line makes the name, and which the tag.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use schemars::JsonSchema;
 use serde_json::Value as Json;
 
-use super::{Line, Origin, SourceField};
+use super::{Line, Origin, SourceField, mutate};
 use crate::blueprint::Manifest;
 use crate::model::{FieldPath, ObjectRef, Segment, SourceSpan};
 use crate::yaml::{Node, value_at};
+
+/// What an image is put together of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PartOf {
+    /// Its name, with the registry.
+    Name,
+    /// Its tag or digest.
+    Version,
+}
+
+impl PartOf {
+    /// This part of an image. One without a tag is all name.
+    pub(super) fn said_by(self, image: &str) -> &str {
+        &image[self.range(image)]
+    }
+
+    fn range(self, image: &str) -> Range<usize> {
+        let name = split_image(image).map_or(image.len(), |(name, _)| name.len());
+        match self {
+            Self::Name => 0..name,
+            Self::Version => (name + 1).min(image.len())..image.len(),
+        }
+    }
+
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Name => Self::Version,
+            Self::Version => Self::Name,
+        }
+    }
+}
+
+impl std::fmt::Display for PartOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Name => "name",
+            Self::Version => "tag or digest",
+        })
+    }
+}
 
 /// A part of a value, and the place that makes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Part {
-    /// The part, as it is rendered.
+    /// Which part.
+    pub of: PartOf,
+    /// What the place says of it.
     pub text: String,
-    /// Its place.
+    /// The place.
     pub span: SourceSpan,
 }
 
@@ -31,60 +76,108 @@ pub(super) fn split_image(image: &str) -> Option<(&str, &str)> {
     (!name.is_empty() && !version.is_empty()).then_some((name, version))
 }
 
+pub(super) fn is_image(field: &FieldPath) -> bool {
+    matches!(field.0.last(), Some(Segment::Key(key)) if key == "image")
+}
+
 /// The parts of images that one line makes only a part of, each to be looked for by itself.
-pub fn parts_to_find(found: &[Found], before: &[Manifest]) -> Vec<(ObjectRef, FieldPath, String)> {
+pub fn parts_to_find(found: &[Found], before: &[Manifest]) -> Vec<(ObjectRef, FieldPath, PartOf)> {
     let mut wanted = Vec::new();
     for ((object, field), origin) in found {
-        let is_image = matches!(field.0.last(), Some(Segment::Key(key)) if key == "image");
-        if !is_image || !matches!(origin, Origin::Line(line) if !line.whole) {
+        if !is_image(field) || !matches!(origin, Origin::Line(line) if !line.whole) {
             continue;
         }
         let manifest = before.iter().find(|manifest| manifest.object == *object);
         let text = manifest.and_then(|manifest| value_at(&manifest.document, field)).and_then(Node::as_str);
-        let parts = text.and_then(split_image).into_iter().flat_map(|(name, version)| [name, version]);
-        wanted.extend(parts.map(|part| (object.clone(), field.clone(), part.to_owned())));
+        if text.and_then(split_image).is_some() {
+            wanted.extend([PartOf::Name, PartOf::Version].map(|part| (object.clone(), field.clone(), part)));
+        }
     }
     wanted
 }
 
-/// Adds the places of parts to what was found: where there are two of them.
-pub fn add_parts(found: &mut [Found], wanted: &[(ObjectRef, FieldPath, String)], lines: Vec<Found>) {
-    for ((_, _, text), (key, origin)) in wanted.iter().zip(lines) {
-        let Origin::Line(Line { span, .. }) = origin else { continue };
+/// Adds the places of parts to what was found.
+pub fn add_parts(found: &mut [Found], wanted: &[(ObjectRef, FieldPath, PartOf)], lines: Vec<Found>) {
+    for ((_, _, of), (key, origin)) in wanted.iter().zip(lines) {
+        let Origin::Line(Line { span, part: Some(text), .. }) = origin else { continue };
         let whole = found.iter_mut().find(|(known, _)| *known == key);
         if let Some((_, Origin::Line(line))) = whole {
-            line.parts.push(Part { text: text.clone(), span });
-        }
-    }
-    for (_, origin) in found {
-        let Origin::Line(line) = origin else { continue };
-        // One place for both says no more than the line: a name that an overlay does not know any more moves the tag as well.
-        if line.parts.windows(2).all(|pair| pair[0].span == pair[1].span) {
-            line.parts.clear();
+            line.parts.push(Part { of: *of, text, span });
         }
     }
 }
 
 impl Line {
     pub(crate) fn new(span: SourceSpan, whole: bool, also: usize, field: Option<SourceField>) -> Self {
-        Self { span, whole, also, field, parts: Vec::new() }
+        Self { span, whole, part: None, also, field, parts: Vec::new() }
     }
 
-    /// Where a person looks who finds another value in the cluster: the part of an image that differs.
-    pub fn place_beside(&self, live: Option<&Json>) -> &SourceSpan {
-        let live = live.and_then(Json::as_str).and_then(split_image);
-        let differs = |part: &&Part| live.is_some_and(|(name, version)| part.text != name && part.text != version);
-        self.parts.iter().find(differs).map_or(&self.span, |part| &part.span)
+    /// Where a person looks who finds another value in the cluster than Git declares: what makes the part that differs, never what makes
+    /// another one.
+    ///
+    /// # Errors
+    /// Only another part's place is known.
+    pub fn place_beside(&self, declared: Option<&Json>, live: Option<&Json>) -> Result<&SourceSpan, String> {
+        let texts = declared.and_then(Json::as_str).zip(live.and_then(Json::as_str));
+        // Of a text of many lines the place is the file that it is taken from.
+        let Some((declared, live)) = texts.filter(|(declared, _)| !self.whole && !declared.contains('\n')) else {
+            return Ok(&self.span);
+        };
+        if self.parts.is_empty() {
+            let Some(part) = &self.part else { return Ok(&self.span) };
+            let (all, differs) = (0..declared.len(), differing(declared, live));
+            return if touches(declared, part, all, &differs) {
+                Ok(&self.span)
+            } else {
+                Err(format!(
+                    "which line makes the part that differs was not found; another one comes from {}",
+                    self.span
+                ))
+            };
+        }
+        // Where both differ the name comes first: who pulls another image pulls another version of it.
+        let other = |of: &PartOf| of.said_by(declared) != of.said_by(live);
+        let Some(of) = [PartOf::Name, PartOf::Version].into_iter().find(other) else { return Ok(&self.span) };
+        let range = of.range(declared);
+        let mut differs = differing(&declared[range.clone()], of.said_by(live));
+        differs = differs.start + range.start..differs.end + range.start;
+        let mut places = self.parts.iter().filter(|part| part.of == of);
+        let place = places.find(|part| touches(declared, &part.text, range.clone(), &differs));
+        place.map(|part| &part.span).ok_or_else(|| match self.parts.iter().find(|part| part.of != of) {
+            Some(part) => format!("which line makes its {of} was not found; its {} comes from {}", part.of, part.span),
+            None => format!("which line makes its {of} was not found"),
+        })
     }
+}
+
+/// What of a text is otherwise in another one: all between where they begin alike and where they end alike.
+fn differing(text: &str, other: &str) -> Range<usize> {
+    let alike = |one: &mut dyn Iterator<Item = char>, two: &mut dyn Iterator<Item = char>| -> usize {
+        one.zip(two).take_while(|(one, two)| one == two).map(|(one, _)| one.len_utf8()).sum()
+    };
+    let start = alike(&mut text.chars(), &mut other.chars());
+    let end = alike(&mut text[start..].chars().rev(), &mut other[start..].chars().rev());
+    start..text.len() - end
+}
+
+/// Whether all places in a range of a text at which a part of it stands meet what differs: where one does not, it is not known which is meant.
+fn touches(text: &str, part: &str, range: Range<usize>, differs: &Range<usize>) -> bool {
+    let here = &text[range.clone()];
+    let mut places: Vec<usize> = mutate::occurrences(here, part).collect();
+    if places.is_empty() {
+        places = here.match_indices(part).map(|(at, _)| at).collect();
+    }
+    let meets = |at: &usize| range.start + at <= differs.end && differs.start <= range.start + at + part.len();
+    !places.is_empty() && places.iter().all(meets)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Would miss: the line of the name for another tag; a port of the registry that is taken for a tag.
+    /// Would miss: a port of the registry that is taken for a tag.
     #[test]
-    fn x09_the_part_that_differs_is_pointed_to() {
+    fn x09_an_image_is_a_name_and_a_version() {
         for (image, parts) in [
             ("reg:5000/a/b:1.2", Some(("reg:5000/a/b", "1.2"))),
             ("a:1@sha256:00", Some(("a:1", "sha256:00"))),
@@ -93,32 +186,56 @@ mod tests {
         ] {
             assert_eq!(split_image(image), parts, "{image}");
         }
-        let span = |line| SourceSpan { file: "v".into(), line, column: 1, start: line, end: line };
-        let mut line = Line::new(span(2), false, 0, None);
-        let beside = |line: &Line, live: &str| line.place_beside(Some(&Json::from(live))).line;
-        assert_eq!(beside(&line, "reg/pay:1.1"), 2);
-        let part = |text: &str, line| Part { text: text.into(), span: span(line) };
-        line.parts = vec![part("reg/pay", 2), part("1.0", 3)];
-        assert_eq!(
-            (beside(&line, "reg/pay:1.0.1"), beside(&line, "reg/old:1.0"), beside(&line, "reg/pay:1.0")),
-            (3, 2, 2)
-        );
     }
 
-    /// Would miss: a tag that an overlay sets, told with the line of the name in its base: whoever mends that line changes nothing.
+    fn span(line: usize) -> SourceSpan {
+        SourceSpan { file: "v".into(), line, column: 1, start: line, end: line }
+    }
+
+    fn beside(line: &Line, declared: &str, live: &str) -> Result<usize, String> {
+        line.place_beside(Some(&Json::from(declared)), Some(&Json::from(live))).map(|span| span.line)
+    }
+
+    /// Would miss: the line of the tag for another name, that of the registry for another repository; whoever mends that line changes nothing.
     #[test]
-    fn x09_one_place_for_both_parts_says_no_more_than_the_line() {
-        let span = |line| SourceSpan { file: "v".into(), line, column: 1, start: line, end: line };
-        let key = (ObjectRef::deployment("shop", "web"), FieldPath::keys(["image"]));
-        let part = |text: &str| (key.0.clone(), key.1.clone(), text.to_owned());
-        let at = |line| (key.clone(), Origin::Line(Line::new(span(line), false, 0, None)));
-        let parts = |lines: [usize; 2]| {
-            let mut found = [at(6)];
-            add_parts(&mut found, &[part("reg/web"), part("1.27")], lines.map(at).into());
-            let (_, Origin::Line(line)) = &found[0] else { return Vec::new() };
-            line.parts.iter().map(|part| part.span.line).collect()
+    fn x09_the_part_that_differs_is_pointed_to_and_no_other() {
+        let part = |of, text: &str, line| Part { of, text: text.into(), span: span(line) };
+        let image = "reg.example/shop/web:1.0";
+        let beside = |parts: &[Part], live: &str| {
+            let line = Line { part: Some("1.0".into()), parts: parts.into(), ..Line::new(span(3), false, 0, None) };
+            beside(&line, image, live)
         };
-        assert_eq!(parts([12, 12]), Vec::<usize>::new());
-        assert_eq!(parts([12, 6]), [12, 6]);
+        let (name, tag) = (part(PartOf::Name, "reg.example/shop/web", 2), part(PartOf::Version, "1.0", 3));
+        for (live, line) in [
+            ("reg.example/shop/web:1.1", 3),
+            ("reg.example/shop/web@sha256:00", 3),
+            ("reg.example/shop/web", 3),
+            ("reg.example/shop/api:1.0", 2),
+            ("reg.example/shop/api:1.1", 2),
+            ("other/reg.example/shop/web:1.0", 2),
+        ] {
+            assert_eq!(beside(&[name.clone(), tag.clone()], live), Ok(line), "{live}");
+        }
+        let unknown = "which line makes its name was not found; its tag or digest comes from v:3:1";
+        assert_eq!(beside(std::slice::from_ref(&tag), "reg.example/shop/api:1.0"), Err(unknown.into()));
+        assert_eq!(beside(std::slice::from_ref(&tag), "reg.example/shop/api:1.1"), Err(unknown.into()));
+        assert_eq!(beside(std::slice::from_ref(&tag), "reg.example/shop/web:1.1"), Ok(3));
+        let shop = part(PartOf::Name, "shop/web", 2);
+        assert_eq!(beside(&[shop.clone(), tag.clone()], "reg.example/shop/api:1.0"), Ok(2));
+        assert_eq!(beside(&[shop, tag], "reg.other/shop/web:1.0"), Err(unknown.into()));
+    }
+
+    /// Would miss: the line of a port for another host, and that of one of two places that say the same.
+    #[test]
+    fn x09_a_part_of_any_text_is_pointed_to_where_it_differs() {
+        let made = |part: &str| Line { part: Some(part.into()), ..Line::new(span(4), false, 0, None) };
+        let url = "http://api.shop:80/v2";
+        assert_eq!(beside(&made("80"), url, "http://api.shop:8080/v2"), Ok(4));
+        assert_eq!(beside(&made("api.shop"), url, "http://api.pay:80/v2"), Ok(4));
+        assert!(beside(&made("80"), url, "http://api.pay:80/v2").is_err_and(|why| why.ends_with("comes from v:4:1")));
+        assert!(beside(&made("a"), "a=a", "a=b").is_err());
+        // What is whole, and what is a file of many lines, has one place.
+        assert_eq!(beside(&Line::new(span(4), true, 0, None), url, "ftp://x"), Ok(4));
+        assert_eq!(beside(&made("b"), "a\nb\n", "c\nb\n"), Ok(4));
     }
 }

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::inputs::Inputs;
 use super::marks::{Codes, FieldOf, Marked, Seen, plain, value_beside};
 use super::mutate::{self, At, Mutation, Place, Sources};
+use super::parts::PartOf;
 use super::trace::{Traced, by_position, first_leaf, needles};
 use super::{Found, Line, Origin, SourceField};
 use crate::blueprint::{Manifest, Render};
@@ -79,6 +80,8 @@ struct Wanted<'a> {
     /// By position: a name that is changed is no longer where its name says.
     path: FieldPath,
     text: String,
+    /// Which part of it is looked for, and no other.
+    part: Option<PartOf>,
     /// Names are searched apart: changing one may take objects from what is said about them elsewhere.
     is_name: bool,
     /// The likeliest first.
@@ -121,13 +124,13 @@ impl<'a> Search<'a> {
     }
 
     /// Begins a search for parts of fields.
-    pub fn of_parts(input: SearchInput<'a>, parts: &'a [(ObjectRef, FieldPath, String)]) -> Self {
-        Self::of(input, parts.iter().map(|(object, field, part)| (object, field, Some(part.as_str()))))
+    pub fn of_parts(input: SearchInput<'a>, parts: &'a [(ObjectRef, FieldPath, PartOf)]) -> Self {
+        Self::of(input, parts.iter().map(|(object, field, part)| (object, field, Some(*part))))
     }
 
     fn of(
         input: SearchInput<'a>,
-        fields: impl Iterator<Item = (&'a ObjectRef, &'a FieldPath, Option<&'a str>)>,
+        fields: impl Iterator<Item = (&'a ObjectRef, &'a FieldPath, Option<PartOf>)>,
     ) -> Self {
         let sources = Sources::new(input.files);
         let rendered = input.before.first().map(|object| &*object.document.source.text);
@@ -159,7 +162,7 @@ impl<'a> Search<'a> {
         &mut self,
         sources: &Sources<'_>,
         object: usize,
-        (asked, part): (&'a FieldPath, Option<&str>),
+        (asked, part): (&'a FieldPath, Option<PartOf>),
         codes: &mut Codes,
         known: &mut BTreeMap<(usize, String, usize, usize), usize>,
     ) -> Wanted<'a> {
@@ -170,6 +173,7 @@ impl<'a> Search<'a> {
             asked,
             path: asked.clone(),
             text: String::new(),
+            part,
             is_name: false,
             places: Vec::new(),
             suspects: BTreeSet::new(),
@@ -192,7 +196,8 @@ impl<'a> Search<'a> {
         };
         wanted.is_name = is_name(&wanted.path);
         let traced = Traced::new(render, inputs, files, manifest, asked);
-        let mut places = mutate::places(&traced, sources, &needles(part.unwrap_or(&wanted.text)));
+        let mut places =
+            mutate::places(&traced, sources, &needles(part.map_or(&*wanted.text, |part| part.said_by(&wanted.text))));
         places.truncate(LEVELS[3]);
         if places.is_empty() {
             let renderer = render.root().map_or_else(String::new, |(renderer, _)| renderer.to_string());
@@ -276,7 +281,11 @@ impl<'a> Search<'a> {
         for field in &mut self.fields {
             let at = (field.object, field.path.clone());
             match seen.moved.get(&at) {
-                Some(by) => field.suspects.extend(by),
+                Some(by) => {
+                    let shows = |place: &&usize| field.shows(&self.places[**place].code, &seen, &at);
+                    let by: Vec<usize> = by.iter().filter(shows).copied().collect();
+                    field.suspects.extend(by);
+                }
                 None if field.now(&self.plain, &seen).as_ref() == Some(&field.text) => {
                     field.quiet.extend(asked.iter().filter(|place| field.places.contains(place)));
                 }
@@ -298,8 +307,9 @@ impl<'a> Search<'a> {
             let at = (field.object, field.path.clone());
             // What is computed moves to what nobody wrote.
             let computed =
-                || field.places.contains(&place) && field.now(&self.plain, seen).is_some_and(|now| now != field.text);
-            let moves = seen.moved.get(&at).map_or_else(computed, |by| by.contains(&place));
+                || field.places.contains(&place) && field.now(&self.plain, seen).is_some_and(|now| field.became(&now));
+            let shown = |by: &BTreeSet<usize>| by.contains(&place) && field.shows(&self.places[place].code, seen, &at);
+            let moves = seen.moved.get(&at).map_or_else(computed, shown);
             let wanted = match field.outcome {
                 Outcome::Found { place: known, exactly, .. } => !exactly && known == place,
                 Outcome::Open => {
@@ -422,7 +432,9 @@ impl<'a> Search<'a> {
             Outcome::Unknown(why) => Origin::Unknown(why.clone()),
             Outcome::Found { place, also, .. } => {
                 let marker = &self.places[*place];
-                let line = line(self.input, &marker.at, marker.text == field.text, *also);
+                let whole = marker.text == field.text;
+                let line = line(self.input, &marker.at, whole, *also);
+                let line = line.map(|line| Line { part: (!whole).then(|| marker.text.clone()), ..line });
                 line.map_or_else(|| Origin::Unknown(open.into()), Origin::Line)
             }
         };
@@ -432,6 +444,18 @@ impl<'a> Search<'a> {
 }
 
 impl Wanted<'_> {
+    /// Whether what is looked for shows a code: of an image that is put together another part may.
+    fn shows(&self, code: &str, seen: &Seen, at: &FieldOf) -> bool {
+        let Some(part) = self.part else { return true };
+        seen.shown.get(at).is_some_and(|image| part.said_by(image).contains(code))
+    }
+
+    /// Whether it says something else: of an image this part, and no other.
+    fn became(&self, now: &str) -> bool {
+        let differs = |part: PartOf| part.said_by(now) != part.said_by(&self.text);
+        self.part.map_or(now != self.text, |part| differs(part) && !differs(part.other()))
+    }
+
     /// What it says without the changes that showed themselves.
     fn now(&self, before: &[Node], seen: &Seen) -> Option<String> {
         mutate::shown_text(value_beside(&before[self.object], seen.objects.get(&self.object)?, &self.path)?)

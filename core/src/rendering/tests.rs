@@ -260,6 +260,48 @@ fn x09_both_lines_of_an_image_are_found() {
     assert_eq!(places, [("web", 3), ("v7", 4)]);
 }
 
+/// Would miss: a name that has no line because the overlay's tag goes with it, the line by which an overlay finds the image, which makes
+/// nothing of it, and the tag told with the name's line.
+#[test]
+fn x09_the_name_of_an_image_is_found_below_an_overlay_that_sets_the_tag() {
+    let (base, over) = ("image: reg/web:1.0\n", "images:\n  - name: reg/web\n    newTag: \"2.7\"\n");
+    let all = files(&[
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", base),
+        ("over/kustomization.yaml", &format!("resources: [../base]\n{over}")),
+    ]);
+    // As Kustomize does it: an image that the overlay does not name keeps its tag.
+    let render = |files: &Files| {
+        let text = |at: &str| Some(std::str::from_utf8(&files.blob(&path(at))?.bytes).ok()?.to_owned());
+        let value = |text: &str, key: &str| {
+            Some(text.lines().find_map(|line| line.trim_start_matches([' ', '-']).strip_prefix(key))?.to_owned())
+        };
+        let (image, over) = (value(&text("base/web.yaml")?, "image: ")?, text("over/kustomization.yaml")?);
+        let (name, tag) = image.rsplit_once(':')?;
+        let known = value(&over, "name: ")? == name;
+        let tag = if known { value(&over, "newTag: ")?.replace('"', "") } else { tag.to_owned() };
+        let made = format!("kind: Deployment\nmetadata: {{name: w}}\nspec: {{image: \"{name}:{tag}\"}}\n");
+        objects(&kustomize("over"), made.as_bytes()).ok()
+    };
+    let (entry, settings, read) = (kustomize("over"), BTreeMap::new(), inputs(&kustomize("over"), &all));
+    let before = render(&all).unwrap();
+    let input = SearchInput { render: &entry, inputs: &read, files: &all, settings: &settings, before: &before };
+    let field = FieldPath::keys(["spec", "image"]);
+    let run = |mut search: Search<'_>| {
+        while let Some(mutation) = search.next_mutation() {
+            search.answer(render(&mutation.over(&all)).as_deref());
+        }
+        search.origins(false)
+    };
+    let mut found = run(Search::new(input, [(&before[0].object, &field)].into_iter()));
+    let parts = parts_to_find(&found, &before);
+    let lines = run(Search::of_parts(input, &parts));
+    add_parts(&mut found, &parts, lines);
+    let Origin::Line(line) = &found[0].1 else { panic!("{found:?}") };
+    let places: Vec<String> = line.parts.iter().map(|part| format!("{} {}", part.span, part.text)).collect();
+    assert_eq!(places, ["base/web.yaml:1:8 reg/web", "over/kustomization.yaml:4:14 2.7"]);
+}
+
 fn search(values: &str, field: &str) -> Origin {
     let all = files(&[("c/Chart.yaml", "name: c"), ("c/values.yaml", values)]);
     let (entry, settings) = (helm("c"), BTreeMap::new());

@@ -147,6 +147,11 @@ fn x08_what_no_apply_can_change_is_for_a_person(
         let [field] = waits.help.as_slice() else { panic!("{waits:?}") };
         assert!(field.raw().starts_with("spec.replicas: 1 in the cluster, Git says 2; "), "{waits:?}");
         assert!(field.raw().contains("deploy/x0.yaml:4:"), "{waits:?}");
+        // Would miss: a reader of the plan's JSON that has to take the sentence apart.
+        let [field] = waits.fields.as_slice() else { panic!("{waits:?}") };
+        let (told, place) = (json!([field.path.to_string(), field.live, field.declared]), field.span.as_ref());
+        assert_eq!(told, json!(["spec.replicas", 1, 2]), "{waits:?}");
+        assert!(place.is_some_and(|span| (span.file.as_str(), span.line) == ("deploy/x0.yaml", 4)), "{waits:?}");
     }
     let messages: Vec<&str> = found.iter().map(|reported| reported.message.raw()).collect();
     assert_eq!(messages.len(), usize::from(told.is_some()), "{messages:?}");
@@ -283,6 +288,8 @@ fn x08_another_kind_of_source_that_stays_is_no_work_for_the_controller(
     assert!(refused.code == "apply-refused" && refused.message.raw().contains(told), "{refused:?}");
     assert_eq!(refused.help[0].raw().split(": ").last(), Some("kubectl -n shop edit deployment/web"));
     let help: Vec<&str> = waits.help.iter().map(Untrusted::raw).collect();
+    let replicas = &waits.fields[0];
+    assert!(replicas.path.is_keys(&["spec", "replicas"]) && replicas.live == Some(json!(7)), "{waits:?}");
     assert!(waits.code == "drift-stays" && help.len() == 2 && help[0].starts_with("spec.replicas: 7"), "{waits:?}");
     assert!(help[1].contains("not in the cluster, Git says"), "{waits:?}");
 }
@@ -533,6 +540,7 @@ fn x10_what_is_found_is_told_before_what_explains_it() {
         object: None,
         message: Untrusted::new(format!("pod {number}")),
         help: ["look", "mend"].map(Untrusted::new).into(),
+        fields: Vec::new(),
         events: Vec::new(),
     };
     let of = |count| (0..count).map(|number| reported(number, Severity::Error)).collect::<Vec<_>>();

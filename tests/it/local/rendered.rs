@@ -477,3 +477,82 @@ fn x09_drift_of_a_companion_names_the_line_that_makes_it() {
         &["data.LEVEL: \"debug\" in the cluster, Git says \"info\"", "declared at overlays/staging/config.yaml:4:15"],
     );
 }
+
+/// What differs is an image's name below an overlay that sets the tag, and one of several arguments. Would miss: the line of what does not differ,
+/// and an adoption that sends a person to what is rendered, which is no file.
+#[test]
+fn x09_drift_points_to_the_part_and_the_item_that_differ() {
+    let (repo, _) = shop();
+    let manifest = "deploy/frontend.yaml";
+    repo.replace(manifest, "frontend:1.4.0", "store:1.3.0\n          args: [--quiet, 200mb, --wide]");
+    let images = "images: [{name: registry.shop.example/store, newTag: 1.4.0}]\n";
+    repo.write(OVERLAY, &format!("{TEXT}{images}"));
+    let live = "clusters/staging/shop/deployments.json";
+    repo.replace(
+        live,
+        "[{\"env\":[{\"name\":\"LOG_LEVEL\"",
+        "[{\"args\":[\"--quiet\",\"300mb\",\"--wide\"],\"env\":[{\"name\":\"LOG_LEVEL\"",
+    );
+    repo.commit(&[], "another shop");
+    let plan = repo.run(&["plan", "--env", "staging", "--target", "frontend"]).exits(0).stdout;
+    let after = |what: &str| {
+        let mut lines = plan.lines().skip_while(|line| !line.contains(what)).skip(1);
+        lines.next().unwrap_or_else(|| panic!("{what}: {plan}")).trim().to_owned()
+    };
+    let image = "Git says \"registry.shop.example/store:1.4.0\"";
+    assert!(after(image).ends_with("declared at deploy/frontend.yaml:18:18"), "{plan}");
+    assert!(
+        after("[\"--quiet\",\"300mb\",\"--wide\"] in the cluster").ends_with("declared at deploy/frontend.yaml:19:27"),
+        "{plan}"
+    );
+    let adopt = repo.run(&["plan", "--env", "staging", "--adopt", "frontend:args"]);
+    let told = format!("{}{}", adopt.stdout, adopt.stderr);
+    says(&told, &["it is more than a single value: change it by hand at deploy/frontend.yaml:19:27"]);
+    assert!(!told.contains("(rendered)"), "{told}");
+    // The same of a manifest as it stands.
+    repo.replace("blueprints/frontend/blueprint.yaml", "source: overlays/staging", "source: deploy/frontend.yaml");
+    repo.commit(&[], "without the overlay");
+    let plan = repo.run(&["plan", "--env", "staging", "--target", "frontend"]).exits(0).stdout;
+    says(&plan, &["declared at deploy/frontend.yaml:19:27"]);
+}
+
+/// Would miss: a page, an annotation or a test report that points into what is rendered, which is no file, where no line is known; and a finding
+/// that is told twice, once in the file and once in what is rendered of it.
+#[test]
+fn x09_no_output_of_lint_takes_a_rendering_for_a_file() {
+    let (repo, _) = shop();
+    // A prefix of the names leaves no text of the object's own name in any file.
+    repo.write(OVERLAY, "namePrefix: eu-\nresources: [../../deploy, pdb.yaml]\n");
+    repo.write(
+        "overlays/staging/pdb.yaml",
+        "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: front, namespace: shop}\nspec:\n  minAvailable: 1\n  selectorr: 3\n  \
+         selector: {matchLabels: {app: frontend}}\n",
+    );
+    repo.replace("deploy/frontend.yaml", "requests: {cpu: 100m, memory: 128Mi}", "requests: {memory: 128Mi}");
+    let (env, from) = (
+        "env:\n            - {name: LOG_LEVEL, value: info}\n            - {name: BACKEND_URL, value: \"http://backend:8080\"}",
+        "envFrom: [{configMapRef: {name: settings}}]",
+    );
+    repo.replace("deploy/frontend.yaml", env, from);
+    let settings =
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {LEVEL: info}\n";
+    repo.write("overlays/staging/settings.yaml", settings);
+    repo.replace(OVERLAY, "pdb.yaml", "pdb.yaml, settings.yaml");
+    repo.replace("blueprints/frontend/blueprint.yaml", "Deployment/frontend", "Deployment/eu-frontend");
+    for format in ["text", "json", "sarif", "junit", "github", "markdown"] {
+        let ran = repo.run(&["lint", "-o", format]);
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!told.contains("(rendered)") && !told.contains("%28rendered"), "{format}: {told}");
+        if format == "text" {
+            says(
+                &told,
+                &[
+                    "[overlays/staging/pdb.yaml:6:3]",
+                    "[bpctl.yaml:12:26]",
+                    "this container (in Deployment/eu-frontend, as this renders it)",
+                ],
+            );
+            assert_eq!(told.matches("Kubernetes knows no field spec.selectorr").count(), 1, "{told}");
+        }
+    }
+}

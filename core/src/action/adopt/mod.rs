@@ -14,7 +14,7 @@ use crate::model::{FieldPath, Name, ObjectRef, RepoPath, Untrusted};
 use crate::propose::{FieldChange, edit, is_writable};
 use crate::render::sink::terminal;
 use crate::rendering::{Computed, EditPlace, edit_place};
-use crate::yaml::{self, Edit, value_at};
+use crate::yaml::{self, Edit};
 
 /// Take values of the cluster into Git.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,10 +55,17 @@ impl AdoptedField {
         if self.change(manifest.path.clone()).is_credential() {
             return Err("its name says that it may be a credential, which is written into no file".into());
         }
-        let stands = value_at(&manifest.document, &self.field).map(|node| manifest.document.span_of(node));
-        let by_hand = || stands.as_ref().map_or_else(|| manifest.path.to_string(), ToString::to_string);
         if ![&self.from, &self.to].into_iter().flatten().all(is_writable) {
-            return Err(format!("it is more than a single value: change it by hand at {}", by_hand()));
+            // What is rendered is no file that anybody has.
+            let values = (self.from.as_ref(), self.to.as_ref());
+            let by_hand = match tree.place_beside(environment, manifest, &self.field, values) {
+                Ok(span) => format!("it by hand at {span}"),
+                Err(why) if manifest.rendered => {
+                    format!("by hand what {} is rendered from; no line to point to: {why}", manifest.path)
+                }
+                Err(_) => format!("it by hand at {}", manifest.path),
+            };
+            return Err(format!("it is more than a single value: change {by_hand}"));
         }
         if manifest.rendered && self.to.is_none() {
             return Err(format!(

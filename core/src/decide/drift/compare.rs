@@ -4,7 +4,9 @@ use serde_json::{Map, Value as Json};
 
 use super::way::{MergeKeys, Step, Way};
 use super::{DriftKind, FieldDrift, quirks, scalar};
+use crate::model::Segment;
 use crate::observe::{ListType, LiveObject, TypeSchema};
+use crate::rendering::differing_field;
 use crate::yaml::{Document, Entry, Node, Value};
 
 /// Everything that the manifest declares and the live object does not have so, in the manifest's order.
@@ -57,12 +59,19 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn report(&mut self, kind: DriftKind, declared: &Node, live: Option<&Json>) {
+        let path = self.way.path();
+        let values = declared.to_json();
+        let differing = differing_field(&path, Some(&values), live);
+        let item = match differing.0.get(path.0.len()) {
+            Some(Segment::Index(index)) => declared.items().get(*index).unwrap_or(declared),
+            _ => declared,
+        };
         self.found.push(FieldDrift {
             unplaced: None,
-            path: self.way.path(),
+            path,
             kind,
-            span: Some(self.document.span_of(declared)),
-            declared: (!self.withhold).then(|| declared.to_json()),
+            span: Some(self.document.span_of(item)),
+            declared: (!self.withhold).then_some(values),
             live: live.filter(|_| !self.withhold).cloned(),
             admitted: None,
             by: None,

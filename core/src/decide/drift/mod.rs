@@ -36,7 +36,7 @@ use crate::yaml::Document;
 pub(super) use removal::CLIENT_SIDE_APPLY;
 
 /// One field in which manifest and cluster differ.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldDrift {
     /// Where: the topmost path that is wholly missing or pending, else the leaf.
