@@ -21,8 +21,10 @@ fn found_beside(spec: &str, manifest: &str, live: Option<u64>, scaler: Option<&s
     let blueprint = format!(
         "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: Deployment/web, namespace: shop, source: deploy/web.yaml}}\n{spec}"
     );
-    let manifest =
-        format!("apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n{manifest}");
+    let pod = if manifest.contains("  template:") { String::new() } else { template("") };
+    let manifest = format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  selector: {{matchLabels: {{app: web}}}}\n{manifest}{pod}"
+    );
     let files =
         files(&[("bpctl.yaml", WORKSPACE), ("blueprints/web.yaml", &blueprint), ("deploy/web.yaml", &manifest)]);
     assert!(catalog(&files).diagnostics.is_empty());
@@ -56,7 +58,13 @@ const ROLLING: &str = "  deployment: {strategy: RollingUpdate, max_surge: 1, max
 
 /// One container with these lines.
 fn pod(lines: &str) -> String {
-    format!("  replicas: 4\n  template: {{spec: {{containers: [{{name: web{lines}}}]}}}}\n")
+    format!("  replicas: 4\n{}", template(lines))
+}
+
+fn template(lines: &str) -> String {
+    format!(
+        "  template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: web{lines}}}]}}}}\n"
+    )
 }
 
 #[rstest]
@@ -64,7 +72,7 @@ fn pod(lines: &str) -> String {
 #[case::at_the_minimum(SCALING, "  replicas: 2\n", &[])]
 #[case::at_the_maximum(SCALING, "  replicas: 5\n", &[])]
 #[case::below(SCALING, "  replicas: 1\n", &["warning replicas-outside-bounds: Git declares 1 replica, fewer than the minimum of 2"])]
-#[case::left_out(SCALING, "  template: {}\n", &["warning replicas-outside-bounds: Git declares no replicas, which means 1, fewer than the minimum of 2"])]
+#[case::left_out(SCALING, "", &["warning replicas-outside-bounds: Git declares no replicas, which means 1, fewer than the minimum of 2"])]
 #[case::of_inverted_bounds("  scaling: {min_replicas: 5, max_replicas: 2}\n", "  replicas: 3\n", &[])]
 #[case::above(SCALING, "  replicas: 6\n", &["warning replicas-outside-bounds: Git declares 6 replicas, more than the maximum of 5"])]
 #[case::request_at_the_minimum(CPU, &pod(", resources: {requests: {cpu: 100m, memory: 128Mi}}"), &[])]
@@ -101,11 +109,11 @@ fn a_cluster_that_breaks_a_promise_is_told_once(#[case] manifest: &str, #[case] 
 /// Would miss: a false alarm about replicas that Git leaves to an autoscaler on purpose, and the advice to wait for a reconcile that leaves
 /// them to it.
 #[rstest]
-#[case::git_says_nothing("  template: {}\n", Some(4), &[])]
-#[case::and_none_is_there("  template: {}\n", None, &[])]
+#[case::git_says_nothing("", Some(4), &[])]
+#[case::and_none_is_there("", None, &[])]
 #[case::git_is_outside("  replicas: 1\n", Some(4), &["warning replicas-outside-bounds: Git declares 1 replica, fewer than the minimum of 2"])]
 #[case::it_is_outside("  replicas: 2\n", Some(1), &["warning replicas-outside-bounds: the cluster has 1 replica, the blueprint allows 2 to 5, and they are left to HorizontalPodAutoscaler/web (of the cluster)"])]
-#[case::git_says_nothing_and_it_is_outside("  template: {}\n", Some(1), &["warning replicas-outside-bounds: the cluster has 1 replica, the blueprint allows 2 to 5, and they are left to HorizontalPodAutoscaler/web (of the cluster)"])]
+#[case::git_says_nothing_and_it_is_outside("", Some(1), &["warning replicas-outside-bounds: the cluster has 1 replica, the blueprint allows 2 to 5, and they are left to HorizontalPodAutoscaler/web (of the cluster)"])]
 fn b06_replicas_outside_bounds_are_told_of_the_autoscaler_that_owns_them(
     #[case] manifest: &str,
     #[case] has: Option<u64>,

@@ -17,7 +17,7 @@ use bpctl_core::observe::{
 };
 use bpctl_core::plan::{Plan, PlanInput, build};
 use serde_json::json;
-use small_world::{WORKSPACE, catalog, files, rolled_out, trusted, web};
+use small_world::{WORKSPACE, catalog, files, rolled_out, selecting, trusted, web};
 
 const REQUEST: i64 = 1000;
 
@@ -52,7 +52,7 @@ impl Situation {
         };
         let target = "spec:\n  target: {workload: Deployment/web, namespace: shop, source: deploy/web.yaml}\n";
         let manifest = format!(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: {}\n  template:\n    spec:\n      containers:\n        - {{name: web, image: web, resources: {{requests: {{cpu: {REQUEST}m}}}}}}\n",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: {}\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec:\n      containers:\n        - {{name: web, image: web, resources: {{requests: {{cpu: {REQUEST}m}}}}}}\n",
             self.replicas
         );
         let policy = format!("{}{}", head("Policy", "base"), self.policy);
@@ -77,6 +77,7 @@ impl Situation {
             "metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "9", "generation": 1},
             "spec": {"replicas": self.replicas, "template": {"spec": {"containers": containers}}},
             "status": rolled_out(u32::try_from(self.replicas).unwrap(), false)});
+        let body = selecting(body);
         let pod = |n: i64| {
             let crashed = self.crashed.filter(|_| n == 0);
             let state = crashed.map_or(json!({"running": {}}), |_| json!({"waiting": {"reason": "CrashLoopBackOff"}}));

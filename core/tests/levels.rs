@@ -14,7 +14,7 @@ use bpctl_core::observe::{
 };
 use rstest::rstest;
 use serde_json::json;
-use small_world::{WORKSPACE, catalog, files, rolled_out, trusted, web};
+use small_world::{WORKSPACE, catalog, files, rolled_out, selecting, trusted, web};
 
 /// Milliseconds and requests up to there; all requests; what 95 % take at most, in microseconds.
 #[rstest]
@@ -84,16 +84,16 @@ fn found(spec: &str, seen: Option<&Seen>) -> (Vec<String>, bool) {
     let blueprint = format!(
         "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: Deployment/web, namespace: shop, source: deploy/web.yaml}}\n{SCALING}{spec}"
     );
-    let manifest =
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 2\n";
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n  template: {metadata: {labels: {app: web}}, spec: {containers: [{name: web, image: web}]}}\n";
     let files = files(&[("bpctl.yaml", WORKSPACE), ("blueprints/web.yaml", &blueprint), ("deploy/web.yaml", manifest)]);
     let (name, staging) = (Name::new("web").unwrap(), Name::new("staging").unwrap());
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(staging.clone(), from, "2026-11-21T12:00:00Z".parse().unwrap());
     observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
-    let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1}, "spec": {"replicas": 2},
+    let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1},
+        "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "web"}]}}},
         "status": rolled_out(2, false)});
-    let live = LiveObject::from_json("apps/v1", "Deployment", body);
+    let live = LiveObject::from_json("apps/v1", "Deployment", selecting(body));
     observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));
     let types = FactValue::Schema(Known::Known(TypeSchema::default()));
     observation.add(FactKey::Schema("apps/v1".into(), "Deployment".into()), "t", types);

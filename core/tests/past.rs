@@ -73,7 +73,7 @@ fn judged_after(lines: &str, policy: &str, past: &str, refused: Known<Vec<Failed
     let policy = format!(
         "apiVersion: bpctl.dev/v1\nkind: Policy\nmetadata: {{name: base, version: 1.0.0, owner: platform}}\n{policy}"
     );
-    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 3\n  template:\n    spec:\n      containers:\n        - {name: web, resources: {requests: {cpu: 100m}}}\n";
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 3\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n        - {name: web, image: web, resources: {requests: {cpu: 100m}}}\n";
     let files = files(&[
         ("bpctl.yaml", WORKSPACE),
         ("blueprints/web.yaml", &format!("{blueprint}{lines}")),

@@ -17,7 +17,7 @@ use bpctl_core::observe::{
 use bpctl_core::verify::{Outcome, RestartInput, verify_restart};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use small_world::{WORKSPACE, files, rewritten, trusted, web};
+use small_world::{WORKSPACE, files, rewritten, selecting, trusted, web};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
 
@@ -35,7 +35,7 @@ fn world(max: Option<u32>, governance: &str) -> Files {
     let blueprint = format!(
         "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: Deployment/web, namespace: shop, source: deploy/web.yaml}}\n{max}{governance}"
     );
-    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n        - {name: web, image: web}\n";
+    let manifest = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n        - {name: web, image: web}\n";
     files(&[("bpctl.yaml", WORKSPACE), ("blueprints/web.yaml", &blueprint), ("deploy/web.yaml", manifest)])
 }
 
@@ -45,6 +45,7 @@ fn live(past: &str) -> LiveObject {
         "annotations": {"deployment.kubernetes.io/revision": "4"}, "managedFields": []},
         "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "web"}]}}},
         "status": {"observedGeneration": 7}});
+    body = selecting(body);
     let object = |body: &Json| LiveObject::from_json("apps/v1", "Deployment", body.clone()).unwrap();
     let Some((count, since)) = past.split_once('@') else { return object(&body) };
     let (template, _) = next_restart(&object(&body), now()).unwrap();
@@ -55,8 +56,7 @@ fn live(past: &str) -> LiveObject {
         _ => (template, RESTART_MANAGER),
     };
     let count = count.rsplit(':').next().unwrap();
-    body["spec"]["template"]["metadata"] =
-        json!({"annotations": {RESTART_ANNOTATION: format!("{template}-{count}-6")}});
+    body["spec"]["template"]["metadata"]["annotations"] = json!({RESTART_ANNOTATION: format!("{template}-{count}-6")});
     body["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Apply", "time": ago(since),
         "fieldsV1": {"f:spec": {"f:template": {"f:metadata": {"f:annotations": {format!("f:{RESTART_ANNOTATION}"): {}}}}}}}]);
     object(&body)
@@ -182,17 +182,15 @@ fn told(files: &Files, observation: &Observation) -> String {
 /// Would miss: pods made anew of a template that Git does not want, because the drift waits for something that the API server refuses.
 #[rstest]
 #[case::drift("", "not: the pod template in the cluster is not what Git declares")]
-#[case::drift_that_waits(
-    "  selector: {matchLabels: {app: web}}\n",
-    "not: the pod template in the cluster is not what Git declares"
-)]
+#[case::drift_that_waits("{app: web, tier: front}", "not: the pod template in the cluster is not what Git declares")]
 #[case::no_drift("", "restart after 1")]
 fn b08_drift_holds_a_restart_whether_or_not_it_can_be_brought_back(#[case] more: &str, #[case] wanted: &str) {
     let image = if wanted.starts_with("not") { "web:2" } else { "web" };
     let files = rewritten(world(Some(3), ""), |text| {
         let text =
             text.replace("delivery: direct", "delivery: gitops").replace("image: web}", &format!("image: {image}}}"));
-        text.replace("  template:\n", &format!("{more}  template:\n"))
+        // Selector and labels alike, as the API server asks for it.
+        if more.is_empty() { text } else { text.replace("{app: web}", more) }
     });
     let told = told(&files, &observe("", "ready crash=1"));
     assert!(told.contains(wanted), "{told}");
@@ -689,7 +687,9 @@ fn b08_a_paused_roll_out_is_told_where_git_wants_other_pods(
 #[case("nodeSelector: {gpu: a}, ", 0, "runs-nowhere")]
 #[case("", 1, "")]
 fn b08_a_daemon_set_that_runs_nowhere_is_told(#[case] chosen: &str, #[case] nodes: u64, #[case] wanted: &str) {
-    let declared = format!("template: {{spec: {{{chosen}containers: [{{name: web, image: web}}]}}}}");
+    let declared = format!(
+        "template: {{metadata: {{labels: {{app: web}}}}, spec: {{{chosen}containers: [{{name: web, image: web}}]}}}}"
+    );
     let status = json!({"desiredNumberScheduled": nodes});
     assert_eq!(told_of("DaemonSet", &declared, &json!({}), status), wanted);
 }
@@ -700,14 +700,15 @@ fn told_of(kind: &str, declared: &str, spec: &Json, mut status: Json) -> String 
     let blueprint = format!(
         "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: {kind}/web, namespace: shop, source: deploy/web.yaml}}\n"
     );
-    let manifest =
-        format!("apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: web, namespace: shop}}\nspec: {{{declared}}}\n");
+    let manifest = format!(
+        "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: web, namespace: shop}}\nspec: {{selector: {{matchLabels: {{app: web}}}}, {declared}}}\n"
+    );
     files.0.extend(small_world::files(&[("blueprints/web.yaml", &blueprint), ("deploy/web.yaml", &manifest)]).0);
     let mut observation = observe("", "");
     status["observedGeneration"] = 1.into();
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1, "creationTimestamp": NOW},
         "spec": spec, "status": status});
-    let live = LiveObject::from_json("apps/v1", kind, body).unwrap();
+    let live = LiveObject::from_json("apps/v1", kind, selecting(body)).unwrap();
     let workload = live.reference.clone();
     observation.add(FactKey::Object(workload.clone()), "t", FactValue::Object(Known::Known(Some(live))));
     observation.add(FactKey::Pods(workload), "t", FactValue::Pods(Known::Known(Vec::new())));
@@ -750,7 +751,9 @@ fn b08_a_roll_out_that_the_cluster_alone_holds_is_told(
     #[case] status: Json,
     #[case] held: bool,
 ) {
-    let declared = format!("{declared}template: {{spec: {{containers: [{{name: web, image: web}}]}}}}");
+    let declared = format!(
+        "{declared}template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: web}}]}}}}"
+    );
     let told = told_of(kind, &declared, &json!({"updateStrategy": strategy, "replicas": 1}), status);
     assert_eq!(told.contains("rollout-held for a person"), held, "{told}");
 }

@@ -31,7 +31,7 @@ fn path(text: &str) -> RepoPath {
 
 fn deployment(replicas: u64, image: &str) -> String {
     format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: {replicas}\n  template: {{spec: {{containers: [{{name: web, image: {image}}}]}}}}\n"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: {replicas}\n  selector: {{matchLabels: {{app: web}}}}\n  template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: {image}}}]}}}}\n"
     )
 }
 

@@ -18,10 +18,10 @@ use bpctl_core::propose::{Change, ChangedPath, Governed, change_set};
 use bpctl_core::verify::{DeclaredRequest, Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use small_world::{WORKSPACE, catalog, files, rewritten, rolled_out, trusted, web};
+use small_world::{WORKSPACE, catalog, files, rewritten, rolled_out, selecting, trusted, web};
 
 const NOW: &str = "2026-11-21T12:00:00Z";
-const ONE: &str = "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}}}";
+const ONE: &str = "- {name: web, image: web, resources: {requests: {cpu: 100m, memory: 256Mi}}}";
 
 /// A blueprint with these lines in its `spec`, a manifest with these containers, and a policy with these lines.
 fn world(spec: &str, containers: &str, policy: &str) -> Files {
@@ -46,7 +46,7 @@ fn world(spec: &str, containers: &str, policy: &str) -> Files {
 
 fn manifest(containers: &str) -> String {
     format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: 2\n  template:\n    spec:\n      containers:\n        {containers}\n"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: 2\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec:\n      containers:\n        {containers}\n"
     )
 }
 
@@ -112,7 +112,7 @@ impl Seen {
         observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
         let requests = json!({"requests": {"cpu": self.pod_cpu, "memory": "256Mi"}});
         let made_of = json!({"requests": {"cpu": self.template_cpu.unwrap_or(self.pod_cpu), "memory": "256Mi"}});
-        let template = json!({"spec": {"containers": [{"name": "web", "resources": made_of}]}});
+        let template = json!({"spec": {"containers": [{"name": "web", "image": "web", "resources": made_of}]}});
         let mut body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1},
             "spec": {"replicas": self.live_replicas, "template": template}, "status": rolled_out(2, self.nodes.is_some())});
         if self.nodes.is_some() {
@@ -121,7 +121,7 @@ impl Seen {
         for (key, value) in self.nodes.iter().chain(&self.status).filter_map(Json::as_object).flatten() {
             body["status"][key] = value.clone();
         }
-        let live = LiveObject::from_json("apps/v1", self.kind().as_str(), body).unwrap();
+        let live = LiveObject::from_json("apps/v1", self.kind().as_str(), selecting(body)).unwrap();
         observation.add(
             FactKey::Schema("apps/v1".into(), self.kind().as_str().into()),
             "kubernetes",
@@ -224,9 +224,9 @@ fn shown(resize: &Resize) -> String {
     resize.requests.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-const TWO: &str =
-    "- {name: web, resources: {requests: {cpu: 100m}}}\n        - {name: log, resources: {requests: {cpu: 30m}}}";
-const LIMITED: &str = "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {cpu: 200m}}}";
+const TWO: &str = "- {name: web, image: web, resources: {requests: {cpu: 100m}}}\n        - {name: log, image: log, resources: {requests: {cpu: 30m}}}";
+const LIMITED: &str =
+    "- {name: web, image: web, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {cpu: 200m}}}";
 const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}\n";
 
 /// What is proposed from facts, and why not; without bounds nothing is.
@@ -247,25 +247,25 @@ const BOTH: &str = "  resources: {cpu: {minimum: 50m}, memory: {minimum: 128Mi}}
 #[case::out_of_memory(BOTH, ONE, Seen { cpu: "100m", memory: "64Mi", reason: Some("OOMKilled"), ..Seen::default() }, Err("memory request 256Mi: 64Mi used, but a container ran out of memory"))]
 #[case::guaranteed(
     BOTH,
-    "- {name: web, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {cpu: '0.1', memory: 256Mi}}}",
+    "- {name: web, image: web, resources: {requests: {cpu: 100m, memory: 256Mi}, limits: {cpu: '0.1', memory: 256Mi}}}",
     Seen::default(),
     Err("cpu request 100m: its limit moves with it (100% of the request)")
 )]
 #[case::none_declared(
     "  resources: {cpu: {}}\n",
-    "- {name: web}",
+    "- {name: web, image: web}",
     Seen::default(),
     Err("cpu request: the manifest declares none")
 )]
 #[case::two_containers(
     BOTH,
-    "- {name: web, resources: {requests: {cpu: 50m}}}\n        - {name: log, resources: {requests: {cpu: 50m}}}",
+    "- {name: web, image: web, resources: {requests: {cpu: 50m}}}\n        - {name: log, image: log, resources: {requests: {cpu: 50m}}}",
     Seen::default(),
     Err("its pods have 2 containers")
 )]
 #[case::a_sidecar(
     BOTH,
-    "- {name: web, resources: {requests: {cpu: 100m}}}\n      initContainers:\n        - {name: mesh, restartPolicy: Always}",
+    "- {name: web, image: web, resources: {requests: {cpu: 100m}}}\n      initContainers:\n        - {name: mesh, image: mesh, restartPolicy: Always}",
     Seen::default(),
     Err("its pods have 2 containers")
 )]
@@ -408,8 +408,8 @@ fn judged(spec: &str, policy: &str, before: &str, after: &str, seen: &Seen) -> V
 #[case::no_bounds("", "", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "spec.resources.cpu is missing", None)]
 #[case::removed(BOTH, "", ONE, ("cpu: 100m, ", ""), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
 #[case::unreadable(BOTH, "", ONE, ("cpu: 100m", "cpu: lots"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
-#[case::another_field_of_resources(BOTH, "", "- {name: web, resources: {limits: {cpu: 100m}}}", ("100m", "95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
-#[case::one_of_several(BOTH, "", "- {name: web, resources: {requests: {cpu: 100m}}}\n        - {name: log}", ("100m", "95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
+#[case::another_field_of_resources(BOTH, "", "- {name: web, image: web, resources: {limits: {cpu: 100m}}}", ("100m", "95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
+#[case::one_of_several(BOTH, "", "- {name: web, image: web, resources: {requests: {cpu: 100m}}}\n        - {name: log, image: log}", ("100m", "95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "bpctl defaults: resize_beyond_step", None)]
 #[case::policy_is_stricter(BOTH, "limits: {resize_step: 4%}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::ResizeBeyondStep, Tier::RequiresApproval), "limits.resize_step = 4%", Some("cpu request = 96m"))]
 #[case::policy_is_wider(BOTH, "limits: {resize_step: 20%}\n", ONE, ("cpu: 100m", "cpu: 80m"), (Operation::Resize, Tier::Allowed), "limits.resize_step = 20%", None)]
 #[case::policy_forbids(BOTH, "operations: {resize: forbidden}\n", ONE, ("cpu: 100m", "cpu: 95m"), (Operation::Resize, Tier::Forbidden), "policy base: resize", Some("a pull request that changes this rule, for people to approve"))]

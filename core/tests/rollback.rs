@@ -19,11 +19,11 @@ use bpctl_core::render::{comment, text};
 use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use small_world::{WORKSPACE, files, trusted, web};
+use small_world::{WORKSPACE, files, selecting, trusted, web};
 
 const AROUND: comment::Around<'_> = comment::Around { line: &|_, _, _| None, run: None, whole: "elsewhere" };
 const IMAGE: &str = "spec.template.spec.containers[web].image";
-const MANIFEST: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 2   # two\n  template:\n    spec:\n      containers:\n        - name: web\n          image: web:2  # pinned\n          env: [{name: MODE, value: b}]\n";
+const MANIFEST: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec:\n  replicas: 2   # two\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n        - name: web\n          image: web:2  # pinned\n          env: [{name: MODE, value: b}]\n";
 
 fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -134,9 +134,11 @@ fn pod(number: usize, told: &str) -> bpctl_core::observe::Pod {
 
 /// The Deployment as the manifest declares it.
 fn live() -> Json {
-    json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "9", "generation": 7, "managedFields": []},
+    selecting(
+        json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "resourceVersion": "9", "generation": 7, "managedFields": []},
         "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "web", "image": "web:2", "env": [{"name": "MODE", "value": "b"}]}]}}},
-        "status": {"observedGeneration": 7, "updatedReplicas": 1}})
+        "status": {"observedGeneration": 7, "updatedReplicas": 1}}),
+    )
 }
 
 fn observe(live: Json, pods: &str, last: Option<Known<Option<LastChange>>>, past: &str) -> Observation {

@@ -20,7 +20,7 @@ use bpctl_core::propose::{Change, ChangedPath, Side, change_set};
 use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::json;
-use small_world::{WORKSPACE, catalog, files, rewritten, rolled_out, trusted, web};
+use small_world::{WORKSPACE, catalog, files, rewritten, rolled_out, selecting, trusted, web};
 
 fn blueprint(scaling: &str, governance: &str) -> String {
     format!(
@@ -30,7 +30,7 @@ fn blueprint(scaling: &str, governance: &str) -> String {
 
 fn manifest(replicas: &str) -> String {
     format!(
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n{replicas}  template: {{}} # end\n"
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n{replicas}  selector: {{matchLabels: {{app: web}}}}\n  template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: web}}]}}}} # end\n"
     )
 }
 
@@ -107,8 +107,10 @@ fn observation(live_replicas: u32, ready: u32, millis: i128, samples: u32) -> Ob
     let from = ObservedFrom::Live { context: "lab".into(), version: "1.36".into() };
     let mut observation = Observation::new(Name::new("staging").unwrap(), from, at(NOW));
     observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(None)));
+    let template = json!({"spec": {"containers": [{"name": "web", "image": "web"}]}});
     let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1},
-        "spec": {"replicas": live_replicas, "template": {}}, "status": rolled_out(live_replicas, false)});
+        "spec": {"replicas": live_replicas, "template": template}, "status": rolled_out(live_replicas, false)});
+    let body = selecting(body);
     let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
     let usage = (0..ready)
         .map(|n| PodUsage {

@@ -17,7 +17,7 @@ use bpctl_core::observe::{
 use bpctl_core::verify::{Outcome, VerifyInput, VerifyReport, judge, verify_merged, verify_operation};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
-use small_world::{WORKSPACE, files, rolled_out, trusted, web};
+use small_world::{WORKSPACE, files, rolled_out, selecting, trusted, web};
 
 /// After, the most that it may be, before, whether more load explains it.
 #[rstest]
@@ -162,7 +162,7 @@ impl Around {
             self.spec
         );
         let manifest = format!(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: {}\n  template:\n    spec:\n      containers:\n        - {{name: web, image: web, resources: {{requests: {{cpu: {}m, memory: 64Mi}}}}}}\n",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: shop}}\nspec:\n  replicas: {}\n  selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec:\n      containers:\n        - {{name: web, image: web, resources: {{requests: {{cpu: {}m, memory: 64Mi}}}}}}\n",
             self.replicas.1,
             self.cpu()
         );
@@ -213,6 +213,7 @@ impl Around {
         let body = json!({"metadata": {"name": "web", "namespace": "shop", "uid": "u", "generation": 1, "managedFields": []},
             "spec": {"replicas": self.replicas.1, "template": {"spec": {"containers": containers}}},
             "status": rolled_out(self.replicas.1, false)});
+        let body = selecting(body);
         let pod = |n: u32| {
             let ready = json!([{"type": "Ready", "status": "True", "lastTransitionTime": MERGED}]);
             pod_from_json(&json!({"metadata": {"name": format!("web-7d9c5b8f6d-x2x9{n}"), "creationTimestamp": MERGED},

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::CommandError;
 use crate::git::Repository;
-use crate::pipeline::PipelineError;
+use crate::pipeline::{PipelineError, work_tree};
 use crate::runtime;
 
 /// Refuses to work with credentials on files of strangers.
@@ -23,8 +23,10 @@ pub fn refuse_strangers(repository: &Repository) -> Result<(), CommandError> {
             // The runner names the commit of the base branch there; that branch may have moved since.
             let base = runtime::variable("GITHUB_BASE_REF").map(|branch| format!("refs/remotes/origin/{branch}"));
             let tip = base.map(|full| repository.ref_target(&full)).transpose().map_err(PipelineError::from)?.flatten();
-            if head.is_some() && (head == runtime::variable("GITHUB_SHA") || head == tip) {
-                return Ok(());
+            if let Some(head) =
+                head.filter(|head| Some(head) == runtime::variable("GITHUB_SHA").as_ref() || Some(head) == tip.as_ref())
+            {
+                return no_other_files(repository, &event, &head);
             }
             Err(CommandError::told(
                 format!(
@@ -35,6 +37,20 @@ pub fn refuse_strangers(repository: &Repository) -> Result<(), CommandError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses files of the work tree that are not that commit's: a job may have fetched them from anywhere after the checkout (T4).
+fn no_other_files(repository: &Repository, event: &str, head: &str) -> Result<(), CommandError> {
+    let tree = work_tree(repository)?;
+    let others = repository.uncommitted_in(&tree.files, head, &tree.wanted).map_err(PipelineError::from)?;
+    let Some(first) = others.first() else { return Ok(()) };
+    let more = if others.len() > 1 { format!(" and {} more", others.len() - 1) } else { String::new() };
+    Err(CommandError::told(
+        format!(
+            "a job of `{event}` has the repository's credentials, and files of the work tree are not the base branch's: {first}{more}"
+        ),
+        "run it on `pull_request` (docs/CI.md has the workflow), or leave the files as they were checked out",
+    ))
 }
 
 /// Whether the event is about a head in another repository, or does not say that it is none.

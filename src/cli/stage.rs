@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bpctl_core::model::Name;
 use bpctl_core::plan::Plan;
 use bpctl_core::render::count;
 use bpctl_core::verify::Outcome;
@@ -67,6 +68,7 @@ pub async fn run(global: &Global, args: &StageArgs, output: &Output) -> Result<E
         }
         Stage::Decide => {
             let observation: bpctl_core::observe::Observation = taken("an observation", "observe")?;
+            is_of(named, "the observation", &observation.environment, "stage observe")?;
             let facts = count(observation.facts.len(), "fact");
             let decided = stage::decide(&repository(global)?, observation).await?;
             output.json(&decided);
@@ -76,6 +78,7 @@ pub async fn run(global: &Global, args: &StageArgs, output: &Output) -> Result<E
         }
         Stage::Govern => {
             let decided: stage::Decided = taken("decisions", "decide")?;
+            is_of(named, "the observation in the decisions", &decided.observation.environment, "stage observe")?;
             let decisions = decided.decisions.len();
             let plan = stage::judge(session(global).await?.reading(), decided).await?;
             output.json(&plan);
@@ -86,6 +89,7 @@ pub async fn run(global: &Global, args: &StageArgs, output: &Output) -> Result<E
         Stage::Execute => return carry_out(global, args, output).await,
         Stage::Verify => {
             let observation: bpctl_core::observe::Observation = taken("an observation", "observe")?;
+            is_of(named, "the observation", &observation.environment, "stage observe")?;
             let facts = count(observation.facts.len(), "fact");
             let verification = stage::verify(session(global).await?.reading(), &observation).await?;
             output.json(&verification);
@@ -106,12 +110,7 @@ async fn carry_out(global: &Global, args: &StageArgs, output: &Output) -> Result
     let session = session(global).await?;
     let tip = session.forge.reading().base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
     let base = workspace_on_base(&session.repository, &tip)?;
-    if let Some(named) = args.environment.environment.as_deref().filter(|named| *named != taken.environment.as_str()) {
-        return Err(CommandError::told(
-            format!("the plan is of {}, and --env says {named}", taken.environment),
-            format!("leave --env out, or plan that one: bpctl plan --env {named} -o json"),
-        ));
-    }
+    is_of(args.environment.environment.as_deref(), "the plan", &taken.environment, "plan -o json")?;
     let place = plan::base_place(base.get(), &taken.environment)?;
     let cluster = Arc::new(connect_cluster(place, session.repository.work_tree()).await?);
     let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), args.dry_run);
@@ -122,6 +121,17 @@ async fn carry_out(global: &Global, args: &StageArgs, output: &Output) -> Result
     let left = if outdated > 0 { format!(", left {outdated} that are not planned any more") } else { String::new() };
     output.talk(&format!("execute: took {actions}, made {calls}{left}"));
     Ok(if executed.failed { Exit::Error } else { Exit::Fine })
+}
+
+/// Refuses what is of another environment than `--env` says: facts of one must not be taken for those of another.
+fn is_of(named: Option<&str>, what: &str, environment: &Name, from: &str) -> Result<(), CommandError> {
+    match named.filter(|named| !named.is_empty() && *named != environment.as_str()) {
+        None => Ok(()),
+        Some(named) => Err(CommandError::told(
+            format!("{what} is of {environment}, and --env says {named}"),
+            format!("leave --env out, or make one of {named}: bpctl {from} --env {named}"),
+        )),
+    }
 }
 
 /// What somebody piped in instead, where that is known by a field of its own.

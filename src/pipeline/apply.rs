@@ -499,11 +499,11 @@ impl Pass<'_> {
         let (commit, wanted) = pulls::draft(repository, &base.tip, &base.rules, &proposal).await?;
         let remembered = pulls::remembered(forge).await?;
         let no = format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation);
-        if pulls::declined(self.session, &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
+        if pulls::declined(self.session.reading(), &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
             self.step(&blueprint, no, None);
             return Ok(false);
         }
-        if let Some(rest) = pulls::resting(self.session, item, &branch, &remembered).await? {
+        if let Some(rest) = pulls::resting(self.session.reading(), item, &branch, &remembered).await? {
             self.step(&blueprint, format!("not proposed: {rest}"), None);
             return Ok(false);
         }
@@ -530,7 +530,7 @@ impl Pass<'_> {
         }
         // And a person may have closed, meanwhile, what was open when this began.
         let remembered = pulls::remembered(forge).await?;
-        if pulls::declined(self.session, &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
+        if pulls::declined(self.session.reading(), &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
             self.step(&blueprint, no, None);
             return Ok(false);
         }

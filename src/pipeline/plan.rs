@@ -215,7 +215,7 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     plan.exact = options.exact;
     // What `apply` does not propose again is no more to do; where the forge does not say, it is told as it stands.
     if desired.commit() == Some(tip.commit())
-        && let Ok(declined) = pulls::all_declined(session, (&tip, &tree.files, &rules), &plan).await
+        && let Ok(declined) = pulls::all_declined(session.reading(), (&tip, &tree.files, &rules), &plan).await
     {
         plan = plan.without_declined(&declined);
     }

@@ -11,7 +11,7 @@ use bpctl_core::observe::{Identity, Known, Observation, PullFacts, PullState, Re
 use bpctl_core::plan::{Plan, PlanItem};
 use bpctl_core::propose::{self, ChangeSet, Proposal, change_set};
 
-use super::{PipelineError, Session, render};
+use super::{PipelineError, Reading, Session, render};
 use crate::forge::{BranchName, Forge, PullFilter, PullSummary};
 use crate::git::{MergedTree, Repository};
 
@@ -152,7 +152,7 @@ pub(super) async fn remembered(forge: &dyn Forge) -> Result<Vec<PullSummary>, Pi
 
 /// Whether a person closed the same change before.
 pub(super) async fn declined(
-    session: &Session,
+    Reading { repository, forge }: Reading<'_>,
     tip: &BaseTip,
     rules: &Trusted<Catalog>,
     (branch, wanted): (&BranchName, &ChangeSet),
@@ -162,13 +162,13 @@ pub(super) async fn declined(
     let Some(last) = mine.max_by_key(|pull| pull.number) else { return Ok(false) };
     match &last.state {
         // What bpctl closed itself (a twin that another run opened) is nobody's no.
-        PullState::Closed { by: Some(by), .. } if by.id == session.forge.reading().identity().await?.id => {
+        PullState::Closed { by: Some(by), .. } if by.id == forge.identity().await?.id => {
             return Ok(false);
         }
         PullState::Closed { .. } => {}
         PullState::Open | PullState::Merged { .. } => return Ok(false),
     }
-    let then = changes_at(&session.repository, tip, rules, &last.head).await;
+    let then = changes_at(repository, tip, rules, &last.head).await;
     Ok(then.is_ok_and(|set| set.is_nearly(wanted)))
 }
 
@@ -185,7 +185,7 @@ pub(super) fn expired_at(pull: &PullSummary, me: &Identity, timeout: Period) -> 
 /// Why an action is not proposed yet, in one sentence: nobody approved it in time, and each time the pause is twice as long (B10). What
 /// somebody asks for is proposed at once.
 pub(super) async fn resting(
-    session: &Session,
+    Reading { forge, .. }: Reading<'_>,
     item: &PlanItem,
     branch: &BranchName,
     pulls: &[PullSummary],
@@ -193,7 +193,6 @@ pub(super) async fn resting(
     let Some(timeout) = item.verdict.timeout.filter(|_| !matches!(item.action, Action::Adopt(_))) else {
         return Ok(None);
     };
-    let forge = session.forge.reading();
     let me = forge.identity().await?;
     let mut mine: Vec<&PullSummary> =
         pulls.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str())).collect();
@@ -210,7 +209,7 @@ pub(super) async fn resting(
 /// The actions of a plan of base that `apply` would not propose, because a person closed them before or nobody approved them in time, with
 /// why.
 pub(super) async fn all_declined(
-    session: &Session,
+    reading: Reading<'_>,
     (tip, files, rules): (&BaseTip, &Files, &Trusted<Catalog>),
     plan: &Plan,
 ) -> Result<BTreeMap<Digest, String>, PipelineError> {
@@ -220,7 +219,7 @@ pub(super) async fn all_declined(
     if items.is_empty() {
         return Ok(found);
     }
-    let pulls = remembered(session.forge.reading()).await?;
+    let pulls = remembered(reading.forge).await?;
     for item in items {
         let branch = BranchName::proposal(&plan.environment, item.action.blueprint(), item.action.name());
         let closed = |pull: &PullSummary| {
@@ -231,10 +230,10 @@ pub(super) async fn all_declined(
             continue;
         }
         let Ok(proposal) = propose::propose(plan, item, files) else { continue };
-        let (_, wanted) = draft(&session.repository, tip, rules, &proposal).await?;
-        if declined(session, tip, rules, (&branch, &wanted), &pulls).await? {
+        let (_, wanted) = draft(reading.repository, tip, rules, &proposal).await?;
+        if declined(reading, tip, rules, (&branch, &wanted), &pulls).await? {
             found.insert(item.id.clone(), "a person closed this before, and nothing changed since".to_owned());
-        } else if let Some(rest) = resting(session, item, &branch, &pulls).await? {
+        } else if let Some(rest) = resting(reading, item, &branch, &pulls).await? {
             found.insert(item.id.clone(), rest);
         }
     }

@@ -11,7 +11,7 @@ use bpctl_core::verify::{HORIZON, VerifyReport, is_verified, verify_operation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PipelineError, Reading, connect_cluster, observe, plan, render, tree};
+use super::{PipelineError, Reading, connect_cluster, observe, plan, pulls, render, tree};
 use crate::git::Repository;
 
 /// What the parsing stage gives: the work tree's own files, typed.
@@ -68,13 +68,15 @@ pub async fn look(
     Reading { repository, forge }: Reading<'_>,
     named: Option<&str>,
 ) -> Result<Observation, PipelineError> {
-    let catalog = tree::work_tree(repository)?.catalog;
-    plan::whole(&catalog)?;
-    let environment = plan::choose_environment(&catalog.workspace.value, named)?;
+    let mut tree = tree::work_tree(repository)?;
+    plan::whole(&tree.catalog)?;
+    let environment = plan::choose_environment(&tree.catalog.workspace.value, named)?;
+    // What belongs to a workload stands in what is rendered: unrendered, nobody would look at it (X9).
+    tree.render(std::slice::from_ref(&environment)).await;
     let base = tree::workspace_on_base(repository, &forge.base_tip().await?)?;
     let place = plan::base_place(base.get(), &environment)?;
     let cluster = connect_cluster(place, repository.work_tree()).await?;
-    Ok(observe(&environment, place, &[&catalog], &cluster, repository, forge).await?.observation)
+    Ok(observe(&environment, place, &[&tree.catalog], &cluster, repository, forge).await?.observation)
 }
 
 /// Decides what should be done in the work tree's state, on these facts.
@@ -104,7 +106,15 @@ pub async fn judge(Reading { repository, forge }: Reading<'_>, decided: Decided)
     plan::whole(rules.get())?;
     let observation = &decided.observation;
     let input = PlanInput { rules: &rules, desired: &desired, environment: &observation.environment, observation };
-    Ok(render::judged(input, &tree.files, decided.decisions, None).await)
+    let plan = render::judged(input, &tree.files, decided.decisions, None).await;
+    // As `plan` has it: what a person closed is no more to do.
+    if desired.commit() == Some(tip.commit()) {
+        let reading = Reading { repository, forge };
+        if let Ok(declined) = pulls::all_declined(reading, (&tip, &tree.files, &rules), &plan).await {
+            return Ok(plan.without_declined(&declined));
+        }
+    }
+    Ok(plan)
 }
 
 /// What the verifying stage gives.

@@ -246,7 +246,7 @@ async fn propose(
     let author = ledger::signature(repository.commit_info(tip.commit())?.committer.at);
     let commit = repository.commit_files(tip.commit(), &[change].into(), &author, &message)?;
     let wanted = pulls::changes_at(repository, tip, rules, &commit).await?;
-    if pulls::declined(session, tip, rules, (&branch, &wanted), remembered).await? {
+    if pulls::declined(session.reading(), tip, rules, (&branch, &wanted), remembered).await? {
         return Ok("not proposed: a person closed this before, and nothing changed since".into());
     }
     let open = forge.pulls(PullFilter::Open).await?;

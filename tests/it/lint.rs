@@ -2,6 +2,7 @@
 
 mod fixes;
 pub mod formats;
+mod required;
 mod rules;
 mod since;
 mod suppressions;

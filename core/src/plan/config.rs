@@ -153,11 +153,13 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
     let (was, is) = (lines(before), lines(after));
     let differing: Vec<usize> = (0..was.len().max(is.len())).filter(|at| was.get(*at) != is.get(*at)).collect();
     let says = |at: &&usize| [was.get(**at), is.get(**at)].into_iter().flatten().any(|line| !is_comment(line));
-    let first = differing.iter().find(says).or(differing.first()).copied().unwrap_or(0);
-    let hidden = is_credential(key, None)
-        || is_key_file(key)
-        || may_hold_credential(&was, first)
-        || may_hold_credential(&is, first);
+    let withheld = |at: usize| {
+        is_credential(key, None) || is_key_file(key) || may_hold_credential(&was, at) || may_hold_credential(&is, at)
+    };
+    // What can be shown first: beside a new password another change would pass unseen.
+    let shown = differing.iter().filter(says).find(|at| !withheld(**at));
+    let first = shown.or(differing.iter().find(says)).or(differing.first()).copied().unwrap_or(0);
+    let hidden = withheld(first);
     let show = |text: Option<&str>, lines: &[String]| {
         let line = text.map(|_| lines.get(first).map_or("", |line| line.trim()))?;
         let cut = || line.chars().take(MOST).collect::<String>();
@@ -246,6 +248,14 @@ mod tests {
             ("app.conf", Some("a: 1\npassword: x"), Some("a: 1\npassword: y"), "(withheld) → (withheld)"),
             ("app.json", Some("{\n \"api_key\": 1}"), Some("{\n \"api_key\": 2}"), "(withheld) → (withheld)"),
             ("app.conf", Some("a=1"), Some("a=1\nb=2"), " → b=2"),
+            // Decoys: a comment or a password that changes above what is meant.
+            (
+                "app.conf",
+                Some("password=one\n# old\nup=good"),
+                Some("password=two\n# new\nup=evil"),
+                "up=good → up=evil +2",
+            ),
+            ("app.conf", Some("password=one\n# old"), Some("password=two\n# new"), "(withheld) → (withheld) +1"),
             ("app.conf", Some("# old\nmax=1\nup=a"), Some("# new\nmax=1\nup=b"), "up=a → up=b +1"),
             (
                 "DATABASE_URL",

@@ -28,6 +28,7 @@ kind: Deployment
 metadata: {name: web}
 spec:
   replicas: 2
+  selector: {matchLabels: {app: web}}
   template:
     metadata: {labels: {app: web, tier: front}}
     spec:

@@ -44,6 +44,14 @@ pub fn web() -> ObjectRef {
     ObjectRef::deployment("shop", "web")
 }
 
+/// A workload of the cluster with what each has to have: a selector, and the labels that it selects.
+#[allow(dead_code, reason = "not every file of tests has a workload in the cluster")]
+pub fn selecting(mut body: Json) -> Json {
+    body["spec"]["selector"] = json!({"matchLabels": {"app": "web"}});
+    body["spec"]["template"]["metadata"]["labels"] = json!({"app": "web"});
+    body
+}
+
 /// What the controller says of a workload of generation 1 that is rolled out to so many pods; of a `DaemonSet` in its own words.
 #[allow(dead_code, reason = "not every file of tests has a workload that is rolled out")]
 pub fn rolled_out(pods: u32, daemon_set: bool) -> Json {

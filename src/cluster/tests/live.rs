@@ -390,6 +390,47 @@ async fn t42_a_list_that_does_not_end_is_capped_and_so_incomplete() {
     assert!(listing.workloads[&WorkloadKind::Deployment].known().is_some());
 }
 
+/// T42, Would miss: an answer without end that is read until the memory is full.
+#[tokio::test]
+async fn t42_an_answer_is_read_up_to_32_mib_and_no_further() {
+    let long = |line: &str| if line.contains("/deployments?") { (32 << 20) + 1 } else { 0 };
+    let fake = Fake::start(move |line, _| padded(long(line), "")).await;
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    let unknown = reason(&listing.workloads[&WorkloadKind::Deployment]);
+    assert!(unknown.message.contains("longer than 32 MiB"), "{unknown:?}");
+    assert_eq!(fake.count("/deployments?"), 3, "pages of fewer objects are asked for, and then no more");
+    assert!(listing.pods.known().is_some(), "the rest is known");
+}
+
+/// T42, Would miss: a list whose pages are short enough, each of them, and that is kept whole until the memory is full.
+#[tokio::test]
+async fn t42_a_list_of_whole_objects_is_kept_up_to_256_mib_and_no_further() {
+    let pages = AtomicUsize::new(0);
+    let fake = Fake::start(move |line, _| {
+        // It would end after eleven.
+        let is_long = line.contains("/deployments?");
+        let token = if is_long && pages.fetch_add(1, Ordering::Relaxed) < 10 { "more" } else { "" };
+        padded(if is_long { 30 << 20 } else { 0 }, token)
+    })
+    .await;
+    let listing = fake.cluster.list_namespace("shop", &deployments()).await;
+    let unknown = reason(&listing.workloads[&WorkloadKind::Deployment]);
+    assert_eq!(unknown.code, UnknownCode::Incomplete);
+    assert!(unknown.message.ends_with("it is longer than 256 MiB"), "{unknown:?}");
+    assert_eq!(fake.count("/deployments?"), 9, "nine of 30 MiB are more than it");
+    assert!(listing.pods.known().is_some(), "the rest is known");
+}
+
+/// A page without items that is this long.
+#[allow(clippy::unnecessary_wraps)] // what a script answers
+fn padded(length: usize, token: &str) -> Option<(u16, String)> {
+    let padding = "x".repeat(length);
+    let text = format!(
+        "{{\"kind\": \"L\", \"metadata\": {{\"continue\": \"{token}\", \"resourceVersion\": \"9\"}}, \"padding\": \"{padding}\", \"items\": []}}"
+    );
+    Some((200, text))
+}
+
 #[tokio::test]
 async fn what_pods_use_at_the_moment_is_the_sum_over_containers_and_half_an_answer_is_none() {
     let container = |cpu: &str, memory: &str| json!({"name": "c", "usage": {"cpu": cpu, "memory": memory}});

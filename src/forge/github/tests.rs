@@ -57,6 +57,15 @@ pub(super) fn on(fake: &Fake, who: &str) -> GithubForge {
     GithubForge::connect_at(options, places).unwrap()
 }
 
+/// The same with a clone of its own, which has what was fetched.
+fn on_clone(fake: &Fake, who: &str, here: &TempDir) -> GithubForge {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let options = options(&Url::parse(&fake.url).unwrap(), here, token(who));
+    let mut places = places(&options).unwrap();
+    places.git = Url::from_file_path(fake.with(|world| world.git.clone())).unwrap();
+    GithubForge::connect_at(options, places).unwrap()
+}
+
 /// A base, and an open proposal of bpctl's with everything that a merge needs. Answers number, base and head.
 pub(super) fn proposal(fake: &Fake) -> (u64, String, String) {
     fake.with(|world| {
@@ -675,6 +684,27 @@ async fn a_pull_request_is_closed_once_and_who_closed_it_is_told() {
     });
     assert_eq!(by.collect::<Vec<_>>(), [Some(me)]);
     assert_eq!(forge.pulls(PullFilter::Open).await.unwrap(), []);
+}
+
+/// T3, T42, Would miss: whatever a stranger pushed, brought here by every list of pull requests, because their branch has bpctl's name.
+#[tokio::test]
+async fn t03_heads_of_forks_are_not_fetched_for_a_list() {
+    let fake = Fake::new();
+    let (_, base, mine) = proposal(&fake);
+    let theirs = fake.with(|world| {
+        let head = world.commit(&[&base], "a", "3", "eve");
+        world.set_branch("bpctl/test/b/scale", &head, "eve");
+        let number = world.open("bpctl/test/b/scale", "Scale b", "eve");
+        world.pull(number)["head"]["repo"] = json!({ "id": 2000 });
+        head
+    });
+    let here = bare();
+    let all = on_clone(&fake, "token-app", &here).pulls(PullFilter::Open).await.unwrap();
+    let mut found: Vec<_> = all.iter().map(|pull| (pull.head.as_str(), pull.head_branch.as_deref())).collect();
+    found.sort_by_key(|(_, branch)| branch.is_none());
+    assert_eq!(found, [(mine.as_str(), Some("bpctl/test/a/scale")), (theirs.as_str(), None)]);
+    let has = |commit: &str| git2::Repository::open(here.path()).unwrap().find_commit(commit.parse().unwrap()).is_ok();
+    assert!(has(&mine) && !has(&theirs));
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn x02_a_merge_that_would_change_another_object_is_not_made() {
     let (repo, alice) = signed_shop();
     let one = |name: &str| {
         format!(
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: shop\nspec:\n  selector:\n    matchLabels:\n      app: x\n  template:\n    metadata:\n      labels:\n        app: x\n  paused: false\n  minReadySeconds: 1\n  replicas: 3\n"
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: {name}\n  namespace: shop\nspec:\n  selector:\n    matchLabels:\n      app: x\n  template:\n    metadata:\n      labels:\n        app: x\n    spec: {{containers: [{{name: x, image: x}}]}}\n  paused: false\n  minReadySeconds: 1\n  replicas: 3\n"
         )
     };
     repo.write("deploy/backend.yaml", &format!("{}---\n{}", one("backend"), one("ledger")));

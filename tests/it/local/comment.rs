@@ -195,6 +195,19 @@ fn t03_t04_a_command_does_not_work_with_credentials_on_files_of_strangers() {
         plan(name, event("shop/deploy"), &base).exits(0);
         let told = plan(name, event("shop/deploy"), &"0".repeat(40)).exits(1).stderr;
         says(&told, &["another commit than the base branch's is checked out", "run it on `pull_request`"]);
+        // The base's commit is checked out, and a stranger's file laid over it.
+        let here = repo.read("deploy/frontend.yaml");
+        repo.write("deploy/frontend.yaml", &here.replace("replicas: 2", "replicas: 3"));
+        let told = plan(name, event("shop/deploy"), &base).exits(1).stderr;
+        says(
+            &told,
+            &["files of the work tree are not the base branch's: deploy/frontend.yaml", "run it on `pull_request`"],
+        );
+        repo.write("deploy/frontend.yaml", &here);
+        repo.write("deploy/more.yaml", "kind: Deployment\napiVersion: apps/v1\nmetadata: {name: x}\n");
+        let beside = plan(name, event("shop/deploy"), &base);
+        assert!(beside.code == Some(0), "nothing reads it: {beside:?}");
+        std::fs::remove_file(repo.path().join("deploy/more.yaml")).expect("a file");
     }
 }
 

@@ -204,3 +204,30 @@ fn z14_a_local_clock_permits_nothing_in_production() {
         assert_eq!(codes, ["local-clock"], "{number}");
     }
 }
+
+/// X5, T1. Would miss: whose signature counts, changed in a file that stands beside all other rules, and told as a file like any other.
+#[test]
+fn x05_a_change_of_allowed_signers_is_told_as_one_of_rules() {
+    let (repo, _) = signed_shop();
+    let (line, _) = key(&repo, "mallory@shop.example", "mallory");
+    let signers = "people/signers";
+    repo.write(signers, &repo.read("blueprints/allowed_signers"));
+    repo.replace("bpctl.yaml", "allowed_signers: blueprints/allowed_signers", "allowed_signers: people/signers");
+    repo.commit(&[], "people stand elsewhere");
+    repo.run(&APPLY).exits(0);
+    repo.git(&["checkout", "-q", "--", "clusters"]);
+    let elsewhere = Elsewhere::of(&repo, &[BRANCH]);
+    elsewhere.edit(signers, "", Some(&line));
+    elsewhere.commit();
+    elsewhere.git(&["checkout", "-q", "--detach"]);
+    let judged = repo.run(&["judge", "1", "-o", "json"]).exits(6).json();
+    let about = judged["verdicts"].as_array().expect("verdicts").iter().find(|one| one.to_string().contains(signers));
+    let about = about.unwrap_or_else(|| panic!("{judged:#}"));
+    assert!(about.to_string().contains("change_governance"), "{about:#}");
+
+    repo.git(&["switch", "-q", "-c", "feature"]);
+    repo.write(signers, &format!("{}{line}", repo.read(signers)));
+    repo.commit(&[], "one more person");
+    let plan = repo.run(&["plan", "--env", "staging", "--base", "main", "-o", "json"]).exits(0).json();
+    assert!(plan["proposedRules"]["files"].as_array().is_some_and(|all| all == &[signers]), "{plan:#}");
+}

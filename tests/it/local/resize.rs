@@ -1,6 +1,7 @@
 //! Right-sizing through the program (B7): from recorded usage to the one value that changes, and what waits for a person.
 
 use super::{APPLY, says};
+use crate::stage::stage;
 use crate::support::{Repo, signed_shop};
 
 const BLUEPRINT: &str = "blueprints/frontend/blueprint.yaml";
@@ -148,6 +149,11 @@ fn b10_a_plan_knows_what_a_person_closed() {
     let told = plan(0);
     says(&told, &["resize: a person closed this before, and nothing changed since"]);
     assert!(!told.contains("needs approval"), "{told}");
+    // B4: nor do the stages, one after another.
+    let observed = stage(&repo, &["stage", "observe"], "").exits(0).stdout;
+    let decided = stage(&repo, &["stage", "decide"], &observed).exits(0).stdout;
+    let governed = stage(&repo, &["stage", "govern"], &decided).exits(0).json();
+    assert_eq!(governed, repo.run(&["plan", "--env", "staging", "-o", "json"]).exits(0).json());
     record(&repo, "cpu", "42m", 20);
     says(&plan(4), &[" resize    cpu request 100m → 60m"]);
 }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use super::required::{Wholes, missing};
+use super::selector_mismatch::mismatches;
 use super::{Look, Page, Rule, above_limit, container_name, mark_node};
 use crate::blueprint::Manifest;
 use crate::blueprint::kinds::meant_kind;
@@ -14,7 +16,7 @@ use crate::yaml::{Entry, Node, Value, described, nearest};
 /// A value of the wrong type, or a misspelt field, of a workload or of what may belong to one.
 pub(super) struct ManifestInvalid;
 
-const CODE: &str = "manifest-invalid";
+pub(super) const CODE: &str = "manifest-invalid";
 
 /// What a field has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,10 @@ enum Wanted {
     Image,
     /// When an image is pulled.
     PullPolicy,
+    /// The name of a container's port.
+    PortName,
+    /// The name of a Service's port.
+    Label,
 }
 
 const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
@@ -64,6 +70,7 @@ const CONTAINER: &[(&str, Wanted)] = &[
     ("env[].name", Wanted::Text),
     ("env[].value", Wanted::Text),
     ("ports[].containerPort", Wanted::Port),
+    ("ports[].name", Wanted::PortName),
     ("resources.requests{}", Wanted::Quantity),
     ("resources.limits{}", Wanted::Quantity),
     ("volumeMounts[].name", Wanted::Text),
@@ -82,7 +89,7 @@ const SERVICE: &[(&str, Wanted)] = &[
     ("spec.type", Wanted::Text),
     ("spec.clusterIP", Wanted::Text),
     ("spec.selector{}", Wanted::Text),
-    ("spec.ports[].name", Wanted::Text),
+    ("spec.ports[].name", Wanted::Label),
     ("spec.ports[].protocol", Wanted::Text),
     ("spec.ports[].port", Wanted::Port),
     ("spec.ports[].nodePort", Wanted::Whole),
@@ -208,7 +215,8 @@ impl Rule for ManifestInvalid {
                 itself reads, of workloads, Services, autoscalers, disruption budgets\nand ConfigMaps, and only what is wrong in every version: numbers, quantities and texts of another type, and fields whose name is\n\
                 a slip of the pen away from one that there is; ports, pull policies and keys that are none, an apiVersion that is served no more, a kind\n\
                 that its group does not have, a mount\n\
-                without its volume, bounds of a roll-out beside a strategy without.\n\n\
+                without its volume, bounds of a roll-out beside a strategy without; and what is not there and has to be: a selector, containers, the name\n\
+                and image of each, the names of a Service's ports where it has several. A patch of Kustomize has parts alone: of it the rendering is judged.\n\n\
                 \x20 replicas: two                      # a whole number: 2\n  resources: {requests: {cpu: 250mm}}  # 250m\n  \
                 env: [{name: DEBUG, value: yes}]     # text: \"yes\"\n  imagee: registry.example/web:1.2     # image\n\n\
                 Write what the message names. Environment variables and values of a ConfigMap are text: numbers and yes, no, on, off, true,\n\
@@ -220,7 +228,12 @@ impl Rule for ManifestInvalid {
         let mut found = look.catalog.kindless.clone();
         // What is rendered of a file that stands there as it is has its line there.
         let mut told: BTreeSet<(&str, &str, String)> = BTreeSet::new();
+        let wholes = Wholes::of(look);
         for manifest in look.all_manifests() {
+            let lacks = missing(manifest);
+            if !lacks.is_empty() && wholes.holds(look, manifest) {
+                found.extend(lacks);
+            }
             for (place, diagnostic) in faults(manifest) {
                 let object = &manifest.object;
                 let first = told.insert((&object.kind, &object.name, place));
@@ -244,7 +257,8 @@ pub(super) fn is_misspelt(container: &Node) -> bool {
 /// The first of what no Kubernetes takes of a manifest: what Git wants of its object is then not known (R6).
 pub(crate) fn first_fault(manifest: &Manifest) -> Option<Diagnostic> {
     let first = faults(manifest).into_iter().next().map(|(_, diagnostic)| diagnostic);
-    first.or_else(|| above_limit(manifest).into_iter().next())
+    let others = || missing(manifest).into_iter().chain(mismatches(manifest)).chain(above_limit(manifest)).next();
+    first.or_else(others)
 }
 
 /// All that is wrong with a manifest, each with the field that it is about.
@@ -442,7 +456,21 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         }
         (Wanted::PullPolicy, Value::String(text)) => (!is_placeholder(text) && !PULL_POLICIES.contains(&&**text))
             .then(|| format!("is none of {}: `{text}`", PULL_POLICIES.join(", "))),
-        (Wanted::Whole | Wanted::Quantity | Wanted::Port, Value::String(text)) if is_placeholder(text) => None,
+        (Wanted::Whole | Wanted::Quantity | Wanted::Port | Wanted::PortName | Wanted::Label, Value::String(text))
+            if is_placeholder(text) =>
+        {
+            None
+        }
+        // Nothing is what a Service's only port may have, and is asked for where there are several.
+        (Wanted::PortName | Wanted::Label, Value::String(text)) if text.is_empty() || is_port_name(text, wanted) => {
+            None
+        }
+        (Wanted::PortName, Value::String(text)) => Some(format!(
+            "is no name of a port: `{text}`; those are 1 to 15 of a-z, 0-9 and `-`, one letter at least, and no `-` at an end or beside another"
+        )),
+        (Wanted::Label, Value::String(text)) => Some(format!(
+            "is no name of a port: `{text}`; those of a Service are 1 to 63 of a-z, 0-9 and `-`, with no `-` at an end"
+        )),
         (Wanted::Whole | Wanted::Port, _) => wrong("a whole number"),
         (Wanted::Quantity, Value::String(text)) => {
             (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
@@ -450,8 +478,18 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         (Wanted::Quantity, _) => wrong("a quantity such as 250m or 128Mi"),
         (Wanted::Pods, Value::String(text)) if is_share(text) || is_placeholder(text) => None,
         (Wanted::Pods, _) => wrong("a whole number such as 1 or a share such as 50%"),
-        (Wanted::Text | Wanted::Image | Wanted::PullPolicy, _) => wrong("text"),
+        (Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::PortName | Wanted::Label, _) => wrong("text"),
     }
+}
+
+/// Whether the API server takes the name of a port: of a container's as IANA names services, of a Service's as DNS names hosts.
+fn is_port_name(text: &str, wanted: Wanted) -> bool {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let most = if wanted == Wanted::PortName { 15 } else { 63 };
+    let alike =
+        (1..=most).contains(&text.len()) && text.bytes().all(legal) && !text.starts_with('-') && !text.ends_with('-');
+    let service = || text.bytes().any(|byte| byte.is_ascii_lowercase()) && !text.contains("--");
+    alike && (wanted != Wanted::PortName || service())
 }
 
 /// What something else fills in later.
@@ -481,15 +519,24 @@ fn help(node: &Node, wanted: Wanted, written: &str) -> String {
             |meant| format!("write {meant}"),
         ),
         Wanted::Pods => "write a number of pods, such as 1, or a share, such as 50%".into(),
-        Wanted::Text | Wanted::Image | Wanted::PullPolicy if node.items().is_empty() && node.entries().is_empty() => {
+        Wanted::PortName | Wanted::Label if node.as_str().is_some() => {
+            let lower = text.to_ascii_lowercase().replace('_', "-");
+            let meant = is_port_name(&lower, wanted).then_some(lower);
+            format!("write {}", meant.unwrap_or_else(|| "a short name in lower case, such as http".into()))
+        }
+        // A number in quotes is no name of a container's port.
+        Wanted::PortName => "write a name, such as http, or delete it".into(),
+        Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::Label
+            if node.items().is_empty() && node.entries().is_empty() =>
+        {
             format!("write \"{written}\" in quotes")
         }
-        Wanted::Text | Wanted::Image | Wanted::PullPolicy => "write one text".into(),
+        Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::Label => "write one text".into(),
     }
 }
 
 /// The field that somebody who wrote a name that is none may have meant.
-fn meant<'n>(key: &str, known: &[&'n str]) -> Option<&'n str> {
+pub(super) fn meant<'n>(key: &str, known: &[&'n str]) -> Option<&'n str> {
     // `$patch` and the like are Kustomize's.
     if known.contains(&key) || key.starts_with('$') { None } else { nearest(key, known) }
 }
@@ -509,7 +556,7 @@ fn fields<'n, 'k>(root: &'n Node, known: &[(&str, &'k [&'k str])], visit: &mut d
 }
 
 /// Visits what a pattern leads to.
-fn each<'n>(node: &'n Node, pattern: &str, visit: &mut dyn FnMut(&'n Node)) {
+pub(super) fn each<'n>(node: &'n Node, pattern: &str, visit: &mut dyn FnMut(&'n Node)) {
     if pattern.is_empty() {
         return visit(node);
     }
@@ -525,7 +572,7 @@ fn each<'n>(node: &'n Node, pattern: &str, visit: &mut dyn FnMut(&'n Node)) {
 }
 
 /// The way from a node to one inside it, as people write it. Looked for only where something is wrong.
-fn way(from: &Node, to: &Node) -> Option<String> {
+pub(super) fn way(from: &Node, to: &Node) -> Option<String> {
     if std::ptr::eq(from, to) {
         return Some(String::new());
     }

@@ -48,6 +48,7 @@ mod render_failed;
 mod replicas_outside_bounds;
 mod request_above_limit;
 mod request_outside_bounds;
+mod required;
 mod rollback_too_late;
 mod rollout_outage;
 mod rollout_refused;
@@ -79,8 +80,8 @@ pub(crate) use target_missing::instead;
 pub use version_bump::version_bumps;
 
 use super::pod::{
-    PodLabels, config_references, declared, declared_total, main_containers, pod_template, selected_labels,
-    sized_container,
+    PodLabels, config_references, declared, declared_total, labels_of, main_containers, pod_template, selected_labels,
+    selects, sized_container,
 };
 use look::{container_name, item_span, key_span, mark, mark_node};
 use manifest_invalid::{is_misspelt, is_placeholder};

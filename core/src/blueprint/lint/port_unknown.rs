@@ -77,7 +77,9 @@ fn probes(manifest: &Manifest) -> Vec<Diagnostic> {
         for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
             for handler in ["httpGet", "tcpSocket"] {
                 let Some(node) = container.at(&[probe, handler, "port"]) else { continue };
-                let Some(name) = named(node).filter(|name| !names.contains(name)) else { continue };
+                // One that is spelt so, but for capitals, is told where it stands: no port is called so (`manifest-invalid`).
+                let alike = |name: &&str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+                let Some(name) = named(node).filter(|name| !alike(name)) else { continue };
                 let (object, owner) = (&manifest.object, container_name(container));
                 let message =
                     format!("the {probe} of {object} asks port {name}, which container {owner} does not have");

@@ -1,7 +1,9 @@
 //! `selector-mismatch`: a Deployment that does not select its own pods.
 
-use super::{Look, Page, Rule, mark_node};
-use crate::model::Diagnostic;
+use super::{Look, Page, Rule, labels_of, mark_node, selects};
+use crate::blueprint::Manifest;
+use crate::model::{Diagnostic, WorkloadKind};
+use crate::yaml::Node;
 
 /// `spec.selector.matchLabels` that the pod template does not carry.
 pub(super) struct SelectorMismatch;
@@ -17,28 +19,41 @@ impl Rule for SelectorMismatch {
     }
 
     fn check(&self, look: &Look<'_>) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
-        for manifest in look.variants.iter().filter_map(|variant| variant.manifest) {
-            let root = &manifest.document.root;
-            let labels = root.at(&["spec", "template", "metadata", "labels"]);
-            let Some(selected) = root.at(&["spec", "selector", "matchLabels"]) else { continue };
-            for entry in selected.entries() {
-                let carried = labels.and_then(|labels| labels.get(&entry.key));
-                if carried.is_some_and(|node| node.value == entry.value.value) {
-                    continue;
-                }
-                let message = format!("{} does not select its own pods", manifest.object);
-                let diagnostic = Diagnostic::error("selector-mismatch", message);
-                let diagnostic = mark_node(diagnostic, manifest, &entry.value, "wanted by the selector");
-                let diagnostic = match carried {
-                    Some(node) => mark_node(diagnostic, manifest, node, "but the pods carry this"),
-                    None => diagnostic,
-                };
-                found.push(
-                    diagnostic.help(format!("give the template the label {} with the selector's value", entry.key)),
-                );
-            }
-        }
-        found
+        look.targets().flat_map(mismatches).collect()
     }
+}
+
+/// The labels that a workload's selector wants and its template does not carry.
+pub(super) fn mismatches(manifest: &Manifest) -> Vec<Diagnostic> {
+    let root = &manifest.document.root;
+    // Without a template the selector is not what is wrong; a Job makes its own.
+    if WorkloadKind::of_kind(&manifest.object.kind).is_none() {
+        return Vec::new();
+    }
+    let Some(template) = root.at(&["spec", "template"]) else { return Vec::new() };
+    let Some(selector) = root.at(&["spec", "selector"]) else { return Vec::new() };
+    let labels = template.at(&["metadata", "labels"]);
+    let mut found = Vec::new();
+    for entry in selector.get("matchLabels").map(Node::entries).unwrap_or_default() {
+        let carried = labels.and_then(|labels| labels.get(&entry.key));
+        if carried.is_some_and(|node| node.value == entry.value.value) {
+            continue;
+        }
+        let message = format!("{} does not select its own pods", manifest.object);
+        let diagnostic = Diagnostic::error("selector-mismatch", message);
+        let diagnostic = mark_node(diagnostic, manifest, &entry.value, "wanted by the selector");
+        let diagnostic = match carried {
+            Some(node) => mark_node(diagnostic, manifest, node, "but the pods carry this"),
+            None => diagnostic,
+        };
+        found.push(diagnostic.help(format!("give the template the label {} with the selector's value", entry.key)));
+    }
+    let expressions = selector.get("matchExpressions").filter(|all| !all.items().is_empty());
+    if let Some(expressions) = expressions.filter(|_| found.is_empty() && !selects(selector, &labels_of(template))) {
+        let message = format!("{} does not select its own pods", manifest.object);
+        let diagnostic = Diagnostic::error("selector-mismatch", message);
+        let diagnostic = mark_node(diagnostic, manifest, expressions, "wanted by the selector");
+        found.push(diagnostic.help("give the template labels for which all of these hold"));
+    }
+    found
 }

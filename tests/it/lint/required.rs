@@ -1,0 +1,48 @@
+//! What every Kubernetes asks for, of manifests that Kustomize puts together: a patch has parts alone, and is judged by what is rendered.
+
+use super::{lint, place};
+use crate::support::Repo;
+
+const PATCH: &str = "overlays/staging/patch.yaml";
+
+/// The shop, whose frontend comes by an overlay with a patch of one container.
+fn patched(container: &str) -> Repo {
+    let repo = Repo::shop();
+    repo.write("deploy/kustomization.yaml", "resources: [frontend.yaml]\n");
+    repo.write("overlays/staging/kustomization.yaml", "resources: [../../deploy]\npatches: [{path: patch.yaml}]\n");
+    repo.write(
+        PATCH,
+        &format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: frontend, namespace: shop}}\nspec:\n  template:\n    spec:\n      containers:\n        \
+             - name: {container}\n          env: [{{name: LEVEL, value: debug}}]\n"
+        ),
+    );
+    repo.replace("blueprints/frontend/blueprint.yaml", "source: deploy/frontend.yaml", "source: overlays/staging");
+    let render = "    delivery: direct\n    render: [{kustomize: overlays/staging}]";
+    repo.replace("bpctl.yaml", "    delivery: direct", render);
+    repo.commit(&[], "the frontend comes by an overlay");
+    repo
+}
+
+/// R6, Would miss: a slip in the name of a patch's container, which makes a second one without an image, planned as "reconcile, allowed"; a
+/// finding at a line of what is rendered, which is in no file; and any finding about a patch that is as it should be.
+#[test]
+fn r6_a_container_that_only_a_patch_makes_is_found_at_the_patch() {
+    let good = patched("web");
+    assert_eq!(lint(&good), Vec::<serde_json::Value>::new());
+    let plan = good.run(&["plan", "--env", "staging", "-t", "frontend", "-o", "json"]).exits(0).json();
+    assert_ne!(plan["blueprints"][0]["items"], serde_json::json!([]), "{plan:#}");
+
+    let slip = patched("wbe");
+    let found: Vec<_> = lint(&slip).into_iter().filter(|found| found["code"] == "manifest-invalid").collect();
+    let [mine] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!((&mine["code"], place(mine)), (&"manifest-invalid".into(), (PATCH, 8, 17)), "{mine:#}");
+    let told = (mine["message"].as_str().unwrap_or_default(), mine["help"].as_str().unwrap_or_default());
+    assert!(told.0.contains("containers[name=wbe] has no image"), "{told:?}");
+    assert_eq!(told.1, "did you mean the container `web`? A patch finds it by its name");
+
+    let ran = slip.run(&["plan", "--env", "staging", "-t", "frontend", "-o", "json"]).exits(1);
+    let part = &ran.json()["blueprints"][0];
+    assert_eq!((&part["items"], &part["unknown"][0]["uncompared"]), (&serde_json::json!([]), &true.into()), "{part:#}");
+    assert!(part["unknown"][0].to_string().contains("has no image"), "{part:#}");
+}
