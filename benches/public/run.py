@@ -27,7 +27,7 @@ import rendered  # noqa: E402
 HERE = Path(__file__).resolve().parent
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
 # What would change objects on their way in, or needs what is not installed.
-NOT_APPLIED = re.compile(r"^kind: *[\"']?(CustomResourceDefinition|APIService|\w*WebhookConfiguration|ValidatingAdmissionPolicy\w*|PodDisruptionBudget|Job|CronJob)\b", re.M)
+NOT_APPLIED = re.compile(r"^kind: *[\"']?(CustomResourceDefinition|APIService|\w*WebhookConfiguration|ValidatingAdmissionPolicy\w*|Job|CronJob)\b", re.M)
 IDENTITY = ["-c", "user.name=public", "-c", "user.email=public@example.org", "-c", "gc.auto=0"]
 
 
