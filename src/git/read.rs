@@ -25,8 +25,11 @@ const MAX_DEPTH: usize = 256;
 /// so often that the paths have no end (T42).
 const MAX_ENTRIES: usize = 300_000;
 const MAX_READ_BYTES: usize = 64 << 20;
+/// The most that the paths themselves may take: a few nested folders make each of them as long as their names together.
+const MAX_PATH_BYTES: usize = 64 << 20;
 
 const MANY: &str = "it holds more than 300000 entries";
+const LONG: &str = "the paths of its entries are longer than 64 MiB together";
 const MUCH: &str = "its files hold more than 64 MiB";
 const LINK: &str = "it is a symbolic link; bpctl follows none";
 const SUBMODULE: &str = "it is a submodule; bpctl enters none";
@@ -195,7 +198,7 @@ impl Repository {
 /// As [`Repository::diff_paths`], for trees.
 pub(super) fn diff_trees(raw: &git2::Repository, before: Oid, after: Oid) -> Result<Vec<ChangedPath>, GitError> {
     let mut changed = Vec::new();
-    diff_folder(raw, &mut Vec::new(), Some(before), Some(after), &mut changed, &Left::of(MAX_ENTRIES), 0)?;
+    diff_folder(raw, &mut Vec::new(), Some(before), Some(after), &mut changed, &Entries::new(), 0)?;
     Ok(changed)
 }
 
@@ -216,7 +219,7 @@ fn diff_folder(
     before: Option<Oid>,
     after: Option<Oid>,
     changed: &mut Vec<ChangedPath>,
-    left: &Left,
+    left: &Entries,
     depth: usize,
 ) -> Result<(), GitError> {
     if before == after {
@@ -226,7 +229,7 @@ fn diff_folder(
         return Err(GitError::refused("compare two trees", DEEP));
     }
     let (old, mut new) = (listing(raw, before)?, listing(raw, after)?);
-    left.take(old.len() + new.len(), || "compare two trees".into(), MANY)?;
+    left.take(old.len() + new.len(), path.len(), || "compare two trees".into())?;
     let mut pairs: BTreeMap<Vec<u8>, (Slot, Slot)> = BTreeMap::new();
     for (name, entry) in old {
         let other = new.remove(&name);
@@ -271,6 +274,30 @@ impl Left {
     }
 }
 
+/// What may still be looked at of trees: entries, and bytes of their paths (T42).
+struct Entries {
+    entries: Left,
+    paths: Left,
+}
+
+impl Entries {
+    fn new() -> Self {
+        Self { entries: Left::of(MAX_ENTRIES), paths: Left::of(MAX_PATH_BYTES) }
+    }
+
+    /// Takes the entries of a folder whose path is so long.
+    fn take(&self, entries: usize, path: usize, attempt: impl Fn() -> String) -> Result<(), GitError> {
+        self.entries.take(entries, &attempt, MANY)?;
+        self.paths.take(entries.saturating_mul(path), &attempt, LONG)
+    }
+}
+
+/// A path as a message holds it.
+fn shortened(path: &RepoPath) -> String {
+    let text = path.as_str();
+    if text.chars().count() <= 200 { text.into() } else { text.chars().take(200).chain(['…']).collect() }
+}
+
 /// A path from bytes; `Err`: its text where it is refused.
 fn checked(path: &[u8]) -> Result<RepoPath, String> {
     let shown = || String::from_utf8_lossy(path).into_owned();
@@ -296,7 +323,7 @@ fn walk_wanted(raw: &git2::Repository, commit: &str, wanted: &[RepoPath], each: 
     let root = tree_of(raw, commit)?.id();
     // A thousand wanted files of one folder are one tree: libgit2 forgets large ones, and would unpack it a thousand times.
     let mut trees: BTreeMap<Oid, git2::Tree<'_>> = BTreeMap::new();
-    let left = Left::of(MAX_ENTRIES);
+    let left = Entries::new();
     'wanted: for path in outermost(wanted) {
         let (mut id, mut entry_kind) = (root, Kind::Folder);
         let mut end = 0;
@@ -339,14 +366,14 @@ fn walk_folder(
     folder: &RepoPath,
     id: Oid,
     each: &mut Each<'_>,
-    left: &Left,
+    left: &Entries,
     depth: usize,
 ) -> Result<(), GitError> {
     if depth > MAX_DEPTH {
         return each(folder.clone(), id, Err(DEEP));
     }
     let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
-    left.take(tree.len(), || format!("read {folder}"), MANY)?;
+    left.take(tree.len(), folder.as_str().len(), || format!("read {}", shortened(folder)))?;
     for entry in &tree {
         let path = entry.name().ok().and_then(|name| folder.join(name).ok());
         match (path, kind(entry.filemode_raw())) {

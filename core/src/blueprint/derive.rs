@@ -117,6 +117,10 @@ pub fn derive(
             Err(_) => continue,
         };
         for document in documents.into_iter().flat_map(Document::listed) {
+            if let Some(unread) = document.unread_list().filter(|_| manifest) {
+                leave_out(&format!("{} (bpctl explain {})", unread.message, unread.code));
+                continue;
+            }
             if let Some(because) = ungoverned(&document.root) {
                 leave_out(&because);
             }

@@ -2,7 +2,7 @@
 
 use super::drift::{
     Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, Rival, added, compare, exact, kept_by,
-    kept_by_others, kept_port, kept_rivals, owned_by, writer,
+    kept_by_others, kept_port, kept_rivals, merged_away, owned_by, writer,
 };
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
@@ -259,7 +259,11 @@ impl Different<'_> {
 fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<WhyNot> {
     let live = input.facts.object(object).known().copied()??;
     let schema = input.facts.schema(&object.api_version, &object.kind);
-    let added = added(&manifest.document, live, schema.known()?);
+    let mut added = added(&manifest.document, live, schema.known()?);
+    if !is_direct(input) {
+        let gone = merged_away(&manifest.document, live);
+        added.retain(|(path, _)| !gone.iter().any(|gone| path.0.starts_with(&gone.0)));
+    }
     if added.is_empty() {
         return None;
     }
@@ -442,7 +446,7 @@ fn refusals(
 ) -> Vec<(Reported, Vec<FieldPath>)> {
     let mut all: Vec<(Reported, Vec<FieldPath>)> = Vec::new();
     if let Some(live) = different.live {
-        let rivals = kept_rivals(&manifest.document, live, |path| stays(live, path));
+        let rivals = kept_rivals(&manifest.document, live, direct, |path| stays(live, path));
         all.extend(rivals.into_iter().map(|rival| (rival_kept(object, &rival), Vec::new())));
         // Where bpctl delivers, its own apply is refused in earnest, and that is told until one succeeds (B11).
         if !direct {

@@ -24,7 +24,7 @@ mod tests;
 
 pub use exact::exact;
 pub use kept::{kept_by, kept_by_others, kept_port};
-pub use rivals::{Rival, kept_rivals};
+pub use rivals::{Rival, kept_rivals, merged_away};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;

@@ -33,25 +33,55 @@ const ASKED: [&[&str]; 5] = [
 const SOURCES: [&str; 5] = ["configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef"];
 
 /// The fields that Git declares and no apply brings, since another one stays that excludes it. `stays`: whether a field that the apply leaves
-/// out is there after it.
-pub fn kept_rivals(document: &Document, live: &LiveObject, stays: impl Fn(&FieldPath) -> bool) -> Vec<Rival> {
+/// out is there after it; `direct`: bpctl applies it, by server-side apply.
+pub fn kept_rivals(
+    document: &Document,
+    live: &LiveObject,
+    direct: bool,
+    stays: impl Fn(&FieldPath) -> bool,
+) -> Vec<Rival> {
     // Where it is not recorded who owns what, an apply may take the other one away.
     if !ownership::is_recorded(&live.body) {
         return Vec::new();
     }
-    let mut look = Look { live, stays: &stays, found: Vec::new() };
+    let mut look = Look { live, stays: &stays, merges: !direct && merges(live), found: Vec::new() };
     match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
         ("policy/v1", "PodDisruptionBudget") => {
             let at = Place::root(&document.root, &live.body).below("spec");
             look.arms(at.as_ref(), &["minAvailable", "maxUnavailable"]);
         }
-        ("apps/v1", "Deployment" | "StatefulSet" | "DaemonSet") => {
-            look.pod(&document.root, &["spec", "template", "spec"]);
+        _ => {
+            if let Some(keys) = pod_of(live) {
+                look.pod(&document.root, keys);
+            }
         }
-        ("batch/v1", "CronJob") => look.pod(&document.root, &["spec", "jobTemplate", "spec", "template", "spec"]),
-        _ => {}
     }
     look.found
+}
+
+/// The sources of volumes that a client-side apply takes away with what Git declares instead, though Git does not name them.
+pub fn merged_away(document: &Document, live: &LiveObject) -> Vec<FieldPath> {
+    let pod = pod_of(live).filter(|_| merges(live)).and_then(|keys| Place::root(&document.root, &live.body).at(keys));
+    let volumes = pod.map(|pod| pod.named("volumes")).unwrap_or_default();
+    let sources = volumes.iter().flat_map(|volume| {
+        let keys = volume.live.as_object().into_iter().flat_map(|keys| keys.keys());
+        keys.filter(|key| *key != "name" && volume.git.get(key).is_none()).map(|key| volume.path.key(key))
+    });
+    sources.collect()
+}
+
+/// Whether what delivers the object merges it here and updates it, as `kubectl apply` does.
+fn merges(live: &LiveObject) -> bool {
+    ownership::deliveries(&live.body, &DeliveryManagers::default()).any(|by| by.operation == "Update")
+}
+
+/// Where an object holds its pods.
+fn pod_of(live: &LiveObject) -> Option<&'static [&'static str]> {
+    match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
+        ("apps/v1", "Deployment" | "StatefulSet" | "DaemonSet") => Some(&["spec", "template", "spec"]),
+        ("batch/v1", "CronJob") => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
+        _ => None,
+    }
 }
 
 /// One mapping, as Git and the cluster have it.
@@ -90,6 +120,8 @@ impl<'a> Place<'a> {
 struct Look<'a, F> {
     live: &'a LiveObject,
     stays: &'a F,
+    /// What delivers it takes the other sources of a volume away.
+    merges: bool,
     found: Vec<Rival>,
 }
 
@@ -109,9 +141,7 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
             }
         }
         // What `kubectl apply` delivers of a volume takes its other sources away (`retainKeys`); a server-side apply does not.
-        let entries =
-            ownership::deliveries(&live.body, &DeliveryManagers::default()).any(|by| by.operation == "Update");
-        if !entries {
+        if !self.merges {
             for volume in pod.named("volumes") {
                 let keys = volume.live.as_object().into_iter().flat_map(|keys| keys.keys());
                 let mut keys: Vec<&str> = keys.map(String::as_str).collect();
