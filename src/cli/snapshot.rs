@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use bpctl_core::blueprint::ClusterSource;
 use clap::Args;
 
-use super::{CommandError, EnvironmentArgs, Global, Output, repository};
-use crate::pipeline::{connect_cluster, plan, snapshot, work_tree};
+use super::{CommandError, EnvironmentArgs, Global, Output, session};
+use crate::pipeline::{PipelineError, connect_cluster, plan, snapshot, work_tree, workspace_on_base};
 use crate::runtime::{self, Exit};
 
 /// Arguments of `snapshot`.
@@ -23,11 +23,14 @@ pub struct SnapshotArgs {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &SnapshotArgs, output: &Output) -> Result<Exit, CommandError> {
-    let repository = repository(global)?;
-    let mut tree = work_tree(&repository)?;
+    let session = session(global).await?;
+    let repository = &session.repository;
+    let mut tree = work_tree(repository)?;
     let catalog = &tree.catalog;
     let environment = plan::choose_environment(&catalog.workspace.value, args.environment.environment.as_deref())?;
-    let mut place = plan::place(catalog, &environment)?.clone();
+    // Where clusters and Prometheus are decides whom credentials are shown to: base says that, or who calls, never a proposal (T3).
+    let base = workspace_on_base(repository, &session.forge.reading().base_tip().await.map_err(PipelineError::from)?)?;
+    let mut place = plan::base_place(base.get(), &environment)?.clone();
     // What belongs to a workload is read off its manifests, rendered ones too.
     tree.render(std::slice::from_ref(&environment)).await;
     if let Some(context) = &args.context {

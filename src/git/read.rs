@@ -209,8 +209,32 @@ type Each<'a> = dyn FnMut(RepoPath, Oid, Result<(), &str>) -> Result<(), GitErro
 
 fn listing(raw: &git2::Repository, tree: Option<Oid>) -> Result<Listing, GitError> {
     let Some(id) = tree else { return Ok(Listing::new()) };
-    let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
+    let tree = ordered(raw, id)?;
     Ok(tree.iter().map(|e| (e.name_bytes().to_vec(), (e.id(), e.filemode_raw()))).collect())
+}
+
+/// A tree whose names are in Git's order and each there once. Of any other two readers see different files: a comparison the one, a
+/// delivery or a checkout the other (T23).
+fn ordered(raw: &git2::Repository, id: Oid) -> Result<git2::Tree<'_>, GitError> {
+    let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
+    let entries: Vec<git2::TreeEntry<'_>> = tree.iter().collect();
+    let is_folder = |entry: &git2::TreeEntry<'_>| kind(entry.filemode_raw()) == Kind::Folder;
+    // Git puts a folder where its name with a slash belongs.
+    let key = |entry| (if is_folder(entry) { Some(b'/') } else { None }, entry.name_bytes());
+    let before = |a: (Option<u8>, &[u8]), b: (Option<u8>, &[u8])| {
+        a.1.iter().copied().chain(a.0).lt(b.1.iter().copied().chain(b.0))
+    };
+    // Without the folders that is the order of bytes.
+    let others: Vec<&[u8]> = entries.iter().filter(|entry| !is_folder(entry)).map(|entry| entry.name_bytes()).collect();
+    let unordered = entries.windows(2).find(|pair| !before(key(&pair[0]), key(&pair[1]))).map(|pair| &pair[1]);
+    let twice = || entries.iter().find(|entry| is_folder(entry) && others.binary_search(&entry.name_bytes()).is_ok());
+    if let Some(entry) = unordered.or_else(twice) {
+        let name = entry.name_bytes().escape_ascii();
+        let why = format!("it holds {name} twice or out of order, as no Git makes it; git fsck names the commit");
+        return Err(GitError::refused(format!("read tree {id}"), why));
+    }
+    drop(entries);
+    Ok(tree)
 }
 
 fn diff_folder(
@@ -330,9 +354,7 @@ fn walk_wanted(raw: &git2::Repository, commit: &str, wanted: &[RepoPath], each: 
         for part in path.as_str().split('/') {
             let tree = match trees.entry(id) {
                 Slotted::Occupied(read) => read.into_mut(),
-                Slotted::Vacant(free) => {
-                    free.insert(raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?)
-                }
+                Slotted::Vacant(free) => free.insert(ordered(raw, id)?),
             };
             let Some(entry) = tree.get_name(part) else { continue 'wanted };
             end += part.len() + usize::from(end > 0);
@@ -372,7 +394,7 @@ fn walk_folder(
     if depth > MAX_DEPTH {
         return each(folder.clone(), id, Err(DEEP));
     }
-    let tree = raw.find_tree(id).map_err(GitError::library(format!("read tree {id}")))?;
+    let tree = ordered(raw, id)?;
     left.take(tree.len(), folder.as_str().len(), || format!("read {}", shortened(folder)))?;
     for entry in &tree {
         let path = entry.name().ok().and_then(|name| folder.join(name).ok());

@@ -129,7 +129,12 @@ async fn connect(
                 "merge that line into the base branch first, and git fetch origin",
             ));
         }
-        let root = local_root(repository, &["refs/heads/main", "refs/heads/master"])?;
+        let root = match default_branch(repository)? {
+            Some(default) => {
+                local_root(repository, &[&format!("refs/heads/{default}"), &format!("refs/remotes/origin/{default}")])?
+            }
+            None => local_root(repository, &["refs/heads/main", "refs/heads/master"])?,
+        };
         return local(repository, root, &options);
     }
     // The work tree of a pull request may not lead away from a server that is known (X5).
@@ -244,9 +249,12 @@ fn local_root(repository: &Repository, roots: &[&str]) -> Result<String, Pipelin
 
 /// A work tree may not leave a server for the local forge: where there is a server, its branches have to say so.
 fn may_be_local(repository: &Repository) -> Result<bool, PipelineError> {
-    let roots = ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
-    for root in roots {
-        let Some(commit) = repository.ref_target(root)? else { continue };
+    // Anybody who may push can make a branch of one of the usual names.
+    let names =
+        default_branch(repository)?.map_or_else(|| vec!["main".into(), "master".into()], |default| vec![default]);
+    let remote = names.iter().map(|name| format!("refs/remotes/origin/{name}"));
+    for root in remote.chain(names.iter().map(|name| format!("refs/heads/{name}"))) {
+        let Some(commit) = repository.ref_target(&root)? else { continue };
         if let Some(workspace) = super::tree::workspace_at(repository, &commit)? {
             return Ok(workspace.forge == ForgeKind::Local);
         }

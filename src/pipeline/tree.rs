@@ -219,7 +219,11 @@ pub fn commit_of(repository: &Repository, name: &str) -> Result<String, Pipeline
     let (tip, back) = generations(name).unwrap_or((name, 0));
     // Git takes the first; who compares with a name that somebody else may have given again would not see it.
     let mut found: Vec<(String, String)> = Vec::new();
-    for full in ["refs/heads/", "refs/tags/", "refs/remotes/"].map(|prefix| format!("{prefix}{tip}")) {
+    // A full name, HEAD and an id are what they are, as to Git: a tag may be called like any of them (T1).
+    let full = tip.starts_with("refs/");
+    let exact = full || tip == "HEAD" || matches!(tip.len(), 40 | 64) && tip.bytes().all(|b| b.is_ascii_hexdigit());
+    let prefixes: &[&str] = if exact { &[] } else { &["refs/heads/", "refs/tags/", "refs/remotes/"] };
+    for full in prefixes.iter().map(|prefix| format!("{prefix}{tip}")) {
         if let Some(commit) = repository.resolve(&full)? {
             found.push((full, commit));
         }
@@ -234,6 +238,7 @@ pub fn commit_of(repository: &Repository, name: &str) -> Result<String, Pipeline
     }
     let commit = match found.into_iter().next() {
         Some((_, commit)) => Some(commit),
+        None if full && repository.ref_target(tip)?.is_none() => None,
         None => repository.resolve(tip)?,
     };
     let commit = commit.ok_or_else(|| {

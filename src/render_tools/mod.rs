@@ -203,7 +203,9 @@ const TOLD: usize = 3;
 
 /// The part of a complaint that tells most, on one line; `None`: there is none.
 fn reason(complaint: &str) -> Option<String> {
-    let lines: Vec<&str> = complaint.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines = complaint.lines().map(str::trim).filter(|line| !line.is_empty());
+    // What Kustomize says of fields that it still takes would stand in the place of what is wrong.
+    let lines: Vec<&str> = lines.filter(|line| !line.starts_with("# Warning:")).collect();
     let begins = lines.iter().rposition(|line| line.starts_with("Error")).unwrap_or(0);
     let (first, rest) = lines.get(begins..)?.split_first()?;
     let first = unlogged(first).unwrap_or_else(|| first.trim_start_matches("Error: ").to_owned());
@@ -216,7 +218,18 @@ fn reason(complaint: &str) -> Option<String> {
     told.truncate(TOLD);
     told.extend(last.map(|_| "…"));
     told.extend(last);
-    Some(told.join(" "))
+    Some(without_middle(told.join(" ")))
+}
+
+/// A long text without its middle: its first words say what was read, and the last ones what is wrong with it.
+fn without_middle(text: String) -> String {
+    const HEAD: usize = 90;
+    const TAIL: usize = 180;
+    let length = text.chars().count();
+    if length <= HEAD + TAIL {
+        return text;
+    }
+    text.chars().take(HEAD).chain(" … ".chars()).chain(text.chars().skip(length - TAIL)).collect()
 }
 
 /// What kubectl means, of a line of its log: `E1121 19:01:43.568709    3788 run.go:72] "command failed" err="…"`; `None`: it is no such line.
@@ -407,6 +420,15 @@ mod tests {
         assert_eq!(reason("W1121 19:01:43.5 12 a.go:7] something else"), "something else");
         assert_eq!(reason("Warning: old\nError: there is no k/x] y\n"), "there is no k/x] y");
         assert_eq!(super::reason(" \n"), None);
+        assert_eq!(
+            reason(&format!("# Warning: 'commonLabels' is deprecated.\n{log}")),
+            "no matches for \"Deployment web\""
+        );
+        let long =
+            format!("Error: accumulating resources: {}: json: unknown field \"resource\"", "from 'base': ".repeat(40));
+        let told = reason(&long);
+        assert!(told.starts_with("accumulating resources: from 'base'"), "{told}");
+        assert!(told.ends_with("json: unknown field \"resource\"") && told.chars().count() < 300, "{told}");
     }
 
     /// Would miss: an error of several lines of which nothing but its bracket, or its first words, is told.

@@ -222,7 +222,50 @@ impl CompanionIndex {
                 found.unclear.extend(Vec::into_iter(twice).map(also));
             }
         }
+        take_out_disputed(catalog, environment, &mut all);
         Self(all)
+    }
+}
+
+/// What two places declare otherwise is nobody's, whichever blueprints they belong to: each would deliver its own over the other's, and whoever
+/// may change one source could redefine what lies in another (X8).
+fn take_out_disputed(catalog: &Catalog, environment: &Name, all: &mut BTreeMap<Name, Found>) {
+    fn key(object: &ObjectRef) -> (String, String, String, String) {
+        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+        (group.to_owned(), object.kind.clone(), object.namespace.clone(), object.name.clone())
+    }
+    let mut places: BTreeMap<_, BTreeSet<(RepoPath, usize)>> = BTreeMap::new();
+    for found in all.values() {
+        let compared = found.compared.iter().map(|(object, path, at)| (object, path, at));
+        let shared = found.shared.iter().map(|(object, path, at, _)| (object, path, at));
+        for (object, path, at) in compared.chain(shared) {
+            places.entry(key(object)).or_default().insert((path.clone(), *at));
+        }
+    }
+    let body = |(path, at): &(RepoPath, usize)| {
+        Some(catalog.manifests_at(environment, path)?.get(*at)?.document.root.to_json())
+    };
+    places.retain(|_, places| {
+        let mut bodies = places.iter().map(body);
+        let first = bodies.next();
+        places.len() > 1 && bodies.any(|other| Some(&other) != first.as_ref())
+    });
+    if places.is_empty() {
+        return;
+    }
+    for found in all.values_mut() {
+        let compared = std::mem::take(&mut found.compared);
+        let shared = std::mem::take(&mut found.shared);
+        let mut told = BTreeSet::new();
+        let mut is_disputed = |object: &ObjectRef| {
+            let Some(places) = places.get(&key(object)) else { return false };
+            let files: Vec<String> = places.iter().map(|(path, _)| path.to_string()).take(2).collect();
+            told.insert((object.to_string(), format!("{} both declare it", files.join(" and "))));
+            true
+        };
+        found.compared = compared.into_iter().filter(|(object, ..)| !is_disputed(object)).collect();
+        found.shared = shared.into_iter().filter(|(object, ..)| !is_disputed(object)).collect();
+        found.unclear.extend(told);
     }
 }
 

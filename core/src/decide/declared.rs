@@ -76,6 +76,7 @@ impl Detector for DriftDetector {
             }
         };
         detected.why_not.extend(told_passed_over(&target, &different.passed));
+        detected.findings.extend(switched_off(input, manifest, different.live));
         if different.is_nothing() {
             detected.why_not.extend(different.nothing(&target));
             return detected;
@@ -423,7 +424,7 @@ fn answer(
 }
 
 /// Whether the API server refuses every change of a field. What Git takes back, or admission changes, is not asked of it.
-fn is_immutable(object: &ObjectRef, drift: &FieldDrift) -> bool {
+fn is_immutable(object: &ObjectRef, live: &LiveObject, drift: &FieldDrift) -> bool {
     let below = |key: &&str| drift.path.starts_with_keys(&["spec", key]);
     let changed = drift.kind == DriftKind::Changed;
     match (object.api_version.as_str(), object.kind.as_str()) {
@@ -432,6 +433,10 @@ fn is_immutable(object: &ObjectRef, drift: &FieldDrift) -> bool {
             ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"].iter().any(below)
         }
         ("v1", "Service") => changed && below(&"clusterIP"),
+        ("v1", "ConfigMap") => {
+            live.body.get("immutable").and_then(serde_json::Value::as_bool) == Some(true)
+                && ["data", "binaryData", "immutable"].iter().any(|key| drift.path.starts_with_keys(&[key]))
+        }
         _ => false,
     }
 }
@@ -450,7 +455,7 @@ fn refusals(
         all.extend(rivals.into_iter().map(|rival| (rival_kept(object, &rival), Vec::new())));
         // Where bpctl delivers, its own apply is refused in earnest, and that is told until one succeeds (B11).
         if !direct {
-            all.extend(immutable(object, different));
+            all.extend(immutable(object, live, different));
         }
         if let Some(ports) = kept_port(&manifest.document, live, |path| stays(live, path)) {
             let reported = port_kept(object, ports, different.fields.len());
@@ -482,9 +487,9 @@ fn beside_refused(
 }
 
 /// A changed field that Kubernetes never changes in place.
-fn immutable(object: &ObjectRef, different: &Different<'_>) -> Option<(Reported, Vec<FieldPath>)> {
+fn immutable(object: &ObjectRef, live: &LiveObject, different: &Different<'_>) -> Option<(Reported, Vec<FieldPath>)> {
     let fixed =
-        different.fields.iter().filter(|drift| drift.kind != DriftKind::Admission && is_immutable(object, drift));
+        different.fields.iter().filter(|drift| drift.kind != DriftKind::Admission && is_immutable(object, live, drift));
     let fixed: Vec<FieldPath> = fixed.map(|drift| drift.path.clone()).collect();
     if fixed.is_empty() {
         return None;
@@ -497,6 +502,7 @@ fn immutable(object: &ObjectRef, different: &Different<'_>) -> Option<(Reported,
     let (orphan, pods) = match object.kind.as_str() {
         "StatefulSet" => (" --cascade=orphan", " (its pods and volume claims stay)"),
         "Service" => ("", " (it cannot be reached meanwhile)"),
+        "ConfigMap" => ("", " (no pod that reads it starts meanwhile)"),
         _ => ("", " (its pods go with it)"),
     };
     let delete =
@@ -734,6 +740,46 @@ fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
     let help = vec![Untrusted::new(help)];
     let reported = Reported::for_person("autoscaler-undeclared", Severity::Info, message, help);
     Some(Reported { needs_person: false, ..reported })
+}
+
+/// No pods, behind an autoscaler: at zero it is off, so that neither it nor, where replicas are left to it, anybody else brings them back.
+fn switched_off(
+    input: &DetectInput<'_>,
+    manifest: &Manifest,
+    live: Option<&LiveObject>,
+) -> Option<(Finding, Option<Action>)> {
+    let live =
+        live.filter(|live| live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_i64) == Some(0))?;
+    let declared = crate::blueprint::replicas(&manifest.document.root);
+    // What Git wants to be zero is judged as that.
+    if declared == Some(0) {
+        return None;
+    }
+    let Known::Known(Some(owner)) = autoscaler(input, Some(live)) else { return None };
+    let target = input.blueprint.value.spec.target.object();
+    let name = input.facts.autoscaler(&target).known().copied().flatten();
+    // KEDA scales to zero and from there by itself, and so does an autoscaler that may go to zero.
+    let to_zero = |name: &Untrusted| {
+        let scaler = input.catalog.autoscaler_named(input.environment, &target.namespace, name.raw());
+        let least = scaler.and_then(|scaler| scaler.document.root.at(&["spec", "minReplicas"])?.as_int());
+        name.raw().starts_with("keda-hpa-") || least == Some(0)
+    };
+    if name.is_none_or(to_zero) {
+        return None;
+    }
+    let wanted = declared.filter(|_| manifest.document.root.at(&REPLICAS).is_some());
+    let least = input.blueprint.value.spec.scaling.as_ref().map(|scaling| i128::from(scaling.min_replicas));
+    let to = wanted.or(least).unwrap_or(1).max(1);
+    let message =
+        format!("no pods run: the cluster has 0 replicas, at which {owner} is off until somebody scales it up");
+    let command = format!(
+        "kubectl -n {} scale {}/{} --replicas={to}",
+        shell(target.namespace.as_str()),
+        target.kind.to_lowercase(),
+        shell(&target.name)
+    );
+    let help = vec![Untrusted::new(format!("from 1 on the autoscaler scales again: {command}"))];
+    Some((Finding::Reported(Reported::for_person("autoscaler-off", Severity::Error, message, help)), None))
 }
 
 /// An autoscaler: that of Kubernetes, or one whose name says so.

@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 25] = [
+pub const PAGES: [Page; 26] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -120,6 +120,13 @@ pub const PAGES: [Page; 25] = [
         "A port of a Service is told apart by its number and protocol, so that to an apply a changed number is another port, beside the\n\
          old one. Where others than who delivers own the old one it stays, and the API server refuses two ports of one name, or without names.\n\
          Write Git's number in the place of the old one with the command of the finding.",
+    ),
+    page(
+        "autoscaler-off",
+        "0 replicas behind an autoscaler: nobody brings them back",
+        "Somebody scaled the workload to 0. At 0 a HorizontalPodAutoscaler is off (ScalingDisabled) and never scales up again; the replicas are\n\
+         left to it, so that neither bpctl nor a controller that ignores them brings them back. Scale it to 1 or more with the command of the\n\
+         finding, or declare `replicas: 0` if it is meant.",
     ),
     page(
         "autoscaler-undeclared",

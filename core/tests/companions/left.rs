@@ -416,6 +416,57 @@ fn x08_replicas_are_left_to_an_autoscaler_that_is_in_the_cluster_alone(#[case] s
     }
 }
 
+/// Would miss: another team's Service, declared anew in one's own source and delivered over theirs.
+#[test]
+fn x08_what_two_blueprints_sources_declare_otherwise_is_nobodys() {
+    let observation = observed(Known::Known(Some(live(80))), |_| {});
+    let service = |port: u32| SERVICE.replace("port: 80", &format!("port: {port}"));
+    for (other, unclear) in [(service(80), 0), (service(9000), 1)] {
+        let mut entries = world("}", &[&service(80)]);
+        entries.push((
+            "blueprints/z.yaml".into(),
+            blueprint("z", "Deployment/z", "}").replace("source: deploy", "source: z"),
+        ));
+        entries.push(("z/z.yaml".into(), WEB.replace("metadata: {name: web}", "metadata: {name: z}")));
+        entries.push(("z/service.yaml".into(), other));
+        let plan = planned("delivery: direct", entries, &observation);
+        for part in plan.blueprints.iter().filter(|part| part.name.as_str() == "web") {
+            let told = part.unknown.iter().filter(|unknown| unknown.what.contains("Service/x")).count();
+            assert_eq!(told, unclear, "{part:#?}");
+        }
+    }
+}
+
+/// Would miss: an outage that no line tells, since the replicas are left to an autoscaler that is off.
+#[rstest]
+#[case::scaled_to_nothing("web-hpa", 0, "replicas: 2", Some("--replicas=2"))]
+#[case::one_runs("web-hpa", 1, "replicas: 2", None)]
+#[case::keda_scales_from_zero("keda-hpa-web", 0, "replicas: 2", None)]
+#[case::nothing_is_wanted("web-hpa", 0, "replicas: 0", None)]
+fn x08_no_pods_behind_an_autoscaler_are_told(
+    #[case] scaler: &str,
+    #[case] has: u32,
+    #[case] declared: &str,
+    #[case] told: Option<&str>,
+) {
+    let mut observation = observed(Known::Known(None), |live| live["spec"]["replicas"] = has.into());
+    let scaler = Known::Known(Some(Untrusted::new(scaler)));
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(scaler));
+    let mut entries = world("}", &[]);
+    entries[2].1 = entries[2].1.replace("replicas: 2", declared);
+    let part = &planned("delivery: gitops", entries, &observation).blueprints[0];
+    let found: Vec<&Reported> = part.findings.iter().filter(|found| found.code == "autoscaler-off").collect();
+    assert_eq!(found.len(), usize::from(told.is_some()), "{part:#?}");
+    if let (Some(found), Some(told)) = (found.first(), told) {
+        assert!(
+            found.needs_person
+                && found.message.raw().contains("HorizontalPodAutoscaler/web-hpa (of the cluster) is off"),
+            "{found:?}"
+        );
+        assert!(found.help[0].raw().ends_with(told), "{found:?}");
+    }
+}
+
 /// Would miss: "in the cluster alone" of an autoscaler that Git declares, for another workload or in another folder.
 #[test]
 fn x08_an_autoscaler_that_git_declares_otherwise_is_not_in_the_cluster_alone() {

@@ -329,8 +329,19 @@ fn t42_what_names_itself_without_end_is_refused_and_stops_nothing() {
         let folder = tree(raw, &entries);
         tree(raw, &[("zz".into(), folder, 0o040_000)])
     };
+    // Few entries, each below folders of long names.
+    let long = |raw: &Repository| {
+        let blob = raw.blob(b"x\n").expect("a blob");
+        let mut id = tree(raw, &(0..1000).map(|n| (format!("f{n}"), blob, 0o100_644)).collect::<Vec<_>>());
+        id = tree(raw, &(0..20).map(|n| (format!("d{n}"), id, 0o040_000)).collect::<Vec<_>>());
+        for _ in 0..40 {
+            id = tree(raw, &[("n".repeat(250), id, 0o040_000)]);
+        }
+        id
+    };
     for (bomb, at, why) in [
-        (&paths as &dyn Fn(&Repository) -> git2::Oid, "zz", "it holds more than 300000 entries"),
+        (&long as &dyn Fn(&Repository) -> git2::Oid, "zz", "the paths of its entries are longer than 64 MiB together"),
+        (&paths, "zz", "it holds more than 300000 entries"),
         (&bytes, "blueprints", "its files hold more than 64 MiB"),
     ] {
         let (repo, _) = proposed();
@@ -354,6 +365,58 @@ fn t42_what_names_itself_without_end_is_refused_and_stops_nothing() {
     }
 }
 
+/// T23. Would miss: a tree that holds a file twice, of which a comparison sees the one that was approved and a delivery the other.
+#[test]
+fn t23_a_tree_that_holds_a_name_twice_is_read_by_nobody() {
+    use git2::{ObjectType, Repository};
+    let twice = |raw: &Repository, parent: &git2::Commit<'_>| {
+        let root = parent.tree().expect("a tree");
+        let deploy = root.get_name("deploy").expect("a folder").to_object(raw).expect("an object");
+        let deploy = deploy.into_tree().expect("a tree");
+        let evil = raw.blob(b"kind: Evil\n").expect("a blob");
+        let mut bytes = Vec::new();
+        for entry in &deploy {
+            let name = entry.name().expect("a name").to_owned();
+            let mut push = |id: git2::Oid| {
+                bytes.extend(format!("{:o} {name}\0", entry.filemode()).bytes());
+                bytes.extend(id.as_bytes());
+            };
+            if name == "frontend.yaml" {
+                push(evil);
+            }
+            push(entry.id());
+        }
+        let deploy = raw.odb().and_then(|odb| odb.write(ObjectType::Tree, &bytes)).expect("a tree");
+        let mut builder = raw.treebuilder(Some(&root)).expect("a builder");
+        builder.insert("deploy", deploy, 0o040_000).expect("an entry");
+        builder.write().expect("a tree")
+    };
+    let why = "it holds frontend.yaml twice or out of order";
+    let (repo, alice) = proposed();
+    repo.run(&["approve", "1", "--signing-key", &alice]).exits(0);
+    let raw = Repository::open(repo.path()).expect("a repository");
+    let by = git2::Signature::now("eve", "eve@example.org").expect("a signature");
+    let push = |branch: &str| {
+        let head = raw.find_branch(branch, git2::BranchType::Local).expect("a branch");
+        let parent = head.get().peel_to_commit().expect("a commit");
+        let tree = raw.find_tree(twice(&raw, &parent)).expect("a tree");
+        raw.commit(Some(&format!("refs/heads/{branch}")), &by, &by, "more", &tree, &[&parent]).expect("a commit");
+    };
+    push(BACKEND);
+    let judged = repo.run(&["judge", "1", "--env", "staging"]);
+    assert!(judged.code != Some(0), "{}", judged.stdout);
+    says(&format!("{}{}", judged.stdout, judged.stderr), &[why]);
+    let merges = repo.merges();
+    let applied = repo.run(&APPLY);
+    says(&format!("{}{}", applied.stdout, applied.stderr), &[why]);
+    assert_eq!(repo.merges(), merges);
+    // On the base branch nothing is delivered of it.
+    push("main");
+    let before = repo.everything();
+    says(&repo.run(&APPLY).exits(1).stderr, &[why]);
+    assert_eq!(before, repo.everything());
+}
+
 /// T1. Would miss: a comparison with a tag that somebody called like the branch of the remote, in which no change is left to see.
 #[test]
 fn t01_a_tag_does_not_pass_for_the_branch_of_the_remote() {
@@ -371,6 +434,18 @@ fn t01_a_tag_does_not_pass_for_the_branch_of_the_remote() {
     let again = repo.run(&["plan", "--base", "refs/remotes/origin/main"]).exits(0).stdout;
     let line = |text: &str| text.lines().find(|line| line.contains("causes")).map(str::to_owned);
     assert!(line(&causes).is_some() && line(&causes) == line(&again), "{causes}\n{again}");
+    // Nor is a full name, or an id, what a tag of that name is.
+    let base = repo.git(&["rev-parse", "refs/remotes/origin/main"]).trim().to_owned();
+    for name in ["refs/remotes/origin/main", base.as_str()] {
+        repo.git(&["update-ref", &format!("refs/tags/{name}"), "HEAD"]);
+        let again = repo.run(&["plan", "--base", name]).exits(0).stdout;
+        assert!(line(&causes) == line(&again), "{name}: {causes}\n{again}");
+    }
+    let absent = repo.git(&["update-ref", "refs/tags/refs/heads/gone", "HEAD"]);
+    says(
+        &repo.run(&["plan", "--base", "refs/heads/gone"]).exits(1).stderr,
+        &["there is no branch, tag or commit", &absent],
+    );
 }
 
 /// T1, X5. Would miss: a pull request that leads away from GitHub by its own bpctl.yaml, or a pushed branch of a usual name that becomes the rules.
@@ -393,5 +468,14 @@ fn t01_neither_a_work_tree_nor_a_usual_name_makes_a_base() {
     says(
         &plan(&repo).exits(1).stderr,
         &["bpctl.yaml says `forge: gitea`, and the remote `origin` is a repository on GitHub"],
+    );
+    // A branch of a usual name that says that there is no server, checked out by whoever looks at it.
+    repo.replace("bpctl.yaml", "forge: gitea", "forge: local");
+    let local = repo.commit(&[], "no server at all");
+    repo.git(&["update-ref", "refs/remotes/origin/main", &local]);
+    repo.git(&["switch", "-q", "-c", "main"]);
+    says(
+        &plan(&repo).exits(1).stderr,
+        &["the work tree's bpctl.yaml says `forge: local`, and the base branch of the remote `origin` does not"],
     );
 }

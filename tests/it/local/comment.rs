@@ -188,10 +188,12 @@ fn t03_t04_a_command_does_not_work_with_credentials_on_files_of_strangers() {
     plan("pull_request", "/nonexistent".into(), "").exits(1);
     repo.write("../event.json", "{}");
     plan("pull_request", repo.folder.path().join("event.json").display().to_string(), "").exits(1);
-    let lint = repo.bpctl().with("GITHUB_EVENT_NAME", "pull_request").with("GITHUB_EVENT_PATH", event("eve/deploy"));
-    lint.run(&["lint"]).exits(0);
+    let of_fork =
+        || repo.bpctl().with("GITHUB_EVENT_NAME", "pull_request").with("GITHUB_EVENT_PATH", event("eve/deploy"));
+    of_fork().run(&["lint"]).exits(0);
+    says(&of_fork().run(&["snapshot", "../recorded"]).exits(1).stderr, &["this is a fork's pull request"]);
     plan("pull_request_target", event("eve/deploy"), &base).exits(1);
-    for name in ["pull_request_target", "workflow_run"] {
+    for name in ["pull_request_target", "workflow_run", "check_suite", "fork"] {
         plan(name, event("shop/deploy"), &base).exits(0);
         let told = plan(name, event("shop/deploy"), &"0".repeat(40)).exits(1).stderr;
         says(&told, &["another commit than the base branch's is checked out", "run it on `pull_request`"]);

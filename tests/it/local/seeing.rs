@@ -130,7 +130,7 @@ fn r06_what_kubectl_reads_of_a_folder_is_seen() {
         ),
         (
             "deploy/h.yaml",
-            list("HorizontalPodAutoscalerList", json!([{"metadata": {"name": "h"}}])),
+            list("HorizontalPodAutoscalerList", json!([{"metadata": {"name": "h"}, "spec": scaler("h")["spec"]}])),
             1,
             "deploy/h.yaml:1:32 cannot be read",
         ),

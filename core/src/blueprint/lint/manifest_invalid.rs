@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::required::{Wholes, missing};
 use super::selector_mismatch::mismatches;
+use super::unions::excluding;
 use super::{Look, Page, Rule, above_limit, container_name, mark_node};
 use crate::blueprint::Manifest;
 use crate::blueprint::kinds::meant_kind;
@@ -230,7 +231,8 @@ impl Rule for ManifestInvalid {
         let mut told: BTreeSet<(&str, &str, String)> = BTreeSet::new();
         let wholes = Wholes::of(look);
         for manifest in look.all_manifests() {
-            let lacks = missing(manifest);
+            let mut lacks = missing(manifest);
+            lacks.extend(excluding(manifest));
             if !lacks.is_empty() && wholes.holds(look, manifest) {
                 found.extend(lacks);
             }
@@ -257,7 +259,14 @@ pub(super) fn is_misspelt(container: &Node) -> bool {
 /// The first of what no Kubernetes takes of a manifest: what Git wants of its object is then not known (R6).
 pub(crate) fn first_fault(manifest: &Manifest) -> Option<Diagnostic> {
     let first = faults(manifest).into_iter().next().map(|(_, diagnostic)| diagnostic);
-    let others = || missing(manifest).into_iter().chain(mismatches(manifest)).chain(above_limit(manifest)).next();
+    let others = || {
+        missing(manifest)
+            .into_iter()
+            .chain(excluding(manifest))
+            .chain(mismatches(manifest))
+            .chain(above_limit(manifest))
+            .next()
+    };
     first.or_else(others)
 }
 

@@ -67,6 +67,7 @@ mod target_missing;
 mod threshold_without_effect;
 mod thresholds_oscillate;
 mod two_scalers;
+mod unions;
 mod unreleased_in_prod;
 mod version_bump;
 mod window_too_short;

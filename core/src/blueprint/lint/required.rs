@@ -48,6 +48,11 @@ fn needs(object: &ObjectRef) -> Option<(Needs, Option<&'static [&'static str]>)>
     })
 }
 
+/// Where an object of this kind holds the specification of its pods.
+pub(super) fn pod_keys(object: &ObjectRef) -> Option<&'static [&'static str]> {
+    needs(object)?.1
+}
+
 /// All that a manifest lacks, if it declares the whole object.
 pub(super) fn missing(manifest: &Manifest) -> Vec<Diagnostic> {
     let Some((needs, pod)) = needs(&manifest.object) else { return Vec::new() };
