@@ -255,8 +255,12 @@ impl Different<'_> {
     }
 }
 
-/// What somebody added to an object beside Git. It is no drift, and stays after every reconcile: that is worth a line (X10).
-fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<WhyNot> {
+/// What somebody added to an object beside Git and every apply leaves there, each with who did.
+fn left_beside(
+    input: &DetectInput<'_>,
+    object: &ObjectRef,
+    manifest: &Manifest,
+) -> Option<Vec<(FieldPath, Attribution)>> {
     let live = input.facts.object(object).known().copied()??;
     let schema = input.facts.schema(&object.api_version, &object.kind);
     let mut added = added(&manifest.document, live, schema.known()?);
@@ -264,11 +268,29 @@ fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> O
         let gone = merged_away(&manifest.document, live);
         added.retain(|(path, _)| !gone.iter().any(|gone| path.0.starts_with(&gone.0)));
     }
+    Some(added)
+}
+
+/// `spec.template.spec.nodeSelector (by ops, server-side apply)`.
+fn left_by((path, by): &(FieldPath, Attribution)) -> Untrusted {
+    let how = if by.operation.raw() == "Apply" { ", server-side apply" } else { "" };
+    Untrusted::new(format!("{path} (by {}{how})", by.manager.raw()))
+}
+
+/// What a workload's pods have that Git does not declare, and that stays whatever is applied: it may be why they do not run (X10).
+pub(super) fn left_in_pods(input: &DetectInput<'_>) -> Vec<Untrusted> {
+    let object = input.blueprint.value.spec.target.object();
+    let left = input.manifest.and_then(|manifest| left_beside(input, &object, manifest)).unwrap_or_default();
+    left.iter().filter(|(path, _)| path.starts_with_keys(&["spec", "template", "spec"])).map(left_by).collect()
+}
+
+/// What somebody added to an object beside Git. It is no drift, and stays after every reconcile: that is worth a line (X10).
+fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<WhyNot> {
+    let added = left_beside(input, object, manifest)?;
     if added.is_empty() {
         return None;
     }
-    let fields: Vec<Untrusted> =
-        added.iter().map(|(path, by)| Untrusted::new(format!("{path} (by {})", by.raw()))).collect();
+    let fields: Vec<Untrusted> = added.iter().map(left_by).collect();
     let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
     let because = format!("{object} has what Git does not declare, and keeps it: {}", listed(&named, 3));
     Some(WhyNot { fields, ..WhyNot::new("reconcile", because) })

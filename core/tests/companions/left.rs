@@ -594,3 +594,83 @@ fn x10_what_is_found_is_told_before_what_explains_it() {
         assert_eq!(text.contains(&told), cut > 0, "{text}");
     }
 }
+
+/// How the API server merges the lists and mappings of a Deployment that these tests touch.
+fn pod_types() -> TypeSchema {
+    let by_name = || ListType::Map(vec![("name".to_owned(), None)]);
+    let lists = ["containers", "initContainers", "volumes", "containers[].env"];
+    let lists = lists.map(|list| (format!("spec.template.spec.{list}"), by_name()));
+    let atomic_maps = [
+        "spec.template.spec.nodeSelector".into(),
+        "spec.template.spec.containers[].env[].valueFrom.configMapKeyRef".into(),
+    ];
+    TypeSchema { lists: lists.into(), atomic_maps: atomic_maps.into(), ..TypeSchema::default() }
+}
+
+fn pending() -> FactValue {
+    let body = json!({"metadata": {"name": "web-1", "uid": "1", "creationTimestamp": "2026-11-21T11:00:00Z",
+        "labels": {"app": "web"}}, "spec": {"containers": [{"name": "web"}]}, "status": {"phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}});
+    FactValue::Pods(Known::Known(vec![bpctl_core::observe::pod_from_json(&body).unwrap()]))
+}
+
+/// Would miss: a container and a node selector that a second manager applied, in no line of the plan; and "the controller brings it" of pods
+/// that stay as they are for the node selector's sake, which no delivery takes away.
+#[rstest]
+#[case::applied("Apply", "ops, server-side apply")]
+#[case::updated("Update", "ops")]
+fn x10_what_a_second_manager_applied_beside_git_is_told(
+    #[case] operation: &str,
+    #[case] by: &str,
+    #[values("web:1", "web:2")] image: &str,
+) {
+    let mut observation = observed(Known::Known(None), |live| {
+        let pod = &mut live["spec"]["template"]["spec"];
+        pod["nodeSelector"] = json!({"disk": "ssd"});
+        pod["containers"][0]["image"] = image.into();
+        pod["containers"][0]["env"].as_array_mut().unwrap().push(json!({"name": "X", "value": "1"}));
+        pod["containers"].as_array_mut().unwrap().push(json!({"name": "proxy", "image": "proxy:1"}));
+        live["spec"]["template"]["metadata"]["annotations"] = json!({"ops/reload": "1"});
+        let mut fields = json!({"f:template": {"f:metadata": {"f:annotations": {"f:ops/reload": {}}}, "f:spec": {
+            "f:nodeSelector": {}, "f:containers": {
+                "k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:image": {},
+                    "f:env": {"k:{\"name\":\"X\"}": {".": {}, "f:name": {}, "f:value": {}}}},
+                "k:{\"name\":\"proxy\"}": {".": {}, "f:name": {}, "f:image": {}}}}}});
+        if operation == "Apply" {
+            // A whole manifest: it names the selector, and makes its applier no maker of the object.
+            fields["f:selector"] = json!({});
+        }
+        live["metadata"]["managedFields"] = json!([{"manager": "ops", "operation": operation, "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": fields}}]);
+    });
+    observation.add(
+        FactKey::Schema("apps/v1".into(), "Deployment".into()),
+        "t",
+        FactValue::Schema(Known::Known(pod_types())),
+    );
+    observation.add(FactKey::Pods(web()), "t", pending());
+    let part = plan_under("delivery: gitops", "}", &[], "", &observation).blueprints.remove(0);
+    let beside = |why: &&WhyNot| why.because.contains("has what Git does not declare, and keeps it");
+    let [why] = part.not_proposed.iter().filter(beside).collect::<Vec<_>>()[..] else { panic!("{part:#?}") };
+    let fields: Vec<String> = why.fields.iter().map(|field| field.raw().replace("spec.template.", "")).collect();
+    let paths = ["spec.containers[name=proxy]", "metadata.annotations", "spec.containers[name=web].env[name=X]"];
+    for path in paths.into_iter().chain(["spec.nodeSelector"]) {
+        assert!(
+            fields.iter().any(|told| told.starts_with(path) && told.ends_with(&format!(" (by {by})"))),
+            "{path}: {fields:?}"
+        );
+    }
+    assert_eq!(fields.len(), 4, "{fields:?}");
+    let [stuck] = part.findings.as_slice() else { panic!("{part:#?}") };
+    let help: Vec<&str> = stuck.help.iter().map(Untrusted::raw).collect();
+    assert!(stuck.code == "pod-unschedulable" && help.len() == 2, "{stuck:?}");
+    let ahead = "its pod template is another one, and the controller brings it; what it has beside Git stays";
+    assert_eq!(help[0].ends_with(ahead), image == "web:2", "{help:?}");
+    let told = format!(
+        "spec.template.spec.nodeSelector (by {by}); if it is that, take it out: kubectl -n shop edit deployment/web"
+    );
+    assert!(
+        help[1].starts_with("they have what Git does not declare, and keep it: ") && help[1].ends_with(&told),
+        "{help:?}"
+    );
+}

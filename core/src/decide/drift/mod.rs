@@ -175,11 +175,11 @@ fn rank(added: &FieldDrift) -> usize {
 }
 
 /// Fields that somebody added beside Git: neither drift nor taken away by any apply. Each with who did; what is about a pod's rights first.
-pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<(FieldPath, Untrusted)> {
+pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<(FieldPath, Attribution)> {
     let managers = DeliveryManagers::default();
     let mut found = removal::added(document, live, schema, &managers);
     found.sort_by_key(rank);
-    found.into_iter().filter_map(|added| Some((added.path, added.by?.manager))).collect()
+    found.into_iter().filter_map(|added| Some((added.path, added.by?))).collect()
 }
 
 /// Who wrote a field of a live object last, as far as it says.

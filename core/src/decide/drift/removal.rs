@@ -57,10 +57,11 @@ pub(super) fn added(
     walk.beside = true;
     let selector = |key: &str| FieldPath::keys(vec!["spec", key]);
     for entry in ownership::entries(&live.body, managers) {
-        // Whoever made the object owns all its defaults too, which nobody added.
-        let made = entry.owns(&selector("selector")) || entry.owns(&selector("scaleTargetRef"));
+        // Whoever made the object by an update owns all its defaults too, which nobody added; of an apply they are the server's.
+        let made = entry.operation == "Update"
+            && (entry.owns(&selector("selector")) || entry.owns(&selector("scaleTargetRef")));
         let controls = CONTROLLERS.contains(&entry.manager) || entry.manager.contains("autoscaler");
-        let own = entry.operation == "Update" && entry.subresource.is_none() && !entry.delivers;
+        let own = entry.subresource.is_none() && !entry.delivers;
         if own && !made && !controls && entry.api_version == live.reference.api_version {
             walk.by = Some(entry.attribution(true));
             walk.owned(entry.fields, &root, &live.body);
@@ -262,8 +263,7 @@ impl<'a> Walk<'a> {
     fn undeclared(&mut self, fields: &'a Json, place: &Place<'a>, live: &'a Json) {
         let path = self.way.path();
         let whole = ownership::is_leaf(fields) || !matches!(self.way.steps().last(), Some(Step::Key(_)));
-        let beside = |entry: &Entry<'_>| (!whole || entry.operation == "Apply") && entry.owns(&path);
-        let held = self.others().iter().any(|entry| if self.beside { beside(entry) } else { entry.keeps(&path) });
+        let held = if self.beside { !whole } else { self.others().iter().any(|entry| entry.keeps(&path)) };
         if !held {
             self.report(path, place.range.clone(), live);
         } else if !ownership::is_leaf(fields) {
