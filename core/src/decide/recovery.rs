@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::declared::{edit, left_in_pods};
+use super::beside::left_in_pods;
+use super::declared::edit;
 use super::readiness::{Rollout, deadline, is_unseen};
 use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot, rollback};
 use crate::action::{Action, Restart};
@@ -456,7 +457,7 @@ fn ahead(input: &DetectInput<'_>, left: bool) -> Option<Untrusted> {
     let place = input.catalog.workspace.value.environments.get(input.environment);
     let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
     let by = match &waiting.1 {
-        None => "no apply brings it: see what the API server refuses of it",
+        None => "no apply brings it: see what of it is for a person",
         Some(_) if gitops => "the controller brings it",
         Some(_) => "its reconcile brings it (bpctl apply)",
     };

@@ -674,3 +674,94 @@ fn x10_what_a_second_manager_applied_beside_git_is_told(
         "{help:?}"
     );
 }
+
+/// X8, Would miss: "the controller brings it back" of a key in a Service's selector, where what the controller does is `kubectl apply`, which
+/// takes away what it applied itself and nothing else: the Service selects nothing until somebody edits it.
+#[rstest]
+#[case::kubectl(("kubectl-client-side-apply", "Update"), Some(json!({"app": "web"})), "kubectl-patch", Some("spec.selector.v (by kubectl-patch) is"))]
+#[case::kubectl_took_the_mapping_over(("kubectl-client-side-apply", "Update"), Some(json!({"app": "web"})), "kubectl-client-side-apply", Some("spec.selector.v is"))]
+#[case::helm(("helm-controller", "Update"), None, "kubectl-patch", Some("spec.selector.v (by kubectl-patch) is"))]
+#[case::git_dropped_it(("kubectl-client-side-apply", "Update"), Some(json!({"app": "web", "v": "2"})), "kubectl-client-side-apply", None)]
+#[case::helm_brought_it(("helm-controller", "Update"), None, "helm-controller", None)]
+#[case::by_server_side_apply(("argocd-controller", "Apply"), None, "kubectl-patch", None)]
+#[case::of_late_by_server_side_apply(("kubectl-client-side-apply", "Update"), Some(json!({"app": "web"})), "kustomize-controller", None)]
+fn x08_a_key_that_a_merge_keeps_is_no_work_for_the_controller(
+    #[case] (manager, operation): (&str, &str),
+    #[case] applied: Option<Json>,
+    #[case] owner: &str,
+    #[case] told: Option<&str>,
+) {
+    let look = |selector: Json| {
+        let mut service = live(80);
+        service["spec"]["selector"] = selector;
+        let entry = |manager: &str, operation: &str, time: &str, fields: Json| {
+            json!({"manager": manager, "operation": operation, "apiVersion": "v1", "time": time,
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": fields}})
+        };
+        let late = if owner.starts_with("kustomize") { "Apply" } else { "Update" };
+        service["metadata"]["managedFields"] = json!([
+            entry(manager, operation, "2026-11-21T10:00:00Z", json!({"f:ports": {}})),
+            entry(owner, late, "2026-11-21T11:00:00Z", json!({"f:selector": {}}))
+        ]);
+        if let Some(applied) = &applied {
+            let applied = json!({"spec": {"selector": applied}}).to_string();
+            service["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": applied});
+        }
+        let mut observation = observed(Known::Known(Some(service)), |_| {});
+        let types = TypeSchema { atomic_maps: ["spec.selector".into()].into(), ..TypeSchema::default() };
+        observation.add(FactKey::Schema("v1".into(), "Service".into()), "t", FactValue::Schema(Known::Known(types)));
+        observation
+    };
+    let plan = |delivery, selector| plan_under(delivery, "}", &[SERVICE], "", &look(selector)).blueprints.remove(0);
+    let part = plan("delivery: gitops", json!({"app": "web", "v": "2"}));
+    assert_eq!(part.items.is_empty(), told.is_some(), "{part:#?}");
+    if let Some(told) = told {
+        let [kept, stays] = part.findings.as_slice() else { panic!("{part:#?}") };
+        let message = format!("Service/x: {told} in the cluster and not in Git, and no delivery takes it away");
+        assert!(kept.code == "field-kept" && kept.needs_person && kept.message.raw().starts_with(&message), "{kept:?}");
+        assert!(kept.help[0].raw().ends_with(": kubectl -n shop edit service/x"), "{kept:?}");
+        assert!(stays.code == "drift-stays" && stays.fields[0].path.is_keys(&["spec", "selector"]), "{stays:?}");
+    }
+    // What Git declares otherwise is the controller's to bring, and bpctl's own apply replaces the mapping.
+    for part in [
+        plan("delivery: gitops", json!({"app": "x", "v": "2"})),
+        plan("delivery: direct", json!({"app": "web", "v": "2"})),
+    ] {
+        assert!(part.items.len() == 1 && part.findings.is_empty(), "{part:#?}");
+    }
+    if applied.as_ref().is_some_and(|applied| applied.get("v").is_some()) {
+        // Of a mapping that loses one key and keeps another, both are told.
+        let part = plan("delivery: gitops", json!({"app": "web", "v": "2", "w": "3"}));
+        assert!(part.items.len() == 1 && part.findings.len() == 1, "{part:#?}");
+        assert!(part.findings[0].message.raw().contains("spec.selector.w is in the cluster"), "{part:#?}");
+    }
+}
+
+/// Would miss: pods that stay without a node for the sake of a key of their node selector, under "the controller brings it".
+#[test]
+fn x10_a_kept_key_of_the_node_selector_is_told_where_pods_do_not_run() {
+    let mut observation = observed(Known::Known(None), |live| {
+        live["spec"]["template"]["spec"]["nodeSelector"] = json!({"os": "linux", "disk": "ssd"});
+        live["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2".into();
+        let selector = json!({"spec": {"template": {"spec": {"nodeSelector": {"os": "linux"}}}}}).to_string();
+        live["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": selector});
+        let entry = |manager: &str, fields: Json| {
+            json!({"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:template": {"f:spec": fields}}}})
+        };
+        live["metadata"]["managedFields"] = json!([
+            entry("kubectl-client-side-apply", json!({"f:restartPolicy": {}})),
+            entry("kubectl-patch", json!({"f:nodeSelector": {}}))
+        ]);
+    });
+    let key = FactKey::Schema("apps/v1".into(), "Deployment".into());
+    observation.add(key, "t", FactValue::Schema(Known::Known(pod_types())));
+    observation.add(FactKey::Pods(web()), "t", pending());
+    let mut entries = world("}", &[]);
+    entries[2].1 = entries[2].1.replacen("      volumes:", "      nodeSelector: {os: linux}\n      volumes:", 1);
+    let part = planned("delivery: gitops", entries, &observation).blueprints.remove(0);
+    let stuck = part.findings.iter().find(|found| found.code == "pod-unschedulable").unwrap();
+    let help: Vec<&str> = stuck.help.iter().map(Untrusted::raw).collect();
+    assert!(help[0].ends_with("the controller brings it; what it has beside Git stays"), "{help:?}");
+    assert!(help[1].contains("spec.template.spec.nodeSelector.disk (by kubectl-patch); if it is that"), "{help:?}");
+}

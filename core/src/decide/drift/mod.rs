@@ -23,7 +23,7 @@ mod way;
 mod tests;
 
 pub use exact::exact;
-pub use kept::{kept_by, kept_by_others, kept_port};
+pub use kept::{KeptKeys, kept_by, kept_by_others, kept_keys, kept_port};
 pub use rivals::{Rival, kept_rivals, merged_away};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};

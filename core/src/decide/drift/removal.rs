@@ -74,7 +74,7 @@ pub(super) fn added(
 
 /// What client-side apply applied last. The annotation outlives a move to server-side apply, so it counts only while a
 /// manager that delivers still owns by update, or where the recording left `managedFields` out.
-fn last_applied(body: &Json, managers: &DeliveryManagers) -> Option<Json> {
+pub(super) fn last_applied(body: &Json, managers: &DeliveryManagers) -> Option<Json> {
     let text = body.get("metadata")?.get("annotations")?.get(LAST_APPLIED)?.as_str()?;
     let counts = if ownership::is_recorded(body) {
         ownership::deliveries(body, managers).any(|entry| entry.operation == "Update")
