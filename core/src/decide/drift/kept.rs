@@ -50,16 +50,15 @@ impl KeptKeys {
 /// reference to a `ConfigMap`'s key; what it applied stands in its annotation, and without one in who owns the mapping.
 pub fn kept_keys(live: &LiveObject, drift: &FieldDrift) -> Option<KeptKeys> {
     let managers = DeliveryManagers::default();
-    let last = ownership::deliveries(&live.body, &managers).max_by_key(|entry| entry.at)?;
     let (Some(Json::Object(declared)), Some(Json::Object(has))) = (&drift.declared, &drift.live) else { return None };
     // A mapping is reported as a whole only where all that Git declares of it is there.
-    if drift.kind != DriftKind::Changed || last.operation != "Update" {
+    if drift.kind != DriftKind::Changed || !removal::is_merged(&live.body, &managers) {
         return None;
     }
     let by = drift.by.as_ref().filter(|by| !managers.contains(by.manager.raw())).map(|by| by.manager.clone());
     let applied = removal::last_applied(&live.body, &managers);
     let brought = |key: &str| match &applied {
-        Some(applied) => value_at(applied, &drift.path).is_some_and(|map| map.get(key).is_some()),
+        Some(applied) => removal::value_at(applied, &drift.path).is_some_and(|map| map.get(key).is_some()),
         None => by.is_none(),
     };
     let added =
@@ -69,17 +68,6 @@ pub fn kept_keys(live: &LiveObject, drift: &FieldDrift) -> Option<KeptKeys> {
     let emptied = declared.iter().any(|(key, value)| value.is_null() && has.contains_key(key));
     let keys: Vec<FieldPath> = keys.into_iter().map(|key| drift.path.key(key)).collect();
     (!keys.is_empty()).then_some(KeptKeys { keys, by, others_go: emptied || !go.is_empty() })
-}
-
-/// What stands at a path.
-fn value_at<'j>(json: &'j Json, path: &FieldPath) -> Option<&'j Json> {
-    path.0.iter().try_fold(json, |json, segment| match segment {
-        Segment::Key(key) => json.get(key),
-        Segment::Index(index) => json.get(index),
-        Segment::Item(keys) => json.as_array()?.iter().find(|item| {
-            keys.iter().all(|(key, value)| item.get(key).and_then(scalar::json_text).is_some_and(|text| text == *value))
-        }),
-    })
 }
 
 /// A Service's port that Git declares and the cluster lacks, and one that an apply leaves beside it, where the API server takes no such

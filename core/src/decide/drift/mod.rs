@@ -145,8 +145,18 @@ pub fn compare(
         return found;
     }
     let entries = ownership::entries(&live.body, managers);
+    let brought = if found.iter().any(|drift| drift.kind == DriftKind::Missing) {
+        removal::brought(&live.body, managers)
+    } else {
+        None
+    };
+    // What was never there was removed by nobody.
+    let is_new = |drift: &FieldDrift| {
+        let brought = brought.as_ref().filter(|_| drift.kind == DriftKind::Missing);
+        brought.is_some_and(|brought| removal::value_at(brought, &drift.path).is_none())
+    };
     for drift in &mut found {
-        drift.by = attribution::of(drift, &entries);
+        drift.by = if is_new(drift) { None } else { attribution::of(drift, &entries) };
     }
     found.extend(removals);
     found

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::ownership::{self, Entry, Owned};
 use super::way::{Step, Way};
 use super::{Attribution, DeliveryManagers, DriftKind, FieldDrift, attribution, quirks, scalar};
-use crate::model::FieldPath;
+use crate::model::{FieldPath, Segment};
 use crate::observe::{ListType, LiveObject, TypeSchema};
 use crate::yaml::{Document, Node, Value};
 
@@ -82,6 +82,31 @@ pub(super) fn last_applied(body: &Json, managers: &DeliveryManagers) -> Option<J
         managers.contains(CLIENT_SIDE_APPLY)
     };
     if counts { serde_json::from_str(text).ok() } else { None }
+}
+
+/// Whether the object was delivered last by a client-side apply.
+pub(super) fn is_merged(body: &Json, managers: &DeliveryManagers) -> bool {
+    ownership::deliveries(body, managers).max_by_key(|entry| entry.at).is_some_and(|last| last.operation == "Update")
+}
+
+/// What client-side apply brought last, where the last delivery was one; `None`: nobody says.
+pub(super) fn brought(body: &Json, managers: &DeliveryManagers) -> Option<Json> {
+    is_merged(body, managers).then(|| last_applied(body, managers)).flatten()
+}
+
+/// What stands at a path.
+pub(super) fn value_at<'j>(json: &'j Json, path: &FieldPath) -> Option<&'j Json> {
+    path.0.iter().try_fold(json, |json, segment| match segment {
+        Segment::Key(key) => json.get(key),
+        Segment::Index(index) => json.get(index),
+        Segment::Item(keys) => json.as_array()?.iter().find(|item| {
+            // What an item is told apart by may be the server's default.
+            let is = |(key, value): &(String, String)| {
+                item.get(key).is_none_or(|item| scalar::json_text(item).as_ref() == Some(value))
+            };
+            item.is_object() && keys.iter().all(is)
+        }),
+    })
 }
 
 /// By path, each once, and nothing below something that is reported.
