@@ -88,9 +88,13 @@ impl Detector for DriftDetector {
                 return detected;
             }
             // The controller writes the zero that Git declares, whoever scales, and at zero no autoscaler scales up again.
-            Known::Known(Some(_))
+            Known::Known(Some(owner))
                 if !is_direct(input) && crate::blueprint::replicas(&manifest.document.root) == Some(0) =>
             {
+                if different.fields.iter().any(|drift| drift.path.is_keys(&REPLICAS)) {
+                    let because = format!("{owner} owns spec.replicas, and is off at 0, which Git declares");
+                    detected.why_not.push(WhyNot::new("replicas", because));
+                }
                 detected.findings.extend(answer(input, target, manifest, different, false));
                 return detected;
             }

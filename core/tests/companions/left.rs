@@ -359,10 +359,21 @@ fn b06_zero_behind_an_autoscaler_is_the_outage_that_it_is(
         manifest("autoscaling/v2", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}");
     let mut entries = world("}", &[&scaler]);
     entries[2].1 = entries[2].1.replacen("replicas: 2", declared, 1);
-    let observation = observed(Known::Known(None), |live| live["spec"]["replicas"] = 5.into());
-    let part = planned(delivery, entries, &observation).blueprints.remove(0);
+    let observation = observed(Known::Known(None), |live| {
+        live["metadata"]["managedFields"] = json!([{"manager": "kube-controller-manager", "operation": "Update",
+            "subresource": "scale", "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+        live["spec"]["replicas"] = 5.into();
+    });
+    let plan = planned(delivery, entries, &observation);
+    let part = &plan.blueprints[0];
     let tiers: Vec<Tier> = part.items.iter().map(|item| item.verdict.tier).collect();
     assert_eq!(tiers, tier.into_iter().collect::<Vec<_>>(), "{part:#?}");
+    // Would miss: "an autoscaler that is gone", of one that is there.
+    let text = render::text::plan(&plan, None);
+    let told = "spec.replicas: 5 in the cluster, set by an autoscaler; Git says 0, from which none scales";
+    let off = "HorizontalPodAutoscaler/x (deploy/x0.yaml) owns spec.replicas, and is off at 0, which Git declares";
+    assert_eq!((text.contains(told), text.contains(off)), (tier.is_some(), tier.is_some()), "{text}");
+    assert!(!text.contains("that is gone"), "{text}");
 }
 
 /// Would miss: a second missing right that is told as the first, so that who grants what stands there looks again.
