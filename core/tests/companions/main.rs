@@ -495,3 +495,20 @@ fn x08_a_field_that_base_never_had_was_taken_away_by_nobody(#[case] base: &str, 
     assert!(drift.fields[0].path.has_key("readinessProbe"), "{drift:#?}");
     assert_eq!(drift.fields[0].by.as_ref().map(|by| by.manager.raw()), by, "{drift:#?}");
 }
+
+/// R6, Would miss: a workload that is not compared, for a number that the API server takes with no more than a warning.
+#[rstest]
+#[case::a_grace_period("Deployment", "      terminationGracePeriodSeconds: -5\n", true)]
+#[case::all_revisions_of_a_stateful_set("StatefulSet", "  revisionHistoryLimit: -1\n", true)]
+#[case::no_grace_period("Deployment", "      terminationGracePeriodSeconds: soon\n", false)]
+#[case::revisions_of_a_deployment("Deployment", "  revisionHistoryLimit: -1\n", false)]
+#[case::ready_before_it_is("StatefulSet", "  minReadySeconds: -1\n", false)]
+fn r6_numbers_that_are_only_warned_of_are_compared(#[case] kind: &str, #[case] line: &str, #[case] taken: bool) {
+    let mut entries = world("}", &[]);
+    let below = if line.starts_with("      ") { "    spec:\n" } else { "spec:\n" };
+    entries[1].1 = entries[1].1.replace("Deployment/web", &format!("{kind}/web"));
+    entries[2].1 = entries[2].1.replace("Deployment", kind).replacen(below, &format!("{below}{line}"), 1);
+    let part = planned("delivery: direct", entries, &observed(Known::Known(None), |_| {})).blueprints.remove(0);
+    let invalid = |unknown: &&UnknownFact| unknown.why.message.contains("(manifest-invalid)");
+    assert_eq!(part.unknown.iter().filter(invalid).count(), usize::from(!taken), "{part:#?}");
+}
