@@ -1,8 +1,9 @@
 //! Drift: what Git declares against what the cluster shows, of a workload and of what belongs to it.
 
+use super::beside::{beside, key_kept};
 use super::drift::{
-    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, Rival, added, compare, exact, kept_by,
-    kept_by_others, kept_port, kept_rivals, merged_away, owned_by, writer,
+    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact, kept_by,
+    kept_by_others, kept_keys, kept_port, kept_rivals, owned_by, writer,
 };
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
@@ -88,9 +89,13 @@ impl Detector for DriftDetector {
                 return detected;
             }
             // The controller writes the zero that Git declares, whoever scales, and at zero no autoscaler scales up again.
-            Known::Known(Some(_))
+            Known::Known(Some(owner))
                 if !is_direct(input) && crate::blueprint::replicas(&manifest.document.root) == Some(0) =>
             {
+                if different.fields.iter().any(|drift| drift.path.is_keys(&REPLICAS)) {
+                    let because = format!("{owner} owns spec.replicas, and is off at 0, which Git declares");
+                    detected.why_not.push(WhyNot::new("replicas", because));
+                }
                 detected.findings.extend(answer(input, target, manifest, different, false));
                 return detected;
             }
@@ -256,25 +261,6 @@ impl Different<'_> {
     }
 }
 
-/// What somebody added to an object beside Git. It is no drift, and stays after every reconcile: that is worth a line (X10).
-fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<WhyNot> {
-    let live = input.facts.object(object).known().copied()??;
-    let schema = input.facts.schema(&object.api_version, &object.kind);
-    let mut added = added(&manifest.document, live, schema.known()?);
-    if !is_direct(input) {
-        let gone = merged_away(&manifest.document, live);
-        added.retain(|(path, _)| !gone.iter().any(|gone| path.0.starts_with(&gone.0)));
-    }
-    if added.is_empty() {
-        return None;
-    }
-    let fields: Vec<Untrusted> =
-        added.iter().map(|(path, by)| Untrusted::new(format!("{path} (by {})", by.raw()))).collect();
-    let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
-    let because = format!("{object} has what Git does not declare, and keeps it: {}", listed(&named, 3));
-    Some(WhyNot { fields, ..WhyNot::new("reconcile", because) })
-}
-
 /// What is said of differences that an apply would not change.
 fn nothing(object: &ObjectRef) -> WhyNot {
     let because =
@@ -351,7 +337,7 @@ fn unread_rules(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest
     Some(UnknownFact::new(format!("whether Argo CD calls {object} in sync all the same"), why))
 }
 
-fn is_direct(input: &DetectInput<'_>) -> bool {
+pub(super) fn is_direct(input: &DetectInput<'_>) -> bool {
     let place = input.catalog.workspace.value.environments.get(input.environment);
     place.is_some_and(|place| place.delivery == Delivery::Direct)
 }
@@ -409,7 +395,7 @@ fn answer(
         return beside_refused(object, different, refused);
     }
     let Some(live) = different.live.filter(|_| direct) else {
-        return vec![finding(input, object, different, leave_replicas)];
+        return merged(input, object, different, leave_replicas);
     };
     let stays = |drift: &FieldDrift| drift.kind == DriftKind::PendingRemoval && kept_by(live, &drift.path).is_some();
     let (stay, fields): (Vec<FieldDrift>, Vec<FieldDrift>) = different.fields.iter().cloned().partition(stays);
@@ -419,6 +405,35 @@ fn answer(
     }
     if !fields.is_empty() {
         found.push(finding(input, object, Different { fields, ..different }, leave_replicas));
+    }
+    found
+}
+
+/// What a controller brings, and what stays of it: a key that somebody added to a mapping which client-side apply merges (X8).
+fn merged(
+    input: &DetectInput<'_>,
+    object: ObjectRef,
+    different: Different<'_>,
+    leave_replicas: bool,
+) -> Vec<(Finding, Option<Action>)> {
+    let keys = |drift: &FieldDrift| different.live.and_then(|live| kept_keys(live, drift));
+    let kept: Vec<(FieldDrift, KeptKeys)> =
+        different.fields.iter().filter_map(|drift| Some((drift.clone(), keys(drift)?))).collect();
+    if kept.is_empty() {
+        return vec![finding(input, object, different, leave_replicas)];
+    }
+    let reported = Finding::Reported(key_kept(&object, &kept));
+    // Of a mapping that loses another key the rest is brought back.
+    let stays = |drift: &FieldDrift| kept.iter().any(|(one, keys)| one.path == drift.path && !keys.others_go);
+    let (stay, fields): (Vec<FieldDrift>, Vec<FieldDrift>) = different.fields.iter().cloned().partition(stays);
+    let waits = DriftFinding { object: object.clone(), fields: stay, approximate: None };
+    let mut found = Vec::new();
+    if !fields.is_empty() {
+        found.push(finding(input, object, Different { fields, ..different }, leave_replicas));
+    }
+    found.push((reported, None));
+    if !waits.fields.is_empty() {
+        found.push((Finding::Drift(waits), None));
     }
     found
 }
@@ -582,7 +597,7 @@ fn port_kept(object: &ObjectRef, (added, stays): (String, String), differences: 
     kept("port-kept", object, message, vec![Untrusted::new(help)])
 }
 
-fn kept(code: &str, object: &ObjectRef, message: String, help: Vec<Untrusted>) -> Reported {
+pub(super) fn kept(code: &str, object: &ObjectRef, message: String, help: Vec<Untrusted>) -> Reported {
     Reported { object: Some(object.clone()), ..Reported::for_person(code, Severity::Warning, message, help) }
 }
 

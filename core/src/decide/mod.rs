@@ -4,6 +4,7 @@
 //! effects interface: a stage cannot write, by compilation (B4; `tests/it/layers.rs`).
 
 mod adopt;
+mod beside;
 mod contract;
 mod declared;
 mod delivery;

@@ -101,10 +101,12 @@ pub const PAGES: [Page; 26] = [
     ),
     page(
         "field-kept",
-        "A field that Git dropped, and that bpctl's apply leaves in the cluster",
+        "A field that is not in Git, and that no apply takes out of the cluster",
         "A server-side apply takes away what its manager alone applied. A field that another manager owns too stays, however that one\n\
          wrote it: most often kubectl-client-side-apply, from before bpctl delivered the object. Take the field out by hand; or hand over\n\
-         to bpctl what kubectl applied, with the second command of the finding: from then on bpctl's applies take away what Git drops.",
+         to bpctl what kubectl applied, with the second command of the finding: from then on bpctl's applies take away what Git drops.\n\
+         Where a controller delivers as `kubectl apply` does, it is a key that somebody added to a mapping of Git's (a Service's selector, a node\n\
+         selector): such a merge takes away what it applied itself, and nothing else.",
     ),
     page(
         "apply-refused",

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::beside::left_in_pods;
+use super::declared::edit;
 use super::readiness::{Rollout, deadline, is_unseen};
 use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot, rollback};
 use crate::action::{Action, Restart};
@@ -416,7 +418,8 @@ pub(super) fn explain(input: &DetectInput<'_>, detected: &mut Detected) {
         if reported.code == "pod-unschedulable" {
             let said: Vec<&str> = reported.events.iter().map(Untrusted::raw).collect();
             if let Some(help) = why_unscheduled(input.blueprint.value.spec.target.namespace.as_str(), &said) {
-                reported.help = vec![Untrusted::new(help)];
+                // What else the pods have is told all the same.
+                reported.help.splice(..reported.help.len().min(1), [Untrusted::new(help)]);
             }
         }
     }
@@ -448,21 +451,37 @@ pub(super) fn rolls_out((finding, _): &(Finding, Option<Action>)) -> bool {
 }
 
 /// What brings the cluster what Git declares already, where the pods do not run by that: then nothing is to be corrected in Git.
-fn ahead(input: &DetectInput<'_>) -> Option<Untrusted> {
+/// `left`: the pods have something beside it, which stays.
+fn ahead(input: &DetectInput<'_>, left: bool) -> Option<Untrusted> {
     let waiting = input.earlier.iter().find(|found| rolls_out(found))?;
     let place = input.catalog.workspace.value.environments.get(input.environment);
     let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
     let by = match &waiting.1 {
-        None => "no apply brings it: see what the API server refuses of it",
+        None => "no apply brings it: see what of it is for a person",
         Some(_) if gitops => "the controller brings it",
         Some(_) => "its reconcile brings it (bpctl apply)",
     };
-    Some(Untrusted::new(format!("the pods do not run what Git declares: its pod template is another one, and {by}")))
+    let rest = if left { "; what it has beside Git stays" } else { "" };
+    Some(Untrusted::new(format!(
+        "the pods do not run what Git declares: its pod template is another one, and {by}{rest}"
+    )))
+}
+
+/// What is said of what the pods have beside Git: no apply takes it away, and it may be why they do not run.
+fn left_told(input: &DetectInput<'_>, left: &[Untrusted]) -> Option<Untrusted> {
+    let named: Vec<&str> = left.iter().map(Untrusted::raw).collect();
+    let edit = edit(&input.blueprint.value.spec.target.object());
+    let told = || {
+        format!(
+            "they have what Git does not declare, and keep it: {}; if it is that, take it out: {edit}",
+            listed(&named, 3)
+        )
+    };
+    (!left.is_empty()).then(|| Untrusted::new(told()))
 }
 
 /// What keeps pods from running at all, each kind once.
 fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
-    let ahead = ahead(input);
     let mut found: Vec<(&str, String, Vec<String>)> = Vec::new();
     let mut add =
         |code: &'static str, told: String, help: &str| match found.iter_mut().find(|(known, ..)| *known == code) {
@@ -496,8 +515,11 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
             }
         }
     }
+    let left = if found.is_empty() { Vec::new() } else { left_in_pods(input) };
+    let ahead = ahead(input, !left.is_empty());
+    let beside = left_told(input, &left);
     let reported = |(code, help, all): (&str, String, Vec<String>)| {
-        let help = vec![ahead.clone().unwrap_or_else(|| Untrusted::new(help))];
+        let help = [ahead.clone().unwrap_or_else(|| Untrusted::new(help))].into_iter().chain(beside.clone()).collect();
         let others = if all.len() > 1 { format!("; and {} more", all.len() - 1) } else { String::new() };
         Reported::for_person(code, Severity::Error, format!("{}{others}", all[0]), help)
     };
@@ -550,7 +572,9 @@ fn for_a_person(input: &DetectInput<'_>, failing: &Failing, because: &str) -> Re
     let workload = format!("{}/{}", workload.kind.as_str().to_lowercase(), workload.name);
     let look = failing.pods.first().and_then(FailedPod::look).unwrap_or_else(|| format!("logs {workload} --previous"));
     let look = Untrusted::new(format!("see why: kubectl -n {namespace} {look}"));
-    let help = vec![look, ahead(input).unwrap_or_else(|| way_back(input))];
+    let left = left_in_pods(input);
+    let back = ahead(input, !left.is_empty()).unwrap_or_else(|| way_back(input));
+    let help = [look, back].into_iter().chain(left_told(input, &left)).collect();
     let failed = each_way_first(&failing.pods);
     let told: Vec<String> = failed.0.iter().map(|pod| pod.told()).collect();
     let message = format!("{}. Not restarted: {because}", listed(&told, failed.1.min(3)));

@@ -106,16 +106,27 @@ pub fn rendered_fields(
     fields
 }
 
-/// The finding with places in files, where a renderer made the manifest.
-fn placed(mut finding: Finding, catalog: &Catalog, environment: &Name, source: &RepoPath) -> Finding {
+/// The finding with places in files, where a renderer made the manifest; and without who might have removed what base never had (X8).
+fn placed(mut finding: Finding, input: &PlanInput<'_>, source: &RepoPath) -> Finding {
+    let (catalog, environment) = (input.desired.get(), input.environment);
     let drifts = match &mut finding {
         Finding::Drift(drift) => std::slice::from_mut(drift),
         Finding::Adopted { drifts } => drifts.as_mut_slice(),
         _ => return finding,
     };
     for drift in drifts {
-        let manifest = catalog.manifest(environment, source, &drift.object).filter(|manifest| manifest.rendered);
-        let Some(manifest) = manifest else { continue };
+        let Some(manifest) = catalog.manifest(environment, source, &drift.object) else { continue };
+        let base = input.rules.get().declared(environment, source, &drift.object);
+        for field in drift.fields.iter_mut().filter(|field| field.kind == DriftKind::Missing) {
+            let is_new =
+                |base: Option<&Manifest>| base.is_none_or(|base| value_at(&base.document, &field.path).is_none());
+            if base.as_ref().is_ok_and(|base| is_new(*base)) && value_at(&manifest.document, &field.path).is_some() {
+                field.by = None;
+            }
+        }
+        if !manifest.rendered {
+            continue;
+        }
         for field in &mut drift.fields {
             if field.kind == DriftKind::PendingRemoval {
                 (field.span, field.unplaced) = (None, Some("nothing declares it any more".into()));
@@ -227,14 +238,14 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
             match finding {
                 Finding::Reported(reported) => findings.push(reported),
                 Finding::Drift(_) => {
-                    let drift = placed(finding, catalog, input.environment, &target.source);
+                    let drift = placed(finding, input, &target.source);
                     findings.extend(waits(drift, &findings));
                 }
                 _ => {}
             }
             continue;
         };
-        let finding = placed(finding, catalog, input.environment, &target.source);
+        let finding = placed(finding, input, &target.source);
         match action.lower(catalog, input.environment) {
             Ok(effects) => {
                 let mut verdict = judge_planned(input.rules, input.environment, &action, &facts);

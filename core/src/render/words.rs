@@ -345,6 +345,10 @@ pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> St
     let gone = field.path.is_keys(&["spec", "replicas"])
         && field.by.as_ref().is_some_and(Attribution::is_horizontal_autoscaler);
     let told = match (field.kind, &admitted) {
+        // Whether one is there or not, none scales up from zero.
+        (DriftKind::Changed, _) if gone && field.declared.as_ref().and_then(Json::as_u64) == Some(0) => {
+            format!("{live} in the cluster, set by an autoscaler; Git says 0, from which none scales")
+        }
         (DriftKind::Changed, _) if gone => {
             format!("{live} in the cluster, last set by an autoscaler that is gone; Git says {declared}")
         }

@@ -457,3 +457,58 @@ fn x08_what_an_autoscaler_that_is_gone_set_is_drift(
     assert_eq!(render::text::plan(&plan, None).contains(told), drifts, "{plan:#?}");
     assert_eq!(plan.blueprints[0].items.len(), usize::from(drifts));
 }
+
+/// X8, Would miss: somebody who is asked at night why they took a probe away that nobody ever had: it is new in this branch.
+#[rstest]
+#[case::new_in_the_branch("", None)]
+#[case::taken_away("          readinessProbe: {tcpSocket: {port: 80}}\n", Some("kubectl-patch"))]
+fn x08_a_field_that_base_never_had_was_taken_away_by_nobody(#[case] base: &str, #[case] by: Option<&str>) {
+    let observation = observed(Known::Known(None), |live| {
+        let entry = |manager: &str, operation: &str, hour: u8| {
+            json!({"manager": manager, "operation": operation, "apiVersion": "apps/v1", "time": format!("2026-11-21T{hour}:00:00Z"),
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:containers": {
+                "k:{\"name\":\"web\"}": {"f:image": {}}}}}}}})
+        };
+        live["metadata"]["managedFields"] =
+            json!([entry("kustomize-controller", "Apply", 10), entry("kubectl-patch", "Update", 11)]);
+    });
+    let mut observation = observation;
+    let lists = [("spec.template.spec.containers".to_owned(), ListType::Map(vec![("name".to_owned(), None)]))];
+    let types = TypeSchema { lists: lists.into(), ..TypeSchema::default() };
+    let key = FactKey::Schema("apps/v1".into(), "Deployment".into());
+    observation.add(key, "t", FactValue::Schema(Known::Known(types)));
+    let with = |probe: &str| {
+        let mut entries = world("}", &[]);
+        entries[2].1.push_str(probe);
+        read(&entries)
+    };
+    let desired = with("          readinessProbe: {tcpSocket: {port: 80}}\n");
+    let (rules, desired) = (trusted(&with(base)), Proposed::from_head(None, catalog(&desired)));
+    let plan = build(&PlanInput {
+        rules: &rules,
+        desired: &desired,
+        environment: &name("staging"),
+        observation: &observation,
+    });
+    let [item] = plan.blueprints[0].items.as_slice() else { panic!("{plan:#?}") };
+    let Finding::Drift(drift) = &item.finding else { panic!("{item:#?}") };
+    assert!(drift.fields[0].path.has_key("readinessProbe"), "{drift:#?}");
+    assert_eq!(drift.fields[0].by.as_ref().map(|by| by.manager.raw()), by, "{drift:#?}");
+}
+
+/// R6, Would miss: a workload that is not compared, for a number that the API server takes with no more than a warning.
+#[rstest]
+#[case::a_grace_period("Deployment", "      terminationGracePeriodSeconds: -5\n", true)]
+#[case::all_revisions_of_a_stateful_set("StatefulSet", "  revisionHistoryLimit: -1\n", true)]
+#[case::no_grace_period("Deployment", "      terminationGracePeriodSeconds: soon\n", false)]
+#[case::revisions_of_a_deployment("Deployment", "  revisionHistoryLimit: -1\n", false)]
+#[case::ready_before_it_is("StatefulSet", "  minReadySeconds: -1\n", false)]
+fn r6_numbers_that_are_only_warned_of_are_compared(#[case] kind: &str, #[case] line: &str, #[case] taken: bool) {
+    let mut entries = world("}", &[]);
+    let below = if line.starts_with("      ") { "    spec:\n" } else { "spec:\n" };
+    entries[1].1 = entries[1].1.replace("Deployment/web", &format!("{kind}/web"));
+    entries[2].1 = entries[2].1.replace("Deployment", kind).replacen(below, &format!("{below}{line}"), 1);
+    let part = planned("delivery: direct", entries, &observed(Known::Known(None), |_| {})).blueprints.remove(0);
+    let invalid = |unknown: &&UnknownFact| unknown.why.message.contains("(manifest-invalid)");
+    assert_eq!(part.unknown.iter().filter(invalid).count(), usize::from(!taken), "{part:#?}");
+}

@@ -23,6 +23,8 @@ pub(super) const CODE: &str = "manifest-invalid";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Whole,
+    /// A whole number, below zero too: the API server warns of that, and takes it.
+    Any,
     Quantity,
     Text,
     /// A number of pods, or a share of them.
@@ -48,7 +50,6 @@ const WORKLOAD: &[(&str, Wanted)] = &[
     ("metadata.annotations{}", Wanted::Text),
     ("spec.replicas", Wanted::Whole),
     ("spec.minReadySeconds", Wanted::Whole),
-    ("spec.revisionHistoryLimit", Wanted::Whole),
     ("spec.progressDeadlineSeconds", Wanted::Whole),
     ("spec.selector.matchLabels{}", Wanted::Text),
     ("spec.volumeClaimTemplates[].spec.resources.requests{}", Wanted::Quantity),
@@ -56,7 +57,7 @@ const WORKLOAD: &[(&str, Wanted)] = &[
     ("spec.template.metadata.annotations{}", Wanted::Text),
     ("spec.template.spec.nodeSelector{}", Wanted::Text),
     ("spec.template.spec.serviceAccountName", Wanted::Text),
-    ("spec.template.spec.terminationGracePeriodSeconds", Wanted::Whole),
+    ("spec.template.spec.terminationGracePeriodSeconds", Wanted::Any),
     ("spec.template.spec.volumes[].name", Wanted::Text),
     ("spec.template.spec.volumes[].emptyDir.sizeLimit", Wanted::Quantity),
 ];
@@ -293,6 +294,9 @@ fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
     found.extend(unknown_kind(manifest));
     if object.api_version == "apps/v1" && WorkloadKind::of_kind(&object.kind).is_some() {
         check(manifest, root, "", WORKLOAD, WORKLOAD_FIELDS, &mut found);
+        // A StatefulSet keeps all revisions at a number below zero.
+        let history = if object.kind == "StatefulSet" { Wanted::Any } else { Wanted::Whole };
+        check(manifest, root, "", &[("spec.revisionHistoryLimit", history)], &[], &mut found);
         let pod = root.at(&["spec", "template", "spec"]);
         for list in ["containers", "initContainers"] {
             for container in pod.and_then(|pod| pod.get(list)).map(Node::items).unwrap_or_default() {
@@ -444,14 +448,14 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
     let wrong = |wanted: &str| Some(format!("must be {wanted}, this is {}", described(node)));
     match (wanted, &node.value) {
         // 2.0 and 1e3 are whole to Kubernetes.
-        (Wanted::Whole, Value::Float(text)) => {
+        (Wanted::Whole | Wanted::Any, Value::Float(text)) => {
             let part = text.split_once('.').map_or("", |(_, part)| part);
             let is_broken = part.bytes().all(|byte| byte.is_ascii_digit()) && part.bytes().any(|byte| byte != b'0');
             is_broken.then(|| format!("must be a whole number, this is {text}"))
         }
         (_, Value::Null)
         | (Wanted::Text, Value::String(_))
-        | (Wanted::Pods, Value::Int(_))
+        | (Wanted::Any | Wanted::Pods, Value::Int(_))
         | (Wanted::Port, Value::Float(_))
         | (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => None,
         (Wanted::Whole, Value::Int(number)) => {
@@ -465,11 +469,10 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         }
         (Wanted::PullPolicy, Value::String(text)) => (!is_placeholder(text) && !PULL_POLICIES.contains(&&**text))
             .then(|| format!("is none of {}: `{text}`", PULL_POLICIES.join(", "))),
-        (Wanted::Whole | Wanted::Quantity | Wanted::Port | Wanted::PortName | Wanted::Label, Value::String(text))
-            if is_placeholder(text) =>
-        {
-            None
-        }
+        (
+            Wanted::Whole | Wanted::Any | Wanted::Quantity | Wanted::Port | Wanted::PortName | Wanted::Label,
+            Value::String(text),
+        ) if is_placeholder(text) => None,
         // Nothing is what a Service's only port may have, and is asked for where there are several.
         (Wanted::PortName | Wanted::Label, Value::String(text)) if text.is_empty() || is_port_name(text, wanted) => {
             None
@@ -480,7 +483,7 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         (Wanted::Label, Value::String(text)) => Some(format!(
             "is no name of a port: `{text}`; those of a Service are 1 to 63 of a-z, 0-9 and `-`, with no `-` at an end"
         )),
-        (Wanted::Whole | Wanted::Port, _) => wrong("a whole number"),
+        (Wanted::Whole | Wanted::Any | Wanted::Port, _) => wrong("a whole number"),
         (Wanted::Quantity, Value::String(text)) => {
             (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
         }
@@ -515,10 +518,10 @@ fn is_share(text: &str) -> bool {
 fn help(node: &Node, wanted: Wanted, written: &str) -> String {
     let text = node.as_str().unwrap_or_default();
     match wanted {
-        Wanted::Whole | Wanted::Pods | Wanted::Port if text.parse::<u32>().is_ok() => {
+        Wanted::Whole | Wanted::Any | Wanted::Pods | Wanted::Port if text.parse::<u32>().is_ok() => {
             format!("write {text} without quotes")
         }
-        Wanted::Whole => "write a whole number, such as 2".into(),
+        Wanted::Whole | Wanted::Any => "write a whole number, such as 2".into(),
         Wanted::Port => "write a port from 1 to 65535".into(),
         Wanted::Image if node.as_str().is_some() => "write the image that the container runs".into(),
         Wanted::PullPolicy if node.as_str().is_some() => nearest(text, &PULL_POLICIES)

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{DeliveryManagers, applied_by_alone, ownership, scalar};
+use super::{DeliveryManagers, DriftKind, FieldDrift, applied_by_alone, ownership, quirks, removal, scalar};
 use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, Segment, Untrusted};
 use crate::observe::LiveObject;
@@ -26,6 +26,48 @@ pub fn kept_by(live: &LiveObject, path: &FieldPath) -> Option<Vec<Untrusted>> {
 pub fn kept_by_others(live: &LiveObject, path: &FieldPath) -> bool {
     let entries = ownership::entries(&live.body, &DeliveryManagers::default());
     entries.iter().any(|entry| !entry.delivers && entry.keeps(path))
+}
+
+/// Keys of a mapping that stay beside what Git declares of it (X8).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptKeys {
+    keys: Vec<FieldPath>,
+    by: Option<Untrusted>,
+    /// Git dropped another key of it, which goes.
+    pub others_go: bool,
+}
+
+impl KeptKeys {
+    /// `spec.selector.v (by kubectl-patch)`, each.
+    pub fn named(&self) -> Vec<Untrusted> {
+        let by = self.by.as_ref().map_or_else(String::new, |by| format!(" (by {})", by.raw()));
+        self.keys.iter().map(|key| Untrusted::new(format!("{key}{by}"))).collect()
+    }
+}
+
+/// The keys that somebody added to a mapping which only server-side apply takes for one value, where the object was delivered last by a
+/// client-side apply: that takes away what it applied itself and nothing else. Tried on a server with a Service's selector, a node selector and a
+/// reference to a `ConfigMap`'s key; what it applied stands in its annotation, and without one in who owns the mapping.
+pub fn kept_keys(live: &LiveObject, drift: &FieldDrift) -> Option<KeptKeys> {
+    let managers = DeliveryManagers::default();
+    let (Some(Json::Object(declared)), Some(Json::Object(has))) = (&drift.declared, &drift.live) else { return None };
+    // A mapping is reported as a whole only where all that Git declares of it is there.
+    if drift.kind != DriftKind::Changed || !removal::is_merged(&live.body, &managers) {
+        return None;
+    }
+    let by = drift.by.as_ref().filter(|by| !managers.contains(by.manager.raw())).map(|by| by.manager.clone());
+    let applied = removal::last_applied(&live.body, &managers);
+    let brought = |key: &str| match &applied {
+        Some(applied) => removal::value_at(applied, &drift.path).is_some_and(|map| map.get(key).is_some()),
+        None => by.is_none(),
+    };
+    let added =
+        has.iter().filter(|(key, value)| !declared.contains_key(*key) && !quirks::is_atomic_default(key, value));
+    let (go, keys): (Vec<&str>, Vec<&str>) = added.map(|(key, _)| key.as_str()).partition(|key| brought(key));
+    // A key without a value in Git takes the cluster's away.
+    let emptied = declared.iter().any(|(key, value)| value.is_null() && has.contains_key(key));
+    let keys: Vec<FieldPath> = keys.into_iter().map(|key| drift.path.key(key)).collect();
+    (!keys.is_empty()).then_some(KeptKeys { keys, by, others_go: emptied || !go.is_empty() })
 }
 
 /// A Service's port that Git declares and the cluster lacks, and one that an apply leaves beside it, where the API server takes no such

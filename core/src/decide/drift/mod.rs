@@ -23,7 +23,7 @@ mod way;
 mod tests;
 
 pub use exact::exact;
-pub use kept::{kept_by, kept_by_others, kept_port};
+pub use kept::{KeptKeys, kept_by, kept_by_others, kept_keys, kept_port};
 pub use rivals::{Rival, kept_rivals, merged_away};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -145,8 +145,18 @@ pub fn compare(
         return found;
     }
     let entries = ownership::entries(&live.body, managers);
+    let brought = if found.iter().any(|drift| drift.kind == DriftKind::Missing) {
+        removal::brought(&live.body, managers)
+    } else {
+        None
+    };
+    // What was never there was removed by nobody.
+    let is_new = |drift: &FieldDrift| {
+        let brought = brought.as_ref().filter(|_| drift.kind == DriftKind::Missing);
+        brought.is_some_and(|brought| removal::value_at(brought, &drift.path).is_none())
+    };
     for drift in &mut found {
-        drift.by = attribution::of(drift, &entries);
+        drift.by = if is_new(drift) { None } else { attribution::of(drift, &entries) };
     }
     found.extend(removals);
     found
@@ -175,11 +185,11 @@ fn rank(added: &FieldDrift) -> usize {
 }
 
 /// Fields that somebody added beside Git: neither drift nor taken away by any apply. Each with who did; what is about a pod's rights first.
-pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<(FieldPath, Untrusted)> {
+pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<(FieldPath, Attribution)> {
     let managers = DeliveryManagers::default();
     let mut found = removal::added(document, live, schema, &managers);
     found.sort_by_key(rank);
-    found.into_iter().filter_map(|added| Some((added.path, added.by?.manager))).collect()
+    found.into_iter().filter_map(|added| Some((added.path, added.by?))).collect()
 }
 
 /// Who wrote a field of a live object last, as far as it says.

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::ownership::{self, Entry, Owned};
 use super::way::{Step, Way};
 use super::{Attribution, DeliveryManagers, DriftKind, FieldDrift, attribution, quirks, scalar};
-use crate::model::FieldPath;
+use crate::model::{FieldPath, Segment};
 use crate::observe::{ListType, LiveObject, TypeSchema};
 use crate::yaml::{Document, Node, Value};
 
@@ -57,10 +57,11 @@ pub(super) fn added(
     walk.beside = true;
     let selector = |key: &str| FieldPath::keys(vec!["spec", key]);
     for entry in ownership::entries(&live.body, managers) {
-        // Whoever made the object owns all its defaults too, which nobody added.
-        let made = entry.owns(&selector("selector")) || entry.owns(&selector("scaleTargetRef"));
+        // Whoever made the object by an update owns all its defaults too, which nobody added; of an apply they are the server's.
+        let made = entry.operation == "Update"
+            && (entry.owns(&selector("selector")) || entry.owns(&selector("scaleTargetRef")));
         let controls = CONTROLLERS.contains(&entry.manager) || entry.manager.contains("autoscaler");
-        let own = entry.operation == "Update" && entry.subresource.is_none() && !entry.delivers;
+        let own = entry.subresource.is_none() && !entry.delivers;
         if own && !made && !controls && entry.api_version == live.reference.api_version {
             walk.by = Some(entry.attribution(true));
             walk.owned(entry.fields, &root, &live.body);
@@ -73,7 +74,7 @@ pub(super) fn added(
 
 /// What client-side apply applied last. The annotation outlives a move to server-side apply, so it counts only while a
 /// manager that delivers still owns by update, or where the recording left `managedFields` out.
-fn last_applied(body: &Json, managers: &DeliveryManagers) -> Option<Json> {
+pub(super) fn last_applied(body: &Json, managers: &DeliveryManagers) -> Option<Json> {
     let text = body.get("metadata")?.get("annotations")?.get(LAST_APPLIED)?.as_str()?;
     let counts = if ownership::is_recorded(body) {
         ownership::deliveries(body, managers).any(|entry| entry.operation == "Update")
@@ -81,6 +82,31 @@ fn last_applied(body: &Json, managers: &DeliveryManagers) -> Option<Json> {
         managers.contains(CLIENT_SIDE_APPLY)
     };
     if counts { serde_json::from_str(text).ok() } else { None }
+}
+
+/// Whether the object was delivered last by a client-side apply.
+pub(super) fn is_merged(body: &Json, managers: &DeliveryManagers) -> bool {
+    ownership::deliveries(body, managers).max_by_key(|entry| entry.at).is_some_and(|last| last.operation == "Update")
+}
+
+/// What client-side apply brought last, where the last delivery was one; `None`: nobody says.
+pub(super) fn brought(body: &Json, managers: &DeliveryManagers) -> Option<Json> {
+    is_merged(body, managers).then(|| last_applied(body, managers)).flatten()
+}
+
+/// What stands at a path.
+pub(super) fn value_at<'j>(json: &'j Json, path: &FieldPath) -> Option<&'j Json> {
+    path.0.iter().try_fold(json, |json, segment| match segment {
+        Segment::Key(key) => json.get(key),
+        Segment::Index(index) => json.get(index),
+        Segment::Item(keys) => json.as_array()?.iter().find(|item| {
+            // What an item is told apart by may be the server's default.
+            let is = |(key, value): &(String, String)| {
+                item.get(key).is_none_or(|item| scalar::json_text(item).as_ref() == Some(value))
+            };
+            item.is_object() && keys.iter().all(is)
+        }),
+    })
 }
 
 /// By path, each once, and nothing below something that is reported.
@@ -262,8 +288,7 @@ impl<'a> Walk<'a> {
     fn undeclared(&mut self, fields: &'a Json, place: &Place<'a>, live: &'a Json) {
         let path = self.way.path();
         let whole = ownership::is_leaf(fields) || !matches!(self.way.steps().last(), Some(Step::Key(_)));
-        let beside = |entry: &Entry<'_>| (!whole || entry.operation == "Apply") && entry.owns(&path);
-        let held = self.others().iter().any(|entry| if self.beside { beside(entry) } else { entry.keeps(&path) });
+        let held = if self.beside { !whole } else { self.others().iter().any(|entry| entry.keeps(&path)) };
         if !held {
             self.report(path, place.range.clone(), live);
         } else if !ownership::is_leaf(fields) {

@@ -698,3 +698,24 @@ fn the_api_servers_own_count_of_templates_is_no_drift() {
     let found = exactly(manifest, &object("b", "2"), &object("a", "3"));
     assert_eq!(found, ["Changed spec.template.spec.containers[name=c].image \"a\" → \"b\""]);
 }
+
+/// Would miss: whoever wrote beside it last, named for a field that client-side apply never brought and nobody took away.
+#[test]
+fn what_was_never_applied_was_taken_away_by_nobody() {
+    let writer = |applied: &str| {
+        let body = serde_json::json!({
+            "metadata": {"name": "x", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": applied}, "managedFields": [
+                {"manager": "kubectl-client-side-apply", "operation": "Update", "apiVersion": "apps/v1", "time": "2026-11-21T10:00:00Z",
+                    "fieldsV1": {"f:spec": {"f:paused": {}}}},
+                {"manager": "kubectl-patch", "operation": "Update", "apiVersion": "apps/v1", "time": "2026-11-21T11:00:00Z",
+                    "fieldsV1": {"f:spec": {"f:replicas": {}}}}]},
+            "spec": {"paused": true, "replicas": 2}});
+        let live = live("apps/v1", "Deployment", body);
+        let manifest = document("spec: {paused: true, minReadySeconds: 5, replicas: 2}");
+        let found = compare(&manifest, &live, &deployment_schema(), &DeliveryManagers::default());
+        assert_eq!(lines(&found), ["Missing spec.minReadySeconds 5 → -"]);
+        who(&found[0])
+    };
+    assert_eq!(writer(r#"{"spec": {"paused": true}}"#), "nobody");
+    assert_eq!(writer(r#"{"spec": {"paused": true, "minReadySeconds": 5}}"#), "kubectl-patch Update?");
+}

@@ -1,0 +1,72 @@
+//! What somebody has added to an object beside Git, and no delivery takes away: it is no drift that anything answers, and is told.
+
+use super::declared::{edit, is_direct, kept};
+use super::drift::{Attribution, DeliveryManagers, FieldDrift, KeptKeys, added, compare, kept_keys, merged_away};
+use super::{DetectInput, Reported, WhyNot};
+use crate::blueprint::Manifest;
+use crate::model::{FieldPath, ObjectRef, Untrusted};
+use crate::render::listed;
+
+/// What somebody added to an object beside Git and every apply leaves there, each with who did.
+fn left_beside(
+    input: &DetectInput<'_>,
+    object: &ObjectRef,
+    manifest: &Manifest,
+) -> Option<Vec<(FieldPath, Attribution)>> {
+    let live = input.facts.object(object).known().copied()??;
+    let schema = input.facts.schema(&object.api_version, &object.kind);
+    let mut added = added(&manifest.document, live, schema.known()?);
+    if !is_direct(input) {
+        let gone = merged_away(&manifest.document, live);
+        added.retain(|(path, _)| !gone.iter().any(|gone| path.0.starts_with(&gone.0)));
+    }
+    Some(added)
+}
+
+/// `spec.template.spec.nodeSelector (by ops, server-side apply)`.
+fn left_by((path, by): &(FieldPath, Attribution)) -> Untrusted {
+    let how = if by.operation.raw() == "Apply" { ", server-side apply" } else { "" };
+    Untrusted::new(format!("{path} (by {}{how})", by.manager.raw()))
+}
+
+/// What a workload's pods have that Git does not declare, and that stays whatever is applied: it may be why they do not run (X10).
+pub(super) fn left_in_pods(input: &DetectInput<'_>) -> Vec<Untrusted> {
+    let object = input.blueprint.value.spec.target.object();
+    let of_pods = |path: &FieldPath| path.starts_with_keys(&["spec", "template", "spec"]);
+    let left = input.manifest.and_then(|manifest| left_beside(input, &object, manifest)).unwrap_or_default();
+    let mut told: Vec<Untrusted> = left.iter().filter(|(path, _)| of_pods(path)).map(left_by).collect();
+    let live = input.facts.object(&object).known().copied().flatten().filter(|_| !is_direct(input));
+    let schema = input.facts.schema(&object.api_version, &object.kind);
+    if let (Some(manifest), Some(live), Some(schema)) = (input.manifest, live, schema.known()) {
+        let differs = compare(&manifest.document, live, schema, &DeliveryManagers::default());
+        let differs = differs.into_iter().filter(|drift| of_pods(&drift.path));
+        told.extend(differs.filter_map(|drift| kept_keys(live, &drift)).flat_map(|kept| kept.named()));
+    }
+    told
+}
+
+/// Keys that somebody added to mappings of Git's, and that stay: for a server-side apply the mapping is one value, and what delivers the object
+/// merges it key by key.
+pub(super) fn key_kept(object: &ObjectRef, keys: &[(FieldDrift, KeptKeys)]) -> Reported {
+    let named: Vec<String> = keys.iter().flat_map(|(_, keys)| keys.named()).map(|key| key.raw().to_owned()).collect();
+    let (is, it) = if named.len() == 1 { ("is", "it") } else { ("are", "them") };
+    let message = format!(
+        "{object}: {} {is} in the cluster and not in Git, and no delivery takes {it} away: a client-side apply merges such a mapping key by \
+         key, and leaves what it did not bring",
+        listed(&named, 3)
+    );
+    let help = format!("take {it} out by hand, or declare {it} in Git: {}", edit(object));
+    kept("field-kept", object, message, vec![Untrusted::new(help)])
+}
+
+/// What somebody added to an object beside Git. It is no drift, and stays after every reconcile: that is worth a line (X10).
+pub(super) fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<WhyNot> {
+    let added = left_beside(input, object, manifest)?;
+    if added.is_empty() {
+        return None;
+    }
+    let fields: Vec<Untrusted> = added.iter().map(left_by).collect();
+    let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
+    let because = format!("{object} has what Git does not declare, and keeps it: {}", listed(&named, 3));
+    Some(WhyNot { fields, ..WhyNot::new("reconcile", because) })
+}
