@@ -737,6 +737,24 @@ fn x10_what_a_second_manager_applied_beside_git_is_told(
     );
 }
 
+/// Would miss: "declare it, or take it out by hand" of the marks by which Helm knows what is its release's.
+#[rstest]
+#[case::of_helm("helm", 0)]
+#[case::of_somebody("ops", 1)]
+fn x10_helms_own_marks_are_nothing_beside_git(#[case] manager: &str, #[case] told: usize) {
+    let mut service = live(80);
+    let marks = json!({"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "shop"});
+    service["metadata"]["annotations"] = marks;
+    service["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": "Helm"});
+    service["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update", "apiVersion": "v1",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": {"f:annotations": {"f:meta.helm.sh/release-name": {},
+            "f:meta.helm.sh/release-namespace": {}}, "f:labels": {"f:app.kubernetes.io/managed-by": {}}}}}]);
+    let observation = observed(Known::Known(Some(service)), |_| {});
+    let part = plan_under("delivery: gitops", "}", &[SERVICE], "", &observation).blueprints.remove(0);
+    let beside = |why: &&WhyNot| why.because.contains("has what Git does not declare, and keeps it");
+    assert_eq!(part.not_proposed.iter().filter(beside).count(), told, "{part:#?}");
+}
+
 /// X8, Would miss: "the controller brings it back" of a key in a Service's selector, where what the controller does is `kubectl apply`, which
 /// takes away what it applied itself and nothing else: the Service selects nothing until somebody edits it.
 #[rstest]

@@ -68,8 +68,16 @@ pub(super) fn added(
         }
     }
     let mut found = sorted(walk.found);
-    found.retain(|added| !added.path.has_key(RESTARTED));
+    found.retain(|added| !added.path.has_key(RESTARTED) && !is_helms_mark(added));
     found
+}
+
+/// How Helm marks what is its release's: no template says it, and without it no upgrade takes the object.
+fn is_helms_mark(added: &FieldDrift) -> bool {
+    const MARKS: [&str; 3] =
+        ["meta.helm.sh/release-name", "meta.helm.sh/release-namespace", "app.kubernetes.io/managed-by"];
+    let by_helm = added.by.as_ref().is_some_and(|by| by.manager.raw() == "helm");
+    by_helm && MARKS.iter().any(|mark| added.path.has_key(mark))
 }
 
 /// What client-side apply applied last. The annotation outlives a move to server-side apply, so it counts only while a
