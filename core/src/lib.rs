@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod credential;
 pub mod model;
 pub mod yaml;
 

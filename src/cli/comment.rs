@@ -74,7 +74,7 @@ pub struct CommentOutput {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &CommentArgs, output: &Output) -> Result<Exit, CommandError> {
-    let plan = read(&args.plan)?;
+    let plan = read(&args.plan)?.told();
     if let Some(named) = args.environment.environment.as_deref().filter(|named| !named.is_empty())
         && plan.environment.as_str() != named
     {

@@ -95,7 +95,7 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
         adopt: args.adopt.clone(),
     };
     let planned = plan::plan(&session, args.environment.environment.as_deref(), &options).await?;
-    let plan = &planned.plan;
+    let plan = &planned.plan.clone().told();
     for note in &planned.notes {
         output.talk(&format!("note: {note}"));
     }

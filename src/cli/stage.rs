@@ -81,7 +81,7 @@ pub async fn run(global: &Global, args: &StageArgs, output: &Output) -> Result<E
             is_of(named, "the observation in the decisions", &decided.observation.environment, "stage observe")?;
             let decisions = decided.decisions.len();
             let plan = stage::judge(session(global).await?.reading(), decided).await?;
-            output.json(&plan);
+            output.json(&plan.clone().told());
             let verdicts = plan.items().count();
             let id = if verdicts > 0 { format!(", plan {}", plan.hash.short()) } else { String::new() };
             output.talk(&format!("govern: took {decisions} decisions, gave {verdicts} verdicts{id}"));

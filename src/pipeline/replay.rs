@@ -101,9 +101,10 @@ pub async fn replay(session: &Session, environment: &Name, entries: &[Entry]) ->
             Err(answer) => answer,
             Ok(plan) => {
                 let now = decided(&plan, was.action);
-                match now {
+                let now = now.map(|(action, verdict, version)| (action.clone().told(), verdict, version));
+                match &now {
                     Some((action, verdict, version)) if same(&was, action, verdict, version) => Answer::Same,
-                    now => Answer::Different { now: now.map(|(action, verdict, _)| told(action, verdict)) },
+                    now => Answer::Different { now: now.as_ref().map(|(action, verdict, _)| told(action, verdict)) },
                 }
             }
         };

@@ -19,6 +19,7 @@ mod resize;
 pub mod restart;
 mod review;
 mod rollback;
+mod secrets;
 mod seeing;
 mod suggest;
 mod telling;

@@ -12,6 +12,7 @@ mod scale;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 pub use adopt::{Adopt, AdoptedField};
 pub use reconcile::{Reconcile, RevertedField};
@@ -21,6 +22,7 @@ pub use rollback::{Rollback, SetBack};
 pub use scale::{LimitChange, Scale};
 
 use crate::blueprint::{Catalog, Operation};
+use crate::credential::{WITHHELD, field_holds};
 use crate::execute::Effect;
 use crate::model::{Digest, FieldPath, Name, ObjectRef};
 
@@ -100,6 +102,34 @@ impl Action {
     /// The identity of the action: the hash of its canonical JSON. No text, no commit and no clock goes in (X2).
     pub fn id(&self) -> Digest {
         Digest::of(self)
+    }
+
+    /// The same for people and files to read, without values that may be credentials (T38). Its id is not that of the action.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        fn withhold(kind: &str, field: &FieldPath, from: Option<&mut Json>, to: Option<&mut Json>) {
+            if field_holds(kind, field, [from.as_deref(), to.as_deref()]) {
+                from.into_iter().chain(to).for_each(|value| *value = WITHHELD.into());
+            }
+        }
+        match &mut self {
+            Self::Reconcile(reconcile) => {
+                let kind = &reconcile.workload.kind;
+                let fields = reconcile.fields.iter_mut();
+                fields.for_each(|one| withhold(kind, &one.field, one.from.as_mut(), one.to.as_mut()));
+            }
+            Self::Rollback(rollback) => {
+                let kind = &rollback.workload.kind;
+                let fields = rollback.fields.iter_mut();
+                fields.for_each(|one| withhold(kind, &one.field, Some(&mut one.from), Some(&mut one.to)));
+            }
+            Self::Adopt(adopt) => {
+                let fields = adopt.fields.iter_mut();
+                fields.for_each(|one| withhold(&one.object.kind, &one.field, one.from.as_mut(), one.to.as_mut()));
+            }
+            Self::Scale(_) | Self::Resize(_) | Self::Restart(_) => {}
+        }
+        self
     }
 
     /// Name in files, branches and commands.

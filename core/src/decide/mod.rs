@@ -45,7 +45,7 @@ use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown, UnknownCode};
 use crate::render::count;
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 9;
+pub const LOGIC: u32 = 10;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -132,6 +132,26 @@ pub enum Finding {
     },
     /// Something that no action answers.
     Reported(Reported),
+}
+
+impl Finding {
+    /// The same for people and files to read, without values that may be credentials (T38).
+    #[must_use]
+    pub(crate) fn told(mut self) -> Self {
+        let drifts = match &mut self {
+            Self::Drift(drift) => std::slice::from_mut(drift),
+            Self::Adopted { drifts } => drifts.as_mut_slice(),
+            Self::Absent { object, admission, .. } => {
+                *admission = std::mem::take(admission).into_iter().map(|field| field.told(object)).collect();
+                return self;
+            }
+            _ => return self,
+        };
+        for DriftFinding { object, fields, .. } in drifts {
+            *fields = std::mem::take(fields).into_iter().map(|field| field.told(object)).collect();
+        }
+        self
+    }
 }
 
 /// Something that is not as it should be, and that no action of bpctl answers. Each has a stable code.

@@ -9,13 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use crate::credential::WITHHELD;
 use crate::model::{ObjectRef, Quantity};
 use crate::observe::{
     FactKey, FactValue, Known, LiveObject, Observation, RESTART_ANNOTATION, TypeSchema, template_identity,
 };
-
-/// What stands for a text that is withheld.
-pub const WITHHELD: &str = "(withheld)";
 
 /// What `kubectl apply` wrote: the whole manifest, as text.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

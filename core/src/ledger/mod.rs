@@ -20,7 +20,7 @@ use crate::model::{Digest, Name, ObjectRef, RepoPath, Timestamp, Untrusted};
 use crate::observe::{Identity, Observation};
 use crate::verify::{Outcome, VerifyReport};
 
-pub use evidence::{WITHHELD, thin};
+pub use evidence::thin;
 pub use query::{Query, VerdictFilter};
 pub use trail::{ChangedFile, Problem, PullRecord, Written, check_growth, check_pulls};
 

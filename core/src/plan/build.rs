@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Delivery, Manifest, TierName};
+use crate::credential::{WITHHELD, field_holds};
 use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Detected, DriftFinding, Finding, LOGIC, Reported, WhyNot, decide};
+use crate::execute::Effect;
 use crate::govern::{FREEZE, judge_planned, proposed_rules};
 use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Severity, Trusted, Untrusted, map_all};
 use crate::observe::{FactKey, Observation, Recorder};
-use crate::propose::names_credential;
 use crate::render::words;
 use crate::rendering::differing_field;
 use crate::yaml::value_at;
@@ -158,7 +159,7 @@ fn stays(drift: &DriftFinding, because: &str) -> Reported {
         let declared = words::place(field).or_else(unplaced).map_or_else(String::new, |place| format!("; {place}"));
         let mut differs = words::difference(field, |text| text.raw().to_owned());
         // It may be shown on a pull request's page (T38).
-        if names_credential(&field.path) {
+        if field.may_hold_credential(&drift.object) {
             differs = "is another than in Git (not shown)".into();
         }
         Untrusted::new(format!("{}: {differs}{written}{declared}", field.path))
@@ -168,7 +169,7 @@ fn stays(drift: &DriftFinding, because: &str) -> Reported {
     let object = Some(drift.object.clone());
     let shown = |field: &FieldDrift| {
         let mut field = field.clone();
-        if names_credential(&field.path) {
+        if field.may_hold_credential(&drift.object) {
             (field.declared, field.live, field.admitted) = (None, None, None);
         }
         field
@@ -300,6 +301,34 @@ fn left(finding: Finding, action: &Action, because: String, found: &mut Vec<Repo
 }
 
 impl Plan {
+    /// The same for people and files to read, without values that may be credentials (T38): what stands in Git or in the cluster need not
+    /// stand in a terminal's scrollback, a job's log, an artifact or a comment as well. Hash and ids are those of the actions as they are.
+    #[must_use]
+    pub fn told(mut self) -> Self {
+        for part in &mut self.blueprints {
+            for item in &mut part.items {
+                item.finding = item.finding.clone().told();
+                item.action = item.action.clone().told();
+                let kind = item.action.workload().kind.clone();
+                let fields = item.effects.iter_mut().filter_map(|effect| match effect {
+                    Effect::SetField(set) => Some(set),
+                    Effect::ApplyObject(_) | Effect::RestartPods(_) => None,
+                });
+                for set in fields {
+                    if field_holds(&kind, &set.field, [set.from.as_ref(), set.to.as_ref()]) {
+                        set.from.iter_mut().chain(&mut set.to).for_each(|value| *value = WITHHELD.into());
+                    }
+                }
+            }
+            for reported in &mut part.findings {
+                let Some(object) = reported.object.clone() else { continue };
+                let fields = std::mem::take(&mut reported.fields);
+                reported.fields = fields.into_iter().map(|field| field.told(&object)).collect();
+            }
+        }
+        self
+    }
+
     /// The same without what is not proposed now because a person closed it, or nobody approved it in time: with why (B10).
     #[must_use]
     pub fn without_declined(mut self, declined: &BTreeMap<Digest, String>) -> Self {

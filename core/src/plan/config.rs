@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
-use crate::blueprint::{Catalog, Companion, Manifest, is_credential};
+use crate::blueprint::{Catalog, Companion, Manifest};
+use crate::credential::{WITHHELD, key_holds, lines_that_hold};
 use crate::model::{FieldPath, File, Files, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
 use crate::propose::generated_name;
 use crate::rendering::Origin;
@@ -153,9 +154,9 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
     let (was, is) = (lines(before), lines(after));
     let differing: Vec<usize> = (0..was.len().max(is.len())).filter(|at| was.get(*at) != is.get(*at)).collect();
     let says = |at: &&usize| [was.get(**at), is.get(**at)].into_iter().flatten().any(|line| !is_comment(line));
-    let withheld = |at: usize| {
-        is_credential(key, None) || is_key_file(key) || may_hold_credential(&was, at) || may_hold_credential(&is, at)
-    };
+    let held = [before, after].map(|text| lines_that_hold(text.unwrap_or_default()));
+    let named = key_holds(key);
+    let withheld = |at: usize| named || held.iter().any(|lines| lines.get(at) == Some(&true));
     // What can be shown first: beside a new password another change would pass unseen.
     let shown = differing.iter().filter(says).find(|at| !withheld(**at));
     let first = shown.or(differing.iter().find(says)).or(differing.first()).copied().unwrap_or(0);
@@ -163,7 +164,7 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
     let show = |text: Option<&str>, lines: &[String]| {
         let line = text.map(|_| lines.get(first).map_or("", |line| line.trim()))?;
         let cut = || line.chars().take(MOST).collect::<String>();
-        Some(Untrusted::new(if hidden { crate::ledger::WITHHELD.to_owned() } else { cut() }))
+        Some(Untrusted::new(if hidden { WITHHELD.to_owned() } else { cut() }))
     };
     Told {
         before: show(before, &was),
@@ -175,39 +176,6 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
 fn is_comment(line: &str) -> bool {
     let line = line.trim();
     line.is_empty() || ["#", "//", ";"].iter().any(|mark| line.starts_with(mark))
-}
-
-/// Names of files that hold keys, and of settings that hold addresses with passwords.
-fn is_key_file(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    [".pem", ".key", ".p12", ".pfx", ".jks", ".netrc", "_dsn", "-dsn"].iter().any(|end| key.ends_with(end))
-        || ["kubeconfig", "dockerconfigjson", "dsn", "netrc"].iter().any(|name| key.trim_start_matches('.') == *name)
-}
-
-/// Whether a line is one of a key, holds an address with a password, or belongs to a name that is one's.
-fn may_hold_credential(lines: &[String], at: usize) -> bool {
-    let Some(line) = lines.get(at) else { return false };
-    let has_password = line.split("://").skip(1).any(|rest| {
-        let authority = rest.split(['/', '?', '#', ' ', '"', '\'']).next().unwrap_or_default();
-        authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
-    });
-    if has_password || lines.iter().any(|line| line.contains("-----BEGIN")) {
-        return true;
-    }
-    let named = |line: &str| {
-        let name = line.split(['=', ':']).next().filter(|name| name.len() < line.len())?;
-        Some(name.trim().trim_start_matches("- ").trim_matches(['"', '\'']).to_owned())
-    };
-    // What names nothing itself belongs to what stands above it, less far in; so does each line of a longer value.
-    let depth = |line: &str| line.len() - line.trim_start().len();
-    let mut indent = depth(line) + usize::from(named(line).is_some());
-    let above = lines.iter().take(at + 1).rev().filter(|line| !line.trim().is_empty());
-    let mut names = above.filter_map(|line| {
-        let owns = depth(line) < indent;
-        owns.then(|| indent = depth(line))?;
-        named(line)
-    });
-    names.any(|name| is_credential(&name, None))
 }
 
 /// The one line of the file of a place that says this.

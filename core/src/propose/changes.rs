@@ -10,9 +10,8 @@ use super::accounts::Leaves;
 use super::edits::edit;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
-use crate::blueprint::{
-    Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_credential, is_manifest, is_yaml,
-};
+use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_manifest, is_yaml};
+use crate::credential::{WITHHELD, field_holds};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
 use crate::rendering::KUSTOMIZATIONS;
 use crate::yaml::{self, Document, Edit, Kind, Node};
@@ -56,11 +55,9 @@ pub struct FieldChange {
 }
 
 impl FieldChange {
-    /// Whether its values are a credential's, by its object's kind or by the name of its key or variable (T38).
+    /// Whether its values may be credentials, by its object's kind, a name on the way to them, or their texts (T38).
     pub fn is_credential(&self) -> bool {
-        let named = |segment: &Segment| matches!(segment, Segment::Key(key) if is_credential(key, None));
-        let config = self.object.kind == "ConfigMap" || self.field.has_key("annotations");
-        self.object.kind == "Secret" || (config && self.field.0.iter().any(named)) || names_credential(&self.field)
+        field_holds(&self.object.kind, &self.field, [self.from.as_ref(), self.to.as_ref()])
     }
 }
 
@@ -72,18 +69,9 @@ impl Change {
         if !change.is_credential() {
             return self.clone();
         }
-        let withheld = |side: &Option<Json>| side.as_ref().map(|_| Json::from(crate::ledger::WITHHELD));
+        let withheld = |side: &Option<Json>| side.as_ref().map(|_| Json::from(WITHHELD));
         Self::Field(FieldChange { from: withheld(&change.from), to: withheld(&change.to), ..change.clone() })
     }
-}
-
-/// Whether a field is the value of a variable that is named as a credential.
-pub(crate) fn names_credential(field: &FieldPath) -> bool {
-    let named = |segment: &Segment| match segment {
-        Segment::Item(keys) => keys.iter().any(|(_, name)| is_credential(name, None)),
-        Segment::Key(_) | Segment::Index(_) => false,
-    };
-    field.has_key("env") && field.0.iter().any(named)
 }
 
 /// A whole object came or went.

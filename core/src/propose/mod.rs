@@ -10,7 +10,6 @@ mod proposal;
 mod rendered;
 mod widen;
 
-pub(crate) use changes::names_credential;
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
 pub use diff::{FieldDifference, differences};
 pub(crate) use edits::{edit, is_writable};

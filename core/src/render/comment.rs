@@ -11,12 +11,12 @@ use serde_json::Value as Json;
 
 use super::{because, change, sink, symbol, words};
 use crate::blueprint::Tier;
+use crate::credential::names_credential;
 use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Reported, UnknownFact};
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, RepoPath, Untrusted};
 use crate::plan::{Cause, ConfigChange, Counts, Plan, PlanItem, Settled};
-use crate::propose::names_credential;
 
 /// Forges refuse comments over 65,536 characters. Each part of the page ends where its share of these bytes does, so that the last line
 /// always has room.

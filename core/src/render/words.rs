@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::action::{Action, AdoptedField, RequestChange, SetBack};
 use crate::blueprint::Tier;
+use crate::credential::{WITHHELD, names_credential, value_holds};
 use crate::decide::drift::{Attribution, DriftKind, FieldDrift};
 use crate::decide::{
     Broke, BrokenChange, ELSE, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short,
@@ -14,7 +15,6 @@ use crate::execute::Effect;
 use crate::model::{FieldPath, Name, ObjectRef, Percent, Segment, Severity, Untrusted, WorkloadKind};
 use crate::observe::{ObservedFrom, Unknown, UnknownCode};
 use crate::plan::{BlueprintPlan, Cause, Causes, ConfigChange, Hidden, Plan, PlanItem};
-use crate::propose::names_credential;
 
 /// The sign beside an action; a word always stands with it.
 pub fn symbol(item: &PlanItem) -> &'static str {
@@ -110,7 +110,8 @@ fn set(field: &FieldPath, from: Option<&Json>, to: Option<&Json>) -> Option<Stri
         }
         _ => return None,
     };
-    let text = |value: Option<&Json>| value.map_or_else(|| Some("nothing".into()), plain);
+    let held = name != "image" && [from, to].into_iter().flatten().any(value_holds);
+    let text = |value: Option<&Json>| value.map_or_else(|| Some("nothing".into()), plain).filter(|_| !held);
     let (from, to) = (text(from)?, text(to)?);
     // One registry and path is said in the list of fields.
     let path = |image: &str| image.rfind('/').map(|at| image[..=at].to_owned());
@@ -416,10 +417,11 @@ pub fn severity(reported: &Reported) -> String {
     format!("{severity} {}{person}", reported.code)
 }
 
-/// A field's value, as outside text: short, one line, JSON as people write it.
+/// A field's value, as outside text: short, one line, JSON as people write it. What may hold a credential is withheld (T38).
 pub fn value(value: Option<&Json>) -> Untrusted {
     Untrusted::new(match value {
         None => "nothing".into(),
+        Some(value) if value_holds(value) => WITHHELD.into(),
         Some(Json::String(text)) => format!("{text:?}"),
         Some(other) => {
             let text = other.to_string();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bpctl_core::action::{Action, Reconcile, RevertedField};
+use bpctl_core::credential::WITHHELD;
 use bpctl_core::govern::last_apply;
-use bpctl_core::ledger::{Entry, Event, Evidence, WITHHELD, thin};
+use bpctl_core::ledger::{Entry, Event, Evidence, thin};
 use bpctl_core::model::{Digest, Name, ObjectRef, Period, Proposed, Timestamp};
 use bpctl_core::observe::{
     CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LiveObject, Observation, ObservedFrom, PastRestart,
@@ -251,7 +252,11 @@ impl Pass<'_> {
                     kept.action.name() == item.action.name() && kept.action.workload() == item.action.workload()
                 };
                 let event = Event::Decided {
-                    action: kept.items().find(same).map_or_else(|| bare(&item.action), |kept| kept.action.clone()),
+                    action: kept
+                        .items()
+                        .find(same)
+                        .map_or_else(|| bare(&item.action), |kept| kept.action.clone())
+                        .told(),
                     summary: format!("{}: {}", bpctl_core::render::change(item), bpctl_core::render::because(item)),
                     verdict: item.verdict.clone(),
                     version: part.version.clone(),

@@ -29,7 +29,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
-use crate::model::{FieldPath, Segment, SourceSpan, Timestamp, Untrusted};
+use crate::credential::{WITHHELD, field_holds};
+use crate::model::{FieldPath, ObjectRef, Segment, SourceSpan, Timestamp, Untrusted};
 use crate::observe::{LiveObject, TypeSchema};
 use crate::yaml::Document;
 
@@ -61,6 +62,24 @@ pub struct FieldDrift {
     /// Who wrote the live value, where `managedFields` tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<Attribution>,
+}
+
+impl FieldDrift {
+    /// Whether what it was or is may be a credential (T38).
+    pub(crate) fn may_hold_credential(&self, object: &ObjectRef) -> bool {
+        let values = [&self.declared, &self.live, &self.admitted].map(Option::as_ref);
+        field_holds(&object.kind, &self.path, values)
+    }
+
+    /// The same without values that may be credentials (T38).
+    #[must_use]
+    pub(crate) fn told(mut self, object: &ObjectRef) -> Self {
+        if self.may_hold_credential(object) {
+            let values = [&mut self.declared, &mut self.live, &mut self.admitted];
+            values.into_iter().flatten().for_each(|value| *value = WITHHELD.into());
+        }
+        self
+    }
 }
 
 /// How a field differs.
