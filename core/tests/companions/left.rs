@@ -689,9 +689,11 @@ fn x10_what_a_second_manager_applied_beside_git_is_told(
     let mut observation = observed(Known::Known(None), |live| {
         let pod = &mut live["spec"]["template"]["spec"];
         pod["nodeSelector"] = json!({"disk": "ssd"});
+        pod["dnsPolicy"] = "ClusterFirst".into();
         pod["containers"][0]["image"] = image.into();
         pod["containers"][0]["env"].as_array_mut().unwrap().push(json!({"name": "X", "value": "1"}));
         pod["containers"].as_array_mut().unwrap().push(json!({"name": "proxy", "image": "proxy:1"}));
+        live["spec"]["revisionHistoryLimit"] = 10.into();
         live["spec"]["template"]["metadata"]["annotations"] = json!({"ops/reload": "1"});
         let mut fields = json!({"f:template": {"f:metadata": {"f:annotations": {"f:ops/reload": {}}}, "f:spec": {
             "f:nodeSelector": {}, "f:containers": {
@@ -701,6 +703,9 @@ fn x10_what_a_second_manager_applied_beside_git_is_told(
         if operation == "Apply" {
             // A whole manifest: it names the selector, and makes its applier no maker of the object.
             fields["f:selector"] = json!({});
+            // What kubectl takes over from a client-side apply: the server's defaults.
+            fields["f:revisionHistoryLimit"] = json!({});
+            fields["f:template"]["f:spec"]["f:dnsPolicy"] = json!({});
         }
         live["metadata"]["managedFields"] = json!([{"manager": "ops", "operation": operation, "apiVersion": "apps/v1",
             "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": fields}}]);

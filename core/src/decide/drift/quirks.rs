@@ -57,6 +57,16 @@ const FILLED_IN: &[(&str, &[&str])] = &[
     ("type", &["ClusterIP", "OnDelete", "RollingUpdate"]),
 ];
 
+/// What the server fills in of a workload and a Service where nothing is said.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("internalTrafficPolicy", "Cluster"),
+    ("maxSurge", "25%"),
+    ("maxUnavailable", "25%"),
+    ("progressDeadlineSeconds", "600"),
+    ("revisionHistoryLimit", "10"),
+    ("terminationGracePeriodSeconds", "30"),
+];
+
 /// Objects whose presence says something while they are empty.
 const PRESENCE_COUNTS: &[&str] =
     &["emptyDir", "labelSelector", "namespaceSelector", "objectSelector", "podSelector", "selector"];
@@ -142,6 +152,13 @@ pub(super) fn is_filled_in(native: bool, key: &str, declared: &Node, live: &Json
 /// Whether the server adds this to a mapping that is otherwise replaced as a whole.
 pub(super) fn is_atomic_default(key: &str, live: &Json) -> bool {
     is_empty(live) || ATOMIC_DEFAULTS.iter().any(|(field, default)| *field == key && live.as_str() == Some(default))
+}
+
+/// Whether this is what the server itself fills in where nobody says anything.
+pub(super) fn is_default(key: &str, live: &Json) -> bool {
+    let text = super::scalar::json_text(live).unwrap_or_default();
+    let fills = FILLED_IN.iter().any(|(field, chosen)| *field == key && chosen.contains(&text.as_str()));
+    is_empty(live) || fills || DEFAULTS.contains(&(key, text.as_str()))
 }
 
 /// Null and the three empties.

@@ -69,6 +69,12 @@ pub(super) fn added(
     }
     let mut found = sorted(walk.found);
     found.retain(|added| !added.path.has_key(RESTARTED) && !is_helms_mark(added));
+    // `kubectl apply --server-side` takes over what a client-side apply owned, and with that the server's own defaults.
+    let applied = |added: &FieldDrift| added.by.as_ref().is_some_and(|by| by.operation.raw() == "Apply");
+    found.retain(|added| match (added.path.0.last(), &added.live) {
+        (Some(Segment::Key(key)), Some(live)) => !applied(added) || !quirks::is_default(key, live),
+        _ => true,
+    });
     found
 }
 
