@@ -103,7 +103,7 @@ fn t38_passwords_within_texts_are_in_no_output_and_not_in_the_ledger() {
     for format in ["text", "json"] {
         let judged = repo.run(&["judge", "1", "-o", format]);
         clean("judge", &format!("{}{}", judged.stdout, judged.stderr));
-        says(&judged.stdout, &["config.json", "green"]);
+        says(&judged.stdout, &["DATABASE_URL", "(withheld)"]);
     }
     let again = repo.run(&APPLY);
     clean("apply", &format!("{}{}", again.stdout, again.stderr));
