@@ -225,7 +225,8 @@ fn ordered(raw: &git2::Repository, id: Oid) -> Result<git2::Tree<'_>, GitError> 
         a.1.iter().copied().chain(a.0).lt(b.1.iter().copied().chain(b.0))
     };
     // Without the folders that is the order of bytes.
-    let others: Vec<&[u8]> = entries.iter().filter(|entry| !is_folder(entry)).map(|entry| entry.name_bytes()).collect();
+    let others: Vec<&[u8]> =
+        entries.iter().filter(|entry| !is_folder(entry)).map(git2::TreeEntry::name_bytes).collect();
     let unordered = entries.windows(2).find(|pair| !before(key(&pair[0]), key(&pair[1]))).map(|pair| &pair[1]);
     let twice = || entries.iter().find(|entry| is_folder(entry) && others.binary_search(&entry.name_bytes()).is_ok());
     if let Some(entry) = unordered.or_else(twice) {

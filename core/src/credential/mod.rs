@@ -245,6 +245,10 @@ pub fn names_credential(field: &FieldPath) -> bool {
 
 /// What was found in a line.
 #[derive(Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing of its own that a line says, and a line may say several"
+)]
 struct Found {
     /// It may hold one.
     holds: bool,
@@ -492,7 +496,8 @@ fn is_pair(value: &str) -> bool {
     let token = token(value.trim_start_matches(['"', '\'']));
     token.split_once(':').is_some_and(|(user, password)| {
         let number = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-        !password.is_empty() && !(number(user) && number(password)) && !is_reference(password)
+        let ids = number(user) && number(password);
+        !(password.is_empty() || ids || is_reference(password))
     })
 }
 

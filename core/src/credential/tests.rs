@@ -191,6 +191,7 @@ fn t38_values_of_objects_are_looked_at_by_name_and_text() {
 
 /// Would miss: a line of 4 MiB that holds up everybody: time that grows with its square.
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the time that it takes is what is tested")]
 fn t38_long_lines_take_time_by_their_length() {
     let started = std::time::Instant::now();
     for part in [

@@ -9,7 +9,7 @@ use super::ownership::{self, Entry, Owned};
 use super::way::{Step, Way};
 use super::{Attribution, DeliveryManagers, DriftKind, FieldDrift, attribution, quirks, scalar};
 use crate::model::{FieldPath, Segment};
-use crate::observe::{ListType, LiveObject, TypeSchema};
+use crate::observe::{ListType, LiveObject, RESTART_ANNOTATION, TypeSchema};
 use crate::yaml::{Document, Node, Value};
 
 /// The manager of `kubectl apply` without `--server-side`.
@@ -68,7 +68,8 @@ pub(super) fn added(
         }
     }
     let mut found = sorted(walk.found);
-    found.retain(|added| !added.path.has_key(RESTARTED) && !is_helms_mark(added));
+    let restart = |added: &FieldDrift| [RESTARTED, RESTART_ANNOTATION].iter().any(|mark| added.path.has_key(mark));
+    found.retain(|added| !restart(added) && !is_helms_mark(added));
     // `kubectl apply --server-side` takes over what a client-side apply owned, and with that the server's own defaults.
     let applied = |added: &FieldDrift| added.by.as_ref().is_some_and(|by| by.operation.raw() == "Apply");
     found.retain(|added| match (added.path.0.last(), &added.live) {
