@@ -223,12 +223,10 @@ pub fn derive(
         targets.insert(workload.object.clone(), workload.path.clone());
         let (source, left_out) = workload.source(&mut folders);
         derived.left_out.extend(left_out);
-        let text = workload.text(
-            &name,
-            &source,
-            autoscalers.contains(&(workload.kind, workload.object.name.clone())),
-            options,
-        );
+        let is_scaled = [workload.object.namespace.as_str(), ""].iter().any(|namespace| {
+            autoscalers.contains(&(workload.kind, workload.object.name.clone(), (*namespace).to_owned()))
+        });
+        let text = workload.text(&name, &source, is_scaled, options);
         derived.drafts.push(Draft { name, path, text, workload: workload.object, manifest: workload.path });
     }
     derived.left_out.extend(twice.into_iter().map(|(path, all)| {
@@ -289,12 +287,13 @@ fn ungoverned(root: &Node) -> Option<String> {
     Some(format!("{kind}/{name}: {because}"))
 }
 
-/// The workload whose replicas an autoscaler owns.
-fn autoscaled(root: &Node) -> Option<(WorkloadKind, String)> {
+/// The workload whose replicas an autoscaler owns, and the namespace that it names; empty where it names none.
+fn autoscaled(root: &Node) -> Option<(WorkloadKind, String, String)> {
     let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
     text(&["kind"]).filter(|kind| *kind == "HorizontalPodAutoscaler")?;
     let kind = WorkloadKind::of_kind(text(&["spec", "scaleTargetRef", "kind"])?)?;
-    Some((kind, text(&["spec", "scaleTargetRef", "name"])?.to_owned()))
+    let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
+    Some((kind, text(&["spec", "scaleTargetRef", "name"])?.to_owned(), namespace.to_owned()))
 }
 
 /// A name for the blueprint whose file is not there yet: the workload's own, else behind its namespace, else with its kind.

@@ -5,6 +5,7 @@ use super::drift::{
     Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact, kept_by,
     kept_by_others, kept_keys, kept_port, kept_rivals, owned_by, writer,
 };
+use super::switched_off::switched_off;
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::lint::{first_fault, instead, served_instead};
@@ -755,46 +756,6 @@ fn undeclared(input: &DetectInput<'_>) -> Option<Reported> {
     let help = vec![Untrusted::new(help)];
     let reported = Reported::for_person("autoscaler-undeclared", Severity::Info, message, help);
     Some(Reported { needs_person: false, ..reported })
-}
-
-/// No pods, behind an autoscaler: at zero it is off, so that neither it nor, where replicas are left to it, anybody else brings them back.
-fn switched_off(
-    input: &DetectInput<'_>,
-    manifest: &Manifest,
-    live: Option<&LiveObject>,
-) -> Option<(Finding, Option<Action>)> {
-    let live =
-        live.filter(|live| live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_i64) == Some(0))?;
-    let declared = crate::blueprint::replicas(&manifest.document.root);
-    // What Git wants to be zero is judged as that.
-    if declared == Some(0) {
-        return None;
-    }
-    let Known::Known(Some(owner)) = autoscaler(input, Some(live)) else { return None };
-    let target = input.blueprint.value.spec.target.object();
-    let name = input.facts.autoscaler(&target).known().copied().flatten();
-    // KEDA scales to zero and from there by itself, and so does an autoscaler that may go to zero.
-    let to_zero = |name: &Untrusted| {
-        let scaler = input.catalog.autoscaler_named(input.environment, &target.namespace, name.raw());
-        let least = scaler.and_then(|scaler| scaler.document.root.at(&["spec", "minReplicas"])?.as_int());
-        name.raw().starts_with("keda-hpa-") || least == Some(0)
-    };
-    if name.is_none_or(to_zero) {
-        return None;
-    }
-    let wanted = declared.filter(|_| manifest.document.root.at(&REPLICAS).is_some());
-    let least = input.blueprint.value.spec.scaling.as_ref().map(|scaling| i128::from(scaling.min_replicas));
-    let to = wanted.or(least).unwrap_or(1).max(1);
-    let message =
-        format!("no pods run: the cluster has 0 replicas, at which {owner} is off until somebody scales it up");
-    let command = format!(
-        "kubectl -n {} scale {}/{} --replicas={to}",
-        shell(target.namespace.as_str()),
-        target.kind.to_lowercase(),
-        shell(&target.name)
-    );
-    let help = vec![Untrusted::new(format!("from 1 on the autoscaler scales again: {command}"))];
-    Some((Finding::Reported(Reported::for_person("autoscaler-off", Severity::Error, message, help)), None))
 }
 
 /// An autoscaler: that of Kubernetes, or one whose name says so.

@@ -17,6 +17,7 @@ mod resize;
 mod rollback;
 mod saturation;
 pub mod sizing;
+mod switched_off;
 
 use std::collections::BTreeSet;
 

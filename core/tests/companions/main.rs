@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod beside;
 mod left;
 #[path = "../small_world/mod.rs"]
 mod small_world;

@@ -120,6 +120,14 @@ fn an_autoscaler_owns_its_replicas() {
     assert!(!derived.drafts[0].text.contains("min_replicas"));
 }
 
+/// Would miss: bounds that nobody drafts, for the sake of an autoscaler of another namespace.
+#[test]
+fn an_autoscaler_of_another_namespace_owns_nothing() {
+    let autoscaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web, namespace: other}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n";
+    let derived = derived(&[("hpa.yaml", autoscaler), ("web.yaml", DEPLOYMENT)]);
+    assert!(derived.drafts[0].text.contains("min_replicas"), "{}", derived.drafts[0].text);
+}
+
 #[test]
 fn what_something_else_renders_is_left_out_and_named() {
     let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 5}\n";

@@ -1,0 +1,49 @@
+//! A workload without pods behind an autoscaler, which is off at zero (X10).
+
+use super::declared::autoscaler;
+use super::{DetectInput, Finding, Reported};
+use crate::action::Action;
+use crate::blueprint::Manifest;
+use crate::model::{Severity, Untrusted};
+use crate::observe::{Known, LiveObject};
+use crate::render::shell;
+
+/// No pods, behind an autoscaler: at zero it is off, so that neither it nor, where replicas are left to it, anybody else brings them back.
+pub(super) fn switched_off(
+    input: &DetectInput<'_>,
+    manifest: &Manifest,
+    live: Option<&LiveObject>,
+) -> Option<(Finding, Option<Action>)> {
+    let live =
+        live.filter(|live| live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_i64) == Some(0))?;
+    let declared = crate::blueprint::replicas(&manifest.document.root);
+    // What Git wants to be zero is judged as that.
+    if declared == Some(0) {
+        return None;
+    }
+    let Known::Known(Some(owner)) = autoscaler(input, Some(live)) else { return None };
+    let target = input.blueprint.value.spec.target.object();
+    let name = input.facts.autoscaler(&target).known().copied().flatten();
+    // KEDA scales to zero and from there by itself, and so does an autoscaler that may go to zero.
+    let to_zero = |name: &Untrusted| {
+        let scaler = input.catalog.autoscaler_named(input.environment, &target.namespace, name.raw());
+        let least = scaler.and_then(|scaler| scaler.document.root.at(&["spec", "minReplicas"])?.as_int());
+        name.raw().starts_with("keda-hpa-") || least == Some(0)
+    };
+    if name.is_none_or(to_zero) {
+        return None;
+    }
+    let wanted = declared.filter(|_| manifest.document.root.at(&["spec", "replicas"]).is_some());
+    let least = input.blueprint.value.spec.scaling.as_ref().map(|scaling| i128::from(scaling.min_replicas));
+    let to = wanted.or(least).unwrap_or(1).max(1);
+    let message =
+        format!("no pods run: the cluster has 0 replicas, at which {owner} is off until somebody scales it up");
+    let command = format!(
+        "kubectl -n {} scale {}/{} --replicas={to}",
+        shell(target.namespace.as_str()),
+        target.kind.to_lowercase(),
+        shell(&target.name)
+    );
+    let help = vec![Untrusted::new(format!("from 1 on the autoscaler scales again: {command}"))];
+    Some((Finding::Reported(Reported::for_person("autoscaler-off", Severity::Error, message, help)), None))
+}

@@ -1,0 +1,197 @@
+//! What somebody added beside Git, and what is told of it.
+
+use super::*;
+
+/// How the API server merges the lists and mappings of a Deployment that these tests touch.
+fn pod_types() -> TypeSchema {
+    let by_name = || ListType::Map(vec![("name".to_owned(), None)]);
+    let lists = ["containers", "initContainers", "volumes", "containers[].env"];
+    let lists = lists.map(|list| (format!("spec.template.spec.{list}"), by_name()));
+    let atomic_maps = [
+        "spec.template.spec.nodeSelector".into(),
+        "spec.template.spec.containers[].env[].valueFrom.configMapKeyRef".into(),
+    ];
+    TypeSchema { lists: lists.into(), atomic_maps: atomic_maps.into(), ..TypeSchema::default() }
+}
+
+fn pending() -> FactValue {
+    let body = json!({"metadata": {"name": "web-1", "uid": "1", "creationTimestamp": "2026-11-21T11:00:00Z",
+        "labels": {"app": "web"}}, "spec": {"containers": [{"name": "web"}]}, "status": {"phase": "Pending",
+        "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]}});
+    FactValue::Pods(Known::Known(vec![bpctl_core::observe::pod_from_json(&body).unwrap()]))
+}
+
+/// Would miss: a container and a node selector that a second manager applied, in no line of the plan; and "the controller brings it" of pods
+/// that stay as they are for the node selector's sake, which no delivery takes away.
+#[rstest]
+#[case::applied("Apply", "ops, server-side apply")]
+#[case::updated("Update", "ops")]
+fn x10_what_a_second_manager_applied_beside_git_is_told(
+    #[case] operation: &str,
+    #[case] by: &str,
+    #[values("web:1", "web:2")] image: &str,
+) {
+    let mut observation = observed(Known::Known(None), |live| {
+        let pod = &mut live["spec"]["template"]["spec"];
+        pod["nodeSelector"] = json!({"disk": "ssd"});
+        pod["dnsPolicy"] = "ClusterFirst".into();
+        pod["containers"][0]["image"] = image.into();
+        pod["containers"][0]["env"].as_array_mut().unwrap().push(json!({"name": "X", "value": "1"}));
+        pod["containers"].as_array_mut().unwrap().push(json!({"name": "proxy", "image": "proxy:1"}));
+        live["spec"]["revisionHistoryLimit"] = 10.into();
+        live["spec"]["template"]["metadata"]["annotations"] = json!({"ops/reload": "1"});
+        let mut fields = json!({"f:template": {"f:metadata": {"f:annotations": {"f:ops/reload": {}}}, "f:spec": {
+            "f:nodeSelector": {}, "f:containers": {
+                "k:{\"name\":\"web\"}": {".": {}, "f:name": {}, "f:image": {},
+                    "f:env": {"k:{\"name\":\"X\"}": {".": {}, "f:name": {}, "f:value": {}}}},
+                "k:{\"name\":\"proxy\"}": {".": {}, "f:name": {}, "f:image": {}}}}}});
+        if operation == "Apply" {
+            // A whole manifest: it names the selector, and makes its applier no maker of the object.
+            fields["f:selector"] = json!({});
+            // What kubectl takes over from a client-side apply: the server's defaults.
+            fields["f:revisionHistoryLimit"] = json!({});
+            fields["f:template"]["f:spec"]["f:dnsPolicy"] = json!({});
+        }
+        live["metadata"]["managedFields"] = json!([{"manager": "ops", "operation": operation, "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": fields}}]);
+    });
+    observation.add(
+        FactKey::Schema("apps/v1".into(), "Deployment".into()),
+        "t",
+        FactValue::Schema(Known::Known(pod_types())),
+    );
+    observation.add(FactKey::Pods(web()), "t", pending());
+    let part = plan_under("delivery: gitops", "}", &[], "", &observation).blueprints.remove(0);
+    let beside = |why: &&WhyNot| why.because.contains("has what Git does not declare, and keeps it");
+    let [why] = part.not_proposed.iter().filter(beside).collect::<Vec<_>>()[..] else { panic!("{part:#?}") };
+    let fields: Vec<String> = why.fields.iter().map(|field| field.raw().replace("spec.template.", "")).collect();
+    let paths = ["spec.containers[name=proxy]", "metadata.annotations", "spec.containers[name=web].env[name=X]"];
+    for path in paths.into_iter().chain(["spec.nodeSelector"]) {
+        assert!(
+            fields.iter().any(|told| told.starts_with(path) && told.ends_with(&format!(" (by {by})"))),
+            "{path}: {fields:?}"
+        );
+    }
+    assert_eq!(fields.len(), 4, "{fields:?}");
+    let [stuck] = part.findings.as_slice() else { panic!("{part:#?}") };
+    let help: Vec<&str> = stuck.help.iter().map(Untrusted::raw).collect();
+    assert!(stuck.code == "pod-unschedulable" && help.len() == 2, "{stuck:?}");
+    let ahead = "its pod template is another one, and the controller brings it; what it has beside Git stays";
+    assert_eq!(help[0].ends_with(ahead), image == "web:2", "{help:?}");
+    let told = format!(
+        "spec.template.spec.nodeSelector (by {by}); if it is that, take it out: kubectl -n shop edit deployment/web"
+    );
+    assert!(
+        help[1].starts_with("they have what Git does not declare, and keep it: ") && help[1].ends_with(&told),
+        "{help:?}"
+    );
+}
+
+/// Would miss: "declare it, or take it out by hand" of the marks by which Helm knows what is its release's.
+#[rstest]
+#[case::of_helm("helm", 0)]
+#[case::of_somebody("ops", 1)]
+fn x10_helms_own_marks_are_nothing_beside_git(#[case] manager: &str, #[case] told: usize) {
+    let mut service = live(80);
+    let marks = json!({"meta.helm.sh/release-name": "shop", "meta.helm.sh/release-namespace": "shop"});
+    service["metadata"]["annotations"] = marks;
+    service["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": "Helm"});
+    service["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update", "apiVersion": "v1",
+        "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": {"f:annotations": {"f:meta.helm.sh/release-name": {},
+            "f:meta.helm.sh/release-namespace": {}}, "f:labels": {"f:app.kubernetes.io/managed-by": {}}}}}]);
+    let observation = observed(Known::Known(Some(service)), |_| {});
+    let part = plan_under("delivery: gitops", "}", &[SERVICE], "", &observation).blueprints.remove(0);
+    let beside = |why: &&WhyNot| why.because.contains("has what Git does not declare, and keeps it");
+    assert_eq!(part.not_proposed.iter().filter(beside).count(), told, "{part:#?}");
+}
+
+/// X8, Would miss: "the controller brings it back" of a key in a Service's selector, where what the controller does is `kubectl apply`, which
+/// takes away what it applied itself and nothing else: the Service selects nothing until somebody edits it.
+#[rstest]
+#[case::kubectl(("kubectl-client-side-apply", "Update"), Some(json!({"app": "web"})), "kubectl-patch", Some("spec.selector.v (by kubectl-patch) is"))]
+#[case::kubectl_took_the_mapping_over(("kubectl-client-side-apply", "Update"), Some(json!({"app": "web"})), "kubectl-client-side-apply", Some("spec.selector.v is"))]
+#[case::helm(("helm-controller", "Update"), None, "kubectl-patch", Some("spec.selector.v (by kubectl-patch) is"))]
+#[case::git_dropped_it(("kubectl-client-side-apply", "Update"), Some(json!({"app": "web", "v": "2"})), "kubectl-client-side-apply", None)]
+#[case::helm_brought_it(("helm-controller", "Update"), None, "helm-controller", None)]
+#[case::by_server_side_apply(("argocd-controller", "Apply"), None, "kubectl-patch", None)]
+#[case::of_late_by_server_side_apply(("kubectl-client-side-apply", "Update"), Some(json!({"app": "web"})), "kustomize-controller", None)]
+fn x08_a_key_that_a_merge_keeps_is_no_work_for_the_controller(
+    #[case] (manager, operation): (&str, &str),
+    #[case] applied: Option<Json>,
+    #[case] owner: &str,
+    #[case] told: Option<&str>,
+) {
+    let look = |selector: Json| {
+        let mut service = live(80);
+        service["spec"]["selector"] = selector;
+        let entry = |manager: &str, operation: &str, time: &str, fields: Json| {
+            json!({"manager": manager, "operation": operation, "apiVersion": "v1", "time": time,
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": fields}})
+        };
+        let late = if owner.starts_with("kustomize") { "Apply" } else { "Update" };
+        service["metadata"]["managedFields"] = json!([
+            entry(manager, operation, "2026-11-21T10:00:00Z", json!({"f:ports": {}})),
+            entry(owner, late, "2026-11-21T11:00:00Z", json!({"f:selector": {}}))
+        ]);
+        if let Some(applied) = &applied {
+            let applied = json!({"spec": {"selector": applied}}).to_string();
+            service["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": applied});
+        }
+        let mut observation = observed(Known::Known(Some(service)), |_| {});
+        let types = TypeSchema { atomic_maps: ["spec.selector".into()].into(), ..TypeSchema::default() };
+        observation.add(FactKey::Schema("v1".into(), "Service".into()), "t", FactValue::Schema(Known::Known(types)));
+        observation
+    };
+    let plan = |delivery, selector| plan_under(delivery, "}", &[SERVICE], "", &look(selector)).blueprints.remove(0);
+    let part = plan("delivery: gitops", json!({"app": "web", "v": "2"}));
+    assert_eq!(part.items.is_empty(), told.is_some(), "{part:#?}");
+    if let Some(told) = told {
+        let [kept, stays] = part.findings.as_slice() else { panic!("{part:#?}") };
+        let message = format!("Service/x: {told} in the cluster and not in Git, and no delivery takes it away");
+        assert!(kept.code == "field-kept" && kept.needs_person && kept.message.raw().starts_with(&message), "{kept:?}");
+        assert!(kept.help[0].raw().ends_with(": kubectl -n shop edit service/x"), "{kept:?}");
+        assert!(stays.code == "drift-stays" && stays.fields[0].path.is_keys(&["spec", "selector"]), "{stays:?}");
+    }
+    // What Git declares otherwise is the controller's to bring, and bpctl's own apply replaces the mapping.
+    for part in [
+        plan("delivery: gitops", json!({"app": "x", "v": "2"})),
+        plan("delivery: direct", json!({"app": "web", "v": "2"})),
+    ] {
+        assert!(part.items.len() == 1 && part.findings.is_empty(), "{part:#?}");
+    }
+    if applied.as_ref().is_some_and(|applied| applied.get("v").is_some()) {
+        // Of a mapping that loses one key and keeps another, both are told.
+        let part = plan("delivery: gitops", json!({"app": "web", "v": "2", "w": "3"}));
+        assert!(part.items.len() == 1 && part.findings.len() == 1, "{part:#?}");
+        assert!(part.findings[0].message.raw().contains("spec.selector.w is in the cluster"), "{part:#?}");
+    }
+}
+
+/// Would miss: pods that stay without a node for the sake of a key of their node selector, under "the controller brings it".
+#[test]
+fn x10_a_kept_key_of_the_node_selector_is_told_where_pods_do_not_run() {
+    let mut observation = observed(Known::Known(None), |live| {
+        live["spec"]["template"]["spec"]["nodeSelector"] = json!({"os": "linux", "disk": "ssd"});
+        live["spec"]["template"]["spec"]["containers"][0]["image"] = "web:2".into();
+        let selector = json!({"spec": {"template": {"spec": {"nodeSelector": {"os": "linux"}}}}}).to_string();
+        live["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": selector});
+        let entry = |manager: &str, fields: Json| {
+            json!({"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:template": {"f:spec": fields}}}})
+        };
+        live["metadata"]["managedFields"] = json!([
+            entry("kubectl-client-side-apply", json!({"f:restartPolicy": {}})),
+            entry("kubectl-patch", json!({"f:nodeSelector": {}}))
+        ]);
+    });
+    let key = FactKey::Schema("apps/v1".into(), "Deployment".into());
+    observation.add(key, "t", FactValue::Schema(Known::Known(pod_types())));
+    observation.add(FactKey::Pods(web()), "t", pending());
+    let mut entries = world("}", &[]);
+    entries[2].1 = entries[2].1.replacen("      volumes:", "      nodeSelector: {os: linux}\n      volumes:", 1);
+    let part = planned("delivery: gitops", entries, &observation).blueprints.remove(0);
+    let stuck = part.findings.iter().find(|found| found.code == "pod-unschedulable").unwrap();
+    let help: Vec<&str> = stuck.help.iter().map(Untrusted::raw).collect();
+    assert!(help[0].ends_with("the controller brings it; what it has beside Git stays"), "{help:?}");
+    assert!(help[1].contains("spec.template.spec.nodeSelector.disk (by kubectl-patch); if it is that"), "{help:?}");
+}
