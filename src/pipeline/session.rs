@@ -130,10 +130,8 @@ async fn connect(
             ));
         }
         let root = match default_branch(repository)? {
-            Some(default) => {
-                local_root(repository, &[&format!("refs/heads/{default}"), &format!("refs/remotes/origin/{default}")])?
-            }
-            None => local_root(repository, &["refs/heads/main", "refs/heads/master"])?,
+            Some(default) => local_root(repository, &[heads(&default), fetched(&default)])?,
+            None => local_root(repository, &USUAL.map(heads))?,
         };
         return local(repository, root, &options);
     }
@@ -190,18 +188,28 @@ async fn gitea(repository: &Repository, options: GiteaOptions) -> Result<Box<dyn
 
 /// The base branch as last fetched: there is no token, or the forge does not answer whoever only looks, and why.
 fn offline(repository: &Arc<Repository>, unanswered: Option<String>) -> Result<ForgeAccess, PipelineError> {
-    let base = match default_branch(repository)? {
-        // Anybody who may push can make a branch of one of the usual names.
-        Some(default) if runtime::variable("BPCTL_BASE").is_none() => {
-            local_root(repository, &[&format!("refs/remotes/origin/{default}"), &format!("refs/heads/{default}")])?
-        }
-        _ => {
-            let usual =
-                ["refs/remotes/origin/main", "refs/remotes/origin/master", "refs/heads/main", "refs/heads/master"];
-            local_root(repository, &usual)?
-        }
-    };
+    let base = local_root(repository, &server_roots(repository)?)?;
     Ok(ForgeAccess::Offline(OfflineForge::new(repository.clone(), base, unanswered)))
+}
+
+/// What default branches are called.
+const USUAL: [&str; 2] = ["main", "master"];
+
+fn heads(name: &str) -> String {
+    format!("refs/heads/{name}")
+}
+
+fn fetched(name: &str) -> String {
+    format!("refs/remotes/origin/{name}")
+}
+
+/// Where the default branch of a server stands here, as it was fetched first. The usual names count only where nobody said which it is: anybody
+/// who may push can make a branch of one of them.
+fn server_roots(repository: &Repository) -> Result<Vec<String>, PipelineError> {
+    let default = default_branch(repository)?;
+    let names = default.as_deref().map_or(USUAL.to_vec(), |default| vec![default]);
+    let (here, there) = (names.iter().copied().map(heads), names.iter().copied().map(fetched));
+    Ok(there.chain(here).collect())
 }
 
 /// The default branch of `origin`, by what started this job or by what the clone was told. Neither is of the work tree's making.
@@ -227,7 +235,7 @@ fn named_base(repository: &Repository, commit: &str) -> Result<Option<String>, P
 
 /// The base branch of a repository without a server to ask: what the operator's environment says, else the first of these refs that is
 /// there; its own bpctl.yaml may name another branch. The work tree has no say.
-fn local_root(repository: &Repository, roots: &[&str]) -> Result<String, PipelineError> {
+fn local_root(repository: &Repository, roots: &[String]) -> Result<String, PipelineError> {
     if let Some(base) = runtime::variable("BPCTL_BASE") {
         return Ok(base);
     }
@@ -249,11 +257,7 @@ fn local_root(repository: &Repository, roots: &[&str]) -> Result<String, Pipelin
 
 /// A work tree may not leave a server for the local forge: where there is a server, its branches have to say so.
 fn may_be_local(repository: &Repository) -> Result<bool, PipelineError> {
-    // Anybody who may push can make a branch of one of the usual names.
-    let names =
-        default_branch(repository)?.map_or_else(|| vec!["main".into(), "master".into()], |default| vec![default]);
-    let remote = names.iter().map(|name| format!("refs/remotes/origin/{name}"));
-    for root in remote.chain(names.iter().map(|name| format!("refs/heads/{name}"))) {
+    for root in server_roots(repository)? {
         let Some(commit) = repository.ref_target(&root)? else { continue };
         if let Some(workspace) = super::tree::workspace_at(repository, &commit)? {
             return Ok(workspace.forge == ForgeKind::Local);

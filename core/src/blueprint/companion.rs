@@ -227,13 +227,15 @@ impl CompanionIndex {
     }
 }
 
+/// Group, kind and name: the version says nothing of which object it is.
+fn identity(object: &ObjectRef) -> (String, String, String) {
+    (object.group().to_owned(), object.kind.clone(), object.name.clone())
+}
+
 /// What two places declare otherwise is nobody's, whichever blueprints they belong to: each would deliver its own over the other's, and whoever
 /// may change one source could redefine what lies in another (X8).
 fn take_out_disputed(catalog: &Catalog, environment: &Name, all: &mut BTreeMap<Name, Found>) {
-    fn key(object: &ObjectRef) -> (String, String, String, String) {
-        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-        (group.to_owned(), object.kind.clone(), object.namespace.clone(), object.name.clone())
-    }
+    let key = |object: &ObjectRef| (identity(object), object.namespace.clone());
     let mut places: BTreeMap<_, BTreeSet<(RepoPath, usize)>> = BTreeMap::new();
     for found in all.values() {
         let compared = found.compared.iter().map(|(object, path, at)| (object, path, at));
@@ -245,10 +247,10 @@ fn take_out_disputed(catalog: &Catalog, environment: &Name, all: &mut BTreeMap<N
     let body = |(path, at): &(RepoPath, usize)| {
         Some(catalog.manifests_at(environment, path)?.get(*at)?.document.root.to_json())
     };
+    // Most are declared once, and nothing needs to be compared.
     places.retain(|_, places| {
         let mut bodies = places.iter().map(body);
-        let first = bodies.next();
-        places.len() > 1 && bodies.any(|other| Some(&other) != first.as_ref())
+        places.len() > 1 && bodies.next().is_some_and(|first| bodies.any(|other| other != first))
     });
     if places.is_empty() {
         return;
@@ -277,9 +279,7 @@ impl Found {
             self.unclear.push((what, "its name or apiVersion is none that Kubernetes takes".into()));
             return;
         }
-        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
-        let key = (group.to_owned(), object.kind.clone(), object.name.clone());
-        match self.places.entry(key) {
+        match self.places.entry(identity(&object)) {
             Entry::Vacant(place) => drop(place.insert(Some(path.clone()))),
             Entry::Occupied(mut place) => {
                 if let Some(first) = place.get_mut().take() {

@@ -15,7 +15,7 @@ use super::kinds::meant_kind;
 use super::load::manifest;
 use super::pod::{declared_total, main_containers};
 use super::{Manifest, Target, WorkloadRef, is_yaml};
-use crate::model::{FieldPath, File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
+use crate::model::{File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::rendering::Rendering;
 use crate::yaml::{self, Document, Kind, Node};
 
@@ -314,16 +314,13 @@ fn free_name(
         })
 }
 
-/// Where a document stands in its file.
-type Place = (usize, FieldPath);
-
 /// What the files of a folder, and of those below it, declare.
 struct Folder {
     /// Whether all of it can be a source; if not, why.
     whole: Result<(), String>,
-    /// File, place, kind, name and namespace.
-    workloads: Vec<(RepoPath, Place, WorkloadKind, String, String)>,
-    /// All that is no workload.
+    /// The workloads that a blueprint can be about.
+    workloads: Vec<Manifest>,
+    /// All else.
     others: Vec<Manifest>,
 }
 
@@ -364,15 +361,9 @@ impl Folder {
                 continue;
             };
             for document in documents.into_iter().flat_map(Document::listed) {
-                let place = (document.index, document.within.clone());
-                let declared = workload(&document.root).map(|(kind, name)| (kind, name.to_owned()));
-                let Some(manifest) = manifest(path, document) else { continue };
-                match declared {
-                    Some((kind, name)) => {
-                        all.workloads.push((path.clone(), place, kind, name, manifest.object.namespace.clone()));
-                    }
-                    None => all.others.push(manifest),
-                }
+                let is_workload = workload(&document.root).is_some();
+                let of = if is_workload { &mut all.workloads } else { &mut all.others };
+                of.extend(manifest(path, document));
             }
         }
         all
@@ -420,14 +411,18 @@ impl Found {
                 && belongs(manifest, &target, &self.document.root)
         });
         let Some(first) = beside.next() else { return (file(), None) };
-        let place = |document: &Document| (document.index, document.within.clone());
-        let again = there.workloads.iter().find(|(path, at, kind, name, namespace)| {
-            let same = *kind == self.kind && *name == self.object.name && here(namespace);
-            same && !(*path == self.path && *at == place(&self.document))
+        let is_own = |other: &Manifest| {
+            let (one, other) = (&self.document, (&other.path, &other.document));
+            *other.0 == self.path && (other.1.index, &other.1.within) == (one.index, &one.within)
+        };
+        let again = there.workloads.iter().find(|other| {
+            let object = &other.object;
+            let same = object.kind == self.object.kind && object.name == self.object.name && here(&object.namespace);
+            same && !is_own(other)
         });
         let because = match (again, &there.whole) {
             (None, Ok(())) => return (folder, None),
-            (Some((path, ..)), _) => format!("{path} declares {} too", self.object),
+            (Some(other), _) => format!("{} declares {} too", other.path, self.object),
             (None, Err(because)) => because.clone(),
         };
         let more = beside.count();

@@ -185,7 +185,7 @@ impl<'m> PodLabels<'m> {
         };
         for manifest in manifests {
             let object = &manifest.object;
-            let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+            let group = object.group();
             if group.contains('.') && !group.ends_with(".k8s.io") {
                 all.custom.push(&object.name);
             }

@@ -174,8 +174,7 @@ pub fn lines_that_hold(text: &str) -> Vec<bool> {
         let found = look(line);
         let holds = found.holds || owned || section || next;
         lines.push(holds);
-        next = (found.next || (found.holds || next) && trimmed.ends_with('\\')) && !std::mem::take(&mut next)
-            || (holds && trimmed.ends_with('\\'));
+        next = found.next && !next || holds && trimmed.ends_with('\\');
         quoted = found.quoted;
         if let Some(depth_of_name) = found.names_next(depth, item, indent) {
             above.push((depth_of_name, true));

@@ -641,7 +641,7 @@ fn finding(
 /// What is not known where a file of the source cannot be read.
 pub(crate) const ELSE: &str = "what else belongs to it";
 
-const REPLICAS: [&str; 2] = ["spec", "replicas"];
+pub(super) const REPLICAS: [&str; 2] = ["spec", "replicas"];
 
 /// What is not known where autoscalers cannot be listed.
 pub(super) const AUTOSCALED: &str = "whether an autoscaler owns its replicas";

@@ -1,6 +1,6 @@
 //! A workload without pods behind an autoscaler, which is off at zero (X10).
 
-use super::declared::autoscaler;
+use super::declared::{REPLICAS, autoscaler};
 use super::{DetectInput, Finding, Reported};
 use crate::action::Action;
 use crate::blueprint::Manifest;
@@ -33,7 +33,7 @@ pub(super) fn switched_off(
     if name.is_none_or(to_zero) {
         return None;
     }
-    let wanted = declared.filter(|_| manifest.document.root.at(&["spec", "replicas"]).is_some());
+    let wanted = declared.filter(|_| manifest.document.root.at(&REPLICAS).is_some());
     let least = input.blueprint.value.spec.scaling.as_ref().map(|scaling| i128::from(scaling.min_replicas));
     let to = wanted.or(least).unwrap_or(1).max(1);
     let message =

@@ -92,7 +92,7 @@ fn withhold(live: &mut LiveObject, declared: Option<&Json>, proposed: &[&Json]) 
         texts(public_value, &mut public);
     }
     // Of a kind that Kubernetes does not define, any text may be anything.
-    let group = live.reference.api_version.split_once('/').map_or("", |(group, _)| group);
+    let group = live.reference.group();
     let native = !group.contains('.') || group.ends_with(".k8s.io");
     let mut body = (*live.body).clone();
     if let Some(object) = body.as_object_mut() {

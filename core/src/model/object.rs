@@ -134,8 +134,12 @@ impl ObjectKind {
 
     /// The API group; empty: the core one.
     pub fn group(&self) -> &str {
-        self.api_version.split_once('/').map_or("", |(group, _)| group)
+        group_of(&self.api_version)
     }
+}
+
+fn group_of(api_version: &str) -> &str {
+    api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
 /// One Kubernetes object. Facts, evidence and actions name the same few over and over, so that a clone shares what it names.
@@ -155,6 +159,13 @@ pub struct ObjectParts {
     pub namespace: String,
     /// Name.
     pub name: String,
+}
+
+impl ObjectParts {
+    /// The API group; empty: the core one.
+    pub fn group(&self) -> &str {
+        group_of(&self.api_version)
+    }
 }
 
 impl From<ObjectParts> for ObjectRef {

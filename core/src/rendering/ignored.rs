@@ -61,7 +61,7 @@ impl IgnoreRule {
 
     /// Whether it is about an object.
     pub fn is_about(&self, object: &ObjectRef) -> bool {
-        let group = object.api_version.split_once('/').map_or("", |(group, _)| group);
+        let group = object.group();
         let is = |given: &Option<String>, has: &str| given.as_ref().is_none_or(|given| given == has);
         glob(&self.group, group)
             && glob(&self.kind, &object.kind)
