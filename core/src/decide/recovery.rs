@@ -15,6 +15,7 @@ use crate::blueprint::{Catalog, Delivery};
 use crate::model::{Period, Severity, Timestamp, Untrusted};
 use crate::observe::{Known, LiveObject, PastRestart, Pod, Recorder, StoppedContainer, Warning, next_restart};
 use crate::render::{count, listed, shell};
+use crate::rendering::Syncs;
 
 /// Pods that failed are restarted.
 #[derive(Debug)]
@@ -456,10 +457,16 @@ fn ahead(input: &DetectInput<'_>, left: bool) -> Option<Untrusted> {
     let waiting = input.earlier.iter().find(|found| rolls_out(found))?;
     let place = input.catalog.workspace.value.environments.get(input.environment);
     let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
+    let policy =
+        input.manifest.and_then(|manifest| input.catalog.rendering_of(input.environment, manifest)?.sync.as_ref());
     let by = match &waiting.1 {
-        None => "no apply brings it: see what of it is for a person",
-        Some(_) if gitops => "the controller brings it",
-        Some(_) => "its reconcile brings it (bpctl apply)",
+        None => "no apply brings it: see what of it is for a person".into(),
+        // What a pod template is otherwise than Git by, a person may have written, or a commit may bring that is not synced yet.
+        Some(_) if gitops => match policy.filter(|policy| policy.when != Syncs::Always) {
+            Some(policy) => format!("the next sync brings it (argocd app sync {})", shell(&policy.application)),
+            None => "the controller brings it".into(),
+        },
+        Some(_) => "its reconcile brings it (bpctl apply)".to_owned(),
     };
     let rest = if left { "; what it has beside Git stays" } else { "" };
     Some(Untrusted::new(format!(

@@ -267,7 +267,7 @@ fn x09_what_another_repository_delivers_is_unknown() {
         assert!(!plan.contains(image), "{plan}");
     }
     // Would miss: "that is settled first" of replicas that nobody ever settles.
-    let nobody = ", which nobody settles while the Application's ignoreDifferences passes over spec.replicas";
+    let nobody = "which nothing settles before the next sync, because the Application's ignoreDifferences passes over spec.replicas";
     repo.replace(OVERLAY, "count: 2}", "count: 4}");
     says(&passes("jsonPointers: [/spec/replicas]"), &[nobody]);
     repo.replace(OVERLAY, "count: 4}", "count: 2}");
