@@ -57,7 +57,7 @@ pub(super) struct Rollout<'p> {
 
 impl<'p> Rollout<'p> {
     /// Reads it; `since`: the last restart by bpctl.
-    pub(super) fn of(live: &LiveObject, pods: &[&'p Pod], since: Option<Timestamp>, now: Timestamp) -> Self {
+    pub(super) fn of(live: &'p LiveObject, pods: &[&'p Pod], since: Option<Timestamp>, now: Timestamp) -> Self {
         let newest = current_revision(live, pods);
         let of_newest = pods.iter().filter(|pod| pod.revision.is_some() && pod.revision.as_deref() == newest);
         let moved = of_newest.filter_map(|pod| pod.created_at).chain(since).max();

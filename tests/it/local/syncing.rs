@@ -7,7 +7,7 @@ const FILE: &str = "argocd/frontend.yaml";
 const OVERLAY: &str = "overlays/staging/kustomization.yaml";
 const PLAN: [&str; 6] = ["plan", "--env", "staging", "-t", "frontend", "--detailed-exitcode"];
 
-/// The rendered shop, which an Application delivers. Somebody edited LOG_LEVEL in the cluster.
+/// The rendered shop, which an Application delivers. Somebody edited `LOG_LEVEL` in the cluster.
 fn delivered() -> Repo {
     let (repo, _) = super::rendered::shop();
     says_policy(&repo, "");
