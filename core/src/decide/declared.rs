@@ -145,7 +145,7 @@ impl Detector for CompanionDetector {
         let companions = input.catalog.companions(input.environment, &input.blueprint.value.metadata.name);
         for (what, message) in companions.unclear {
             let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
-            detected.unknown.push(UnknownFact::new(what, why));
+            detected.unknown.push(UnknownFact::unread(what, why));
         }
         let source = &input.blueprint.value.spec.target.source;
         // Where the workload itself may stand in the file, the drift detector says so.

@@ -52,6 +52,7 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         let _ = writeln!(out, "\nnot seen in the cluster: {}", unseen.why(sink::terminal));
         let _ = writeln!(out, "  of {}. No decision rests on it.\n  {}", unseen.what(), unseen.help(sink::terminal));
     }
+    rules(&mut out, plan);
     for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
         blueprint(&mut out, plan, part);
     }
@@ -89,6 +90,36 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     }
     summary(&mut out, plan, next);
     out
+}
+
+/// A change of the rules is judged by those of base, and said to be (X5).
+fn rules(out: &mut String, plan: &Plan) {
+    let Some(proposed) = &plan.proposed_rules else { return };
+    let files: Vec<String> = proposed.files.iter().map(|file| sink::terminal(&Untrusted::new(file.as_str()))).collect();
+    let base = &plan.desired.base_branch;
+    let _ = writeln!(
+        out,
+        "\nthis change edits rules ({}): what stands here is the judgement of {base}; its own count once a person has merged them",
+        words::listed(&files, 3)
+    );
+    let flips: Vec<_> = plan.items().filter_map(|item| Some((item, proposed.verdicts.get(&item.id)?))).collect();
+    if flips.is_empty() {
+        let _ = writeln!(out, "  by its own rules every verdict would be the same");
+    }
+    for (item, own) in flips.iter().take(MOST) {
+        let (name, tier) = (item.action.blueprint(), item.verdict.tier);
+        let action = item.action.name();
+        let _ = writeln!(
+            out,
+            "  {name}  {action} {}: {tier}; its own rules say {}, by {}",
+            change(item),
+            own.tier,
+            own.cite
+        );
+    }
+    if flips.len() > MOST {
+        let _ = writeln!(out, "  … and {} more (-o json has all)", flips.len() - MOST);
+    }
 }
 
 fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {

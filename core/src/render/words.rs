@@ -725,7 +725,8 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         let gone: Vec<String> = causes.ungoverned.iter().map(|orphan| orphan.object.to_string()).collect();
         let gone = listed(&gone, 3);
         told.push_str(&format!(
-            "\nwithout a blueprint now: {gone}; it is in the cluster, and bpctl looks at it no more"
+            "\nwithout a blueprint now: {gone}; it is in the cluster, and bpctl looks at it no more: if this change takes its manifest out \
+             too, nobody is asked, and a controller that prunes deletes it"
         ));
     }
     if !causes.unclaimed.is_empty() {
