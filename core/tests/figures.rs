@@ -426,7 +426,7 @@ fn independent() -> (usize, usize) {
             seen.facts.extend(theirs.facts);
             let plan = planned(&files, &seen);
             assert_eq!(plan.blueprints.len(), 2);
-            same += usize::from(plan.blueprints.iter().any(|part| *part == alone));
+            same += usize::from(plan.blueprints.contains(&alone));
         }
     }
     (ours.len() * beside.len(), same)
@@ -521,8 +521,10 @@ fn approvals() -> [(usize, usize); 2] {
                                 until: Some(at(10)),
                                 justified: false,
                             };
-                            let counted =
-                                count_reviews(&facts, &today, &terms).unwrap().iter().any(|review| review.approves());
+                            let counted = count_reviews(&facts, &today, &terms)
+                                .unwrap()
+                                .iter()
+                                .any(bpctl_core::govern::ReviewJudgement::approves);
                             let due = state == ReviewState::Approved
                                 && (who == "approver" || (who == "person" && !named))
                                 && rights == Known::Known(Rights::Write)
