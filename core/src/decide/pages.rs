@@ -70,7 +70,8 @@ pub const PAGES: [Page; 27] = [
         "Pods of an earlier pod template that the cluster's own update strategy keeps",
         "Somebody set a partition (`spec.updateStrategy.rollingUpdate.partition`) or `OnDelete` in the cluster, and Git does not say so: the\n\
          object is as Git declares, and its pods are not. Take the setting out, or declare it where it is meant. Under OnDelete a pod\n\
-         becomes what Git declares when somebody deletes it.",
+         becomes what Git declares when somebody deletes it. Where Git declares the setting this is a note: those pods may still run an\n\
+         image that somebody had set by hand before it was brought back.",
     ),
     page(
         "being-deleted",
