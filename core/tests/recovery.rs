@@ -794,6 +794,9 @@ fn b08_who_has_no_memory_limit_is_not_told_to_raise_it(#[case] is_limited: bool,
 #[case::cannot_be_pulled("pull", json!({}), true)]
 #[case::of_the_newest("crash=1", json!({"updateRevision": "new"}), false)]
 #[case::in_parallel("crash=1", json!({"podManagementPolicy": "Parallel"}), false)]
+#[case::above_a_partition("crash=1", json!({"partition": 0}), true)]
+#[case::below_a_partition("crash=1", json!({"partition": 1, "currentRevision": "new"}), false)]
+#[case::of_neither_template("crash=1", json!({"partition": 1, "currentRevision": "before"}), true)]
 fn b08_a_pod_of_an_earlier_template_that_a_stateful_set_waits_for_is_deleted_by_a_person(
     #[case] pods: &str,
     #[case] more: Json,
@@ -803,6 +806,12 @@ fn b08_a_pod_of_an_earlier_template_that_a_stateful_set_waits_for_is_deleted_by_
     let mut observation = observe("", pods);
     let mut body = serde_json::to_value(&live("").body).unwrap();
     body["status"]["updateRevision"] = more.get("updateRevision").cloned().unwrap_or_else(|| "newer".into());
+    if let Some(partition) = more.get("partition") {
+        body["spec"]["updateStrategy"] = json!({"rollingUpdate": {"partition": partition}});
+    }
+    if let Some(revision) = more.get("currentRevision") {
+        body["status"]["currentRevision"] = revision.clone();
+    }
     if let Some(policy) = more.get("podManagementPolicy") {
         body["spec"]["podManagementPolicy"] = policy.clone();
     }
@@ -830,4 +839,65 @@ fn b08_a_pod_of_an_earlier_template_that_a_stateful_set_waits_for_is_deleted_by_
     assert_eq!(deletes, stuck, "{help:?}");
     let restarts = detected.findings.iter().any(|(_, action)| matches!(action, Some(Action::Restart(_))));
     assert!(!(stuck && (restarts || help.iter().any(|help| help.contains("git revert")))), "{help:?}");
+}
+
+/// Would miss: an outage that nobody is told of, because whose the replicas are may not be seen.
+#[rstest]
+#[case(0, true)]
+#[case(1, false)]
+fn r06_replicas_that_may_be_an_autoscalers_are_not_green(#[case] replicas: u64, #[case] is_out: bool) {
+    let mut body = serde_json::to_value(&live("").body).unwrap();
+    body["spec"]["replicas"] = replicas.into();
+    let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
+    let mut observation = observe("", "");
+    observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(Some(live))));
+    let unknown = Known::unknown(UnknownCode::Forbidden, "no rights");
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(unknown));
+    let rules = trusted(&world(Some(3), ""));
+    let facts = Recorder::new(&observation);
+    let detected = decide(rules.get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    assert!(
+        detected.unknown.iter().any(|unknown| unknown.unread && unknown.what.contains("spec.replicas")),
+        "{detected:?}"
+    );
+    let person = detected.findings.iter().any(
+        |(finding, _)| matches!(finding, Finding::Reported(told) if told.code == "scaled-to-zero" && told.needs_person),
+    );
+    assert_eq!(person, is_out, "{detected:?}");
+}
+
+/// Would miss: an outage that is called "as Git declares", where Git leaves the number of replicas open or to an autoscaler, which is off at 0.
+#[rstest]
+#[case::open(None, "", "scaled-to-zero")]
+#[case::behind_one(Some("web"), "", "autoscaler-off")]
+#[case::behind_a_declared_one(
+    None,
+    "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web, namespace: shop}\nspec: {minReplicas: 2, maxReplicas: 6, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n",
+    "autoscaler-off"
+)]
+#[case::behind_one_that_may_go_to_zero(Some("keda-hpa-web"), "", "")]
+fn x10_no_pods_where_git_leaves_their_number_open(
+    #[case] scaler: Option<&str>,
+    #[case] more: &str,
+    #[case] code: &str,
+) {
+    let files = rewritten(world(Some(3), ""), |text| match text.strip_prefix("apiVersion: apps/v1") {
+        Some(rest) => format!("apiVersion: apps/v1{}{more}", rest.replace("  replicas: 2\n", "")),
+        None => text,
+    });
+    let mut body = serde_json::to_value(&live("").body).unwrap();
+    body["spec"]["replicas"] = 0.into();
+    let live = LiveObject::from_json("apps/v1", "Deployment", body).unwrap();
+    let mut observation = observe("", "");
+    observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(Some(live))));
+    let scaler = scaler.map(bpctl_core::model::Untrusted::new);
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(scaler)));
+    let rules = trusted(&files);
+    let facts = Recorder::new(&observation);
+    let detected = decide(rules.get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    let found = detected.findings.iter().filter_map(|(finding, _)| match finding {
+        Finding::Reported(told) if told.needs_person => Some(told.code.as_str()),
+        _ => None,
+    });
+    assert_eq!(found.collect::<Vec<_>>().join(" "), code, "{detected:?}");
 }

@@ -31,10 +31,11 @@ struct PodMetricsList {
 #[derive(Deserialize)]
 struct PodMetrics {
     metadata: Named,
-    timestamp: Timestamp,
+    /// `null` for some seconds after a pod began: it was not measured yet.
+    timestamp: Option<Timestamp>,
     /// As Go writes it: `15.012s`, `1m0.5s`.
     window: String,
-    containers: Vec<Container>,
+    containers: Option<Vec<Container>>,
 }
 
 #[derive(Deserialize)]
@@ -79,26 +80,27 @@ impl LiveCluster {
             if pod.metadata.namespace != namespace {
                 return Err(malformed("a pod is of another namespace".into()));
             }
+            let Some(at) = pod.timestamp else { continue };
+            let containers = pod.containers.unwrap_or_default();
             let over =
                 period(&pod.window).ok_or_else(|| malformed(format!("`{}` is no time", pod.window.escape_debug())))?;
             let mut used = BTreeMap::new();
             for resource in [Resource::Cpu, Resource::Memory] {
                 // A container that says nothing leaves the pod's sum unknown, not smaller.
-                let each =
-                    pod.containers.iter().map(|container| container.usage.get(resource.name()).map(Quantity::nanos));
-                if let Some(sum) = each.sum::<Option<i128>>().filter(|_| !pod.containers.is_empty()) {
+                let each = containers.iter().map(|container| container.usage.get(resource.name()).map(Quantity::nanos));
+                if let Some(sum) = each.sum::<Option<i128>>().filter(|_| !containers.is_empty()) {
                     used.insert(resource, Quantity::from_nanos(sum));
                 }
             }
-            let several = pod.containers.len() > 1;
+            let several = containers.len() > 1;
             let of_one = |container: Container| {
                 let known = [Resource::Cpu, Resource::Memory].into_iter();
                 let used = known.filter_map(|resource| Some((resource, container.usage.get(resource.name())?.clone())));
                 let used = used.collect();
                 (container.name, used)
             };
-            let containers = pod.containers.into_iter().filter(|_| several).map(of_one).collect();
-            moments.insert(pod.metadata.name, PodMoment { at: pod.timestamp, over, used, containers });
+            let containers = containers.into_iter().filter(|_| several).map(of_one).collect();
+            moments.insert(pod.metadata.name, PodMoment { at, over, used, containers });
         }
         Ok(moments)
     }

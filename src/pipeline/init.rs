@@ -125,7 +125,14 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
         below: options.below.clone(),
     };
     let derived = derive(&files, &governed, &renderings, &derive_options);
-    let Derived { drafts, left_out, governed } = derived;
+    let Derived { drafts, mut left_out, governed } = derived;
+    // What an Application that is not followed names is planned as the folder makes it, and that may be something else.
+    left_out.extend(roots.iter().filter(|root| root.render.resolved_from.is_none()).filter_map(|root| {
+        let (because, path) = (root.note.as_ref()?, root.render.root()?.1.clone());
+        let because =
+            format!("{because}; what the folder makes by itself is planned, and Argo CD may deliver something else");
+        Some(LeftOut { path, because, unrendered: false })
+    }));
     let mut new: Vec<NewFile> = Vec::new();
     if known.is_none() {
         // What is rendered for no blueprint would only cost time.

@@ -222,7 +222,7 @@ pub fn commit_of(repository: &Repository, name: &str) -> Result<String, Pipeline
     // A full name, HEAD and an id are what they are, as to Git: a tag may be called like any of them (T1).
     let full = tip.starts_with("refs/");
     let exact = full || tip == "HEAD" || matches!(tip.len(), 40 | 64) && tip.bytes().all(|b| b.is_ascii_hexdigit());
-    let prefixes: &[&str] = if exact { &[] } else { &["refs/heads/", "refs/tags/", "refs/remotes/"] };
+    let prefixes: &[&str] = if exact { &[] } else { &["refs/", "refs/heads/", "refs/tags/", "refs/remotes/"] };
     for full in prefixes.iter().map(|prefix| format!("{prefix}{tip}")) {
         if let Some(commit) = repository.resolve(&full)? {
             found.push((full, commit));

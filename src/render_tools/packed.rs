@@ -37,13 +37,20 @@ fn is_packed(path: &RepoPath) -> bool {
     parts.next().is_some_and(|name| name.strip_suffix(".tgz").is_some()) && parts.next() == Some("charts")
 }
 
+/// What an entry counts for beside its name and what it holds.
+const ENTRY: u64 = 512;
+
 fn entries(path: &RepoPath, bytes: &[u8], left: &mut u64) -> Result<Vec<(RepoPath, File)>, RenderFailure> {
     let broken = |why: &std::io::Error| RenderFailure::new(format!("{path} is no packed chart")).said(&why.to_string());
+    let too_many = || RenderFailure::new(format!("packed charts hold more than {} MiB: {path}", LIMIT >> 20));
     let folder = path.as_str().trim_end_matches(".tgz");
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(bytes).take(LIMIT + 1));
     let mut found = Vec::new();
     for entry in archive.entries().map_err(|why| broken(&why))? {
         let mut entry = entry.map_err(|why| broken(&why))?;
+        // An entry takes memory whatever it holds, and so do its names.
+        let held = ENTRY + entry.path_bytes().len() as u64;
+        *left = left.checked_sub(held).ok_or_else(too_many)?;
         let Ok(named) = entry.path().map(std::borrow::Cow::into_owned) else { continue };
         // The first part is the chart's name, which Helm does not look at.
         let plain = named.components().skip(1).map(|part| match part {
@@ -57,9 +64,7 @@ fn entries(path: &RepoPath, bytes: &[u8], left: &mut u64) -> Result<Vec<(RepoPat
         }
         let mut content = Vec::new();
         entry.by_ref().take(*left + 1).read_to_end(&mut content).map_err(|why| broken(&why))?;
-        *left = left
-            .checked_sub(content.len() as u64)
-            .ok_or_else(|| RenderFailure::new(format!("packed charts hold more than {} MiB: {path}", LIMIT >> 20)))?;
+        *left = left.checked_sub(content.len() as u64).ok_or_else(too_many)?;
         found.push((
             place,
             File::Blob(Blob { id: Digest::of_bytes(&content).to_string(), bytes: content.as_slice().into() }),

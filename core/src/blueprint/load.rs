@@ -426,8 +426,13 @@ impl Catalog {
             root.extend(reads);
             root.extend(entry.resolved_from.clone());
         }
-        let charts = files.0.keys().filter_map(|path| path.as_str().strip_suffix("/Chart.yaml"));
-        rendered.extend(charts.filter_map(|chart| RepoPath::new(format!("{chart}/templates")).ok()));
+        // Whoever renders it, and whether that is known: what a chart is made of is no manifest.
+        let charts = files.0.keys().filter(|path| path.file_name() == "Chart.yaml");
+        for chart in charts {
+            rendered.insert(chart.clone());
+            let folder = chart.as_str().strip_suffix("Chart.yaml").unwrap_or_default();
+            rendered.extend(RepoPath::new(format!("{folder}templates")).ok());
+        }
         rendered
     }
 
@@ -592,7 +597,7 @@ impl Catalog {
         // What an Application that says nothing would render may be anything.
         let failed = |entry: &Render| Some((entry.application.clone()?, entry.unresolved.clone()?));
         if let Some((root, because)) = entries.iter().find_map(failed) {
-            return Err(Unclear::Unrendered { root, renderer: Renderer::Kustomize, because });
+            return Err(Unclear::Unresolved { application: root, because });
         }
         let mut wanted = entries.iter().filter_map(Render::root).filter(|(_, root)| root.meets(source)).peekable();
         if wanted.peek().is_none() {

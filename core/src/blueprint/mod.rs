@@ -29,6 +29,7 @@ pub(crate) use load::{declared_object, manifest};
 pub use operation::{Operation, Tier};
 pub use pod::{containers, declared, quantity, quantity_of, replicas, sized_container};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
+pub(crate) use spec::is_object_name;
 pub use spec::{
     AgentAuthority, ApprovalWorkflow, Audit, ConfigRange, DeploymentSpec, Governance, HealthChecks, Justification,
     Notification, Performance, Probe, Reliability, ResourceBounds, Resources, RollbackSpec, Scaling, Spec, Target,

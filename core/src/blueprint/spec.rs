@@ -119,7 +119,7 @@ impl<'de> Deserialize<'de> for WorkloadRef {
 }
 
 /// Kubernetes' rule for object names: a DNS subdomain.
-pub(super) fn is_object_name(name: &str) -> bool {
+pub(crate) fn is_object_name(name: &str) -> bool {
     (1..=253).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
         && !name.starts_with(['-', '.'])

@@ -5,12 +5,12 @@ use serde_json::Value as Json;
 
 use super::declared::autoscaler;
 use super::passed::PassedReplicas;
-use super::switched_off::PASSED_OVER;
+use super::switched_off::is_told;
 use super::{DetectInput, Detected, Detector, Finding, Reported};
 use crate::action::Action;
 use crate::blueprint::{Probe, containers, declared, sized_container};
 use crate::model::{Name, Quantity, Severity, Untrusted};
-use crate::observe::Resource;
+use crate::observe::{Known, Resource};
 use crate::render::count;
 use crate::yaml::Node;
 
@@ -106,6 +106,10 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
     let has = live.and_then(|live| live.body.pointer("/spec/replicas")).and_then(Json::as_i64).map(i128::from);
     let Some(has) = has.filter(|has| !(low..=high).contains(has)) else { return found };
     let (replicas, is_left) = (count(has, "replica"), owner.is_some());
+    // That no pods run at all is told already.
+    if has == 0 && is_told(input) {
+        return found;
+    }
     let told = match owner {
         // No reconcile is about them: only the autoscaler's own bounds help.
         Some(owner) if has != declared || !is_declared => Some((
@@ -114,15 +118,16 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
                 "set minReplicas and maxReplicas of {owner} within {low} to {high}, or delete it where nobody wants it"
             ),
         )),
-        // That no pods run at all is told already.
-        None if has == 0 && told_already(input) => None,
         // Where Git and cluster disagree it is drift; here it matters that the cluster is outside while Git is within.
         None if has != declared => Some((
             format!("the cluster has {replicas}, Git says {declared}, and the blueprint allows {low} to {high}"),
-            live.and_then(|live| PassedReplicas::of(input, live)).map_or_else(
-                || "somebody changed them beside Git; see the drift, which reconcile brings back".into(),
-                |passed| passed.brought_back(),
-            ),
+            match live.and_then(|live| PassedReplicas::of(input, live)) {
+                Some(passed) => passed.brought_back(),
+                None if matches!(autoscaler(input, live), Known::Unknown(_)) => {
+                    "whether an autoscaler owns them is not known: until it is, nobody brings them back".into()
+                }
+                None => "somebody changed them beside Git; see the drift, which reconcile brings back".into(),
+            },
         )),
         _ => None,
     };
@@ -131,10 +136,6 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
         ..broken("replicas-outside-bounds", Severity::Warning, message, help)
     }));
     found
-}
-
-fn told_already(input: &DetectInput<'_>) -> bool {
-    input.earlier.iter().any(|(found, _)| matches!(found, Finding::Reported(told) if told.code == PASSED_OVER))
 }
 
 /// The pods' sum, where every container says something; of one container where the blueprint names it.

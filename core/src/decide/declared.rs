@@ -66,6 +66,9 @@ impl Detector for DriftDetector {
         }
         detected.why_not.extend(beside(input, &target, manifest));
         detected.findings.extend(undeclared(input).map(|reported| (Finding::Reported(reported), None)));
+        // Also where nothing differs: at 0 what Git leaves open is an outage.
+        let live = input.facts.object(&target).known().copied().flatten();
+        detected.findings.extend(switched_off(input, manifest, live));
         let different = match differences(input, &target, manifest) {
             Ok(Some(different)) => different,
             Ok(None) => return detected,
@@ -79,7 +82,6 @@ impl Detector for DriftDetector {
             }
         };
         detected.why_not.extend(told_passed_over(input, &target, manifest, &different.passed));
-        detected.findings.extend(switched_off(input, manifest, different.live));
         if different.is_nothing() {
             detected.why_not.extend(different.nothing(&target));
             return detected;
@@ -115,6 +117,10 @@ impl Detector for DriftDetector {
                      manifest"
                 );
                 detected.why_not.push(WhyNot::new("replicas", because));
+            }
+            // They differ, and nobody can say whether they should (R6).
+            Err(why) if !replicas.is_empty() => {
+                detected.unknown.push(UnknownFact::unread("spec.replicas, which may be an autoscaler's", why));
             }
             // Where replicas are scaled by bpctl, that says so.
             Err(why)
@@ -384,6 +390,10 @@ fn is_immutable(object: &ObjectRef, live: &LiveObject, drift: &FieldDrift) -> bo
         ("apps/v1", "Deployment" | "DaemonSet") => below(&"selector"),
         ("apps/v1", "StatefulSet") => {
             ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"].iter().any(below)
+        }
+        ("batch/v1", "Job") => {
+            let suspended = live.body.pointer("/spec/suspend").and_then(serde_json::Value::as_bool) == Some(true);
+            !suspended && ["template", "selector", "completionMode", "podFailurePolicy"].iter().any(below)
         }
         ("v1", "Service") => changed && below(&"clusterIP"),
         ("v1", "ConfigMap") => {

@@ -125,11 +125,12 @@ pub const PAGES: [Page; 27] = [
          Write Git's number in the place of the old one with the command of the finding.",
     ),
     page(
-        "zero-passed-over",
-        "No pods run, and Argo CD does not see that",
-        "The cluster has 0 replicas, Git declares more, and the Application's ignoreDifferences names spec.replicas: Argo CD calls that in\n\
-         sync. Without `RespectIgnoreDifferences=true` in syncOptions its next sync, whatever that is for, sets them back; with it nobody\n\
-         does. The finding holds the commands.",
+        "scaled-to-zero",
+        "No pods run, and nobody brings them back",
+        "The cluster has 0 replicas and Git declares more. Either the Application's ignoreDifferences names spec.replicas, so that Argo CD\n\
+         calls it in sync: without `RespectIgnoreDifferences=true` in syncOptions its next sync, whatever that is for, sets them back; with\n\
+         it nobody does. Or Git leaves the number open, so that no apply sets one. Or autoscalers may not be listed, so that whose the\n\
+         replicas are is not known. The finding holds the commands.",
     ),
     page(
         "autoscaler-off",

@@ -472,8 +472,18 @@ fn ahead(input: &DetectInput<'_>, left: bool) -> Option<Untrusted> {
         Some(_) => "its reconcile brings it (bpctl apply)".to_owned(),
     };
     let rest = if left { "; what it has beside Git stays" } else { "" };
+    let target = input.blueprint.value.spec.target.object();
+    let live = input.facts.object(&target).known().copied().flatten();
+    let then = match live {
+        Some(live) if waiting.1.is_some() && waits_for_ready(live) => format!(
+            "; then delete each pod that is not ready, because with podManagementPolicy OrderedReady none is replaced before all are ready: \
+             kubectl -n {} delete pod POD",
+            target.namespace
+        ),
+        _ => String::new(),
+    };
     Some(Untrusted::new(format!(
-        "the pods do not run what Git declares: its pod template is another one, and {by}{rest}"
+        "the pods do not run what Git declares: its pod template is another one, and {by}{rest}{then}"
     )))
 }
 
@@ -536,16 +546,28 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
     found.into_iter().map(reported).collect()
 }
 
-/// Pods of an earlier template that a `StatefulSet` waits for: it replaces none before all are ready, so that a template that mends them never
-/// reaches them. Nothing but their deletion helps.
-fn is_stuck<'p>(live: &LiveObject, rollout: &Rollout<'_>, mut pods: impl Iterator<Item = &'p Pod>) -> Option<&'p Pod> {
+/// Whether a `StatefulSet` replaces no pod before all are ready: a template that mends one that is not never reaches it.
+fn waits_for_ready(live: &LiveObject) -> bool {
     let text = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_str);
-    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
-    let waits = live.reference.kind == "StatefulSet"
+    live.reference.kind == "StatefulSet"
         && text("/spec/podManagementPolicy") != Some("Parallel")
         && text("/spec/updateStrategy/type") != Some("OnDelete")
-        && number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0) == 0;
-    pods.find(|pod| waits && !pod.ready && !pod.terminating && rollout.is_earlier(pod))
+}
+
+/// A pod that such a `StatefulSet` waits for, and that is not of the template which it would be made anew of: of the newest, or, below a partition,
+/// of the one before. Nothing but its deletion helps.
+fn is_stuck<'p>(live: &LiveObject, rollout: &Rollout<'_>, mut pods: impl Iterator<Item = &'p Pod>) -> Option<&'p Pod> {
+    let partition = live.body.pointer("/spec/updateStrategy/rollingUpdate/partition");
+    let partition = partition.and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let before = live.body.pointer("/status/currentRevision").and_then(serde_json::Value::as_str);
+    let ordinal = |pod: &Pod| pod.name.raw().rsplit_once('-').and_then(|(_, number)| number.parse::<u64>().ok());
+    let comes_back_otherwise = |pod: &Pod| match ordinal(pod) {
+        Some(ordinal) if ordinal < partition => {
+            before.is_some_and(|before| pod.revision.as_deref().is_some_and(|revision| revision != before))
+        }
+        _ => rollout.is_earlier(pod),
+    };
+    pods.find(|pod| waits_for_ready(live) && !pod.ready && !pod.terminating && comes_back_otherwise(pod))
 }
 
 /// What is run for such pods.
@@ -558,7 +580,7 @@ fn unstick(input: &DetectInput<'_>) -> Option<Untrusted> {
     let pod = for_shell(&is_stuck(live, &rollout, there.into_iter())?.name)?;
     Some(Untrusted::new(format!(
         "pod {pod} is of an earlier pod template, and with podManagementPolicy OrderedReady none is replaced before all are ready: neither a \
-         restart nor a revert reaches it; delete it, and it comes back with the newest template: kubectl -n {} delete pod {pod}",
+         restart nor a revert reaches it; delete it, and it comes back with another template: kubectl -n {} delete pod {pod}",
         target.namespace
     )))
 }

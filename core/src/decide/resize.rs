@@ -86,6 +86,10 @@ impl Detector for ResizeDetector {
         if replicas == 0 {
             return detected;
         }
+        if super::switched_off::is_told(input) {
+            all("no pods run: a person scales it up first".into());
+            return detected;
+        }
         if i128::from(has) != replicas {
             let settled = PassedReplicas::of(input, live)
                 .map_or_else(|| ": that is settled first".into(), |passed| format!(", which {}", passed.settled()));

@@ -157,6 +157,8 @@ impl Detector for SaturationDetector {
                 format!("an autoscaler set {}, which are its own to change; Git says {replicas}", count(has, "replica"))
             } else if let Some(passed) = PassedReplicas::of(input, live) {
                 format!("Git says {replicas} and the cluster has {has}, which {}", passed.settled())
+            } else if super::switched_off::is_told(input) {
+                "no pods run: a person scales it up first".into()
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")
             };

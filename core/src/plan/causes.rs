@@ -206,7 +206,8 @@ impl Causes {
             for object in declared.then_some(object).into_iter().chain(companions) {
                 let at = |source: &RepoPath| !matches!(after.declared(environment, source, &object), Ok(None));
                 let elsewhere = || after.blueprints.values().any(|blueprint| at(&blueprint.value.spec.target.source));
-                if !at(source) && !elsewhere() && matches!(facts.object(&object), Known::Known(Some(_))) {
+                let made = || after.delivered(environment).any(|manifest| object.is_declared_by(&manifest.object));
+                if !at(source) && !elsewhere() && !made() && matches!(facts.object(&object), Known::Known(Some(_))) {
                     self.orphaned.push(Orphan { blueprint: name.clone(), object });
                 }
             }

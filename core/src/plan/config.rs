@@ -41,10 +41,13 @@ pub struct ConfigChange {
     pub span: Option<SourceSpan>,
 }
 
+/// A change, the rendering that its line is looked for in, and the whole of the line that is told.
+type Untraced = (ConfigChange, Option<RepoPath>, Option<String>);
+
 /// What differs, and what has to be traced before it can be told where it stands.
 #[derive(Debug, Default)]
 pub struct ConfigChanges {
-    changes: Vec<(ConfigChange, Option<RepoPath>)>,
+    changes: Vec<Untraced>,
 }
 
 impl ConfigChanges {
@@ -79,11 +82,12 @@ impl ConfigChanges {
                     if was == is {
                         continue;
                     }
-                    let Told { before, after, more } = match (was, is) {
+                    let Told { before, after, more, line } = match (was, is) {
                         (Some(Held::Bytes(_)), _) | (_, Some(Held::Bytes(_))) => Told {
                             before: was.map(|was| was.brief(key)),
                             after: is.map(|is| is.brief(key)),
                             more: None,
+                            line: None,
                         },
                         _ => told(key, was.and_then(Held::text), is.and_then(Held::text)),
                     };
@@ -98,7 +102,7 @@ impl ConfigChanges {
                         more,
                         span,
                     };
-                    changes.push((change, rendered.filter(|_| is.is_some())));
+                    changes.push((change, rendered.filter(|_| is.is_some()), line));
                 }
             }
         }
@@ -107,7 +111,7 @@ impl ConfigChanges {
 
     /// The rendered fields whose lines are to be found.
     pub fn fields(&self, after: &Catalog, environment: &Name) -> BTreeSet<(RepoPath, ObjectRef, FieldPath)> {
-        let field = |(change, root): &(ConfigChange, Option<RepoPath>)| {
+        let field = |(change, root, _): &Untraced| {
             let manifest = manifest(after, environment, root.as_ref()?, &change.object)?;
             Some((
                 root.clone()?,
@@ -120,7 +124,7 @@ impl ConfigChanges {
 
     /// The changes, with the lines that were found. Of a value of several lines it is the one that differs, in the file that makes it.
     pub fn placed(self, after: &Catalog, files: &Files, environment: &Name) -> Vec<ConfigChange> {
-        let place = |(mut change, root): (ConfigChange, Option<RepoPath>)| {
+        let place = |(mut change, root, told_line): Untraced| {
             let manifest = root.and_then(|root| manifest(after, environment, &root, &change.object));
             let field = |manifest| FieldPath::keys([part(manifest, &change.key), change.key.as_str()]);
             if let Some(manifest) = manifest
@@ -128,7 +132,7 @@ impl ConfigChanges {
             {
                 let several = manifest.document.root.at(&["data", change.key.as_str()]).and_then(Node::as_str);
                 let several = several.is_some_and(|text| text.trim_end().contains('\n'));
-                let differing = change.after.as_ref().filter(|_| several);
+                let differing = told_line.as_deref().filter(|_| several);
                 change.span = differing.and_then(|text| line_of(files, &line.span, text)).or(Some(line.span.clone()));
             }
             change
@@ -214,6 +218,8 @@ struct Told {
     before: Option<Untrusted>,
     after: Option<Untrusted>,
     more: Option<usize>,
+    /// The line of the new value that is told, whole; none: it is withheld.
+    line: Option<String>,
 }
 
 /// The first lines that differ and are no comment, and how many more do. Of what may be a credential only that it is another (T38).
@@ -229,16 +235,39 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
     let shown = differing.iter().filter(says).find(|at| !withheld(**at));
     let first = shown.or(differing.iter().find(says)).or(differing.first()).copied().unwrap_or(0);
     let hidden = withheld(first);
-    let show = |text: Option<&str>, lines: &[String]| {
-        let line = text.map(|_| lines.get(first).map_or("", |line| line.trim()))?;
-        let cut = || line.chars().take(MOST).collect::<String>();
-        Some(Untrusted::new(if hidden { WITHHELD.to_owned() } else { cut() }))
+    let line = |text: Option<&str>, lines: &'_ [String]| -> Option<String> {
+        text.map(|_| lines.get(first).map_or("", |line| line.trim()).to_owned())
+    };
+    let (old, new) = (line(before, &was), line(after, &is));
+    let skipped = common(old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default());
+    let show = |line: &Option<String>| {
+        let line = line.as_ref()?;
+        Some(Untrusted::new(if hidden { WITHHELD.to_owned() } else { excerpt(line, skipped) }))
     };
     Told {
-        before: show(before, &was),
-        after: show(after, &is),
+        before: show(&old),
+        after: show(&new),
         more: differing.len().checked_sub(2).map(|more| more + 1),
+        line: new.filter(|_| !hidden),
     }
+}
+
+/// How many characters of two lines are left out before what differs: none where both are short.
+fn common(one: &str, other: &str) -> usize {
+    if one.chars().count().max(other.chars().count()) <= MOST {
+        return 0;
+    }
+    let alike = one.chars().zip(other.chars()).take_while(|(one, other)| one == other).count();
+    // Some of what stands before it says what it is about.
+    alike.saturating_sub(MOST / 3)
+}
+
+/// A line from a character on, with a mark where something is left out.
+fn excerpt(line: &str, skipped: usize) -> String {
+    let mut rest = line.chars().skip(skipped);
+    let shown: String = rest.by_ref().take(MOST).collect();
+    let (before, after) = (if skipped > 0 { "…" } else { "" }, if rest.next().is_some() { "…" } else { "" });
+    format!("{before}{shown}{after}")
 }
 
 fn is_comment(line: &str) -> bool {
@@ -247,13 +276,13 @@ fn is_comment(line: &str) -> bool {
 }
 
 /// The one line of the file of a place that says this.
-fn line_of(files: &Files, place: &SourceSpan, text: &Untrusted) -> Option<SourceSpan> {
+fn line_of(files: &Files, place: &SourceSpan, text: &str) -> Option<SourceSpan> {
     let File::Blob(blob) = files.get(&RepoPath::new(place.file.as_str()).ok()?)? else { return None };
     let all = std::str::from_utf8(&blob.bytes).ok()?;
     let mut start = 0;
     let mut found = Vec::new();
     for (at, line) in all.split_inclusive('\n').enumerate() {
-        if line.trim() == text.raw() {
+        if line.trim() == text {
             let indent = line.len() - line.trim_start().len();
             let (start, end) = (start + indent, start + line.trim_end().len());
             found.push(SourceSpan { file: place.file.clone(), line: at + 1, column: indent + 1, start, end });
@@ -268,10 +297,29 @@ mod tests {
     use super::*;
 
     /// Would miss: a password in a plan that a pull request shows; the line of a file that is another.
+    /// Would miss: another address behind the eightieth character of a line.
+    #[test]
+    fn x01_what_differs_is_told_wherever_it_stands() {
+        let long = |address: &str| {
+            format!("{} -Dupstream=http://{address}.example -Dend={}", "-Dx=1".repeat(30), "z".repeat(90))
+        };
+        let Told { before, after, .. } = told("JAVA_OPTS", Some(&long("good")), Some(&long("evil")));
+        let (before, after) = (before.unwrap(), after.unwrap());
+        assert!(
+            before.raw().starts_with('…')
+                && before.raw().contains("http://good.example")
+                && before.raw().ends_with('…'),
+            "{before:?}"
+        );
+        assert!(after.raw().contains("http://evil.example"), "{after:?}");
+        let Told { before, after, .. } = told("X", Some("short"), None);
+        assert_eq!((before.unwrap().raw(), after), ("short", None));
+    }
+
     #[test]
     fn t38_the_first_line_that_differs_is_told_and_no_credential() {
         let shown = |key: &str, before: Option<&str>, after: Option<&str>| {
-            let Told { before, after, more } = told(key, before, after);
+            let Told { before, after, more, .. } = told(key, before, after);
             let text = |value: Option<Untrusted>| value.map_or("-".to_owned(), |value| value.raw().to_owned());
             let more = more.map_or_else(String::new, |more| format!(" +{more}"));
             format!("{} → {}{more}", text(before), text(after))

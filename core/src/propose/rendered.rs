@@ -100,6 +100,10 @@ pub(super) fn input(
         return Err(format!("Kustomize or Helm reads it, and what it changes there is not known: {why}"));
     }
     if readers.iter().all(|pair| pair.changes.iter().all(Vec::is_empty)) {
+        let both = |pair: &&&Pair<'_>| [pair.before, pair.after].into_iter().any(|one| is_application(one, path));
+        if readers.iter().any(|pair| both(&pair)) {
+            return Err("nothing that is rendered changes by it; it is an Application, which also says where and when Argo CD delivers, what it prunes and what it passes over".into());
+        }
         return Err("nothing that is rendered changes by it: comments, formatting, or what has no effect yet".into());
     }
     for leaf in leaves.in_file(path)? {
@@ -122,6 +126,11 @@ pub(super) fn input(
     };
     let single = matches!(readers, [pair] if own(pair));
     Ok(RenderedInput { after: changed.after.clone(), single })
+}
+
+/// Whether a file is the Application that a rendering follows.
+fn is_application(rendering: &Rendering, path: &RepoPath) -> bool {
+    rendering.sync.as_ref().is_some_and(|sync| sync.file == *path)
 }
 
 /// What differs between two renderings of an entry.

@@ -718,7 +718,8 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         let orphans: Vec<String> = causes.orphaned.iter().map(|orphan| orphan.object.to_string()).collect();
         let left = listed(&orphans, 3);
         told.push_str(&format!(
-            "\nleft in the cluster: {left}; Git does not declare it any more; bpctl deletes nothing, a controller that prunes does"
+            "\nleft in the cluster: {left}; nothing that a blueprint names declares it any more; bpctl deletes nothing, and unless it was only moved, a \
+             controller that prunes does"
         ));
     }
     if !causes.ungoverned.is_empty() {

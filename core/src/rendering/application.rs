@@ -183,7 +183,7 @@ impl Reading<'_> {
         // Argo CD reads them beside the source, over what the Application says; tools that update images commit them.
         let name = root.at(&["metadata", "name"]).and_then(Node::as_str).unwrap_or_default();
         for beside in [".argocd-source.yaml".to_owned(), format!(".argocd-source-{name}.yaml")] {
-            if folder.join(&beside).is_ok_and(|file| self.files.blob(&file).is_some()) {
+            if folder.join(&beside).is_ok_and(|file| self.files.get(&file).is_some()) {
                 let node = source.get("path").unwrap_or(source);
                 let told =
                     format!("{folder}/{beside} changes what the Application delivers, and bpctl does not read it");
@@ -253,6 +253,14 @@ impl Reading<'_> {
             matches!(helm.get("ignoreMissingValueFiles").map(|n| &n.value), Some(Value::Bool(true)));
         for file in helm.get("valueFiles").map_or(&[] as &[Node], Node::items) {
             let named = file.as_str().unwrap_or_default();
+            if named.contains('$') && !named.starts_with('$') {
+                let told = "Argo CD fills in what stands behind `$`, and bpctl does not know what";
+                return Err(self.at(file, told, "write the name itself"));
+            }
+            if named.contains(['*', '?', '[', '{']) {
+                let told = "Argo CD may take this for a pattern, and bpctl does not know which files it is then";
+                return Err(self.at(file, told, "name each file"));
+            }
             let from = if named.starts_with('/') { "" } else { folder.as_str() };
             let path = resolve_path(from, named).and_then(|path| RepoPath::new(path).ok());
             let path = path

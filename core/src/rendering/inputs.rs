@@ -345,6 +345,13 @@ impl Inputs {
         if let Some(why) = &self.refused {
             return Err(why.clone());
         }
+        // A link, or what is too large, is not followed and not read: the renderer would see another tree than the delivery does.
+        let named = self.reads.iter().filter_map(|path| files.0.get_key_value(path));
+        let mut charts = self.linked.iter().flat_map(|(_, from)| files.below(from));
+        let mut all = named.chain(&mut charts);
+        if let Some((path, File::Refused(why))) = all.find(|(_, file)| matches!(file, File::Refused(_))) {
+            return Err(RenderFailure::new(format!("{path} is not read: {why}")));
+        }
         let mut seen = Files::default();
         let unread = self.wanted.difference(&self.optional).find(|path| files.below(path).next().is_none());
         if let Some(path) = unread {

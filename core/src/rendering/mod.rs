@@ -97,6 +97,13 @@ impl RenderFailure {
 /// Why it is not known what Git declares of an object. Nothing is decided about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unclear {
+    /// An Application does not say what its environment renders.
+    Unresolved {
+        /// The file.
+        application: RepoPath,
+        /// Why.
+        because: RenderFailure,
+    },
     /// A folder that may declare it could not be rendered.
     Unrendered {
         /// The folder.
@@ -139,7 +146,7 @@ impl Unclear {
     /// What a renderer, or the reader of a file, said.
     pub fn said(&self) -> Option<&Untrusted> {
         match self {
-            Self::Unrendered { because, .. } => because.said.as_ref(),
+            Self::Unrendered { because, .. } | Self::Unresolved { because, .. } => because.said.as_ref(),
             Self::Unreadable { because, .. } => Some(because),
             Self::Twice(..) => None,
         }
@@ -154,6 +161,7 @@ impl std::fmt::Display for Unclear {
             Self::Unrendered { root, renderer, because } => {
                 write!(f, "{renderer} could not render {root}: {}", because.message)
             }
+            Self::Unresolved { application, because } => write!(f, "{application}: {}", because.message),
             Self::Unreadable { place, .. } => write!(f, "{place} cannot be read"),
             Self::Twice(first, second) if first == second => write!(f, "{first} declares it twice"),
             Self::Twice(first, second) => write!(f, "{first} and {second} both declare it"),
@@ -404,7 +412,7 @@ impl Catalog {
         match self.origin(environment, manifest, &differing) {
             Some(Origin::Line(line)) => {
                 let (declared, live) = (item_of(declared, field, &differing), item_of(live, field, &differing));
-                line.place_beside(declared, live).cloned()
+                line.place_beside(declared, live)
             }
             Some(Origin::Unknown(why)) => Err(why.clone()),
             None => Err("which line makes it was not looked for".into()),

@@ -117,17 +117,17 @@ impl Line {
     ///
     /// # Errors
     /// Only another part's place is known.
-    pub fn place_beside(&self, declared: Option<&Json>, live: Option<&Json>) -> Result<&SourceSpan, String> {
+    pub fn place_beside(&self, declared: Option<&Json>, live: Option<&Json>) -> Result<SourceSpan, String> {
         let texts = declared.and_then(Json::as_str).zip(live.and_then(Json::as_str));
-        // Of a text of many lines the place is the file that it is taken from.
-        let Some((declared, live)) = texts.filter(|(declared, _)| !self.whole && !declared.contains('\n')) else {
-            return Ok(&self.span);
-        };
+        let Some((declared, live)) = texts.filter(|_| !self.whole) else { return Ok(self.span.clone()) };
         if self.parts.is_empty() {
-            let Some(part) = &self.part else { return Ok(&self.span) };
+            let Some(part) = &self.part else { return Ok(self.span.clone()) };
+            if let Some(line) = self.line_of_file(part, declared, live) {
+                return Ok(line);
+            }
             let (all, differs) = (0..declared.len(), differing(declared, live));
             return if touches(declared, part, all, &differs) {
-                Ok(&self.span)
+                Ok(self.span.clone())
             } else {
                 Err(format!(
                     "which line makes the part that differs was not found; another one comes from {}",
@@ -137,16 +137,40 @@ impl Line {
         }
         // Where both differ the name comes first: who pulls another image pulls another version of it.
         let other = |of: &PartOf| of.said_by(declared) != of.said_by(live);
-        let Some(of) = [PartOf::Name, PartOf::Version].into_iter().find(other) else { return Ok(&self.span) };
+        let Some(of) = [PartOf::Name, PartOf::Version].into_iter().find(other) else { return Ok(self.span.clone()) };
         let range = of.range(declared);
         let mut differs = differing(&declared[range.clone()], of.said_by(live));
         differs = differs.start + range.start..differs.end + range.start;
         let mut places = self.parts.iter().filter(|part| part.of == of);
         let place = places.find(|part| touches(declared, &part.text, range.clone(), &differs));
-        place.map(|part| &part.span).ok_or_else(|| match self.parts.iter().find(|part| part.of != of) {
+        place.map(|part| part.span.clone()).ok_or_else(|| match self.parts.iter().find(|part| part.of != of) {
             Some(part) => format!("which line makes its {of} was not found; its {} comes from {}", part.of, part.span),
             None => format!("which line makes its {of} was not found"),
         })
+    }
+}
+
+impl Line {
+    /// Where a text of many lines is a file as it stands, the first line of it that differs; `None`: it is no such text. It is one where what makes
+    /// a part of it stands in it where it stands in the file.
+    fn line_of_file(&self, part: &str, declared: &str, live: &str) -> Option<SourceSpan> {
+        let SourceSpan { file, line, column, start, .. } = &self.span;
+        let stands = declared.split_inclusive('\n').nth(line.checked_sub(1)?)?;
+        let here = stands.chars().skip(column.checked_sub(1)?).collect::<String>();
+        let same_place = declared.get(*start..).is_some_and(|rest| rest.starts_with(part));
+        if !declared.contains('\n') || !here.starts_with(part) || !same_place {
+            return None;
+        }
+        let mut other = live.split_inclusive('\n');
+        let mut at = 0;
+        for (number, line) in declared.split_inclusive('\n').enumerate() {
+            if other.next() != Some(line) {
+                let end = at + line.trim_end().len();
+                return Some(SourceSpan { file: file.clone(), line: number + 1, column: 1, start: at, end });
+            }
+            at += line.len();
+        }
+        None
     }
 }
 
@@ -236,6 +260,14 @@ mod tests {
         assert!(beside(&made("a"), "a=a", "a=b").is_err());
         // What is whole, and what is a file of many lines, has one place.
         assert_eq!(beside(&Line::new(span(4), true, 0, None), url, "ftp://x"), Ok(4));
-        assert_eq!(beside(&made("b"), "a\nb\n", "c\nb\n"), Ok(4));
+        assert_eq!(beside(&Line::new(span(4), false, 0, None), "a\nb\n", "c\nb\n"), Ok(4));
+        let config = "server:\n  port: 80\n  host: a\n";
+        let port = SourceSpan { file: "app.yaml".into(), line: 2, column: 9, start: 16, end: 18 };
+        let file = Line { span: port, ..made("80") };
+        assert_eq!(beside(&file, config, &config.replace("host: a", "host: b")), Ok(3));
+        assert_eq!(beside(&file, config, &config.replace("80", "81")), Ok(2));
+        // A text that a chart puts together of many values has one for each.
+        assert!(beside(&made("warn"), "LOG=warn\nTZ=CET\n", "LOG=warn\nTZ=XX\n").is_err());
+        assert_eq!(beside(&made("warn"), "LOG=warn\nTZ=CET\n", "LOG=debug\nTZ=CET\n"), Ok(4));
     }
 }

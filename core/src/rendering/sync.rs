@@ -36,7 +36,13 @@ impl SyncPolicy {
         let automated = automated.filter(|automated| !is(automated.get("enabled"), false));
         let options = policy.and_then(|policy| policy.get("syncOptions")).map_or(&[] as &[Node], Node::items);
         Self {
-            application: root.at(&["metadata", "name"]).and_then(Node::as_str).unwrap_or_default().to_owned(),
+            // It goes into a command: what Kubernetes would not take for a name, a program may take for an option.
+            application: root
+                .at(&["metadata", "name"])
+                .and_then(Node::as_str)
+                .filter(|name| crate::blueprint::is_object_name(name))
+                .unwrap_or("APPLICATION")
+                .to_owned(),
             file: file.clone(),
             when: match automated {
                 Some(automated) if is(automated.get("selfHeal"), true) => Syncs::Always,

@@ -153,6 +153,16 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         let refused = inputs(&helm("charts/a"), &all).files(&all).unwrap_err();
         assert!(refused.message.contains(why), "{dependency}: {refused:?}");
     }
+    // Helm follows a link where it packs a chart that lies elsewhere, and where it reads a values file that may be missing.
+    let chart = "name: a\ndependencies: [{name: b, version: 1, repository: \"file://../b\"}]\n";
+    let may_miss = Render { values: vec![path("v.yaml")], ignore_missing: true, ..helm("charts/a") };
+    for (render, link) in [(helm("charts/a"), "charts/b/values.yaml"), (may_miss, "v.yaml")] {
+        let mut all = files(&[("charts/a/Chart.yaml", chart), ("charts/b/Chart.yaml", "name: b")]);
+        assert!(inputs(&render, &all).files(&all).is_ok(), "{link}");
+        all.0.insert(path(link), File::Refused("it is a symbolic link".into()));
+        let refused = inputs(&render, &all).files(&all).unwrap_err();
+        assert_eq!(refused.message, format!("{link} is not read: it is a symbolic link"));
+    }
     // Helm would read `b.yaml` beside it, and whatever path of the machine stands there instead.
     for name in ["c/a,b.yaml", "c/\"a.yaml"] {
         let several = Render { values: vec![path(name)], ..helm("c") };
@@ -436,6 +446,8 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
         ("path: ./charts/api", "path: ../../etc", "no folder of this repository"),
         ("  source:", "  sources: []\n  source:", "several sources"),
         ("values-prod.yaml,", "$values/prod.yaml,", "not in the repository"),
+        ("values-prod.yaml,", "v-$ARGOCD_APP_NAME.yaml,", "fills in"),
+        ("values-prod.yaml,", "\"values-*.yaml\",", "a pattern"),
         ("values-prod.yaml,", "https://example.org/v.yaml,", "not in the repository"),
         ("values-prod.yaml,", "../../../x.yaml,", "not in the repository"),
         ("    helm:", "    plugin: {name: x}\n    helm:", "a plugin renders it"),

@@ -16,8 +16,8 @@ pub const MAX_BYTES: usize = 4 << 20;
 pub const MAX_DEPTH: usize = 100;
 /// How many values one file may hold, aliases followed.
 pub const MAX_NODES: usize = 500_000;
-/// How many values all files that are read for one question may hold: about 40 bytes of memory each.
-pub const MAX_ALL_NODES: usize = 5_000_000;
+/// How many values all files that are read for one question may hold: about 80 bytes of memory each, until their text is let go.
+pub const MAX_ALL_NODES: usize = 3_000_000;
 /// How many values the aliases of one file may stand for.
 pub const MAX_ALIASED_NODES: usize = 100_000;
 /// How many bytes of text the aliases of one file may stand for.

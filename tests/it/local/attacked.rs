@@ -434,6 +434,11 @@ fn t01_a_tag_does_not_pass_for_the_branch_of_the_remote() {
     let again = repo.run(&["plan", "--base", "refs/remotes/origin/main"]).exits(0).stdout;
     let line = |text: &str| text.lines().find(|line| line.contains("causes")).map(str::to_owned);
     assert!(line(&causes).is_some() && line(&causes) == line(&again), "{causes}\n{again}");
+    // Nor is what Git's other rules make of a name what a tag of that name is.
+    for name in ["remotes/origin/main", "heads/main"] {
+        repo.git(&["update-ref", &format!("refs/tags/{name}"), "HEAD"]);
+        says(&repo.run(&["plan", "--base", name]).exits(1).stderr, &[&format!("{name} is several things here")]);
+    }
     // Nor is a full name, or an id, what a tag of that name is.
     let base = repo.git(&["rev-parse", "refs/remotes/origin/main"]).trim().to_owned();
     for name in ["refs/remotes/origin/main", base.as_str()] {

@@ -158,7 +158,7 @@ fn x08_what_argo_cd_passes_over_its_next_sync_may_write() {
         says(
             &plan,
             &[
-                "error zero-passed-over, for a person: no pods run: the cluster has 0 replicas, and Git says 4",
+                "error scaled-to-zero, for a person: no pods run: the cluster has 0 replicas, and Git says 4",
                 told,
                 scale,
                 "for a person",

@@ -98,7 +98,7 @@ spec:
 #[test]
 fn drafts_lint_clean_whatever_the_names() {
     let odd = DEPLOYMENT.replace("name: web,", "name: \"on\",").replace("team: team-web", "team: \"a: b # c\\n- d\"");
-    let dotted = DEPLOYMENT.replace("name: web,", "name: web.example.org,");
+    let dotted = DEPLOYMENT.replacen("name: web,", "name: web.example.org,", 1);
     let daemon = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: agent, namespace: kube}\nspec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {containers: [{name: a, image: a}]}}}\n";
     let all = [("deploy/a.yaml", odd.as_str()), ("deploy/b.yaml", dotted.as_str()), ("deploy/c.yaml", daemon)];
     let derived = derived(&all);

@@ -79,12 +79,22 @@ fn duplicates(manifest: &Manifest, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// More of one document are counted.
+const MOST: usize = 20;
+
 /// Keys that a mapping has twice.
 fn keys(manifest: &Manifest, found: &mut Vec<Diagnostic>) {
     let document = &manifest.document;
     let span = |entry: &Entry| document.span(entry.key_start as usize..entry.key_end as usize);
-    for (first, again) in document.doubled_keys() {
-        let message = format!("the key {} is given twice, and the last one counts", again.key);
+    let doubled = document.doubled_keys();
+    let rest = doubled.len().saturating_sub(MOST);
+    for (number, (first, again)) in doubled.into_iter().take(MOST).enumerate() {
+        let more = if rest > 0 && number + 1 == MOST {
+            format!("; so are {rest} more of this document")
+        } else {
+            String::new()
+        };
+        let message = format!("the key {} is given twice, and the last one counts{more}", again.key);
         let diagnostic = Diagnostic::warning(CODE, message).label(span(again), "again").label(span(first), "the first");
         found.push(diagnostic.source(document.source.clone()).help("keep one of them"));
     }

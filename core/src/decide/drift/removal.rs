@@ -58,8 +58,16 @@ pub(super) fn added(
     let selector = |key: &str| FieldPath::keys(vec!["spec", key]);
     for entry in ownership::entries(&live.body, managers) {
         // Whoever made the object by an update owns all its defaults too, which nobody added; of an apply they are the server's.
+        // Of what anybody may edit later, a field that only the server's defaults bring tells the maker from an editor.
         let made = entry.operation == "Update"
-            && (entry.owns(&selector("selector")) || entry.owns(&selector("scaleTargetRef")));
+            && match live.reference.kind.as_str() {
+                "Service" => entry.owns(&selector("sessionAffinity")),
+                "PodDisruptionBudget" => false,
+                "HorizontalPodAutoscaler" => {
+                    entry.owns(&selector("scaleTargetRef")) && entry.owns(&selector("maxReplicas"))
+                }
+                _ => entry.owns(&selector("selector")),
+            };
         let controls = CONTROLLERS.contains(&entry.manager) || entry.manager.contains("autoscaler");
         let own = entry.subresource.is_none() && !entry.delivers;
         if own && !made && !controls && entry.api_version == live.reference.api_version {
