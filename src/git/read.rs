@@ -115,7 +115,7 @@ impl Repository {
         &self,
         commit: &str,
         wanted: &[RepoPath],
-        mine: impl Fn(&RepoPath) -> bool,
+        mut mine: impl FnMut(&RepoPath) -> bool,
         mut each: impl FnMut(RepoPath, Result<&[u8], &str>) -> Result<(), E>,
     ) -> Result<(), E> {
         let raw = self.raw();

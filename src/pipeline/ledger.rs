@@ -1,7 +1,6 @@
 //! The ledger's branch: read whole, appended by compare-and-swap, bounded (Z4, Z21).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
 
 use bpctl_core::action::Action;
 use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, first_of_day, in_order, lines, read_line};
@@ -87,12 +86,18 @@ async fn load_keeping<E: DeserializeOwned + Send>(
     let first = since.map(|since| Period::from_secs(86_400).before(since));
     let folders = folders_since(first.unwrap_or(Timestamp::UNIX_EPOCH));
     let is_asked = |path: &RepoPath| day_of(path).is_some_and(|day| first.is_none_or(|first| day > first));
-    // Unpacking and parsing are long in a long ledger: each of two threads takes the next file that the other has not.
-    let taken = Mutex::new(BTreeSet::new());
-    let mine = |path: &RepoPath| is_asked(path) && taken.lock().is_ok_and(|mut taken| taken.insert(path.clone()));
+    // Every other file on a thread of its own: unpacking and parsing take the same time, and both are long in a long ledger.
+    let half = |half: usize| {
+        let mut position = 0;
+        let mine = |path: &RepoPath| {
+            position += usize::from(is_asked(path));
+            is_asked(path) && position % 2 == half
+        };
+        read_part(&repository.again()?, &commit, &folders, mine, keep)
+    };
     let parts: Vec<Result<Part<E>, PipelineError>> = std::thread::scope(|scope| {
-        let part = || read_part(&repository.again()?, &commit, &folders, &mine, keep);
-        let threads = [scope.spawn(part), scope.spawn(part)];
+        let half = &half;
+        let threads = [0, 1].map(|one| scope.spawn(move || half(one)));
         let gone = || PipelineError::told("a thread that read the ledger ended", "this is a bug");
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
     });
@@ -110,7 +115,7 @@ async fn load_keeping<E: DeserializeOwned + Send>(
     Ok(Ledger { commit: Some(commit), entries, unreadable, files })
 }
 
-/// What one thread read of a ledger, by file: which thread read which is chance.
+/// What one thread read of a ledger, by file.
 struct Part<E> {
     days: BTreeMap<RepoPath, Vec<Entry<E>>>,
     unreadable: usize,
@@ -122,7 +127,7 @@ fn read_part<E: DeserializeOwned + Send>(
     repository: &Repository,
     commit: &str,
     folders: &[RepoPath],
-    mine: &(dyn Fn(&RepoPath) -> bool + Sync),
+    mine: impl FnMut(&RepoPath) -> bool,
     keep: &(dyn Fn(&RepoPath) -> bool + Sync),
 ) -> Result<Part<E>, PipelineError> {
     let mut part = Part { days: BTreeMap::new(), unreadable: 0, files: BTreeMap::new() };
