@@ -1,5 +1,6 @@
 //! `bpctl plan`.
 
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 
 use bpctl_core::action::Action;
@@ -95,16 +96,17 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
         adopt: args.adopt.clone(),
     };
     let planned = plan::plan(&session, args.environment.environment.as_deref(), &options).await?;
-    let plan = &planned.plan.clone().told();
-    for note in &planned.notes {
+    let next = next(&planned, &args.adopt);
+    let plan::Planned { plan, tree, notes, faults, .. } = planned;
+    // The process ends when all is said: to free ten thousand blueprints one by one would take longer than to tell of them.
+    let (plan, _tree) = (&*ManuallyDrop::new(plan.told()), ManuallyDrop::new(tree));
+    for note in &notes {
         output.talk(&format!("note: {note}"));
     }
-    if let Some(first) = planned.faults.first() {
-        let more =
-            if planned.faults.len() > 1 { format!(" and {} more", planned.faults.len() - 1) } else { String::new() };
+    if let Some(first) = faults.first() {
+        let more = if faults.len() > 1 { format!(" and {} more", faults.len() - 1) } else { String::new() };
         output.talk(&format!("warning: lint finds {}{more}; see `bpctl lint`", first.code));
     }
-    let next = next(&planned, &args.adopt);
     let forge = session.forge.reading();
     let page = || {
         let line = |commit: &str, path: &RepoPath, line: usize| forge.line_url(commit, path, line);

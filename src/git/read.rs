@@ -73,30 +73,72 @@ impl Repository {
     /// All files at or below the wanted paths in a commit's tree. A wanted path that does not exist is simply absent. A path with
     /// a link on its way is refused at the link; an entry whose name [`RepoPath`] refuses is reported at its folder.
     pub fn read_tree(&self, commit: &str, wanted: &[RepoPath]) -> Result<Files, GitError> {
-        let raw = self.raw();
-        let odb = raw.odb().map_err(GitError::library("read objects"))?;
-        let mut files = BTreeMap::new();
-        let left = Left::of(MAX_READ_BYTES);
-        walk_wanted(&raw, commit, wanted, &mut |path, id, found| {
-            let file = if let Err(why) = found {
-                File::Refused(why.to_owned())
-            } else {
-                let attempt = || format!("read {path} in commit {commit}");
-                let (size, kind) = odb.read_header(id).map_err(GitError::library(attempt()))?;
-                if kind != ObjectType::Blob {
-                    File::Refused("it is not a file".to_owned())
-                } else if size > MAX_FILE_BYTES {
-                    File::Refused(LARGE.to_owned())
-                } else {
-                    left.take(size, || format!("read the files of commit {commit}"), MUCH)?;
-                    let object = odb.read(id).map_err(GitError::library(attempt()))?;
-                    File::Blob(Blob { id: id.to_string(), bytes: object.data().into() })
-                }
-            };
-            files.insert(path, file);
+        let mut found = Vec::new();
+        walk_wanted(&self.raw(), commit, wanted, &mut |path, id, read| {
+            found.push((path, id, read.map_err(ToOwned::to_owned)));
             Ok(())
         })?;
+        let left = Left::of(MAX_READ_BYTES);
+        // A file of an object of its own is opened, unpacked and hashed alone: thousands are, on as many threads as there are processors.
+        let parts = on_threads(&found, "read a tree", |part| {
+            // A handle of libgit2 serves one thread.
+            let again;
+            let raw = if part.len() == found.len() {
+                self.raw()
+            } else {
+                again = self.again()?;
+                again.raw()
+            };
+            let odb = raw.odb().map_err(GitError::library("read objects"))?;
+            let file = |(path, id, read): &(RepoPath, Oid, Result<(), String>)| {
+                let file = match read {
+                    Err(why) => File::Refused(why.clone()),
+                    Ok(()) => match sized(&odb, path, *id, commit, &left)? {
+                        Err(why) => File::Refused(why.to_owned()),
+                        Ok(object) => File::Blob(Blob { id: id.to_string(), bytes: object.data().into() }),
+                    },
+                };
+                Ok((path.clone(), file))
+            };
+            part.iter().map(file).collect::<Result<Vec<_>, GitError>>()
+        });
+        let mut files = BTreeMap::new();
+        for part in parts {
+            files.extend(part?);
+        }
         Ok(Files(files))
+    }
+
+    /// Calls `each` with every file at or below the wanted paths of a commit's tree that `mine` says yes to, as [`Repository::read_tree`]
+    /// has them, one after the other: nothing is kept of a file that was looked at. `Err(why)` in place of one that is not read.
+    pub fn each_in_tree<E: From<GitError>>(
+        &self,
+        commit: &str,
+        wanted: &[RepoPath],
+        mut mine: impl FnMut(&RepoPath) -> bool,
+        mut each: impl FnMut(RepoPath, Result<&[u8], &str>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let raw = self.raw();
+        let odb = raw.odb().map_err(GitError::library("read objects"))?;
+        let mut found = Vec::new();
+        walk_wanted(&raw, commit, wanted, &mut |path, id, read| {
+            found.push((path, id, read.map_err(ToOwned::to_owned)));
+            Ok(())
+        })?;
+        let left = Left::of(MAX_READ_BYTES);
+        for (path, id, read) in found {
+            if !mine(&path) {
+                continue;
+            }
+            match read {
+                Err(why) => each(path, Err(&why))?,
+                Ok(()) => match sized(&odb, &path, id, commit, &left)? {
+                    Err(why) => each(path, Err(why))?,
+                    Ok(object) => each(path, Ok(object.data()))?,
+                },
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of one blob, by full id; refused over 4 MiB.
@@ -127,18 +169,9 @@ impl Repository {
         }
         // Opening and hashing thousands of small files is mostly waiting on system calls: a few threads halve it.
         let left = Left::of(MAX_READ_BYTES);
-        let load_all = |part: &[Found]| part.iter().filter_map(|item| load(root, item, &left).transpose()).collect();
-        let read: Vec<Result<Vec<(RepoPath, File)>, GitError>> = if found.len() < 256 {
-            vec![load_all(&found)] // read sooner than a thread begins
-        } else {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8);
-            std::thread::scope(|scope| {
-                let chunks = found.chunks(found.len().div_ceil(threads));
-                let running: Vec<_> = chunks.map(|part| scope.spawn(|| load_all(part))).collect();
-                let broke = |_| Err(GitError::refused("read the work tree", "a reader broke"));
-                running.into_iter().map(|thread| thread.join().unwrap_or_else(broke)).collect()
-            })
-        };
+        let read = on_threads(&found, "read the work tree", |part| {
+            part.iter().filter_map(|item| load(root, item, &left).transpose()).collect::<Result<Vec<_>, GitError>>()
+        });
         let mut files = BTreeMap::new();
         for part in read {
             files.extend(part?);
@@ -193,6 +226,47 @@ impl Repository {
         let (before, after) = (tree_of(&raw, before)?.id(), tree_of(&raw, after)?.id());
         diff_trees(&raw, before, after)
     }
+}
+
+/// What `load` makes of each part of these, in their order; of many on several threads.
+fn on_threads<T: Sync, R: Send>(
+    all: &[T],
+    attempt: &str,
+    load: impl Fn(&[T]) -> Result<R, GitError> + Sync,
+) -> Vec<Result<R, GitError>> {
+    /// Fewer are read sooner than a thread begins.
+    const WORTH_A_THREAD: usize = 256;
+    if all.len() < WORTH_A_THREAD {
+        return vec![load(all)];
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 8);
+    let load = &load;
+    std::thread::scope(|scope| {
+        let chunks = all.chunks(all.len().div_ceil(threads));
+        let running: Vec<_> = chunks.map(|part| scope.spawn(move || load(part))).collect();
+        let broke = |_| Err(GitError::refused(attempt, "a reader broke"));
+        running.into_iter().map(|thread| thread.join().unwrap_or_else(broke)).collect()
+    })
+}
+
+/// The object of a file that is not too large; `Err(why)`: it is not read.
+fn sized<'o>(
+    odb: &'o git2::Odb<'_>,
+    path: &RepoPath,
+    id: Oid,
+    commit: &str,
+    left: &Left,
+) -> Result<Result<git2::OdbObject<'o>, &'static str>, GitError> {
+    let failed = |source| GitError::library(format!("read {path} in commit {commit}"))(source);
+    let (size, kind) = odb.read_header(id).map_err(failed)?;
+    if kind != ObjectType::Blob {
+        return Ok(Err("it is not a file"));
+    }
+    if size > MAX_FILE_BYTES {
+        return Ok(Err(LARGE));
+    }
+    left.take(size, || format!("read the files of commit {commit}"), MUCH)?;
+    odb.read(id).map(Ok).map_err(failed)
 }
 
 /// As [`Repository::diff_paths`], for trees.
@@ -497,8 +571,8 @@ fn load(root: &Path, (path, refused): &Found, left: &Left) -> Result<Option<(Rep
         None => match read_regular(&root.join(path.as_str())) {
             Ok(Some(bytes)) => {
                 left.take(bytes.len(), || "read the work tree".into(), MUCH)?;
-                let id =
-                    Oid::hash_object(ObjectType::Blob, &bytes).map_err(GitError::library(format!("hash {path}")))?;
+                let failed = |source| GitError::library(format!("hash {path}"))(source);
+                let id = Oid::hash_object(ObjectType::Blob, &bytes).map_err(failed)?;
                 File::Blob(Blob { id: id.to_string(), bytes: bytes.as_slice().into() })
             }
             Ok(None) => File::Refused(LARGE.to_owned()),

@@ -53,6 +53,42 @@ fn reads_the_same_from_a_commit_and_from_disk() -> Result<()> {
     Ok(())
 }
 
+/// Would miss: a file that is read twice, or by nobody, where several threads read a tree; and one whose bytes stand at another's path.
+#[test]
+fn many_files_are_read_each_once() -> Result<()> {
+    let repo = TestRepo::new()?;
+    std::fs::create_dir_all(repo.file("many"))?;
+    for number in 0..700 {
+        std::fs::write(repo.file(&format!("many/{number:03}")), format!("{number}\n"))?;
+    }
+    symlink("000", repo.file("many/link"))?;
+    repo.git(&["add", "."])?;
+    repo.git(&["commit", "--quiet", "-m", "many"])?;
+    let wanted = paths(&["many"])?;
+    let committed = repo.repository.read_tree(&repo.head()?, &wanted)?;
+    assert_eq!(committed, repo.repository.read_work_tree(&wanted)?);
+    assert_eq!(committed.0.len(), 701);
+    assert_eq!(text(&committed, "many/699")?, "699\n");
+    assert!(refused(&committed, "many/link")?.contains("symbolic link"));
+
+    let mut seen = BTreeMap::new();
+    let mine = |path: &RepoPath| !path.as_str().ends_with('7');
+    repo.repository.each_in_tree(&repo.head()?, &wanted, mine, |path, read| -> Result<(), GitError> {
+        let read = read.map(<[u8]>::to_vec).map_err(ToOwned::to_owned);
+        assert!(seen.insert(path, read).is_none());
+        Ok(())
+    })?;
+    let expected = committed.0.iter().filter(|(path, _)| mine(path)).map(|(path, file)| {
+        let read = match file {
+            File::Blob(blob) => Ok(blob.bytes.to_vec()),
+            File::Refused(why) => Err(why.clone()),
+        };
+        (path.clone(), read)
+    });
+    assert_eq!(seen, expected.collect());
+    Ok(())
+}
+
 /// T18
 #[test]
 fn t18_links_are_reported_and_never_followed() -> Result<()> {

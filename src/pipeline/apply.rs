@@ -108,6 +108,8 @@ struct Pass<'a> {
     adopt: &'a [AdoptRequest],
     steps: Vec<Step>,
     entries: Vec<Entry>,
+    /// Ids of what the ledger has.
+    known: BTreeSet<Digest>,
     recorded: usize,
     /// What is still watched of earlier operations.
     watched: BTreeMap<Name, (PastOperation, VerifyReport)>,
@@ -183,6 +185,7 @@ impl<'a> Pass<'a> {
             adopt: &options.adopt,
             steps: Vec::new(),
             entries: Vec::new(),
+            known: BTreeSet::new(),
             recorded: 0,
             watched: BTreeMap::new(),
             failed: false,
@@ -246,7 +249,7 @@ impl Pass<'_> {
         // 4. Verify what landed, and what was restarted.
         let deadline = wait.after(runtime::now());
         let earlier = verified.len();
-        self.verify(&base, observation.clone(), deadline, &mut verified).await?;
+        self.verify(&base, &observation, deadline, &mut verified).await?;
         self.verify_restarts(&base, observation, deadline).await?;
         // What failed goes back in this pass: nobody waits for the next one (B11).
         if verified.iter().skip(earlier).any(|verified| verified.report.outcome == Outcome::Failure) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::Action;
-use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, in_order, lines, read_line};
-use bpctl_core::model::{Content, Digest, File, Name, ObjectRef, Period, RepoPath, Timestamp};
+use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, first_of_day, in_order, lines, read_line};
+use bpctl_core::model::{Content, Digest, Name, ObjectRef, Period, RepoPath, Timestamp};
 use serde::de::DeserializeOwned;
 
 use super::{Effects, PipelineError, Session};
@@ -68,61 +68,92 @@ pub async fn load_since<E: DeserializeOwned + Send>(
     environment: &Name,
     since: Option<Timestamp>,
 ) -> Result<Ledger<E>, PipelineError> {
+    load_keeping(repository, forge, environment, since, &|_| false).await
+}
+
+/// The same with the bytes of some files, to which something is appended.
+async fn load_keeping<E: DeserializeOwned + Send>(
+    repository: &Repository,
+    forge: &dyn Forge,
+    environment: &Name,
+    since: Option<Timestamp>,
+    keep: &(dyn Fn(&RepoPath) -> bool + Sync),
+) -> Result<Ledger<E>, PipelineError> {
     let Some(commit) = forge.branch(&BranchName::ledger(environment)).await? else {
         return Ok(Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() });
     };
     // A file holds a whole day.
     let first = since.map(|since| Period::from_secs(86_400).before(since));
     let folders = folders_since(first.unwrap_or(Timestamp::UNIX_EPOCH));
-    // Every other month on a thread of its own: unpacking and parsing take the same time, and both are long in a long ledger.
-    let halves: [Vec<RepoPath>; 2] = [0, 1].map(|half| folders.iter().skip(half).step_by(2).cloned().collect());
-    let parts: Vec<Result<Ledger<E>, PipelineError>> = std::thread::scope(|scope| {
-        let commit = commit.as_str();
-        let threads: Vec<_> = halves
-            .iter()
-            .map(|folders| scope.spawn(move || read_part(&repository.again()?, commit, folders, first)))
-            .collect();
+    let is_asked = |path: &RepoPath| day_of(path).is_some_and(|day| first.is_none_or(|first| day > first));
+    // Every other file on a thread of its own: unpacking and parsing take the same time, and both are long in a long ledger.
+    let half = |half: usize| {
+        let mut position = 0;
+        let mine = |path: &RepoPath| {
+            position += usize::from(is_asked(path));
+            is_asked(path) && position % 2 == half
+        };
+        read_part(&repository.again()?, &commit, &folders, mine, keep)
+    };
+    let parts: Vec<Result<Part<E>, PipelineError>> = std::thread::scope(|scope| {
+        let half = &half;
+        let threads = [0, 1].map(|one| scope.spawn(move || half(one)));
         let gone = || PipelineError::told("a thread that read the ledger ended", "this is a bug");
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
     });
-    let mut ledger = Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() };
+    let mut all = Part { days: BTreeMap::new(), unreadable: 0, files: BTreeMap::new() };
     for part in parts {
-        let part = part?;
-        ledger.entries.extend(part.entries);
-        ledger.unreadable += part.unreadable;
-        ledger.files.extend(part.files);
+        let mut part = part?;
+        all.days.append(&mut part.days);
+        all.files.append(&mut part.files);
+        all.unreadable += part.unreadable;
     }
-    in_order(&mut ledger.entries);
-    ledger.commit = Some(commit);
-    Ok(ledger)
+    let Part { days, unreadable, files } = all;
+    let mut entries = Vec::with_capacity(days.values().map(Vec::len).sum());
+    entries.extend(days.into_values().flatten());
+    in_order(&mut entries);
+    Ok(Ledger { commit: Some(commit), entries, unreadable, files })
 }
 
-/// The same of some folders, in no order.
+/// What one thread read of a ledger, by file.
+struct Part<E> {
+    days: BTreeMap<RepoPath, Vec<Entry<E>>>,
+    unreadable: usize,
+    files: BTreeMap<RepoPath, Content>,
+}
+
+/// Reads those files that are mine.
 fn read_part<E: DeserializeOwned + Send>(
     repository: &Repository,
     commit: &str,
     folders: &[RepoPath],
-    first: Option<Timestamp>,
-) -> Result<Ledger<E>, PipelineError> {
-    let mut ledger = Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() };
-    for (path, file) in repository.read_tree(commit, folders)?.0 {
-        let Some(day) = day_of(&path).filter(|day| first.is_none_or(|first| *day > first)) else { continue };
-        let File::Blob(blob) = file else {
+    mine: impl FnMut(&RepoPath) -> bool,
+    keep: &(dyn Fn(&RepoPath) -> bool + Sync),
+) -> Result<Part<E>, PipelineError> {
+    let mut part = Part { days: BTreeMap::new(), unreadable: 0, files: BTreeMap::new() };
+    repository.each_in_tree(commit, folders, mine, |path, file| -> Result<(), PipelineError> {
+        let Ok(bytes) = file else {
             // An append would begin it anew.
+            let day = day_of(&path).map(|day| format!(" of {day:.0}")).unwrap_or_default();
             return Err(PipelineError::told(
-                format!("couldn't read the ledger's file of {day:.0}: {path} is no plain file, or larger than 4 MiB"),
+                format!("couldn't read the ledger's file{day}: {path} is no plain file, or larger than 4 MiB"),
                 "look at the branch of the ledger: bpctl writes no such file",
             ));
         };
-        for line in lines(&blob.bytes) {
+        let mut entries = Vec::new();
+        for line in lines(bytes) {
             match read_line(line) {
-                Some(entry) => ledger.entries.push(entry),
-                None => ledger.unreadable += 1,
+                Some(entry) => entries.push(entry),
+                None => part.unreadable += 1,
             }
         }
-        ledger.files.insert(path, blob.bytes);
-    }
-    Ok(ledger)
+        if keep(&path) {
+            part.files.insert(path.clone(), bytes.into());
+        }
+        part.days.insert(path, entries);
+        Ok(())
+    })?;
+    Ok(part)
 }
 
 /// The folders of months from this time on; looking for one that is not there costs nothing.
@@ -147,9 +178,14 @@ pub async fn record(
     at: Timestamp,
 ) -> Result<usize, PipelineError> {
     let branch = BranchName::ledger(environment);
+    if entries.is_empty() {
+        return Ok(0);
+    }
     let forge = session.forge.reading();
+    let days: BTreeSet<Timestamp> = entries.iter().filter_map(|entry| first_of_day(entry.at)).collect();
+    let keep = |path: &RepoPath| day_of(path).is_some_and(|day| days.contains(&day));
     for _ in 0..TRIES {
-        let ledger: Ledger = load(&session.repository, forge, environment).await?;
+        let ledger: Ledger = load_keeping(&session.repository, forge, environment, None, &keep).await?;
         let known = ledger.ids();
         let fresh = entries.iter().filter(|entry| !known.contains(&entry.id)).count();
         let files = append(&ledger.files, &known, entries);

@@ -145,13 +145,14 @@ fn load(repository: &Repository, read: impl Fn(&[RepoPath]) -> Result<Files, Git
 fn load_own(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<HalfRead, PipelineError> {
     let workspace_path: Vec<RepoPath> = RepoPath::new(WORKSPACE_FILE).into_iter().collect();
     let first = read(&workspace_path)?;
-    let workspace = load_workspace(&first)?.value;
-    let mut wanted = workspace_path;
-    wanted.push(workspace.blueprints.clone());
-    wanted.extend(workspace.local.allowed_signers.clone());
-    let files = read(&wanted)?;
-    let own = OwnFiles::read(&files)?;
-    Ok(HalfRead { own, files, wanted })
+    let workspace = load_workspace(&first)?;
+    let mut wanted = vec![workspace.value.blueprints.clone()];
+    wanted.extend(workspace.value.local.allowed_signers.clone());
+    let mut files = read(&wanted)?;
+    // As it was parsed, whatever was written since.
+    files.0.extend(first.0);
+    wanted.extend(workspace_path);
+    Ok(HalfRead { own: OwnFiles::beside(workspace, &files), files, wanted })
 }
 
 fn load_manifests(

@@ -249,13 +249,17 @@ pub struct OwnFiles {
 impl OwnFiles {
     /// Parses the workspace and everything in the blueprints' folder.
     pub fn read(files: &Files) -> Result<Self, Box<Diagnostic>> {
-        let workspace = load_workspace(files)?;
+        Ok(Self::beside(load_workspace(files)?, files))
+    }
+
+    /// The same beside a workspace that was parsed before, to know where its blueprints lie.
+    pub fn beside(workspace: Located<Workspace>, files: &Files) -> Self {
         // A refused entry without an ending may be anything, and a rule must not vanish: the folder itself stands here for names that
         // are refused in it.
         let unread = |path: &RepoPath, file: &File| matches!(file, File::Refused(_)) && !path.file_name().contains('.');
         let own = files.below(&workspace.value.blueprints).filter(|(path, file)| is_yaml(path) || unread(path, file));
         let documents = parse_all(&own.collect::<Vec<_>>(), Kind::Own);
-        Ok(Self { workspace, documents, unresolved: Vec::new() })
+        Self { workspace, documents, unresolved: Vec::new() }
     }
 
     /// The files and folders that blueprints name as sources. Lenient: whatever is wrong with a file is said when the catalog is made.

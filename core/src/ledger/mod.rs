@@ -4,6 +4,7 @@
 
 mod evidence;
 mod query;
+mod read;
 mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,7 +86,7 @@ impl<'de> Deserialize<'de> for Skipped {
 
 /// What happened.
 #[allow(clippy::large_enum_variant, reason = "a pass makes a handful of them")]
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Event {
     /// An action was judged; one that is forbidden was refused by this.
@@ -229,9 +230,7 @@ impl Event {
     fn id(&self, environment: &Name, blueprint: &Name, correlation: &Digest) -> Digest {
         let of_pull = |pull: &u64| Digest::of(&("pull", environment, pull, self.name()));
         match self {
-            Self::Decided { verdict, base, .. } => {
-                Digest::of(&("decided", correlation, verdict.tier, base, !verdict.holds.is_empty()))
-            }
+            Self::Decided { verdict, base, .. } => id_of_decision(correlation, verdict, base),
             Self::Proposed { pull, .. }
             | Self::Merged { pull, .. }
             | Self::Declined { pull, .. }
@@ -243,6 +242,12 @@ impl Event {
             Self::Recovered { request, .. } => Digest::of(&("recovered", environment, blueprint, request)),
         }
     }
+}
+
+/// The id of the entry that a decision has, before anything else of it is known: the facts that it rests on are gathered only where the
+/// ledger does not have it (Z4).
+pub fn id_of_decision(correlation: &Digest, verdict: &Verdict, base: &str) -> Digest {
+    Digest::of(&("decided", correlation, verdict.tier, base, !verdict.holds.is_empty()))
 }
 
 impl Entry {
@@ -262,6 +267,11 @@ impl<E> Entry<E> {
 
 /// Where a day's file is full and another begins: less than what is read of a file of Git.
 const FULL: usize = 2 << 20;
+
+/// The first moment of a day, as [`day_of`] says it of the files that an entry of this time is written to (Z4).
+pub fn first_of_day(at: Timestamp) -> Option<Timestamp> {
+    day_of(&day_file(at, 1)?)
+}
 
 /// A file of a day: `2026/11/21.jsonl`, then `2026/11/21-2.jsonl`.
 fn day_file(at: Timestamp, part: u32) -> Option<RepoPath> {
@@ -287,7 +297,14 @@ pub fn read_line<E: DeserializeOwned>(line: &[u8]) -> Option<Entry<E>> {
 
 /// The lines of a file.
 pub fn lines(file: &[u8]) -> impl Iterator<Item = &[u8]> {
-    file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+    let mut ends = memchr::memchr_iter(b'\n', file);
+    let mut rest = Some(0);
+    let all = std::iter::from_fn(move || {
+        let (from, end) = (rest?, ends.next());
+        rest = end.map(|end| end + 1);
+        file.get(from..end.unwrap_or(file.len()))
+    });
+    all.filter(|line| !line.is_empty())
 }
 
 /// Puts entries in the order of what happened. Forges give whole seconds and clocks give more; within one second the order of writing is
@@ -322,4 +339,30 @@ pub fn append<'a>(
         file.push(b'\n');
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would miss: a line of the ledger that is cut off, joined with the next one or passed over.
+    #[test]
+    fn lines_are_what_stands_between_line_ends() {
+        for text in ["", "\n", "a", "a\n", "\na\n\nbc\n", "a\nb", "\n\n\nx"] {
+            let expected: Vec<&str> = text.split('\n').filter(|line| !line.is_empty()).collect();
+            let found: Vec<&[u8]> = lines(text.as_bytes()).collect();
+            assert_eq!(found, expected.iter().map(|line| line.as_bytes()).collect::<Vec<_>>(), "{text:?}");
+        }
+    }
+
+    /// Would miss: an append to a day whose file was not kept, which would begin it anew and lose what stands in it.
+    #[test]
+    fn every_file_that_an_entry_may_go_to_is_of_its_day() {
+        for at in ["2026-11-21T00:00:00Z", "2026-11-21T23:59:59.9Z", "2027-01-01T12:00:00Z"] {
+            let at: Timestamp = at.parse().unwrap();
+            for part in 1..4 {
+                assert_eq!(first_of_day(at), day_of(&day_file(at, part).unwrap()), "{at} {part}");
+            }
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Names of blueprints, environments and Kubernetes objects.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -143,8 +145,51 @@ fn group_of(api_version: &str) -> &str {
 }
 
 /// One Kubernetes object. Facts, evidence and actions name the same few over and over, so that a clone shares what it names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectRef(Arc<ObjectParts>);
+#[derive(Clone)]
+pub struct ObjectRef(Arc<Sorted>);
+
+/// An object's parts, and before them the texts of all as one. Maps of facts ask for the order of objects more than for anything else, and
+/// most objects differ in the last part: one comparison of one text instead of four in as many places.
+struct Sorted {
+    /// Each part ends with a zero, which stands in no part that a cluster takes: so this is in the order of the parts.
+    all: Box<str>,
+    parts: ObjectParts,
+}
+
+impl std::fmt::Debug for ObjectRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("ObjectRef").field(&self.0.parts).finish()
+    }
+}
+
+impl Ord for ObjectRef {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
+        self.0.all.cmp(&other.0.all).then_with(|| self.0.parts.cmp(&other.0.parts))
+    }
+}
+
+impl PartialOrd for ObjectRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ObjectRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.parts == other.0.parts
+    }
+}
+
+impl Eq for ObjectRef {}
+
+impl Hash for ObjectRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.parts.hash(state);
+    }
+}
 
 /// One Kubernetes object: `apps/v1`, `Deployment`, namespace (empty for cluster-wide kinds), name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -170,20 +215,22 @@ impl ObjectParts {
 
 impl From<ObjectParts> for ObjectRef {
     fn from(parts: ObjectParts) -> Self {
-        Self(Arc::new(parts))
+        let ObjectParts { api_version, kind, namespace, name } = &parts;
+        let all = [api_version, "\0", kind, "\0", namespace, "\0", name].concat();
+        Self(Arc::new(Sorted { all: all.into(), parts }))
     }
 }
 
 impl Deref for ObjectRef {
     type Target = ObjectParts;
     fn deref(&self) -> &ObjectParts {
-        &self.0
+        &self.0.parts
     }
 }
 
 impl Serialize for ObjectRef {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.as_ref().serialize(serializer)
+        self.0.parts.serialize(serializer)
     }
 }
 
@@ -230,5 +277,39 @@ impl ObjectRef {
 impl std::fmt::Display for ObjectRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would miss: an order of objects that is another one than that of their parts, and with it plans and evidence in another order; or two
+    /// objects that are taken for one because a part holds what stands between parts.
+    #[test]
+    fn objects_are_in_the_order_of_their_parts() {
+        let texts = ["", "a", "a-b", "a.b", "a/b", "ab", "\0", "a\0", "a\0b", "\u{1}", "b"];
+        let mut all = Vec::new();
+        for api_version in ["apps", "apps/v1", "v1"] {
+            for kind in ["Deployment", "DeploymentX", "Service"] {
+                for namespace in texts {
+                    for name in texts {
+                        let [api_version, kind, namespace, name] = [api_version, kind, namespace, name].map(Into::into);
+                        all.push(ObjectParts { api_version, kind, namespace, name });
+                    }
+                }
+            }
+        }
+        for one in &all {
+            for other in &all {
+                let (left, right) = (ObjectRef::from(one.clone()), ObjectRef::from(other.clone()));
+                assert_eq!(left == right, one == other, "{one:?} {other:?}");
+                assert_eq!(left.cmp(&right).is_eq(), one == other, "{one:?} {other:?}");
+                let plain = |parts: &ObjectParts| !parts.namespace.contains('\0') && !parts.name.contains('\0');
+                if plain(one) && plain(other) {
+                    assert_eq!(left.cmp(&right), one.cmp(other), "{one:?} {other:?}");
+                }
+            }
+        }
     }
 }

@@ -50,6 +50,14 @@ impl Deref for Body {
     }
 }
 
+impl Body {
+    /// Whether a text of letters, digits and punctuation stands anywhere in the object: if it does not, no field need be read to know that it
+    /// has not got it. Nothing but control characters, quotes and backslashes is written otherwise than it is meant.
+    pub fn mentions(&self, text: &str) -> bool {
+        memchr::memmem::find(self.text.as_bytes(), text.as_bytes()).is_some()
+    }
+}
+
 impl Clone for Body {
     fn clone(&self) -> Self {
         Self { text: Arc::clone(&self.text), read: OnceLock::new() }
@@ -512,4 +520,28 @@ pub struct Usage {
     /// Seen at one moment only (`metrics.k8s.io`): each sample is the mean of a time that may be shorter than the window.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub point_in_time: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::Body;
+
+    /// Would miss: an object that bpctl applied or restarted and that is taken for one that it never touched, because its text writes the
+    /// name otherwise than the server does.
+    #[test]
+    fn what_an_object_holds_is_mentioned_in_it() {
+        let bodies = [
+            json!({"metadata": {"managedFields": [{"manager": "bpctl"}]}}),
+            json!({"spec": {"template": {"metadata": {"annotations": {"bpctl.dev/restart": "x"}}}}}),
+            serde_json::from_str(r#"{"a": "\u0062pctl\u002edev\/restart"}"#).unwrap(),
+        ];
+        for body in bodies {
+            assert!(Body::from(body.clone()).mentions("bpctl"), "{body}");
+        }
+        let body = Body::from(serde_json::from_str::<serde_json::Value>(r#"{"a": "bpctl.dev\/restart"}"#).unwrap());
+        assert!(body.mentions("bpctl.dev/restart"));
+        assert!(!body.mentions("bpctl.dev/other"));
+    }
 }

@@ -28,6 +28,10 @@ pub struct PastRestart {
 impl PastRestart {
     /// Reads it off the live workload; `None`: bpctl never restarted it, or its annotation is gone.
     pub fn of(live: &LiveObject, now: Timestamp) -> Option<Self> {
+        // Few are ever restarted, and all are asked.
+        if !live.body.mentions(RESTART_ANNOTATION) {
+            return None;
+        }
         let annotations = live.body.pointer("/spec/template/metadata/annotations")?;
         let request = annotations.get(RESTART_ANNOTATION)?.as_str()?.to_owned();
         let mut parts = request.splitn(3, '-');

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bpctl_core::action::{Action, Reconcile, RevertedField};
 use bpctl_core::credential::WITHHELD;
-use bpctl_core::govern::last_apply;
-use bpctl_core::ledger::{Entry, Event, Evidence, thin};
+use bpctl_core::govern::{FIELD_MANAGER, last_apply};
+use bpctl_core::ledger::{Entry, Event, Evidence, id_of_decision, thin};
 use bpctl_core::model::{Digest, Name, ObjectRef, Period, Proposed, Timestamp};
 use bpctl_core::observe::{
     CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LiveObject, Observation, ObservedFrom, PastRestart,
@@ -27,6 +27,7 @@ impl Pass<'_> {
         let forge = self.session.forge.reading();
         let (now, me) = (forge.clock().await?.now, forge.identity().await?);
         let known: ledger::Ledger = ledger::load(&self.session.repository, forge, &self.environment).await?;
+        self.known = known.ids();
         let mut left = BTreeMap::new();
         let mut recent = forge.pulls(PullFilter::UpdatedSince(REMEMBERED.before(now))).await?;
         recent.sort_by_key(|pull| pull.number);
@@ -210,22 +211,32 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Appends what happened so far to the ledger.
+    /// Appends what happened so far to the ledger. What it had when this pass began is not read again to be found there: no entry goes but with
+    /// the whole branch, and then the next pass writes what this one knew.
     pub(super) async fn write_down(&mut self) -> Result<(), PipelineError> {
         if self.effects.is_dry_run() {
             return Ok(());
         }
-        let at = self.session.forge.reading().clock().await?.now;
-        self.recorded += ledger::record(self.session, self.effects, &self.environment, &self.entries, at).await?;
-        self.entries.clear();
+        if self.entries.iter().any(|entry| !self.known.contains(&entry.id)) {
+            let at = self.session.forge.reading().clock().await?.now;
+            self.recorded += ledger::record(self.session, self.effects, &self.environment, &self.entries, at).await?;
+        }
+        self.known.extend(self.entries.drain(..).map(|entry| entry.id));
         Ok(())
     }
 
     /// Writes down every decision, as it follows from what is kept of its facts: live texts that may be credentials are in neither.
     pub(super) fn decided(&mut self, plan: &Plan, base: &Base, observation: &Observation) {
         let catalog = base.rules.get();
+        let is_new =
+            |item: &PlanItem| !self.known.contains(&id_of_decision(&item.id, &item.verdict, &plan.desired.base_commit));
+        // What waits for a person is decided in every pass, and written down once.
+        let new: Vec<&BlueprintPlan> = plan.blueprints.iter().filter(|part| part.items.iter().any(is_new)).collect();
+        if new.is_empty() {
+            return;
+        }
         let desired = Proposed::from_head(Some(base.tip.commit().into()), catalog.clone());
-        for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
+        for part in new {
             let declared = |object: &ObjectRef| {
                 let names = std::iter::once(&part.name).chain(catalog.blueprints.keys());
                 let mut found = names.filter_map(|name| catalog.declaration(&self.environment, name, object).ok());
@@ -321,7 +332,11 @@ fn shown(
     observed_at: Timestamp,
     now: Timestamp,
 ) -> Option<(Timestamp, String)> {
-    let applied = last_apply(&live.body)?;
+    if !live.body.mentions(FIELD_MANAGER) {
+        return None;
+    }
+    // Not the observation's own: of thousands of objects it would keep all that is read here.
+    let applied = last_apply(&live.body.clone())?;
     let at = match from {
         ObservedFrom::Live { .. } if REMEMBERED.after(applied) > now => applied,
         // A recording's clock stands still; a restart gives the object another version.

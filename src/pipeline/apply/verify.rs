@@ -65,16 +65,18 @@ impl Pass<'_> {
     pub(super) async fn verify(
         &mut self,
         base: &Base,
-        mut observation: Observation,
+        observation: &Observation,
         deadline: Timestamp,
         done: &mut Vec<Verified>,
     ) -> Result<(), PipelineError> {
-        let mut open = open(self.session, &self.environment, &base.rules, &observation).await?;
+        let mut open = open(self.session, &self.environment, &base.rules, observation).await?;
         open.retain(|(_, operation)| !done.iter().any(|done| done.operation.commit == operation.commit));
+        let mut newer = None;
         loop {
+            let observation = newer.as_ref().unwrap_or(observation);
             let (mut pending, mut due) = (Vec::new(), None);
             for (blueprint, operation) in open {
-                let Some(report) = self.look(base, &blueprint, &operation, &observation) else { continue };
+                let Some(report) = self.look(base, &blueprint, &operation, observation) else { continue };
                 let again =
                     report.outcome == Outcome::Pending && runtime::now() < deadline && !self.effects.is_dry_run();
                 if again {
@@ -90,7 +92,7 @@ impl Pass<'_> {
             }
             open = pending;
             runtime::sleep(pause(due, deadline)).await;
-            observation = self.observe(base).await?;
+            newer = Some(self.observe(base).await?);
         }
     }
 

@@ -602,12 +602,13 @@ pub(super) fn each<'n>(node: &'n Node, pattern: &str, visit: &mut dyn FnMut(&'n 
         return visit(node);
     }
     let (step, rest) = pattern.split_once('.').unwrap_or((pattern, ""));
-    let Some(child) = node.get(step.trim_end_matches("[]").trim_end_matches("{}")) else { return };
-    if step.ends_with("[]") {
-        child.items().iter().for_each(|item| each(item, rest, visit));
-    } else if step.ends_with("{}") {
-        child.entries().iter().for_each(|entry| each(&entry.value, rest, visit));
-    } else {
+    if let Some(list) = step.strip_suffix("[]") {
+        let items = node.get(list).map_or(&[] as &[Node], Node::items);
+        items.iter().for_each(|item| each(item, rest, visit));
+    } else if let Some(map) = step.strip_suffix("{}") {
+        let entries = node.get(map).map_or(&[] as &[Entry], Node::entries);
+        entries.iter().for_each(|entry| each(&entry.value, rest, visit));
+    } else if let Some(child) = node.get(step) {
         each(child, rest, visit);
     }
 }

@@ -88,6 +88,8 @@ use look::{container_name, item_span, key_span, mark, mark_node};
 use manifest_invalid::{is_misspelt, is_placeholder};
 use request_above_limit::above_limit;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::Catalog;
 use crate::model::Diagnostic;
 
@@ -200,21 +202,29 @@ pub struct Findings {
     pub suppressed: usize,
 }
 
-/// All rules; on two threads where there is enough to look at.
+/// All rules; on two threads where there is enough to look at, each of which takes the next one: some rules look at far more than others.
 fn check(look: &Look<'_>, blueprints: usize) -> Vec<Diagnostic> {
     /// Fewer are checked sooner than a thread begins.
     const WORTH_A_THREAD: usize = 64;
-    let run = |rules: &[&dyn Rule]| rules.iter().flat_map(|rule| rule.check(look)).collect::<Vec<_>>();
-    let (one, two) = RULES.split_at(RULES.len() / 2);
-    if blueprints < WORTH_A_THREAD {
-        return run(RULES);
-    }
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| run(two));
-        let mut found = run(one);
-        found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        found
-    })
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let taken = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+        let rules = taken.map_while(|at| Some((at, RULES.get(at)?.check(look))));
+        rules.collect::<Vec<_>>()
+    };
+    let mut found = if blueprints < WORTH_A_THREAD {
+        run()
+    } else {
+        std::thread::scope(|scope| {
+            let other = scope.spawn(run);
+            let mut found = run();
+            found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            found
+        })
+    };
+    // In the rules' order, whoever checked them.
+    found.sort_by_key(|(at, _)| *at);
+    found.into_iter().flat_map(|(_, found)| found).collect()
 }
 
 /// Runs every rule, after what reading found, and takes away what is suppressed.
