@@ -138,25 +138,28 @@ pub(super) fn years() -> Vec<RepoPath> {
     (2025..2125).filter_map(|year: u32| RepoPath::new(year.to_string()).ok()).collect()
 }
 
-/// Appends what the ledger does not have yet. Another writer's entries are kept: the append is done again on top of them.
+/// Appends what the ledger does not have yet, and answers the ids of that. Another writer's entries are kept: the append is done again on top
+/// of them. Of several runs with the same entry exactly one is answered its id.
 pub async fn record(
     session: &Session,
     effects: &Effects<'_>,
     environment: &Name,
     entries: &[Entry],
     at: Timestamp,
-) -> Result<usize, PipelineError> {
+) -> Result<BTreeSet<Digest>, PipelineError> {
     let branch = BranchName::ledger(environment);
     let forge = session.forge.reading();
     for _ in 0..TRIES {
         let ledger: Ledger = load(&session.repository, forge, environment).await?;
         let known = ledger.ids();
-        let fresh = entries.iter().filter(|entry| !known.contains(&entry.id)).count();
+        let fresh = entries.iter().map(|entry| &entry.id).filter(|id| !known.contains(id)).cloned();
+        let fresh: BTreeSet<Digest> = fresh.collect();
         let files = append(&ledger.files, &known, entries);
         if files.is_empty() {
-            return Ok(0);
+            return Ok(BTreeSet::new());
         }
-        let message = format!("ledger: {fresh} {} of {environment}", if fresh == 1 { "entry" } else { "entries" });
+        let plural = if fresh.len() == 1 { "entry" } else { "entries" };
+        let message = format!("ledger: {} {plural} of {environment}", fresh.len());
         let commit = match &ledger.commit {
             Some(parent) => {
                 let changes = files.into_iter().map(|(path, bytes)| (path, Some(bytes))).collect();
