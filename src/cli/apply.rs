@@ -191,7 +191,7 @@ fn data(report: ApplyReport, told: Told) -> ApplyOutput {
 /// What people were alerted of, a line each.
 fn alert_lines(told: &Told) -> String {
     let state = |state: AlertState| match state {
-        AlertState::New => "alert",
+        AlertState::New | AlertState::Here => "alert",
         AlertState::Stands => "alert, told before",
         AlertState::Seen => "alert, seen by a person",
         AlertState::Over => "over",

@@ -16,11 +16,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Effects, PipelineError, Session, ledger};
-use crate::forge::{IssueFilter, OwnIssue};
+use crate::forge::{Check, IssueFilter, OwnIssue};
 use crate::webhook::Webhook;
 
-/// For so long whoever wrote the entry may be about to open the issue; then it was killed, and another run opens it.
-const LEASE: Period = Period::from_secs(10);
+/// For so long whoever wrote the entry may be about to open the issue; then it was killed, and another run opens it. An entry has the time of
+/// the first try to write it, so that this is more than what others who write can hold it up.
+const LEASE: Period = Period::from_secs(60);
 /// How far back a closed issue is looked for, to be opened again.
 const REMEMBERED: Period = Period::from_secs(90 * 86_400);
 
@@ -38,6 +39,8 @@ pub enum AlertState {
     Over,
     /// A dry run: nobody was told.
     WouldBeTold,
+    /// There is neither a place for issues nor a chat: the output of the pass alone says it, and nothing is written down.
+    Here,
 }
 
 /// An alert, and what became of it.
@@ -98,6 +101,14 @@ pub async fn tell(
     for alerts in [&mut standing, &mut passing] {
         alerts.retain(|alert| !settings.mute.contains(&alert.cause));
     }
+    let (keeps, chats) = (settings.issues && session.forge.reading().issue_url(0).is_some(), Webhook::is_configured());
+    if !chats {
+        passing.clear();
+    }
+    if !keeps && !chats {
+        let here = |alert: &Alert| line(alert, AlertState::Here, None);
+        return Told { alerts: standing.iter().map(here).collect(), ..Told::default() };
+    }
     if effects.is_dry_run() {
         let would = |alert: &Alert| line(alert, AlertState::WouldBeTold, None);
         return Told { alerts: standing.iter().chain(&passing).map(would).collect(), ..Told::default() };
@@ -116,8 +127,7 @@ pub async fn tell(
     if standing.is_empty() && passing.is_empty() && changed.is_empty() {
         return telling.told;
     }
-    if settings.issues && session.forge.reading().issue_url(0).is_some() && !(standing.is_empty() && changed.is_empty())
-    {
+    if keeps && !(standing.is_empty() && changed.is_empty()) {
         telling.look().await;
     }
     let changed = telling.end(changed).await;
@@ -192,6 +202,81 @@ fn line(alert: &Alert, state: AlertState, issue: Option<String>) -> AlertTold {
 fn untold(what: &str, error: &PipelineError) -> String {
     let said = error.said().map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
     format!("{what}: {error}{}{said}", super::error::cause(error))
+}
+
+/// Whether alerts get out, for `bpctl doctor`; with `test` one of each is sent.
+pub async fn checks(session: &Session, test: bool) -> Vec<Check> {
+    let forge = session.forge.reading();
+    let Ok(tip) = forge.base_tip().await else { return Vec::new() };
+    let Ok(workspace) = super::workspace_on_base(&session.repository, &tip) else { return Vec::new() };
+    let settings = &workspace.get().alerts;
+    let mut checks = Vec::new();
+    let chat = match Webhook::from_environment() {
+        Ok(chat) => chat,
+        Err(error) => {
+            checks.push(Check::limited(error.to_string(), error.hint()));
+            None
+        }
+    };
+    let keeps = forge.issue_url(0).is_some();
+    if keeps && settings.issues {
+        checks.push(match forge.issues(IssueFilter::Open, ANY).await {
+            Ok(issues) => Check::fine(format!("what lasts gets an issue; {} of bpctl's are open", issues.len())),
+            Err(error) => Check::limited(untold("no issue gets out", &error.into()), ISSUES),
+        });
+    }
+    if chat.is_some() {
+        checks.push(Check::fine("what is new goes to the chat behind BPCTL_ALERT_WEBHOOK"));
+    } else if checks.is_empty() {
+        let told = "nobody is alerted: there is neither a place for issues nor a chat; the output of apply says it";
+        checks.push(Check::limited(told, "set BPCTL_ALERT_WEBHOOK to a chat's incoming webhook (Slack-compatible)"));
+    }
+    if test {
+        checks.extend(sent(session, keeps && settings.issues, chat.as_ref()).await);
+    }
+    checks
+}
+
+/// How an alert of any environment begins.
+const ANY: &str = "<!-- bpctl:alert:";
+/// What mends it where no issue can be read or written.
+const ISSUES: &str =
+    "let bpctl's account read and write issues, and the repository have them; or say `alerts: {issues: false}`";
+
+/// A test by each way.
+async fn sent(session: &Session, issues: bool, chat: Option<&Webhook>) -> Vec<Check> {
+    let writing = match session.forge.writing() {
+        Ok(writing) => writing,
+        Err(error) => return vec![Check::limited(untold("the test", &error), ISSUES)],
+    };
+    let effects = Effects::new(writing, None, false);
+    let mut checks = Vec::new();
+    if issues {
+        let (title, body) =
+            ("bpctl: a test", "<!-- bpctl:test -->\nA test of `bpctl doctor --test-alert`. There is nothing to do.");
+        let done = async {
+            let number = effects.open_issue(title, body).await?;
+            effects.update_issue(number, title, body, false).await?;
+            Ok(number)
+        };
+        let done: Result<u64, PipelineError> = done.await;
+        checks.push(match done {
+            Ok(number) => {
+                let page = session.forge.reading().issue_url(number).unwrap_or_default();
+                Check::fine(format!("an issue was opened and closed: {page}"))
+            }
+            Err(error) => Check::limited(untold("the issue", &error), ISSUES),
+        });
+    }
+    if let Some(chat) = chat {
+        checks.push(
+            match effects.send_webhook(chat, "*bpctl*: a test of bpctl doctor. There is nothing to do.").await {
+                Ok(()) => Check::fine("the chat took a message"),
+                Err(error) => Check::limited(untold("the chat", &error), error.hint().unwrap_or_default()),
+            },
+        );
+    }
+    checks
 }
 
 /// bpctl's issues of the environment, as far as they were asked for.
@@ -323,7 +408,7 @@ impl Telling<'_> {
         let mut state = if mine { AlertState::New } else { AlertState::Stands };
         let mut issue = None;
         if self.issues.is_some() {
-            match self.issue(alert, theirs, now).await {
+            match self.issue(alert, (mine, theirs), now).await {
                 Ok(Some((number, seen))) => {
                     issue = self.session.forge.reading().issue_url(number);
                     state = if seen { AlertState::Seen } else { state };
@@ -339,7 +424,7 @@ impl Telling<'_> {
     async fn issue(
         &mut self,
         alert: &Alert,
-        theirs: bool,
+        (mine, theirs): (bool, bool),
         now: Timestamp,
     ) -> Result<Option<(u64, bool)>, PipelineError> {
         let key = alert.key();
@@ -358,6 +443,13 @@ impl Telling<'_> {
         }
         if theirs {
             return Ok(None);
+        }
+        if !mine {
+            // It should have been there: whoever wrote it down may have been slow.
+            let listed = self.list(IssueFilter::Open).await?.into_iter().find(|(listed, _)| *listed == key);
+            if let Some((_, issue)) = listed {
+                return Ok(Some((issue.number, false)));
+            }
         }
         Ok(match self.closed(&key, now).await? {
             Some(closed) if same(&closed) => Some((closed.number, true)),

@@ -212,8 +212,10 @@ impl Pass<'_> {
         let mut observation = self.observe_on(&base, Some(look)).await?;
         if !self.adopt.is_empty() {
             // Before anything is done: what cannot be kept is not half kept.
+            self.raised.misasked = true;
             adopt::is_known(base.rules.get(), &self.environment, self.adopt)?;
             adopt::is_permitted(&self.plan(&base, &observation).await, self.adopt)?;
+            self.raised.misasked = false;
         }
         self.remember(&base, &observation).await?;
 

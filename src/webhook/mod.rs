@@ -94,6 +94,11 @@ impl std::fmt::Debug for Webhook {
 }
 
 impl Webhook {
+    /// Whether the environment names one, good or bad.
+    pub fn is_configured() -> bool {
+        runtime::variable(VARIABLE).is_some()
+    }
+
     /// The webhook that the environment names; `None`: it names none.
     ///
     /// # Errors
@@ -120,9 +125,12 @@ impl Webhook {
             "http" if here => {}
             _ => return Err(WebhookError::Address("is no https address: whoever reads along could write to the chat")),
         }
-        // Errors may name a part of it.
-        for part in [url.path(), url.query().unwrap_or_default(), url.password().unwrap_or_default()] {
-            runtime::hold(&SecretString::from(part.trim_start_matches('/')));
+        // Whoever answers may repeat a part of it; one that may be a word is none.
+        let secret = |part: &&str| part.len() >= 16 || part.contains(|c: char| c.is_ascii_digit());
+        let whole =
+            [url.path().trim_start_matches('/'), url.query().unwrap_or_default(), url.password().unwrap_or_default()];
+        for part in whole.into_iter().chain(url.path().split('/').filter(secret)) {
+            runtime::hold(&SecretString::from(part));
         }
         let client = reqwest::Client::builder()
             .user_agent(concat!("bpctl/", env!("CARGO_PKG_VERSION")))
@@ -179,7 +187,7 @@ fn cut(text: &str) -> String {
             let begun: String = if kept.is_empty() { line.chars().take(LONGEST).collect() } else { String::new() };
             // A line that was cut may have an open code span.
             let end = if begun.matches('`').count() % 2 == 1 { "`" } else { "" };
-            return format!("{kept}{begun}{end}\n… and {more} more: bpctl audit").trim_start().to_owned();
+            return format!("{}\n… and {more} more: bpctl audit", format!("{kept}{begun}{end}").trim_end());
         }
         kept.push_str(line);
         kept.push('\n');

@@ -34,6 +34,8 @@ pub(super) struct Raised {
     pub(super) written: Vec<Event>,
     /// Blueprints whose refused deliveries this pass found made good.
     pub(super) made_good: BTreeSet<Name>,
+    /// What somebody asked for on the command line is checked: that it cannot be done is that person's to read, and nobody else's.
+    pub(super) misasked: bool,
     refused: BTreeMap<Name, Refused>,
     unrecovered: BTreeMap<Name, (String, String)>,
     /// By pull request: who is asked, and what was not approved.
@@ -52,7 +54,7 @@ impl Raised {
         if damaged > 0 {
             let told = format!("{damaged} of its lines cannot be read, or are not what bpctl wrote");
             let alert = Alert::new(Cause::LedgerDamaged, None, &damaged, told);
-            self.standing.push(alert.next(Some("bpctl audit --verify".into())));
+            self.standing.push(alert.next(Some("bpctl audit verify".into())));
         }
     }
 
@@ -76,8 +78,8 @@ impl Raised {
 
     /// What is to be told of a pass that ended so.
     pub(super) fn found(self, error: Option<&PipelineError>) -> (Alerts, Found) {
-        let Self { settings, mut standing, written, asked, expired, before, unclear, .. } = self;
-        standing.extend(error.map(failed));
+        let Self { settings, mut standing, written, asked, expired, before, unclear, misasked, .. } = self;
+        standing.extend(error.filter(|_| !misasked).map(failed));
         let passing = written.iter().filter_map(|event| match event {
             Event::Proposed { pull, .. } => asked.get(pull).cloned(),
             Event::Expired { pull } => expired.get(pull).cloned(),
