@@ -113,6 +113,9 @@ pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<E
     let (report, base) = match done {
         Ok(done) => done,
         Err(error) => {
+            // Where nobody else is told, the error itself says it.
+            let told =
+                Told { alerts: told.alerts.into_iter().filter(|a| a.state != AlertState::Here).collect(), ..told };
             if told.is_something() {
                 output.talk(&alert_lines(&told));
             }

@@ -441,6 +441,10 @@ impl Telling<'_> {
             }
             return Ok(Some((first.number, false)));
         }
+        let closed = self.closed(&key, now).await?;
+        if let Some(seen) = closed.as_ref().filter(|closed| same(closed)) {
+            return Ok(Some((seen.number, true)));
+        }
         if theirs {
             return Ok(None);
         }
@@ -451,14 +455,14 @@ impl Telling<'_> {
                 return Ok(Some((issue.number, false)));
             }
         }
-        Ok(match self.closed(&key, now).await? {
-            Some(closed) if same(&closed) => Some((closed.number, true)),
+        let number = match closed {
             Some(closed) => {
                 self.effects.update_issue(closed.number, &title, &text, true).await?;
-                Some((closed.number, false))
+                closed.number
             }
-            None => Some((self.effects.open_issue(&title, &text).await?, false)),
-        })
+            None => self.effects.open_issue(&title, &text).await?,
+        };
+        Ok(Some((number, false)))
     }
 
     /// A line of the chat, with the issue where it has one.

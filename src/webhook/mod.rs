@@ -156,9 +156,12 @@ impl Webhook {
     }
 
     async fn once(&self, body: &serde_json::Value) -> Result<(), WebhookError> {
-        let lost = |error: reqwest::Error| match error.is_timeout() {
-            true => WebhookError::Slow,
-            false => WebhookError::Unreachable { source: error.without_url().into() },
+        let lost = |error: reqwest::Error| {
+            if error.is_timeout() {
+                WebhookError::Slow
+            } else {
+                WebhookError::Unreachable { source: error.without_url().into() }
+            }
         };
         let mut response = self.client.post(self.url.expose_secret()).json(body).send().await.map_err(lost)?;
         let status: StatusCode = response.status();

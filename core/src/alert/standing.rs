@@ -48,18 +48,13 @@ pub struct Refused {
 }
 
 /// What a pass could not see, so that it cannot say of it that it is over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Unclear {
     /// All: it did not come to its end.
+    #[default]
     All,
     /// These blueprints.
     Of(BTreeSet<Name>),
-}
-
-impl Default for Unclear {
-    fn default() -> Self {
-        Self::All
-    }
 }
 
 impl Unclear {

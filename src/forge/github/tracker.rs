@@ -47,7 +47,8 @@ pub(super) fn answer(
         }
         ("GET" | "PATCH", ["issues", one]) => {
             let time = world.time();
-            let issue = world.issues.iter_mut().find(|issue| issue["number"].to_string() == *one)?;
+            let number: u64 = one.parse().ok()?;
+            let issue = world.issues.iter_mut().find(|issue| issue["number"] == number)?;
             for key in ["title", "body", "state"] {
                 if let Some(value) = body.get(key).filter(|_| request.method == "PATCH") {
                     issue[key] = value.clone();
