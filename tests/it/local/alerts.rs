@@ -68,6 +68,16 @@ fn b10_approvers_hear_of_what_waits_for_them_once() {
     assert!(asked.len() == 1 && asked[0].contains("bpctl approve"), "{heard:?}");
     apply(&repo, &chat).exits(0);
     assert_eq!(chat.heard(), Vec::<String>::new());
+    // Nor did anybody answer in time.
+    let (repo, _) = signed_shop();
+    repo.replace("blueprints/backend/blueprint.yaml", "timeout: 1h}", "timeout: 1s}");
+    repo.commit(&[], "somebody has to hurry");
+    apply(&repo, &chat).exits(0);
+    chat.heard();
+    std::thread::sleep(std::time::Duration::from_millis(2_200));
+    apply(&repo, &chat).exits(0);
+    let heard = chat.heard().join("\n");
+    says(&heard, &["*bpctl staging/backend*: nobody approved in time — pull request "]);
     // The forge alone asks, or nobody is to hear of it at all.
     for (file, from, to) in [
         ("blueprints/backend/blueprint.yaml", "timeout: 1h}", "timeout: 1h, notifications: [review_request]}"),
