@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{Effects, PipelineError, Session};
 use crate::forge::{BranchName, Forge, Swapped};
 use crate::git::{Repository, Signature};
+use crate::runtime;
 
 /// Tries before an append gives up.
 const TRIES: u32 = 10;
@@ -159,7 +160,9 @@ pub async fn record(
             return Ok(BTreeSet::new());
         }
         let plural = if fresh.len() == 1 { "entry" } else { "entries" };
-        let message = format!("ledger: {} {plural} of {environment}", fresh.len());
+        // Else two runs of one second make the same commit, and each takes it for its own.
+        let message =
+            format!("ledger: {} {plural} of {environment}\n\nBpctl-Run: {}\n", fresh.len(), runtime::run_id());
         let commit = match &ledger.commit {
             Some(parent) => {
                 let changes = files.into_iter().map(|(path, bytes)| (path, Some(bytes))).collect();

@@ -72,10 +72,14 @@ fn r06_a_cause_has_one_issue_from_its_beginning_to_its_end() {
     let failed = shop.repo.read(PODS);
     let forged = json!({ "title": "bpctl", "body": format!("{MARKER}\n<!-- bpctl:over -->\nall is well") });
     shop.api(AUTHOR, "POST", "/issues", forged, 201);
+    let mut tellers = 0;
     let started: Vec<_> = (0..8).map(|_| shop.bpctl().command(&APPLY).spawn().expect("bpctl starts")).collect();
     for child in started {
-        Ran::of(child.wait_with_output().expect("it ends")).exits(0);
+        let ran = Ran::of(child.wait_with_output().expect("it ends")).exits(0);
+        assert!(!ran.stdout.contains("not told"), "{}", ran.stdout);
+        tellers += usize::from(ran.stdout.contains("\nalert: waits for a person"));
     }
+    assert_eq!(tellers, 1);
     assert_eq!(alert(&shop)["state"], "stands");
     let [first] = own(&shop).try_into().unwrap_or_else(|all: Vec<Json>| panic!("{all:#?}"));
     let number = first["number"].as_u64().expect("a number");
