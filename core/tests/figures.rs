@@ -9,11 +9,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use bpctl_core::action::Action;
-use bpctl_core::blueprint::Tier;
-use bpctl_core::model::{Digest, Files, Name, Period, Proposed, Quantity, Timestamp, Untrusted};
+use bpctl_core::blueprint::{Tier, TierName};
+use bpctl_core::govern::{ApprovalTerms, count_reviews};
+use bpctl_core::ledger::thin;
+use bpctl_core::model::{
+    Digest, File, Files, Name, ObjectRef, Period, Proposed, Quantity, RepoPath, Timestamp, Untrusted,
+};
 use bpctl_core::observe::{
-    CheckConclusion, FactKey, FactValue, Known, LiveObject, Observation, ObservedFrom, PastOperation, PodUsage,
-    Resource, TypeSchema, UnknownCode, Usage, pod_from_json,
+    CheckConclusion, FactKey, FactValue, Identity, Known, LiveObject, Observation, ObservedFrom, PastOperation,
+    PodUsage, PullFacts, PullState, Resource, Review, ReviewState, Rights, TypeSchema, UnknownCode, Usage,
+    pod_from_json,
 };
 use bpctl_core::plan::{Plan, PlanInput, build};
 use serde_json::json;
@@ -120,15 +125,7 @@ impl Situation {
     }
 
     fn plan(&self) -> Plan {
-        let files = self.files();
-        let (rules, environment) = (trusted(&files), Name::new("staging").unwrap());
-        let desired = Proposed::from_head(Some("c".into()), catalog(&files));
-        build(&PlanInput {
-            rules: &rules,
-            desired: &desired,
-            environment: &environment,
-            observation: &self.observation(),
-        })
+        planned(&self.files(), &self.observation())
     }
 
     /// `scale 3: allowed`, `: held` with it where it waits; nothing where nothing is proposed. The first of this kind of action.
@@ -149,6 +146,12 @@ impl Situation {
         });
         Told { outcome, silent, hash: plan.hash }
     }
+}
+
+fn planned(files: &Files, observation: &Observation) -> Plan {
+    let (rules, environment) = (trusted(files), Name::new("staging").unwrap());
+    let desired = Proposed::from_head(Some("c".into()), catalog(files));
+    build(&PlanInput { rules: &rules, desired: &desired, environment: &environment, observation })
 }
 
 fn blinded(value: FactValue) -> FactValue {
@@ -348,4 +351,216 @@ fn b20_the_same_facts_give_the_same_plan() {
     let situation = Situation::new("  scaling: {min_replicas: 2, max_replicas: 5}\n", 2, 900);
     let hashes: Vec<_> = (0..20).map(|_| situation.told("scale").hash).collect();
     assert!(hashes.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+const SCALED: &str = "  scaling: {min_replicas: 2, max_replicas: 5, scale_up_threshold: 80%, scale_down_threshold: 30%}\n  reliability: {max_restart_count: 3}\n";
+
+/// Loads, restarts, pasts and blindnesses of one service.
+fn situations() -> Vec<Situation> {
+    let mut all = Vec::new();
+    for replicas in [1, 2, 3, 5, 6] {
+        for percent in [0, 10, 29, 30, 50, 80, 81, 150] {
+            all.push(Situation::new(SCALED, replicas, percent * REQUEST / 100));
+        }
+    }
+    for restarts in 0..5 {
+        all.push(Situation { crashed: Some(restarts), ..Situation::new(SCALED, 2, 500) });
+    }
+    let busy = Situation::new(SCALED, 2, 900);
+    for failed in 0..4 {
+        let past = (0..failed).map(|n| operation(n + 1, 36_000 - n * 3600, CheckConclusion::Failure)).collect();
+        all.push(Situation { past, ..busy.clone() });
+    }
+    let keys = busy.observation().facts.keys().cloned().collect::<Vec<_>>();
+    let blind = keys.into_iter().filter(|key| !matches!(key, FactKey::Schema(..)));
+    all.extend(blind.map(|key| Situation { blind: Some(key), ..busy.clone() }));
+    all
+}
+
+/// Auditability: each plan made once more from what the ledger keeps of it, as the bytes that it keeps.
+fn audited() -> (usize, usize) {
+    let all = situations();
+    let same = |situation: &&Situation| {
+        let (files, seen) = (situation.files(), situation.observation());
+        let plan = planned(&files, &seen);
+        let catalog = catalog(&files);
+        let staging = Name::new("staging").unwrap();
+        let declared = |object: &ObjectRef| {
+            let source = &catalog.blueprints.values().next()?.value.spec.target.source;
+            Some(catalog.manifest(&staging, source, object)?.document.root.to_json())
+        };
+        let kept = serde_json::to_vec(&thin(&seen.only(&plan.blueprints[0].evidence), declared, &[])).unwrap();
+        let again = planned(&files, &serde_json::from_slice(&kept).unwrap());
+        let acts =
+            |plan: &Plan| -> Vec<_> { plan.items().map(|item| (item.action.clone(), item.verdict.clone())).collect() };
+        (plan.hash == again.hash)
+            && acts(&plan) == acts(&again)
+            && plan.blueprints[0].evidence == again.blueprints[0].evidence
+    };
+    (all.len(), all.iter().filter(same).count())
+}
+
+/// Independence: what is decided about a service beside every state of another one, and alone.
+fn independent() -> (usize, usize) {
+    let other = |text: &str| text.replace("web", "api");
+    let beside = situations();
+    let ours = [
+        Situation::new(SCALED, 2, 900),
+        Situation::new(SCALED, 3, 100),
+        Situation { crashed: Some(1), ..Situation::new(SCALED, 2, 500) },
+    ];
+    let mut same = 0;
+    for our in &ours {
+        let alone = our.plan().blueprints[0].clone();
+        for their in &beside {
+            let mut files = our.files();
+            for (path, text) in [("blueprints/web.yaml", "blueprints/api.yaml"), ("deploy/web.yaml", "deploy/api.yaml")]
+            {
+                let File::Blob(blob) = &their.files().0[&RepoPath::new(path).unwrap()] else { panic!("{path}") };
+                let renamed = other(std::str::from_utf8(&blob.bytes).unwrap());
+                files.0.extend(small_world::files(&[(text, &renamed)]).0);
+            }
+            let theirs: Observation =
+                serde_json::from_str(&other(&serde_json::to_string(&their.observation()).unwrap())).unwrap();
+            let mut seen = our.observation();
+            seen.facts.extend(theirs.facts);
+            let plan = planned(&files, &seen);
+            assert_eq!(plan.blueprints.len(), 2);
+            same += usize::from(plan.blueprints.contains(&alone));
+        }
+    }
+    (ours.len() * beside.len(), same)
+}
+
+/// Responsiveness: every change from one set of bounds to another, and whether the very next plan holds to the new ones. The load asks for a
+/// fourth replica throughout.
+fn responsive() -> (usize, usize) {
+    let bounds: Vec<(i64, i64, i64)> =
+        (1..=3).flat_map(|min| (3..=5).flat_map(move |max| [60, 85].map(|percent| (min, max, percent)))).collect();
+    let seen = Situation::new("", 3, 750);
+    let files = |(min, max, percent): (i64, i64, i64)| {
+        let spec = format!("  scaling: {{min_replicas: {min}, max_replicas: {max}, scale_up_threshold: {percent}%}}\n");
+        Situation { spec, ..seen.clone() }.files()
+    };
+    let observation = seen.observation();
+    let (mut all, mut right) = (0, 0);
+    for from in &bounds {
+        for to in bounds.iter().filter(|to| *to != from) {
+            all += 1;
+            planned(&files(*from), &observation);
+            let plan = planned(&files(*to), &observation);
+            let told: Vec<(i64, Tier)> = plan
+                .items()
+                .filter_map(|item| match &item.action {
+                    Action::Scale(scale) => Some((i64::from(scale.to), item.verdict.tier)),
+                    _ => None,
+                })
+                .collect();
+            let (_, max, percent) = *to;
+            let wanted = if percent < 75 { vec![(4, tier((to.0..=max).contains(&4)))] } else { Vec::new() };
+            right += usize::from(told == wanted);
+        }
+    }
+    (all, right)
+}
+
+/// Approvals: every mixture of who reviewed what, when and how. Of those that count, and of those that do not: how many there are, and how
+/// many were told apart as they should be.
+fn approvals() -> [(usize, usize); 2] {
+    let person = |id: &str, bot: bool| Identity { id: id.into(), login: Untrusted::new(id), bot };
+    let at = |minutes: u64| Period::from_secs(minutes * 60).before(now());
+    let mut counts = [(0, 0); 2];
+    let states = [ReviewState::Approved, ReviewState::ChangesRequested, ReviewState::Dismissed, ReviewState::Commented];
+    for who in ["author", "pusher", "co-author", "machine", "person", "approver"] {
+        for state in states {
+            for rights in
+                [Known::Known(Rights::Write), Known::Known(Rights::Read), Known::unknown(UnknownCode::Forbidden, "no")]
+            {
+                for (commit, looked_at) in
+                    [("head", true), ("same", true), ("other", false), ("gone", false), ("never", false)]
+                {
+                    for signed in [None, Some(true), Some(false)] {
+                        for (late, stale, named) in (0..8).map(|bits| (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0)) {
+                            let review = Review {
+                                reviewer: person(who, who == "machine"),
+                                state,
+                                commit: commit.into(),
+                                at: at(if late { 1 } else { 30 }),
+                                stale,
+                                rights: rights.clone(),
+                                signed,
+                                body: Untrusted::new(""),
+                            };
+                            let today = Digest::of(&"today");
+                            let facts = PullFacts {
+                                number: 1,
+                                title: Untrusted::new("t"),
+                                author: person("author", false),
+                                head_branch: Some("mine".into()),
+                                head: "head".into(),
+                                base_branch: "main".into(),
+                                state: PullState::Open,
+                                opened_at: at(60),
+                                changed_at: at(60),
+                                draft: false,
+                                last_pusher: Known::Known(person("pusher", false)),
+                                co_authors: Known::Known(vec![person("co-author", false)]),
+                                reviews: Known::Known(vec![review]),
+                                checks: Known::Known(Vec::new()),
+                                required_checks: Known::Known(Vec::new()),
+                                changes_at: BTreeMap::from([
+                                    ("same".into(), Known::Known(today.clone())),
+                                    ("other".into(), Known::Known(Digest::of(&"then"))),
+                                    ("gone".into(), Known::unknown(UnknownCode::Incomplete, "no such commit")),
+                                ]),
+                            };
+                            let approvers = if named { vec!["approver".to_owned()] } else { Vec::new() };
+                            let terms = ApprovalTerms {
+                                approvers: &approvers,
+                                tier: TierName::Prod,
+                                until: Some(at(10)),
+                                justified: false,
+                            };
+                            let counted = count_reviews(&facts, &today, &terms)
+                                .unwrap()
+                                .iter()
+                                .any(bpctl_core::govern::ReviewJudgement::approves);
+                            let due = state == ReviewState::Approved
+                                && (who == "approver" || (who == "person" && !named))
+                                && rights == Known::Known(Rights::Write)
+                                && looked_at
+                                && signed != Some(false)
+                                && !late
+                                && !stale;
+                            let count = &mut counts[usize::from(!due)];
+                            count.0 += 1;
+                            count.1 += usize::from(counted == due);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    counts
+}
+
+/// The other criteria: would miss a decision that cannot be derived from its record, one service that is another's business, a blueprint that is
+/// heeded late, and an approval that is taken from the wrong person or not from the right one.
+#[test]
+fn b20_the_figures_of_trust() {
+    let [counts, refused] = approvals();
+    let rows = [
+        ("auditability: decisions, made again from what the ledger keeps of them", audited()),
+        ("independence: decisions beside every state of another service, as if it were alone", independent()),
+        ("responsiveness: changed bounds, in effect in the very next plan", responsive()),
+        ("approvals that count, counted", counts),
+        ("approvals and other reviews that do not count, not counted", refused),
+    ];
+    let mut table = "| criterion | in all | as it should be |\n| --- | --- | --- |\n".to_owned();
+    for (what, (all, right)) in rows {
+        writeln!(table, "| {what} | {all} | {right} |").unwrap();
+        assert_eq!(all, right, "{what}");
+    }
+    let page = include_str!("../../docs/FIGURES.md");
+    assert!(page.contains(&table), "docs/FIGURES.md should hold:\n\n{table}");
 }

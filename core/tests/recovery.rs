@@ -751,11 +751,14 @@ fn b08_a_roll_out_that_the_cluster_alone_holds_is_told(
     #[case] status: Json,
     #[case] held: bool,
 ) {
+    let by_git = !declared.is_empty();
     let declared = format!(
         "{declared}template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: web}}]}}}}"
     );
     let told = told_of(kind, &declared, &json!({"updateStrategy": strategy, "replicas": 1}), status);
     assert_eq!(told.contains("rollout-held for a person"), held, "{told}");
+    // What Git means is no fault; that its pods run something else is told all the same.
+    assert_eq!(told.contains("rollout-held"), held || by_git, "{told}");
 }
 
 /// Would miss: advice to raise a limit that nobody set.
@@ -781,4 +784,50 @@ fn b08_who_has_no_memory_limit_is_not_told_to_raise_it(#[case] is_limited: bool,
         _ => None,
     });
     assert_eq!(help.next().unwrap().raw(), wanted);
+}
+
+/// Would miss: a revert of the very fix, or a restart that replaces nothing, where a `StatefulSet` waits for a broken pod of the template before.
+#[rstest]
+#[case::stuck("crash=1", json!({}), true)]
+#[case::out_of_restarts("crash=9", json!({}), true)]
+#[case::beside_ready_ones("ready crash=1", json!({}), true)]
+#[case::cannot_be_pulled("pull", json!({}), true)]
+#[case::of_the_newest("crash=1", json!({"updateRevision": "new"}), false)]
+#[case::in_parallel("crash=1", json!({"podManagementPolicy": "Parallel"}), false)]
+fn b08_a_pod_of_an_earlier_template_that_a_stateful_set_waits_for_is_deleted_by_a_person(
+    #[case] pods: &str,
+    #[case] more: Json,
+    #[case] stuck: bool,
+) {
+    let files = rewritten(world(Some(3), ""), |text| text.replace("Deployment", "StatefulSet"));
+    let mut observation = observe("", pods);
+    let mut body = serde_json::to_value(&live("").body).unwrap();
+    body["status"]["updateRevision"] = more.get("updateRevision").cloned().unwrap_or_else(|| "newer".into());
+    if let Some(policy) = more.get("podManagementPolicy") {
+        body["spec"]["podManagementPolicy"] = policy.clone();
+    }
+    let seen = observation.facts.get(&FactKey::Pods(web())).map(|fact| fact.value.clone()).unwrap();
+    let live = LiveObject::from_json("apps/v1", "StatefulSet", body).unwrap();
+    let set = live.reference.clone();
+    observation.add(FactKey::Object(set.clone()), "t", FactValue::Object(Known::Known(Some(live))));
+    observation.add(FactKey::Pods(set.clone()), "t", seen);
+    observation.add(FactKey::Autoscaler(set), "t", FactValue::Autoscaler(Known::Known(None)));
+    let schema = FactValue::Schema(Known::Known(bpctl_core::observe::TypeSchema::default()));
+    observation.add(FactKey::Schema("apps/v1".into(), "StatefulSet".into()), "t", schema);
+    let rules = trusted(&files);
+    let facts = Recorder::new(&observation);
+    let detected = decide(rules.get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
+    let help: Vec<&str> = detected
+        .findings
+        .iter()
+        .filter_map(|(finding, _)| match finding {
+            Finding::Reported(reported) => Some(reported.help.iter().map(bpctl_core::model::Untrusted::raw)),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let deletes = help.iter().any(|help| help.contains("kubectl -n shop delete pod web-"));
+    assert_eq!(deletes, stuck, "{help:?}");
+    let restarts = detected.findings.iter().any(|(_, action)| matches!(action, Some(Action::Restart(_))));
+    assert!(!(stuck && (restarts || help.iter().any(|help| help.contains("git revert")))), "{help:?}");
 }

@@ -23,6 +23,7 @@ mod rollback;
 mod secrets;
 mod seeing;
 mod suggest;
+mod syncing;
 mod telling;
 
 use crate::support::{Repo, key, signed_shop};

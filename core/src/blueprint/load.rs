@@ -566,6 +566,11 @@ impl Catalog {
         self.renderings.get(environment).map_or(&[], |all| all.as_slice())
     }
 
+    /// The rendering that a manifest comes from; `None`: it stands in a file as it is.
+    pub fn rendering_of(&self, environment: &Name, manifest: &Manifest) -> Option<&Rendering> {
+        self.renderings(environment).iter().find(|made| manifest.rendered && made.root == manifest.path)
+    }
+
     /// The manifest of an object at or below a source, as it reaches an environment: rendered where the environment says so, else as it
     /// stands. A manifest without a namespace goes to the blueprint's. `None`: there is none, or it is not known; see
     /// [`Catalog::declared`].

@@ -216,6 +216,9 @@ pub struct Render {
     /// What the Application tells Argo CD to pass over.
     #[serde(skip)]
     pub ignored: Vec<crate::rendering::IgnoreRule>,
+    /// When that Application is synced.
+    #[serde(skip)]
+    pub sync: Option<crate::rendering::SyncPolicy>,
     /// The Application delivers something else than what this repository holds: why.
     #[serde(skip)]
     pub elsewhere: Option<crate::rendering::RenderFailure>,

@@ -3,7 +3,9 @@
 
 use serde_json::Value as Json;
 
-use super::declared::{autoscaler, passes_over_replicas};
+use super::declared::autoscaler;
+use super::passed::PassedReplicas;
+use super::switched_off::PASSED_OVER;
 use super::{DetectInput, Detected, Detector, Finding, Reported};
 use crate::action::Action;
 use crate::blueprint::{Probe, containers, declared, sized_container};
@@ -112,15 +114,15 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
                 "set minReplicas and maxReplicas of {owner} within {low} to {high}, or delete it where nobody wants it"
             ),
         )),
+        // That no pods run at all is told already.
+        None if has == 0 && told_already(input) => None,
         // Where Git and cluster disagree it is drift; here it matters that the cluster is outside while Git is within.
         None if has != declared => Some((
             format!("the cluster has {replicas}, Git says {declared}, and the blueprint allows {low} to {high}"),
-            if live.is_some_and(|live| passes_over_replicas(input, live)) {
-                "nobody brings them back: the Application's ignoreDifferences passes over spec.replicas; take that out, or change them by hand"
-            } else {
-                "somebody changed them beside Git; see the drift, which reconcile brings back"
-            }
-            .into(),
+            live.and_then(|live| PassedReplicas::of(input, live)).map_or_else(
+                || "somebody changed them beside Git; see the drift, which reconcile brings back".into(),
+                |passed| passed.brought_back(),
+            ),
         )),
         _ => None,
     };
@@ -129,6 +131,10 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
         ..broken("replicas-outside-bounds", Severity::Warning, message, help)
     }));
     found
+}
+
+fn told_already(input: &DetectInput<'_>) -> bool {
+    input.earlier.iter().any(|(found, _)| matches!(found, Finding::Reported(told) if told.code == PASSED_OVER))
 }
 
 /// The pods' sum, where every container says something; of one container where the blueprint names it.

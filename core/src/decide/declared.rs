@@ -3,8 +3,9 @@
 use super::beside::{beside, key_kept};
 use super::drift::{
     Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact, kept_by,
-    kept_by_others, kept_keys, kept_port, kept_rivals, owned_by, writer,
+    kept_by_others, kept_keys, kept_port, kept_rivals, writer,
 };
+use super::passed::{passed_over, told_passed_over, unread_rules};
 use super::switched_off::switched_off;
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
@@ -14,7 +15,7 @@ use crate::govern::FIELD_MANAGER;
 use crate::model::{FieldPath, ObjectRef, RepoPath, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 use crate::render::{listed, shell};
-use crate::rendering::{IgnoreRule, Unclear};
+use crate::rendering::Unclear;
 
 /// Compares the workload's manifest with the live object, by containment.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl Detector for DriftDetector {
                 return detected;
             }
         };
-        detected.why_not.extend(told_passed_over(&target, &different.passed));
+        detected.why_not.extend(told_passed_over(input, &target, manifest, &different.passed));
         detected.findings.extend(switched_off(input, manifest, different.live));
         if different.is_nothing() {
             detected.why_not.extend(different.nothing(&target));
@@ -144,7 +145,7 @@ impl Detector for CompanionDetector {
         let companions = input.catalog.companions(input.environment, &input.blueprint.value.metadata.name);
         for (what, message) in companions.unclear {
             let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };
-            detected.unknown.push(UnknownFact::new(what, why));
+            detected.unknown.push(UnknownFact::unread(what, why));
         }
         let source = &input.blueprint.value.spec.target.source;
         // Where the workload itself may stand in the file, the drift detector says so.
@@ -181,7 +182,12 @@ impl Detector for CompanionDetector {
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
                 Ok(Some(different)) => {
-                    detected.why_not.extend(told_passed_over(&companion.object, &different.passed));
+                    detected.why_not.extend(told_passed_over(
+                        input,
+                        &companion.object,
+                        companion.manifest,
+                        &different.passed,
+                    ));
                     if different.is_nothing() {
                         detected.why_not.extend(different.nothing(&companion.object));
                         continue;
@@ -267,75 +273,6 @@ fn nothing(object: &ObjectRef) -> WhyNot {
     let because =
         format!("{object} is written otherwise, and the API server says that applying the manifest changes nothing");
     WhyNot::new("reconcile", because)
-}
-
-/// What the Application that delivers a manifest tells Argo CD to pass over of its object; bpctl's own delivery passes over nothing.
-fn ignored<'c>(input: &DetectInput<'c>, object: &ObjectRef, manifest: &Manifest) -> Vec<&'c IgnoreRule> {
-    if is_direct(input) {
-        return Vec::new();
-    }
-    let rendering = input.catalog.renderings(input.environment).iter().find(|made| made.root == manifest.path);
-    let rules = rendering.map_or(&[] as &[IgnoreRule], |rendering| rendering.ignored.as_slice());
-    rules.iter().filter(|rule| manifest.rendered && rule.is_about(object)).collect()
-}
-
-/// Whether Argo CD passes over the workload's replicas: what Git and the cluster say of them is then never made the same.
-pub(super) fn passes_over_replicas(input: &DetectInput<'_>, live: &LiveObject) -> bool {
-    let target = input.blueprint.value.spec.target.object();
-    let drift = |manifest: &Manifest| {
-        let found = input
-            .facts
-            .schema(&target.api_version, &target.kind)
-            .known()
-            .copied()
-            .map(|schema| compare(&manifest.document, live, schema, &DeliveryManagers::default()));
-        let replicas = found.unwrap_or_default().into_iter().filter(|drift| drift.path.is_keys(&REPLICAS)).collect();
-        !passed_over(input, (&target, manifest), live, replicas).0.is_empty()
-    };
-    input.manifest.is_some_and(drift)
-}
-
-/// Tells fields that Argo CD passes over from drift: the first are it.
-fn passed_over(
-    input: &DetectInput<'_>,
-    (object, manifest): (&ObjectRef, &Manifest),
-    live: &LiveObject,
-    fields: Vec<FieldDrift>,
-) -> (Vec<FieldDrift>, Vec<FieldDrift>) {
-    let rules = ignored(input, object, manifest);
-    if rules.is_empty() {
-        return (Vec::new(), fields);
-    }
-    let declared = manifest.document.root.to_json();
-    fields.into_iter().partition(|drift| {
-        let covers = |rule: &&IgnoreRule| {
-            rule.covers(&drift.path, &live.body, &declared) || owned_by(live, &drift.path, &rule.managers)
-        };
-        rules.iter().any(covers)
-    })
-}
-
-/// What is said of fields that Argo CD passes over.
-fn told_passed_over(object: &ObjectRef, fields: &[FieldDrift]) -> Option<WhyNot> {
-    if fields.is_empty() {
-        return None;
-    }
-    let fields: Vec<Untrusted> = fields.iter().map(|drift| Untrusted::new(drift.path.to_string())).collect();
-    let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
-    let because = format!(
-        "{object} is otherwise than Git in {}, which the Application's ignoreDifferences passes over",
-        listed(&named, 3)
-    );
-    Some(WhyNot { fields, ..WhyNot::new("reconcile", because) })
-}
-
-/// Whether Argo CD passes over more of what differs is not known where an expression is more than a path.
-fn unread_rules(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<UnknownFact> {
-    let rules = ignored(input, object, manifest);
-    let expression = rules.iter().find_map(|rule| rule.unread.first())?;
-    let message = "its Application's ignoreDifferences has an expression that is more than a path".into();
-    let why = Unknown { code: UnknownCode::Unsupported, message, detail: Some(expression.clone()) };
-    Some(UnknownFact::new(format!("whether Argo CD calls {object} in sync all the same"), why))
 }
 
 pub(super) fn is_direct(input: &DetectInput<'_>) -> bool {

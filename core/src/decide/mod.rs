@@ -11,6 +11,7 @@ mod delivery;
 pub mod drift;
 pub mod levels;
 mod pages;
+mod passed;
 mod readiness;
 mod recovery;
 mod resize;
@@ -46,7 +47,7 @@ use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown, UnknownCode};
 use crate::render::count;
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 10;
+pub const LOGIC: u32 = 11;
 
 /// What a detector looks at.
 #[derive(Debug)]

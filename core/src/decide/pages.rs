@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 26] = [
+pub const PAGES: [Page; 27] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -70,7 +70,8 @@ pub const PAGES: [Page; 26] = [
         "Pods of an earlier pod template that the cluster's own update strategy keeps",
         "Somebody set a partition (`spec.updateStrategy.rollingUpdate.partition`) or `OnDelete` in the cluster, and Git does not say so: the\n\
          object is as Git declares, and its pods are not. Take the setting out, or declare it where it is meant. Under OnDelete a pod\n\
-         becomes what Git declares when somebody deletes it.",
+         becomes what Git declares when somebody deletes it. Where Git declares the setting this is a note: those pods may still run an\n\
+         image that somebody had set by hand before it was brought back.",
     ),
     page(
         "being-deleted",
@@ -122,6 +123,13 @@ pub const PAGES: [Page; 26] = [
         "A port of a Service is told apart by its number and protocol, so that to an apply a changed number is another port, beside the\n\
          old one. Where others than who delivers own the old one it stays, and the API server refuses two ports of one name, or without names.\n\
          Write Git's number in the place of the old one with the command of the finding.",
+    ),
+    page(
+        "zero-passed-over",
+        "No pods run, and Argo CD does not see that",
+        "The cluster has 0 replicas, Git declares more, and the Application's ignoreDifferences names spec.replicas: Argo CD calls that in\n\
+         sync. Without `RespectIgnoreDifferences=true` in syncOptions its next sync, whatever that is for, sets them back; with it nobody\n\
+         does. The finding holds the commands.",
     ),
     page(
         "autoscaler-off",

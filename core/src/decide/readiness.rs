@@ -57,7 +57,7 @@ pub(super) struct Rollout<'p> {
 
 impl<'p> Rollout<'p> {
     /// Reads it; `since`: the last restart by bpctl.
-    pub(super) fn of(live: &LiveObject, pods: &[&'p Pod], since: Option<Timestamp>, now: Timestamp) -> Self {
+    pub(super) fn of(live: &'p LiveObject, pods: &[&'p Pod], since: Option<Timestamp>, now: Timestamp) -> Self {
         let newest = current_revision(live, pods);
         let of_newest = pods.iter().filter(|pod| pod.revision.is_some() && pod.revision.as_deref() == newest);
         let moved = of_newest.filter_map(|pod| pod.created_at).chain(since).max();
@@ -200,16 +200,35 @@ fn rollout_held(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> 
     };
     let strategy = live.body.pointer("/spec/updateStrategy")?;
     let partition = strategy.pointer("/rollingUpdate/partition").and_then(Json::as_u64).unwrap_or(0);
-    let held = if strategy.get("type").and_then(Json::as_str) == Some("OnDelete") {
-        (!by_git(&["type"])).then(|| "updateStrategy.type: OnDelete".to_owned())
+    let (held, meant) = if strategy.get("type").and_then(Json::as_str) == Some("OnDelete") {
+        ("updateStrategy.type: OnDelete".to_owned(), by_git(&["type"]))
+    } else if partition > 0 {
+        let held = format!("updateStrategy.rollingUpdate.partition: {partition}");
+        (held, by_git(&["rollingUpdate", "partition"]))
     } else {
-        let held = partition > 0 && !by_git(&["rollingUpdate", "partition"]);
-        held.then(|| format!("updateStrategy.rollingUpdate.partition: {partition}"))
+        return None;
     };
-    let held = held.filter(|_| earlier > 0)?;
+    if earlier == 0 {
+        return None;
+    }
+    let pods = if all == 1 { "1 pod is".to_owned() } else { format!("{all} pods are") };
+    // What Git means is no fault, and yet these pods run what it may never have declared: somebody's image of before it was brought back.
+    if meant {
+        let message = format!(
+            "{earlier} of {pods} of an earlier pod template, which {held} keeps, as Git declares: what Git declares now does not reach them"
+        );
+        let image = "jsonpath={range .items[*]}{.metadata.name} {.spec.containers[*].image}{\"\\n\"}{end}";
+        let then = if partition > 0 {
+            "they become it when the partition falls"
+        } else {
+            "one that is deleted comes back as Git declares"
+        };
+        let help = format!("see what they run: kubectl -n {} get pods -o '{image}'; {then}", target.namespace);
+        let note = Reported { severity: Severity::Info, ..reported("rollout-held", message, help) };
+        return Some(Reported { needs_person: false, ..note });
+    }
     let message = format!(
-        "{earlier} of {} of an earlier pod template, and the cluster alone has {held}: what Git declares does not reach them",
-        if all == 1 { "1 pod is".to_owned() } else { format!("{all} pods are") }
+        "{earlier} of {pods} of an earlier pod template, and the cluster alone has {held}: what Git declares does not reach them"
     );
     let help = format!("take it out, or declare it in Git where it is meant: {}", edit(&target));
     Some(Reported { severity: Severity::Warning, ..reported("rollout-held", message, help) })

@@ -15,6 +15,7 @@ use crate::blueprint::{Catalog, Delivery};
 use crate::model::{Period, Severity, Timestamp, Untrusted};
 use crate::observe::{Known, LiveObject, PastRestart, Pod, Recorder, StoppedContainer, Warning, next_restart};
 use crate::render::{count, listed, shell};
+use crate::rendering::Syncs;
 
 /// Pods that failed are restarted.
 #[derive(Debug)]
@@ -172,6 +173,9 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
         return person("its roll-outs are paused: a restart would replace no pod".into());
     }
     if of_now.is_empty() {
+        if is_stuck(live, &rollout, counted.iter().map(|pod| &****pod)).is_some() {
+            return person("they are of an earlier pod template, and its roll-out waits for them to be ready".into());
+        }
         return person(match since {
             Some(_) => format!("its last restart has not replaced them within {}", deadline(live)),
             None => "they are of an earlier pod template, and its roll-out brings no newer pods".into(),
@@ -456,10 +460,16 @@ fn ahead(input: &DetectInput<'_>, left: bool) -> Option<Untrusted> {
     let waiting = input.earlier.iter().find(|found| rolls_out(found))?;
     let place = input.catalog.workspace.value.environments.get(input.environment);
     let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
+    let policy =
+        input.manifest.and_then(|manifest| input.catalog.rendering_of(input.environment, manifest)?.sync.as_ref());
     let by = match &waiting.1 {
-        None => "no apply brings it: see what of it is for a person",
-        Some(_) if gitops => "the controller brings it",
-        Some(_) => "its reconcile brings it (bpctl apply)",
+        None => "no apply brings it: see what of it is for a person".into(),
+        // What a pod template is otherwise than Git by, a person may have written, or a commit may bring that is not synced yet.
+        Some(_) if gitops => match policy.filter(|policy| policy.when != Syncs::Always) {
+            Some(policy) => format!("the next sync brings it (argocd app sync {})", shell(&policy.application)),
+            None => "the controller brings it".into(),
+        },
+        Some(_) => "its reconcile brings it (bpctl apply)".to_owned(),
     };
     let rest = if left { "; what it has beside Git stays" } else { "" };
     Some(Untrusted::new(format!(
@@ -516,7 +526,7 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
         }
     }
     let left = if found.is_empty() { Vec::new() } else { left_in_pods(input) };
-    let ahead = ahead(input, !left.is_empty());
+    let ahead = ahead(input, !left.is_empty()).or_else(|| found.first().and_then(|_| unstick(input)));
     let beside = left_told(input, &left);
     let reported = |(code, help, all): (&str, String, Vec<String>)| {
         let help = [ahead.clone().unwrap_or_else(|| Untrusted::new(help))].into_iter().chain(beside.clone()).collect();
@@ -524,6 +534,33 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
         Reported::for_person(code, Severity::Error, format!("{}{others}", all[0]), help)
     };
     found.into_iter().map(reported).collect()
+}
+
+/// Pods of an earlier template that a `StatefulSet` waits for: it replaces none before all are ready, so that a template that mends them never
+/// reaches them. Nothing but their deletion helps.
+fn is_stuck<'p>(live: &LiveObject, rollout: &Rollout<'_>, mut pods: impl Iterator<Item = &'p Pod>) -> Option<&'p Pod> {
+    let text = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_str);
+    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
+    let waits = live.reference.kind == "StatefulSet"
+        && text("/spec/podManagementPolicy") != Some("Parallel")
+        && text("/spec/updateStrategy/type") != Some("OnDelete")
+        && number("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0) == 0;
+    pods.find(|pod| waits && !pod.ready && !pod.terminating && rollout.is_earlier(pod))
+}
+
+/// What is run for such pods.
+fn unstick(input: &DetectInput<'_>) -> Option<Untrusted> {
+    let target = input.blueprint.value.spec.target.object();
+    let live = input.facts.object(&target).known().copied()??;
+    let pods = input.facts.pods(&target).known().copied()?;
+    let there: Vec<&Pod> = pods.iter().filter(|pod| !pod.terminating).collect();
+    let rollout = Rollout::of(live, &there, None, input.facts.now());
+    let pod = for_shell(&is_stuck(live, &rollout, there.into_iter())?.name)?;
+    Some(Untrusted::new(format!(
+        "pod {pod} is of an earlier pod template, and with podManagementPolicy OrderedReady none is replaced before all are ready: neither a \
+         restart nor a revert reaches it; delete it, and it comes back with the newest template: kubectl -n {} delete pod {pod}",
+        target.namespace
+    )))
 }
 
 /// How Git goes back, where it holds something to go back to: a revert of the commit that brought the manifest would delete it.
@@ -573,7 +610,7 @@ fn for_a_person(input: &DetectInput<'_>, failing: &Failing, because: &str) -> Re
     let look = failing.pods.first().and_then(FailedPod::look).unwrap_or_else(|| format!("logs {workload} --previous"));
     let look = Untrusted::new(format!("see why: kubectl -n {namespace} {look}"));
     let left = left_in_pods(input);
-    let back = ahead(input, !left.is_empty()).unwrap_or_else(|| way_back(input));
+    let back = ahead(input, !left.is_empty()).or_else(|| unstick(input)).unwrap_or_else(|| way_back(input));
     let help = [look, back].into_iter().chain(left_told(input, &left)).collect();
     let failed = each_way_first(&failing.pods);
     let told: Vec<String> = failed.0.iter().map(|pod| pod.told()).collect();

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::passed::PassedReplicas;
 use super::saturation::{too_young, utilization_of};
 use super::sizing::{self, Size, Sizing};
 use super::{DetectInput, Detected, Detector, Finding, Left, UnknownFact, WhyNot};
@@ -86,11 +87,8 @@ impl Detector for ResizeDetector {
             return detected;
         }
         if i128::from(has) != replicas {
-            let settled = if super::declared::passes_over_replicas(input, live) {
-                format!(", which {}", super::saturation::PASSED)
-            } else {
-                ": that is settled first".into()
-            };
+            let settled = PassedReplicas::of(input, live)
+                .map_or_else(|| ": that is settled first".into(), |passed| format!(", which {}", passed.settled()));
             all(format!("Git says {} and the cluster has {has}{settled}", counted(replicas, "replica")));
             return detected;
         }

@@ -3,6 +3,7 @@
 //! The formula, published in `docs/FORMULAS.md`: `utilization = Σ usage × 10,000 ÷ Σ request`, rounded down, over pods that are ready, in
 //! basis points; usage is the mean over the window. Under 80 % of the samples it is unknown.
 
+use super::passed::PassedReplicas;
 use super::{DetectInput, Detected, Detector, Finding, Saturation, UnknownFact, WhyNot};
 use crate::action::{Action, LimitChange, Scale};
 use crate::blueprint::{Blueprint, Scaling};
@@ -102,10 +103,6 @@ pub(super) fn utilization_of(
     })
 }
 
-/// Why nothing settles the replicas where Argo CD passes over them, and what a person can do.
-pub(super) const PASSED: &str = "nobody settles while the Application's ignoreDifferences passes over spec.replicas: take that out, or \
-     spec.scaling out of the blueprint";
-
 impl Detector for SaturationDetector {
     fn ident(&self) -> &'static str {
         "saturation"
@@ -158,8 +155,8 @@ impl Detector for SaturationDetector {
             let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
             let because = if matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_))) {
                 format!("an autoscaler set {}, which are its own to change; Git says {replicas}", count(has, "replica"))
-            } else if super::declared::passes_over_replicas(input, live) {
-                format!("Git says {replicas} and the cluster has {has}, which {PASSED}")
+            } else if let Some(passed) = PassedReplicas::of(input, live) {
+                format!("Git says {replicas} and the cluster has {has}, which {}", passed.settled())
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")
             };

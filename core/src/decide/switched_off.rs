@@ -1,12 +1,16 @@
-//! A workload without pods behind an autoscaler, which is off at zero (X10).
+//! A workload without pods that nobody brings back: behind an autoscaler, which is off at zero, or where Argo CD passes over that (X10).
 
 use super::declared::{REPLICAS, autoscaler};
+use super::passed::PassedReplicas;
 use super::{DetectInput, Finding, Reported};
 use crate::action::Action;
 use crate::blueprint::Manifest;
 use crate::model::{Severity, Untrusted};
 use crate::observe::{Known, LiveObject};
 use crate::render::shell;
+
+/// No pods run, and Argo CD does not see that.
+pub(super) const PASSED_OVER: &str = "zero-passed-over";
 
 /// No pods, behind an autoscaler: at zero it is off, so that neither it nor, where replicas are left to it, anybody else brings them back.
 pub(super) fn switched_off(
@@ -21,8 +25,29 @@ pub(super) fn switched_off(
     if declared == Some(0) {
         return None;
     }
-    let Known::Known(Some(owner)) = autoscaler(input, Some(live)) else { return None };
     let target = input.blueprint.value.spec.target.object();
+    let wanted = declared.filter(|_| manifest.document.root.at(&REPLICAS).is_some());
+    let least = input.blueprint.value.spec.scaling.as_ref().map(|scaling| i128::from(scaling.min_replicas));
+    let to = wanted.or(least).unwrap_or(1).max(1);
+    let command = format!(
+        "kubectl -n {} scale {}/{} --replicas={to}",
+        shell(target.namespace.as_str()),
+        target.kind.to_lowercase(),
+        shell(&target.name)
+    );
+    let told = |code: &str, message: String, help: String| {
+        let help = vec![Untrusted::new(help)];
+        (Finding::Reported(Reported::for_person(code, Severity::Error, message, help)), None)
+    };
+    let owner = match autoscaler(input, Some(live)) {
+        Known::Known(Some(owner)) => owner,
+        Known::Known(None) => {
+            let passed = PassedReplicas::of(input, live)?;
+            let message = format!("no pods run: the cluster has 0 replicas, and Git says {to}");
+            return Some(told(PASSED_OVER, message, format!("{}; or: {command}", passed.brought_back())));
+        }
+        Known::Unknown(_) => return None,
+    };
     let name = input.facts.autoscaler(&target).known().copied().flatten();
     // KEDA scales to zero and from there by itself, and so does an autoscaler that may go to zero.
     let to_zero = |name: &Untrusted| {
@@ -33,17 +58,7 @@ pub(super) fn switched_off(
     if name.is_none_or(to_zero) {
         return None;
     }
-    let wanted = declared.filter(|_| manifest.document.root.at(&REPLICAS).is_some());
-    let least = input.blueprint.value.spec.scaling.as_ref().map(|scaling| i128::from(scaling.min_replicas));
-    let to = wanted.or(least).unwrap_or(1).max(1);
     let message =
         format!("no pods run: the cluster has 0 replicas, at which {owner} is off until somebody scales it up");
-    let command = format!(
-        "kubectl -n {} scale {}/{} --replicas={to}",
-        shell(target.namespace.as_str()),
-        target.kind.to_lowercase(),
-        shell(&target.name)
-    );
-    let help = vec![Untrusted::new(format!("from 1 on the autoscaler scales again: {command}"))];
-    Some((Finding::Reported(Reported::for_person("autoscaler-off", Severity::Error, message, help)), None))
+    Some(told("autoscaler-off", message, format!("from 1 on the autoscaler scales again: {command}")))
 }

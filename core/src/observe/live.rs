@@ -314,8 +314,13 @@ pub fn newest_revision<'p>(pods: &[&'p Pod]) -> Option<&'p str> {
 }
 
 /// The revision that the workload's controller makes pods of now, as the workload's status and the pods' ages tell; `None`: they do not tell,
-/// or tell two. The newest pod alone is no witness: during a roll-out a controller that scales makes pods of the revision before as well.
-pub fn current_revision<'p>(live: &LiveObject, pods: &[&'p Pod]) -> Option<&'p str> {
+/// or tell two. The newest pod alone is no witness: during a roll-out a controller that scales makes pods of the revision before as well. A
+/// `StatefulSet` names it itself, also where no pod is of it yet.
+pub fn current_revision<'p>(live: &'p LiveObject, pods: &[&'p Pod]) -> Option<&'p str> {
+    let status = |key: &str| live.body.pointer(&format!("/status/{key}"));
+    if let Some(told) = status("updateRevision").and_then(Json::as_str) {
+        return pods.iter().any(|pod| pod.revision.is_some()).then_some(told);
+    }
     let mut of: BTreeMap<&str, (u64, Option<Timestamp>)> = BTreeMap::new();
     for pod in pods {
         let Some(revision) = &pod.revision else { continue };
@@ -325,10 +330,6 @@ pub fn current_revision<'p>(live: &LiveObject, pods: &[&'p Pod]) -> Option<&'p s
     }
     let newest = newest_revision(pods).filter(|_| of.len() > 1);
     let Some(newest) = newest else { return of.into_keys().next() };
-    let status = |key: &str| live.body.pointer(&format!("/status/{key}"));
-    if let Some(told) = status("updateRevision").and_then(Json::as_str) {
-        return of.into_keys().find(|revision| *revision == told);
-    }
     let begun_last = of.iter().max_by_key(|(_, (_, first))| *first).map(|(revision, _)| *revision);
     let by_age = Some(newest).filter(|newest| begun_last == Some(*newest));
     let updated = ["updatedReplicas", "updatedNumberScheduled"].iter().find_map(|key| status(key)?.as_u64());

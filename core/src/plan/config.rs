@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use crate::blueprint::{Catalog, Companion, Manifest};
 use crate::credential::{WITHHELD, key_holds, lines_that_hold};
-use crate::model::{FieldPath, File, Files, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
+use crate::model::{Digest, FieldPath, File, Files, Name, ObjectRef, RepoPath, SourceSpan, Untrusted};
 use crate::propose::generated_name;
+use crate::render::count;
 use crate::rendering::Origin;
 use crate::yaml::Node;
 
@@ -49,9 +50,12 @@ pub struct ConfigChanges {
 impl ConfigChanges {
     /// Compares what the blueprints of a plan read before and after.
     pub fn of(plan: &Plan, before: &Catalog, after: &Catalog) -> Self {
+        let before_catalog = before;
         let mut changes = Vec::new();
         for name in plan.blueprints.iter().map(|part| &part.name) {
             let (then, now) = (maps(plan, before, name), maps(plan, after, name));
+            let gone: Vec<&Companion<'_>> =
+                then.iter().filter(|(stem, _)| !now.contains_key(*stem)).flat_map(|(_, all)| all).collect();
             for (stem, new) in now.iter().flat_map(|(stem, all)| all.iter().map(move |one| (stem, one))) {
                 // Several of one stem: what one of them held before is no change, and an object of the same name is the one it was.
                 let before = then.get(stem).map(Vec::as_slice).unwrap_or_default();
@@ -59,17 +63,30 @@ impl ConfigChanges {
                     continue;
                 }
                 let same = before.iter().find(|old| old.object == new.object);
-                let Some(old) = same.or(before.first()) else { continue };
-                let keys: BTreeSet<&str> =
-                    data(old.manifest).keys().chain(data(new.manifest).keys()).copied().collect();
+                let old = same.or(before.first());
+                // A workload that comes with the change has no value that becomes another.
+                if old.is_none() && !before_had(before_catalog, plan, name) {
+                    continue;
+                }
+                let held = old.map(|old| data(old.manifest)).unwrap_or_default();
+                let holds = data(new.manifest);
+                let keys: BTreeSet<&str> = held.keys().chain(holds.keys()).copied().collect();
                 for key in keys {
-                    let value =
-                        |companion: &Companion<'_>| data(companion.manifest).get(key).copied().map(str::to_owned);
-                    let (was, is) = (value(old), value(new));
+                    // Of a map under a new name, what another one held that goes: a value that moves is the same one.
+                    let moved = || gone.iter().find_map(|old| data(old.manifest).get(key).copied());
+                    let was = held.get(key).copied().or_else(|| old.is_none().then(moved).flatten());
+                    let is = holds.get(key).copied();
                     if was == is {
                         continue;
                     }
-                    let Told { before, after, more } = told(key, was.as_deref(), is.as_deref());
+                    let Told { before, after, more } = match (was, is) {
+                        (Some(Held::Bytes(_)), _) | (_, Some(Held::Bytes(_))) => Told {
+                            before: was.map(|was| was.brief(key)),
+                            after: is.map(|is| is.brief(key)),
+                            more: None,
+                        },
+                        _ => told(key, was.and_then(Held::text), is.and_then(Held::text)),
+                    };
                     let rendered = new.manifest.rendered.then(|| new.manifest.path.clone());
                     let span = (!new.manifest.rendered).then(|| value_span(new.manifest, key)).flatten();
                     let change = ConfigChange {
@@ -92,7 +109,11 @@ impl ConfigChanges {
     pub fn fields(&self, after: &Catalog, environment: &Name) -> BTreeSet<(RepoPath, ObjectRef, FieldPath)> {
         let field = |(change, root): &(ConfigChange, Option<RepoPath>)| {
             let manifest = manifest(after, environment, root.as_ref()?, &change.object)?;
-            Some((root.clone()?, manifest.object.clone(), FieldPath::keys(["data", change.key.as_str()])))
+            Some((
+                root.clone()?,
+                manifest.object.clone(),
+                FieldPath::keys([part(manifest, &change.key), change.key.as_str()]),
+            ))
         };
         self.changes.iter().filter_map(field).collect()
     }
@@ -100,10 +121,10 @@ impl ConfigChanges {
     /// The changes, with the lines that were found. Of a value of several lines it is the one that differs, in the file that makes it.
     pub fn placed(self, after: &Catalog, files: &Files, environment: &Name) -> Vec<ConfigChange> {
         let place = |(mut change, root): (ConfigChange, Option<RepoPath>)| {
-            let field = FieldPath::keys(["data", change.key.as_str()]);
             let manifest = root.and_then(|root| manifest(after, environment, &root, &change.object));
+            let field = |manifest| FieldPath::keys([part(manifest, &change.key), change.key.as_str()]);
             if let Some(manifest) = manifest
-                && let Some(Origin::Line(line)) = after.origin(environment, manifest, &field)
+                && let Some(Origin::Line(line)) = after.origin(environment, manifest, &field(manifest))
             {
                 let several = manifest.document.root.at(&["data", change.key.as_str()]).and_then(Node::as_str);
                 let several = several.is_some_and(|text| text.trim_end().contains('\n'));
@@ -132,13 +153,60 @@ fn maps<'c>(plan: &Plan, catalog: &'c Catalog, name: &Name) -> BTreeMap<String, 
     maps
 }
 
-fn data(manifest: &Manifest) -> BTreeMap<&str, &str> {
-    let entries = manifest.document.root.get("data").map(Node::entries).unwrap_or_default();
-    entries.iter().filter_map(|entry| Some((entry.key.as_str(), entry.value.as_str()?))).collect()
+/// Whether a workload was there before the change.
+fn before_had(before: &Catalog, plan: &Plan, name: &Name) -> bool {
+    let source = before.blueprints.get(name).map(|blueprint| &blueprint.value);
+    source.is_some_and(|blueprint| {
+        let target = blueprint.object_in(&plan.environment);
+        before.manifest(&plan.environment, &blueprint.spec.target.source, &target).is_some()
+    })
+}
+
+/// A value of a `ConfigMap`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held<'a> {
+    Text(&'a str),
+    /// What is no text, as `binaryData` holds it: in base 64.
+    Bytes(&'a str),
+}
+
+impl<'a> Held<'a> {
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Bytes(_) => None,
+        }
+    }
+
+    /// In a line. Bytes are told by how many there are and by their hash: nobody reads them, and they are another value all the same.
+    fn brief(self, key: &str) -> Untrusted {
+        match self {
+            Self::Text(text) => told(key, None, Some(text)).after.unwrap_or_else(|| Untrusted::new("")),
+            Self::Bytes(_) if key_holds(key) => Untrusted::new(WITHHELD),
+            Self::Bytes(coded) => {
+                let digits = coded.bytes().filter(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte)).count();
+                let hash = Digest::of(&coded);
+                Untrusted::new(format!("(binary, {}, {})", count(digits * 3 / 4, "byte"), hash.short()))
+            }
+        }
+    }
+}
+
+fn data(manifest: &Manifest) -> BTreeMap<&str, Held<'_>> {
+    let entries = |part| manifest.document.root.get(part).map(Node::entries).unwrap_or_default().iter();
+    let bytes =
+        entries("binaryData").filter_map(|entry| Some((entry.key.as_str(), Held::Bytes(entry.value.as_str()?))));
+    let texts = entries("data").filter_map(|entry| Some((entry.key.as_str(), Held::Text(entry.value.as_str()?))));
+    bytes.chain(texts).collect()
+}
+
+/// Where a `ConfigMap` has a key.
+fn part(manifest: &Manifest, key: &str) -> &'static str {
+    if manifest.document.root.at(&["binaryData", key]).is_some() { "binaryData" } else { "data" }
 }
 
 fn value_span(manifest: &Manifest, key: &str) -> Option<SourceSpan> {
-    Some(manifest.document.span_of(manifest.document.root.at(&["data", key])?))
+    Some(manifest.document.span_of(manifest.document.root.at(&[part(manifest, key), key])?))
 }
 
 /// What is told of two values.

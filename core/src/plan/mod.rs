@@ -3,6 +3,7 @@
 mod build;
 mod causes;
 mod config;
+mod pending;
 mod scope;
 
 use schemars::JsonSchema;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use build::{Decision, PlanInput, build, build_for, decide_all, govern, rendered_fields};
 pub use causes::{Cause, CauseCounts, Causes, Hidden, Orphan, Settled, Standing};
 pub use config::{ConfigChange, ConfigChanges};
+pub use pending::PendingSync;
 pub use scope::{Scope, Selector, SelectorError, Shard, ShardError, Target, touches};
 
 use crate::action::Action;
@@ -111,6 +113,9 @@ pub struct PlanItem {
     /// Base does not declare all that it brings the cluster: that comes with the planned change, and nobody brings it before that is merged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmerged: bool,
+    /// Why its controller does not bring it by itself, where an Application says so; left out: it does, or bpctl acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync: Option<PendingSync>,
 }
 
 impl PlanItem {
@@ -132,7 +137,7 @@ pub struct Counts {
     pub forbidden: usize,
     /// Held: fine, but not now.
     pub held: usize,
-    /// Allowed, and not bpctl's to do: under `delivery: gitops` the controller brings the cluster back.
+    /// Not bpctl's to do: under `delivery: gitops` the controller brings the cluster back.
     pub controller: usize,
 }
 
@@ -140,13 +145,6 @@ impl Plan {
     /// All actions.
     pub fn items(&self) -> impl Iterator<Item = &PlanItem> {
         self.blueprints.iter().flat_map(|blueprint| &blueprint.items)
-    }
-
-    /// Whether an action is the controller's: under `delivery: gitops` bpctl applies nothing, so that nothing of it is held either.
-    pub fn is_controllers(&self, item: &PlanItem) -> bool {
-        self.delivery == Delivery::Gitops
-            && item.verdict.tier == Tier::Allowed
-            && matches!(item.action, Action::Reconcile(_))
     }
 
     /// Counts by tier; a held action counts as held.
@@ -159,6 +157,7 @@ impl Plan {
         let mut counts = Counts::default();
         for item in items {
             match item.verdict.tier {
+                _ if self.waits_for_sync(item) => {}
                 _ if self.is_controllers(item) => counts.controller += 1,
                 _ if item.hold().is_some() => counts.held += 1,
                 Tier::Allowed => counts.allowed += 1,
@@ -176,7 +175,17 @@ impl Plan {
 
     /// Whether something stays as it is until a person does something.
     pub fn needs_person(&self) -> bool {
-        self.findings().any(|(_, reported)| reported.needs_person)
+        self.for_persons(self.items(), self.findings()) > 0
+    }
+
+    /// How much of some of its actions and findings stays as it is until a person does something.
+    pub fn for_persons<'p>(
+        &self,
+        items: impl Iterator<Item = &'p PlanItem>,
+        findings: impl Iterator<Item = (&'p Name, &'p Reported)>,
+    ) -> usize {
+        items.filter(|item| self.waits_for_sync(item)).count()
+            + findings.filter(|(_, reported)| reported.needs_person).count()
     }
 
     /// Blueprints whose workload could not be compared with Git, and what was missing. Blind is not green (R6).

@@ -16,7 +16,7 @@ use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Reported, UnknownFact};
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, RepoPath, Untrusted};
-use crate::plan::{Cause, ConfigChange, Counts, Plan, PlanItem, Settled};
+use crate::plan::{Cause, ConfigChange, Counts, PendingSync, Plan, PlanItem, Settled};
 
 /// Forges refuse comments over 65,536 characters. Each part of the page ends where its share of these bytes does, so that the last line
 /// always has room.
@@ -108,6 +108,10 @@ impl<'a> Sides<'a> {
     fn counts(&self) -> Counts {
         self.plan.counts_of(self.items().map(|(_, item)| item))
     }
+
+    fn persons(&self) -> usize {
+        self.plan.for_persons(self.items().map(|(_, item)| item), self.findings())
+    }
 }
 
 struct Page<'a> {
@@ -152,7 +156,7 @@ impl Page<'_> {
             if counts.needs_approval == 1 { "s" } else { "" },
             counts.forbidden
         );
-        let persons = own.findings().filter(|(_, reported)| reported.needs_person).count();
+        let persons = own.persons();
         for (number, what) in
             [(counts.held, "held for now"), (counts.controller, "for the controller"), (persons, "for a person")]
         {
@@ -260,6 +264,7 @@ impl Page<'_> {
     fn row(&self, name: &Name, item: &PlanItem) -> String {
         let approvers = &item.verdict.approvers;
         let verdict = match (item.hold(), item.verdict.tier) {
+            _ if self.plan.waits_for_sync(item) => "**a person syncs it**".into(),
             _ if self.plan.is_controllers(item) && item.unmerged => "the controller's, once merged".into(),
             _ if self.plan.is_controllers(item) => "the controller's".into(),
             (Some(hold), _) => format!("held: {}", told(hold.rule.cite.as_str())),
@@ -353,7 +358,11 @@ impl Page<'_> {
                 }
             }
         }
-        let notes: Vec<String> = words::approximate(item, raw).into_iter().chain(words::frozen(item)).collect();
+        let notes = words::approximate(item, raw).into_iter();
+        let mut notes: Vec<String> = notes.chain(item.sync.iter().map(PendingSync::told)).collect();
+        if self.plan.is_delivered_by_others(item) {
+            notes.extend(words::unheeded(item));
+        }
         if lines.is_empty() && notes.is_empty() {
             return None;
         }
@@ -471,7 +480,7 @@ fn target(url: &str) -> Option<String> {
 }
 
 fn verdict(plan: &Plan, own: &Sides<'_>, counts: Counts) -> &'static str {
-    let persons = own.findings().any(|(_, reported)| reported.needs_person);
+    let persons = own.persons() > 0;
     match counts {
         _ if counts.forbidden > 0 => "forbidden",
         _ if counts.needs_approval > 0 => "needs approval",

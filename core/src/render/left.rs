@@ -34,7 +34,11 @@ pub fn left(plan: &Plan) -> Vec<Left> {
 fn untouched(plan: &Plan, item: &PlanItem) -> Option<String> {
     let what = format!("{} {}", item.action.name(), words::subject(item));
     if plan.is_controllers(item) {
-        return Some(format!("left: {what}: the controller brings it back (delivery: gitops)"));
+        let told = match &item.sync {
+            Some(sync) => sync.told(),
+            None => "the controller brings it back (delivery: gitops)".into(),
+        };
+        return Some(format!("left: {what}: {told}"));
     }
     if let Some(hold) = item.hold() {
         return Some(format!("left: {what}: held by {} {}", hold.rule.cite, hold.until()));

@@ -52,6 +52,7 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
         let _ = writeln!(out, "\nnot seen in the cluster: {}", unseen.why(sink::terminal));
         let _ = writeln!(out, "  of {}. No decision rests on it.\n  {}", unseen.what(), unseen.help(sink::terminal));
     }
+    rules(&mut out, plan);
     for part in plan.blueprints.iter().filter(|part| !part.items.is_empty()) {
         blueprint(&mut out, plan, part);
     }
@@ -91,10 +92,43 @@ pub fn plan(plan: &Plan, next: Option<&str>) -> String {
     out
 }
 
+/// A change of the rules is judged by those of base, and said to be (X5).
+fn rules(out: &mut String, plan: &Plan) {
+    let Some(proposed) = &plan.proposed_rules else { return };
+    let files: Vec<String> = proposed.files.iter().map(|file| sink::terminal(&Untrusted::new(file.as_str()))).collect();
+    let base = &plan.desired.base_branch;
+    let _ = writeln!(
+        out,
+        "\nthis change edits rules ({}): what stands here is the judgement of {base}; its own count once a person has merged them",
+        words::listed(&files, 3)
+    );
+    let flips: Vec<_> = plan.items().filter_map(|item| Some((item, proposed.verdicts.get(&item.id)?))).collect();
+    if flips.is_empty() {
+        let _ = writeln!(out, "  by its own rules every verdict would be the same");
+    }
+    for (item, own) in flips.iter().take(MOST) {
+        let (name, tier) = (item.action.blueprint(), item.verdict.tier);
+        let action = item.action.name();
+        let _ = writeln!(
+            out,
+            "  {name}  {action} {}: {tier}; its own rules say {}, by {}",
+            change(item),
+            own.tier,
+            own.cite
+        );
+    }
+    if flips.len() > MOST {
+        let _ = writeln!(out, "  … and {} more (-o json has all)", flips.len() - MOST);
+    }
+}
+
 fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
     let _ = writeln!(out, "\n{:<58} {}", words::heading(part), part.manifest);
     for item in &part.items {
         let (verdict, rule) = match item.hold() {
+            _ if plan.waits_for_sync(item) => ("for a person".to_owned(), ""),
+            // No approval and no pause of bpctl's keeps a controller: what the rules say stands below.
+            _ if plan.is_controllers(item) && item.verdict.tier != Tier::Allowed => ("the controller's".to_owned(), ""),
             Some(hold) => ("held".to_owned(), hold.rule.cite.as_str()),
             None => (item.verdict.tier.to_string(), item.verdict.principal().map_or("", |rule| rule.cite.as_str())),
         };
@@ -158,23 +192,14 @@ fn consequence(out: &mut String, plan: &Plan, item: &PlanItem) {
         line(out, over);
     }
     let rule = item.verdict.principal();
-    match item.verdict.tier {
-        Tier::Allowed => {
-            if plan.is_controllers(item) {
-                let told = if item.unmerged {
-                    format!(
-                        "{} does not declare all of it: it is not merged yet, and nobody brings it before that",
-                        plan.desired.base_branch
-                    )
-                } else {
-                    "delivery is gitops: the controller brings it back, bpctl writes nothing".into()
-                };
-                line(out, &told);
-                if let Some(told) = words::frozen(item) {
-                    line(out, &told);
-                }
-            }
+    if plan.is_delivered_by_others(item) {
+        for told in words::delivered(plan, item) {
+            line(out, &told);
         }
+        return;
+    }
+    match item.verdict.tier {
+        Tier::Allowed => {}
         Tier::RequiresApproval => {
             if let Some(rule) = rule {
                 line(out, &rule_line(rule));
@@ -358,7 +383,7 @@ fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
         (counts.forbidden, "forbidden"),
         (counts.held, "held"),
         (counts.controller, "for the controller"),
-        (plan.findings().filter(|(_, reported)| reported.needs_person).count(), "for a person"),
+        (plan.for_persons(plan.items(), plan.findings()), "for a person"),
     ];
     let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let _ = writeln!(out);

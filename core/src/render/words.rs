@@ -627,8 +627,36 @@ pub fn nothing(plan: &Plan) -> String {
     }
 }
 
+/// Who brings what bpctl does not deliver, and the rules that whoever does so knows nothing of.
+pub fn delivered(plan: &Plan, item: &PlanItem) -> Vec<String> {
+    let unmerged = item.unmerged.then(|| {
+        format!(
+            "{} does not declare all of it: it is not merged yet, and nobody brings it before that",
+            plan.desired.base_branch
+        )
+    });
+    let brings = || "delivery is gitops: the controller brings it back, bpctl writes nothing".to_owned();
+    let who = match (unmerged, &item.sync) {
+        (Some(unmerged), None) => vec![unmerged],
+        (unmerged, Some(sync)) => unmerged.into_iter().chain([sync.told()]).collect(),
+        (None, None) => vec![brings()],
+    };
+    who.into_iter().chain(unheeded(item)).collect()
+}
+
+/// What the rules and freezes say of what a controller does.
+pub fn unheeded(item: &PlanItem) -> impl Iterator<Item = String> {
+    let asked = item.verdict.principal().filter(|_| item.verdict.tier != Tier::Allowed).map(|rule| {
+        let place = rule.source.as_ref().map_or_else(String::new, |span| format!(" ({span})"));
+        format!("{}{place}: the controller does not know of it", rule.because)
+    });
+    let instead = item.verdict.alternative.as_ref().filter(|_| item.verdict.tier == Tier::Forbidden);
+    let instead = instead.map(|alternative| format!("instead: {alternative}"));
+    asked.into_iter().chain(instead).chain(frozen(item))
+}
+
 /// The freeze that a controller's work falls into, which holds bpctl's own alone (X11).
-pub fn frozen(item: &PlanItem) -> Option<String> {
+fn frozen(item: &PlanItem) -> Option<String> {
     let hold = item.verdict.unheeded.first()?;
     Some(format!("{} {}: the controller does not know of it", hold.rule.cite, hold.until()))
 }
@@ -697,7 +725,8 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         let gone: Vec<String> = causes.ungoverned.iter().map(|orphan| orphan.object.to_string()).collect();
         let gone = listed(&gone, 3);
         told.push_str(&format!(
-            "\nwithout a blueprint now: {gone}; it is in the cluster, and bpctl looks at it no more"
+            "\nwithout a blueprint now: {gone}; it is in the cluster, and bpctl looks at it no more: if this change takes its manifest out \
+             too, nobody is asked, and a controller that prunes deletes it"
         ));
     }
     if !causes.unclaimed.is_empty() {

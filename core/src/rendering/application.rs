@@ -9,6 +9,7 @@ use crate::yaml::{self, Document, Kind, Node, Value, nearest};
 use super::RenderFailure;
 use super::ignored::IgnoreRule;
 use super::inputs::resolve as resolve_path;
+use super::sync::SyncPolicy;
 
 /// What an Application has to deliver so that it is what bpctl reads.
 #[derive(Debug, Clone, Default)]
@@ -193,7 +194,8 @@ impl Reading<'_> {
         let ignored = root.at(&["spec", "ignoreDifferences"]).map_or(&[] as &[Node], Node::items);
         let ignored = ignored.iter().map(IgnoreRule::read).collect();
         let resolved_from = Some(path.clone());
-        let mut render = Render { ignored, elsewhere, resolved_from, ..Render::default() };
+        let sync = Some(SyncPolicy::read(root, path));
+        let mut render = Render { ignored, sync, elsewhere, resolved_from, ..Render::default() };
         let is_chart = folder.join("Chart.yaml").ok().is_some_and(|chart| self.files.blob(&chart).is_some());
         if !is_chart && source.get("helm").is_none() {
             let options = source.get("kustomize").map_or(&[] as &[_], Node::entries);

@@ -13,6 +13,7 @@ mod mutate;
 mod parts;
 mod remarks;
 mod search;
+mod sync;
 mod trace;
 mod vary;
 
@@ -36,6 +37,7 @@ pub use mutate::Mutation;
 pub use parts::{Found, Part, PartOf, add_parts, parts_to_find};
 pub use remarks::{TAG_NUMBER, WITHOUT_EFFECT};
 pub use search::{Answer, Search, SearchInput};
+pub use sync::{SyncPolicy, Syncs};
 pub use vary::variants;
 
 use crate::blueprint::{Catalog, Environment, Manifest, Render, Renderer, manifest};
@@ -56,6 +58,8 @@ pub struct Rendering {
     pub hooks: Arc<Vec<Manifest>>,
     /// What its Application tells Argo CD to pass over.
     pub ignored: Vec<IgnoreRule>,
+    /// When its Application is synced; `None`: no Application says so.
+    pub sync: Option<SyncPolicy>,
     /// What its files say that nothing comes of, for `lint`.
     pub remarks: Vec<Diagnostic>,
     /// Where fields come from, as far as somebody asked.
@@ -222,9 +226,9 @@ impl Rendering {
                 values.chain(root.join("values.yaml").ok()).collect()
             }
         };
-        let ignored = render.ignored.clone();
+        let (ignored, sync) = (render.ignored.clone(), render.sync.clone());
         let (root, origins, remarks) = (root.clone(), BTreeMap::new(), Vec::new());
-        Some(Self { root, renderer, outcome, hooks, ignored, remarks, origins, reads, shown })
+        Some(Self { root, renderer, outcome, hooks, ignored, sync, remarks, origins, reads, shown })
     }
 
     /// An Application of this file that says nothing that could be rendered.
@@ -233,8 +237,8 @@ impl Rendering {
         let reads = BTreeSet::from([application.clone()]);
         let root = application.clone();
         let renderer = Renderer::Kustomize;
-        let (hooks, ignored, remarks, origins, shown) = Default::default();
-        Self { root, renderer, outcome, hooks, ignored, remarks, origins, reads, shown }
+        let (hooks, ignored, sync, remarks, origins, shown) = Default::default();
+        Self { root, renderer, outcome, hooks, ignored, sync, remarks, origins, reads, shown }
     }
 
     /// Whether it reads this file.

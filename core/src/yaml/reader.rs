@@ -6,7 +6,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Options, Parser};
 
 use super::build::{Builder, Property};
-use super::node::{Document, line_starts, span_in};
+use super::node::{Document, Node, line_starts, span_in};
 use super::syntax;
 use crate::model::{Content, Diagnostic, Source, SourceSpan, map_all};
 
@@ -16,6 +16,8 @@ pub const MAX_BYTES: usize = 4 << 20;
 pub const MAX_DEPTH: usize = 100;
 /// How many values one file may hold, aliases followed.
 pub const MAX_NODES: usize = 500_000;
+/// How many values all files that are read for one question may hold: about 40 bytes of memory each.
+pub const MAX_ALL_NODES: usize = 5_000_000;
 /// How many values the aliases of one file may stand for.
 pub const MAX_ALIASED_NODES: usize = 100_000;
 /// How many bytes of text the aliases of one file may stand for.
@@ -55,9 +57,50 @@ impl Place {
     }
 }
 
-/// Reads many files, side by side where there are many: the answers stand in the order of the files.
+/// Reads many files, side by side where there are many: the answers stand in the order of the files. Together they hold at most
+/// [`MAX_ALL_NODES`] values; the files after that are refused, each for itself (T42).
 pub fn parse_many(files: &[(&str, &Content)], kind: Kind) -> Vec<Result<Vec<Document>, Box<Diagnostic>>> {
-    map_all(files, |(name, content)| read_shared(name, content, kind).map(|(documents, _)| documents))
+    parse_within(files, kind, MAX_ALL_NODES)
+}
+
+/// The same with another bound.
+pub(super) fn parse_within(
+    files: &[(&str, &Content)],
+    kind: Kind,
+    bound: usize,
+) -> Vec<Result<Vec<Document>, Box<Diagnostic>>> {
+    let read = |(name, content): &(&str, &Content)| read_shared(name, content, kind).map(|(documents, _)| documents);
+    // Before each value stands one of these, so that there are no more of them, but for what aliases repeat.
+    let most = |content: &Content| -> usize {
+        let marks = content.iter().filter(|byte| matches!(byte, b'\n' | b'\r' | b',' | b'[' | b'{' | b'-')).count() + 1;
+        let repeats = content.contains(&b'&') && content.contains(&b'*');
+        if repeats { marks + MAX_ALIASED_NODES } else { marks }
+    };
+    if files.iter().map(|(_, content)| most(content)).sum::<usize>() <= bound {
+        return map_all(files, read);
+    }
+    // One after the other, by what there is of it.
+    let mut left = bound;
+    let mut counted = |file: &(&str, &Content)| {
+        if left == 0 {
+            let message = format!("the files before it hold {bound} values together");
+            let error = Diagnostic::error("yaml-too-large", message).label(start_of(file.0), "not read any more");
+            return Err(Box::new(error.help("a `source` that holds fewer files is read whole")));
+        }
+        let documents = read(file)?;
+        left = left.saturating_sub(documents.iter().map(|document| nodes(&document.root)).sum());
+        Ok(documents)
+    };
+    files.iter().map(&mut counted).collect()
+}
+
+fn nodes(node: &Node) -> usize {
+    let below = node.entries().iter().map(|entry| &entry.value).chain(node.items());
+    1 + below.map(nodes).sum::<usize>()
+}
+
+fn start_of(file: &str) -> SourceSpan {
+    SourceSpan { file: file.into(), line: 1, column: 1, start: 0, end: 0 }
 }
 
 /// Reads all documents of a file. A document of comments only is none.

@@ -214,7 +214,14 @@ fn x08_a_value_of_an_overlay_is_adopted_where_it_is_made() {
     let asked = ["apply", "--env", "staging", "--adopt", "frontend:image"];
     let ran = repo.run(&asked);
     assert_eq!(ran.code, Some(1), "a part of the image's line is made there: {ran:?}");
-    says(&ran.stderr, &["makes only a part of it; a person edits it", overlay]);
+    says(&ran.stderr, &["makes only a part of it, which differs; a person edits it", overlay]);
+    // Of a name that differs it is the name's line.
+    for file in ["deploy/frontend.yaml", overlay] {
+        repo.write(file, &repo.read(file).replace("registry.shop.example/frontend", "registry.other.example/frontend"));
+    }
+    repo.replace(overlay, "newTag: 1.3.0", "newTag: 1.4.0");
+    repo.commit(&[], "another registry");
+    says(&repo.run(&asked).exits(1).stderr, &["and deploy/frontend.yaml:", "makes only a part of it, which differs"]);
     // Replicas have a line of their own.
     repo.replace(overlay, "count: 2", "count: 4");
     repo.commit(&[], "four");

@@ -64,6 +64,15 @@ fn x01_x05_a_comment_tells_what_the_change_causes_and_by_whose_rules() {
     let (open, folded) = page.split_once(" stood before this change, whoever merges it</summary>").expect("folded");
     assert!(!open.contains("| `backend-canary` |") && folded.contains("`backend-canary` reconcile"), "{page}");
     assert_eq!(page, self::page(&plan));
+    // Who looks at the terminal, or at a job's log, reads the same.
+    let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(0).stdout;
+    says(
+        &text,
+        &[
+            "this change edits rules (blueprints/backend/blueprint.yaml): what stands here is the judgement of main; its own count once",
+            "  backend  scale replicas 3 → 4: needs approval; its own rules say allowed, by scaling.min_replicas = 2, max_replicas = 30\n",
+        ],
+    );
     // A change of nothing.
     repo.git(&["checkout", "-q", "-b", "nothing", "main"]);
     repo.commit(&[("NOTES.md", "x")], "a note");

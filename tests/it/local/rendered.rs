@@ -267,7 +267,7 @@ fn x09_what_another_repository_delivers_is_unknown() {
         assert!(!plan.contains(image), "{plan}");
     }
     // Would miss: "that is settled first" of replicas that nobody ever settles.
-    let nobody = ", which nobody settles while the Application's ignoreDifferences passes over spec.replicas";
+    let nobody = "which nothing settles before the next sync, because the Application's ignoreDifferences passes over spec.replicas";
     repo.replace(OVERLAY, "count: 2}", "count: 4}");
     says(&passes("jsonPointers: [/spec/replicas]"), &[nobody]);
     repo.replace(OVERLAY, "count: 4}", "count: 2}");
@@ -334,6 +334,23 @@ fn x01_what_a_change_of_configuration_is_about_is_told_with_its_line() {
     ];
     says(&plan, &told);
     assert!(!plan.contains("hunter2"), "{plan}");
+    // Would miss: a value that comes in under another map's name, or as bytes.
+    repo.git(&["switch", "-q", "-c", "renamed", "main"]);
+    repo.write(OVERLAY, &repo.read(OVERLAY).replace("shop-env", "other-env").replace("size=huge", "size=tiny"));
+    repo.commit(&[], "another name");
+    let plan = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(1).stdout;
+    says(
+        &plan,
+        &["values that this change makes others", &format!("size: huge → tiny, {OVERLAY}:{}:14", line("size=tiny"))],
+    );
+    assert!(!plan.contains("app.properties: "), "what moves is the same: {plan}");
+    repo.git(&["switch", "-q", "-c", "bytes", "main"]);
+    repo.replace(OVERLAY, "      - size=huge\n", "");
+    repo.replace(OVERLAY, "files: [app.properties]", "files: [app.properties, size=size.bin]");
+    std::fs::write(repo.path().join("overlays/staging/size.bin"), b"huge\n\xff").expect("a file");
+    repo.commit(&[], "as bytes");
+    let plan = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(1).stdout;
+    says(&plan, &["size: huge → (binary, 6 bytes, "]);
 }
 
 /// Would miss: a repository whose root is its overlay, of which nothing could be planned.

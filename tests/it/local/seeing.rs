@@ -148,6 +148,23 @@ fn r06_what_kubectl_reads_of_a_folder_is_seen() {
     }
 }
 
+/// Would miss: a Service that differs unseen behind an exit code that says that all is well, because two files declare it or none does.
+#[test]
+fn r06_a_companion_that_is_unclear_is_not_green() {
+    let repo = Repo::shop();
+    let source = "source: deploy/backend.yaml";
+    repo.replace("blueprints/backend/blueprint.yaml", source, &format!("{source}\n    companions: [Ingress/ap]"));
+    repo.commit(&[], "a slip");
+    let plan = repo.run(&["plan", "--env", "staging", "--target", "backend"]).exits(1).stdout;
+    says(
+        &plan,
+        &[
+            "no manifest below deploy/backend.yaml declares it",
+            "not all that belongs to backend (Ingress/ap) could be compared",
+        ],
+    );
+}
+
 /// Would miss: a fact that only one detector lacks, taken for a workload that is not seen.
 #[test]
 fn r06_what_only_a_detector_lacks_is_unknown_and_green() {

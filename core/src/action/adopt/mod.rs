@@ -13,7 +13,7 @@ use crate::execute::Effect;
 use crate::model::{FieldPath, Name, ObjectRef, RepoPath, Untrusted};
 use crate::propose::{FieldChange, edit, is_writable};
 use crate::render::sink::terminal;
-use crate::rendering::{Computed, EditPlace, edit_place};
+use crate::rendering::{Computed, EditPlace, Origin, edit_place};
 use crate::yaml::{self, Edit};
 
 /// Take values of the cluster into Git.
@@ -76,7 +76,19 @@ impl AdoptedField {
         if manifest.rendered && self.from.is_none() {
             return Err(format!("no line makes it yet: add it by hand to what {} is rendered from", manifest.path));
         }
-        edit_place(tree, environment, manifest, &self.field, Computed::Fine)
+        edit_place(tree, environment, manifest, &self.field, Computed::Fine).map_err(|why| {
+            // Of an image that is put together it is the part that differs which a person looks for.
+            let part = || match tree.origin(environment, manifest, &self.field)? {
+                Origin::Line(line) if !line.whole => line.place_beside(self.from.as_ref(), self.to.as_ref()).ok(),
+                _ => None,
+            };
+            part().map_or(why, |span| {
+                let root = &manifest.path;
+                format!(
+                    "it is rendered from {root}, and {span} makes only a part of it, which differs; a person edits it"
+                )
+            })
+        })
     }
 }
 

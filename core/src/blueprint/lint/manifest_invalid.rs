@@ -39,6 +39,8 @@ enum Wanted {
     PortName,
     /// The name of a Service's port.
     Label,
+    /// The name of a container.
+    Container,
 }
 
 const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
@@ -64,7 +66,7 @@ const WORKLOAD: &[(&str, Wanted)] = &[
 
 /// The same of a container.
 const CONTAINER: &[(&str, Wanted)] = &[
-    ("name", Wanted::Text),
+    ("name", Wanted::Container),
     ("image", Wanted::Image),
     ("imagePullPolicy", Wanted::PullPolicy),
     ("command[]", Wanted::Text),
@@ -456,11 +458,11 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         (_, Value::Null)
         | (Wanted::Text, Value::String(_))
         | (Wanted::Any | Wanted::Pods, Value::Int(_))
-        | (Wanted::Port, Value::Float(_))
-        | (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => None,
-        (Wanted::Whole, Value::Int(number)) => {
-            (number.get() < 0).then(|| format!("is {number}, and can not be below 0"))
-        }
+        | (Wanted::Port, Value::Float(_)) => None,
+        (Wanted::Quantity, Value::Int(number)) if number.get() < 0 => below_zero(&number.to_string()),
+        (Wanted::Quantity, Value::Float(text)) if is_negative(text) => below_zero(text),
+        (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => None,
+        (Wanted::Whole, Value::Int(number)) => (number.get() < 0).then(|| below_zero(&number.to_string())).flatten(),
         (Wanted::Port, Value::Int(number)) => {
             (!(1..=65535).contains(&number.get())).then(|| format!("is {number}, and ports are 1 to 65535"))
         }
@@ -470,7 +472,13 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         (Wanted::PullPolicy, Value::String(text)) => (!is_placeholder(text) && !PULL_POLICIES.contains(&&**text))
             .then(|| format!("is none of {}: `{text}`", PULL_POLICIES.join(", "))),
         (
-            Wanted::Whole | Wanted::Any | Wanted::Quantity | Wanted::Port | Wanted::PortName | Wanted::Label,
+            Wanted::Whole
+            | Wanted::Any
+            | Wanted::Quantity
+            | Wanted::Port
+            | Wanted::PortName
+            | Wanted::Label
+            | Wanted::Container,
             Value::String(text),
         ) if is_placeholder(text) => None,
         // Nothing is what a Service's only port may have, and is asked for where there are several.
@@ -483,15 +491,33 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         (Wanted::Label, Value::String(text)) => Some(format!(
             "is no name of a port: `{text}`; those of a Service are 1 to 63 of a-z, 0-9 and `-`, with no `-` at an end"
         )),
+        // One without a name lacks it, which is told as that.
+        (Wanted::Container, Value::String(text)) if text.is_empty() || is_port_name(text, Wanted::Label) => None,
+        (Wanted::Container, Value::String(text)) => Some(format!(
+            "is no name of a container: `{text}`; those are 1 to 63 of a-z, 0-9 and `-`, with no `-` at an end"
+        )),
         (Wanted::Whole | Wanted::Any | Wanted::Port, _) => wrong("a whole number"),
+        (Wanted::Quantity, Value::String(text)) if Quantity::is_spelt(text) && is_negative(text) => below_zero(text),
         (Wanted::Quantity, Value::String(text)) => {
             (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
         }
         (Wanted::Quantity, _) => wrong("a quantity such as 250m or 128Mi"),
         (Wanted::Pods, Value::String(text)) if is_share(text) || is_placeholder(text) => None,
         (Wanted::Pods, _) => wrong("a whole number such as 1 or a share such as 50%"),
-        (Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::PortName | Wanted::Label, _) => wrong("text"),
+        (
+            Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::PortName | Wanted::Label | Wanted::Container,
+            _,
+        ) => wrong("text"),
     }
+}
+
+fn below_zero(number: &str) -> Option<String> {
+    Some(format!("is {number}, and can not be below 0"))
+}
+
+/// Below zero; `-0` is not.
+fn is_negative(number: &str) -> bool {
+    number.starts_with('-') && number.bytes().any(|byte| (b'1'..=b'9').contains(&byte))
 }
 
 /// Whether the API server takes the name of a port: of a container's as IANA names services, of a Service's as DNS names hosts.
@@ -531,19 +557,22 @@ fn help(node: &Node, wanted: Wanted, written: &str) -> String {
             |meant| format!("write {meant}"),
         ),
         Wanted::Pods => "write a number of pods, such as 1, or a share, such as 50%".into(),
-        Wanted::PortName | Wanted::Label if node.as_str().is_some() => {
+        Wanted::PortName | Wanted::Label | Wanted::Container if node.as_str().is_some() => {
             let lower = text.to_ascii_lowercase().replace('_', "-");
-            let meant = is_port_name(&lower, wanted).then_some(lower);
+            let meant =
+                is_port_name(&lower, if wanted == Wanted::PortName { wanted } else { Wanted::Label }).then_some(lower);
             format!("write {}", meant.unwrap_or_else(|| "a short name in lower case, such as http".into()))
         }
         // A number in quotes is no name of a container's port.
         Wanted::PortName => "write a name, such as http, or delete it".into(),
-        Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::Label
+        Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::Label | Wanted::Container
             if node.items().is_empty() && node.entries().is_empty() =>
         {
             format!("write \"{written}\" in quotes")
         }
-        Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::Label => "write one text".into(),
+        Wanted::Text | Wanted::Image | Wanted::PullPolicy | Wanted::Label | Wanted::Container => {
+            "write one text".into()
+        }
     }
 }
 

@@ -185,6 +185,17 @@ fn elsewhere(look: &Look<'_>, blueprint: &Located<Blueprint>, environment: &Name
         };
         return format!("{root} makes it there: write `source: {common}`, which holds both{over}");
     }
+    let made = look.catalog.renderings(environment).iter().find(|made| made.root.meets(&target.source));
+    if let Some((root, all)) = made.and_then(|made| Some((&made.root, made.outcome.as_ref().ok()?))) {
+        let all: Vec<String> = all.iter().map(|manifest| manifest.object.to_string()).collect();
+        return format!(
+            "{root} renders {}, and no {}/{}: if it has left what that is made of, bring it back; only if {environment} has no such \
+             workload, write `environments: [NAME, …]` into spec.target",
+            if all.is_empty() { "nothing".into() } else { listed(&all, 5) },
+            object.kind,
+            object.name
+        );
+    }
     let mut others = look.catalog.workspace.value.environments.keys();
     if others.any(|name| look.catalog.renders(name, &target.source)) {
         return format!(

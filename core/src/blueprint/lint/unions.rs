@@ -33,6 +33,11 @@ pub(super) fn excluding(manifest: &Manifest) -> Vec<Diagnostic> {
                     found.extend(without_handler(manifest, probe));
                 });
             }
+            for probe in ["livenessProbe", "startupProbe"] {
+                each(pod, &format!("{container}.{probe}"), &mut |probe| {
+                    found.extend(succeeds_at_once(manifest, probe))
+                });
+            }
             for hook in HOOKS {
                 each(pod, &format!("{container}.{hook}"), &mut |hook| {
                     one_of(manifest, hook, &HOOK_HANDLERS, &mut found);
@@ -50,6 +55,7 @@ pub(super) fn excluding(manifest: &Manifest) -> Vec<Diagnostic> {
             let sources: Vec<&str> = sources.into_iter().filter(|key| *key != "name").collect();
             one_of(manifest, volume, &sources, &mut found);
         });
+        each(pod, "tolerations[]", &mut |toleration| found.extend(tolerates(manifest, toleration)));
         found.extend(restarts(manifest, pod));
     }
     match (object.api_version.as_str(), object.kind.as_str()) {
@@ -90,6 +96,35 @@ fn without_handler(manifest: &Manifest, probe: &Node) -> Option<Diagnostic> {
         format!("{place} says how often, and nothing that is asked: every version of Kubernetes wants a handler");
     let help = format!("add {place}.httpGet, tcpSocket, exec or grpc");
     Some(on(manifest, probe, &first.key, message).help(help))
+}
+
+/// A liveness or startup probe that is to succeed more than once.
+fn succeeds_at_once(manifest: &Manifest, probe: &Node) -> Option<Diagnostic> {
+    let times = probe.get("successThreshold").and_then(Node::as_int).filter(|times| *times > 1)?;
+    let place = way(&manifest.document.root, probe).unwrap_or_default();
+    let message =
+        format!("{place}.successThreshold is {times}: of this probe every version of Kubernetes takes 1 alone");
+    Some(on(manifest, probe, "successThreshold", message).help("write 1, or leave it out"))
+}
+
+/// A toleration that says of which value, and that any will do; or that names no key, and does not say that any will do.
+fn tolerates(manifest: &Manifest, toleration: &Node) -> Option<Diagnostic> {
+    let exists = match toleration.get("operator").map(|node| &node.value) {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) if ["Exists", "Equal", ""].contains(&&**text) => **text == *"Exists",
+        // What a later version takes, or something else fills in.
+        Some(_) => return None,
+    };
+    let place = way(&manifest.document.root, toleration).unwrap_or_default();
+    if exists && has(toleration, "value") {
+        let message = format!("{place} has operator Exists, which takes no value");
+        return Some(on(manifest, toleration, "value", message).help("remove the value, or write operator: Equal"));
+    }
+    let first = toleration.entries().first()?;
+    (!exists && !has(toleration, "key")).then(|| {
+        let message = format!("{place} names no key, which only operator: Exists may do");
+        on(manifest, toleration, &first.key, message).help("write operator: Exists, or the key")
+    })
 }
 
 /// A policy that the kind of object does not take.

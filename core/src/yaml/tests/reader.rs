@@ -391,3 +391,28 @@ fn block_text_ends_as_kubectl_has_it() {
         assert_eq!(documents[0].root.at(&["d", "x"]).and_then(Node::as_str), Some(value), "{text:?}");
     }
 }
+
+/// Many files within every bound of a file: would miss a repository that takes all memory, and one that is large and honest.
+#[test]
+fn t42_files_hold_a_number_of_values_together() {
+    let read = |text: &str, files: usize| {
+        let content = crate::model::Content::from(text.as_bytes());
+        let many: Vec<(&str, &crate::model::Content)> = (0..files).map(|_| ("a.yaml", &content)).collect();
+        let answers = crate::yaml::reader::parse_within(&many, Kind::Manifest, 1_000);
+        let told = answers.iter().filter_map(|answer| answer.as_ref().err());
+        assert!(
+            told.clone()
+                .all(|one| one.code == "yaml-too-large" && one.message.starts_with("the files before it hold 1000")),
+            "{answers:?}"
+        );
+        assert!(answers.iter().skip_while(|answer| answer.is_ok()).all(Result::is_err), "those after the bound alone");
+        answers.iter().filter(|answer| answer.is_ok()).count()
+    };
+    let list = format!("x: [{}]\n", "0,".repeat(98));
+    assert_eq!((read(&list, 9), read(&list, 24)), (9, 10));
+    // What is counted before reading is more than there is: a file of few values and many marks is read.
+    assert_eq!(read(&format!("x: {}\n", "-".repeat(400)), 24), 24);
+    // Aliases repeat what stands once.
+    let repeated = format!("a: &a [{}]\nb: [{}]\n", "0,".repeat(20), "*a,".repeat(20));
+    assert_eq!(read(&repeated, 24), 3);
+}

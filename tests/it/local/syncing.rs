@@ -1,0 +1,169 @@
+//! Who brings back what Argo CD delivers: it, its next sync, or a person, as the Application says (X8, R6).
+
+use super::{APPLY, says};
+use crate::support::Repo;
+
+const FILE: &str = "argocd/frontend.yaml";
+const OVERLAY: &str = "overlays/staging/kustomization.yaml";
+const PLAN: [&str; 6] = ["plan", "--env", "staging", "-t", "frontend", "--detailed-exitcode"];
+
+/// The rendered shop, which an Application delivers. Somebody edited `LOG_LEVEL` in the cluster.
+fn delivered() -> Repo {
+    let (repo, _) = super::rendered::shop();
+    says_policy(&repo, "");
+    repo.replace("bpctl.yaml", "{kustomize: overlays/staging}", "{application: argocd/frontend.yaml}");
+    repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
+    repo.commit(&[], "by Argo CD");
+    repo
+}
+
+/// An Application with this in its `spec`.
+fn says_policy(repo: &Repo, policy: &str) {
+    let application = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: shop-frontend}}\nspec:\n  source: {{path: \
+         overlays/staging}}\n  destination: {{namespace: shop}}\n{policy}"
+    );
+    repo.commit(&[(FILE, &application)], "another policy");
+}
+
+/// The recorded frontend, changed.
+fn edit(repo: &Repo, change: impl Fn(&mut serde_json::Value)) {
+    let file = "clusters/staging/shop/deployments.json";
+    let mut all: serde_json::Value = serde_json::from_str(&repo.read(file)).expect("JSON");
+    let items = all["items"].as_array_mut().expect("items");
+    change(items.iter_mut().find(|item| item["metadata"]["name"] == "frontend").expect("the frontend"));
+    repo.write(file, &all.to_string());
+}
+
+/// Would miss: a hand edit that Argo CD never takes back, told as its work; a new commit's image, told as a person's; and an apply, a page or an
+/// exit code that says otherwise than the plan.
+#[test]
+fn x08_what_no_controller_brings_is_for_a_person() {
+    let repo = delivered();
+    let brings = "delivery is gitops: the controller brings it back, bpctl writes nothing";
+    let command = "argocd app sync shop-frontend";
+    for (policy, told) in [
+        ("", "argocd/frontend.yaml is not synced by itself (no syncPolicy.automated): argocd app sync shop-frontend"),
+        ("  syncPolicy: {syncOptions: [ServerSideApply=true]}\n", "is not synced by itself"),
+        ("  syncPolicy: {automated: null}\n", "is not synced by itself"),
+        ("  syncPolicy: {automated: {enabled: false, selfHeal: true}}\n", "is not synced by itself"),
+        (
+            "  syncPolicy: {automated: {}}\n",
+            "does not heal itself (syncPolicy.automated.selfHeal is not true): it stays until",
+        ),
+        ("  syncPolicy: {automated: {prune: true, selfHeal: \"true\"}}\n", "does not heal itself"),
+    ] {
+        says_policy(&repo, policy);
+        let plan = repo.run(&PLAN).exits(4).stdout;
+        says(&plan, &[told, command, "1 for a person"]);
+        assert!(!plan.contains(brings) && !plan.contains("for the controller"), "{policy}: {plan}");
+    }
+    says(
+        &repo.run(&APPLY).exits(0).stdout,
+        &["left: reconcile Deployment/frontend: 1 field: argocd/frontend.yaml", command],
+    );
+    let page = repo.run(&["plan", "--env", "staging", "-t", "frontend", "-o", "markdown"]).exits(0).stdout;
+    says(&page, &["staging — needs a person", "| **a person syncs it** |", "1 for a person", command]);
+    for policy in [
+        "  syncPolicy: {automated: {selfHeal: true}}\n",
+        "  syncPolicy: {automated: {enabled: true, selfHeal: true}}\n",
+    ] {
+        says_policy(&repo, policy);
+        let plan = repo.run(&PLAN).exits(3).stdout;
+        says(&plan, &[brings, "1 for the controller"]);
+        assert!(!plan.contains("for a person") && !plan.contains(command), "{plan}");
+    }
+    // What nobody edited differs because its commit is not synced yet: each commit is, once.
+    edit(&repo, |frontend| {
+        frontend["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = "info".into();
+        for entry in frontend["metadata"]["managedFields"].as_array_mut().expect("managers") {
+            if entry["manager"] == "bpctl" {
+                entry["manager"] = "argocd-controller".into();
+            }
+        }
+    });
+    repo.replace("deploy/frontend.yaml", "frontend:1.4.0", "frontend:1.5.0");
+    for (policy, exit, told) in [
+        (
+            "  syncPolicy: {automated: {}}\n",
+            3,
+            "syncs each commit once (selfHeal is not true): what was changed beside Git stays until",
+        ),
+        ("", 4, "is not synced by itself"),
+    ] {
+        says_policy(&repo, policy);
+        says(&repo.run(&PLAN).exits(exit).stdout, &["containers[name=web].image: ", told, command]);
+    }
+    // A branch's own value comes with its merge first.
+    repo.git(&["switch", "-q", "-c", "feature"]);
+    repo.replace("deploy/frontend.yaml", "frontend:1.5.0", "frontend:1.6.0");
+    repo.commit(&[], "another image");
+    let plan = repo.run(&PLAN).exits(3).stdout;
+    says(&plan, &["it is not merged yet", "once merged a person syncs it", command, "1 for the controller"]);
+}
+
+/// Would miss: a plan that waits for an approval which keeps nobody from anything, and does not say that the controller acts all the same.
+#[test]
+fn x08_no_rule_of_bpctls_holds_a_controller() {
+    let repo = delivered();
+    says_policy(&repo, "  syncPolicy: {automated: {selfHeal: true}}\n");
+    let policy = "blueprints/policies/base.yaml";
+    for (tier, exit, count) in [("requires_approval", 3, "1 for the controller"), ("forbidden", 5, "1 forbidden")] {
+        let before = repo.read(policy);
+        let text = before.replace("{delete: forbidden,", &format!("{{reconcile: {tier}, delete: forbidden,"));
+        repo.commit(&[(policy, &text)], "reconcile is asked for");
+        let plan = repo.run(&PLAN).exits(exit).stdout;
+        says(
+            &plan,
+            &[
+                "the controller brings it back",
+                count,
+                "(blueprints/policies/base.yaml:5:25): the controller does not know of it",
+            ],
+        );
+        assert!(!plan.contains("approvers:"), "{plan}");
+        repo.commit(&[(policy, &before)], "as it was");
+    }
+}
+
+/// Would miss: "nobody brings them back" of replicas that the next sync sets back, whatever it is for; and an outage that Argo CD calls in sync.
+#[test]
+fn x08_what_argo_cd_passes_over_its_next_sync_may_write() {
+    let repo = delivered();
+    let passes = "  ignoreDifferences: [{group: apps, kind: Deployment, jsonPointers: [/spec/replicas]}]\n";
+    let respects = format!(
+        "{passes}  syncPolicy: {{syncOptions: [RespectIgnoreDifferences=true], automated: {{selfHeal: true}}}}\n"
+    );
+    repo.replace(OVERLAY, "count: 2}", "count: 4}");
+    says_policy(&repo, passes);
+    says(
+        &repo.run(&PLAN).stdout,
+        &[
+            "spec.replicas, which the Application's ignoreDifferences passes over: Argo CD calls it in sync until a sync sets it back",
+            "which nothing settles before the next sync, because the Application's ignoreDifferences passes over spec.replicas: argocd app sync",
+        ],
+    );
+    says_policy(&repo, &respects);
+    let plan = repo.run(&PLAN).stdout;
+    says(&plan, &["which nobody settles while the Application's ignoreDifferences passes over spec.replicas"]);
+    assert!(!plan.contains("next sync"), "{plan}");
+    edit(&repo, |frontend| frontend["spec"]["replicas"] = 0.into());
+    let scale = "kubectl -n shop scale deployment/frontend --replicas=4";
+    for (policy, told) in [
+        (passes, "its next sync, whatever it is for, sets them back all the same"),
+        (&*respects, "nobody brings them back"),
+    ] {
+        says_policy(&repo, policy);
+        let plan = repo.run(&PLAN).exits(4).stdout;
+        says(
+            &plan,
+            &[
+                "error zero-passed-over, for a person: no pods run: the cluster has 0 replicas, and Git says 4",
+                told,
+                scale,
+                "for a person",
+            ],
+        );
+        assert!(!plan.contains("replicas-outside-bounds"), "{plan}");
+    }
+}
