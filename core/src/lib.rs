@@ -12,6 +12,7 @@ pub mod model;
 pub mod yaml;
 
 pub mod action;
+pub mod alert;
 pub mod blueprint;
 pub mod decide;
 pub mod execute;

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use bpctl_core::model::Period;
-use bpctl_core::render;
+use bpctl_core::blueprint::Alerts;
+use bpctl_core::model::{Name, Period, Untrusted};
+use bpctl_core::render::{self, sink};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{CommandError, EnvironmentArgs, Format, Global, Output, session};
+use super::{CommandError, EnvironmentArgs, Format, Global, Output, ready, with_token};
 use crate::pipeline::adopt::AdoptRequest;
+use crate::pipeline::alerts::{self, AlertState, AlertTold, Found, Told};
 use crate::pipeline::apply::{ApplyOptions, ApplyReport, apply};
-use crate::pipeline::{Effects, connect_cluster, plan, work_tree_workspace, workspace_on_base};
+use crate::pipeline::{Effects, PipelineError, Session, SessionOptions, connect_cluster, plan, workspace_on_base};
 use crate::runtime::Exit;
 
 /// Arguments of `apply`.
@@ -52,6 +54,10 @@ pub struct ApplyOutput {
     pub verified: Vec<VerifiedOutput>,
     /// New entries of the ledger.
     pub recorded: usize,
+    /// What people were alerted of, and what lasts of that.
+    pub alerts: Vec<AlertTold>,
+    /// What could not be told, and why.
+    pub untold: Vec<String>,
 }
 
 /// One step.
@@ -89,27 +95,78 @@ pub struct VerifiedOutput {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &ApplyArgs, output: &Output) -> Result<Exit, CommandError> {
-    let session = session(global).await?;
-    let workspace = work_tree_workspace(&session.repository)?;
+    let (folder, workspace) = ready(global)?;
     let environment = plan::choose_environment(&workspace, args.environment.environment.as_deref())?;
-    let tip = session.forge.reading().base_tip().await.map_err(crate::pipeline::PipelineError::from)?;
-    // The cluster is the base's: `apply` reads commits only.
-    let base = workspace_on_base(&session.repository, &tip)?;
-    let place = plan::base_place(base.get(), &environment)?;
-    let cluster = Arc::new(connect_cluster(place, session.repository.work_tree()).await?);
-    let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), args.dry_run);
-    let options = ApplyOptions { wait: args.wait, adopt: args.adopt.clone() };
-    let report = apply(&session, &effects, &cluster, &environment, &options).await?;
+    let session = match Session::open(&folder, &workspace, with_token(SessionOptions::default())).await {
+        Ok(session) => session,
+        Err(error) => {
+            // Without its forge it has no place for an issue, and no memory: the chat alone hears of it.
+            if !args.dry_run
+                && let Some(untold) = alerts::tell_alone(&environment, &error).await
+            {
+                output.talk(&format!("not told: {untold}"));
+            }
+            return Err(error.into());
+        }
+    };
+    let (done, told) = pass(&session, &environment, args).await;
+    let (report, base) = match done {
+        Ok(done) => done,
+        Err(error) => {
+            // Where nobody else is told, the error itself says it.
+            let told =
+                Told { alerts: told.alerts.into_iter().filter(|a| a.state != AlertState::Here).collect(), ..told };
+            if told.is_something() {
+                output.talk(&alert_lines(&told));
+            }
+            return Err(error.into());
+        }
+    };
     // Blind is not green: what could not be compared may be anything.
     let failed = report.failed || report.plan.is_blind();
     match args.output {
-        Format::Json => output.json(&data(report)),
-        Format::Text => output.data(&text(&report, args.dry_run, base.get().base.as_str())),
+        Format::Json => output.json(&data(report, told)),
+        Format::Text => output.data(&text(&report, &told, args.dry_run, &base)),
     }
     Ok(if failed { Exit::Error } else { Exit::Fine })
 }
 
-fn data(report: ApplyReport) -> ApplyOutput {
+/// One pass on the cluster that base names: `apply` reads commits only.
+async fn pass(
+    session: &Session,
+    environment: &Name,
+    args: &ApplyArgs,
+) -> (Result<(ApplyReport, String), PipelineError>, Told) {
+    let opened = async {
+        let tip = session.forge.reading().base_tip().await?;
+        let base = workspace_on_base(&session.repository, &tip)?;
+        let place = plan::base_place(base.get(), environment)?;
+        let cluster = connect_cluster(place, session.repository.work_tree()).await;
+        Ok((base.get().base.clone(), base.get().alerts.clone(), cluster))
+    };
+    let opened: Result<_, PipelineError> = opened.await;
+    let writing = match session.forge.writing() {
+        Ok(writing) => writing,
+        Err(error) => return (Err(error), Told::default()),
+    };
+    let (error, settings) = match opened {
+        Ok((base, _, Ok(cluster))) => {
+            let cluster = Arc::new(cluster);
+            let effects = Effects::new(writing, Some(cluster.writing()), args.dry_run);
+            let options = ApplyOptions { wait: args.wait, adopt: args.adopt.clone() };
+            let (report, told) = apply(session, &effects, &cluster, environment, &options).await;
+            return (report.map(|report| (report, base)), told);
+        }
+        Ok((_, settings, Err(error))) => (error, settings),
+        Err(error) => (error, Alerts::default()),
+    };
+    let effects = Effects::new(writing, None, args.dry_run);
+    let found = Found { standing: vec![alerts::failed(&error)], ..Found::default() };
+    let told = alerts::tell(session, &effects, environment, &settings, found).await;
+    (Err(error), told)
+}
+
+fn data(report: ApplyReport, told: Told) -> ApplyOutput {
     ApplyOutput {
         schema_version: 1,
         environment: report.environment.to_string(),
@@ -128,11 +185,31 @@ fn data(report: ApplyReport) -> ApplyOutput {
             .into_iter()
             .map(|v| VerifiedOutput { blueprint: v.blueprint.to_string(), pull: v.operation.pull, report: v.report })
             .collect(),
-        recorded: report.recorded,
+        recorded: report.recorded + told.recorded,
+        alerts: told.alerts,
+        untold: told.untold,
     }
 }
 
-fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
+/// What people were alerted of, a line each.
+fn alert_lines(told: &Told) -> String {
+    let state = |state: AlertState| match state {
+        AlertState::New | AlertState::Here => "alert",
+        AlertState::Stands => "alert, told before",
+        AlertState::Seen => "alert, seen by a person",
+        AlertState::Over => "over",
+        AlertState::WouldBeTold => "would alert",
+    };
+    let shown = |text: &str| sink::terminal(&Untrusted::new(text));
+    let line = |alert: &AlertTold| {
+        let issue = alert.issue.as_ref().map_or_else(String::new, |issue| format!("   {}", shown(issue)));
+        format!("{}: {}{issue}", state(alert.state), shown(&alert.told))
+    };
+    let untold = told.untold.iter().map(|untold| format!("not told: {}", shown(untold)));
+    told.alerts.iter().map(line).chain(untold).collect::<Vec<_>>().join("\n")
+}
+
+fn text(report: &ApplyReport, told: &Told, dry_run: bool, base: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
     let dry = if dry_run { " · dry run: nothing was changed" } else { "" };
@@ -165,13 +242,13 @@ fn text(report: &ApplyReport, dry_run: bool, base: &str) -> String {
             if report.plan.has_unknown() { ", as far as could be seen (bpctl plan says what could not)" } else { "" };
         let _ = writeln!(out, "  nothing to do{seen}");
     }
-    if report.recorded > 0 {
-        let plural = if report.recorded == 1 { "entry" } else { "entries" };
-        let _ = writeln!(
-            out,
-            "\n{} {plural} in the ledger   next: bpctl audit --env {}",
-            report.recorded, report.environment
-        );
+    let recorded = report.recorded + told.recorded;
+    if recorded > 0 {
+        let plural = if recorded == 1 { "entry" } else { "entries" };
+        let _ = writeln!(out, "\n{recorded} {plural} in the ledger   next: bpctl audit --env {}", report.environment);
+    }
+    if told.is_something() {
+        let _ = writeln!(out, "\n{}", alert_lines(told));
     }
     // Last, where nobody passes over it.
     if let Some(uncompared) = render::uncompared(&report.plan) {

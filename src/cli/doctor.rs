@@ -19,6 +19,9 @@ pub struct DoctorArgs {
     /// This environment only
     #[arg(short, long = "env", value_name = "NAME", env = "BPCTL_ENV")]
     environment: Option<String>,
+    /// Send a test to the chat, and open an issue that is closed at once: whether people hear of an alert
+    #[arg(long, env = "BPCTL_TEST_ALERT", value_parser = super::flag())]
+    test_alert: bool,
     /// Text for people, or JSON
     #[arg(short, long, default_value = "text", env = "BPCTL_OUTPUT")]
     output: Format,
@@ -43,7 +46,7 @@ pub async fn run(global: &Global, args: &DoctorArgs, output: &Output) -> Result<
         event::refuse_strangers(&repository)?;
     }
     let named = args.environment.as_deref().filter(|name| !name.is_empty());
-    let areas = look_over(&folder, named, with_token(SessionOptions::default())).await;
+    let areas = look_over(&folder, named, with_token(SessionOptions::default()), args.test_alert).await;
     let broken = areas.iter().flat_map(|area| &area.checks).any(|check| check.state == State::Broken);
     match args.output {
         Format::Text => output.data(&text(&areas)),

@@ -262,11 +262,16 @@ async fn session(global: &Global) -> Result<Session, CommandError> {
 }
 
 async fn session_with(global: &Global, options: SessionOptions) -> Result<Session, CommandError> {
+    let (folder, workspace) = ready(global)?;
+    Ok(Session::open(&folder, &workspace, with_token(options)).await?)
+}
+
+/// What a session begins with: where it is, and what the work tree says; not on what strangers brought, before any credential is read.
+fn ready(global: &Global) -> Result<(PathBuf, Workspace), CommandError> {
     let repository = repository(global)?;
     event::refuse_strangers(&repository)?;
     let workspace: Workspace = work_tree_workspace(&repository)?;
-    let folder = repository.work_tree().unwrap_or(repository.path()).to_owned();
-    Ok(Session::open(&folder, &workspace, with_token(options)).await?)
+    Ok((repository.work_tree().unwrap_or(repository.path()).to_owned(), workspace))
 }
 
 /// The forge's token, from the environment where nothing else gave one.

@@ -13,7 +13,7 @@ pub mod local;
 mod moves;
 pub mod offline;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
@@ -82,6 +82,36 @@ pub struct OwnComment {
     pub id: String,
     /// Its Markdown, as the forge keeps it. It was bpctl's own; who administers a repository may have edited it since.
     pub body: String,
+}
+
+/// An issue that bpctl itself opened, to alert people (R6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnIssue {
+    /// Its number.
+    pub number: u64,
+    /// Whether it is open.
+    pub open: bool,
+    /// Its Markdown. It was bpctl's own; who may write to the repository may have edited it since.
+    pub body: String,
+}
+
+/// Which issues to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IssueFilter {
+    /// Those that are open.
+    Open,
+    /// Those that are closed, back to this moment of their last update.
+    ClosedSince(Timestamp),
+}
+
+impl IssueFilter {
+    /// The state to ask for, and the moment.
+    fn asked(self) -> (&'static str, Option<String>) {
+        match self {
+            Self::Open => ("open", None),
+            Self::ClosedSince(since) => ("closed", Some(format!("{since:.0}"))),
+        }
+    }
 }
 
 /// What became of creating a branch. Creating the ref is the lock: exactly one of several runs gets `Created`.
@@ -199,6 +229,11 @@ pub trait Forge: Send + Sync {
     /// Comments on a pull request by bpctl's own account whose text begins with the marker, oldest first, of all pages (Z9). Whose they are
     /// is told by the account's id: anybody can write a marker (T9).
     async fn comments(&self, number: u64, marker: &str) -> Result<Vec<OwnComment>, ForgeError>;
+    /// The page of an issue; `None`: this forge keeps none.
+    fn issue_url(&self, number: u64) -> Option<String>;
+    /// Issues that bpctl's own account opened and whose text begins with the marker, oldest first, of all pages (Z9). Whose they are is told by
+    /// the account's id: anybody can write a marker (T9).
+    async fn issues(&self, which: IssueFilter, marker: &str) -> Result<Vec<OwnIssue>, ForgeError>;
 }
 
 /// The writing half. Only the effects interface calls it.
@@ -222,6 +257,10 @@ pub trait ForgeWrite: Forge {
     async fn edit_comment(&self, number: u64, id: &str, body: &str) -> Result<(), ForgeError>;
     /// Deletes a comment; one that is gone already is no error.
     async fn remove_comment(&self, number: u64, id: &str) -> Result<(), ForgeError>;
+    /// Opens an issue; answers its number.
+    async fn open_issue(&self, title: &str, body: &str) -> Result<u64, ForgeError>;
+    /// Replaces an issue's title and text, and says whether it is open.
+    async fn update_issue(&self, number: u64, title: &str, body: &str, open: bool) -> Result<(), ForgeError>;
     /// Writes a check (commit status) on a commit.
     async fn set_check(
         &self,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bpctl_core::model::{BaseTip, RepoPath, Untrusted};
 use bpctl_core::observe::{CheckRun, Identity, PullFacts};
 
-use super::{BranchName, Check, Clock, Forge, ForgeError, OwnComment, PullFilter, PullSummary};
+use super::{BranchName, Check, Clock, Forge, ForgeError, IssueFilter, OwnComment, OwnIssue, PullFilter, PullSummary};
 use crate::git::Repository;
 use crate::runtime;
 
@@ -98,6 +98,14 @@ impl Forge for OfflineForge {
             told,
             "set BPCTL_TOKEN to a token that can write this repository, its pull requests and statuses",
         )])
+    }
+
+    fn issue_url(&self, _: u64) -> Option<String> {
+        None
+    }
+
+    async fn issues(&self, _: IssueFilter, _: &str) -> Result<Vec<OwnIssue>, ForgeError> {
+        self.unseen("list issues")
     }
 
     async fn comments(&self, number: u64, _: &str) -> Result<Vec<OwnComment>, ForgeError> {

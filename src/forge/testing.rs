@@ -10,19 +10,19 @@ use tempfile::TempDir;
 use url::Url;
 
 /// Answers every request with what a function makes of it, one after the other, and remembers the requests.
-pub(super) struct Server {
-    pub(super) url: Url,
+pub(crate) struct Server {
+    pub(crate) url: Url,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     /// `answer` is given the request's first line.
-    pub(super) fn new(mut answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
+    pub(crate) fn new(mut answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
         Self::on_request(move |request| answer(request.lines().next().unwrap_or_default()))
     }
 
     /// `answer` is given the whole request.
-    pub(super) fn on_request(mut answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
+    pub(crate) fn on_request(mut answer: impl FnMut(&str) -> String + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -47,13 +47,13 @@ impl Server {
         Self { url, requests }
     }
 
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
 
 /// A repository to keep what is fetched; and TLS has its provider.
-pub(super) fn bare() -> TempDir {
+pub(crate) fn bare() -> TempDir {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let here = tempfile::tempdir().unwrap();
     git2::Repository::init_bare(here.path()).unwrap();
@@ -69,6 +69,6 @@ fn complete(request: &[u8]) -> bool {
     body.len() >= length
 }
 
-pub(super) fn reply(status: u16, headers: &str, body: &str) -> String {
+pub(crate) fn reply(status: u16, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }

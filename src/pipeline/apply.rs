@@ -4,6 +4,7 @@
 //! landed, write it down. Each step looks at the world, never at a log: a pass that was killed anywhere is finished by the next one (Z1).
 
 mod account;
+mod alarm;
 mod execute;
 mod expiry;
 mod restart;
@@ -23,11 +24,12 @@ use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
 use bpctl_core::verify::{Outcome, VerifyReport};
 
+use self::alarm::Raised;
 use super::adopt::{self, AdoptRequest};
+use super::alerts::{self, Told};
 use super::observe::{Look, observe_on};
 use super::verify::Verified;
 use super::{ClusterEdge, Effects, PipelineError, Session, ledger, plan, pulls, render, tree};
-use crate::cluster::ClusterError;
 use crate::forge::{BranchName, Created, ForgeError, Landed, NewPull, PullFilter, PullSummary, Swapped};
 use crate::git::MergedTree;
 use crate::runtime;
@@ -71,10 +73,6 @@ pub struct ApplyReport {
     pub failed: bool,
 }
 
-/// What a person does where bpctl's own account may not do what it has to.
-const RIGHTS: &str =
-    "grant the account that bpctl runs as what it lacks (templates/rbac/applier.yaml); no manifest is wrong";
-
 /// What a delivery left undone.
 #[derive(Debug, Default)]
 struct Undelivered {
@@ -115,21 +113,38 @@ struct Pass<'a> {
     watched: BTreeMap<Name, (PastOperation, VerifyReport)>,
     failed: bool,
     alarmed: bool,
+    raised: Raised,
 }
 
-/// Runs one pass.
+/// Runs one pass, and tells people what they have to look at, however it ended (R6).
 pub async fn apply(
     session: &Session,
     effects: &Effects<'_>,
     cluster: &Arc<ClusterEdge>,
     environment: &Name,
     options: &ApplyOptions,
+) -> (Result<ApplyReport, PipelineError>, Told) {
+    let mut raised = Raised::default();
+    let outcome = one_pass(session, effects, cluster, environment, options, &mut raised).await;
+    let (settings, found) = raised.found(outcome.as_ref().err());
+    (outcome, alerts::tell(session, effects, environment, &settings, found).await)
+}
+
+async fn one_pass(
+    session: &Session,
+    effects: &Effects<'_>,
+    cluster: &Arc<ClusterEdge>,
+    environment: &Name,
+    options: &ApplyOptions,
+    raised: &mut Raised,
 ) -> Result<ApplyReport, PipelineError> {
     let (base, look) = read_base_looking(session, cluster, environment).await?;
+    raised.settings = base.rules.get().workspace.value.alerts.clone();
     let mut pass = Pass::new(session, effects, cluster, environment, &base, options)?;
     let outcome = pass.run(base, look, options.wait).await;
     // Whatever happened is written down, also when a later step failed.
     let written = pass.write_down().await;
+    raised.take(&mut pass.raised);
     let (plan, verified) = outcome?;
     written?;
     let failed = pass.failed || verified.iter().any(|verified| verified.report.outcome == Outcome::Failure);
@@ -190,6 +205,7 @@ impl<'a> Pass<'a> {
             watched: BTreeMap::new(),
             failed: false,
             alarmed: false,
+            raised: Raised::default(),
         })
     }
 }
@@ -199,8 +215,10 @@ impl Pass<'_> {
         let mut observation = self.observe_on(&base, Some(look)).await?;
         if !self.adopt.is_empty() {
             // Before anything is done: what cannot be kept is not half kept.
+            self.raised.misasked = true;
             adopt::is_known(base.rules.get(), &self.environment, self.adopt)?;
             adopt::is_permitted(&self.plan(&base, &observation).await, self.adopt)?;
+            self.raised.misasked = false;
         }
         self.remember(&base, &observation).await?;
 
@@ -250,7 +268,8 @@ impl Pass<'_> {
         let deadline = wait.after(runtime::now());
         let earlier = verified.len();
         self.verify(&base, &observation, deadline, &mut verified).await?;
-        self.verify_restarts(&base, observation, deadline).await?;
+        self.verify_restarts(&base, &observation, deadline).await?;
+        self.take_stock(&base, &observation, newer.as_ref().unwrap_or(&first), &verified);
         // What failed goes back in this pass: nobody waits for the next one (B11).
         if verified.iter().skip(earlier).any(|verified| verified.report.outcome == Outcome::Failure) {
             Box::pin(self.go_back()).await?;
@@ -286,35 +305,8 @@ impl Pass<'_> {
         }
         self.decided(&plan, &base, &observation);
         self.write_down().await?;
+        self.raised.standing.extend(bpctl_core::alert::waiting(&plan));
         self.propose_all(&plan, &base, &observation).await.map(drop)
-    }
-
-    /// Says what the cluster refused for one workload.
-    fn refused(&mut self, blueprint: &Name, error: &ClusterError) -> String {
-        self.failed = true;
-        let said = error.said().map_or_else(String::new, |s| format!(": {}", bpctl_core::render::sink::terminal(s)));
-        let told = format!("{error}{said}");
-        let next = error.is_want_of_rights().then(|| RIGHTS.to_owned());
-        self.step(blueprint, told.clone(), next);
-        told
-    }
-
-    /// Says what went wrong with one thing and goes on with the others; what is wrong with the forge as a whole ends the pass, and so does
-    /// a landed tree that nobody permitted.
-    fn put_aside(&mut self, blueprint: &Name, what: &str, error: PipelineError) -> Result<(), PipelineError> {
-        let own = match &error {
-            PipelineError::Git(_) | PipelineError::Input(_) => true,
-            PipelineError::Told { .. } => !self.alarmed,
-            PipelineError::Forge(error) => matches!(error, ForgeError::Input { .. } | ForgeError::Git { .. }),
-            PipelineError::Cluster(_) => false,
-        };
-        if !own {
-            return Err(error);
-        }
-        self.failed = true;
-        let source = super::error::cause(&error);
-        self.step(blueprint, format!("{what} is put aside: {error}{source}"), error.hint());
-        Ok(())
     }
 
     /// Clears a landed proposal's branch away; a branch that cannot be deleted is left, and said.
@@ -396,7 +388,7 @@ impl Pass<'_> {
         let Some(permit) = judged.permit.take() else {
             match judged.expired {
                 Some(within) => self.expire(&blueprint, number, &correlation, within).await?,
-                None => self.waiting(base, &blueprint, number, &judged),
+                None => self.waiting(base, &blueprint, number, &title, &judged),
             }
             return Ok(false);
         };
@@ -421,7 +413,7 @@ impl Pass<'_> {
                     self.clear(&blueprint, &branch, &head).await?;
                 }
                 if !tree_as_permitted {
-                    self.alarmed = true;
+                    self.other_tree(&blueprint, number, &commit);
                     return Err(PipelineError::told(
                         format!("{} landed another tree than the one that was permitted", forge.pull_url(number)),
                         "look at the merge before anything else is merged; bpctl delivers nothing in this run",
@@ -463,15 +455,6 @@ impl Pass<'_> {
             return Ok(());
         }
         self.effects.set_check(head, VERDICT_CHECK, judged.conclusion, &judged.summary).await
-    }
-
-    fn waiting(&mut self, base: &Base, blueprint: &Name, number: u64, judged: &PullJudgement) {
-        let forge = self.session.forge.reading();
-        let because: Vec<&str> = judged.blockers.iter().map(|blocker| blocker.because.as_str()).collect();
-        let approval = judged.blockers.iter().any(|blocker| blocker.code == "needs-approval");
-        let workspace = &base.rules.get().workspace.value;
-        let next = (approval && forge.kind() == "local").then(|| pulls::approval(workspace, number));
-        self.step(blueprint, format!("{} waits: {}", forge.pull_url(number), because.join("; ")), next);
     }
 
     /// Proposes one action, and merges it where it may be. Answers whether it landed.
@@ -541,7 +524,7 @@ impl Pass<'_> {
             branch: branch.clone(),
             title: proposal.title.clone(),
             body: proposal.body.clone(),
-            reviewers: proposal.reviewers,
+            reviewers: self.reviewers(base, &blueprint, proposal.reviewers),
         };
         let number = match self.effects.open_pull(&new).await {
             Ok(number) => number,

@@ -34,8 +34,9 @@ pub struct Area {
 /// How far this machine's clock may be from the forge's until it is told.
 const SKEW_SECS: i64 = 60;
 
-/// Looks at everything, as far as one thing lets another be looked at.
-pub async fn look_over(folder: &Path, named: Option<&str>, options: SessionOptions) -> Vec<Area> {
+/// Looks at everything, as far as one thing lets another be looked at. With `test_alert` people are alerted of nothing, to see whether they hear it:
+/// that alone writes something.
+pub async fn look_over(folder: &Path, named: Option<&str>, options: SessionOptions, test_alert: bool) -> Vec<Area> {
     let mut areas = Vec::new();
     let repository = match Repository::discover(folder) {
         Ok(repository) => repository,
@@ -55,6 +56,7 @@ pub async fn look_over(folder: &Path, named: Option<&str>, options: SessionOptio
         }
     };
     areas.push(Area { name: "forge".into(), checks: forge_checks(&session).await });
+    areas.push(Area { name: "alerts".into(), checks: super::alerts::checks(&session, test_alert).await });
     let environments = match named {
         None => workspace.environments.keys().cloned().collect(),
         Some(_) => match plan::choose_environment(&workspace, named) {
@@ -261,7 +263,7 @@ fn why(unknown: &Unknown) -> String {
     format!("{}{detail}", unknown.message)
 }
 
-fn told(error: &PipelineError) -> String {
+pub(super) fn told(error: &PipelineError) -> String {
     format!("{error}{}", super::error::cause(error))
 }
 

@@ -11,6 +11,7 @@ use super::PipelineError;
 use crate::cluster::{Applied, ClusterWrite};
 use crate::forge::{Answer, BranchName, Created, ForgeWrite, Landed, NewPull, OwnComment, Swapped};
 use crate::runtime::{FailPoint, Moment};
+use crate::webhook::Webhook;
 
 /// The closed list of calls. Each has a fail point before and after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,11 +46,17 @@ pub enum Call {
     AppendLedger,
     /// A person's answer is recorded (local forge).
     AnswerPull,
+    /// An issue is opened: people are alerted.
+    OpenIssue,
+    /// An issue says what is true now, or is closed.
+    UpdateIssue,
+    /// A message is sent to a chat.
+    SendWebhook,
 }
 
 impl Call {
     /// All calls.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::CreateBranch,
         Self::UpdateBranch,
         Self::DeleteBranch,
@@ -65,6 +72,9 @@ impl Call {
         Self::RestartPods,
         Self::AppendLedger,
         Self::AnswerPull,
+        Self::OpenIssue,
+        Self::UpdateIssue,
+        Self::SendWebhook,
     ];
 
     /// Name in fail points and reports.
@@ -85,6 +95,9 @@ impl Call {
             Self::RestartPods => "restart-pods",
             Self::AppendLedger => "append-ledger",
             Self::AnswerPull => "answer-pull",
+            Self::OpenIssue => "open-issue",
+            Self::UpdateIssue => "update-issue",
+            Self::SendWebhook => "send-webhook",
         }
     }
 }
@@ -244,6 +257,33 @@ impl<'a> Effects<'a> {
     pub async fn answer(&self, number: u64, head: &str, answer: Answer, why: &str) -> Result<(), PipelineError> {
         let real = async { Ok(self.forge.answer(number, head, answer, why).await?) };
         self.call(Call::AnswerPull, &format!("#{number}"), (), real).await
+    }
+
+    /// Opens an issue. In a dry run its number is 0.
+    pub async fn open_issue(&self, title: &str, body: &str) -> Result<u64, PipelineError> {
+        let real = async { Ok(self.forge.open_issue(title, body).await?) };
+        self.call(Call::OpenIssue, title, 0, real).await
+    }
+
+    /// Says what is true now of what an issue is about, and whether it is open.
+    pub async fn update_issue(&self, number: u64, title: &str, body: &str, open: bool) -> Result<(), PipelineError> {
+        let real = async { Ok(self.forge.update_issue(number, title, body, open).await?) };
+        self.call(Call::UpdateIssue, &format!("#{number}"), (), real).await
+    }
+
+    /// Sends a message to a chat. Where that is is a credential, and stands in no record.
+    pub async fn send_webhook(&self, webhook: &Webhook, text: &str) -> Result<(), PipelineError> {
+        let real = async { Ok(webhook.send(text).await?) };
+        self.call(Call::SendWebhook, "the chat", (), real).await
+    }
+
+    /// The same where no forge can be had: that is what is told.
+    pub async fn send_alone(webhook: &Webhook, text: &str) -> Result<(), PipelineError> {
+        let fail_point = FailPoint::from_environment();
+        fail_point.pass(Call::SendWebhook.name(), Moment::Before);
+        webhook.send(text).await?;
+        fail_point.pass(Call::SendWebhook.name(), Moment::After);
+        Ok(())
     }
 
     async fn call<T>(

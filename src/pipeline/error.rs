@@ -5,6 +5,7 @@ use bpctl_core::model::{Diagnostic, Untrusted};
 use crate::cluster::ClusterError;
 use crate::forge::ForgeError;
 use crate::git::GitError;
+use crate::webhook::WebhookError;
 
 /// A run that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,9 @@ pub enum PipelineError {
     /// The cluster failed.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The chat's webhook did not take a message.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// Something that a person can mend.
     #[error("{message}")]
     Told {
@@ -63,6 +67,7 @@ impl PipelineError {
             Self::Git(error) if error.is_missing_object() => {
                 Some("a shallow clone lacks it: git fetch --unshallow, in CI `fetch-depth: 0`".into())
             }
+            Self::Webhook(error) => Some(error.hint().into()),
             Self::Cluster(ClusterError::Forbidden { .. }) => {
                 Some("kubectl apply -f templates/rbac/reader.yaml   (grants get, list, watch; nothing else)".into())
             }
@@ -80,6 +85,7 @@ impl PipelineError {
                 | ForgeError::Git { source: GitError::Program { said, .. }, .. },
             ) => Some(said),
             Self::Cluster(error) => error.said(),
+            Self::Webhook(error) => error.said(),
             _ => None,
         }
     }

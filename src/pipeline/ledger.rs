@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{Effects, PipelineError, Session};
 use crate::forge::{BranchName, Forge, Swapped};
 use crate::git::{Repository, Signature};
+use crate::runtime;
 
 /// Tries before an append gives up.
 const TRIES: u32 = 10;
@@ -169,17 +170,18 @@ pub(super) fn years() -> Vec<RepoPath> {
     (2025..2125).filter_map(|year: u32| RepoPath::new(year.to_string()).ok()).collect()
 }
 
-/// Appends what the ledger does not have yet. Another writer's entries are kept: the append is done again on top of them.
+/// Appends what the ledger does not have yet, and answers the ids of that. Another writer's entries are kept: the append is done again on top
+/// of them. Of several runs with the same entry exactly one is answered its id.
 pub async fn record(
     session: &Session,
     effects: &Effects<'_>,
     environment: &Name,
     entries: &[Entry],
     at: Timestamp,
-) -> Result<usize, PipelineError> {
+) -> Result<BTreeSet<Digest>, PipelineError> {
     let branch = BranchName::ledger(environment);
     if entries.is_empty() {
-        return Ok(0);
+        return Ok(BTreeSet::new());
     }
     let forge = session.forge.reading();
     let days: BTreeSet<Timestamp> = entries.iter().filter_map(|entry| first_of_day(entry.at)).collect();
@@ -187,12 +189,16 @@ pub async fn record(
     for _ in 0..TRIES {
         let ledger: Ledger = load_keeping(&session.repository, forge, environment, None, &keep).await?;
         let known = ledger.ids();
-        let fresh = entries.iter().filter(|entry| !known.contains(&entry.id)).count();
+        let fresh = entries.iter().map(|entry| &entry.id).filter(|id| !known.contains(id)).cloned();
+        let fresh: BTreeSet<Digest> = fresh.collect();
         let files = append(&ledger.files, &known, entries);
         if files.is_empty() {
-            return Ok(0);
+            return Ok(BTreeSet::new());
         }
-        let message = format!("ledger: {fresh} {} of {environment}", if fresh == 1 { "entry" } else { "entries" });
+        let plural = if fresh.len() == 1 { "entry" } else { "entries" };
+        // Else two runs of one second make the same commit, and each takes it for its own.
+        let message =
+            format!("ledger: {} {plural} of {environment}\n\nBpctl-Run: {}\n", fresh.len(), runtime::run_id());
         let commit = match &ledger.commit {
             Some(parent) => {
                 let changes = files.into_iter().map(|(path, bytes)| (path, Some(bytes))).collect();

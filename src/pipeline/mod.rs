@@ -5,6 +5,7 @@
 
 mod address;
 pub mod adopt;
+pub mod alerts;
 pub mod apply;
 pub mod comment;
 pub mod doctor;

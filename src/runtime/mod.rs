@@ -20,6 +20,15 @@ pub fn now() -> Timestamp {
     Timestamp::now()
 }
 
+/// What tells this run from any other at the same time. Nothing is decided by it but which of several is the one.
+pub fn run_id() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    static ID: std::sync::OnceLock<u64> = std::sync::OnceLock::new();
+    // The standard library's own random keys.
+    let id = ID.get_or_init(|| std::hash::RandomState::new().build_hasher().finish());
+    format!("{id:016x}")
+}
+
 /// An environment variable that is set and not empty.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

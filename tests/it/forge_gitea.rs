@@ -2,6 +2,7 @@
 
 mod actions;
 mod adopt;
+mod alerts;
 mod approvals;
 mod comment;
 mod expiry;

@@ -31,6 +31,8 @@ pub enum Story {
     Restarted,
     /// A person's pull request gets its comment.
     Commented,
+    /// Something lasts that people have to look at, and ends.
+    Alerted,
 }
 
 /// Where a call can occur: in a story in which it is killed, or nowhere, and why.
@@ -56,6 +58,8 @@ pub fn row(call: Call, on: On, delivery: &str) -> Row {
         (Call::PostComment | Call::EditComment | Call::RemoveComment, On::Local) => {
             Row::Never("the local forge keeps no comments")
         }
+        (Call::SendWebhook, _) | (Call::OpenIssue | Call::UpdateIssue, On::Gitea) => Row::In(Story::Alerted),
+        (Call::OpenIssue | Call::UpdateIssue, On::Local) => Row::Never("the local forge keeps no issues"),
     }
 }
 
@@ -249,6 +253,10 @@ fn z01_every_effect_has_its_row_on_each_forge_under_each_delivery() {
             "apply-object Gitea gitops: a controller delivers",
             "answer-pull Gitea direct: who reviews does so on the server's own page",
             "answer-pull Gitea gitops: who reviews does so on the server's own page",
+            "open-issue Local direct: the local forge keeps no issues",
+            "open-issue Local gitops: the local forge keeps no issues",
+            "update-issue Local direct: the local forge keeps no issues",
+            "update-issue Local gitops: the local forge keeps no issues",
         ]
     );
 }

@@ -45,7 +45,8 @@ fn imports_go_down_only() {
         ("metrics", &["runtime"]),
         ("forge", &["git", "runtime"]),
         ("render_tools", &["runtime"]),
-        ("pipeline", &["cluster", "forge", "git", "metrics", "render_tools", "runtime"]),
+        ("webhook", &["runtime"]),
+        ("pipeline", &["cluster", "forge", "git", "metrics", "render_tools", "runtime", "webhook"]),
         ("cli", &["cluster", "forge", "git", "metrics", "pipeline", "runtime"]),
     ]);
     let mut wrong = Vec::new();

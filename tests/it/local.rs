@@ -1,6 +1,7 @@
 //! The local forge through the program, on the shipped shop: the story, and what may not happen in it.
 
 mod adopt;
+mod alerts;
 mod attacked;
 mod audit;
 mod breaker;

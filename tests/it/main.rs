@@ -15,6 +15,7 @@
 
 mod act;
 mod action;
+mod chat;
 mod cluster_live;
 mod demos;
 mod forge_gitea;

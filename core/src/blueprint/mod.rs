@@ -37,6 +37,6 @@ pub use spec::{
 };
 pub use suppression::{Suppression, SuppressionKind, SuppressionMetadata, SuppressionSpec};
 pub use workspace::{
-    ArgoCd, ClusterSource, DEFAULT_BASE, Delivery, Environment, ForgeKind, Grouping, LevelQueries, LocalForge,
+    Alerts, ArgoCd, ClusterSource, DEFAULT_BASE, Delivery, Environment, ForgeKind, Grouping, LevelQueries, LocalForge,
     PrometheusSource, Proposals, Render, Renderer, TierName, Verification, Workspace, WorkspaceKind,
 };

@@ -354,7 +354,7 @@ pub struct ApprovalWorkflow {
     /// After this without an answer the proposal is rejected.
     #[serde(default = "default_timeout")]
     pub timeout: Period,
-    /// How approvers hear of it.
+    /// How approvers hear of it; empty: in every way there is (B10).
     #[serde(default)]
     pub notifications: Vec<Notification>,
     /// Whether an approval has to say why.
@@ -394,6 +394,15 @@ fn default_timeout() -> Period {
 pub enum Notification {
     /// The forge asks them for a review.
     ReviewRequest,
+    /// A message to the chat behind `BPCTL_ALERT_WEBHOOK`.
+    Webhook,
+}
+
+impl ApprovalWorkflow {
+    /// Whether approvers hear of it this way.
+    pub fn notifies_by(&self, way: Notification) -> bool {
+        self.notifications.is_empty() || self.notifications.contains(&way)
+    }
 }
 
 /// What is written down (B12).

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::BlueprintVersion;
+use crate::alert::Cause;
 use crate::model::{Name, Period, RepoPath};
 use crate::rendering::{OwnValues, Parameter};
 
@@ -45,6 +46,31 @@ pub struct Workspace {
     /// How long what landed is watched (B16).
     #[serde(default)]
     pub verification: Verification,
+    /// How people hear of what they have to look at (R6).
+    #[serde(default)]
+    pub alerts: Alerts,
+}
+
+/// How people hear of what they have to look at (R6). Where the chat is is a credential, and stands in `BPCTL_ALERT_WEBHOOK` alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Alerts {
+    /// Whether what lasts gets an issue on the forge.
+    #[serde(default = "default_issues")]
+    pub issues: bool,
+    /// What nobody is alerted of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mute: Vec<Cause>,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self { issues: default_issues(), mute: Vec::new() }
+    }
+}
+
+fn default_issues() -> bool {
+    true
 }
 
 /// The protected branch where no `bpctl.yaml` names one.

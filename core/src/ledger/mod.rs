@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::action::Action;
+use crate::alert::Cause;
 use crate::decide::FailedPod;
 use crate::govern::{ReviewJudgement, Verdict};
 use crate::model::{Digest, Name, ObjectRef, RepoPath, Timestamp, Untrusted};
@@ -187,6 +188,23 @@ pub enum Event {
         /// The report.
         report: VerifyReport,
     },
+    /// People were alerted, or the cause of that is gone (R6).
+    Alerted {
+        /// Of what.
+        cause: Cause,
+        /// Of which blueprint; left out: of the whole environment, whose name the entry has in a blueprint's place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<Name>,
+        /// What makes it another occurrence of the same cause.
+        about: Digest,
+        /// Its cause is gone.
+        over: bool,
+        /// One line.
+        told: String,
+        /// The entry of the same alert before this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<Digest>,
+    },
 }
 
 impl Event {
@@ -203,6 +221,7 @@ impl Event {
             Self::Restarted { .. } => "restarted",
             Self::Recovered { .. } => "recovered",
             Self::Verified { .. } => "verified",
+            Self::Alerted { .. } => "alerted",
         }
     }
 
@@ -240,6 +259,9 @@ impl Event {
             Self::Failed { commit, attempt, .. } => Digest::of(&("failed", environment, blueprint, commit, attempt)),
             Self::Restarted { uid, request, .. } => Digest::of(&("restarted", uid, request)),
             Self::Recovered { request, .. } => Digest::of(&("recovered", environment, blueprint, request)),
+            Self::Alerted { cause, of, about, over, after, .. } => {
+                Digest::of(&("alerted", environment, cause, of, about, over, after))
+            }
         }
     }
 }

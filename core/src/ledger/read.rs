@@ -12,9 +12,10 @@ use serde_json::value::RawValue;
 
 use super::Event;
 use crate::action::Action;
+use crate::alert::Cause;
 use crate::decide::FailedPod;
 use crate::govern::{ReviewJudgement, Verdict};
-use crate::model::{Digest, ObjectRef, Untrusted};
+use crate::model::{Digest, Name, ObjectRef, Untrusted};
 use crate::observe::Identity;
 use crate::verify::VerifyReport;
 
@@ -77,6 +78,16 @@ enum Fields {
         pull: u64,
         commit: String,
         report: VerifyReport,
+    },
+    Alerted {
+        cause: Cause,
+        #[serde(default)]
+        of: Option<Name>,
+        about: Digest,
+        over: bool,
+        told: String,
+        #[serde(default)]
+        after: Option<Digest>,
     },
 }
 
@@ -159,6 +170,14 @@ mod tests {
             Event::Declined { pull: 7, by: None, reason: None },
             Event::Applied { summary, base, object, uid, receipt: "version 3".into() },
             Event::Failed { commit: "c".into(), attempt: 2, because: Untrusted::new("quota") },
+            Event::Alerted {
+                cause: Cause::PassFailed,
+                of: None,
+                about: Digest::of(&"x"),
+                over: false,
+                told: "it ended".into(),
+                after: None,
+            },
         ];
         for event in events {
             let value = serde_json::to_value(&event).unwrap();

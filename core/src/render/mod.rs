@@ -8,5 +8,5 @@ pub mod text;
 pub(crate) mod words;
 
 pub use left::{Left, left};
-pub(crate) use words::listed;
 pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, unseen, value};
+pub(crate) use words::{listed, unknown};

@@ -32,6 +32,19 @@ pub fn prose(text: &Untrusted) -> String {
     if raw.is_empty() || (raw.chars().count() <= LONGEST && is_inert(raw)) { raw.to_owned() } else { markdown(text) }
 }
 
+/// For a chat by a Slack-compatible webhook: a plain sentence stays as it is, and all else becomes a code span.
+pub fn slack(text: &Untrusted) -> String {
+    let raw = text.raw();
+    if raw.is_empty() || (raw.chars().count() <= LONGEST && is_inert(raw)) { raw.to_owned() } else { slack_code(text) }
+}
+
+/// The same, always as a code span: Slack's three signs are written as entities, so that nothing in it is a mention (`<!channel>`) or a link,
+/// and what other chats make a mention of (`@all`) is none either.
+pub fn slack_code(text: &Untrusted) -> String {
+    let inner = escape(text.raw(), |c| matches!(c, '@' | '`'));
+    format!("`{}`", inner.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+}
+
 /// Letters, digits and the signs of plain sentences, where they do not come together to an address, emphasis, an emoji or a reference.
 fn is_inert(text: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || " .,:;()'\"=%+-/_→·…—≥≤".contains(c);

@@ -105,6 +105,8 @@ pub(super) fn told(event: &Event) -> String {
             format!("restart {}: {} ({})", shown(request), report.outcome, checks(report))
         }
         Event::Verified { pull, report, .. } => format!("#{pull}: {} ({})", report.outcome, checks(report)),
+        Event::Alerted { cause, over: true, .. } => format!("{}: over", cause.words()),
+        Event::Alerted { cause, told, .. } => format!("{}: {}", cause.words(), shown(told)),
     }
 }
 

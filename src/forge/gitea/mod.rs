@@ -17,6 +17,7 @@ mod api;
 mod checks;
 mod comments;
 mod facts;
+mod issues;
 mod merge;
 mod people;
 mod pusher;
@@ -42,8 +43,8 @@ use url::Url;
 use self::api::{Api, Listing};
 use self::wire::{Pull, RepositorySettings, User};
 use super::{
-    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, Landed, NewPull, OwnComment, PullFilter,
-    PullSummary, Swapped, moves,
+    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, IssueFilter, Landed, NewPull, OwnComment,
+    OwnIssue, PullFilter, PullSummary, Swapped, moves,
 };
 use crate::forge::landed::Pin;
 use crate::git::remote::GitRemote;
@@ -256,6 +257,14 @@ impl Forge for GiteaForge {
         self.looked_over().await
     }
 
+    fn issue_url(&self, number: u64) -> Option<String> {
+        Some(self.page(&["issues", &number.to_string()]).into())
+    }
+
+    async fn issues(&self, which: IssueFilter, marker: &str) -> Result<Vec<OwnIssue>, ForgeError> {
+        self.own_issues(which, marker).await
+    }
+
     async fn comments(&self, number: u64, marker: &str) -> Result<Vec<OwnComment>, ForgeError> {
         self.own_comments(number, marker).await
     }
@@ -302,6 +311,14 @@ impl ForgeWrite for GiteaForge {
 
     async fn remove_comment(&self, number: u64, id: &str) -> Result<(), ForgeError> {
         self.delete_comment(number, id).await
+    }
+
+    async fn open_issue(&self, title: &str, body: &str) -> Result<u64, ForgeError> {
+        self.make_issue(title, body).await
+    }
+
+    async fn update_issue(&self, number: u64, title: &str, body: &str, open: bool) -> Result<(), ForgeError> {
+        self.change_issue(number, title, body, open).await
     }
 
     async fn set_check(

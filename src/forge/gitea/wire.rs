@@ -97,6 +97,17 @@ pub(super) struct Comment {
     pub(super) body: String,
 }
 
+/// An issue.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Issue {
+    pub(super) number: u64,
+    /// None where the account is gone.
+    pub(super) user: Option<User>,
+    #[serde(default)]
+    pub(super) body: String,
+    pub(super) state: String,
+}
+
 /// An entry of a pull request's timeline.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Event {

@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 
 #[path = "calls.rs"]
 pub mod calls;
+#[path = "tracker.rs"]
+pub mod tracker;
 
 pub const BOT: &str = "bpctl-app[bot]";
 pub const APP: u64 = 77;
@@ -56,6 +58,7 @@ pub struct World {
     pub runs: Vec<Value>,
     pub statuses: Vec<Value>,
     pub comments: Vec<Value>,
+    pub issues: Vec<Value>,
     pub events: Vec<Value>,
     pub activity: Vec<Value>,
     pub rules: Vec<Value>,
@@ -534,6 +537,9 @@ fn answer(request: &Request, world: &mut World, by: &str, base: &str) -> Answer 
         ["repos", "shop", "deploy", rest @ ..] => rest,
         _ => return missing(),
     };
+    if let Some(answer) = tracker::answer(request, rest, &body, world, by, base) {
+        return answer;
+    }
     match (request.method.as_str(), rest) {
         ("GET", []) => ok(&json!({
             "id": 1000, "default_branch": "main", "allow_merge_commit": true, "allow_squash_merge": true, "allow_auto_merge": true

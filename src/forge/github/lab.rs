@@ -96,6 +96,12 @@ async fn every_request_is_as_github_describes_it() {
     let own = forge.comments(number, "<!-- bpctl -->").await.unwrap();
     assert_eq!(own.iter().map(|comment| comment.body.as_str()).collect::<Vec<_>>(), ["<!-- bpctl --> two"]);
     forge.remove_comment(number, &written.id).await.unwrap();
+    let issue = forge.open_issue("an alert", "<!-- bpctl:alert:x:y -->").await.unwrap();
+    forge.update_issue(issue, "an alert", "<!-- bpctl:alert:x:y -->\nit is over", false).await.unwrap();
+    for which in [IssueFilter::Open, IssueFilter::ClosedSince(Timestamp::UNIX_EPOCH)] {
+        let own = forge.issues(which, "<!-- bpctl:alert:x:").await.unwrap();
+        assert_eq!(own.iter().any(|own| own.number == issue), which != IssueFilter::Open, "{own:?}");
+    }
     let tree = "0".repeat(40);
     let pin = Pin { pull: number, head: &head, base: &base, base_branch: "main", tree: &tree };
     let _ = forge.bring_up_to_date(pin).await;

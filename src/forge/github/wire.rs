@@ -195,6 +195,19 @@ pub(super) struct Comment {
     pub(super) created_at: Timestamp,
 }
 
+/// An issue in a list, or as it was opened.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct IssueItem {
+    pub(super) number: u64,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    pub(super) user: Option<User>,
+    pub(super) state: String,
+    /// There where it is a pull request.
+    #[serde(default)]
+    pub(super) pull_request: Option<serde::de::IgnoredAny>,
+}
+
 /// A branch, with what its classic protection requires; any reader may see that.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Branch {

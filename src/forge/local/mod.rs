@@ -22,8 +22,8 @@ use bpctl_core::observe::{
 };
 
 use crate::forge::{
-    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, Landed, NewPull, OwnComment, PullFilter,
-    PullSummary, Swapped,
+    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, IssueFilter, Landed, NewPull, OwnComment,
+    OwnIssue, PullFilter, PullSummary, Swapped,
 };
 use crate::git::{GitError, MergedTree, RefCreated, RefSwapped, Repository, Signature, WriteLock};
 
@@ -89,6 +89,10 @@ fn no_comments(number: u64) -> ForgeError {
         message: format!("pull request #{number} is one of the local forge, which keeps no comments"),
         hint: Some("`bpctl plan --base BRANCH -o markdown` shows what the comment would say".to_owned()),
     }
+}
+
+fn no_issues() -> ForgeError {
+    ForgeError::Unsupported("the local forge keeps no issues; `bpctl audit` shows what was alerted of".to_owned())
 }
 
 /// The id of a person: the e-mail address, in lower case, so that one person has one id however it was typed.
@@ -517,6 +521,14 @@ impl Forge for LocalForge {
         Ok(checks)
     }
 
+    fn issue_url(&self, _: u64) -> Option<String> {
+        None
+    }
+
+    async fn issues(&self, _: IssueFilter, _: &str) -> Result<Vec<OwnIssue>, ForgeError> {
+        Err(no_issues())
+    }
+
     async fn comments(&self, number: u64, _: &str) -> Result<Vec<OwnComment>, ForgeError> {
         Err(no_comments(number))
     }
@@ -640,6 +652,14 @@ impl ForgeWrite for LocalForge {
 
     async fn remove_comment(&self, number: u64, _: &str) -> Result<(), ForgeError> {
         Err(no_comments(number))
+    }
+
+    async fn open_issue(&self, _: &str, _: &str) -> Result<u64, ForgeError> {
+        Err(no_issues())
+    }
+
+    async fn update_issue(&self, _: u64, _: &str, _: &str, _: bool) -> Result<(), ForgeError> {
+        Err(no_issues())
     }
 
     async fn set_check(

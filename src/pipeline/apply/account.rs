@@ -28,6 +28,7 @@ impl Pass<'_> {
         let (now, me) = (forge.clock().await?.now, forge.identity().await?);
         let known: ledger::Ledger = ledger::load(&self.session.repository, forge, &self.environment).await?;
         self.known = known.ids();
+        self.raised.remember(&known);
         let mut left = BTreeMap::new();
         let mut recent = forge.pulls(PullFilter::UpdatedSince(REMEMBERED.before(now))).await?;
         recent.sort_by_key(|pull| pull.number);
@@ -190,6 +191,7 @@ impl Pass<'_> {
                 let attempt = history::next_attempt(forge, &self.environment, &part.name, commit).await?;
                 let name = history::delivery_check(&self.environment, &part.name, attempt);
                 self.effects.set_check(commit, &name, CheckConclusion::Failure, because.raw()).await?;
+                self.raised.refused_again(&part.name, commit);
                 let at = forge.clock().await?.now;
                 let event = failed_event(&FailedDelivery { commit: commit.into(), attempt, at, because });
                 let correlation =
@@ -201,6 +203,7 @@ impl Pass<'_> {
                     self.failed = true;
                     continue;
                 }
+                self.raised.made_good.insert(part.name.clone());
                 for failure in standing {
                     let name = history::delivery_check(&self.environment, &part.name, failure.attempt);
                     let told = format!("delivered by {}", commit.get(..7).unwrap_or(commit));
@@ -219,7 +222,11 @@ impl Pass<'_> {
         }
         if self.entries.iter().any(|entry| !self.known.contains(&entry.id)) {
             let at = self.session.forge.reading().clock().await?.now;
-            self.recorded += ledger::record(self.session, self.effects, &self.environment, &self.entries, at).await?;
+            let fresh = ledger::record(self.session, self.effects, &self.environment, &self.entries, at).await?;
+            self.recorded += fresh.len();
+            let written =
+                self.entries.iter().filter(|entry| fresh.contains(&entry.id)).map(|entry| entry.event.clone());
+            self.raised.written.extend(written);
         }
         self.known.extend(self.entries.drain(..).map(|entry| entry.id));
         Ok(())

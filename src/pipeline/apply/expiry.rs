@@ -28,6 +28,7 @@ impl Pass<'_> {
         let now = forge.clock().await?.now;
         self.entry(blueprint, correlation, now, Event::Expired { pull: number });
         self.step(blueprint, format!("closed {url}: {told}"), None);
+        self.expired(blueprint, number, within);
         Ok(())
     }
 }

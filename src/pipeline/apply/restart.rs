@@ -92,18 +92,23 @@ impl Pass<'_> {
     pub(super) async fn verify_restarts(
         &mut self,
         base: &Base,
-        mut observation: Observation,
+        first: &Observation,
         deadline: Timestamp,
     ) -> Result<(), PipelineError> {
-        if self.restarts(base, &observation).is_empty() {
+        if self.restarts(base, first).is_empty() {
             return Ok(());
         }
         let forge = self.session.forge.reading();
         let known = ledger::load::<Skipped>(&self.session.repository, forge, &self.environment).await?.ids();
+        let mut newer: Option<Observation> = None;
         loop {
+            let observation = newer.as_ref().unwrap_or(first);
             let mut pending = false;
-            for (blueprint, past, at, report) in self.restarts(base, &observation) {
+            for (blueprint, past, at, report) in self.restarts(base, observation) {
                 let correlation = Digest::of(&("restart", &blueprint, &past.request));
+                if report.outcome == Outcome::Failure {
+                    self.raised.unrecovered(&blueprint, &past.request, &verify::summary(&report));
+                }
                 let event = Event::Recovered { request: past.request.clone(), report: report.clone() };
                 let id = self.written(&blueprint, &correlation, at, event).id;
                 if known.contains(&id) {
@@ -117,7 +122,7 @@ impl Pass<'_> {
                 if self.entries.iter().any(|entry| entry.id == id) {
                     continue;
                 }
-                let uid = self.uid(base, &blueprint, &observation);
+                let uid = self.uid(base, &blueprint, observation);
                 let summary = format!("restarted {at:.0}");
                 let event = Event::Restarted { summary, request: past.request.clone(), uid, before: Vec::new() };
                 self.entry(&blueprint, &correlation, at, event);
@@ -140,7 +145,7 @@ impl Pass<'_> {
                 return Ok(());
             }
             runtime::sleep(Period::from_millis(500)).await;
-            observation = self.observe(base).await?;
+            newer = Some(self.observe(base).await?);
         }
     }
 

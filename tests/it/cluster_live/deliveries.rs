@@ -1,6 +1,7 @@
 //! Deliveries that a real API server refuses (B11): counted by checks, told by plans, stopped by the breaker.
 
 use super::workspace::{blueprint, bpctl, repository};
+use crate::chat::Chat;
 use crate::support::Namespace;
 
 fn manifest(namespace: &str, app: &str) -> String {
@@ -24,7 +25,8 @@ fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes
     let (path, blueprint) = blueprint("web", &namespace.name, "deploy/web.yaml");
     let scaling = "  scaling: {min_replicas: 1, max_replicas: 3, window: 20s}\n";
     repo.commit(&[(path.as_str(), &format!("{blueprint}{scaling}"))], "scaling");
-    let run = |arguments: &[&str]| bpctl(&repo, None).run(arguments);
+    let chat = Chat::new();
+    let run = |arguments: &[&str]| bpctl(&repo, None).with("BPCTL_ALERT_WEBHOOK", chat.address()).run(arguments);
     let failed = || repo.ledger("lab").iter().filter(|entry| entry["event"]["kind"] == "failed").count();
     for attempt in 1..=3 {
         let ran = run(&["apply"]).exits(1);
@@ -33,8 +35,14 @@ fn b11_what_the_server_refuses_again_and_again_is_stopped_until_a_person_changes
         let told = run(&["plan"]).exits(0).stdout;
         assert!(told.contains("delivery-failed") && told.contains("spec.selector: Invalid value"), "{told}");
     }
+    // People hear of the same refusal once, whatever is tried again.
+    let heard = chat.heard();
+    assert!(heard.len() == 1 && heard[0].contains("an operation was refused"), "{heard:?}");
+    assert!(heard[0].contains("spec.selector: Invalid value"), "{heard:?}");
     let ran = run(&["apply"]).exits(1);
     assert!(ran.stdout.contains("held by limits.breaker = 3"), "{}", ran.stdout);
+    let heard = chat.heard();
+    assert!(heard.len() == 1 && heard[0].contains("stopped after failures"), "{heard:?}");
     assert_eq!(failed(), 3);
     repo.git(&["update-ref", "-d", "refs/heads/bpctl-ledger/lab"]);
     let told = run(&["breaker"]).exits(0).stdout;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::server::{AUTHOR, BOT, REVIEWER, Shop, ask, branch, told};
+use super::server::{ADMIN, AUTHOR, BOT, REVIEWER, Shop, ask, branch, told};
 use crate::support::lab;
 
 type Trick = Box<dyn FnOnce() + Send>;
@@ -132,7 +132,20 @@ fn z20_a_base_that_moves_within_the_merge_is_seen_afterwards() {
     // It is written down all the same, and the next run goes on.
     let audit = shop.bpctl().run(&["audit", "--env", "staging"]).exits(0);
     assert!(audit.stdout.contains(&format!("merged     #{number}")), "{}", audit.stdout);
+    // People are alerted; that the next run comes to its end says nothing of the tree.
+    let issues = |state: &str| -> Vec<String> {
+        let path = format!("/issues?state={state}&type=issues&created_by=forge-bot");
+        let all = shop.api(ADMIN, "GET", &path, json!(null), 200);
+        let mut titles: Vec<String> =
+            all.as_array().unwrap().iter().map(|issue| issue["title"].as_str().unwrap().to_owned()).collect();
+        titles.sort();
+        titles
+    };
+    let other = "bpctl staging: another tree landed than was permitted of backend";
+    let failed = "bpctl staging: a pass ended with an error";
+    assert_eq!(issues("open"), [failed, other]);
     shop.apply();
+    assert_eq!((issues("open"), issues("closed")), (vec![other.to_owned()], vec![failed.to_owned()]));
 }
 
 #[test]

@@ -241,7 +241,9 @@ fn ask_with(credentials: &str, method: &str, path: &str, body: &Value) -> (u16, 
     let output = child.wait_with_output().expect("curl ends");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     let (answer, status) = text.rsplit_once('\n').expect("a status");
-    (status.parse().expect("a status"), serde_json::from_str(answer).unwrap_or_default())
+    // A page of HTML is no JSON.
+    let page = || if answer.is_empty() { Value::Null } else { answer.into() };
+    (status.parse().expect("a status"), serde_json::from_str(answer).unwrap_or_else(|_| page()))
 }
 
 /// An account of one test alone.

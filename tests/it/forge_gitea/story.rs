@@ -180,8 +180,10 @@ fn z13_a_base_branch_that_was_set_back_opens_the_breaker() {
     // A clone without history cannot tell, and does not take that for yes.
     let cut = bpctl(&shop.clone_with(&["--depth=1"])).run(&["breaker", "--env", "staging"]).exits(0).stdout;
     assert!(cut.contains("not known, so everything is held: this clone is cut off"), "{cut}");
-    // It is not proposed and merged again.
-    shop.apply();
+    // It is not proposed and merged again, and people are alerted by an issue.
+    let report = shop.apply();
+    let alert = report["alerts"].as_array().unwrap().iter().find(|alert| alert["key"] == "base-rewritten/frontend");
+    assert!(alert.is_some_and(|alert| alert["state"] == "new" && alert["issue"].is_string()), "{report:#}");
     assert_eq!(shop.fetch("refs/heads/main"), before);
     // A push that touches the blueprint is no word of the server's; a merged pull request is.
     let file = "blueprints/frontend/blueprint.yaml";

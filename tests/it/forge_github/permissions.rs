@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::fake::calls::{Row, row_of, rows};
 use super::fake::{APP, CI, strict};
-use super::{Shop, json};
+use super::{Shop, Value, json};
 
 /// The levels of a permission: `Pull requests: read; write to arm` asks for both.
 fn permissions(row: &Row) -> Vec<(String, &'static str)> {
@@ -74,6 +74,31 @@ fn each_call_of_the_table_is_made_and_the_app_is_given_what_they_need_and_no_mor
         shop.bpctl("token-app").run(&["apply", "--env", "staging"]).exits(0);
         shop.fake.with(|world| world.now += 7200);
     }
+    gather(&shop);
+
+    // What lasts gets an issue, which is closed when it is over; a person's issue with bpctl's words and label is left alone.
+    let (pods, mut well) = ("clusters/staging/shop/pods.json", String::new());
+    let shop = Shop::changed(|repo| {
+        crate::local::leave_the_frontend(repo);
+        well = repo.read(pods);
+        crate::local::restart::a_pod_fails(repo, "CrashLoopBackOff", 3);
+    });
+    let apply = || shop.bpctl("token-app").run(&["apply", "--env", "staging", "-o", "json"]).json();
+    let told = apply();
+    let first = shop.fake.with(|world| world.issues.clone());
+    let [issue] = first.as_slice() else { panic!("{told}: {first:#?}") };
+    assert_eq!((issue["user"]["login"].as_str(), issue["state"].as_str()), (Some(super::BOT), Some("open")));
+    assert_eq!(issue["labels"][0]["name"], "bpctl-alert");
+    let mut forged = issue.clone();
+    forged["number"] = 2_000.into();
+    forged["user"] = super::fake::user("author");
+    shop.fake.with(|world| world.issues.insert(0, forged));
+    assert_eq!(apply()["alerts"][0]["state"], "stands");
+    shop.repo.write(pods, &well);
+    assert_eq!(apply()["alerts"][0]["state"], "over");
+    let after = shop.fake.with(|world| world.issues.clone());
+    let states: Vec<&Value> = after.iter().map(|issue| &issue["state"]).collect();
+    assert_eq!(states, ["open", "closed"], "{after:#?}");
     gather(&shop);
 
     // The time is asked for only where no answer told it lately; the lab's test does.

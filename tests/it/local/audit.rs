@@ -149,6 +149,8 @@ fn t30_what_was_done_to_the_ledger_is_reported_and_changes_no_verdict() {
 
     rewrite(&repo, &file, &text.replacen("\"pull\":1", "\"pull\":7", 1));
     says(&check(6), &["rewritten", "no-proposal"]);
+    let alerted = repo.run(&["apply", "--dry-run"]).exits(0).stdout;
+    says(&alerted, &["\nalert: the ledger was changed by somebody else: 1 of its lines cannot be read, or "]);
     reset();
     let (shorter, _) = text.trim_end().rsplit_once('\n').expect("lines");
     rewrite(&repo, &file, &format!("{shorter}\n"));

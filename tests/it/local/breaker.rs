@@ -49,8 +49,14 @@ fn b11_the_breaker_opens_by_checks_and_a_person_closes_it() {
     assert!(!plan().contains("limits.breaker"), "it is not verified yet");
     conclude(&repo, CheckConclusion::Failure);
     says(&plan(), &["frontend  reconcile (replicas 4 → 2)", held]);
-    // Nothing that bpctl does itself closes it, and other workloads go on.
-    repo.run(&APPLY).exits(0);
+    // Nothing that bpctl does itself closes it, and other workloads go on; people are alerted.
+    says(
+        &repo.run(&APPLY).exits(0).stdout,
+        &[
+            "\nalert: a verification failed of frontend: resize of pull request ",
+            "\nalert: stopped after failures of frontend: failed one after another: resize #",
+        ],
+    );
     says(&plan(), &[held]);
     assert!(!repo.run(&["plan", "--target", "backend"]).exits(0).stdout.contains("limits.breaker"));
     // Nor does a person's change of something else.

@@ -39,6 +39,7 @@ fn r06_a_cluster_that_cannot_be_seen_is_not_green() {
     );
     let applied = run(&APPLY);
     says(&applied.stdout, &["not compared: the cluster's object: couldn't list"]);
+    says(&applied.stdout, &[&format!("alert: not everything could be seen: {told}\n")]);
     assert_eq!(last_line(&applied), told);
 }
 

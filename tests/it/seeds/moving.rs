@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bpctl::forge::{
-    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, Landed, NewPull, OwnComment, PullFilter,
-    PullSummary, Swapped,
+    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, IssueFilter, Landed, NewPull, OwnComment,
+    OwnIssue, PullFilter, PullSummary, Swapped,
 };
 use bpctl::pipeline::apply::{ApplyOptions, apply};
 use bpctl::pipeline::{Effects, ForgeAccess, Session, connect_cluster, plan, workspace_on_base};
@@ -80,7 +80,7 @@ pub async fn pass(world: &World, mut dice: Dice) -> &'static str {
         let cluster = Arc::new(connect_cluster(place, session.repository.work_tree()).await?);
         let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), false);
         let options = ApplyOptions { wait: Period::from_secs(0), adopt: Vec::new() };
-        apply(&session, &effects, &cluster, &name, &options).await.map(|report| world.tell(&report))
+        apply(&session, &effects, &cluster, &name, &options).await.0.map(|report| world.tell(&report))
     };
     tokio::select! {
         biased;
@@ -149,6 +149,14 @@ impl Forge for Moving {
         self.inner.abilities().await
     }
 
+    fn issue_url(&self, number: u64) -> Option<String> {
+        self.inner.issue_url(number)
+    }
+
+    async fn issues(&self, which: IssueFilter, marker: &str) -> Result<Vec<OwnIssue>, ForgeError> {
+        self.inner.issues(which, marker).await
+    }
+
     async fn comments(&self, number: u64, marker: &str) -> Result<Vec<OwnComment>, ForgeError> {
         self.inner.comments(number, marker).await
     }
@@ -211,6 +219,14 @@ impl ForgeWrite for Moving {
 
     async fn remove_comment(&self, number: u64, id: &str) -> Result<(), ForgeError> {
         self.inner.remove_comment(number, id).await
+    }
+
+    async fn open_issue(&self, title: &str, body: &str) -> Result<u64, ForgeError> {
+        self.inner.open_issue(title, body).await
+    }
+
+    async fn update_issue(&self, number: u64, title: &str, body: &str, open: bool) -> Result<(), ForgeError> {
+        self.inner.update_issue(number, title, body, open).await
     }
 
     async fn set_check(
