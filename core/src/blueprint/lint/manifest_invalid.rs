@@ -455,14 +455,14 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
             let is_broken = part.bytes().all(|byte| byte.is_ascii_digit()) && part.bytes().any(|byte| byte != b'0');
             is_broken.then(|| format!("must be a whole number, this is {text}"))
         }
+        (Wanted::Quantity, Value::Int(number)) if number.get() < 0 => Some(below_zero(&number.to_string())),
+        (Wanted::Quantity, Value::Float(text)) if is_negative(text) => Some(below_zero(text)),
         (_, Value::Null)
         | (Wanted::Text, Value::String(_))
         | (Wanted::Any | Wanted::Pods, Value::Int(_))
-        | (Wanted::Port, Value::Float(_)) => None,
-        (Wanted::Quantity, Value::Int(number)) if number.get() < 0 => below_zero(&number.to_string()),
-        (Wanted::Quantity, Value::Float(text)) if is_negative(text) => below_zero(text),
-        (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => None,
-        (Wanted::Whole, Value::Int(number)) => (number.get() < 0).then(|| below_zero(&number.to_string())).flatten(),
+        | (Wanted::Port, Value::Float(_))
+        | (Wanted::Quantity, Value::Int(_) | Value::Float(_)) => None,
+        (Wanted::Whole, Value::Int(number)) => (number.get() < 0).then(|| below_zero(&number.to_string())),
         (Wanted::Port, Value::Int(number)) => {
             (!(1..=65535).contains(&number.get())).then(|| format!("is {number}, and ports are 1 to 65535"))
         }
@@ -497,7 +497,9 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
             "is no name of a container: `{text}`; those are 1 to 63 of a-z, 0-9 and `-`, with no `-` at an end"
         )),
         (Wanted::Whole | Wanted::Any | Wanted::Port, _) => wrong("a whole number"),
-        (Wanted::Quantity, Value::String(text)) if Quantity::is_spelt(text) && is_negative(text) => below_zero(text),
+        (Wanted::Quantity, Value::String(text)) if Quantity::is_spelt(text) && is_negative(text) => {
+            Some(below_zero(text))
+        }
         (Wanted::Quantity, Value::String(text)) => {
             (!Quantity::is_spelt(text)).then(|| format!("is no quantity such as 250m or 128Mi: `{text}`"))
         }
@@ -511,8 +513,8 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
     }
 }
 
-fn below_zero(number: &str) -> Option<String> {
-    Some(format!("is {number}, and can not be below 0"))
+fn below_zero(number: &str) -> String {
+    format!("is {number}, and can not be below 0")
 }
 
 /// Below zero; `-0` is not.
@@ -604,10 +606,14 @@ pub(super) fn each<'n>(node: &'n Node, pattern: &str, visit: &mut dyn FnMut(&'n 
     let (step, rest) = pattern.split_once('.').unwrap_or((pattern, ""));
     if let Some(list) = step.strip_suffix("[]") {
         let items = node.get(list).map_or(&[] as &[Node], Node::items);
-        items.iter().for_each(|item| each(item, rest, visit));
+        for item in items {
+            each(item, rest, visit);
+        }
     } else if let Some(map) = step.strip_suffix("{}") {
         let entries = node.get(map).map_or(&[] as &[Entry], Node::entries);
-        entries.iter().for_each(|entry| each(&entry.value, rest, visit));
+        for entry in entries {
+            each(&entry.value, rest, visit);
+        }
     } else if let Some(child) = node.get(step) {
         each(child, rest, visit);
     }

@@ -35,7 +35,7 @@ pub(super) fn excluding(manifest: &Manifest) -> Vec<Diagnostic> {
             }
             for probe in ["livenessProbe", "startupProbe"] {
                 each(pod, &format!("{container}.{probe}"), &mut |probe| {
-                    found.extend(succeeds_at_once(manifest, probe))
+                    found.extend(succeeds_at_once(manifest, probe));
                 });
             }
             for hook in HOOKS {
