@@ -102,6 +102,26 @@ const MEASURES: [&str; 20] = [
 ];
 /// Ends of names that name something else by name or place, as Kubernetes' own fields do: `secretName`, `secretKeyRef`.
 const REFERENCES: [&str; 6] = ["name", "names", "ref", "refs", "namespace", "policy"];
+/// Ends of words that were joined, as `requirepass`, `rootpw`, `AccountKey`; and words that end so by chance.
+const JOINED: [&str; 10] =
+    ["pass", "pwd", "pw", "psk", "accesskey", "accountkey", "signingkey", "encryptionkey", "privatekey", "sharedkey"];
+const UNJOINED: [&str; 2] = ["bypass", "compass"];
+/// How tokens of well-known services begin, each with how many signs are behind that at least.
+const TOKENS: [(&str, usize); 13] = [
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 16),
+    ("xoxb-", 16),
+    ("xoxp-", 16),
+    ("xapp-", 16),
+    ("hvs.", 16),
+    ("AKIA", 16),
+    ("eyJ", 30),
+    ("hooks.slack.com/services/", 8),
+];
 /// Words that go on with a sentence: `the token is renewed`.
 const PROSE: [&str; 14] =
     ["is", "are", "was", "of", "for", "and", "or", "to", "in", "with", "has", "not", "must", "from"];
@@ -305,10 +325,9 @@ fn words(line: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
 /// Whether a word names a credential: as `lint` and the rules have it, or joined together, as `requirepass`.
 fn is_name(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
-    let joined = ["pass", "pwd"].iter().any(|end| lower.ends_with(end))
-        && !lower.ends_with("bypass")
-        && !lower.ends_with("compass");
-    (joined || is_credential(&lower, None))
+    let joined = JOINED.iter().any(|end| lower.ends_with(end)) && !UNJOINED.iter().any(|end| lower.ends_with(end));
+    let alone = ["hmac", "jwt", "cookie", "sig"].contains(&lower.as_str());
+    (joined || alone || is_credential(&lower, None))
         && !REFERENCES.iter().any(|end| lower.ends_with(end))
         && !HANDED_ON.contains(&lower.as_str())
 }
@@ -319,8 +338,19 @@ fn is_proof(word: &str) -> bool {
     lower.ends_with("auth") || lower.ends_with("authorization")
 }
 
+/// Whether something stands in a line that is a token wherever it stands.
+fn has_token(line: &str) -> bool {
+    let long = |rest: &str, least: usize| {
+        rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(byte)).count() >= least
+    };
+    let begins = |at: usize| !line.as_bytes()[..at].last().is_some_and(u8::is_ascii_alphanumeric);
+    TOKENS.iter().any(|(prefix, least)| {
+        line.match_indices(prefix).any(|(at, _)| begins(at) && long(&line[at + prefix.len()..], *least))
+    })
+}
+
 fn look(line: &str) -> Found {
-    let mut found = Found { holds: has_userinfo(line) || has_statement(line), ..Found::default() };
+    let mut found = Found { holds: has_userinfo(line) || has_statement(line) || has_token(line), ..Found::default() };
     let mut first = None;
     for (start, end) in words(line) {
         let second = first;
@@ -369,7 +399,9 @@ fn look(line: &str) -> Found {
             (found.quoted, found.holds) = (Some(mark), true);
             continue;
         }
-        let value = value.trim_start_matches(['"', '\'', '`', '\\', ' ', '\t']);
+        // An anchor or a tag of YAML stands before the value.
+        let anchored = value.strip_prefix(['&', '!']).and_then(|rest| rest.split_once(' ').map(|(_, value)| value));
+        let value = anchored.unwrap_or(value).trim_start_matches(['"', '\'', '`', '\\', ' ', '\t']);
         let opened = value.trim_start_matches(['{', '[', '(', ' ', '\t']);
         if value.is_empty() || value.starts_with('|') && value.len() < 4 || opened.is_empty() {
             found.below |= credential && !bare;

@@ -57,6 +57,20 @@ fn t38_every_form_of_a_credential_is_withheld() {
         "password=$ecret",
         "password=${PW:-hunter2}",
         "Server=db;User=a;Password=hunter2;",
+        "DefaultEndpointsProtocol=https;AccountKey=hunter2hunter2==;EndpointSuffix=x",
+        "Endpoint=sb://x/;SharedAccessKey=hunter2",
+        "https://x.blob.core.windows.net/c?se=1&sig=hunter2%3D",
+        "password: &a hunter2",
+        "password: !!str hunter2",
+        "SMTP_PW=hunter2",
+        "bindpw hunter2",
+        "rootpw {SSHA}hunter2",
+        "psk=\"hunter2\"",
+        "encryptionKey: hunter2",
+        "hmac: hunter2",
+        "X-From: ghp_hunter2hunter2hunter2hunter2",
+        "to https://hooks.slack.com/services/T0hunter/B0hunter/x now",
+        "id AKIAHUNTER2HUNTER2HU",
     ] {
         missed.extend(Some(text).filter(|text| !text_holds(text)));
     }
