@@ -520,6 +520,16 @@ impl Pass<'_> {
             self.step(&blueprint, no, None);
             return Ok(false);
         }
+        // Or closed it after pushing to it: what would be opened then is what they pushed, and said no to.
+        let last = remembered.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
+        let last = last.max_by_key(|pull| pull.number);
+        let closed = last.is_some_and(|last| {
+            matches!(last.state, bpctl_core::observe::PullState::Closed { .. }) && last.head != head
+        });
+        if closed && !self.effects.is_dry_run() && forge.branch(&branch).await?.as_deref() != Some(head.as_str()) {
+            self.step(&blueprint, format!("not proposed: somebody moved {branch} meanwhile"), None);
+            return Ok(false);
+        }
         let new = NewPull {
             branch: branch.clone(),
             title: proposal.title.clone(),
