@@ -194,9 +194,9 @@ fn gone(last: &Known) -> Alert {
 }
 
 fn line(alert: &Alert, state: AlertState, issue: Option<String>) -> AlertTold {
-    let of = alert.of.as_ref().map_or_else(String::new, |of| format!(" of {of}"));
+    let of = alert.of.as_ref().map_or_else(String::new, |of| format!("{of}: "));
     let told = if alert.told == alert.cause.words() { String::new() } else { format!(": {}", alert.told) };
-    AlertTold { key: alert.key(), state, told: format!("{}{of}{told}", alert.cause.words()), issue }
+    AlertTold { key: alert.key(), state, told: format!("{of}{}{told}", alert.cause.words()), issue }
 }
 
 fn untold(what: &str, error: &PipelineError) -> String {

@@ -45,7 +45,7 @@ pub fn about(body: &str) -> Option<About> {
 /// The title: bpctl's own words, and names, which hold nothing that a forge makes more of.
 pub fn title(environment: &Name, alert: &Alert) -> String {
     match &alert.of {
-        Some(of) => format!("bpctl {environment}: {} of {of}", alert.cause.words()),
+        Some(of) => format!("bpctl {environment}/{of}: {}", alert.cause.words()),
         None => format!("bpctl {environment}: {}", alert.cause.words()),
     }
 }

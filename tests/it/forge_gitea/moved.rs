@@ -141,9 +141,9 @@ fn z20_a_base_that_moves_within_the_merge_is_seen_afterwards() {
         titles.sort();
         titles
     };
-    let other = "bpctl staging: another tree landed than was permitted of backend";
+    let other = "bpctl staging/backend: another tree landed than was permitted";
     let failed = "bpctl staging: a pass ended with an error";
-    assert_eq!(issues("open"), [failed, other]);
+    assert_eq!(issues("open"), [other, failed]);
     shop.apply();
     assert_eq!((issues("open"), issues("closed")), (vec![other.to_owned()], vec![failed.to_owned()]));
 }

@@ -28,13 +28,13 @@ fn r06_a_chat_hears_once_of_what_lasts_and_once_of_its_end() {
     let repo = shop("CrashLoopBackOff", 3);
     let chat = Chat::new();
     // Nobody is there to be alerted: the last lines say it, and nothing is written down.
-    says(&repo.run(&APPLY).exits(0).stdout, &["\nalert: waits for a person of frontend: pods failed"]);
+    says(&repo.run(&APPLY).exits(0).stdout, &["\nalert: frontend: waits for a person: pods failed"]);
     assert!(alerted(&repo).is_empty() && chat.heard().is_empty());
-    says(&apply(&repo, &chat).exits(0).stdout, &["\nalert: waits for a person of frontend: pods failed"]);
+    says(&apply(&repo, &chat).exits(0).stdout, &["\nalert: frontend: waits for a person: pods failed"]);
     let heard = chat.heard();
     let [text] = heard.as_slice() else { panic!("{heard:?}") };
     says(text, &["*bpctl staging/frontend*: waits for a person — pods failed", "CrashLoopBackOff"]);
-    says(&apply(&repo, &chat).exits(0).stdout, &["\nalert, told before: waits for a person of frontend"]);
+    says(&apply(&repo, &chat).exits(0).stdout, &["\nalert, told before: frontend: waits for a person"]);
     assert_eq!(chat.heard(), Vec::<String>::new());
     // A pass that cannot be begun tells that, and not that the other is over.
     let rules = repo.read("blueprints/frontend/blueprint.yaml");
@@ -45,7 +45,7 @@ fn r06_a_chat_hears_once_of_what_lasts_and_once_of_its_end() {
     // All is well again.
     repo.commit(&[("blueprints/frontend/blueprint.yaml", &rules)], "the rules again");
     repo.write(PODS, &Repo::shop().read(PODS));
-    says(&apply(&repo, &chat).exits(0).stdout, &["over: waits for a person of frontend", "over: a pass ended with"]);
+    says(&apply(&repo, &chat).exits(0).stdout, &["over: frontend: waits for a person", "over: a pass ended with"]);
     let heard = chat.heard();
     assert!(heard.len() == 1 && heard[0].lines().count() == 2, "{heard:?}");
     let of = |cause: &str, over| (cause.to_owned(), over);
@@ -119,7 +119,7 @@ fn z01_z02_a_message_comes_once_whoever_is_killed_and_however_many_run() {
             let program = repo.bpctl().with("BPCTL_ALERT_WEBHOOK", chat.address());
             let killed = program.with("BPCTL_FAIL_POINT", format!("{}:{moment}", call.name())).run(&APPLY);
             assert_eq!(killed.signal, Some(9), "{moment}: {killed:?}");
-            says(&apply(&repo, &chat).exits(0).stdout, &["alert, told before: waits for a person of frontend"]);
+            says(&apply(&repo, &chat).exits(0).stdout, &["alert, told before: frontend: waits for a person"]);
             let texts = chat.heard();
             assert_eq!(texts.iter().filter(|text| text.contains("pods failed")).count(), heard, "{moment}: {texts:?}");
         }

@@ -53,8 +53,8 @@ fn b11_the_breaker_opens_by_checks_and_a_person_closes_it() {
     says(
         &repo.run(&APPLY).exits(0).stdout,
         &[
-            "\nalert: a verification failed of frontend: resize of pull request ",
-            "\nalert: stopped after failures of frontend: failed one after another: resize #",
+            "\nalert: frontend: a verification failed: resize of pull request ",
+            "\nalert: frontend: stopped after failures: failed one after another: resize #",
         ],
     );
     says(&plan(), &[held]);

@@ -183,7 +183,10 @@ fn x01_what_a_change_takes_out_of_git_is_told() {
     let repo = Repo::shop();
     std::fs::remove_file(repo.path().join("deploy/backend.yaml")).expect("removed");
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(1).stdout;
-    assert!(text.contains("left in the cluster: Deployment/backend; Git does not declare it any more"), "{text}");
+    assert!(
+        text.contains("left in the cluster: Deployment/backend; nothing that a blueprint names declares it any more"),
+        "{text}"
+    );
     // With its blueprint it is in no part of the plan.
     std::fs::remove_dir_all(repo.path().join("blueprints/backend")).expect("removed");
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).stdout;

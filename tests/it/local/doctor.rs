@@ -38,9 +38,9 @@ fn the_doctor_tells_what_is_there_and_what_mends_what_is_not() {
     let data = repo.run(&["doctor", "-o", "json", "--env", "nowhere"]).exits(6).json();
     let areas: Vec<&str> =
         data["areas"].as_array().unwrap().iter().map(|area| area["name"].as_str().unwrap()).collect();
-    assert_eq!(areas, ["repository", "forge", "environment"]);
-    assert_eq!(data["areas"][2]["checks"][0]["state"], "broken");
-    assert_eq!(data["areas"][2]["checks"][0]["mend"], "it has: staging");
+    assert_eq!(areas, ["repository", "forge", "alerts", "environment"]);
+    assert_eq!(data["areas"][3]["checks"][0]["state"], "broken");
+    assert_eq!(data["areas"][3]["checks"][0]["mend"], "it has: staging");
 }
 
 /// Would miss: nine things to mend where one server does not answer, and none of them what mends it.

@@ -86,7 +86,7 @@ fn b08_a_broken_image_goes_back_through_a_pull_request() {
 
     let first = repo.run(&APPLY).exits(0).stdout;
     says(&first, &[&format!(": rollback {title}"), "it needs one by alice@shop.example"]);
-    says(&first, &["\nalert: waits for a person of frontend: rollback needs approval"]);
+    says(&first, &["\nalert: frontend: waits for a person: rollback needs approval"]);
     let number = first.split("opened local pull request #").find(|part| part.contains(&title)).expect("its number");
     let number = number.split(':').next().expect("a number").to_owned();
     assert!(repo.read(MANIFEST).contains("frontend:1.5.0"));
