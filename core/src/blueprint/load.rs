@@ -15,7 +15,7 @@ use crate::model::{
     WorkloadKind,
 };
 use crate::rendering::{
-    Delivered, RenderFailure, Rendering, Unclear, application_folders, inputs, resolve_application,
+    Delivered, RenderFailure, Rendering, SyncPolicy, Unclear, application_folders, inputs, resolve_application,
 };
 use crate::yaml::{self, Document, KeptDocument, Kind, Node, Value};
 
@@ -578,6 +578,11 @@ impl Catalog {
     /// The rendering that a manifest comes from; `None`: it stands in a file as it is.
     pub fn rendering_of(&self, environment: &Name, manifest: &Manifest) -> Option<&Rendering> {
         self.renderings(environment).iter().find(|made| manifest.rendered && made.root == manifest.path)
+    }
+
+    /// When the Application that delivers a manifest is synced; `None`: no Application says so.
+    pub fn sync_policy(&self, environment: &Name, manifest: &Manifest) -> Option<&SyncPolicy> {
+        self.rendering_of(environment, manifest)?.sync.as_ref()
     }
 
     /// The manifest of an object at or below a source, as it reaches an environment: rendered where the environment says so, else as it

@@ -6,7 +6,7 @@ use super::{DetectInput, UnknownFact, WhyNot};
 use crate::blueprint::Manifest;
 use crate::model::{ObjectRef, Untrusted};
 use crate::observe::{LiveObject, Unknown, UnknownCode};
-use crate::render::{listed, shell};
+use crate::render::listed;
 use crate::rendering::{IgnoreRule, SyncPolicy};
 
 /// What the Application that delivers a manifest tells Argo CD to pass over of its object; bpctl's own delivery passes over nothing.
@@ -21,7 +21,7 @@ fn ignored<'c>(input: &DetectInput<'c>, object: &ObjectRef, manifest: &Manifest)
 
 /// The Application whose syncs write what its `ignoreDifferences` names all the same. `None`: they leave it alone.
 fn overwrites<'c>(input: &DetectInput<'c>, manifest: &Manifest) -> Option<&'c SyncPolicy> {
-    let policy = input.catalog.rendering_of(input.environment, manifest)?.sync.as_ref()?;
+    let policy = input.catalog.sync_policy(input.environment, manifest)?;
     (!policy.respects_ignored).then_some(policy)
 }
 
@@ -40,10 +40,7 @@ impl PassedReplicas {
         let found = compare(&manifest.document, live, schema, &DeliveryManagers::default());
         let replicas = found.into_iter().filter(|drift| drift.path.is_keys(&REPLICAS)).collect();
         let (passed, _) = passed_over(input, (&target, manifest), live, replicas);
-        let sync = || {
-            let policy = overwrites(input, manifest)?;
-            Some(format!("argocd app sync {}", shell(&policy.application)))
-        };
+        let sync = || overwrites(input, manifest).map(SyncPolicy::command);
         (!passed.is_empty()).then(|| Self { sync: sync() })
     }
 

@@ -460,13 +460,12 @@ fn ahead(input: &DetectInput<'_>, left: bool) -> Option<Untrusted> {
     let waiting = input.earlier.iter().find(|found| rolls_out(found))?;
     let place = input.catalog.workspace.value.environments.get(input.environment);
     let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
-    let policy =
-        input.manifest.and_then(|manifest| input.catalog.rendering_of(input.environment, manifest)?.sync.as_ref());
+    let policy = input.manifest.and_then(|manifest| input.catalog.sync_policy(input.environment, manifest));
     let by = match &waiting.1 {
         None => "no apply brings it: see what of it is for a person".into(),
         // What a pod template is otherwise than Git by, a person may have written, or a commit may bring that is not synced yet.
         Some(_) if gitops => match policy.filter(|policy| policy.when != Syncs::Always) {
-            Some(policy) => format!("the next sync brings it (argocd app sync {})", shell(&policy.application)),
+            Some(policy) => format!("the next sync brings it ({})", policy.command()),
             None => "the controller brings it".into(),
         },
         Some(_) => "its reconcile brings it (bpctl apply)".to_owned(),

@@ -5,9 +5,9 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde::de::value::{CowStrDeserializer, EnumAccessDeserializer};
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, Unexpected, VariantAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::Event;
@@ -19,8 +19,8 @@ use crate::model::{Digest, Name, ObjectRef, Untrusted};
 use crate::observe::Identity;
 use crate::verify::VerifyReport;
 
-/// The same variants as [`Event`], which the compiler compares.
-#[derive(Deserialize)]
+/// The same variants as [`Event`]. What is derived for writing is not used: it makes the compiler find one that is missing here.
+#[derive(Deserialize, Serialize)]
 #[serde(remote = "Event", rename_all = "snake_case")]
 #[allow(dead_code, clippy::large_enum_variant, reason = "only how an event is read is taken from it")]
 enum Fields {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::pending::{PendingSync, policy};
+use super::pending::PendingSync;
 use super::{BlueprintPlan, Desired, Plan, PlanItem, Scope};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Delivery, Manifest, TierName};
@@ -257,10 +257,13 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
                     verdict.unheeded = holds.into_iter().filter(|hold| hold.rule.ident == FREEZE).collect();
                 }
                 let unmerged = is_unmerged(input, &target.source, &action);
-                let manifest = gitops.then(|| catalog.declared(input.environment, &target.source, action.workload()));
-                let manifest = manifest.and_then(Result::ok).flatten();
-                let sync = PendingSync::of(policy(catalog, input.environment, manifest), &finding, unmerged)
-                    .filter(|_| matches!(action, Action::Reconcile(_)));
+                let sync = if gitops && matches!(action, Action::Reconcile(_)) {
+                    let manifest = catalog.manifest(input.environment, &target.source, action.workload());
+                    let policy = manifest.and_then(|manifest| catalog.sync_policy(input.environment, manifest));
+                    PendingSync::of(policy, &finding, unmerged)
+                } else {
+                    None
+                };
                 items.push(PlanItem { id: action.id(), finding, action, verdict, effects, unmerged, sync });
             }
             Err(because) => left(finding, &action, because, &mut findings, &mut not_proposed),

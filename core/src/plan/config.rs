@@ -53,7 +53,6 @@ pub struct ConfigChanges {
 impl ConfigChanges {
     /// Compares what the blueprints of a plan read before and after.
     pub fn of(plan: &Plan, before: &Catalog, after: &Catalog) -> Self {
-        let before_catalog = before;
         let mut changes = Vec::new();
         for name in plan.blueprints.iter().map(|part| &part.name) {
             let (then, now) = (maps(plan, before, name), maps(plan, after, name));
@@ -61,14 +60,14 @@ impl ConfigChanges {
                 then.iter().filter(|(stem, _)| !now.contains_key(*stem)).flat_map(|(_, all)| all).collect();
             for (stem, new) in now.iter().flat_map(|(stem, all)| all.iter().map(move |one| (stem, one))) {
                 // Several of one stem: what one of them held before is no change, and an object of the same name is the one it was.
-                let before = then.get(stem).map(Vec::as_slice).unwrap_or_default();
-                if before.iter().any(|old| data(old.manifest) == data(new.manifest)) {
+                let olds = then.get(stem).map(Vec::as_slice).unwrap_or_default();
+                if olds.iter().any(|old| data(old.manifest) == data(new.manifest)) {
                     continue;
                 }
-                let same = before.iter().find(|old| old.object == new.object);
-                let old = same.or(before.first());
+                let same = olds.iter().find(|old| old.object == new.object);
+                let old = same.or(olds.first());
                 // A workload that comes with the change has no value that becomes another.
-                if old.is_none() && !before_had(before_catalog, plan, name) {
+                if old.is_none() && !before_had(before, plan, name) {
                     continue;
                 }
                 let held = old.map(|old| data(old.manifest)).unwrap_or_default();

@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlanItem};
 use crate::action::Action;
-use crate::blueprint::{Delivery, Manifest};
+use crate::blueprint::Delivery;
 use crate::decide::Finding;
 use crate::decide::drift::FieldDrift;
 use crate::model::Untrusted;
-use crate::render::shell;
 use crate::rendering::{SyncPolicy, Syncs};
 
 /// The field manager of Argo CD.
@@ -46,7 +45,7 @@ impl PendingSync {
             Syncs::EachCommit => (true, edited && !unmerged),
             Syncs::ByHand => (false, !unmerged),
         };
-        let command = Untrusted::new(format!("argocd app sync {}", shell(&policy.application)));
+        let command = Untrusted::new(policy.command());
         Some(Self { application: policy.file.to_string(), automated, person, command })
     }
 
@@ -67,15 +66,6 @@ impl PendingSync {
             ),
         }
     }
-}
-
-/// The sync policy behind an object's manifest.
-pub(super) fn policy<'c>(
-    catalog: &'c crate::blueprint::Catalog,
-    environment: &crate::model::Name,
-    manifest: Option<&Manifest>,
-) -> Option<&'c SyncPolicy> {
-    catalog.rendering_of(environment, manifest?)?.sync.as_ref()
 }
 
 impl Plan {

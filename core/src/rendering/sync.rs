@@ -1,6 +1,7 @@
 //! When an Application's Argo CD makes the cluster what Git declares: its `syncPolicy` (X8, R6).
 
 use crate::model::RepoPath;
+use crate::render::shell;
 use crate::yaml::{Node, Value};
 
 /// What an Application says of when it is synced.
@@ -28,6 +29,11 @@ pub enum Syncs {
 }
 
 impl SyncPolicy {
+    /// What a person runs to sync it.
+    pub fn command(&self) -> String {
+        format!("argocd app sync {}", shell(&self.application))
+    }
+
     /// Reads an Application.
     pub(super) fn read(root: &Node, file: &RepoPath) -> Self {
         let policy = root.at(&["spec", "syncPolicy"]);
