@@ -586,10 +586,11 @@ fn b11_what_a_merged_overlay_made_of_the_workload_is_its_past() {
         side.rendered.retain(|(environment, _), _| environment.as_str() == "staging");
         side
     };
-    let past = past_rendered_changes(&web(), &side(Some(&two)), &side(Some(&three))).unwrap();
-    let shown: Vec<String> = past.iter().map(|change| change.field.to_string()).collect();
+    let nothing = std::collections::BTreeSet::new();
+    let past = past_rendered_changes(&web(), &nothing, (&side(Some(&two)), &side(Some(&three)))).unwrap();
+    let shown: Vec<String> = past.changes.iter().map(|change| change.field.to_string()).collect();
     assert_eq!(shown, ["spec.replicas"]);
-    assert_eq!(past_rendered_changes(&web(), &side(Some(&two)), &side(None)), None);
+    assert_eq!(past_rendered_changes(&web(), &nothing, (&side(Some(&two)), &side(None))), None);
 }
 
 /// Would miss: one environment's Application that stops every other, and a manifest that is taken as it stands where something unknown renders it.
