@@ -1,5 +1,6 @@
 //! Rollbacks (B8, B14, B17): after a merged change the pods of its template do not run, or the change failed its verification. What it
-//! changed goes back, if that is single values and nothing else speaks against it; else a person is told why not.
+//! changed of the manifest and of the `ConfigMap`s that the pods read goes back, if that is single values and nothing else speaks against it; else a
+//! person is told why not.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -376,6 +377,9 @@ fn of_verification(
     }
     let fields = set_back(commit, &changes.iter().collect::<Vec<_>>(), &last.config, history)?;
     let (config, told) = config_back(input, commit, &last.config, history)?;
+    if fields.is_empty() && config.is_empty() {
+        return Ok(None);
+    }
     let (name, workload) = (blueprint.metadata.name.clone(), blueprint.spec.target.object());
     let action = Rollback { version: 1, blueprint: name, workload, fields, config };
     let broken = BrokenChange {

@@ -88,7 +88,9 @@ pub fn rendered_fields(
             }
             if let Some(Action::Rollback(rollback)) = action {
                 for back in &rollback.config {
-                    rendered(&back.object).into_iter().for_each(|manifest| add(manifest, back.field.clone()));
+                    if let Some(manifest) = rendered(&back.object) {
+                        add(manifest, back.field.clone());
+                    }
                 }
             }
             let drifts = match finding {

@@ -36,6 +36,12 @@ struct Declared<'a> {
     manifest: Option<&'a Manifest>,
 }
 
+impl<'a> Declared<'a> {
+    fn rendered(manifest: &'a Manifest) -> Self {
+        Self { object: manifest.object.clone(), root: &manifest.document.root, manifest: Some(manifest) }
+    }
+}
+
 /// What differs of a workload between two versions of these files, and of the `ConfigMap`s that are called so (`reads`) or that it names on one of
 /// the sides; nothing where they declare it in neither. `None`: one of them cannot be read, or declares the workload and the other does not.
 pub fn past_changes(
@@ -78,10 +84,7 @@ pub fn past_rendered_changes(
 
 fn rendered(side: &Side) -> Option<Vec<Declared<'_>>> {
     let outcomes: Option<Vec<_>> = side.rendered.values().map(|rendering| rendering.outcome.as_ref().ok()).collect();
-    fn one(manifest: &Manifest) -> Declared<'_> {
-        Declared { object: manifest.object.clone(), root: &manifest.document.root, manifest: Some(manifest) }
-    }
-    Some(outcomes?.into_iter().flat_map(|all| all.iter()).map(one).collect())
+    Some(outcomes?.into_iter().flat_map(|all| all.iter()).map(Declared::rendered).collect())
 }
 
 fn landed(target: &ObjectRef, reads: &BTreeSet<String>, old: &[Declared<'_>], new: &[Declared<'_>]) -> Option<Landed> {

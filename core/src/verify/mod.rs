@@ -196,10 +196,8 @@ pub fn verify_operation(
     } else {
         Vec::new()
     };
-    let config = match operation.is_rollback() {
-        true => standing(catalog, environment, blueprint, &operation.config),
-        false => Vec::new(),
-    };
+    let config =
+        if operation.is_rollback() { standing(catalog, environment, blueprint, &operation.config) } else { Vec::new() };
     let input = VerifyInput {
         workload: &workload,
         replicas: if declares { Some(u32::try_from(declared).ok()?) } else { None },

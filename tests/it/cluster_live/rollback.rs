@@ -1,7 +1,9 @@
 //! A rollback on a real API server (B8, B17): from an image that is not there to pods that run the one before, and nothing after that.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bpctl_core::model::Timestamp;
 
 use super::restart::{deployed, fail, pods, ready};
 use super::workspace::bpctl;
@@ -75,6 +77,16 @@ fn mode(namespace: &Namespace) -> serde_json::Value {
     namespace.get("configmap/web")["data"].clone()
 }
 
+/// It is not ready from now on, as a kubelet says it.
+fn since_now(namespace: &Namespace, pod: &serde_json::Value) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let now = Timestamp::from_second(i64::try_from(now).expect("a time")).expect("a time");
+    let condition = serde_json::json!({"type": "Ready", "status": "False", "lastTransitionTime": now});
+    let status = serde_json::json!({"status": {"conditions": [condition]}}).to_string();
+    let name = pod["metadata"]["name"].as_str().expect("a name");
+    namespace.kubectl(&["patch", "pod", name, "--subresource=status", "--type=strategic", "-p", &status], None);
+}
+
 /// All pods are there, and ready.
 fn well(namespace: &Namespace) -> Option<()> {
     let pods = pods(namespace);
@@ -92,7 +104,7 @@ fn b17_configuration_goes_back_with_the_image_that_came_with_it() {
     let program = bpctl(&repo, None);
     let before = repo.read(MANIFEST);
     repo.replace(MANIFEST, "web:1", "web:nopull");
-    repo.replace(MANIFEST, "MODE: slow   # how\n  OLD: \"1\"", "MODE: fast   # how\n  NEW: \"2\"");
+    repo.replace(MANIFEST, "MODE: slow   # how\n", "MODE: fast   # how\n  NEW: \"2\"\n");
     repo.commit(&[], "a new version, and how it is configured");
     let delivered = program.run(&["apply"]).exits(0).stdout;
     assert!(delivered.contains("applied Deployment/web") && delivered.contains("applied ConfigMap/web"), "{delivered}");
@@ -103,7 +115,7 @@ fn b17_configuration_goes_back_with_the_image_that_came_with_it() {
     for part in [
         "image web:nopull → web:1",
         "MODE of ConfigMap/web fast → slow",
-        "data.OLD of ConfigMap/web: nothing → \"1\" at deploy/web.yaml:",
+        "data.NEW of ConfigMap/web: \"2\" → nothing at deploy/web.yaml:",
     ] {
         assert!(plan.contains(part), "{part}: {plan}");
     }
@@ -113,7 +125,7 @@ fn b17_configuration_goes_back_with_the_image_that_came_with_it() {
     let landed = program.run(&["apply", "--wait", "90s"]).exits(0).stdout;
     assert!(landed.contains("merged local pull request #1") && landed.contains("applied ConfigMap/web"), "{landed}");
     assert!(
-        landed.contains("success (applied success: the field is back, and 3 values of ConfigMaps; ready"),
+        landed.contains("success (applied success: the field is back, and 2 values of ConfigMaps; ready"),
         "{landed}"
     );
     assert_eq!(repo.read(MANIFEST), before);
@@ -142,6 +154,7 @@ fn b17_a_change_of_configuration_alone_goes_back() {
     thread::sleep(Duration::from_millis(1200));
     let failed = pods(&namespace)[0].clone();
     fail(&namespace, &failed, 3);
+    since_now(&namespace, &failed);
     let plan = wait_for("the rollback", 60, || {
         let plan = program.run(&["plan"]).exits(0).stdout;
         plan.contains("↩ rollback").then_some(plan)

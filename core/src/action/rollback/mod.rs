@@ -84,8 +84,7 @@ impl SetBack {
 
 impl ActionType for Rollback {
     const NAME: &'static str = "rollback";
-    const ABOUT: &'static str =
-        "Set fields of a manifest back to what stood before the change that broke it, by pull request";
+    const ABOUT: &'static str = "Set fields of a manifest and of its ConfigMaps back to what stood before the change that broke it, by pull request";
     const OPERATION: Operation = Operation::Rollback;
 
     fn blueprint(&self) -> &Name {
