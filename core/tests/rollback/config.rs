@@ -1,24 +1,24 @@
 //! Values of `ConfigMap`s that go back with the change that had them (B17): which do, what keeps all of it from going, and who judges it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::{Action, ConfigBack};
 use bpctl_core::blueprint::{Delivery, Tier, Verification};
 use bpctl_core::decide::decide;
-use bpctl_core::govern::{Subject, Undoes, judge, judge_action};
-use bpctl_core::model::{FieldPath, Files, Name, ObjectParts, ObjectRef, RepoPath, Timestamp};
+use bpctl_core::govern::{PullInput, Subject, Undoes, judge, judge_action, judge_pull};
+use bpctl_core::model::{FieldPath, Files, Name, ObjectParts, ObjectRef, Proposed, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{
-    FactKey, FactValue, Known, LastChange, LiveObject, Observation, PastChange, PastConfig, Recorder, TypeSchema,
-    UnknownCode,
+    FactKey, FactValue, Identity, Known, LastChange, LiveObject, Observation, PastChange, PastConfig, PullFacts,
+    PullState, Recorder, TypeSchema, UnknownCode,
 };
-use bpctl_core::propose::{Change, FieldChange, Governed, past_changes};
+use bpctl_core::propose::{Change, ChangedPath, FieldChange, Governed, Side, change_set, past_changes};
 use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 
 use super::{
-    ASKED, GOES_BACK, IMAGE_CHANGED, MANIFEST, POLICY, ago, changes, history, last, name, observe, proposed, staging,
-    told, web, world,
+    ASKED, GOES_BACK, IMAGE_CHANGED, MANIFEST, POLICY, ago, changes, history, last, name, now, observe, proposed,
+    staging, told, web, world,
 };
 use crate::small_world::{files, trusted};
 
@@ -407,6 +407,83 @@ fn b17_a_shared_value_is_judged_by_both(#[case] governance: &str, #[case] wanted
     assert!(detected.findings.iter().any(|(_, action)| matches!(action, Some(Action::Rollback(_)))), "{detected:?}");
     let (_, told) = proposed(&files, &observation);
     assert!(told.contains("the pods of api read ConfigMap/web as well"), "{told}");
+}
+
+/// The pull request that makes these files of those, on the branch of web's rollback: what holds it, whom it is about, and what else blocks it.
+fn pulled(base: &Files, head: &str) -> (String, String, Vec<String>) {
+    let rules = trusted(base);
+    let mut observation = configured(observe(live(), "ready starting", None, ""), &has(DATA), "1h");
+    let mut past = history("scale:fail@30s spec.replicas=1>2");
+    past[0].config = config("MODE=slow>fast, LEVEL=warn>info");
+    observation.add(FactKey::History(name()), "t", FactValue::History(Known::Known(past)));
+    let other = Name::new("api").unwrap();
+    let api = ObjectRef::deployment("shop", "api");
+    observation.add(FactKey::History(other.clone()), "t", FactValue::History(Known::Known(Vec::new())));
+    observation.add(FactKey::Deliveries(other), "t", FactValue::Deliveries(Known::Known(Vec::new())));
+    observation.add(FactKey::Object(api), "t", FactValue::Object(Known::Known(None)));
+    let path = RepoPath::new("deploy/web.yaml").unwrap();
+    let proposed = files(&[("deploy/web.yaml", head)]);
+    let side = |files: &Files| Side { files: files.clone(), ..Side::default() };
+    let id = |files: &Files| files.blob(&path).map(|blob| blob.id.clone());
+    let changed = ChangedPath { path: Ok(path.clone()), before: id(base), after: id(&proposed) };
+    let set = change_set(&rules, &side(base), &side(&proposed), &[changed]);
+    let me = Identity { id: "bpctl".into(), login: Untrusted::new("bpctl"), bot: true };
+    let facts = PullFacts {
+        number: 2,
+        title: Untrusted::new("t"),
+        author: me.clone(),
+        head_branch: Some("bpctl/staging/web/rollback".into()),
+        head: "h".into(),
+        base_branch: "main".into(),
+        state: PullState::Open,
+        opened_at: now(),
+        changed_at: now(),
+        draft: false,
+        last_pusher: Known::Known(me.clone()),
+        co_authors: Known::Known(Vec::new()),
+        reviews: Known::Known(Vec::new()),
+        checks: Known::Known(Vec::new()),
+        required_checks: Known::Known(Vec::new()),
+        changes_at: BTreeMap::new(),
+    };
+    let judged = judge_pull(PullInput {
+        rules: &rules,
+        changes: &Proposed::from_head(Some("h".into()), set),
+        pull: &facts,
+        me: &me,
+        now: now(),
+        server_clock: true,
+        merged_tree: Known::Known("tree".into()),
+        facts: &BTreeMap::from([(staging(), Recorder::new(&observation))]),
+    });
+    let words = |all: BTreeSet<String>| all.into_iter().collect::<Vec<_>>().join(" ");
+    let held = judged.verdicts.iter().flat_map(|one| one.verdict.holds.iter().map(|hold| hold.rule.ident.clone()));
+    let whom = judged.verdicts.iter().map(|one| one.blueprint.to_string());
+    let codes = judged.blockers.iter().map(|blocker| blocker.code.clone()).collect();
+    (words(held.collect()), words(whom.collect()), codes)
+}
+
+/// Would miss: a pull request of a rollback that waits for the pause after what it takes back, one that carries something more without waiting for
+/// it, and one of several workloads that the machine merges for one of them.
+#[test]
+fn b17_the_pull_request_takes_back_that_commit_and_nothing_more() {
+    let one = world(ASKED, POLICY, &manifest(DATA));
+    let back = |data: &str| manifest(data).replace("replicas: 2", "replicas: 1");
+    let both = back("  MODE: slow   # how\n  LEVEL: warn\n");
+    assert_eq!(pulled(&one, &both), (String::new(), "web".into(), vec!["needs-approval".into()]));
+    let more = |text: &str, why: &str| {
+        let (held, _, codes) = pulled(&one, text);
+        assert_eq!((held.as_str(), codes.contains(&"held".to_owned())), ("cooldown", true), "{why}");
+    };
+    more(&both.replace("\"80\"", "\"81\""), "a key more");
+    more(&both.replace("MODE: slow", "MODE: slower"), "a value that no commit had");
+    more(&both.replace("web:2", "web:1"), "a field more");
+    more(&(both.clone() + "  NEW: z\n"), "a key that comes");
+    more(&both.replace("# how", "# why"), "bytes besides");
+    // Of two workloads each blueprint judges it, and a person merges.
+    let (held, whom, codes) = pulled(&two(""), &both);
+    assert_eq!((held.as_str(), whom.as_str()), ("", "api web"));
+    assert!(codes.contains(&"not-its-own".to_owned()), "{codes:?}");
 }
 
 /// What a change of these files made of the workload's configuration.
