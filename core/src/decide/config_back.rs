@@ -14,7 +14,7 @@ use crate::propose::is_writable;
 use crate::render::sink::terminal;
 use crate::yaml::{Node, value_at};
 
-/// What is to be known of a `ConfigMap` that a change which goes back had changed.
+/// What is to be known of a `ConfigMap` that a change which goes back had changed (B17).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigBroken {
     /// The object.

@@ -43,7 +43,7 @@ impl<'a> Declared<'a> {
 }
 
 /// What differs of a workload between two versions of these files, and of the `ConfigMap`s that are called so (`reads`) or that it names on one of
-/// the sides; nothing where they declare it in neither. `None`: one of them cannot be read, or declares the workload and the other does not.
+/// the sides; nothing where they declare it in neither. `None`: one of them cannot be read, or declares the workload and the other does not (B11, B17).
 pub fn past_changes(
     target: &ObjectRef,
     reads: &BTreeSet<String>,

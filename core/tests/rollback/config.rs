@@ -109,6 +109,7 @@ fn has(data: &str) -> Json {
 
 const ALONE: &str = "needs approval of feedc0ffee: data.MODE of ConfigMap/web \"fast\" > \"slow\"";
 
+/// Would miss: a change that goes back in part, and a value of it that is written over what somebody set since.
 #[rstest]
 #[case::alone("", "MODE=slow>fast", "", DATA, ALONE)]
 #[case::with_the_workload(

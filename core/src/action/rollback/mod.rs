@@ -45,7 +45,7 @@ pub struct SetBack {
     pub to: Json,
 }
 
-/// One value of a `ConfigMap` that goes back.
+/// One value of a `ConfigMap` that goes back (B17).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigBack {
     /// The object, in the workload's namespace.
@@ -67,7 +67,7 @@ impl ConfigBack {
 }
 
 impl Rollback {
-    /// Each value that it sets: object, field, what stands there, what will.
+    /// Each value that it sets, those of `ConfigMap`s last (B17): object, field, what stands there, what will.
     pub fn values(&self) -> impl Iterator<Item = (&ObjectRef, &FieldPath, Option<&Json>, Option<&Json>)> {
         let own = self.fields.iter().map(|back| (&self.workload, &back.field, Some(&back.from), Some(&back.to)));
         own.chain(self.config.iter().map(|back| (&back.object, &back.field, back.from.as_ref(), back.to.as_ref())))
