@@ -261,6 +261,11 @@ pub trait ForgeWrite: Forge {
     async fn create_branch(&self, branch: &BranchName, commit: &str) -> Result<Created, ForgeError>;
     /// Moves a branch from one commit to another, unless it moved meanwhile.
     async fn update_branch(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError>;
+    /// Moves a branch on by one commit, unless it moved meanwhile. A forge may make the commit itself of what it changes, with the same parent and
+    /// message, and sign it: then its id is another.
+    async fn append(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError> {
+        self.update_branch(branch, from, to).await
+    }
     /// Deletes a branch that points to this commit.
     async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError>;
     /// Opens a pull request; where one is open for the branch already, answers that one's number.

@@ -289,7 +289,7 @@ impl<'a> Effects<'a> {
     ) -> Result<Swapped, PipelineError> {
         let real = async {
             Ok(match from {
-                Some(from) => self.forge.update_branch(branch, from, to).await?,
+                Some(from) => self.forge.append(branch, from, to).await?,
                 None => match self.forge.create_branch(branch, to).await? {
                     Created::Created => Swapped::Swapped,
                     Created::Exists(other) => Swapped::Moved(Some(other)),

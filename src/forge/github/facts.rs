@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 250 })
 const COMMIT_PAGES: usize = 100;
 
 /// Who wrote the commits, since when the pull request has been open, and who put it into the queue.
-const WRITERS: &str = "query($owner: String!, $repo: String!, $number: Int!, $after: String) {
+pub(super) const WRITERS: &str = "query($owner: String!, $repo: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $repo) { pullRequest(number: $number) {
     commits(first: 100, after: $after) { totalCount pageInfo { hasNextPage endCursor } nodes { commit {
       oid

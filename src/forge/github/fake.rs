@@ -82,6 +82,8 @@ pub struct World {
     pub log: Vec<(String, u16)>,
     /// GitHub lets bpctl's account keep no rule.
     pub bypass: bool,
+    /// Requests that end so never arrive: a server on the way says that it failed.
+    pub lost: Option<&'static str>,
     pub meanwhile: Option<Meanwhile>,
     pub fault: Option<Fault>,
     ids: u64,
@@ -231,7 +233,7 @@ impl World {
         self.commit_tree(&tree, parents, by)
     }
 
-    fn commit_tree(&self, tree: &str, parents: &[&str], by: &str) -> String {
+    pub fn commit_tree(&self, tree: &str, parents: &[&str], by: &str) -> String {
         let repository = self.repository();
         let person =
             git2::Signature::new(by, &format!("{by}@x.test"), &git2::Time::new(self.now, 0)).expect("a person");
@@ -453,7 +455,9 @@ fn api(request: &Request, world: &Mutex<World>, base: &str) -> Answer {
         world.merge_by_itself();
     }
     let by = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let mut answer = if by.matches('.').count() == 2 {
+    let mut answer = if world.lost.is_some_and(|lost| line.ends_with(lost)) {
+        Answer(502, String::new(), Vec::new())
+    } else if by.matches('.').count() == 2 {
         as_app(request, &world)
     } else {
         answer(request, &mut world, owner_of(by), base)

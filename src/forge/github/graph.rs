@@ -54,6 +54,9 @@ pub(super) fn answer(body: &Value, world: &mut World, by: &str) -> Answer {
             "timelineItems": { "nodes": reopened }, "mergeQueueEntry": entry
         } } }));
     }
+    if query.contains("createCommitOnBranch") {
+        return commit(&variables["input"], world, by).map_or_else(|why| refused("STALE_DATA", &why), data);
+    }
     let pull = variables["pull"].as_str().unwrap_or_default().to_owned();
     let Some(number) = pull.strip_prefix("PR_").and_then(|text| text.parse().ok()) else {
         return refused("NOT_FOUND", "no such node");
@@ -78,4 +81,36 @@ pub(super) fn answer(body: &Value, world: &mut World, by: &str) -> Answer {
         world.queued.retain(|queued| *queued != pull);
     }
     data(json!({ "done": { "id": "x" } }))
+}
+
+/// A commit on a branch's expected head, as GitHub makes it: by the account that asked, made by GitHub.
+fn commit(input: &Value, world: &mut World, by: &str) -> Result<Value, String> {
+    let branch = input["branch"]["branchName"].as_str().unwrap_or_default().to_owned();
+    let (expected, tip) = (input["expectedHeadOid"].as_str().unwrap_or_default(), world.tip(&branch));
+    if tip.as_deref() != Some(expected) {
+        return Err(format!("Expected branch to point to \"{expected}\" but it did not."));
+    }
+    let repository = world.repository();
+    let parent = repository.find_commit(expected.parse().expect("an id")).expect("a commit");
+    let mut update = git2::build::TreeUpdateBuilder::new();
+    for addition in input["fileChanges"]["additions"].as_array().into_iter().flatten() {
+        let contents = addition["contents"].as_str().expect("contents");
+        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, contents).expect("base64");
+        let blob = repository.blob(&bytes).expect("a blob");
+        update.upsert(addition["path"].as_str().expect("a path"), blob, git2::FileMode::Blob);
+    }
+    for deletion in input["fileChanges"]["deletions"].as_array().into_iter().flatten() {
+        update.remove(deletion["path"].as_str().expect("a path"));
+    }
+    let tree = update.create_updated(&repository, &parent.tree().expect("a tree")).expect("a tree");
+    let tree = repository.find_tree(tree).expect("a tree");
+    let time = git2::Time::new(world.now, 0);
+    let address = format!("{}+{by}@users.noreply.github.com", account(by).0);
+    let author = git2::Signature::new(by, &address, &time).expect("a person");
+    let github = git2::Signature::new("GitHub", "noreply@github.com", &time).expect("GitHub");
+    let words = |key: &str| input["message"][key].as_str().unwrap_or_default();
+    let message = format!("{}\n\n{}", words("headline"), words("body"));
+    let made = repository.commit(None, &author, &github, &message, &tree, &[&parent]).expect("a commit").to_string();
+    world.set_branch(&branch, &made, by);
+    Ok(json!({ "createCommitOnBranch": { "commit": { "oid": made } } }))
 }

@@ -21,6 +21,7 @@ mod issues;
 mod merge;
 mod people;
 mod rules;
+mod signed;
 mod token;
 mod wire;
 mod write;
@@ -374,6 +375,10 @@ impl ForgeWrite for GithubForge {
 
     async fn update_branch(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError> {
         moves::update(&*self.remote().await?, branch, from, to).await
+    }
+
+    async fn append(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError> {
+        self.append_signed(branch, from, to).await
     }
 
     async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError> {
