@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bpctl_core::model::{Name, ObjectKind, WorkloadKind};
-use bpctl_core::observe::{AUTOSCALER, LiveObject, Pod, WorkloadName, owned_pod};
+use bpctl_core::observe::{AUTOSCALER, LiveObject, ObjectText, Pod, WorkloadName, owned_pod};
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json};
 
 /// Which list.
@@ -161,6 +162,14 @@ pub(super) fn head(page: &[u8]) -> Result<HeadMetadata, String> {
 pub(super) trait Item: Sized + Send + 'static {
     /// `None`: the item is not one of these.
     fn of(item: Json, listed: &Listed) -> Option<Self>;
+
+    /// Whether it keeps the item's text: then nothing need be made of it first.
+    const KEEPS_TEXT: bool = false;
+
+    /// The same of an item's text.
+    fn of_text(_: &ObjectText<'_>, _: &Listed) -> Option<Self> {
+        None
+    }
 }
 
 impl Item for Json {
@@ -174,6 +183,13 @@ impl Item for LiveObject {
         let (api_version, kind) = listed.type_of();
         Self::from_json(api_version, kind, item)
     }
+
+    const KEEPS_TEXT: bool = true;
+
+    fn of_text(item: &ObjectText<'_>, listed: &Listed) -> Option<Self> {
+        let (api_version, kind) = listed.type_of();
+        Self::from_text(api_version, kind, item)
+    }
 }
 
 impl Item for (WorkloadName, Pod) {
@@ -184,13 +200,25 @@ impl Item for (WorkloadName, Pod) {
 
 /// The items of one page, each checked.
 pub(super) fn items<T: Item>(page: &[u8], listed: &Listed, namespace: &str) -> Result<Vec<T>, String> {
-    let mut items = Items { listed, namespace, position: 0, found: None, wrong: None };
+    read(page, listed, namespace).map(|(_, items)| items)
+}
+
+/// The items of a list that nobody asks for a next page of, each checked.
+pub(super) fn whole<T: Item>(list: &[u8], listed: &Listed, namespace: &str) -> Result<Vec<T>, String> {
+    let (head, items) = read(list, listed, namespace)?;
+    head.whole().map(|()| items)
+}
+
+fn read<T: Item>(page: &[u8], listed: &Listed, namespace: &str) -> Result<(HeadMetadata, Vec<T>), String> {
+    let head = HeadMetadata::default();
+    let mut items = Items { listed, namespace, position: 0, found: None, wrong: None, head };
     let mut reader = serde_json::Deserializer::from_slice(page);
     let read = reader.deserialize_map(&mut items).and_then(|()| reader.end());
     read.map_err(|error| format!("it is not JSON: {error}"))?;
-    match items.wrong {
-        Some(wrong) => Err(wrong),
-        None => items.found.ok_or_else(|| "it is not a list".into()),
+    match (items.wrong, items.found) {
+        (Some(wrong), _) => Err(wrong),
+        (None, Some(found)) => Ok((items.head, found)),
+        (None, None) => Err("it is not a list".into()),
     }
 }
 
@@ -208,26 +236,39 @@ pub(super) fn checked<T: Item>(mut list: Json, listed: &Listed, namespace: &str)
 /// One item: of the right type, in the namespace, with a name.
 fn check(mut item: Json, position: usize, listed: &Listed, namespace: &str) -> Result<Json, String> {
     let (api_version, kind) = listed.type_of();
-    let wrong = |what: &str| format!("item {position} {what}");
-    let Json::Object(map) = &mut item else { return Err(wrong("is not an object")) };
+    let Json::Object(map) = &mut item else { return Err(format!("item {position} is not an object")) };
     // Items of a server's list do not name their type; those of `kubectl get` do.
-    for (key, expected) in [("apiVersion", api_version), ("kind", kind)] {
-        if map.entry(key).or_insert_with(|| expected.into()).as_str() != Some(expected) {
-            return Err(wrong(&format!("is no {kind} of {api_version}")));
-        }
-    }
+    let typed = [("apiVersion", api_version), ("kind", kind)]
+        .map(|(key, expected)| map.entry(key).or_insert_with(|| expected.into()).as_str() == Some(expected));
     let metadata = |key: &str| map.get("metadata").and_then(|metadata| metadata.get(key)).and_then(Json::as_str);
-    if metadata("name").unwrap_or_default().is_empty() || metadata("uid").unwrap_or_default().is_empty() {
-        return Err(wrong("has no name or no uid"));
-    }
-    if metadata("namespace") != Some(namespace) {
-        return Err(wrong("is of another namespace"));
-    }
-    let matters = match listed {
-        Listed::Objects(_, Some(names)) => metadata("name").is_some_and(|name| names.contains(name)),
-        _ => true,
-    };
+    let named = [metadata("name"), metadata("uid"), metadata("namespace")];
+    let matters = check_head(typed == [true; 2], named, position, listed, namespace)?;
     Ok(if matters { item } else { name_only(&item) })
+}
+
+/// The same of what says which object an item is; whether all of it matters.
+fn check_head(
+    typed: bool,
+    [name, uid, inside]: [Option<&str>; 3],
+    position: usize,
+    listed: &Listed,
+    namespace: &str,
+) -> Result<bool, String> {
+    let (api_version, kind) = listed.type_of();
+    let wrong = |what: &str| Err(format!("item {position} {what}"));
+    if !typed {
+        return wrong(&format!("is no {kind} of {api_version}"));
+    }
+    if name.unwrap_or_default().is_empty() || uid.unwrap_or_default().is_empty() {
+        return wrong("has no name or no uid");
+    }
+    if inside != Some(namespace) {
+        return wrong("is of another namespace");
+    }
+    Ok(match listed {
+        Listed::Objects(_, Some(names)) => name.is_some_and(|name| names.contains(name)),
+        _ => true,
+    })
 }
 
 /// Reads a page: first its top level, then `items`.
@@ -237,6 +278,7 @@ struct Items<'l, T> {
     position: usize,
     found: Option<Vec<T>>,
     wrong: Option<String>,
+    head: HeadMetadata,
 }
 
 impl<'de, T: Item> Visitor<'de> for &mut Items<'_, T> {
@@ -248,9 +290,10 @@ impl<'de, T: Item> Visitor<'de> for &mut Items<'_, T> {
         Ok(())
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(is_items) = map.next_key_seed(KeyAmong(&ITEMS))? {
-            match is_items {
-                Some(_) => map.next_value_seed(&mut *self)?,
+        while let Some(key) = map.next_key_seed(KeyAmong(&TOP))? {
+            match key {
+                Some(("items", _)) => map.next_value_seed(&mut *self)?,
+                Some(_) => self.head = map.next_value()?,
                 None => drop(map.next_value::<IgnoredAny>()?),
             }
         }
@@ -258,9 +301,16 @@ impl<'de, T: Item> Visitor<'de> for &mut Items<'_, T> {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<(), A::Error> {
         let mut found = Vec::new();
-        while let Some(item) = sequence.next_element_seed(self.listed.keep())? {
-            match check(item, self.position, self.listed, self.namespace) {
-                Ok(item) => found.extend(T::of(item, self.listed)),
+        loop {
+            let item = if T::KEEPS_TEXT && !self.listed.is_thinned() {
+                let Some(text) = sequence.next_element::<&RawValue>()? else { break };
+                self.of_text(text).map_err(A::Error::custom)?
+            } else {
+                let Some(item) = sequence.next_element_seed(self.listed.keep())? else { break };
+                self.of(item)
+            };
+            match item {
+                Ok(item) => found.extend(item),
                 Err(wrong) => drop(self.wrong.get_or_insert(wrong)),
             }
             self.position += 1;
@@ -268,6 +318,27 @@ impl<'de, T: Item> Visitor<'de> for &mut Items<'_, T> {
         found.shrink_to_fit();
         self.found = Some(found);
         Ok(())
+    }
+}
+
+impl<T: Item> Items<'_, T> {
+    fn of(&self, item: Json) -> Result<Option<T>, String> {
+        check(item, self.position, self.listed, self.namespace).map(|item| T::of(item, self.listed))
+    }
+
+    fn of_text(&self, text: &RawValue) -> Result<Result<Option<T>, String>, serde_json::Error> {
+        if let Some(item) = ObjectText::read(text.get())? {
+            let (api_version, kind) = self.listed.type_of();
+            let item = item.typed(api_version, kind);
+            let typed = item.api_version.text() == Some(api_version) && item.kind.text() == Some(kind);
+            let named = [item.name.text(), item.uid.text(), item.namespace.text()];
+            match check_head(typed, named, self.position, self.listed, self.namespace) {
+                Ok(true) => return Ok(Ok(T::of_text(&item, self.listed))),
+                Ok(false) => {}
+                Err(wrong) => return Ok(Err(wrong)),
+            }
+        }
+        serde_json::from_str(text.get()).map(|item| self.of(item))
     }
 }
 
@@ -290,7 +361,7 @@ enum Keep {
     Each(&'static Keep),
 }
 
-static ITEMS: [(&str, Keep); 1] = [("items", Keep::All)];
+static TOP: [(&str, Keep); 2] = [("items", Keep::All), ("metadata", Keep::All)];
 
 /// All that `bpctl_core::observe::pod_from_json` and `group_pods` look at. Environment variables, annotations and the rest of
 /// a pod are never kept.

@@ -458,10 +458,9 @@ fn read_list<T: Item>(file: &Path, text: &[u8], listed: &Listed, namespace: &str
     let is_json = file.extension().is_some_and(|extension| extension == "json");
     // What bpctl has written is JSON under any name.
     if is_json || text.first() == Some(&b'{') {
-        let head = list::head(text);
-        if is_json || head.is_ok() {
-            head?.whole()?;
-            return list::items(text, listed, namespace);
+        let items = list::whole(text, listed, namespace);
+        if is_json || items.is_ok() {
+            return items;
         }
     }
     let name = file.display().to_string();

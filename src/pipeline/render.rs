@@ -155,14 +155,14 @@ pub(super) async fn sides(
     let reads = |found: &Found| paths.iter().any(|path| found.reads(path));
     let both = before.1.iter().chain(&after.1).filter(|(_, found)| reads(found)).map(|(key, _)| key.clone());
     let both: BTreeSet<(Name, usize)> = both.collect();
-    Ok((side(before, &both).await, side(after, &both).await))
+    Ok((side(before, &both, paths).await, side(after, &both, paths).await))
 }
 
 /// An entry as one commit has it.
 enum Found {
     /// With what it reads.
     Entry(Box<Render>, Inputs),
-    /// An Application that says nothing that could be rendered.
+    /// An Application that says nothing that could be rendered: any file may be one that it delivers.
     Unresolved(RepoPath, Box<Diagnostic>),
 }
 
@@ -172,7 +172,7 @@ impl Found {
             Self::Entry(entry, inputs) => {
                 inputs.reads.iter().chain(&entry.resolved_from).any(|read| path.is_within(read))
             }
-            Self::Unresolved(application, _) => application == path,
+            Self::Unresolved(..) => true,
         }
     }
 }
@@ -216,12 +216,14 @@ fn entries(
     Ok((files, found))
 }
 
-async fn side((files, found): (Files, FoundEntries), wanted: &BTreeSet<(Name, usize)>) -> Side {
+async fn side((files, found): (Files, FoundEntries), wanted: &BTreeSet<(Name, usize)>, paths: &[RepoPath]) -> Side {
     let mut rendered = BTreeMap::new();
     for (key, found) in found.into_iter().filter(|(key, _)| wanted.contains(key)) {
         let made = match &found {
             Found::Entry(entry, _) => rendering(entry, &files).await,
-            Found::Unresolved(application, why) => Some(Rendering::unresolved(application, why)),
+            Found::Unresolved(application, why) => {
+                Some(Rendering::unresolved(application, paths.iter().cloned().collect(), why))
+            }
         };
         rendered.extend(made.map(|made| (key, made)));
     }

@@ -1,13 +1,12 @@
 //! Objects and pods of a cluster, and what pods use.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::body::{Body, Field, ObjectText};
 use crate::blueprint::quantity_of;
 use crate::model::{ObjectParts, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 
@@ -28,73 +27,6 @@ pub struct LiveObject {
     pub template: Option<String>,
 }
 
-/// An object's JSON, kept as its text and read when somebody looks into it: ten thousand objects as values are half a gibibyte, as text
-/// thirty mebibytes. A clone shares the text and has not been read yet; so whoever looks at many objects clones each and drops it.
-#[derive(Debug)]
-pub struct Body {
-    text: Arc<str>,
-    read: OnceLock<Box<Json>>,
-}
-
-impl From<Json> for Body {
-    fn from(value: Json) -> Self {
-        Self { text: value.to_string().into(), read: OnceLock::new() }
-    }
-}
-
-impl Deref for Body {
-    type Target = Json;
-    fn deref(&self) -> &Json {
-        // The text was written by this crate from a value: it is JSON.
-        self.read.get_or_init(|| Box::new(serde_json::from_str(&self.text).unwrap_or_default()))
-    }
-}
-
-impl Body {
-    /// Whether a text of letters, digits and punctuation stands anywhere in the object: if it does not, no field need be read to know that it
-    /// has not got it. Nothing but control characters, quotes and backslashes is written otherwise than it is meant.
-    pub fn mentions(&self, text: &str) -> bool {
-        memchr::memmem::find(self.text.as_bytes(), text.as_bytes()).is_some()
-    }
-}
-
-impl Clone for Body {
-    fn clone(&self) -> Self {
-        Self { text: Arc::clone(&self.text), read: OnceLock::new() }
-    }
-}
-
-impl PartialEq for Body {
-    fn eq(&self, other: &Self) -> bool {
-        // Keys of JSON are written in their order, so equal values are equal texts.
-        self.text == other.text
-    }
-}
-
-impl Serialize for Body {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.deref().serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Body {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Json::deserialize(deserializer).map(Into::into)
-    }
-}
-
-impl JsonSchema for Body {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        Json::schema_name()
-    }
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        Json::json_schema(generator)
-    }
-}
-
 impl LiveObject {
     /// Reads an object from the API server's JSON; `None` where it lacks a name or a uid. Items of lists carry no `kind`, so the
     /// list's is given.
@@ -108,6 +40,19 @@ impl LiveObject {
         let (api_version, kind, namespace) = (api_version.into(), kind.into(), text("namespace"));
         let reference = ObjectParts { api_version, kind, namespace, name }.into();
         Some(Self { reference, uid, resource_version: text("resourceVersion"), body: body.into(), template: None })
+    }
+
+    /// The same of a text that was checked; `None` where it lacks a name.
+    pub fn from_text(api_version: &str, kind: &str, object: &ObjectText<'_>) -> Option<Self> {
+        let text = |field: &Field<'_>| field.text().unwrap_or_default().to_owned();
+        let (name, uid) = (text(&object.name), text(&object.uid));
+        if name.is_empty() {
+            return None;
+        }
+        let (api_version, kind, namespace) = (api_version.into(), kind.into(), text(&object.namespace));
+        let reference = ObjectParts { api_version, kind, namespace, name }.into();
+        let resource_version = text(&object.resource_version);
+        Some(Self { reference, uid, resource_version, body: object.body(), template: None })
     }
 
     /// Since when it is being deleted. Nobody can take that back: it goes with its last finalizer (X8).
@@ -520,28 +465,4 @@ pub struct Usage {
     /// Seen at one moment only (`metrics.k8s.io`): each sample is the mean of a time that may be shorter than the window.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub point_in_time: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::Body;
-
-    /// Would miss: an object that bpctl applied or restarted and that is taken for one that it never touched, because its text writes the
-    /// name otherwise than the server does.
-    #[test]
-    fn what_an_object_holds_is_mentioned_in_it() {
-        let bodies = [
-            json!({"metadata": {"managedFields": [{"manager": "bpctl"}]}}),
-            json!({"spec": {"template": {"metadata": {"annotations": {"bpctl.dev/restart": "x"}}}}}),
-            serde_json::from_str(r#"{"a": "\u0062pctl\u002edev\/restart"}"#).unwrap(),
-        ];
-        for body in bodies {
-            assert!(Body::from(body.clone()).mentions("bpctl"), "{body}");
-        }
-        let body = Body::from(serde_json::from_str::<serde_json::Value>(r#"{"a": "bpctl.dev\/restart"}"#).unwrap());
-        assert!(body.mentions("bpctl.dev/restart"));
-        assert!(!body.mentions("bpctl.dev/other"));
-    }
 }

@@ -4,6 +4,7 @@
 //! facts read *is* the evidence in a plan, the input of a replay and the record in the ledger (X3).
 
 mod autoscaler;
+mod body;
 mod fact;
 mod forge;
 mod level;
@@ -15,6 +16,7 @@ mod schema;
 mod warning;
 
 pub use autoscaler::{AUTOSCALER, autoscaled};
+pub use body::{Body, Field, ObjectText};
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
     CheckConclusion, CheckRun, FailedDelivery, Identity, LastChange, OpenAdoption, PastChange, PastOperation,
@@ -22,8 +24,8 @@ pub use forge::{
 };
 pub use level::{Level, LevelSeries, MeasuredLevel};
 pub use live::{
-    Body, ContainerRequests, ContainerUsage, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage,
-    WorkloadName, current_revision, group_pods, newest_revision, owned_pod, pod_from_json,
+    ContainerRequests, ContainerUsage, LiveObject, Pod, PodUsage, Resource, StoppedContainer, Usage, WorkloadName,
+    current_revision, group_pods, newest_revision, owned_pod, pod_from_json,
 };
 pub use measures::{Gauges, Measures, Window, WindowMeasures};
 pub use recorder::Recorder;

@@ -167,7 +167,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                     || readers.iter().any(|pair| pair.is_of(b))
             })
             .collect();
-        if owners.is_empty() && readers.iter().any(|pair| pair.changes.is_err()) {
+        if readers.iter().any(|pair| pair.changes.is_err() && !all().any(|blueprint| pair.is_of(blueprint))) {
             owners = all().collect(); // whose workloads it makes is not known
         }
         if !own && owners.is_empty() {

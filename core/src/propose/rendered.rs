@@ -76,13 +76,8 @@ impl<'s> Pair<'s> {
     /// Why a changed file of this rendering is not seen whole in what is rendered.
     fn unseen(&self, path: &RepoPath) -> Option<String> {
         let hidden = [self.before, self.after].iter().any(|side| side.reads(path) && !side.shows(path));
-        if hidden {
-            let root = &self.after.root;
-            return Some(format!(
-                "it is part of what {root} computes with, so that its effect may be another elsewhere"
-            ));
-        }
-        self.changes.as_ref().err().cloned()
+        let root = &self.after.root;
+        hidden.then(|| format!("it is part of what {root} computes with, so that its effect may be another elsewhere"))
     }
 }
 
@@ -95,6 +90,9 @@ pub(super) fn input(
 ) -> Result<RenderedInput, String> {
     if readers.is_empty() {
         return Err("what it changes in what is rendered was not looked at".into());
+    }
+    if let Some(why) = readers.iter().find_map(|pair| pair.changes.as_ref().err()) {
+        return Err(format!("what it changes in what is delivered is not known: {why}"));
     }
     if let Some(why) = readers.iter().find_map(|pair| pair.unseen(path)) {
         return Err(format!("Kustomize or Helm reads it, and what it changes there is not known: {why}"));

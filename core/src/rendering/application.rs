@@ -8,7 +8,7 @@ use crate::yaml::{self, Document, Kind, Node, Value, nearest};
 
 use super::RenderFailure;
 use super::ignored::IgnoreRule;
-use super::inputs::resolve as resolve_path;
+use super::inputs::{KUSTOMIZATIONS, resolve as resolve_path};
 use super::sync::SyncPolicy;
 
 /// What an Application has to deliver so that it is what bpctl reads.
@@ -138,6 +138,12 @@ pub fn application_folders(path: &RepoPath, files: &Files) -> Vec<RepoPath> {
     documents.iter().flatten().filter_map(folder).collect()
 }
 
+/// What an Application's `spec` may hold, so that `spec.source` is what it delivers; not `sourceHydrator`, which delivers another branch.
+const SPEC: [&str; 7] =
+    ["destination", "ignoreDifferences", "info", "project", "revisionHistoryLimit", "source", "syncPolicy"];
+/// What its source may hold; not `directory`, which delivers the files as they are.
+const SOURCE: [&str; 6] = ["helm", "kustomize", "name", "path", "repoURL", "targetRevision"];
+
 struct Reading<'a> {
     document: &'a Document,
     files: &'a Files,
@@ -157,6 +163,10 @@ impl Reading<'_> {
         let source = root
             .at(&["spec", "source"])
             .ok_or_else(|| self.at(root, "the Application names no source", "it needs spec.source.path"))?;
+        if let Some(directory) = source.get("directory") {
+            let help = "leave this entry of `render` out: what a blueprint's `source` names is read as it stands";
+            return Err(self.at(directory, "it delivers the folder's files as they are", help));
+        }
         if let Some(chart) = source.get("chart") {
             return Err(self.at(
                 chart,
@@ -167,6 +177,9 @@ impl Reading<'_> {
         if let Some(plugin) = source.get("plugin") {
             return Err(self.at(plugin, "a plugin renders it", "bpctl renders Kustomize and Helm"));
         }
+        // What it delivers follows from all of these: one that bpctl does not know may make something else of the rest.
+        self.known(root.get("spec").unwrap_or(root), "spec", &SPEC)?;
+        self.known(source, "spec.source", &SOURCE)?;
         let folder = source.get("path").and_then(Node::as_str).and_then(|text| resolve_path("", text));
         let folder = folder.and_then(|folder| RepoPath::new(folder).ok()).ok_or_else(|| {
             self.at(source, "the Application names no folder of this repository", "it needs spec.source.path")
@@ -180,24 +193,27 @@ impl Reading<'_> {
                 "write the folder that the Application delivers",
             ));
         }
-        // Argo CD reads them beside the source, over what the Application says; tools that update images commit them.
+        // Argo CD reads them beside the source, over what the Application says; tools that update images commit them. Which Application one
+        // is for depends on where Argo CD runs: `.argocd-source-NAME.yaml`, or `.argocd-source-NAMESPACE_NAME.yaml`.
         let name = root.at(&["metadata", "name"]).and_then(Node::as_str).unwrap_or_default();
-        for beside in [".argocd-source.yaml".to_owned(), format!(".argocd-source-{name}.yaml")] {
-            if folder.join(&beside).is_ok_and(|file| self.files.get(&file).is_some()) {
-                let node = source.get("path").unwrap_or(source);
-                let told =
-                    format!("{folder}/{beside} changes what the Application delivers, and bpctl does not read it");
-                let help = "write its values into the Application or the overlay, where everybody sees them";
-                return Err(self.at(node, &told, help));
-            }
+        let is_its_own = |file: &str| {
+            let of = file.strip_prefix(".argocd-source").and_then(|rest| rest.strip_suffix(".yaml"));
+            let of = of.map(|of| of.strip_prefix('-').unwrap_or(of));
+            of.is_some_and(|of| of.is_empty() || of == name || of.ends_with(&format!("_{name}")))
+        };
+        if let Some(beside) = self.beside(&folder).find(|file| is_its_own(file)) {
+            let node = source.get("path").unwrap_or(source);
+            let told = format!("{folder}/{beside} changes what the Application delivers, and bpctl does not read it");
+            let help = "write its values into the Application or the overlay, where everybody sees them";
+            return Err(self.at(node, &told, help));
         }
+        let is_chart = self.is_chart(&folder, source)?;
         let ignored = root.at(&["spec", "ignoreDifferences"]).map_or(&[] as &[Node], Node::items);
         let ignored = ignored.iter().map(IgnoreRule::read).collect();
         let resolved_from = Some(path.clone());
         let sync = Some(SyncPolicy::read(root, path));
         let mut render = Render { ignored, sync, elsewhere, resolved_from, ..Render::default() };
-        let is_chart = folder.join("Chart.yaml").ok().is_some_and(|chart| self.files.blob(&chart).is_some());
-        if !is_chart && source.get("helm").is_none() {
+        if !is_chart {
             let options = source.get("kustomize").map_or(&[] as &[_], Node::entries);
             if let Some(option) = options.iter().find(|option| option.key != "version") {
                 let help = "write it into the overlay's kustomization.yaml, where everybody sees it";
@@ -223,6 +239,57 @@ impl Reading<'_> {
         }
         render.helm = Some(folder);
         Ok(render)
+    }
+
+    /// Which tool Argo CD takes: the one that the Application names, else the one whose file lies in the folder.
+    fn is_chart(&self, folder: &RepoPath, source: &Node) -> Result<bool, Box<Diagnostic>> {
+        let block = |key| source.get(key).filter(|node| !matches!(node.value, Value::Null));
+        let has = |is: fn(&str) -> bool| self.beside(folder).find(|name| is(name));
+        // As Argo CD looks for them: any name that ends so, and all that Kustomize knows.
+        let chart = has(|name| name.ends_with("Chart.yaml"));
+        let kustomization = has(|name| KUSTOMIZATIONS.contains(&name));
+        match (block("helm"), block("kustomize")) {
+            (Some(helm), Some(_)) => Err(self.at(
+                helm,
+                "an Application has either `helm` or `kustomize`",
+                "remove the one that it does not mean",
+            )),
+            // An empty one counts for some versions of Argo CD, and for others not.
+            (Some(helm), None) if kustomization.is_none() || !helm.entries().is_empty() => Ok(true),
+            (None, Some(kustomize)) if chart.is_none() || !kustomize.entries().is_empty() => Ok(false),
+            _ => match (chart, kustomization) {
+                (Some(chart), Some(kustomization)) => {
+                    let told = format!(
+                        "{folder} holds {chart} and {kustomization}, and the Application does not say which of them it delivers"
+                    );
+                    let help = "write `helm` with an option, or `kustomize`, into spec.source, or move one of them";
+                    Err(self.at(source.get("path").unwrap_or(source), &told, help))
+                }
+                (chart, _) => Ok(chart.is_some()),
+            },
+        }
+    }
+
+    /// The names of what lies in a folder itself, links among them.
+    fn beside<'s>(&'s self, folder: &'s RepoPath) -> impl Iterator<Item = &'s str> {
+        let inside = self.files.below(folder).map(|(path, _)| path);
+        let lies_in = move |path: &&RepoPath| match path.as_str().rsplit_once('/') {
+            Some((above, _)) => above == folder.as_str(),
+            None => folder.is_root(),
+        };
+        inside.filter(lies_in).map(RepoPath::file_name)
+    }
+
+    fn known(&self, node: &Node, what: &str, known: &[&str]) -> Result<(), Box<Diagnostic>> {
+        let Some(other) = node.entries().iter().find(|entry| !known.contains(&entry.key.as_str())) else {
+            return Ok(());
+        };
+        let told = format!("bpctl does not know {what}.{}, and it may change what is delivered", other.key);
+        let help = match nearest(&other.key, known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "name the folder by `kustomize` or `helm` in bpctl.yaml, if that is what it delivers".into(),
+        };
+        Err(self.at(&other.value, &told, &help))
     }
 
     /// In Argo CD's order: files, `values`, `valuesObject`, parameters; the last one wins.
@@ -266,6 +333,10 @@ impl Reading<'_> {
             let path = path
                 .filter(|_| !named.starts_with('$') && !named.contains("://"))
                 .ok_or_else(|| self.at(file, "this values file is not in the repository", "copy it here"))?;
+            if render.values.contains(&path) {
+                let told = "this values file is named twice, and versions of Argo CD differ in which place counts";
+                return Err(self.at(file, told, "name each file once"));
+            }
             render.values.push(path);
         }
         self.own_values(helm, render)?;

@@ -305,8 +305,20 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
                 Some(from) => {
                     inputs.wanted.insert(from.clone());
                     inputs.reads.insert(from.clone());
+                    if let Some(path) = [root, &from].into_iter().find_map(|folder| ignoring(folder, &from, files)) {
+                        let why = "`helm dependency build` packs it, to be committed";
+                        refuse(
+                            inputs,
+                            format!("{path} may take away of what a chart named by file:// holds: {why}"),
+                            local,
+                        );
+                    }
                     let to = root.join(&format!("charts/{name}"));
-                    inputs.linked.extend(to.ok().map(|to| (to, from)));
+                    let to = to.ok().filter(|to| !inputs.linked.iter().any(|(known, _)| known == to));
+                    match to {
+                        Some(to) => inputs.linked.push((to, from)),
+                        None => refuse(inputs, format!("{path} depends on two charts of one name by file://"), name),
+                    }
                 }
                 None => refuse(inputs, format!("{path} depends on a chart outside of the repository"), local),
             },
@@ -316,6 +328,29 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
             }
         }
     }
+}
+
+/// The `.helmignore` of a folder, if it may name a file of this chart. Helm packs a chart that is named by `file://` without what that chart's
+/// own one names, and then takes away nothing by its parent's; laid out as a folder it would be another chart.
+fn ignoring(folder: &RepoPath, chart: &RepoPath, files: &Files) -> Option<RepoPath> {
+    let path = folder.join(".helmignore").ok()?;
+    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-~".contains(c));
+    let names = |pattern: &str| {
+        let (any, name) = pattern.strip_prefix('*').map_or((false, pattern), |rest| (true, rest));
+        let name = name.strip_suffix('/').unwrap_or(name);
+        let is_it = |part: &str| if any { part.ends_with(name) } else { part == name };
+        let inside =
+            |path: &RepoPath| path.as_str().get(chart.as_str().len()..).is_some_and(|rest| rest.split('/').any(is_it));
+        // What is written in another way may name anything.
+        !plain(name) || files.below(chart).any(|(path, _)| inside(path))
+    };
+    let text = match files.get(&path)? {
+        File::Blob(blob) => std::str::from_utf8(&blob.bytes).ok(),
+        File::Refused(_) => None,
+    };
+    let mut patterns =
+        text.into_iter().flat_map(str::lines).map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    (text.is_none() || patterns.any(names)).then_some(path)
 }
 
 fn refuse(inputs: &mut Inputs, why: impl Into<String>, said: &str) {

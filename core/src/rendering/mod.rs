@@ -239,10 +239,11 @@ impl Rendering {
         Some(Self { root, renderer, outcome, hooks, ignored, sync, remarks, origins, reads, shown })
     }
 
-    /// An Application of this file that says nothing that could be rendered.
-    pub fn unresolved(application: &RepoPath, why: &Diagnostic) -> Self {
-        let outcome = Err(RenderFailure::new("its Application cannot be rendered").said(&why.message));
-        let reads = BTreeSet::from([application.clone()]);
+    /// An Application of this file that says nothing that could be rendered: any of these files may be one that it delivers.
+    pub fn unresolved(application: &RepoPath, reads: BTreeSet<RepoPath>, why: &Diagnostic) -> Self {
+        let outcome =
+            Err(RenderFailure::new("the Application cannot be followed, and any file may be one that it delivers")
+                .said(&why.message));
         let root = application.clone();
         let renderer = Renderer::Kustomize;
         let (hooks, ignored, sync, remarks, origins, shown) = Default::default();

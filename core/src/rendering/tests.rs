@@ -163,6 +163,27 @@ fn t22_what_would_be_fetched_or_lies_outside_is_refused_before_anything_runs() {
         let refused = inputs(&render, &all).files(&all).unwrap_err();
         assert_eq!(refused.message, format!("{link} is not read: it is a symbolic link"));
     }
+    // Would miss: a values file that Helm leaves out when it packs a chart, or takes though the parent's folder would not.
+    for (ignore, text, known) in [
+        ("charts/b/.helmignore", ".git/\n*.swp\n# more\n*~\n", true),
+        ("charts/b/.helmignore", "values.yaml", false),
+        ("charts/a/.helmignore", "*.yaml", false),
+        ("charts/a/.helmignore", "charts/b/values.yaml", false),
+        ("charts/a/.helmignore", "!values.yaml", false),
+    ] {
+        let all = [("charts/a/Chart.yaml", chart), ("charts/b/Chart.yaml", "name: b"), ("charts/b/values.yaml", "")];
+        let all = files(&[all.as_slice(), &[(ignore, text)]].concat());
+        let refused = inputs(&helm("charts/a"), &all).files(&all).map_err(|why| why.message);
+        assert_eq!(refused.is_ok(), known, "{ignore} {text}: {refused:?}");
+    }
+    let twice =
+        "dependencies: [{name: b, repository: \"file://../b\"}, {name: b, alias: c, repository: \"file://../c\"}]\n";
+    let all = files(&[
+        ("charts/a/Chart.yaml", twice),
+        ("charts/b/Chart.yaml", "name: b"),
+        ("charts/c/Chart.yaml", "name: b"),
+    ]);
+    assert!(inputs(&helm("charts/a"), &all).files(&all).unwrap_err().message.contains("two charts of one name"));
     // Helm would read `b.yaml` beside it, and whatever path of the machine stands there instead.
     for name in ["c/a,b.yaml", "c/\"a.yaml"] {
         let several = Render { values: vec![path(name)], ..helm("c") };
@@ -451,6 +472,11 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
         ("values-prod.yaml,", "https://example.org/v.yaml,", "not in the repository"),
         ("values-prod.yaml,", "../../../x.yaml,", "not in the repository"),
         ("    helm:", "    plugin: {name: x}\n    helm:", "a plugin renders it"),
+        ("    helm:", "    directory: {recurse: true}\n    helm:", "the folder's files as they are"),
+        ("    helm:", "    kustomize: {version: v5}\n    helm:", "either `helm` or `kustomize`"),
+        ("    helm:", "    ref: values\n    helm:", "does not know spec.source.ref"),
+        ("  source:", "  sourceHydrator: {}\n  source:", "does not know spec.sourceHydrator"),
+        ("values-prod.yaml,", "values-prod.yaml, values-prod.yaml,", "named twice"),
         ("      values: |", "      fileParameters: []\n      values: |", "does not know the option `fileParameters`"),
         ("kind: Application", "kind: ApplicationSet", "no such Application"),
         ("path: ./charts/api", "path: ./charts/apo", "there is no charts/apo"),
@@ -461,12 +487,26 @@ fn an_application_that_cannot_be_rendered_as_argo_cd_would_is_refused() {
         let refused = application(&APPLICATION.replacen(from, to, 1), &[]).unwrap_err();
         assert!(refused.contains(why), "{to}: {refused}");
     }
-    for beside in ["charts/api/.argocd-source.yaml", "charts/api/.argocd-source-api.yaml"] {
+    for beside in [".argocd-source.yaml", ".argocd-source-api.yaml", ".argocd-source-team-apps_api.yaml"] {
+        let beside = &*format!("charts/api/{beside}");
         let refused = application(APPLICATION, &[(beside, "helm: {parameters: []}")]).unwrap_err();
         assert!(refused.contains("changes what the Application delivers"), "{refused}");
     }
     assert!(application(APPLICATION, &[("charts/api/.argocd-source-other.yaml", "")]).is_ok());
+    assert!(application(APPLICATION, &[("charts/api/sub/.argocd-source-api.yaml", "")]).is_ok());
     let kustomized = APPLICATION.split("    helm:").next().unwrap();
+    // Would miss: a chart that is judged where Argo CD delivers the kustomization beside it, or the other way round.
+    let (chart, kustomization) =
+        (("charts/api/Chart.yaml", "name: api"), ("charts/api/kustomization.yaml", "resources: []"));
+    assert!(application(APPLICATION, &[chart, kustomization]).unwrap().helm.is_some());
+    let both = application(kustomized, &[chart, kustomization]).unwrap_err();
+    assert!(both.contains("holds Chart.yaml and kustomization.yaml"), "{both}");
+    let empty = application(&format!("{kustomized}    helm: {{}}\n"), &[chart, kustomization]).unwrap_err();
+    assert!(empty.contains("does not say which of them"), "{empty}");
+    let named = application(&format!("{kustomized}    kustomize: {{version: v5}}\n"), &[chart, kustomization]).unwrap();
+    assert_eq!((named.helm, named.kustomize), (None, Some(path("charts/api"))));
+    assert!(application(kustomized, &[chart]).unwrap().helm.is_some());
+    assert!(application(kustomized, &[]).unwrap().kustomize.is_some());
     let options = format!("{kustomized}    kustomize: {{images: [a=b]}}\n");
     assert!(application(&options, &[]).unwrap_err().contains("only the Application holds"));
     assert!(

@@ -167,3 +167,43 @@ fn x08_what_argo_cd_passes_over_its_next_sync_may_write() {
         assert!(!plan.contains("replicas-outside-bounds"), "{plan}");
     }
 }
+
+/// What Argo CD would deliver otherwise than bpctl reads it. Would miss: another image, behind a file that no blueprint's rules see.
+#[test]
+fn t18_what_an_application_may_deliver_unseen_is_for_a_person() {
+    let source = "source: {path: overlays/staging}";
+    let image = "images: [{name: registry.shop.example/frontend, newTag: 6.6.6}]\n";
+    // Where base's Application is another one, the file that the change touches, and what the change is told for.
+    for (was, becomes, file, text) in [
+        (source, source, "overlays/staging/.argocd-source.yaml", "kustomize: {images: [a=b]}\n"),
+        (source, source, "overlays/staging/.argocd-source-ns_shop-frontend.yaml", "kustomize: {images: [a=b]}\n"),
+        (source, "source: {path: overlays/staging, directory: {recurse: true}}", "overlays/staging/x.yaml", "a: b\n"),
+        (
+            source,
+            "sourceHydrator: {drySource: {path: dry}}\n  source: {path: overlays/staging}",
+            "dry/kustomization.yaml",
+            image,
+        ),
+        (source, "sources: [{path: overlays/staging}]", "elsewhere/kustomization.yaml", image),
+        (source, "source: {path: overlays/staging, submodules: true}", "elsewhere/kustomization.yaml", image),
+    ] {
+        let repo = delivered();
+        let policy = "blueprints/policies/base.yaml";
+        repo.replace(policy, "{delete: forbidden,", "{scale: requires_approval, delete: forbidden,");
+        repo.commit(&[], "somebody looks at each pull request");
+        repo.run(&super::APPLY);
+        repo.replace(FILE, was, becomes);
+        repo.git(&["commit", "-q", "--allow-empty", "-am", "the Application"]);
+        if was != becomes {
+            let lint = repo.run(&["lint"]).exits(6).stdout;
+            says(&lint, &["error[bad-value]", "argocd/frontend.yaml"]);
+        }
+        repo.git(&["switch", "-q", "bpctl/staging/backend/scale"]);
+        repo.git(&["merge", "-q", "main"]);
+        repo.commit(&[(file, text)], "nothing to see");
+        repo.git(&["switch", "-q", "main"]);
+        let judged = repo.run(&["judge", "1"]).stdout;
+        let told = format!("{file}: what it changes in what is delivered is not known");
+        says(&judged, &["needs approval", &told, "the Application cannot be followed"]);
+    }
+}
