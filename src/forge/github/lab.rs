@@ -181,7 +181,11 @@ async fn every_request_of_graphql_fits_githubs_own_schema() {
     assert!(ended.status.success());
     let told = String::from_utf8(ended.stdout).unwrap();
     let told: Vec<&str> = told.lines().collect();
-    let expected =
-        ["Unknown type \"Nothing\".", "Cannot query field \"nothing\" on type \"User\".", "$y is not declared"];
+    let expected = [
+        "Unknown type \"Nothing\". Did you mean \"String\"?",
+        "Cannot query field \"nothing\" on type \"User\". Did you mean \"watching\"?",
+        "Variable \"$x\" is never used.",
+        "$y is not declared",
+    ];
     assert_eq!(told, expected);
 }
