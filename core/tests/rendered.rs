@@ -228,7 +228,7 @@ fn x09_where_else_an_edit_reaches_is_judged(
         .set(&[("staging", Some(&two)), ("prod", Some(&two))], &[("staging", Some(&staging)), ("prod", Some(&prod))]);
     let judged = world.judged(set);
     assert_eq!((judged.tier, codes(&judged)), (tier, blockers.to_vec()), "{:?}", judged.blockers);
-    assert!(judged.permit.is_none());
+    assert!(!judged.permits());
 }
 
 /// What is not seen whole stays a person's, with the reason.
@@ -290,7 +290,7 @@ fn x09_a_hook_is_judged_as_any_other_object(#[case] renderer: Renderer, #[case] 
     );
     let judged = world.judged(set);
     assert_eq!(judged.tier, Tier::RequiresApproval);
-    assert!(judged.permit.is_none());
+    assert!(!judged.permits());
 }
 
 /// A value passes for what is rendered of it only where it has a change there that is its own. Would miss: a value that acts at an upgrade or
@@ -486,7 +486,7 @@ fn x09_a_file_that_one_environment_renders_and_another_takes_as_it_stands_is_jud
     assert!(all.contains(&"dev Deployment/web spec.replicas: 2 → 0".to_owned()), "{all:?}");
     let judged = world.judged(set);
     assert_eq!(judged.tier, Tier::Forbidden);
-    assert!(judged.permit.is_none());
+    assert!(!judged.permits());
 }
 
 /// Where a workload is not, its manifest does nothing; a change of its rules is judged everywhere all the same.

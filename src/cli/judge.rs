@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bpctl_core::blueprint::Tier;
-use bpctl_core::govern::{PullJudgement, VERDICT_CHECK};
+use bpctl_core::govern::{Decision, PullJudgement, VERDICT_CHECK};
 use bpctl_core::model::Untrusted;
 use bpctl_core::observe::{CheckConclusion, PullState};
 use bpctl_core::propose::Change;
@@ -48,9 +48,12 @@ pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<E
     let facts = forge.pull(args.number).await.map_err(failed)?;
     let state = facts.state.clone();
     let observations = BTreeMap::from([(environment, observed.observation)]);
-    let judged = pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await?;
+    let mut judged = pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await?;
     if args.post {
         let effects = Effects::new(session.forge.writing()?, None, false);
+        if let Decision::Withhold(withheld) = judged.decide() {
+            effects.withhold(withheld).await?;
+        }
         effects.set_check(&judged.head, VERDICT_CHECK, judged.conclusion, &judged.summary).await?;
     }
     match args.output {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::impact::{impact, is_told};
-use super::permit::{ApplyPermit, MergePermit, RestartPermit};
+use super::permit::{ApplyPermit, Decision, MergePermit, RestartPermit, Withheld};
 use super::reason::gone;
 use super::{
     ApprovalTerms, FIELD_MANAGER, ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action,
@@ -109,9 +109,24 @@ pub struct PullJudgement {
     /// No approval counted within this time: it is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<Period>,
-    /// The permit.
+    /// The permit; [`Self::decide`] is the one way to it.
     #[serde(skip)]
-    pub permit: Option<MergePermit>,
+    permit: Option<MergePermit>,
+}
+
+impl PullJudgement {
+    /// Whether bpctl may merge it now, as long as the permit is not taken.
+    pub fn permits(&self) -> bool {
+        self.permit.is_some()
+    }
+
+    /// Hands out the permit, or that there is none. A permit is handed out once.
+    pub fn decide(&mut self) -> Decision {
+        match self.permit.take() {
+            Some(permit) => Decision::Merge(Box::new(permit)),
+            None => Decision::Withhold(Withheld { pull: self.pull }),
+        }
+    }
 }
 
 /// Judges a pull request by the rules of its base.
