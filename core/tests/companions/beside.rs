@@ -195,3 +195,71 @@ fn x10_a_kept_key_of_the_node_selector_is_told_where_pods_do_not_run() {
     assert!(help[0].ends_with("the controller brings it; what it has beside Git stays"), "{help:?}");
     assert!(help[1].contains("spec.template.spec.nodeSelector.disk (by kubectl-patch); if it is that"), "{help:?}");
 }
+
+/// T6, Would miss: somebody's privileged container in every pod, told by nobody, since it was written in the name of who delivers, of one of
+/// Kubernetes' controllers, or with `managedFields` taken away; and what the server itself fills in, told as somebody's.
+#[rstest]
+#[case::as_who_delivers(Some("argocd-controller"), "(in the name of argocd-controller)")]
+#[case::as_kubectl(Some("kubectl-client-side-apply"), "(in the name of kubectl-client-side-apply)")]
+#[case::as_a_controller(Some("kube-controller-manager"), "(in the name of kube-controller-manager)")]
+#[case::as_an_autoscaler(Some("x-autoscaler"), "(in the name of x-autoscaler)")]
+#[case::as_themselves(Some("kubectl-patch"), "(by kubectl-patch)")]
+#[case::without_a_record(None, "(the cluster does not say by whom)")]
+fn t06_what_runs_in_the_pods_is_told_whoever_says_to_have_written_it(
+    #[case] manager: Option<&str>,
+    #[case] by: &str,
+    #[values("delivery: gitops", "delivery: direct")] delivery: &str,
+) {
+    let look = |edit: &dyn Fn(&mut Json)| {
+        let mut observation = observed(Known::Known(Some(live(80))), |live| {
+            let pod = &mut live["spec"]["template"]["spec"];
+            // What the server fills in.
+            pod["dnsPolicy"] = "ClusterFirst".into();
+            pod["restartPolicy"] = "Always".into();
+            pod["securityContext"] = json!({});
+            pod["terminationGracePeriodSeconds"] = 30.into();
+            pod["containers"][0]["terminationMessagePath"] = "/dev/termination-log".into();
+            pod["containers"][0]["imagePullPolicy"] = "IfNotPresent".into();
+            edit(live);
+        });
+        let types = FactValue::Schema(Known::Known(pod_types()));
+        observation.add(FactKey::Schema("apps/v1".into(), "Deployment".into()), "t", types);
+        let part = plan_under(delivery, "}", &[SERVICE], "", &observation).blueprints.remove(0);
+        let beside = |why: &WhyNot| why.because.contains("Deployment/web has what Git does not declare, and keeps it");
+        let told = part.not_proposed.into_iter().filter(beside).flat_map(|why| why.fields);
+        told.map(|field| field.raw().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(look(&|_| {}), Vec::<String>::new(), "as the server made it");
+    let told = look(&|live| {
+        let pod = &mut live["spec"]["template"]["spec"];
+        pod["hostPID"] = true.into();
+        pod["serviceAccountName"] = "admin".into();
+        pod["serviceAccount"] = "admin".into();
+        pod["volumes"].as_array_mut().unwrap().push(json!({"name": "h", "hostPath": {"path": "/", "type": ""}}));
+        pod["containers"][0]["command"] = json!(["evil"]);
+        pod["containers"][0]["securityContext"] = json!({"privileged": true});
+        pod["containers"].as_array_mut().unwrap().push(json!({"name": "evil", "image": "evil.example/x:1"}));
+        let Some(manager) = manager else { return };
+        live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update", "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:hostPID": {}, "f:serviceAccountName": {},
+                "f:serviceAccount": {}, "f:volumes": {".": {}, "k:{\"name\":\"h\"}": {".": {}, "f:name": {}, "f:hostPath": {"f:path": {}}}},
+                "f:containers": {"k:{\"name\":\"web\"}": {"f:command": {}, "f:securityContext": {".": {}, "f:privileged": {}}},
+                    "k:{\"name\":\"evil\"}": {".": {}, "f:name": {}, "f:image": {}}}}}}}}]);
+    });
+    let pod = |path: &str| format!("spec.template.spec.{path} {by}");
+    for path in [
+        "hostPID",
+        "volumes[name=h]",
+        "containers[name=web].securityContext",
+        "containers[name=web].command",
+        "containers[name=evil]",
+    ] {
+        let found =
+            told.iter().any(|told| told.starts_with(&format!("spec.template.spec.{path}")) && told.ends_with(by));
+        assert!(found, "{path}: {told:#?}");
+    }
+    assert!(
+        told.contains(&pod("serviceAccountName")) && told[0].contains("hostPID"),
+        "what is about rights first: {told:#?}"
+    );
+}

@@ -76,7 +76,7 @@ fn merges(live: &LiveObject) -> bool {
 }
 
 /// Where an object holds its pods.
-fn pod_of(live: &LiveObject) -> Option<&'static [&'static str]> {
+pub(super) fn pod_of(live: &LiveObject) -> Option<&'static [&'static str]> {
     match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
         ("apps/v1", "Deployment" | "StatefulSet" | "DaemonSet") => Some(&["spec", "template", "spec"]),
         ("batch/v1", "CronJob") => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
