@@ -6,6 +6,7 @@ use super::drift::{
     kept_by_others, kept_keys, kept_port, kept_rivals, writer,
 };
 use super::passed::{passed_over, told_passed_over, unread_rules};
+use super::replicas_reset::replicas_reset;
 use super::switched_off::switched_off;
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
@@ -110,12 +111,32 @@ impl Detector for DriftDetector {
         // one, they may be.
         let (replicas, fields): (Vec<FieldDrift>, Vec<FieldDrift>) =
             different.fields.iter().cloned().partition(|drift| drift.path.is_keys(&REPLICAS));
+        // bpctl leaves them where they are (`leave_replicas`); what else delivers the object does not.
+        if let (Ok(owner), Some(live)) = (&owner, different.live)
+            && !is_direct(input)
+        {
+            let reset = replicas_reset(&target, live, owner, &replicas);
+            detected.findings.extend(reset.map(|reported| (Finding::Reported(reported), None)));
+        }
         match owner {
             Ok(owner) if replicas.iter().any(|drift| drift.kind != DriftKind::PendingRemoval) => {
-                let because = format!(
-                    "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
-                     manifest"
-                );
+                let name = &input.blueprint.value.metadata.name;
+                let declared = input.catalog.autoscaler(input.environment, name).is_some();
+                let because = if is_direct(input) || declared {
+                    format!(
+                        "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
+                         manifest"
+                    )
+                } else {
+                    // Git has no autoscaler, be it that a change takes it out on purpose: then its number is what holds.
+                    let git = crate::blueprint::replicas(&manifest.document.root);
+                    let git = git.map_or_else(|| "its own number".to_owned(), |git| git.to_string());
+                    format!(
+                        "{owner} owns spec.replicas, and Git, which declares no autoscaler, says {git}: bpctl leaves them to it, and the next \
+                         delivery by what delivers the object sets {git}. Where the autoscaler is to go, write what the load needs now, and \
+                         delete it; where it is to stay, declare it, and remove spec.replicas from the manifest"
+                    )
+                };
                 detected.why_not.push(WhyNot::new("replicas", because));
             }
             // They differ, and nobody can say whether they should (R6).

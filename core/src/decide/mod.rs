@@ -14,6 +14,7 @@ mod pages;
 mod passed;
 mod readiness;
 mod recovery;
+mod replicas_reset;
 mod resize;
 mod rollback;
 mod saturation;

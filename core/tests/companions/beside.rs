@@ -263,3 +263,75 @@ fn t06_what_runs_in_the_pods_is_told_whoever_says_to_have_written_it(
         "what is about rights first: {told:#?}"
     );
 }
+
+/// X8, Would miss: "nothing to do" of a commit that takes replicas out of Git behind an autoscaler, as `lint` advises, and with which whoever
+/// delivers it makes 1 of 5; and an alarm where nobody takes them away, since bpctl delivers, or an apply never brought them.
+#[rstest]
+#[case::kubectl("delivery: gitops", ("kubectl-client-side-apply", "Update"), true, Some("apply edit-last-applied deployment/web"))]
+#[case::argo_cd_by_server_side_apply("delivery: gitops", ("argocd-controller", "Apply"), false, Some("--field-manager=handover-to-autoscaler"))]
+#[case::never_applied("delivery: gitops", ("kubectl-client-side-apply", "Update"), false, None)]
+#[case::bpctl_delivers("delivery: direct", ("kubectl-client-side-apply", "Update"), true, None)]
+fn x08_replicas_that_git_drops_behind_an_autoscaler_are_told(
+    #[case] delivery: &str,
+    #[case] (manager, operation): (&str, &str),
+    #[case] applied: bool,
+    #[case] told: Option<&str>,
+) {
+    let scaler =
+        manifest("autoscaling/v2", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}");
+    let observation = |replicas: u32| {
+        let mut observation = observed(Known::Known(None), |live| {
+            live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": operation, "apiVersion": "apps/v1",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+            let last = json!({"spec": {"replicas": 2}}).to_string();
+            if applied {
+                let key = "kubectl.kubernetes.io/last-applied-configuration";
+                live["metadata"]["annotations"] = json!({key: last});
+            }
+            live["spec"]["replicas"] = replicas.into();
+        });
+        observation.add(
+            FactKey::Autoscaler(web()),
+            "t",
+            FactValue::Autoscaler(Known::Known(Some(Untrusted::new("x")))),
+        );
+        observation
+    };
+    let look = |replicas: u32, line: &str| {
+        let mut entries = world("}", &[&scaler]);
+        let web = entries.iter_mut().find(|(path, _)| path == "deploy/web.yaml").unwrap();
+        web.1 = web.1.replace("  replicas: 2\n", line);
+        let part = planned(delivery, entries, &observation(replicas)).blueprints.remove(0);
+        part.findings.into_iter().find(|found| found.code == "replicas-reset")
+    };
+    let found = look(5, "");
+    assert_eq!(found.is_some(), told.is_some(), "{found:?}");
+    if let (Some(found), Some(told)) = (found, told) {
+        assert!(found.needs_person && found.message.raw().contains("makes of 5 replicas its default, 1"), "{found:?}");
+        assert!(found.help[0].raw().contains(told), "{found:?}");
+    }
+    assert_eq!(look(1, ""), None, "one is what it becomes");
+    assert_eq!(look(5, "  replicas: 2\n"), None, "Git says them");
+}
+
+/// X8, Would miss: "remove it from the manifest" of replicas that Git means, where the change takes the autoscaler out, and the delivery sets
+/// production from 7 to 3.
+#[rstest]
+#[case::declared(true, "delivery: gitops", "remove it from the manifest")]
+#[case::taken_out(false, "delivery: gitops", "the next delivery by what delivers the object sets 2")]
+#[case::bpctl_leaves_them(false, "delivery: direct", "remove it from the manifest")]
+fn x08_git_without_the_autoscaler_says_what_its_number_will_do(
+    #[case] declared: bool,
+    #[case] delivery: &str,
+    #[case] wanted: &str,
+) {
+    let scaler =
+        manifest("autoscaling/v2", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}");
+    let mut observation = observed(Known::Known(None), |live| live["spec"]["replicas"] = 7.into());
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(Some(Untrusted::new("x")))));
+    let manifests: &[&str] = if declared { &[&scaler] } else { &[] };
+    let part = plan_under(delivery, "}", manifests, "", &observation).blueprints.remove(0);
+    let told: Vec<&str> =
+        part.not_proposed.iter().filter(|why| why.what == "replicas").map(|why| why.because.as_str()).collect();
+    assert!(told.len() == 1 && told[0].contains(wanted), "{told:#?}");
+}
