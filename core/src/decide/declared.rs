@@ -2,8 +2,8 @@
 
 use super::beside::{beside, key_kept};
 use super::drift::{
-    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact, kept_by,
-    kept_by_others, kept_keys, kept_port, kept_rivals, writer,
+    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact,
+    is_refused_to_bpctl_alone, kept_by, kept_by_others, kept_keys, kept_port, kept_rivals, writer,
 };
 use super::passed::{passed_over, told_passed_over, unread_rules};
 use super::replicas_reset::replicas_reset;
@@ -446,7 +446,9 @@ fn refusals(
             all.push((reported, vec![FieldPath::keys(["spec", "ports"])]));
         }
     }
-    if all.is_empty() && !direct {
+    // bpctl asks by a server-side apply; what delivers the object takes away what that is refused for.
+    let alone = different.live.is_some_and(|live| is_refused_to_bpctl_alone(&manifest.document, live));
+    if all.is_empty() && !direct && !alone {
         all.extend(said_no(object, different).map(|reported| (reported, Vec::new())));
     }
     all
@@ -523,8 +525,25 @@ fn rival_kept(object: &ObjectRef, Rival { declared, kept: rival, by }: &Rival) -
         "{object}: Git declares {declared}, and the cluster has {rival}{by}, which every apply leaves there: the API server takes only one \
          of the two, and refuses the object"
     );
-    let help = vec![Untrusted::new(format!("take {rival} out, or declare it in Git instead: {}", edit(object)))];
-    Reported { severity: Severity::Error, ..kept("apply-refused", object, message, help) }
+    // What a rolling update goes by the server puts there again where its type stays: both are written at once.
+    let strategy = match object.kind.as_str() {
+        "Deployment" if rival.is_keys(&["spec", "strategy", "rollingUpdate"]) => Some(("strategy", "Recreate")),
+        "StatefulSet" if rival.is_keys(&["spec", "updateStrategy", "rollingUpdate"]) => {
+            Some(("updateStrategy", "OnDelete"))
+        }
+        _ => None,
+    };
+    let help = match strategy {
+        Some((key, kind)) => format!(
+            "the manifest is right: write what Git declares once by hand, both at once: kubectl -n {} patch {}/{} --type=merge \
+             -p '{{\"spec\":{{\"{key}\":{{\"type\":\"{kind}\",\"rollingUpdate\":null}}}}}}'",
+            object.namespace,
+            object.kind.to_lowercase(),
+            object.name
+        ),
+        None => format!("take {rival} out, or declare it in Git instead: {}", edit(object)),
+    };
+    Reported { severity: Severity::Error, ..kept("apply-refused", object, message, vec![Untrusted::new(help)]) }
 }
 
 /// Fields that Git dropped and bpctl's apply cannot take away.

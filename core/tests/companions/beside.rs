@@ -335,3 +335,61 @@ fn x08_git_without_the_autoscaler_says_what_its_number_will_do(
         part.not_proposed.iter().filter(|why| why.what == "replicas").map(|why| why.because.as_str()).collect();
     assert!(told.len() == 1 && told[0].contains(wanted), "{told:#?}");
 }
+
+/// X8, Would miss: "allowed" of a change of strategy that bpctl's own apply cannot bring, since the server has put the parameters of a rolling
+/// update there; "the API server refuses what Git declares, whoever applies it" of what `kubectl apply` brings at once; and "the controller brings
+/// it" of a StatefulSet's, which nobody's apply brings.
+#[rstest]
+#[case::kubectl_brings_it("delivery: gitops", ("kubectl-client-side-apply", "Update"), "Deployment", false)]
+#[case::argo_cd_by_server_side_apply("delivery: gitops", ("argocd-controller", "Apply"), "Deployment", true)]
+#[case::bpctl("delivery: direct", ("bpctl", "Apply"), "Deployment", true)]
+#[case::of_a_stateful_set("delivery: gitops", ("kubectl-client-side-apply", "Update"), "StatefulSet", true)]
+fn x08_another_kind_of_roll_out_is_brought_by_nobody_or_by_a_merge(
+    #[case] delivery: &str,
+    #[case] (manager, operation): (&str, &str),
+    #[case] kind: &str,
+    #[case] refused: bool,
+    #[values(false, true)] exact: bool,
+) {
+    let (key, other) = if kind == "Deployment" { ("strategy", "Recreate") } else { ("updateStrategy", "OnDelete") };
+    let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}});
+    let mut observation = observed(Known::Known(None), |_| {});
+    let object = ObjectRef::workload(bpctl_core::model::WorkloadKind::of_kind(kind).unwrap(), "shop", "web");
+    let mut body =
+        bpctl_core::yaml::parse("web", WEB.as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap()[0].root.to_json();
+    // By an update its maker owns the defaults too; of an apply nobody does.
+    let owned = if operation == "Update" {
+        json!({"f:replicas": {}, format!("f:{key}"): {"f:type": {}, "f:rollingUpdate": {"f:maxUnavailable": {}}}, "f:selector": {}})
+    } else {
+        json!({"f:replicas": {}})
+    };
+    body["metadata"] = json!({"name": "web", "namespace": "shop", "uid": "1", "managedFields": [{"manager": manager,
+        "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": owned}}]});
+    if operation == "Update" {
+        let last = json!({"spec": {"replicas": 2}}).to_string();
+        body["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": last});
+    }
+    body["spec"][key] = strategy;
+    let live = LiveObject::from_json("apps/v1", kind, body).unwrap();
+    observation.add(FactKey::Object(object.clone()), "t", FactValue::Object(Known::Known(Some(live))));
+    observation.add(FactKey::Autoscaler(object.clone()), "t", FactValue::Autoscaler(Known::Known(None)));
+    observation.add(FactKey::Schema("apps/v1".into(), kind.into()), "t", FactValue::Schema(Known::Known(pod_types())));
+    if exact && delivery.contains("gitops") {
+        let why = Known::unknown(UnknownCode::Refused, "spec.strategy.rollingUpdate: Forbidden");
+        observation.add(FactKey::DryRun(object), "t", FactValue::DryRun(why));
+    }
+    let mut entries = world("}", &[]);
+    for (_, text) in &mut entries {
+        *text = text
+            .replace("Deployment", kind)
+            .replace("  replicas: 2\n", &format!("  replicas: 2\n  {key}: {{type: {other}}}\n"));
+    }
+    let part = planned(delivery, entries, &observation).blueprints.remove(0);
+    let found: Vec<&Reported> = part.findings.iter().filter(|found| found.code == "apply-refused").collect();
+    assert_eq!((found.len(), part.items.len()), (usize::from(refused), usize::from(!refused)), "{part:#?}");
+    let patch = format!("-p '{{\"spec\":{{\"{key}\":{{\"type\":\"{other}\",\"rollingUpdate\":null}}}}}}'");
+    assert!(found.iter().all(|found| found.help[0].raw().ends_with(&patch) && found.needs_person), "{found:#?}");
+    let beside =
+        part.not_proposed.iter().any(|why| why.fields.iter().any(|field| field.raw().contains("rollingUpdate")));
+    assert!(!beside || refused, "the delivery takes it away: {part:#?}");
+}
