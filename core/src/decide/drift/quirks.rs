@@ -168,11 +168,16 @@ const POD_DEFAULTS: &[(&str, &str)] = &[
     ("defaultMode", "420"),
     ("divisor", "0"),
     ("expirationSeconds", "3600"),
+    ("fsType", "ext4"),
     ("iscsiInterface", "default"),
     ("keyring", "/etc/ceph/keyring"),
     ("pool", "rbd"),
+    ("procMount", "Default"),
+    ("pullPolicy", "Always"),
+    ("pullPolicy", "IfNotPresent"),
     ("storageMode", "ThinProvisioned"),
     ("user", "admin"),
+    ("volumeMode", "Filesystem"),
 ];
 
 /// Whether this is what the server itself fills in of a pod where nobody says anything.
