@@ -393,3 +393,18 @@ fn x08_another_kind_of_roll_out_is_brought_by_nobody_or_by_a_merge(
         part.not_proposed.iter().any(|why| why.fields.iter().any(|field| field.raw().contains("rollingUpdate")));
     assert!(!beside || refused, "the delivery takes it away: {part:#?}");
 }
+
+/// Would miss: "Kubernetes keeps no writer of a scale to 0" of another number, which nobody scaled to 0.
+#[rstest]
+#[case(0, "who wrote it is not known: Kubernetes keeps no writer of a scale to 0")]
+#[case(1, "who wrote it is not known: nobody owns it, as where an apply left it out")]
+#[case(3, "who wrote it is not known · declared")]
+fn x08_replicas_that_nobody_wrote_are_told_by_their_number(#[case] replicas: u32, #[case] wanted: &str) {
+    let observation = observed(Known::Known(None), |live| {
+        live["metadata"]["managedFields"] = json!([{"manager": "team-x", "operation": "Apply", "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:selector": {}}}}]);
+        live["spec"]["replicas"] = replicas.into();
+    });
+    let text = render::text::plan(&plan_under("delivery: gitops", "}", &[], "", &observation), None);
+    assert!(text.contains(wanted), "{text}");
+}
