@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bpctl_core::blueprint::Tier;
 use bpctl_core::govern::{PullJudgement, VERDICT_CHECK};
 use bpctl_core::model::Untrusted;
 use bpctl_core::observe::{CheckConclusion, PullState};
@@ -68,7 +69,10 @@ fn text(url: &str, judged: &PullJudgement, state: &PullState) -> String {
         return format!("{url} · merged as {commit} at {at:.0}: it changes nothing any more\n");
     }
     let short = judged.judged_by.get(..7).unwrap_or_default();
-    let _ = writeln!(out, "{url} · {} · judged by {short} · changes {}\n", judged.tier, judged.changes.short());
+    // Its changes may be allowed, and it not fit to be merged as it is: then the check waits too.
+    let held = judged.tier == Tier::Allowed && judged.conclusion != CheckConclusion::Success;
+    let tier = if held { format!("{}, held", judged.tier) } else { judged.tier.to_string() };
+    let _ = writeln!(out, "{url} · {tier} · judged by {short} · changes {}\n", judged.changes.short());
     let several = judged.verdicts.iter().any(|verdict| verdict.environment != judged.verdicts[0].environment);
     let width = judged.verdicts.iter().map(|verdict| verdict.blueprint.as_str().len()).max().unwrap_or_default();
     for verdict in &judged.verdicts {
@@ -126,13 +130,11 @@ fn change(change: &Change) -> String {
         Change::Field(change) if change.is_credential() => {
             format!("{} {}: not shown", shown(change.object.to_string()), shown(change.field.to_string()))
         }
-        Change::Field(change) => format!(
-            "{} {}: {} → {}",
-            shown(change.object.to_string()),
-            shown(change.field.to_string()),
-            sink::terminal(&render::value(change.from.as_ref())),
-            sink::terminal(&render::value(change.to.as_ref()))
-        ),
+        Change::Field(change) => {
+            let (from, to) = render::values(change.from.as_ref(), change.to.as_ref());
+            let (object, field) = (shown(change.object.to_string()), shown(change.field.to_string()));
+            format!("{object} {field}: {} → {}", sink::terminal(&from), sink::terminal(&to))
+        }
         Change::Object(change) => {
             format!("{} {}", shown(change.object.to_string()), if change.added { "is added" } else { "is removed" })
         }

@@ -236,6 +236,16 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if unseen || frozen || pull.base_branch != rules.tip().branch() {
         fine = false;
     }
+    // What was looked at is not what would land, or nobody knows what would: Git may merge what bpctl does not, by a rename that it guesses or
+    // over histories that cross, and takes back by that what others had merged (X2).
+    let tree = match merged_tree {
+        Known::Known(tree) => Some(tree),
+        Known::Unknown(unknown) => {
+            fine = false;
+            block("no-merge", unknown.message);
+            None
+        }
+    };
     if objection.is_some() {
         fine = false;
         block("changes-requested", "a reviewer asked for changes".into());
@@ -342,14 +352,6 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if let Err(why) = &checks {
         block("checks", why.clone());
     }
-    let tree = match merged_tree {
-        Known::Known(tree) => Some(tree),
-        Known::Unknown(unknown) => {
-            block("no-merge", unknown.message);
-            None
-        }
-    };
-
     let permit = match (blockers.is_empty(), tree) {
         (true, Some(tree)) => Some(MergePermit {
             pull: pull.number,

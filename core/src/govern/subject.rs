@@ -1,5 +1,7 @@
 //! What is judged: an action or a change, reduced to what rules ask about.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use crate::action::Action;
@@ -100,6 +102,8 @@ pub enum Touch {
     Config(Vec<ConfigTouch>),
     /// Another field of a manifest.
     Field(FieldPath),
+    /// One that holds others: a whole container comes, goes or takes another's place, and its image and probes with it.
+    Whole(FieldPath, BTreeSet<Operation>),
     /// A whole object is added, with these keys where it is a `ConfigMap`.
     Added(Vec<ConfigTouch>),
     /// A whole object is removed.
@@ -269,7 +273,12 @@ impl Subject {
             Change::Field(change) => {
                 let own = target.is_some_and(|target| target.is_declared_by(&change.object));
                 let touch = Some(change).filter(|_| own).and_then(|change| sizes(change, governed, all));
-                (change.object.clone(), touch.unwrap_or_else(|| Touch::Field(change.field.clone())))
+                let touch = touch.unwrap_or_else(|| {
+                    let inside = operations_inside(change);
+                    let field = change.field.clone();
+                    if inside.is_empty() { Touch::Field(field) } else { Touch::Whole(field, inside) }
+                });
+                (change.object.clone(), touch)
             }
             Change::Object(change) => {
                 let governance = change.object.api_version.starts_with("bpctl.dev/");
@@ -336,7 +345,7 @@ impl Subject {
                 Operation::ChangeSecrets
             }
             Touch::Config(touched) if touched.iter().all(|touch| touch.is_within(input.spec)) => Operation::Configure,
-            Touch::Field(field) => field_operation(field),
+            Touch::Field(field) | Touch::Whole(field, _) => field_operation(field),
             Touch::Config(_) | Touch::Added(_) | Touch::Opaque => Operation::ChangeManifest,
             Touch::Removed => Operation::Delete,
             Touch::Governance => Operation::ChangeGovernance,
@@ -344,7 +353,11 @@ impl Subject {
         // Whoever goes back is asked for that too, whatever the fields are.
         let back = (self.undoes != Undoes::Nothing && touch != Operation::Rollback).then_some(Operation::Rollback);
         let adopts = (self.adopts && touch != Operation::Adopt).then_some(Operation::Adopt);
-        by_kind.into_iter().chain(back).chain(adopts).chain([touch]).collect()
+        let inside = match &self.touch {
+            Touch::Whole(_, inside) => inside.iter().copied().filter(|operation| *operation != touch).collect(),
+            _ => Vec::new(),
+        };
+        by_kind.into_iter().chain(back).chain(adopts).chain(inside).chain([touch]).collect()
     }
 }
 
@@ -458,6 +471,29 @@ fn replicas(to: u64, scaling: Option<&Scaling>) -> Operation {
         }
         _ => Operation::ScaleBeyondLimits,
     }
+}
+
+/// What rules ask about of what a value holds, where a field of a pod template is a mapping or a list: whoever may not change an image may not
+/// change it with its container's name either.
+fn operations_inside(change: &FieldChange) -> BTreeSet<Operation> {
+    fn collect(field: &FieldPath, value: &Json, found: &mut BTreeSet<Operation>) {
+        match value {
+            Json::Object(map) => map.iter().for_each(|(key, value)| collect(&field.key(key.as_str()), value, found)),
+            Json::Array(items) => items.iter().for_each(|item| collect(field, item, found)),
+            _ => found.extend(Some(field_operation(field)).filter(|operation| *operation != Operation::ChangeManifest)),
+        }
+    }
+    let mut found = BTreeSet::new();
+    let containers = ["containers", "initContainers"];
+    let template = FieldPath::keys(["spec", "template"]);
+    let holds = template.0.starts_with(&change.field.0)
+        || change.field.starts_with_keys(&["spec", "template"])
+            && change.field.0.len() <= 5
+            && (change.field.0.len() <= 3 || containers.iter().any(|key| change.field.has_key(key)));
+    for value in [&change.from, &change.to].into_iter().flatten().filter(|value| holds && !value.is_string()) {
+        collect(&change.field, value, &mut found);
+    }
+    found
 }
 
 fn field_operation(field: &FieldPath) -> Operation {

@@ -7,6 +7,7 @@ mod edits;
 mod nearly;
 mod past;
 mod proposal;
+mod reach;
 mod rendered;
 mod widen;
 

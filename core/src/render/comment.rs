@@ -573,9 +573,9 @@ fn set_lines(
         lines.push("  (not shown)".into());
         return lines;
     }
-    let side = |mark: &str, value: &Json| shown(mark, words::value(Some(value)).raw());
-    lines.extend(from.map(|value| side("- ", value)));
-    lines.extend(to.map(|value| side("+ ", value)));
+    let (was, becomes) = super::values(from, to);
+    lines.extend(from.map(|_| shown("- ", was.raw())));
+    lines.extend(to.map(|_| shown("+ ", becomes.raw())));
     lines
 }
 

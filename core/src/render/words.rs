@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::values::{value, values};
 use crate::action::{Action, AdoptedField, RequestChange, SetBack};
 use crate::blueprint::Tier;
-use crate::credential::{WITHHELD, names_credential, value_holds};
+use crate::credential::{names_credential, value_holds};
 use crate::decide::drift::{Attribution, DriftKind, FieldDrift};
 use crate::decide::{
     Broke, BrokenChange, ELSE, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short,
@@ -185,7 +186,8 @@ pub fn set_backs(item: &PlanItem, sink: impl Fn(&Untrusted) -> String) -> Vec<St
         if names_credential(&back.field) {
             return format!("{field}: not shown");
         }
-        format!("{field}: {} → {}", sink(&value(Some(&back.from))), sink(&value(Some(&back.to))))
+        let (from, to) = values(Some(&back.from), Some(&back.to));
+        format!("{field}: {} → {}", sink(&from), sink(&to))
     };
     rollback.fields.iter().map(told).collect()
 }
@@ -339,8 +341,9 @@ fn mode(path: &FieldPath, value: Option<&Json>) -> Option<String> {
 
 /// `web:1 in the cluster, Git says web:2`; values are shown by the medium's sink.
 pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> String {
-    let show = |json: Option<&Json>| mode(&field.path, json).unwrap_or_else(|| sink(&value(json)));
-    let (declared, live) = (show(field.declared.as_ref()), show(field.live.as_ref()));
+    let (declared, live) = values(field.declared.as_ref(), field.live.as_ref());
+    let show = |json: Option<&Json>, text: &Untrusted| mode(&field.path, json).unwrap_or_else(|| sink(text));
+    let (declared, live) = (show(field.declared.as_ref(), &declared), show(field.live.as_ref(), &live));
     let admitted = field.admitted.as_ref().map(|admitted| sink(&value(Some(admitted))));
     // Replicas that an autoscaler keeps are no drift.
     let gone = field.path.is_keys(&["spec", "replicas"])
@@ -415,19 +418,6 @@ pub fn severity(reported: &Reported) -> String {
     };
     let person = if reported.needs_person { ", for a person" } else { "" };
     format!("{severity} {}{person}", reported.code)
-}
-
-/// A field's value, as outside text: short, one line, JSON as people write it. What may hold a credential is withheld (T38).
-pub fn value(value: Option<&Json>) -> Untrusted {
-    Untrusted::new(match value {
-        None => "nothing".into(),
-        Some(value) if value_holds(value) => WITHHELD.into(),
-        Some(Json::String(text)) => format!("{text:?}"),
-        Some(other) => {
-            let text = other.to_string();
-            if text.chars().count() > 80 { format!("{}…", text.chars().take(79).collect::<String>()) } else { text }
-        }
-    })
 }
 
 /// The blueprint's own line, for headings.
