@@ -586,10 +586,19 @@ fn b11_what_a_merged_overlay_made_of_the_workload_is_its_past() {
         side.rendered.retain(|(environment, _), _| environment.as_str() == "staging");
         side
     };
-    let past = past_rendered_changes(&web(), &side(Some(&two)), &side(Some(&three))).unwrap();
-    let shown: Vec<String> = past.iter().map(|change| change.field.to_string()).collect();
+    let nothing = std::collections::BTreeSet::new();
+    let past = past_rendered_changes(&web(), &nothing, (&side(Some(&two)), &side(Some(&three)))).unwrap();
+    let shown: Vec<String> = past.changes.iter().map(|change| change.field.to_string()).collect();
     assert_eq!(shown, ["spec.replicas"]);
-    assert_eq!(past_rendered_changes(&web(), &side(Some(&two)), &side(None)), None);
+    assert_eq!(past_rendered_changes(&web(), &nothing, (&side(Some(&two)), &side(None))), None);
+    // What a generator gives another name with each content is the one that it was (B17).
+    let [info, debug] =
+        [("2748f727mg", "info"), ("t84bgbmfg7", "debug")].map(|(hash, level)| two.clone() + &config(hash, level));
+    let reads = ["web-t84bgbmfg7".to_owned()].into();
+    let past = past_rendered_changes(&web(), &reads, (&side(Some(&info)), &side(Some(&debug)))).unwrap();
+    let [generated] = past.config.as_slice() else { panic!("{past:?}") };
+    assert_eq!((generated.was.as_deref(), generated.object.name.as_str()), (Some("web-2748f727mg"), "web-t84bgbmfg7"));
+    assert_eq!(generated.changes.as_ref().unwrap()[0].to, Some("debug".into()));
 }
 
 /// Would miss: one environment's Application that stops every other, and a manifest that is taken as it stands where something unknown renders it.

@@ -175,6 +175,7 @@ impl Seen {
             commit: "1".repeat(40),
             outcome: None,
             changes: None,
+            config: Vec::new(),
             reset_by: None,
             rewritten: false,
         };
@@ -663,6 +664,7 @@ fn b14_merged_requests(
         replicas: Some(2),
         requests: &requests,
         fields: &[],
+        config: &[],
         merged_at: merged.parse().unwrap(),
         delivery: Delivery::Direct,
         windows: &windows,
@@ -710,6 +712,7 @@ fn b14_a_daemon_set_is_verified_over_its_nodes(#[case] nodes: u32, #[case] wante
         replicas: None,
         requests: &requests,
         fields: &[],
+        config: &[],
         merged_at: "2026-11-21T11:49:55Z".parse().unwrap(),
         delivery: Delivery::Direct,
         windows: &windows,

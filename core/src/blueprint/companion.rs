@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::pod::{Labels, PodLabels, config_references, labels_of, selects, selects_all};
+use super::pod::{Labels, PodLabels, config_names, config_references, labels_of, selects, selects_all};
 use super::{Catalog, Manifest, Target};
 use crate::model::{Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::rendering::Unclear;
@@ -142,6 +142,17 @@ impl Catalog {
                 && object.name == name
                 && ["", namespace].contains(&object.namespace.as_str())
         })
+    }
+
+    /// The names of the `ConfigMap`s that belong to a blueprint's workload, as it is declared today, whoever declares them (B17).
+    pub fn config_names(&self, environment: &Name, name: &Name) -> BTreeSet<String> {
+        let Some(blueprint) = self.blueprints.get(name) else { return BTreeSet::new() };
+        let target = &blueprint.value.spec.target;
+        let declared = self.manifest(environment, &target.source, &blueprint.value.object_in(environment));
+        let mut names = declared.map(|manifest| config_names(&manifest.document.root)).unwrap_or_default();
+        let named = target.companions.iter().filter(|companion| companion.kind == "ConfigMap");
+        names.extend(named.map(|companion| companion.name.clone()));
+        names
     }
 
     /// What reaches an environment of all that was read: what is rendered for it, and files as they stand that no rendering reads.

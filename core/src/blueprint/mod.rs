@@ -28,6 +28,7 @@ pub use load::{
 };
 pub(crate) use load::{declared_object, manifest};
 pub use operation::{Operation, Tier};
+pub(crate) use pod::config_names;
 pub use pod::{containers, declared, quantity, quantity_of, replicas, sized_container};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub(crate) use spec::is_object_name;

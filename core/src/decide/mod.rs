@@ -5,6 +5,7 @@
 
 mod adopt;
 mod beside;
+mod config_back;
 mod contract;
 mod declared;
 mod delivery;
@@ -26,6 +27,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use config_back::ConfigBroken;
 pub use contract::ContractDetector;
 pub(crate) use declared::ELSE;
 pub use declared::{CompanionDetector, DriftDetector};

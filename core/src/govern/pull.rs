@@ -415,16 +415,17 @@ fn undoes(
     if !is_named(pull, blueprint, Rollback::NAME) {
         return Undoes::Nothing;
     }
-    let own = |object: &ObjectRef| target.is_some_and(|target| target.is_declared_by(object));
+    // What belongs to several workloads stands once for each of their blueprints: it is one change.
+    let own = |change: &Change| set.governed.iter().any(|one| one.blueprint == *blueprint && one.change == *change);
     let fields: Option<Vec<&FieldChange>> = set
         .governed
         .iter()
         .map(|governed| match &governed.change {
-            Change::Field(field) if governed.blueprint == *blueprint && own(&field.object) => Some(field),
+            Change::Field(field) if own(&governed.change) => Some(field),
             _ => None,
         })
         .collect();
-    fields.map_or(Undoes::Claimed, |fields| Undoes::claimed(facts, blueprint, fields.into_iter()))
+    fields.map_or(Undoes::Claimed, |fields| Undoes::claimed(facts, (blueprint, target), fields.into_iter()))
 }
 
 /// What every effect of an action needs, whatever it does: `None`: the action is not allowed, or held.

@@ -8,7 +8,7 @@ use crate::action::Action;
 use crate::blueprint::{ConfigRange, Delivery, Operation, ResourceBounds, Scaling, Spec, is_credential, quantity_of};
 use crate::decide::sizing::{limit_for, limit_ratio, within};
 use crate::model::{FieldPath, Name, ObjectParts, ObjectRef, Percent, Quantity, Segment};
-use crate::observe::{PastChange, Recorder, Resource};
+use crate::observe::{PastChange, PastConfig, Recorder, Resource};
 use crate::propose::{Change, FieldChange, Governed};
 use crate::yaml::Node;
 
@@ -40,20 +40,36 @@ pub enum Undoes {
 }
 
 impl Undoes {
-    /// What these changes, which are said to be a rollback, take back: the newest operation's own, or the newest of the manifest, as the
-    /// facts have them. A rollback is not taken back by another one.
-    pub fn claimed<'c>(facts: &Recorder<'_>, blueprint: &Name, changes: impl Iterator<Item = &'c FieldChange>) -> Self {
+    /// What these changes, which are said to be a rollback, take back: the newest operation's own, or the newest of the manifest or of what its
+    /// pods read, as the facts have them; each of this workload or of a `ConfigMap` that the same commit changed (B17). A rollback is not taken back
+    /// by another one.
+    pub fn claimed<'c>(
+        facts: &Recorder<'_>,
+        (blueprint, workload): (&Name, Option<&ObjectRef>),
+        changes: impl Iterator<Item = &'c FieldChange>,
+    ) -> Self {
         let changes: Vec<&FieldChange> = changes.collect();
-        let back = |past: &Vec<PastChange>| {
-            let same = |change: &FieldChange, past: &PastChange| {
-                (&past.field, &past.to, &past.from) == (&change.field, &change.from, &change.to)
+        let same = |change: &FieldChange, past: &PastChange| {
+            (&past.field, &past.to, &past.from) == (&change.field, &change.from, &change.to)
+        };
+        let back = |past: Option<&Vec<PastChange>>, config: &[PastConfig]| {
+            let one = |change: &FieldChange| {
+                let own = workload.is_some_and(|workload| workload.is_declared_by(&change.object));
+                let read = config.iter().filter(|one| one.object.is_declared_by(&change.object));
+                let mut read = read.filter_map(|one| one.changes.as_ref()).flatten();
+                (own && past.is_some_and(|past| past.iter().any(|past| same(change, past))))
+                    || read.any(|past| same(change, past))
             };
-            !changes.is_empty() && changes.iter().all(|change| past.iter().any(|past| same(change, past)))
+            past.is_some() && !changes.is_empty() && changes.iter().all(|change| one(change))
         };
         let history = facts.history(blueprint).ok().map_or(&[] as &[_], Vec::as_slice);
-        let newest = history.last().filter(|past| past.changes.as_ref().is_some_and(back)).map(|past| &past.commit);
-        let brought = || facts.last_change(blueprint).ok().ok()?.filter(|last| last.changes.as_ref().is_some_and(back));
-        let commit = newest.or_else(|| brought().map(|last| &last.commit));
+        let newest = history.last().filter(|past| back(past.changes.as_ref(), &past.config)).map(|past| &past.commit);
+        let brought = || {
+            let last = facts.last_change(blueprint).ok().ok()??;
+            let all = [last.newer.as_deref(), Some(last)].into_iter().flatten();
+            all.into_iter().find(|last| back(last.changes.as_ref(), &last.config)).map(|last| &last.commit)
+        };
+        let commit = newest.or_else(brought);
         match commit.filter(|commit| !history.iter().any(|past| past.is_rollback() && past.commit == **commit)) {
             Some(commit) => Self::Commit(commit.clone()),
             None => Self::Claimed,

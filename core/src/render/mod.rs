@@ -1,5 +1,6 @@
 //! Plans, proposals and judgements for people and machines. Text from outside passes a sink of [`sink`] on its way.
 
+mod back;
 pub mod comment;
 mod left;
 pub mod proposal;
