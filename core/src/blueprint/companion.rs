@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::pod::{Labels, PodLabels, config_names, config_references, labels_of, selects, selects_all};
 use super::{Catalog, Manifest, Target};
@@ -418,6 +419,26 @@ pub(super) fn is_scaler(manifest: &Manifest, target: &Target) -> bool {
         && text("apiVersion").is_none_or(|version| version.starts_with("apps/"))
         && text("kind") == Some(target.workload.kind.as_str())
         && text("name") == Some(target.workload.name.as_str())
+}
+
+/// Whether an autoscaler holds what is used of a resource to a share of what is requested (B7): each new request then moves its replicas, and
+/// with them what a pod uses. Without a metric Kubernetes takes a share of CPU. `container`: of whose request it is asked.
+pub(crate) fn divides_by(api_version: &str, spec: Option<&Json>, resource: &str, container: Option<&str>) -> bool {
+    let metrics = spec.and_then(|spec| spec.get("metrics")).and_then(Json::as_array).filter(|all| !all.is_empty());
+    let Some(metrics) = metrics.filter(|_| api_version != "autoscaling/v1") else { return resource == "cpu" };
+    let text = |json: &Json, pointer: &str| json.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
+    metrics.iter().any(|metric| {
+        let key = match text(metric, "/type").as_deref() {
+            Some("Resource") => "resource",
+            Some("ContainerResource") => "containerResource",
+            _ => return false,
+        };
+        let Some(metric) = metric.get(key) else { return false };
+        let of_another = text(metric, "/container").is_some_and(|of| container.is_some_and(|own| own != of));
+        let share = text(metric, "/target/type").as_deref() == Some("Utilization")
+            || metric.pointer("/target/averageUtilization").is_some();
+        share && !of_another && text(metric, "/name").as_deref() == Some(resource)
+    })
 }
 
 /// `v1`, or `GROUP/VERSION`.

@@ -17,6 +17,7 @@ mod spec;
 mod suppression;
 mod workspace;
 
+pub(crate) use companion::divides_by;
 pub use companion::{Companion, CompanionRef, Companions};
 pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};

@@ -15,6 +15,7 @@ mod pages;
 mod passed;
 mod readiness;
 mod recovery;
+mod replicas_reset;
 mod resize;
 mod rollback;
 mod saturation;
@@ -49,7 +50,7 @@ use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown, UnknownCode};
 use crate::render::count;
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 11;
+pub const LOGIC: u32 = 12;
 
 /// What a detector looks at.
 #[derive(Debug)]

@@ -620,7 +620,13 @@ fn frozen(item: &PlanItem) -> Option<String> {
 pub fn writer(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> Option<String> {
     let scaled = field.path.is_keys(&["spec", "replicas"]) && field.kind == DriftKind::Changed;
     let Some(by) = &field.by else {
-        return scaled.then(|| "who wrote it is not known: Kubernetes keeps no writer of a scale to 0".into());
+        let has = field.live.as_ref().and_then(serde_json::Value::as_u64);
+        let why = match has {
+            Some(0) => ": Kubernetes keeps no writer of a scale to 0",
+            Some(1) => ": nobody owns it, as where an apply left it out and 1 is Kubernetes' own default",
+            _ => "",
+        };
+        return scaled.then(|| format!("who wrote it is not known{why}"));
     };
     let untimed = scaled && by.at.is_none() && by.subresource.is_some();
     let untimed = if untimed { "; Kubernetes keeps no time of a scale" } else { "" };
