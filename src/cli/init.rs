@@ -1,7 +1,7 @@
 //! `bpctl init`.
 
 use bpctl_core::blueprint::TierName;
-use bpctl_core::model::{Name, RepoPath, Untrusted};
+use bpctl_core::model::{Name, Period, RepoPath, Untrusted};
 use bpctl_core::render::sink;
 use clap::{Args, ValueEnum};
 
@@ -20,9 +20,9 @@ pub struct InitArgs {
     /// The namespace of manifests that name none
     #[arg(short, long, default_value = "default", env = "BPCTL_NAMESPACE")]
     namespace: Name,
-    /// The name of the first environment
-    #[arg(short, long = "env", value_name = "NAME", default_value = "staging", env = "BPCTL_ENV")]
-    environment: Name,
+    /// The name of the first environment, `staging` where it is left out; in a workspace that is there, the one to look at
+    #[arg(short, long = "env", value_name = "NAME", env = "BPCTL_ENV")]
+    environment: Option<Name>,
     /// Its kubeconfig context; the current one where it is left out
     #[arg(long, value_name = "NAME", env = "BPCTL_CONTEXT")]
     context: Option<String>,
@@ -41,6 +41,9 @@ enum Tier {
     Prod,
 }
 
+/// How long folders are rendered, all together: a repository of somebody else's may hold hundreds that never end.
+const RENDERING: Period = Period::from_secs(60);
+
 /// Runs the command.
 pub async fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Exit, CommandError> {
     let repository = repository(global)?;
@@ -55,6 +58,7 @@ pub async fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Ex
             Tier::Prod => TierName::Prod,
         },
         below: args.paths.clone(),
+        patience: RENDERING,
     };
     let initial = init::prepare(&repository, &options).await?;
     let blueprints = initial.files.iter().filter(|file| file.text.contains("\nkind: Blueprint\n")).count();
@@ -86,6 +90,9 @@ pub async fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Ex
     }
     for left in &initial.left_out {
         text.push_str(&format!("left out {}: {}\n", left.path, shown(&left.because)));
+    }
+    for (path, note) in &initial.notes {
+        text.push_str(&format!("note {path}: {}\n", shown(note)));
     }
     if initial.governed > 0 {
         let (verb, plural) = if initial.governed == 1 { ("has", "") } else { ("have", "s") };

@@ -1,13 +1,16 @@
 //! `init`: the first files of a repository that has manifests. Nothing is overwritten, and nothing is written that does not lint.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::blueprint::derive::{
-    DeriveOptions, Derived, FoundRoot, LeftOut, delivered, derive, render_roots, render_text,
+    Beside, DeriveOptions, Draft, FoundRoot, LeftOut, delivered, derive, destinations, not_followed, render_roots,
+    render_text,
 };
-use bpctl_core::blueprint::{Catalog, DEFAULT_BASE, Render, TierName, WORKSPACE_FILE, lint};
-use bpctl_core::model::{Blob, Digest, File, Files, Name, ObjectRef, RepoPath, Severity, WorkloadKind};
-use bpctl_core::rendering::{Rendering, inputs};
+use bpctl_core::blueprint::{Catalog, DEFAULT_BASE, TierName, WORKSPACE_FILE, lint};
+use bpctl_core::model::{
+    Blob, Diagnostic, Digest, File, Files, Name, ObjectRef, Period, RepoPath, Severity, Timestamp, WorkloadKind,
+};
+use bpctl_core::rendering::{Delivered, RenderFailure, Rendering, inputs};
 
 use super::{PipelineError, tree};
 use crate::cluster::LiveCluster;
@@ -21,14 +24,16 @@ pub struct InitOptions {
     pub owner: Option<String>,
     /// The namespace of manifests that name none.
     pub namespace: Name,
-    /// The first environment's name.
-    pub environment: Name,
+    /// The first environment's name; of a workspace that is there: the one to look at, `None`: all.
+    pub environment: Option<Name>,
     /// Its kubeconfig context; `None`: the current one.
     pub context: Option<String>,
     /// Its tier.
     pub tier: TierName,
     /// Look below these only; empty: everywhere.
     pub below: Vec<RepoPath>,
+    /// How long it begins to render folders, all together.
+    pub patience: Period,
 }
 
 /// A file to be written.
@@ -49,6 +54,8 @@ pub struct Initial {
     pub files: Vec<NewFile>,
     /// Files with workloads that got no blueprint.
     pub left_out: Vec<LeftOut>,
+    /// What is planned, and may be delivered otherwise: where, and why.
+    pub notes: Vec<(RepoPath, String)>,
     /// Workloads that have one already.
     pub governed: usize,
 }
@@ -104,42 +111,46 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
         Some(catalog) => catalog.workspace.value.blueprints.clone(),
         None => blueprints_folder()?,
     };
-    let (roots, renderings) = rendered(repository, &mut files, known.as_ref(), options).await?;
+    let places = rendered(repository, &mut files, known.as_ref(), options).await?;
     let first = |roots: &[FoundRoot]| {
-        let about = format!("environment {}", options.environment);
-        Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text: workspace(options, roots), about })
+        let name = places.first().map_or_else(default_environment, |place| Ok(place.name.clone()))?;
+        let text = workspace(options, &name, roots);
+        Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text, about: format!("environment {name}") })
     };
-    let governed: Vec<(ObjectRef, RepoPath)> = match &known {
-        Some(catalog) => targets(catalog),
-        // Blueprints may be there without a workspace.
-        None => {
-            let catalog = with(&files, &[first(&roots)?])?;
-            super::plan::whole(&catalog)?;
-            targets(&catalog)
-        }
+    // Blueprints may be there without a workspace.
+    let without = match &known {
+        Some(_) => None,
+        None => Some(with(&files, &[first(places.first().map_or(&[], |place| &place.roots))?])?),
     };
-    let derive_options = DeriveOptions {
-        owner: options.owner.clone(),
-        namespace: options.namespace.clone(),
-        folder: folder.clone(),
-        below: options.below.clone(),
-    };
-    let derived = derive(&files, &governed, &renderings, &derive_options);
-    let Derived { drafts, mut left_out, governed } = derived;
-    // What an Application that is not followed names is planned as the folder makes it, and that may be something else.
-    left_out.extend(roots.iter().filter(|root| root.render.resolved_from.is_none()).filter_map(|root| {
-        let (because, path) = (root.note.as_ref()?, root.render.root()?.1.clone());
-        let because =
-            format!("{because}; what the folder makes by itself is planned, and Argo CD may deliver something else");
-        Some(LeftOut { path, because, unrendered: false })
-    }));
+    if let Some(catalog) = &without {
+        super::plan::whole(catalog)?;
+    }
+    let base = known.as_ref().map_or(DEFAULT_BASE, |catalog| &catalog.workspace.value.base);
+    let here = super::render::delivered(repository, base)?;
+    let (drafts, mut left_out, governed) =
+        all_drafts(&files, known.as_ref().or(without.as_ref()), &places, &folder, (options, &here));
+    let roots = || places.iter().flat_map(|place| &place.roots);
+    // What is delivered may be something else than what is planned then.
+    let mut notes: Vec<(RepoPath, String)> = roots()
+        .filter_map(|root| {
+            let (because, path) = (root.note.as_ref()?, root.render.root()?.1.clone());
+            let by = root.otherwise?;
+            let told = "what the folder makes by itself is planned";
+            Some((path, format!("{because}; {told}, and {by} may deliver something else")))
+        })
+        .collect();
+    if known.is_none() {
+        let asked = |path: &RepoPath| options.below.is_empty() || options.below.iter().any(|below| path.meets(below));
+        notes
+            .extend(not_followed(&files).into_iter().filter(|one| asked(&one.path)).map(|one| (one.path, one.because)));
+    }
     let mut new: Vec<NewFile> = Vec::new();
     if known.is_none() {
         // What is rendered for no blueprint would only cost time.
         let used = |root: &&FoundRoot| {
             root.render.root().is_some_and(|(_, path)| drafts.iter().any(|draft| draft.manifest == *path))
         };
-        let used: Vec<FoundRoot> = roots.iter().filter(used).cloned().collect();
+        let used: Vec<FoundRoot> = roots().filter(used).cloned().collect();
         new.push(first(&used)?);
     }
     let policy =
@@ -147,41 +158,164 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
     if known.as_ref().is_none_or(|catalog| catalog.policies.is_empty()) && files.get(&policy).is_none() {
         new.push(NewFile { path: policy, text: POLICY.into(), about: "what holds for all of them".into() });
     }
-    new.extend(drafts.into_iter().map(|draft| NewFile {
-        path: draft.path,
-        text: draft.text,
-        about: format!("{} in {}, from {}", draft.workload, draft.workload.namespace, draft.manifest),
-    }));
-    let made: Vec<Rendering> = renderings.into_iter().map(|(rendering, _)| rendering).collect();
-    check(&files, &new, &options.environment, &roots, &made)?;
-    Ok(Initial { files: new, left_out, governed })
+    let mut of: BTreeMap<RepoPath, (RepoPath, ObjectRef)> = BTreeMap::new();
+    for draft in drafts {
+        let about = format!("{} in {}, from {}", draft.workload, draft.workload.namespace, draft.manifest);
+        of.insert(draft.path.clone(), (draft.manifest, draft.workload));
+        new.push(NewFile { path: draft.path, text: draft.text, about });
+    }
+    // What does not lint is not written; the rest is no worse for it.
+    loop {
+        let bad = faults(&files, &new, &places)?;
+        if bad.is_empty() {
+            break;
+        }
+        for diagnostic in bad {
+            let labels = diagnostic.labels.iter().filter_map(|label| RepoPath::new(label.span.file.as_str()).ok());
+            let told: Vec<RepoPath> = labels.filter(|file| new.iter().any(|one| one.path == *file)).collect();
+            if told.is_empty() {
+                continue; // it went with another finding
+            }
+            let Some((file, (manifest, workload))) = told.iter().find_map(|file| Some((file, of.remove(file)?))) else {
+                return Err(PipelineError::Input(Box::new(diagnostic)));
+            };
+            new.retain(|one| one.path != *file);
+            let because = format!(
+                "the blueprint that was derived of {workload} does not lint ({}: {}): write one by hand",
+                diagnostic.code, diagnostic.message
+            );
+            left_out.push(LeftOut { path: manifest, because, unrendered: false });
+        }
+    }
+    left_out.sort();
+    left_out.dedup();
+    Ok(Initial { files: new, left_out, notes, governed })
 }
 
-/// What renders, and what came of it: what the workspace names, or, where there is none yet, what the files look like.
+/// An environment, what it renders, and what came of that.
+struct Place {
+    name: Name,
+    roots: Vec<FoundRoot>,
+    made: Vec<Made>,
+}
+
+/// The drafts for every environment that is looked at: what one of them got a draft for is governed in all that this draft is about.
+fn all_drafts(
+    files: &Files,
+    catalog: Option<&Catalog>,
+    places: &[Place],
+    folder: &RepoPath,
+    (options, here): (&InitOptions, &Delivered),
+) -> (Vec<Draft>, Vec<LeftOut>, usize) {
+    let mut files = files.clone();
+    let mut governed: BTreeMap<&Name, Vec<(ObjectRef, RepoPath)>> = BTreeMap::new();
+    for place in places {
+        governed.insert(&place.name, catalog.map(|catalog| targets(catalog, &place.name)).unwrap_or_default());
+    }
+    let is_asked = |place: &&Place| options.environment.as_ref().is_none_or(|asked| *asked == place.name);
+    let (mut drafts, mut left_out, mut most): (Vec<Draft>, Vec<LeftOut>, usize) = (Vec::new(), Vec::new(), 0);
+    for place in places.iter().filter(is_asked) {
+        let beside = places.iter().filter(|other| other.name != place.name).map(|other| Beside {
+            environment: other.name.clone(),
+            roots: other.roots.iter().filter_map(|root| Some(root.render.root()?.1.clone())).collect(),
+            renderings: other.made.iter().map(|(rendering, _)| rendering.clone()).collect(),
+            inputs: other.made.iter().flat_map(|(_, inputs)| inputs.iter().cloned()).collect(),
+            governed: governed[&other.name].clone(),
+        });
+        let derive_options = DeriveOptions {
+            owner: options.owner.clone(),
+            namespace: options.namespace.clone(),
+            folder: folder.clone(),
+            below: options.below.clone(),
+            environment: place.name.clone(),
+            destinations: destinations(&files, here, &place.name),
+        };
+        let derived = derive(&files, &governed[&place.name], &place.made, &beside.collect::<Vec<_>>(), &derive_options);
+        let new = |object: &ObjectRef| {
+            drafts.iter().any(|draft| draft.workload.name == object.name && draft.workload.kind == object.kind)
+        };
+        most = most.max(derived.governed.iter().filter(|object| !new(object)).count());
+        left_out.extend(derived.left_out);
+        for draft in derived.drafts {
+            // Its name is taken.
+            files.0.insert(draft.path.clone(), File::Refused("it is about to be written".into()));
+            for (environment, object) in &draft.covers {
+                if let Some(known) = governed.get_mut(environment) {
+                    known.push((object.clone(), draft.manifest.clone()));
+                }
+            }
+            drafts.push(draft);
+        }
+    }
+    drafts.sort_by(|a, b| a.name.cmp(&b.name));
+    (drafts, left_out, most)
+}
+
+/// What renders, and what came of it: for each environment that the workspace names, or, where there is none yet, for the first as the files
+/// look like.
 async fn rendered(
     repository: &Repository,
     files: &mut Files,
     known: Option<&Catalog>,
     options: &InitOptions,
-) -> Result<(Vec<FoundRoot>, Vec<Made>), PipelineError> {
-    let roots = match known.map(|catalog| catalog.workspace.value.environments.get(&options.environment)) {
-        None => {
-            let roots = render_roots(files, &options.environment, &options.namespace, &options.below);
+) -> Result<Vec<Place>, PipelineError> {
+    let mut entries: Vec<(Name, Vec<FoundRoot>)> = Vec::new();
+    for (name, place) in known.iter().flat_map(|catalog| &catalog.workspace.value.environments) {
+        let found = place.render.iter();
+        let found =
+            found.map(|render| FoundRoot { render: render.clone(), others: Vec::new(), note: None, otherwise: None });
+        entries.push((name.clone(), found.collect()));
+    }
+    if let (Some(asked), Some(_)) = (&options.environment, entries.first())
+        && !entries.iter().any(|(name, _)| name == asked)
+    {
+        let names: Vec<&str> = entries.iter().map(|(name, _)| name.as_str()).collect();
+        let told = format!("there is no environment {asked} in {WORKSPACE_FILE}");
+        let help =
+            format!("it has {}: write a new one there by hand, or leave --env out to look at all", names.join(", "));
+        return Err(PipelineError::told(told, help));
+    }
+    if entries.is_empty() {
+        let name = options.environment.clone().map_or_else(default_environment, Ok)?;
+        let roots = if known.is_some() {
+            Vec::new()
+        } else {
+            let roots = render_roots(files, &name, &options.namespace, &options.below);
             let here = super::render::delivered(repository, DEFAULT_BASE)?;
-            delivered(roots, files, &here, &options.environment)
-        }
-        Some(place) => place
-            .map_or(&[] as &[Render], |place| &place.render)
-            .iter()
-            .map(|render| FoundRoot { render: render.clone(), others: Vec::new(), note: None })
-            .collect(),
-    };
+            delivered(roots, files, &here, &name)
+        };
+        entries.push((name, roots));
+    }
+    let mut places = Vec::with_capacity(entries.len());
+    let until = options.patience.after(runtime::now());
+    for (name, roots) in entries {
+        places.push(place(repository, files, name, roots, until).await?);
+    }
+    Ok(places)
+}
+
+/// Renders what an environment has.
+async fn place(
+    repository: &Repository,
+    files: &mut Files,
+    name: Name,
+    roots: Vec<FoundRoot>,
+    until: Timestamp,
+) -> Result<Place, PipelineError> {
     let mut made = Vec::new();
     let mut kept = Vec::new();
     for root in roots {
         let mut wanted = Vec::new();
         super::render::read_inputs(&[&root.render], files, &mut wanted, |paths| repository.read_work_tree(paths))?;
-        let Some(rendering) = super::render::rendering(&root.render, files).await else { continue };
+        // Each has an end of its own, and there may be hundreds: then the rest is named, and nobody waits (T42).
+        let rendering = if runtime::now() >= until {
+            let why =
+                RenderFailure::new("it was not begun: what stands before it took too long; name its folder to init");
+            Rendering::of(&root.render, &inputs(&root.render, files), Err(why))
+        } else {
+            super::render::rendering(&root.render, files).await
+        };
+        let Some(rendering) = rendering else { continue };
         let inputs: BTreeSet<RepoPath> = inputs(&root.render, files).wanted;
         // What renders nothing that could be governed is not worth a line.
         let workloads = |manifests: &Vec<bpctl_core::blueprint::Manifest>| {
@@ -192,37 +326,35 @@ async fn rendered(
         }
         made.push((rendering, inputs));
     }
-    Ok((kept, made))
+    Ok(Place { name, roots: kept, made })
 }
 
 /// A rendering, with the files and folders that it was made of.
 type Made = (Rendering, BTreeSet<RepoPath>);
 
-/// Reads the files as if they were written: what does not lint is never written.
-fn check(
-    files: &Files,
-    new: &[NewFile],
-    environment: &Name,
-    roots: &[FoundRoot],
-    made: &[Rendering],
-) -> Result<(), PipelineError> {
+/// What is wrong with new files if they are read as if they were written: what does not lint is never written.
+fn faults(files: &Files, new: &[NewFile], places: &[Place]) -> Result<Vec<Diagnostic>, PipelineError> {
     let mut catalog = with(files, new)?;
-    // Applications have been read already.
-    let entries = catalog.workspace.value.environments.get_mut(environment).map(|place| &mut place.render);
-    for entry in entries.into_iter().flatten() {
-        let is_it = |root: &&FoundRoot| entry.application.is_some() && root.render.resolved_from == entry.application;
-        if let Some(root) = roots.iter().find(is_it) {
-            *entry = root.render.clone();
+    for place in places {
+        // Applications have been read already.
+        let entries = catalog.workspace.value.environments.get_mut(&place.name).map(|place| &mut place.render);
+        for entry in entries.into_iter().flatten() {
+            let is_it =
+                |root: &&FoundRoot| entry.application.is_some() && root.render.resolved_from == entry.application;
+            if let Some(root) = place.roots.iter().find(is_it) {
+                *entry = root.render.clone();
+            }
+        }
+        if catalog.renderings(&place.name).is_empty() && !place.made.is_empty() {
+            let made = place.made.iter().map(|(rendering, _)| rendering.clone());
+            catalog.set_renderings(&place.name, made.collect());
         }
     }
-    if catalog.renderings(environment).is_empty() {
-        catalog.set_renderings(environment, made.to_vec());
-    }
     let mine = |file: &str| new.iter().any(|new| new.path.as_str() == file);
-    let found = lint::lint(&catalog, &lint::Surroundings::at(runtime::now())).found.into_iter().find(|diagnostic| {
+    let found = lint::lint(&catalog, &lint::Surroundings::at(runtime::now())).found.into_iter().filter(|diagnostic| {
         diagnostic.severity == Severity::Error && diagnostic.labels.iter().any(|label| mine(&label.span.file))
     });
-    found.map_or(Ok(()), |diagnostic| Err(PipelineError::Input(Box::new(diagnostic))))
+    Ok(found.collect())
 }
 
 fn with(files: &Files, new: &[NewFile]) -> Result<Catalog, PipelineError> {
@@ -235,9 +367,16 @@ fn with(files: &Files, new: &[NewFile]) -> Result<Catalog, PipelineError> {
     Ok(Catalog::load(&files)?)
 }
 
-fn targets(catalog: &Catalog) -> Vec<(ObjectRef, RepoPath)> {
-    let targets = catalog.blueprints.values().map(|blueprint| &blueprint.value.spec.target);
-    targets.map(|target| (target.object(), target.source.clone())).collect()
+/// The workloads that have a blueprint in an environment, each with its source.
+fn targets(catalog: &Catalog, environment: &Name) -> Vec<(ObjectRef, RepoPath)> {
+    let blueprints = catalog.blueprints.values().map(|blueprint| &blueprint.value);
+    let there = blueprints.filter(|blueprint| blueprint.is_in(environment));
+    there.map(|one| (one.object_in(environment), one.spec.target.source.clone())).collect()
+}
+
+/// What the first environment is called where nobody says it.
+fn default_environment() -> Result<Name, PipelineError> {
+    Name::new("staging").map_err(|error| PipelineError::told(error.to_string(), "this is a bug"))
 }
 
 fn repo_path(path: &str) -> Result<RepoPath, PipelineError> {
@@ -249,13 +388,13 @@ fn blueprints_folder() -> Result<RepoPath, PipelineError> {
     repo_path("blueprints")
 }
 
-fn workspace(options: &InitOptions, roots: &[FoundRoot]) -> String {
+fn workspace(options: &InitOptions, environment: &Name, roots: &[FoundRoot]) -> String {
     let given = runtime::variable("BPCTL_KUBECONFIG").map(std::path::PathBuf::from);
     let (context, mark) = match &options.context {
         Some(context) => (context.clone(), ""),
         None => match LiveCluster::current_context(given.as_deref()) {
             Some(context) => (context, " # guessed: the current context"),
-            None => (options.environment.to_string(), " # guessed: there is no kubeconfig here"),
+            None => (environment.to_string(), " # guessed: there is no kubeconfig here"),
         },
     };
     let mut text = format!(
@@ -263,7 +402,6 @@ fn workspace(options: &InitOptions, roots: &[FoundRoot]) -> String {
          blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
          # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
          delivery: gitops\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
-        environment = options.environment,
         tier = options.tier,
         context = serde_json::Value::from(context),
     );

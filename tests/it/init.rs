@@ -1,5 +1,9 @@
 //! `bpctl init`: from manifests to files that lint, and nothing lost.
 
+use bpctl::pipeline::init::{InitOptions, prepare};
+use bpctl_core::blueprint::TierName;
+use bpctl_core::model::{Name, Period};
+
 use crate::support::Repo;
 
 const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: web}}\n  \
@@ -174,4 +178,143 @@ fn what_is_missing_is_named() {
     let ran = repo.bpctl().with("BPCTL_KUSTOMIZE", "/nonexistent").run(&["init"]).exits(1);
     assert!(ran.stderr.contains("k/overlays/staging was left out: Kustomize could not render it: "), "{}", ran.stderr);
     assert!(ran.stderr.contains("BPCTL_KUSTOMIZE"), "{}", ran.stderr);
+}
+
+/// P18. Would miss: the second workload of a workspace of two environments, for which nothing at all is written because the other environment
+/// has it in another overlay and another namespace.
+#[test]
+fn p18_a_blueprint_holds_in_every_environment_that_has_the_workload() {
+    let overlay =
+        |name: &str| format!("resources: [../../base]\nnamespace: shop-{name}\npatches: [{{path: web-patch.yaml}}]\n");
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {minReadySeconds: 5}\n";
+    let (prod, staging) = (overlay("prod"), overlay("staging"));
+    let repo = repository(&[
+        ("base/kustomization.yaml", "resources: [web.yaml, extra.yaml]\n"),
+        ("base/web.yaml", DEPLOYMENT),
+        ("base/extra.yaml", &DEPLOYMENT.replace("web", "extra")),
+        (
+            "overlays/prod/kustomization.yaml",
+            &format!("{prod}resources: [../../base, only.yaml]\n").replacen("resources: [../../base]\n", "", 1),
+        ),
+        ("overlays/prod/only.yaml", &DEPLOYMENT.replace("web", "only")),
+        ("overlays/prod/web-patch.yaml", patch),
+        ("overlays/staging/kustomization.yaml", &staging),
+        ("overlays/staging/web-patch.yaml", patch),
+        (
+            "bpctl.yaml",
+            "apiVersion: bpctl.dev/v1\nkind: Workspace\nblueprints: blueprints\nenvironments:\n  \
+             prod: {tier: prod, cluster: {context: p}, delivery: gitops, render: [{kustomize: overlays/prod}]}\n  \
+             staging: {tier: staging, cluster: {context: s}, delivery: gitops, render: [{kustomize: overlays/staging}]}\n",
+        ),
+    ]);
+    let ran = repo.run(&["init", "-e", "nope"]).exits(1);
+    assert!(ran.stderr.contains("there is no environment nope in bpctl.yaml"), "{}", ran.stderr);
+    let ran = repo.run(&["init", "-e", "prod"]).exits(0);
+    assert!(!ran.stdout.contains("left out"), "{}", ran.stdout);
+    let extra = repo.read("blueprints/extra/blueprint.yaml");
+    for told in [
+        "    namespace: shop-prod\n",
+        "    source: overlays\n",
+        "environments:\n  staging: {spec: {target: {namespace: shop-staging}}}\n",
+    ] {
+        assert!(extra.contains(told), "{extra}");
+    }
+    let only = repo.read("blueprints/only/blueprint.yaml");
+    assert!(only.contains("    environments: [prod] # guessed"), "{only}");
+    repo.run(&["lint", "--fail-on", "error"]).exits(0);
+    let again = repo.run(&["init"]).exits(0);
+    assert_eq!(again.stdout, "3 workloads have a blueprint already\n");
+}
+
+/// P18. Would miss: `default` as the namespace of what an Application or Flux delivers to another one, because its kustomization adds nothing,
+/// or because there is none.
+#[test]
+fn p18_a_deliverer_says_the_namespace_of_what_is_only_listed() {
+    let application = |name: &str, path: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: {name}, namespace: argocd}}\nspec:\n  \
+             destination: {{namespace: {name}-prod}}\n  source: {{repoURL: 'https://git.example/a.git', path: {path}}}\n"
+        )
+    };
+    let flux = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: f}\nspec: {path: ./flux, targetNamespace: flux-prod}\n";
+    let named = |name: &str| DEPLOYMENT.replace("web", name);
+    let set = "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: all}\nspec: {}\n";
+    let repo = repository(&[
+        ("argocd/listed.yaml", &application("listed", "listed")),
+        ("argocd/plain.yaml", &application("plain", "plain")),
+        ("argocd/set.yaml", set),
+        ("clusters/prod/f.yaml", flux),
+        ("listed/kustomization.yaml", "resources: [d.yaml]\n"),
+        ("listed/d.yaml", &named("listed")),
+        ("plain/d.yaml", &named("plain")),
+        ("flux/kustomization.yaml", "resources: [d.yaml]\nlabels: [{pairs: {a: b}}]\n"),
+        ("flux/d.yaml", &named("flux")),
+        (
+            "fetched/kustomization.yaml",
+            "resources: ['https://git.example/base?ref=v1', d.yaml]\nnamespace: fetched-prod\n",
+        ),
+        ("fetched/d.yaml", &named("fetched")),
+    ]);
+    let ran = repo.run(&["init", "-e", "prod", "--tier", "prod", "--context", "lab"]).exits(0);
+    for told in [
+        "Deployment/listed in listed-prod, from listed\n",
+        "Deployment/plain in plain-prod, from plain/d.yaml\n",
+        "Deployment/flux in flux-prod, from flux\n",
+        "Deployment/fetched in fetched-prod, from fetched/d.yaml\n",
+        "left out fetched: Kustomize could not render it: ",
+        "note flux: clusters/prod/f.yaml delivers it with its own `targetNamespace`",
+        "Flux may deliver something else",
+        "note argocd/set.yaml: ApplicationSet/all: ",
+    ] {
+        assert!(ran.stdout.contains(told), "{told}\n{}", ran.stdout);
+    }
+    assert!(repo.read("bpctl.yaml").contains("      - application: \"argocd/listed.yaml\"\n"));
+    repo.run(&["lint", "--fail-on", "error"]).exits(0);
+}
+
+/// Would miss: one manifest with a name that is none, for which nothing is written of a whole repository.
+#[test]
+fn a_name_that_is_none_stops_nothing_else() {
+    let repo = repository(&[("a.yaml", &DEPLOYMENT.replace("{name: web}", "{name: --help}")), ("b.yaml", DEPLOYMENT)]);
+    let ran = repo.run(&["init"]).exits(0);
+    assert!(
+        ran.stdout.contains("left out a.yaml: Deployment/--help has a name that Kubernetes does not take"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("wrote blueprints/web/blueprint.yaml"), "{}", ran.stdout);
+}
+
+/// T42. Would miss: charts that do not end, one after the other, for each of which somebody waits its whole time.
+#[test]
+fn t42_what_there_is_no_time_for_is_named_and_not_begun() {
+    let repo = repository(&[
+        ("chart/Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
+        ("chart/templates/web.yaml", &DEPLOYMENT.replace("web", "rendered")),
+        ("plain/web.yaml", DEPLOYMENT),
+    ]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let repository = bpctl::git::Repository::discover(&repo.path()).expect("a repository");
+    let mut options = InitOptions {
+        owner: None,
+        namespace: Name::new("default").expect("a name"),
+        environment: None,
+        context: Some("lab".into()),
+        tier: TierName::Staging,
+        below: Vec::new(),
+        patience: Period::from_secs(0),
+    };
+    let mut initial = || {
+        let initial = runtime.block_on(prepare(&repository, &options)).expect("files");
+        options.patience = Period::from_secs(60);
+        let files: Vec<String> = initial.files.iter().map(|file| file.about.clone()).collect();
+        let left: Vec<String> =
+            initial.left_out.iter().map(|left| format!("{}: {}", left.path, left.because)).collect();
+        (files.join("\n"), left.join("\n"))
+    };
+    let (files, left) = initial();
+    assert!(left.starts_with("chart: Helm could not render it: it was not begun"), "{left}");
+    assert!(files.contains("Deployment/web in default") && !files.contains("rendered"), "{files}");
+    let (files, left) = initial();
+    assert!(files.contains("Deployment/rendered in default, from chart") && left.is_empty(), "{files} {left}");
 }

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::lint::served_instead;
 use super::pod::{Labels, PodLabels, config_names, config_references, labels_of, selects, selects_all};
 use super::{Catalog, Manifest, Target};
 use crate::model::{Name, ObjectRef, RepoPath, WorkloadKind};
@@ -414,7 +415,9 @@ pub(super) fn belongs(manifest: &Manifest, target: &Target, workload: &Node) -> 
 pub(super) fn is_scaler(manifest: &Manifest, target: &Target) -> bool {
     let (object, root) = (&manifest.object, &manifest.document.root);
     let text = |key| root.at(&["spec", "scaleTargetRef", key]).and_then(Node::as_str);
-    matches!(object.api_version.as_str(), "autoscaling/v1" | "autoscaling/v2")
+    // Of a version that no cluster serves any more it is invalid, and not none: somebody has to hear of it (X8).
+    (matches!(object.api_version.as_str(), "autoscaling/v1" | "autoscaling/v2")
+        || served_instead(&object.api_version, &object.kind) == Some("autoscaling/v2"))
         && object.kind == "HorizontalPodAutoscaler"
         && text("apiVersion").is_none_or(|version| version.starts_with("apps/"))
         && text("kind") == Some(target.workload.kind.as_str())
@@ -489,7 +492,7 @@ impl<'c> Workload<'c> {
             || target.companions.iter().any(|companion| companion.kind == object.kind && companion.name == object.name);
         let by_itself = match (object.api_version.as_str(), object.kind.as_str()) {
             (_, "HorizontalPodAutoscaler") => is_scaler(manifest, target),
-            ("policy/v1", "PodDisruptionBudget") => {
+            ("policy/v1" | "policy/v1beta1", "PodDisruptionBudget") => {
                 root.at(&["spec", "selector"]).is_some_and(|selector| selects(selector, &self.labels))
             }
             ("v1", "Service") => {

@@ -4,16 +4,22 @@
 //! something else renders (Kustomize with more than a list of resources, Helm) nothing is derived as they stand: what is rendered from
 //! them counts.
 
+mod delivery;
 mod roots;
+mod spread;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use delivery::{Destination, destinations, not_followed};
+use delivery::{destination, destination_of_root};
 pub use roots::{FoundRoot, delivered, render_roots, render_text};
+use spread::Spread;
 
 use super::companion::{belongs, divides_by};
 use super::kinds::meant_kind;
 use super::load::manifest;
 use super::pod::{declared_total, main_containers};
+use super::spec::is_object_name;
 use super::{Manifest, Target, WorkloadRef, is_yaml};
 use crate::model::{File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::rendering::Rendering;
@@ -30,6 +36,25 @@ pub struct DeriveOptions {
     pub folder: RepoPath,
     /// Look below these only; empty: everywhere.
     pub below: Vec<RepoPath>,
+    /// The environment that is looked at.
+    pub environment: Name,
+    /// The namespaces that deliverers give to what names none.
+    pub destinations: Vec<Destination>,
+}
+
+/// What another environment of the workspace has.
+#[derive(Debug, Clone)]
+pub struct Beside {
+    /// Its name.
+    pub environment: Name,
+    /// The folders that it renders.
+    pub roots: Vec<RepoPath>,
+    /// What came of them.
+    pub renderings: Vec<Rendering>,
+    /// The files and folders that these were made of.
+    pub inputs: BTreeSet<RepoPath>,
+    /// The workloads that have a blueprint there, each with its source.
+    pub governed: Vec<(ObjectRef, RepoPath)>,
 }
 
 impl DeriveOptions {
@@ -51,6 +76,8 @@ pub struct Draft {
     pub workload: ObjectRef,
     /// What declares that.
     pub manifest: RepoPath,
+    /// What it governs in other environments.
+    pub covers: Vec<(Name, ObjectRef)>,
 }
 
 /// A file that holds a workload for which nothing was derived.
@@ -72,15 +99,16 @@ pub struct Derived {
     /// By path.
     pub left_out: Vec<LeftOut>,
     /// Workloads that a blueprint governs already.
-    pub governed: usize,
+    pub governed: BTreeSet<ObjectRef>,
 }
 
 /// Derives a draft for each workload of these files that no blueprint governs yet. `governed`: the workloads that have one, each with
-/// its source; `renderings`: what was rendered, with the files and folders that each was made of.
+/// its source; `renderings`: what was rendered, with the files and folders that each was made of; `beside`: the workspace's other environments.
 pub fn derive(
     files: &Files,
     governed: &[(ObjectRef, RepoPath)],
     renderings: &[(Rendering, BTreeSet<RepoPath>)],
+    beside: &[Beside],
     options: &DeriveOptions,
 ) -> Derived {
     let rendered = Rendered::of(files);
@@ -89,7 +117,12 @@ pub fn derive(
     let mut autoscalers: BTreeMap<Scaled, Divided> = BTreeMap::new();
     for (path, file) in &files.0 {
         let File::Blob(blob) = file else { continue };
-        if path.is_within(&options.folder) || !options.wants(path) {
+        // What a renderer makes of a file counts, and not the file.
+        let made = |rendering: &Rendering| rendering.outcome.is_ok() && rendering.reads(path);
+        if path.is_within(&options.folder)
+            || !options.wants(path)
+            || renderings.iter().any(|(rendering, _)| made(rendering))
+        {
             continue;
         }
         let text = String::from_utf8_lossy(&blob.bytes);
@@ -102,7 +135,8 @@ pub fn derive(
         };
         let manifest = is_yaml(path) && mentions_workload(&text);
         if let Some(by) = rendered.by(path) {
-            if manifest && !renderings.iter().any(|(_, inputs)| inputs.iter().any(|input| path.is_within(input))) {
+            let inputs = renderings.iter().map(|(_, inputs)| inputs).chain(beside.iter().map(|other| &other.inputs));
+            if manifest && !inputs.flatten().any(|input| path.is_within(input)) {
                 leave_out(&by);
             }
             continue;
@@ -132,14 +166,17 @@ pub fn derive(
             }
             let own = document.root.at(&["metadata", "namespace"]).and_then(Node::as_str);
             let given = own.or_else(|| rendered.namespace(path));
+            let destination = destination(&options.destinations, path).filter(|_| given.is_none());
+            let given = given.or_else(|| Some(destination?.namespace.as_str()));
             let Ok(namespace) = Name::new(given.unwrap_or(options.namespace.as_str())) else {
                 leave_out(&format!("{kind}/{name} is in a namespace that Kubernetes does not take"));
                 continue;
             };
-            let guessed = match (own, given) {
-                (Some(_), _) => None,
-                (None, Some(_)) => Some("the kustomization's"),
-                (None, None) => Some("guessed: the manifest names none"),
+            let guessed = match (own, given, destination) {
+                (Some(_), ..) => None,
+                (None, _, Some(destination)) => Some(format!("guessed: as {} delivers it", destination.by)),
+                (None, Some(_), None) => Some("the kustomization's".to_owned()),
+                (None, None, None) => Some("guessed: the manifest names none".to_owned()),
             };
             let object = ObjectRef::workload(kind, namespace.as_str(), name);
             found.push(Found {
@@ -169,14 +206,25 @@ pub fn derive(
             }
             let Some((kind, name)) = workload(&manifest.document.root) else { continue };
             let own = Some(manifest.object.namespace.as_str()).filter(|namespace| !namespace.is_empty());
-            let Ok(namespace) = Name::new(own.unwrap_or(options.namespace.as_str())) else { continue };
-            let guessed = own.is_none().then_some("guessed: what is rendered names none");
+            let destination = destination_of_root(&options.destinations, &rendering.root).filter(|_| own.is_none());
+            let given = own.or_else(|| Some(destination?.namespace.as_str()));
+            let Ok(namespace) = Name::new(given.unwrap_or(options.namespace.as_str())) else { continue };
+            let guessed = match (own, destination) {
+                (Some(_), _) => None,
+                (None, Some(destination)) => Some(format!("guessed: as {} delivers it", destination.by)),
+                (None, None) => Some("guessed: what is rendered names none".to_owned()),
+            };
             let object = ObjectRef::workload(kind, namespace.as_str(), name);
             let document = manifest.document.clone();
             let path = rendering.root.clone();
             found.push(Found { object, kind, guessed_namespace: guessed, path, document, rendered: true });
         }
     }
+    // What owns the replicas in one environment must not have a rival in the blueprint of all.
+    for manifest in beside.iter().flat_map(|other| &other.renderings).filter_map(|made| made.outcome.as_ref().ok()) {
+        autoscalers.extend(manifest.iter().filter_map(|manifest| autoscaled(&manifest.document.root)));
+    }
+    let own: Vec<&Rendering> = renderings.iter().map(|(rendering, _)| rendering).collect();
     let mut targets: BTreeMap<ObjectRef, RepoPath> = BTreeMap::new();
     let mut known: BTreeSet<ObjectRef> = BTreeSet::new();
     let mut names = BTreeSet::new();
@@ -206,11 +254,13 @@ pub fn derive(
             derived.left_out.push(LeftOut { path: workload.path, because, unrendered: false });
             continue;
         }
-        let Some((name, path)) = free_name(&workload.object, &names, files, options) else {
-            let own = workload.object.name.replace('.', "-");
-            let because = match Name::new(own) {
-                Ok(_) => format!("there is no free name for the blueprint of {}", workload.object),
-                Err(_) => format!("{} has a name that Kubernetes does not take", workload.object),
+        let good = is_object_name(&workload.object.name);
+        let free = free_name(&workload.object, &names, files, options).filter(|_| good);
+        let Some((name, path)) = free else {
+            let because = if good {
+                format!("there is no free name for the blueprint of {}", workload.object)
+            } else {
+                format!("{} has a name that Kubernetes does not take", workload.object)
             };
             derived.left_out.push(LeftOut { path: workload.path, because, unrendered: false });
             continue;
@@ -219,18 +269,26 @@ pub fn derive(
         targets.insert(workload.object.clone(), workload.path.clone());
         let (source, left_out) = workload.source(&mut folders);
         derived.left_out.extend(left_out);
-        let scaled = [workload.object.namespace.as_str(), ""].iter().find_map(|namespace| {
-            autoscalers.get(&(workload.kind, workload.object.name.clone(), (*namespace).to_owned()))
+        let spread = Spread::of(&workload, source, &own, beside, options);
+        derived.left_out.extend(spread.note.clone().map(|because| LeftOut {
+            path: workload.path.clone(),
+            because,
+            unrendered: false,
+        }));
+        let elsewhere = spread.covers.iter().map(|(_, object)| object.namespace.as_str());
+        let scaled = [workload.object.namespace.as_str(), ""].into_iter().chain(elsewhere).find_map(|namespace| {
+            autoscalers.get(&(workload.kind, workload.object.name.clone(), namespace.to_owned()))
         });
-        let text = workload.text(&name, &source, scaled, options);
-        derived.drafts.push(Draft { name, path, text, workload: workload.object, manifest: workload.path });
+        let text = workload.text(&name, &spread, scaled, options);
+        let (workload, manifest, covers) = (workload.object, workload.path, spread.covers);
+        derived.drafts.push(Draft { name, path, text, workload, manifest, covers });
     }
     derived.left_out.extend(twice.into_iter().map(|(path, all)| {
         let more =
             if all.len() > 1 { format!(", and so are {} more of its workloads", all.len() - 1) } else { String::new() };
         LeftOut { because: format!("{}{more}", all[0]), path, unrendered: false }
     }));
-    derived.governed = known.len();
+    derived.governed = known;
     derived.drafts.sort_by(|a, b| a.name.cmp(&b.name));
     derived.left_out.sort();
     derived.left_out.dedup();
@@ -379,7 +437,7 @@ impl Folder {
 struct Found {
     object: ObjectRef,
     kind: WorkloadKind,
-    guessed_namespace: Option<&'static str>,
+    guessed_namespace: Option<String>,
     path: RepoPath,
     document: Document,
     /// `path` is the folder that was rendered.
@@ -387,6 +445,12 @@ struct Found {
 }
 
 impl Found {
+    /// Whether an object is one of this kind and name, wherever it is.
+    fn is_named(&self, object: &ObjectRef) -> bool {
+        (&object.api_version, &object.kind, &object.name)
+            == (&self.object.api_version, &self.object.kind, &self.object.name)
+    }
+
     /// The object as the manifest names it.
     fn declared(&self) -> ObjectRef {
         if self.guessed_namespace.is_some() { self.object.in_namespace("") } else { self.object.clone() }
@@ -440,7 +504,7 @@ impl Found {
         (file(), Some(LeftOut { path: first.path.clone(), because, unrendered: false }))
     }
 
-    fn text(&self, name: &Name, source: &RepoPath, autoscaled: Option<&Divided>, options: &DeriveOptions) -> String {
+    fn text(&self, name: &Name, spread: &Spread, autoscaled: Option<&Divided>, options: &DeriveOptions) -> String {
         let root = &self.document.root;
         let label = |key| root.at(&["metadata", "labels", key]).and_then(Node::as_str).filter(|text| !text.is_empty());
         let labelled = ["team", "owner", "app.kubernetes.io/part-of"].into_iter().find_map(label);
@@ -451,7 +515,7 @@ impl Found {
             (None, None) => ("unknown", " # guessed: write the team that answers for it"),
         };
         let namespace = &self.object.namespace;
-        let namespace_mark = self.guessed_namespace.map(|why| format!(" # {why}")).unwrap_or_default();
+        let namespace_mark = self.guessed_namespace.as_ref().map(|why| format!(" # {why}")).unwrap_or_default();
         let mut text = format!(
             "# Derived from {manifest} by bpctl init. Check each line marked as guessed, then delete the mark.\n\
              apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata:\n  name: {name}\n  version: 0.1.0\n  owner: {owner}{mark}\n\
@@ -461,8 +525,15 @@ impl Found {
             name = scalar(name.as_str()),
             workload = self.object,
             namespace = scalar(namespace),
-            source = scalar(source.as_str()),
+            source = scalar(spread.source.as_str()),
         );
+        if let Some(environments) = &spread.environments {
+            let environments: Vec<String> = environments.iter().map(|name| scalar(name.as_str())).collect();
+            text.push_str(&format!(
+                "    environments: [{}] # guessed: the others have it not, or otherwise\n",
+                environments.join(", ")
+            ));
+        }
         if self.kind == WorkloadKind::StatefulSet {
             // What holds data may size its memory by itself, and one more of it may share nothing: a person decides, not a guess.
             text.push_str("  # No resources and no scaling: what a StatefulSet holds may not grow or shrink by itself. Add what is safe.\n");
@@ -471,6 +542,16 @@ impl Found {
             text.push_str(&self.scaling(autoscaled.is_some()));
         }
         text.push_str(&self.health_checks());
+        if !spread.namespaces.is_empty() {
+            text.push_str("environments:\n");
+        }
+        for (environment, namespace) in &spread.namespaces {
+            text.push_str(&format!(
+                "  {}: {{spec: {{target: {{namespace: {}}}}}}}\n",
+                scalar(environment.as_str()),
+                scalar(namespace)
+            ));
+        }
         text
     }
 
@@ -525,12 +606,14 @@ impl Found {
         if self.sum("requests", "cpu").is_none() {
             return "  # No scaling: a container requests no CPU, so its utilization is not known.\n".into();
         }
+        let is_said = self.document.root.at(&["spec", "replicas"]).is_some();
+        let said = if is_said { "as the manifest declares" } else { "guessed: the manifest declares none" };
         let declared = super::replicas(&self.document.root).and_then(|declared| u32::try_from(declared).ok());
         let Some(replicas @ 1..=1_000_000) = declared else {
             return "  # No scaling: the manifest declares no replicas that could grow.\n".into();
         };
         format!(
-            "  scaling:\n    min_replicas: {replicas} # as the manifest declares\n    max_replicas: {} # guessed: twice as many\n    \
+            "  scaling:\n    min_replicas: {replicas} # {said}\n    max_replicas: {} # guessed: twice as many\n    \
              scale_up_threshold: 80% # guessed\n    window: 5m # guessed\n    cooldown: 5m # guessed\n",
             replicas * 2
         )

@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::companion::CompanionIndex;
 use super::kinds::{kindless, unknown_kind};
+use super::kustomized::Kustomized;
 use super::overrides::effective;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::execute::ApplyObject;
@@ -131,6 +132,8 @@ pub struct Catalog {
     pub unreadable: BTreeMap<RepoPath, Diagnostic>,
     /// Documents among the manifests that are of no kind: no object, so that nothing is decided of them. `lint` names them.
     pub kindless: Vec<Diagnostic>,
+    /// Patches and other parts of kustomizations below the sources, which are no manifests as they stand, each with the kustomization (P18).
+    pub parts: BTreeMap<RepoPath, RepoPath>,
 }
 
 /// API version, kind and name: how an object is found, whatever the namespace that its manifest names.
@@ -393,6 +396,7 @@ impl Catalog {
             unresolved: own.unresolved,
             unreadable: BTreeMap::new(),
             kindless: Vec::new(),
+            parts: BTreeMap::new(),
         };
         for (path, parsed) in own.documents {
             catalog.read_own(&path, parsed);
@@ -409,8 +413,9 @@ impl Catalog {
                 is_manifest(path) && !path.is_within(&folder) && !rendered.iter().any(|input| path.is_within(input))
             }));
         }
+        let kustomized = Kustomized::of(files);
         for (path, parsed) in parse_all(&found.into_iter().collect::<Vec<_>>(), Kind::Manifest) {
-            catalog.read_manifests(path, parsed);
+            catalog.read_manifests(path, parsed, &kustomized);
         }
         catalog
     }
@@ -546,13 +551,20 @@ impl Catalog {
         Ok(())
     }
 
-    fn read_manifests(&mut self, path: RepoPath, parsed: Parsed) {
+    fn read_manifests(&mut self, path: RepoPath, parsed: Parsed, kustomized: &Kustomized) {
         let all = parsed.map(|documents| documents.into_iter().flat_map(Document::listed).collect::<Vec<_>>());
         let read = all.and_then(|all| all.iter().find_map(Document::unread_list).map_or(Ok(all), |d| Err(Box::new(d))));
         let documents = match read {
             Ok(documents) => documents,
             Err(diagnostic) => return drop(self.unreadable.insert(path, *diagnostic)),
         };
+        // What it says is about an object that another file declares. One that cannot be read may be anything, above.
+        if let Some(by) = kustomized.by(&path) {
+            self.parts.insert(path, by.clone());
+            return;
+        }
+        let documents: Vec<Document> =
+            documents.into_iter().filter(|document| !kustomized.is_fragment(&path, &document.root)).collect();
         self.kindless.extend(documents.iter().filter_map(kindless));
         let mut manifests = Vec::with_capacity(documents.len());
         manifests.extend(documents.into_iter().filter_map(|document| manifest(&path, document)));

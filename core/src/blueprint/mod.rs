@@ -5,6 +5,7 @@ mod config;
 pub mod derive;
 mod document;
 mod kinds;
+mod kustomized;
 mod limits;
 pub mod lint;
 mod load;

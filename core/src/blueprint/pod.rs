@@ -157,7 +157,7 @@ pub(super) fn selects(selector: &Node, labels: &Labels<'_>) -> bool {
 pub(super) fn selected_labels(manifest: &Manifest) -> Option<&Node> {
     let keys: &[&str] = match (manifest.object.api_version.as_str(), manifest.object.kind.as_str()) {
         ("v1", "Service") => &["spec", "selector"],
-        ("policy/v1", "PodDisruptionBudget") => &["spec", "selector", "matchLabels"],
+        ("policy/v1" | "policy/v1beta1", "PodDisruptionBudget") => &["spec", "selector", "matchLabels"],
         ("networking.k8s.io/v1", "NetworkPolicy") => &["spec", "podSelector", "matchLabels"],
         _ => return None,
     };

@@ -312,8 +312,10 @@ impl<'a> Search<'a> {
             let moves = seen.moved.get(&at).map_or_else(computed, shown);
             let wanted = match field.outcome {
                 Outcome::Found { place: known, exactly, .. } => !exactly && known == place,
+                // What only says something else, as the key that stands above it, makes the field vanish and is not what it comes from.
                 Outcome::Open => {
-                    field.tried.contains(&place) || self.winner(field).is_none_or(|winner| winner == place)
+                    let may = field.places.contains(&place) || self.places[place].text == field.text;
+                    may && (field.tried.contains(&place) || self.winner(field).is_none_or(|winner| winner == place))
                 }
                 Outcome::Unknown(_) => false,
             };
@@ -641,6 +643,25 @@ mod tests {
         ];
         let (lines, _) = found("name: web\nselect: {}\nnote: \"\"\n", template, &fields);
         assert_eq!(lines, [Some((1, true, 2)), Some((1, true, 2)), Some((2, true, 0)), Some((3, true, 0))]);
+    }
+
+    /// Would miss: a field's line that is told as the place of its key, where its own could not be seen beside another change, and the key's
+    /// was changed alone.
+    #[test]
+    fn x09_the_place_of_a_key_is_not_the_value_s_below_it() {
+        let template = |v: &Values| {
+            let amount = format!(", requests: {{{}: {}}}", v["key"], v["amount"]);
+            let shown = if v["a"] == "x" { &*amount } else { "" };
+            Some(deployment(&format!("{{a: {}, metric: {{name: {}}}{shown}}}", v["a"], v["key"])))
+        };
+        let fields = [
+            FieldPath::keys(["spec", "a"]),
+            FieldPath::keys(["spec", "metric", "name"]),
+            FieldPath::keys(["spec", "requests", "cpu"]),
+        ];
+        let (lines, _) = found("a: x\namount: 200m\nkey: cpu\n", template, &fields);
+        let lines: Vec<_> = lines.into_iter().map(|line| line.map(|(line, whole, _)| (line, whole))).collect();
+        assert_eq!(lines, [Some((1, true)), Some((3, true)), Some((2, true))]);
     }
 
     /// A patch names the item that it is for: with another name it makes another item, and the item that is there keeps its own.

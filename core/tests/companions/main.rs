@@ -513,3 +513,20 @@ fn r6_numbers_that_are_only_warned_of_are_compared(#[case] kind: &str, #[case] l
     let invalid = |unknown: &&UnknownFact| unknown.why.message.contains("(manifest-invalid)");
     assert_eq!(part.unknown.iter().filter(invalid).count(), usize::from(!taken), "{part:#?}");
 }
+
+/// X8, R6. Would miss: a budget or an autoscaler of Git that no cluster takes any more, passed over as if Git declared none.
+#[rstest]
+#[case::budget("policy/v1beta1", "PodDisruptionBudget", "{maxUnavailable: 1, selector: {matchLabels: {app: web}}}")]
+#[case::autoscaler("autoscaling/v2beta1", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}")]
+#[case::newer("autoscaling/v2beta2", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}")]
+fn x08_a_companion_of_a_version_that_is_served_no_more_is_unknown(
+    #[case] api_version: &str,
+    #[case] kind: &str,
+    #[case] spec: &str,
+) {
+    let plan = plan_of("}", &[&manifest(api_version, kind, spec)], "", Known::Known(None));
+    let unknown = &plan.blueprints[0].unknown;
+    let told: Vec<(&str, bool)> =
+        unknown.iter().map(|one| (one.what.as_str(), one.why.message.contains("(manifest-invalid)"))).collect();
+    assert_eq!(told, [(format!("{kind}/x").as_str(), true)], "{unknown:#?}");
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::delivery::named_folders;
 use super::{Rendered, folder};
 use crate::blueprint::{Render, Renderer};
 use crate::model::{File, Files, Name, RepoPath};
@@ -17,6 +18,8 @@ pub struct FoundRoot {
     pub others: Vec<RepoPath>,
     /// What people should know of it.
     pub note: Option<String>,
+    /// Who may deliver something else than what the folder makes by itself, as the note says.
+    pub otherwise: Option<&'static str>,
 }
 
 /// Overlays that nothing else builds on, one of each family, and charts that no other chart holds. `files` has to hold all kustomizations
@@ -36,15 +39,21 @@ fn overlays(files: &Files, environment: &Name, below: &[RepoPath]) -> Vec<FoundR
     let known = Rendered::of(files);
     let mut used: BTreeSet<RepoPath> = BTreeSet::new();
     let mut reads: BTreeMap<RepoPath, BTreeSet<RepoPath>> = BTreeMap::new();
+    let mut refused: BTreeSet<RepoPath> = BTreeSet::new();
     for name in known.kustomize.keys() {
         let Ok(root) = RepoPath::new(name.clone()) else { continue };
         let entry = Render { kustomize: Some(root.clone()), ..Render::default() };
-        let folders: BTreeSet<RepoPath> =
-            inputs(&entry, files).depth.into_keys().filter(|path| *path != root).collect();
+        let inputs = inputs(&entry, files);
+        if inputs.refused.is_some() {
+            refused.insert(root.clone());
+        }
+        let folders: BTreeSet<RepoPath> = inputs.depth.into_keys().filter(|path| *path != root).collect();
         used.extend(folders.iter().cloned());
         reads.insert(root, folders);
     }
-    // What only lists manifests is read as it stands; a component is no root.
+    // What only lists manifests is read as it stands, unless somebody delivers it as it is rendered, or it lists what is elsewhere; a component
+    // is no root.
+    let delivered = named_folders(files);
     let roots: Vec<&RepoPath> = reads
         .keys()
         .filter(|root| {
@@ -52,7 +61,8 @@ fn overlays(files: &Files, environment: &Name, below: &[RepoPath]) -> Vec<FoundR
             let through = reads[*root].iter().any(|base| matches!(known.kustomize.get(base.as_str()), Some(Err(()))));
             let named = below.contains(root);
             let wanted = below.is_empty() || below.iter().any(|below| root.meets(below));
-            wanted && (named || !used.contains(*root)) && (!plain || through) && !is_component(files, root)
+            let other = || delivered.contains(*root) || refused.contains(*root);
+            wanted && (named || !used.contains(*root)) && (!plain || through || other()) && !is_component(files, root)
         })
         .collect();
     let mut families: Vec<Vec<&RepoPath>> = Vec::new();
@@ -70,6 +80,7 @@ fn overlays(files: &Files, environment: &Name, below: &[RepoPath]) -> Vec<FoundR
         FoundRoot {
             others: others.map(|(_, root)| (*root).clone()).collect(),
             note: None,
+            otherwise: None,
             render: Render { kustomize: Some(family[position].clone()), ..Render::default() },
         }
     });
@@ -110,6 +121,7 @@ fn charts(files: &Files, environment: &Name, namespace: &Name) -> Vec<FoundRoot>
         found.push(FoundRoot {
             others,
             note: None,
+            otherwise: None,
             render: Render {
                 helm: Some(root),
                 namespace: Some(namespace.clone()),
@@ -138,8 +150,18 @@ pub fn delivered(roots: Vec<FoundRoot>, files: &Files, here: &Delivered, environ
 type Flux = (RepoPath, RepoPath, Option<String>);
 
 fn flux(files: &Files) -> Vec<Flux> {
-    const OWN: [&str; 7] =
-        ["targetNamespace", "postBuild", "patches", "images", "components", "namePrefix", "nameSuffix"];
+    const OWN: [&str; 10] = [
+        "targetNamespace",
+        "postBuild",
+        "patches",
+        "patchesStrategicMerge",
+        "patchesJson6902",
+        "images",
+        "components",
+        "namePrefix",
+        "nameSuffix",
+        "commonMetadata",
+    ];
     let mut found = Vec::new();
     for (path, file) in &files.0 {
         let File::Blob(blob) = file else { continue };
@@ -171,7 +193,9 @@ fn of_flux(root: FoundRoot, flux: &[Flux], environment: &Name) -> FoundRoot {
         None => format!("as {path} delivers it"),
     };
     let others = family.into_iter().filter(|other| *other != chosen).cloned().collect();
-    FoundRoot { render: Render { kustomize: Some(chosen.clone()), ..Render::default() }, others, note: Some(note) }
+    let otherwise = own.is_some().then_some("Flux");
+    let render = Render { kustomize: Some(chosen.clone()), ..Render::default() };
+    FoundRoot { render, others, note: Some(note), otherwise }
 }
 
 fn of_application(
@@ -198,11 +222,12 @@ fn of_application(
     if let Some((path, Ok(render))) = good.get(chosen) {
         let others: Vec<&str> = others.into_iter().filter(|other| *other != path.as_str()).collect();
         let note = (!others.is_empty()).then(|| format!("guessed: there are also {}", others.join(", ")));
-        return FoundRoot { render: render.clone(), others: Vec::new(), note };
+        return FoundRoot { render: render.clone(), others: Vec::new(), note, otherwise: None };
     }
     let note =
         bad.into_iter().find_map(|(path, why)| Some(format!("{path} names it, and is not followed: {}", why.err()?)));
-    FoundRoot { note, ..root }
+    let otherwise = note.is_some().then_some("Argo CD");
+    FoundRoot { note, otherwise, ..root }
 }
 
 /// The entries as they stand in `bpctl.yaml`, indented for an environment; empty: nothing.

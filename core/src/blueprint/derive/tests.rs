@@ -32,11 +32,13 @@ fn options() -> DeriveOptions {
         namespace: Name::new("default").expect("a name"),
         folder: RepoPath::new("blueprints").expect("a path"),
         below: Vec::new(),
+        environment: Name::new("lab").expect("a name"),
+        destinations: Vec::new(),
     }
 }
 
 fn derived(all: &[(&str, &str)]) -> Derived {
-    derive(&files(all), &[], &[], &options())
+    derive(&files(all), &[], &[], &[], &options())
 }
 
 fn names(derived: &Derived) -> Vec<&str> {
@@ -56,7 +58,7 @@ fn an_owner_that_a_label_names_is_kept() {
     for (manifest, owner) in
         [(DEPLOYMENT, "owner: team-web # guessed, from a label\n"), (bare.as_str(), "owner: platform\n")]
     {
-        let derived = derive(&files(&[("deploy/web.yaml", manifest)]), &[], &[], &asked);
+        let derived = derive(&files(&[("deploy/web.yaml", manifest)]), &[], &[], &[], &asked);
         assert!(derived.drafts[0].text.contains(owner), "{}", derived.drafts[0].text);
     }
 }
@@ -237,13 +239,13 @@ fn one_workload_gets_one_draft_and_none_where_it_has_one() {
     assert_eq!(drafts.left_out[0].because, "Deployment/web of namespace default is in a/web.yaml too");
     let source = |path| RepoPath::new(path).expect("a path");
     let governed = [(ObjectRef::deployment("default", "web"), source("a"))];
-    let rest = derive(&files(&all), &governed, &[], &options());
-    assert_eq!((names(&rest), rest.governed), (vec!["web"], 1), "the name is free again, the object is another");
+    let rest = derive(&files(&all), &governed, &[], &[], &options());
+    assert_eq!((names(&rest), rest.governed.len()), (vec!["web"], 1), "the name is free again, the object is another");
     assert_eq!(rest.drafts[0].workload.namespace, "other");
     let elsewhere = [(ObjectRef::deployment("shop", "web"), source("a/web.yaml"))];
-    let rest = derive(&files(&all[..1]), &elsewhere, &[], &options());
+    let rest = derive(&files(&all[..1]), &elsewhere, &[], &[], &options());
     assert_eq!(
-        (names(&rest), rest.governed),
+        (names(&rest), rest.governed.len()),
         (vec![], 1),
         "the blueprint says the namespace that the manifest leaves out"
     );
@@ -254,7 +256,7 @@ fn a_folder_that_was_named_is_looked_at_alone() {
     let below = DeriveOptions { below: vec![RepoPath::new("b").expect("a path")], ..options() };
     let hpa = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}}\n";
     let all = [("a/web.yaml", DEPLOYMENT), ("a/hpa.yaml", hpa), ("b/web.yaml", DEPLOYMENT)];
-    let derived = derive(&files(&all), &[], &[], &below);
+    let derived = derive(&files(&all), &[], &[], &[], &below);
     assert_eq!((names(&derived), derived.left_out.len()), (vec!["web"], 0));
     assert_eq!(derived.drafts[0].manifest.as_str(), "b/web.yaml");
     assert!(derived.drafts[0].text.contains("min_replicas: 2"), "another folder's autoscaler is not its own");

@@ -312,10 +312,16 @@ fn faults(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
     found
 }
 
-/// Versions of workloads that no Kubernetes since 1.16 serves, and which it serves instead.
+/// Versions of workloads and of what belongs to them by itself that no supported Kubernetes serves, and which it serves instead.
 pub(crate) fn served_instead(api_version: &str, kind: &str) -> Option<&'static str> {
-    let gone = matches!(api_version, "extensions/v1beta1" | "apps/v1beta1" | "apps/v1beta2");
-    (gone && WorkloadKind::of_kind(kind).is_some()).then_some("apps/v1")
+    match api_version {
+        "extensions/v1beta1" | "apps/v1beta1" | "apps/v1beta2" => WorkloadKind::of_kind(kind).map(|_| "apps/v1"),
+        "policy/v1beta1" => (kind == "PodDisruptionBudget").then_some("policy/v1"),
+        "autoscaling/v2beta1" | "autoscaling/v2beta2" => {
+            (kind == "HorizontalPodAutoscaler").then_some("autoscaling/v2")
+        }
+        _ => None,
+    }
 }
 
 fn unserved(manifest: &Manifest) -> Option<(String, Diagnostic)> {
@@ -324,7 +330,22 @@ fn unserved(manifest: &Manifest) -> Option<(String, Diagnostic)> {
     let node = manifest.document.root.get("apiVersion")?;
     let message = format!("{} of {}: Kubernetes serves it no more", object.kind, object.api_version);
     let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, node, "here");
-    Some(("apiVersion".into(), diagnostic.help(format!("write apiVersion: {instead}"))))
+    // What else is another: metrics there, and what a selector without labels selects (nothing, then everything).
+    let also = match object.api_version.as_str() {
+        "autoscaling/v2beta1" => {
+            ", and in metrics `target: {type: Utilization, averageUtilization: N}` for targetAverageUtilization"
+        }
+        "policy/v1beta1" if selects_all(manifest) => "; there an empty selector selects every pod of the namespace",
+        _ => "",
+    };
+    Some(("apiVersion".into(), diagnostic.help(format!("write apiVersion: {instead}{also}"))))
+}
+
+fn selects_all(manifest: &Manifest) -> bool {
+    let selector = manifest.document.root.at(&["spec", "selector"]);
+    selector.is_some_and(|selector| {
+        selector.entries().iter().all(|entry| entry.value.entries().is_empty() && entry.value.items().is_empty())
+    })
 }
 
 fn unknown_kind(manifest: &Manifest) -> Option<(String, Diagnostic)> {

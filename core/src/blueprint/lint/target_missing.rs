@@ -73,7 +73,12 @@ impl Rule for TargetMissing {
             if look.catalog.unread_below(&target.source).next().is_some() {
                 continue;
             }
-            let diagnostic = if below.is_empty() && !files {
+            let diagnostic = if let Some(by) = look.catalog.parts.get(&target.source) {
+                let message = format!("{} declares nothing by itself: {by} makes something of it", target.source);
+                Diagnostic::error("target-missing", message)
+                    .label(blueprint.span(&["spec", "target", "source"]), "no manifest here")
+                    .help("name the folder of what is rendered as `source`, and that under `environments.NAME.render` in bpctl.yaml")
+            } else if below.is_empty() && !files {
                 Diagnostic::error("target-missing", format!("there are no manifests at {}", target.source))
                     .label(blueprint.span(&["spec", "target", "source"]), "no manifest here")
                     .help(

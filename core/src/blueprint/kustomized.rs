@@ -1,0 +1,140 @@
+//! Files that a kustomization makes something of, and that are no manifests as they stand: patches above all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{File, Files, RepoPath, WorkloadKind};
+use crate::rendering::{KUSTOMIZATIONS, resolve};
+use crate::yaml::{self, Kind, Node};
+
+/// What the kustomizations of a tree name.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Kustomized {
+    /// Patches, configurations and what generators read, each with the kustomization that names it first.
+    parts: BTreeMap<RepoPath, RepoPath>,
+    /// What is listed as a resource, file or folder.
+    listed: BTreeSet<RepoPath>,
+    /// The folders that hold a kustomization.
+    folders: BTreeSet<RepoPath>,
+}
+
+/// Lists of objects as they are.
+const LISTED: [&str; 4] = ["resources", "bases", "components", "crds"];
+/// Lists of what changes those, or makes others.
+const CHANGING: [&str; 3] = ["patchesStrategicMerge", "configurations", "transformers"];
+/// The same in fields of their items.
+const WITHIN: [(&str, &[&str]); 5] = [
+    ("patches", &["path"]),
+    ("patchesJson6902", &["path"]),
+    ("replacements", &["path"]),
+    ("configMapGenerator", &["files", "envs", "env"]),
+    ("secretGenerator", &["files", "envs", "env"]),
+];
+
+impl Kustomized {
+    /// Reads the kustomizations among these files; of one that cannot be read nothing is known.
+    pub(super) fn of(files: &Files) -> Self {
+        let mut all = Self::default();
+        for (path, file) in &files.0 {
+            let (true, File::Blob(blob)) = (KUSTOMIZATIONS.contains(&path.file_name()), file) else { continue };
+            let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default().trim_end_matches('/');
+            let place = |named: &str| RepoPath::new(resolve(folder, named)?).ok();
+            all.folders.extend(if folder.is_empty() { Some(RepoPath::root()) } else { RepoPath::new(folder).ok() });
+            let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default();
+            let Some(root) = documents.first().map(|document| &document.root) else { continue };
+            let items = |key| root.get(key).map_or(&[] as &[Node], Node::items);
+            all.listed.extend(LISTED.into_iter().flat_map(items).filter_map(|item| place(item.as_str()?)));
+            let changing = CHANGING.into_iter().flat_map(items).filter_map(Node::as_str);
+            let within = WITHIN.into_iter().flat_map(|(key, fields)| {
+                items(key).iter().flat_map(|item| fields.iter().filter_map(|field| item.get(field)))
+            });
+            let within =
+                within.flat_map(|node| node.as_str().into_iter().chain(node.items().iter().filter_map(Node::as_str)));
+            // A file of a generator may have a name of its own before it.
+            let within = within.map(|named| named.split_once('=').map_or(named, |(_, named)| named));
+            for part in changing.chain(within).filter(|named| !named.contains('\n')).filter_map(place) {
+                all.parts.entry(part).or_insert_with(|| path.clone());
+            }
+        }
+        all
+    }
+
+    /// The kustomization that a file is a part of, so that it is no manifest as it stands. What is listed as a resource too is one.
+    pub(super) fn by(&self, path: &RepoPath) -> Option<&RepoPath> {
+        self.parts.get(path).filter(|_| !self.listed.contains(path))
+    }
+
+    /// Whether an object is half a workload of a file that no kustomization lists, below a folder that has one: a patch that nobody names,
+    /// or names no more. A whole one may be delivered in another way than by that kustomization, and stays a manifest.
+    pub(super) fn is_fragment(&self, path: &RepoPath, root: &Node) -> bool {
+        let is_workload = root.get("apiVersion").and_then(Node::as_str) == Some("apps/v1")
+            && root.get("kind").and_then(Node::as_str).and_then(WorkloadKind::of_kind).is_some();
+        is_workload
+            && root.at(&["spec", "selector"]).is_none()
+            && !self.listed.contains(path)
+            && self.folders.iter().any(|folder| path.is_within(folder))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::blueprint::Catalog;
+    use crate::blueprint::lint::{Surroundings, lint};
+    use crate::model::{Blob, Content, Digest, File, Files, RepoPath};
+
+    const WORKSPACE: &str = "apiVersion: bpctl.dev/v1\nkind: Workspace\nblueprints: blueprints\nenvironments:\n  \
+        prod: {tier: prod, delivery: gitops, cluster: {context: p}, render: [{kustomize: overlays/prod}]}\n  \
+        staging: {tier: staging, delivery: gitops, cluster: {context: s}, render: [{kustomize: overlays/staging}]}\n";
+    const BLUEPRINT: &str = "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {name: web, version: 0.1.0, owner: team}\nspec:\n  \
+        target: {workload: Deployment/web, namespace: shop, source: overlays/prod}\n  \
+        reliability: {health_checks: {readiness: required}}\n";
+    const PATCH: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, \
+        resources: {requests: {cpu: 200m}}}]}}}\n";
+    const WHOLE: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  \
+        template:\n    metadata: {labels: {app: web}}\n    spec: {containers: [{name: web, image: web:1, readinessProbe: {exec: {command: [a]}}}]}\n";
+
+    fn catalog(overlay: &[(&str, &str)]) -> Catalog {
+        let blob =
+            |text: &str| File::Blob(Blob { id: Digest::of(text).to_string(), bytes: Content::from(text.as_bytes()) });
+        let own = [("bpctl.yaml", WORKSPACE), ("blueprints/web.yaml", BLUEPRINT)];
+        let all = own.iter().chain(overlay).map(|(path, text)| (RepoPath::new(*path).unwrap(), blob(text)));
+        Catalog::load(&Files(all.collect())).unwrap()
+    }
+
+    /// P18. Would miss: a patch of production's overlay that is taken for the manifest of an environment which renders another one, so that
+    /// people are told to give it a selector and an image.
+    #[test]
+    fn p18_a_patch_is_no_manifest_of_another_environment() {
+        for kustomization in [
+            "resources: [../../base]\npatches: [{path: patch.yaml}]\n",
+            "resources: [../../base]\npatchesStrategicMerge: [patch.yaml]\n",
+            "resources: [../../base]\nconfigMapGenerator: [{name: c, files: [web=patch.yaml]}]\n",
+            // Nobody names it any more.
+            "resources: [../../base]\n",
+        ] {
+            let files = [("overlays/prod/kustomization.yaml", kustomization), ("overlays/prod/patch.yaml", PATCH)];
+            let found = lint(&catalog(&files), &Surroundings::at("2026-01-31T12:00:00Z".parse().unwrap())).found;
+            let about = |code: &str| found.iter().filter(|one| one.code == code).collect::<Vec<_>>();
+            let missing = about("target-missing");
+            assert_eq!(missing.len(), 1, "{found:#?}");
+            assert!(missing[0].message.starts_with("in staging no manifest declares Deployment/web"), "{missing:#?}");
+            for code in ["manifest-invalid", "probe-missing"] {
+                assert!(about(code).is_empty(), "{kustomization}: {found:#?}");
+            }
+        }
+    }
+
+    /// Would miss: a manifest that vanishes because a kustomization beside it lists others, or has it as a resource and as a patch.
+    #[test]
+    fn p18_what_is_whole_or_listed_stays_a_manifest() {
+        let target = RepoPath::new("overlays/prod/patch.yaml").unwrap();
+        for (kustomization, manifest) in [
+            ("resources: [other.yaml]\n", WHOLE),
+            ("resources: [patch.yaml]\n", PATCH),
+            ("resources: [patch.yaml]\npatches: [{path: patch.yaml}]\n", PATCH),
+        ] {
+            let files = [("overlays/prod/kustomization.yaml", kustomization), ("overlays/prod/patch.yaml", manifest)];
+            assert_eq!(catalog(&files).manifests[&target].len(), 1, "{kustomization}");
+        }
+        assert_eq!(catalog(&[("overlays/prod/patch.yaml", PATCH)]).manifests[&target].len(), 1, "no kustomization");
+    }
+}
