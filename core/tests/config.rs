@@ -393,3 +393,16 @@ fn b05_every_no_names_a_way_on(#[case] text: &str, #[case] (from, to): (&str, &s
     assert_eq!(worst.verdict.tier, Tier::Forbidden, "{worst:?}");
     assert_eq!(worst.verdict.alternative.as_deref(), Some(alternative));
 }
+
+/// Would miss: a number that is cited of a blueprint which has none, and which whoever looks for the rule finds in no file.
+#[test]
+fn b05_zero_replicas_are_forbidden_without_a_number_that_nobody_wrote() {
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: shop}\nspec: {replicas: 2}\n";
+    let judged = pull(&world("", "", text), &world("", "", &text.replacen("replicas: 2", "replicas: 0", 1)));
+    let worst = worst(&judged);
+    assert_eq!(worst.verdict.tier, Tier::Forbidden, "{worst:?}");
+    let cites: Vec<&str> = worst.verdict.rules.iter().map(|rule| rule.cite.as_str()).collect();
+    assert!(cites.contains(&"spec.scaling is missing"), "{cites:?}");
+    assert!(!cites.iter().any(|cite| cite.contains("min_replicas")), "{cites:?}");
+    assert_eq!(worst.verdict.alternative.as_deref(), Some("as many replicas as it needs, and at least 1"));
+}

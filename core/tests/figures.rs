@@ -281,6 +281,7 @@ fn operation(number: u64, seconds_ago: u64, outcome: CheckConclusion) -> PastOpe
         commit: "c".into(),
         outcome: Some(outcome),
         changes: Some(Vec::new()),
+        config: Vec::new(),
         reset_by: None,
         rewritten: false,
     }

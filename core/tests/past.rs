@@ -4,6 +4,8 @@
 
 mod small_world;
 
+use std::collections::BTreeSet;
+
 use bpctl_core::blueprint::Tier;
 use bpctl_core::govern::{RequestTouch, Subject, Touch, Undoes, Verdict, judge};
 use bpctl_core::model::{FieldPath, Name, Period, RepoPath, Segment, Timestamp, Untrusted};
@@ -51,6 +53,7 @@ fn history(told: &str) -> Vec<PastOperation> {
                 other => panic!("{other}"),
             },
             changes: values.split_once('>').map(|values| vec![change(values)]),
+            config: Vec::new(),
             reset_by: (*outcome == "reset" || *outcome == "lost+reset").then(|| "p".into()),
             rewritten: outcome.starts_with("lost"),
         }
@@ -337,7 +340,10 @@ fn what_a_merge_changed_is_read_off_two_versions_of_a_file() {
             "kind: Deployment\napiVersion: apps/v1\nmetadata: {{name: web}}\nspec: {{replicas: {replicas}}}\n---\nkind: Deployment\napiVersion: apps/v1\nmetadata: {{name: other}}\nspec: {{replicas: {other}}}\n"
         )
     };
-    let changed = |a: &str, b: &str| past_changes(&web(), &path, a.as_bytes(), b.as_bytes());
+    let changed = |a: &str, b: &str| {
+        let (a, b) = (files(&[("deploy/web.yaml", a)]), files(&[("deploy/web.yaml", b)]));
+        past_changes(&web(), &BTreeSet::new(), std::slice::from_ref(&path), (&a, &b)).map(|landed| landed.changes)
+    };
     let found = changed(&text(3, 1), &text(4, 2)).unwrap();
     let wanted = PastChange { field: FieldPath::keys(["spec", "replicas"]), from: Some(3.into()), to: Some(4.into()) };
     assert_eq!(found, [wanted]);

@@ -228,7 +228,7 @@ fn x09_where_else_an_edit_reaches_is_judged(
         .set(&[("staging", Some(&two)), ("prod", Some(&two))], &[("staging", Some(&staging)), ("prod", Some(&prod))]);
     let judged = world.judged(set);
     assert_eq!((judged.tier, codes(&judged)), (tier, blockers.to_vec()), "{:?}", judged.blockers);
-    assert!(judged.permit.is_none());
+    assert!(!judged.permits());
 }
 
 /// What is not seen whole stays a person's, with the reason.
@@ -290,7 +290,7 @@ fn x09_a_hook_is_judged_as_any_other_object(#[case] renderer: Renderer, #[case] 
     );
     let judged = world.judged(set);
     assert_eq!(judged.tier, Tier::RequiresApproval);
-    assert!(judged.permit.is_none());
+    assert!(!judged.permits());
 }
 
 /// A value passes for what is rendered of it only where it has a change there that is its own. Would miss: a value that acts at an upgrade or
@@ -486,7 +486,7 @@ fn x09_a_file_that_one_environment_renders_and_another_takes_as_it_stands_is_jud
     assert!(all.contains(&"dev Deployment/web spec.replicas: 2 → 0".to_owned()), "{all:?}");
     let judged = world.judged(set);
     assert_eq!(judged.tier, Tier::Forbidden);
-    assert!(judged.permit.is_none());
+    assert!(!judged.permits());
 }
 
 /// Where a workload is not, its manifest does nothing; a change of its rules is judged everywhere all the same.
@@ -586,10 +586,19 @@ fn b11_what_a_merged_overlay_made_of_the_workload_is_its_past() {
         side.rendered.retain(|(environment, _), _| environment.as_str() == "staging");
         side
     };
-    let past = past_rendered_changes(&web(), &side(Some(&two)), &side(Some(&three))).unwrap();
-    let shown: Vec<String> = past.iter().map(|change| change.field.to_string()).collect();
+    let nothing = std::collections::BTreeSet::new();
+    let past = past_rendered_changes(&web(), &nothing, (&side(Some(&two)), &side(Some(&three)))).unwrap();
+    let shown: Vec<String> = past.changes.iter().map(|change| change.field.to_string()).collect();
     assert_eq!(shown, ["spec.replicas"]);
-    assert_eq!(past_rendered_changes(&web(), &side(Some(&two)), &side(None)), None);
+    assert_eq!(past_rendered_changes(&web(), &nothing, (&side(Some(&two)), &side(None))), None);
+    // What a generator gives another name with each content is the one that it was (B17).
+    let [info, debug] =
+        [("2748f727mg", "info"), ("t84bgbmfg7", "debug")].map(|(hash, level)| two.clone() + &config(hash, level));
+    let reads = ["web-t84bgbmfg7".to_owned()].into();
+    let past = past_rendered_changes(&web(), &reads, (&side(Some(&info)), &side(Some(&debug)))).unwrap();
+    let [generated] = past.config.as_slice() else { panic!("{past:?}") };
+    assert_eq!((generated.was.as_deref(), generated.object.name.as_str()), (Some("web-2748f727mg"), "web-t84bgbmfg7"));
+    assert_eq!(generated.changes.as_ref().unwrap()[0].to, Some("debug".into()));
 }
 
 /// Would miss: one environment's Application that stops every other, and a manifest that is taken as it stands where something unknown renders it.

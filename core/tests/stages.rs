@@ -506,6 +506,7 @@ fn merged(when: &str) -> Known<Vec<PastOperation>> {
         commit,
         outcome: None,
         changes: None,
+        config: Vec::new(),
         reset_by: None,
         rewritten: false,
     }])
@@ -696,6 +697,7 @@ fn windows_give(delivery: Delivery, (live, ready): (u32, u32), merged: &str, wan
         replicas: Some(3),
         requests: &[],
         fields: &[],
+        config: &[],
         merged_at: at(merged),
         delivery,
         windows: &windows,

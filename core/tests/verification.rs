@@ -201,6 +201,7 @@ impl Around {
             commit: "c0ffee0".into(),
             outcome: self.outcome,
             changes: Some(self.changes()),
+            config: Vec::new(),
             reset_by: None,
             rewritten: false,
         }
@@ -578,6 +579,7 @@ fn b16_pods_that_an_autoscaler_adds_are_no_failure(#[case] created: &[&str], #[c
         replicas: None,
         requests: &[],
         fields: &[],
+        config: &[],
         merged_at: MERGED.parse().unwrap(),
         delivery: Delivery::Direct,
         windows: &windows,

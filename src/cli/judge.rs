@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bpctl_core::govern::{PullJudgement, VERDICT_CHECK};
+use bpctl_core::blueprint::Tier;
+use bpctl_core::govern::{Decision, PullJudgement, VERDICT_CHECK};
 use bpctl_core::model::Untrusted;
 use bpctl_core::observe::{CheckConclusion, PullState};
 use bpctl_core::propose::Change;
@@ -47,9 +48,12 @@ pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<E
     let facts = forge.pull(args.number).await.map_err(failed)?;
     let state = facts.state.clone();
     let observations = BTreeMap::from([(environment, observed.observation)]);
-    let judged = pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await?;
+    let mut judged = pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await?;
     if args.post {
         let effects = Effects::new(session.forge.writing()?, None, false);
+        if let Decision::Withhold(withheld) = judged.decide() {
+            effects.withhold(withheld).await?;
+        }
         effects.set_check(&judged.head, VERDICT_CHECK, judged.conclusion, &judged.summary).await?;
     }
     match args.output {
@@ -68,7 +72,10 @@ fn text(url: &str, judged: &PullJudgement, state: &PullState) -> String {
         return format!("{url} · merged as {commit} at {at:.0}: it changes nothing any more\n");
     }
     let short = judged.judged_by.get(..7).unwrap_or_default();
-    let _ = writeln!(out, "{url} · {} · judged by {short} · changes {}\n", judged.tier, judged.changes.short());
+    // Its changes may be allowed, and it not fit to be merged as it is: then the check waits too.
+    let held = judged.tier == Tier::Allowed && judged.conclusion != CheckConclusion::Success;
+    let tier = if held { format!("{}, held", judged.tier) } else { judged.tier.to_string() };
+    let _ = writeln!(out, "{url} · {tier} · judged by {short} · changes {}\n", judged.changes.short());
     let several = judged.verdicts.iter().any(|verdict| verdict.environment != judged.verdicts[0].environment);
     let width = judged.verdicts.iter().map(|verdict| verdict.blueprint.as_str().len()).max().unwrap_or_default();
     for verdict in &judged.verdicts {
@@ -126,13 +133,11 @@ fn change(change: &Change) -> String {
         Change::Field(change) if change.is_credential() => {
             format!("{} {}: not shown", shown(change.object.to_string()), shown(change.field.to_string()))
         }
-        Change::Field(change) => format!(
-            "{} {}: {} → {}",
-            shown(change.object.to_string()),
-            shown(change.field.to_string()),
-            sink::terminal(&render::value(change.from.as_ref())),
-            sink::terminal(&render::value(change.to.as_ref()))
-        ),
+        Change::Field(change) => {
+            let (from, to) = render::values(change.from.as_ref(), change.to.as_ref());
+            let (object, field) = (shown(change.object.to_string()), shown(change.field.to_string()));
+            format!("{object} {field}: {} → {}", sink::terminal(&from), sink::terminal(&to))
+        }
         Change::Object(change) => {
             format!("{} {}", shown(change.object.to_string()), if change.added { "is added" } else { "is removed" })
         }

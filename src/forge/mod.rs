@@ -114,6 +114,15 @@ impl IssueFilter {
     }
 }
 
+/// An open pull request that the forge merges by itself, because bpctl told it so: native auto-merge, a merge queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArmedPull {
+    /// Its number.
+    pub number: u64,
+    /// The branch it comes from.
+    pub head_branch: String,
+}
+
 /// What became of creating a branch. Creating the ref is the lock: exactly one of several runs gets `Created`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
@@ -222,6 +231,15 @@ pub trait Forge: Send + Sync {
     async fn pulls(&self, filter: PullFilter) -> Result<Vec<PullSummary>, ForgeError>;
     /// All about one pull request, its head fetched; parts that did not arrive whole are unknown in it.
     async fn pull(&self, number: u64) -> Result<PullFacts, ForgeError>;
+    /// Every open pull request that this forge merges by itself because bpctl told it so, whichever branch it goes to by now. Whole or an error
+    /// (Z9). Where bpctl tells no forge that, there is none.
+    async fn armed(&self) -> Result<Vec<ArmedPull>, ForgeError> {
+        Ok(Vec::new())
+    }
+    /// Whether that was so of one pull request when [`Self::pull`] or [`Self::armed`] read it last.
+    fn is_armed(&self, _number: u64) -> bool {
+        false
+    }
     /// All checks on a commit.
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError>;
     /// What this forge lets bpctl do here and what it keeps from it, for `bpctl doctor`. What cannot be asked is an error.
@@ -243,6 +261,11 @@ pub trait ForgeWrite: Forge {
     async fn create_branch(&self, branch: &BranchName, commit: &str) -> Result<Created, ForgeError>;
     /// Moves a branch from one commit to another, unless it moved meanwhile.
     async fn update_branch(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError>;
+    /// Moves a branch on by one commit, unless it moved meanwhile. A forge may make the commit itself of what it changes, with the same parent and
+    /// message, and sign it: then its id is another.
+    async fn append(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError> {
+        self.update_branch(branch, from, to).await
+    }
     /// Deletes a branch that points to this commit.
     async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError>;
     /// Opens a pull request; where one is open for the branch already, answers that one's number.
@@ -269,6 +292,10 @@ pub trait ForgeWrite: Forge {
         conclusion: CheckConclusion,
         summary: &str,
     ) -> Result<(), ForgeError>;
+    /// Takes back that the forge merges this pull request by itself; one that it does not merge so is no error.
+    async fn disarm(&self, _number: u64) -> Result<(), ForgeError> {
+        Ok(())
+    }
     /// Merges exactly what the permit names.
     async fn merge(&self, permit: MergePermit, message: &str) -> Result<Landed, ForgeError>;
     /// Records a person's answer, signed (local forge). Other forges refuse: there the review is made on the forge's own page.

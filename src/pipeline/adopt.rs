@@ -156,9 +156,10 @@ async fn objects(
     let companions = catalog.companions(environment, name).compared.into_iter().map(|companion| companion.object);
     let mut touched = Vec::new();
     for object in [blueprint.value.object_in(environment)].into_iter().chain(companions) {
-        match history::changed(repository, catalogs, environment, (&object, source), &pull.head).await {
+        let sought = history::Sought::alone(object.clone(), source.clone());
+        match history::changed(repository, catalogs, environment, &sought, &pull.head).await {
             None => return Ok(None),
-            Some(changes) if changes.is_empty() => {}
+            Some(landed) if landed.changes.is_empty() => {}
             Some(_) => touched.push(object),
         }
     }

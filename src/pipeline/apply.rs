@@ -16,7 +16,7 @@ use std::sync::Arc;
 use bpctl_core::action::{Action, Reconcile};
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
 use bpctl_core::execute::Effect;
-use bpctl_core::govern::{PullJudgement, VERDICT_CHECK, permit_apply};
+use bpctl_core::govern::{Decision, PullJudgement, VERDICT_CHECK, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
 use bpctl_core::observe::{Known, Observation, PastOperation, Recorder};
@@ -126,6 +126,9 @@ pub async fn apply(
 ) -> (Result<ApplyReport, PipelineError>, Told) {
     let mut raised = Raised::default();
     let outcome = one_pass(session, effects, cluster, environment, options, &mut raised).await;
+    // Whatever it came to: what it permitted stays with a forge that merges by itself, and nothing else.
+    let withheld = effects.withhold_rest(environment).await;
+    let outcome = outcome.and_then(|report| withheld.map(|()| report));
     let (settings, found) = raised.found(outcome.as_ref().err());
     (outcome, alerts::tell(session, effects, environment, &settings, found).await)
 }
@@ -383,9 +386,18 @@ impl Pass<'_> {
         let observations = BTreeMap::from([(self.environment.clone(), observation.clone())]);
         let mut judged =
             pulls::judge_one(self.session, &base.tip, &base.files, &base.rules, facts, &observations).await?;
+        // What the forge was told to merge by itself is taken back before the check says so: a pass that dies between the two finds a verdict
+        // that still differs, and does both again.
+        let permit = match judged.decide() {
+            Decision::Merge(permit) => Some(*permit),
+            Decision::Withhold(withheld) => {
+                self.effects.withhold(withheld).await?;
+                None
+            }
+        };
         self.say_verdict(&head, &judged).await?;
         let correlation = self.correlation(number, &head);
-        let Some(permit) = judged.permit.take() else {
+        let Some(permit) = permit else {
             match judged.expired {
                 Some(within) => self.expire(&blueprint, number, &correlation, within).await?,
                 None => self.waiting(base, &blueprint, number, &title, &judged),

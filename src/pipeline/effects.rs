@@ -2,9 +2,11 @@
 //!
 //! Only `apply`, `approve`, `judge --post` and their like are handed it; a planner is not.
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
-use bpctl_core::govern::{ApplyPermit, MergePermit, RestartPermit};
+use bpctl_core::govern::{ApplyPermit, MergePermit, RestartPermit, Withheld};
+use bpctl_core::model::Name;
 use bpctl_core::observe::CheckConclusion;
 
 use super::PipelineError;
@@ -38,6 +40,8 @@ pub enum Call {
     SetCheck,
     /// A pull request is merged.
     MergePull,
+    /// A forge that merges a pull request by itself is told not to.
+    DisarmPull,
     /// An object is applied to the cluster.
     ApplyObject,
     /// A workload's pods are replaced.
@@ -56,7 +60,7 @@ pub enum Call {
 
 impl Call {
     /// All calls.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::CreateBranch,
         Self::UpdateBranch,
         Self::DeleteBranch,
@@ -68,6 +72,7 @@ impl Call {
         Self::RemoveComment,
         Self::SetCheck,
         Self::MergePull,
+        Self::DisarmPull,
         Self::ApplyObject,
         Self::RestartPods,
         Self::AppendLedger,
@@ -91,6 +96,7 @@ impl Call {
             Self::RemoveComment => "remove-comment",
             Self::SetCheck => "set-check",
             Self::MergePull => "merge-pull",
+            Self::DisarmPull => "disarm-pull",
             Self::ApplyObject => "apply-object",
             Self::RestartPods => "restart-pods",
             Self::AppendLedger => "append-ledger",
@@ -118,6 +124,8 @@ pub struct Effects<'a> {
     dry_run: bool,
     fail_point: FailPoint,
     calls: Mutex<Vec<CallRecord>>,
+    /// Pull requests that were permitted by what this run has seen: what the forge merges by itself stays so for these alone.
+    permitted: Mutex<BTreeSet<u64>>,
 }
 
 impl std::fmt::Debug for Effects<'_> {
@@ -129,7 +137,14 @@ impl std::fmt::Debug for Effects<'_> {
 impl<'a> Effects<'a> {
     /// Opens the interface. With `dry_run` calls are recorded and not made.
     pub fn new(forge: &'a dyn ForgeWrite, cluster: Option<&'a dyn ClusterWrite>, dry_run: bool) -> Self {
-        Self { forge, cluster, dry_run, fail_point: FailPoint::from_environment(), calls: Mutex::default() }
+        Self {
+            forge,
+            cluster,
+            dry_run,
+            fail_point: FailPoint::from_environment(),
+            calls: Mutex::default(),
+            permitted: Mutex::default(),
+        }
     }
 
     /// Whether calls are only recorded.
@@ -211,9 +226,40 @@ impl<'a> Effects<'a> {
 
     /// Merges what the permit names.
     pub async fn merge(&self, permit: MergePermit, message: &str) -> Result<Landed, PipelineError> {
-        let target = format!("#{}", permit.pull());
+        let number = permit.pull();
         let real = async { Ok(self.forge.merge(permit, message).await?) };
-        self.call(Call::MergePull, &target, Landed::Moved, real).await
+        let landed = self.call(Call::MergePull, &format!("#{number}"), Landed::Moved, real).await?;
+        // What moved is not what the permit names; of an answer that was lost nobody knows.
+        if self.dry_run || landed != Landed::Moved {
+            self.permitted.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+        }
+        Ok(landed)
+    }
+
+    /// Sees that the forge does not merge by itself what may not be merged by the facts of now, whatever was lost: an approval, a fact, the time
+    /// for it. Nothing is asked where the forge was not told to.
+    pub async fn withhold(&self, withheld: Withheld) -> Result<(), PipelineError> {
+        let number = withheld.pull();
+        self.permitted.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        if self.forge.is_armed(number) { self.disarm(number).await } else { Ok(()) }
+    }
+
+    /// The end of every pass over an environment, also of one that failed: what the forge merges by itself of its proposals, and this run did
+    /// not permit anew, is taken back. So what nobody judged, because facts, rules or the pull request itself could not be read, is not left to
+    /// the forge either: unknown never permits.
+    pub async fn withhold_rest(&self, environment: &Name) -> Result<(), PipelineError> {
+        for pull in self.forge.armed().await? {
+            let permitted = self.permitted.lock().unwrap_or_else(PoisonError::into_inner).contains(&pull.number);
+            if !permitted && BranchName::parse_proposal(environment, &pull.head_branch).is_some() {
+                self.disarm(pull.number).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn disarm(&self, number: u64) -> Result<(), PipelineError> {
+        let real = async { Ok(self.forge.disarm(number).await?) };
+        self.call(Call::DisarmPull, &format!("#{number}"), (), real).await
     }
 
     /// Applies what the permit holds. `None`: a dry run.
@@ -243,7 +289,7 @@ impl<'a> Effects<'a> {
     ) -> Result<Swapped, PipelineError> {
         let real = async {
             Ok(match from {
-                Some(from) => self.forge.update_branch(branch, from, to).await?,
+                Some(from) => self.forge.append(branch, from, to).await?,
                 None => match self.forge.create_branch(branch, to).await? {
                     Created::Created => Swapped::Swapped,
                     Created::Exists(other) => Swapped::Moved(Some(other)),

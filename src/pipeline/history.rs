@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::blueprint::{Catalog, Delivery, Environment};
+use bpctl_core::blueprint::{Catalog, Delivery, Environment, Target};
 use bpctl_core::model::{Name, ObjectRef, Period, RepoPath, Timestamp};
 use bpctl_core::observe::{
-    CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LastChange, Observation, PastChange, PastOperation,
-    PullState, UnknownCode,
+    CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LastChange, Observation, PastChange, PastConfig,
+    PastOperation, PullState, UnknownCode,
 };
-use bpctl_core::propose::{past_changes, past_rendered_changes};
+use bpctl_core::propose::{Landed, past_changes, past_rendered_changes};
 
 use super::observe::{forge_unknown, unreachable_origin};
 use super::{PipelineError, render, verify};
@@ -174,6 +174,7 @@ pub(super) async fn history(
             commit: commit.clone(),
             outcome: None,
             changes: None,
+            config: Vec::new(),
             reset_by: None,
             rewritten: false,
         });
@@ -190,10 +191,10 @@ pub(super) async fn history(
         let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, environment, now));
         let Some(blueprint) = blueprint else { continue };
         let target = &blueprint.value.spec.target;
-        let (workload, source) = (target.object(), &target.source);
+        let sought = Sought::of(catalogs, environment, name, target);
         for operation in operations.iter_mut().rev().take(LOOKED_UP) {
-            operation.changes =
-                changed(repository, catalogs, environment, (&workload, source), &operation.commit).await;
+            let landed = changed(repository, catalogs, environment, &sought, &operation.commit).await;
+            (operation.changes, operation.config) = parts(landed);
         }
         if let Some(last) = operations.last_mut() {
             match is_on(repository, tip.commit(), &last.commit) {
@@ -260,32 +261,56 @@ fn meant(
     })
 }
 
-/// What a commit changed of an object's manifest against its first parent, as the environment has it. `None`: it cannot be read.
+/// What is looked for in the past: a workload with the `ConfigMap`s that its pods read, or another object alone.
+pub(super) struct Sought {
+    object: ObjectRef,
+    source: RepoPath,
+    reads: BTreeSet<String>,
+}
+
+impl Sought {
+    /// A blueprint's workload, and what its pods read by any of the catalogs.
+    fn of(catalogs: &[&Catalog], environment: &Name, name: &Name, target: &Target) -> Self {
+        let reads = catalogs.iter().flat_map(|catalog| catalog.config_names(environment, name)).collect();
+        Self { object: target.object(), source: target.source.clone(), reads }
+    }
+
+    /// One object alone.
+    pub(super) fn alone(object: ObjectRef, source: RepoPath) -> Self {
+        Self { object, source, reads: BTreeSet::new() }
+    }
+}
+
+/// What a change made of the manifest, and of the `ConfigMap`s besides.
+fn parts(landed: Option<Landed>) -> (Option<Vec<PastChange>>, Vec<PastConfig>) {
+    landed.map_or((None, Vec::new()), |Landed { changes, config }| (Some(changes), config))
+}
+
+/// What a commit changed against its first parent, as the environment has it. `None`: it cannot be read.
 pub(super) async fn changed(
     repository: &Repository,
     catalogs: &[&Catalog],
     environment: &Name,
-    (object, source): (&ObjectRef, &RepoPath),
+    sought: &Sought,
     commit: &str,
-) -> Option<Vec<PastChange>> {
-    if catalogs.iter().any(|catalog| catalog.renders(environment, source)) {
-        return rendered_changes(repository, catalogs, environment, object, commit).await;
+) -> Option<Landed> {
+    if catalogs.iter().any(|catalog| catalog.renders(environment, &sought.source)) {
+        return rendered_changes(repository, catalogs, environment, sought, commit).await;
     }
-    changes(repository, object, source, commit)
+    changes(repository, sought, commit)
 }
 
-/// What a merge commit changed of a workload's manifest. `None`: it cannot be read.
-fn changes(repository: &Repository, workload: &ObjectRef, source: &RepoPath, commit: &str) -> Option<Vec<PastChange>> {
+/// What a merge commit changed below the workload's source. `None`: it cannot be read.
+fn changes(repository: &Repository, sought: &Sought, commit: &str) -> Option<Landed> {
     let before = repository.commit_info(commit).ok()?.parents.first()?.clone();
     let paths = repository.diff_paths(&before, commit).ok()?;
-    let mine: Vec<RepoPath> =
-        paths.into_iter().filter_map(|changed| changed.path.ok()).filter(|path| path.is_within(source)).collect();
+    let mine: Vec<RepoPath> = paths
+        .into_iter()
+        .filter_map(|changed| changed.path.ok())
+        .filter(|path| path.is_within(&sought.source))
+        .collect();
     let (old, new) = (repository.read_tree(&before, &mine).ok()?, repository.read_tree(commit, &mine).ok()?);
-    let mut all = Vec::new();
-    for path in &mine {
-        all.extend(past_changes(workload, path, &old.blob(path)?.bytes, &new.blob(path)?.bytes)?);
-    }
-    Some(all)
+    past_changes(&sought.object, &sought.reads, &mine, (&old, &new))
 }
 
 /// The same of a workload that the environment renders, by today's entries: what an overlay's line made of it does not stand in the line.
@@ -293,16 +318,16 @@ async fn rendered_changes(
     repository: &Repository,
     catalogs: &[&Catalog],
     environment: &Name,
-    workload: &ObjectRef,
+    sought: &Sought,
     commit: &str,
-) -> Option<Vec<PastChange>> {
+) -> Option<Landed> {
     let mut workspace = catalogs.first()?.workspace_as_written().ok()?;
     workspace.environments.retain(|name, _| name == environment);
     let before = repository.commit_info(commit).ok()?.parents.first()?.clone();
     let paths = repository.diff_paths(&before, commit).ok()?;
     let mine: Vec<RepoPath> = paths.into_iter().filter_map(|changed| changed.path.ok()).collect();
     let (old, new) = render::sides(repository, &workspace, &mine, (&before, commit)).await.ok()?;
-    past_rendered_changes(workload, &old, &new)
+    past_rendered_changes(&sought.object, &sought.reads, (&old, &new))
 }
 
 /// The newest change of the manifests of these blueprints, on the base branch's own line: only first parents are followed, so that nothing
@@ -315,45 +340,87 @@ pub(super) async fn last_changes(
     forge: &dyn Forge,
     now: Timestamp,
 ) -> BTreeMap<Name, Known<Option<LastChange>>> {
-    let mut found = BTreeMap::new();
-    let mut sought: BTreeMap<&Name, (ObjectRef, RepoPath)> = BTreeMap::new();
+    let mut found: BTreeMap<Name, Found> = BTreeMap::new();
+    let mut sought: BTreeMap<&Name, Sought> = BTreeMap::new();
     for name in names {
         let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, environment, now));
         let Some(target) = blueprint.map(|blueprint| blueprint.value.spec.target.clone()) else { continue };
         // A commit changes what a manifest is rendered from: that is not gone back from here.
         if !catalogs.iter().any(|catalog| catalog.renders(environment, &target.source)) {
-            sought.insert(name, (target.object(), target.source));
+            sought.insert(name, Sought::of(catalogs, environment, name, &target));
         }
     }
     if sought.is_empty() {
-        return found;
+        return BTreeMap::new();
     }
     let log = match forge.base_tip().await {
         Ok(tip) => repository.first_parent_log(tip.commit(), CHANGED),
         Err(error) => {
             let unknown = || Known::Unknown(forge_unknown(&error));
-            found.extend(sought.into_keys().map(|name| (name.clone(), unknown())));
-            return found;
+            return sought.into_keys().map(|name| (name.clone(), unknown())).collect();
         }
     };
+    let names: Vec<Name> = sought.keys().map(|name| (*name).clone()).collect();
     let walked = log.and_then(|log| newest_of(repository, &log, &mut sought, &mut found));
-    for name in sought.into_keys() {
-        match &walked {
-            Ok(()) => drop(found.entry(name.clone()).or_insert(Known::Known(None))),
-            Err(error) => {
-                found.insert(name.clone(), Known::unknown(UnknownCode::Incomplete, error.to_string()));
-            }
-        }
-    }
-    found
+    let told = |name: Name| {
+        let known = match &walked {
+            // What was found whole stays so, though the walk for another one broke off.
+            Err(error) if sought.contains_key(&name) => Known::unknown(UnknownCode::Incomplete, error.to_string()),
+            _ => Known::Known(found.remove(&name).and_then(Found::whole)),
+        };
+        (name, known)
+    };
+    names.into_iter().map(told).collect()
 }
 
-/// Finds the newest change of what is sought, and whether it took back the one before it; then that is sought no more.
+/// What was found so far of one workload, the newest first.
+#[derive(Default)]
+struct Found {
+    /// The newest change of `ConfigMap`s alone, where it is newer than that of the manifest.
+    newer: Option<LastChange>,
+    /// Whether it is known of that one what came before it.
+    followed: bool,
+    /// The newest change of the manifest.
+    last: Option<LastChange>,
+}
+
+impl Found {
+    fn whole(self) -> Option<LastChange> {
+        match (self.last, self.newer) {
+            (Some(last), newer) => Some(LastChange { newer: newer.map(Box::new), ..last }),
+            (None, newer) => newer,
+        }
+    }
+
+    /// Takes the next older change. Answers whether more is to be looked for.
+    fn take(&mut self, commit: &CommitInfo, landed: Option<Landed>) -> bool {
+        let (changes, config) = parts(landed);
+        let back = |newest: &LastChange| newest.takes_back(changes.as_deref().unwrap_or_default(), &config);
+        if let Some(last) = &mut self.last {
+            last.went_back = back(last);
+            return false;
+        }
+        if let Some(newer) = self.newer.as_mut().filter(|_| !self.followed) {
+            newer.went_back = back(newer);
+            self.followed = true;
+        }
+        let of_config = changes.as_ref().is_some_and(Vec::is_empty);
+        match (of_config, &self.newer) {
+            (false, _) => self.last = Some(last_change(commit, changes, config)),
+            (true, None) => self.newer = Some(last_change(commit, changes, config)),
+            // An older one of the same kind is behind that.
+            (true, Some(_)) => {}
+        }
+        true
+    }
+}
+
+/// Finds the newest changes of what is sought, and whether they took back the one before; then that is sought no more.
 fn newest_of(
     repository: &Repository,
     log: &[CommitInfo],
-    sought: &mut BTreeMap<&Name, (ObjectRef, RepoPath)>,
-    found: &mut BTreeMap<Name, Known<Option<LastChange>>>,
+    sought: &mut BTreeMap<&Name, Sought>,
+    found: &mut BTreeMap<Name, Found>,
 ) -> Result<(), GitError> {
     for commit in log {
         let Some(before) = commit.parents.first() else {
@@ -364,23 +431,16 @@ fn newest_of(
         }
         let paths = repository.diff_paths(before, &commit.id)?;
         let paths: Vec<&RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok()).collect();
-        sought.retain(|name, (workload, source)| {
-            if !paths.iter().any(|path| path.is_within(source)) {
+        sought.retain(|name, one| {
+            if !paths.iter().any(|path| path.is_within(&one.source)) {
                 return true;
             }
-            let changes = changes(repository, workload, source, &commit.id);
-            if changes.as_ref().is_some_and(Vec::is_empty) {
-                return true;
-            }
-            if let Some(Known::Known(Some(last))) = found.get_mut(*name) {
-                last.went_back = changes.is_some_and(|earlier| last.takes_back(&earlier));
-                return false;
-            }
-            let last = last_change(commit, changes);
-            found.insert((*name).clone(), Known::Known(Some(last)));
-            true
+            let landed = changes(repository, one, &commit.id);
+            landed.as_ref().is_some_and(Landed::is_nothing)
+                || found.entry((*name).clone()).or_default().take(commit, landed)
         });
     }
+    sought.clear();
     Ok(())
 }
 
@@ -388,25 +448,34 @@ fn newest_of(
 fn first_of(
     repository: &Repository,
     commit: &CommitInfo,
-    sought: &BTreeMap<&Name, (ObjectRef, RepoPath)>,
-    found: &mut BTreeMap<Name, Known<Option<LastChange>>>,
+    sought: &mut BTreeMap<&Name, Sought>,
+    found: &mut BTreeMap<Name, Found>,
 ) -> Result<(), GitError> {
-    for (name, (_, source)) in sought {
-        let brought = !repository.read_tree(&commit.id, std::slice::from_ref(source))?.0.is_empty();
-        if brought && !found.contains_key(*name) {
-            found.insert((*name).clone(), Known::Known(Some(last_change(commit, None))));
+    while let Some((name, one)) = sought.pop_first() {
+        let brought = match repository.read_tree(&commit.id, std::slice::from_ref(&one.source)) {
+            Ok(files) => !files.0.is_empty(),
+            Err(error) => {
+                sought.insert(name, one);
+                return Err(error);
+            }
+        };
+        let found = found.entry(name.clone()).or_default();
+        if brought && found.last.is_none() {
+            found.last = Some(last_change(commit, None, Vec::new()));
         }
     }
     Ok(())
 }
 
-fn last_change(commit: &CommitInfo, changes: Option<Vec<PastChange>>) -> LastChange {
+fn last_change(commit: &CommitInfo, changes: Option<Vec<PastChange>>, config: Vec<PastConfig>) -> LastChange {
     LastChange {
         commit: commit.id.clone(),
         before: commit.parents.first().cloned(),
         at: commit.committer.at,
         author: commit.author.name.clone(),
         changes,
+        config,
+        newer: None,
         went_back: false,
     }
 }

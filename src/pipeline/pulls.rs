@@ -46,7 +46,10 @@ pub async fn judge_one(
             let shown = paths.first().map_or_else(String::new, |path| {
                 format!(": {}", bpctl_core::render::sink::terminal(&Untrusted::new(path.as_str())))
             });
-            Known::unknown(UnknownCode::Unsupported, format!("it conflicts with {}{shown}", tip.branch()))
+            Known::unknown(
+                UnknownCode::Unsupported,
+                format!("it conflicts with {}{shown}: update its branch", tip.branch()),
+            )
         }
         Err(error) => Known::unknown(UnknownCode::Incomplete, error.to_string()),
     };

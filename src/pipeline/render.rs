@@ -170,7 +170,7 @@ impl Found {
     fn reads(&self, path: &RepoPath) -> bool {
         match self {
             Self::Entry(entry, inputs) => {
-                inputs.reads.iter().chain(&entry.resolved_from).any(|read| path.is_within(read))
+                inputs.open || inputs.reads.iter().chain(&entry.resolved_from).any(|read| path.is_within(read))
             }
             Self::Unresolved(..) => true,
         }
@@ -220,6 +220,9 @@ async fn side((files, found): (Files, FoundEntries), wanted: &BTreeSet<(Name, us
     let mut rendered = BTreeMap::new();
     for (key, found) in found.into_iter().filter(|(key, _)| wanted.contains(key)) {
         let made = match &found {
+            Found::Entry(entry, inputs) if inputs.open => {
+                rendering(entry, &files).await.map(|made| made.reading(paths))
+            }
             Found::Entry(entry, _) => rendering(entry, &files).await,
             Found::Unresolved(application, why) => {
                 Some(Rendering::unresolved(application, paths.iter().cloned().collect(), why))

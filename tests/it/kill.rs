@@ -58,6 +58,7 @@ pub fn row(call: Call, on: On, delivery: &str) -> Row {
         (Call::PostComment | Call::EditComment | Call::RemoveComment, On::Local) => {
             Row::Never("the local forge keeps no comments")
         }
+        (Call::DisarmPull, _) => Row::Never("it merges nothing by itself"),
         (Call::SendWebhook, _) | (Call::OpenIssue | Call::UpdateIssue, On::Gitea) => Row::In(Story::Alerted),
         (Call::OpenIssue | Call::UpdateIssue, On::Local) => Row::Never("the local forge keeps no issues"),
     }
@@ -249,6 +250,10 @@ fn z01_every_effect_has_its_row_on_each_forge_under_each_delivery() {
             "edit-comment Local gitops: the local forge keeps no comments",
             "remove-comment Local direct: the local forge keeps no comments",
             "remove-comment Local gitops: the local forge keeps no comments",
+            "disarm-pull Local direct: it merges nothing by itself",
+            "disarm-pull Local gitops: it merges nothing by itself",
+            "disarm-pull Gitea direct: it merges nothing by itself",
+            "disarm-pull Gitea gitops: it merges nothing by itself",
             "apply-object Local gitops: a controller delivers",
             "apply-object Gitea gitops: a controller delivers",
             "answer-pull Gitea direct: who reviews does so on the server's own page",

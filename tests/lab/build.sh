@@ -103,7 +103,20 @@ build_runner() {
   ln -sfn "gitea-runner-$RUNNER" "$CACHE/bin/gitea-runner"
 }
 
+# GitHub's schema of GraphQL, and what compares requests with it.
+build_github_graphql() {
+  local kit=$CACHE/share/github-graphql-$GITHUB_GRAPHQL
+  if [ -d "$kit" ]; then return 0; fi
+  echo "installing GitHub's schema"
+  rm -rf "$kit.tmp" && mkdir -p "$kit.tmp"
+  echo '{"private": true}' >"$kit.tmp/package.json"
+  (cd "$kit.tmp" && nicely npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts \
+    "@octokit/graphql-schema@$GITHUB_GRAPHQL")
+  mv "$kit.tmp" "$kit"
+}
+
 build_github() {
+  build_github_graphql
   local kit=$CACHE/share/github-$GITHUB_EMULATOR
   if [ -d "$kit" ]; then return 0; fi
   echo "installing the emulated GitHub"

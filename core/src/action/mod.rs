@@ -18,7 +18,7 @@ pub use adopt::{Adopt, AdoptedField};
 pub use reconcile::{Reconcile, RevertedField};
 pub use resize::{QuantityChange, RequestChange, Resize};
 pub use restart::Restart;
-pub use rollback::{Rollback, SetBack};
+pub use rollback::{ConfigBack, Rollback, SetBack};
 pub use scale::{LimitChange, Scale};
 
 use crate::blueprint::{Catalog, Operation};
@@ -122,6 +122,8 @@ impl Action {
                 let kind = &rollback.workload.kind;
                 let fields = rollback.fields.iter_mut();
                 fields.for_each(|one| withhold(kind, &one.field, Some(&mut one.from), Some(&mut one.to)));
+                let config = rollback.config.iter_mut();
+                config.for_each(|one| withhold(&one.object.kind, &one.field, one.from.as_mut(), one.to.as_mut()));
             }
             Self::Adopt(adopt) => {
                 let fields = adopt.fields.iter_mut();

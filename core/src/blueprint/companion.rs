@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::lint::served_instead;
-use super::pod::{Labels, PodLabels, config_references, labels_of, selects, selects_all};
+use super::pod::{Labels, PodLabels, config_names, config_references, labels_of, selects, selects_all};
 use super::{Catalog, Manifest, Target};
 use crate::model::{Name, ObjectRef, RepoPath, WorkloadKind};
 use crate::rendering::Unclear;
@@ -142,6 +143,17 @@ impl Catalog {
                 && object.name == name
                 && ["", namespace].contains(&object.namespace.as_str())
         })
+    }
+
+    /// The names of the `ConfigMap`s that belong to a blueprint's workload, as it is declared today, whoever declares them (B17).
+    pub fn config_names(&self, environment: &Name, name: &Name) -> BTreeSet<String> {
+        let Some(blueprint) = self.blueprints.get(name) else { return BTreeSet::new() };
+        let target = &blueprint.value.spec.target;
+        let declared = self.manifest(environment, &target.source, &blueprint.value.object_in(environment));
+        let mut names = declared.map(|manifest| config_names(&manifest.document.root)).unwrap_or_default();
+        let named = target.companions.iter().filter(|companion| companion.kind == "ConfigMap");
+        names.extend(named.map(|companion| companion.name.clone()));
+        names
     }
 
     /// What reaches an environment of all that was read: what is rendered for it, and files as they stand that no rendering reads.
@@ -410,6 +422,26 @@ pub(super) fn is_scaler(manifest: &Manifest, target: &Target) -> bool {
         && text("apiVersion").is_none_or(|version| version.starts_with("apps/"))
         && text("kind") == Some(target.workload.kind.as_str())
         && text("name") == Some(target.workload.name.as_str())
+}
+
+/// Whether an autoscaler holds what is used of a resource to a share of what is requested (B7): each new request then moves its replicas, and
+/// with them what a pod uses. Without a metric Kubernetes takes a share of CPU. `container`: of whose request it is asked.
+pub(crate) fn divides_by(api_version: &str, spec: Option<&Json>, resource: &str, container: Option<&str>) -> bool {
+    let metrics = spec.and_then(|spec| spec.get("metrics")).and_then(Json::as_array).filter(|all| !all.is_empty());
+    let Some(metrics) = metrics.filter(|_| api_version != "autoscaling/v1") else { return resource == "cpu" };
+    let text = |json: &Json, pointer: &str| json.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
+    metrics.iter().any(|metric| {
+        let key = match text(metric, "/type").as_deref() {
+            Some("Resource") => "resource",
+            Some("ContainerResource") => "containerResource",
+            _ => return false,
+        };
+        let Some(metric) = metric.get(key) else { return false };
+        let of_another = text(metric, "/container").is_some_and(|of| container.is_some_and(|own| own != of));
+        let share = text(metric, "/target/type").as_deref() == Some("Utilization")
+            || metric.pointer("/target/averageUtilization").is_some();
+        share && !of_another && text(metric, "/name").as_deref() == Some(resource)
+    })
 }
 
 /// `v1`, or `GROUP/VERSION`.

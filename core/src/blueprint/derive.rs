@@ -15,7 +15,7 @@ use delivery::{destination, destination_of_root};
 pub use roots::{FoundRoot, delivered, render_roots, render_text};
 use spread::Spread;
 
-use super::companion::belongs;
+use super::companion::{belongs, divides_by};
 use super::kinds::meant_kind;
 use super::load::manifest;
 use super::pod::{declared_total, main_containers};
@@ -114,7 +114,7 @@ pub fn derive(
     let rendered = Rendered::of(files);
     let mut derived = Derived::default();
     let mut found: Vec<Found> = Vec::new();
-    let mut autoscalers = BTreeSet::new();
+    let mut autoscalers: BTreeMap<Scaled, Divided> = BTreeMap::new();
     for (path, file) in &files.0 {
         let File::Blob(blob) = file else { continue };
         // What a renderer makes of a file counts, and not the file.
@@ -158,9 +158,7 @@ pub fn derive(
             if let Some(because) = ungoverned(&document.root) {
                 leave_out(&because);
             }
-            if let Some(target) = autoscaled(&document.root) {
-                autoscalers.insert(target);
-            }
+            autoscalers.extend(autoscaled(&document.root));
             let Some((kind, name)) = workload(&document.root) else { continue };
             if document.root.at(&["spec", "selector"]).is_none() {
                 leave_out(&format!("{kind}/{name} has no spec.selector: a patch, or not whole"));
@@ -202,9 +200,7 @@ pub fn derive(
             }
         };
         for manifest in manifests.iter() {
-            if let Some(target) = autoscaled(&manifest.document.root) {
-                autoscalers.insert(target);
-            }
+            autoscalers.extend(autoscaled(&manifest.document.root));
             if let Some(because) = ungoverned(&manifest.document.root) {
                 derived.left_out.push(LeftOut { path: rendering.root.clone(), because, unrendered: false });
             }
@@ -280,10 +276,10 @@ pub fn derive(
             unrendered: false,
         }));
         let elsewhere = spread.covers.iter().map(|(_, object)| object.namespace.as_str());
-        let is_scaled = [workload.object.namespace.as_str(), ""].into_iter().chain(elsewhere).any(|namespace| {
-            autoscalers.contains(&(workload.kind, workload.object.name.clone(), namespace.to_owned()))
+        let scaled = [workload.object.namespace.as_str(), ""].into_iter().chain(elsewhere).find_map(|namespace| {
+            autoscalers.get(&(workload.kind, workload.object.name.clone(), namespace.to_owned()))
         });
-        let text = workload.text(&name, &spread, is_scaled, options);
+        let text = workload.text(&name, &spread, scaled, options);
         let (workload, manifest, covers) = (workload.object, workload.path, spread.covers);
         derived.drafts.push(Draft { name, path, text, workload, manifest, covers });
     }
@@ -345,13 +341,22 @@ fn ungoverned(root: &Node) -> Option<String> {
     Some(format!("{kind}/{name}: {because}"))
 }
 
-/// The workload whose replicas an autoscaler owns, and the namespace that it names; empty where it names none.
-fn autoscaled(root: &Node) -> Option<(WorkloadKind, String, String)> {
+/// A workload's kind and name, and the namespace that its autoscaler names; empty where it names none.
+type Scaled = (WorkloadKind, String, String);
+/// The resources of which an autoscaler holds usage to a share of the request.
+type Divided = Vec<&'static str>;
+
+/// The workload whose replicas an autoscaler owns, and what that goes by.
+fn autoscaled(root: &Node) -> Option<(Scaled, Divided)> {
     let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
     text(&["kind"]).filter(|kind| *kind == "HorizontalPodAutoscaler")?;
     let kind = WorkloadKind::of_kind(text(&["spec", "scaleTargetRef", "kind"])?)?;
     let namespace = text(&["metadata", "namespace"]).unwrap_or_default();
-    Some((kind, text(&["spec", "scaleTargetRef", "name"])?.to_owned(), namespace.to_owned()))
+    let spec = root.get("spec").map(Node::to_json);
+    let version = text(&["apiVersion"]).unwrap_or_default();
+    let divides = |resource: &&str| divides_by(version, spec.as_ref(), resource, None);
+    let divided = ["cpu", "memory"].into_iter().filter(divides).collect();
+    Some(((kind, text(&["spec", "scaleTargetRef", "name"])?.to_owned(), namespace.to_owned()), divided))
 }
 
 /// A name for the blueprint whose file is not there yet: the workload's own, else behind its namespace, else with its kind.
@@ -499,7 +504,7 @@ impl Found {
         (file(), Some(LeftOut { path: first.path.clone(), because, unrendered: false }))
     }
 
-    fn text(&self, name: &Name, spread: &Spread, autoscaled: bool, options: &DeriveOptions) -> String {
+    fn text(&self, name: &Name, spread: &Spread, autoscaled: Option<&Divided>, options: &DeriveOptions) -> String {
         let root = &self.document.root;
         let label = |key| root.at(&["metadata", "labels", key]).and_then(Node::as_str).filter(|text| !text.is_empty());
         let labelled = ["team", "owner", "app.kubernetes.io/part-of"].into_iter().find_map(label);
@@ -533,8 +538,8 @@ impl Found {
             // What holds data may size its memory by itself, and one more of it may share nothing: a person decides, not a guess.
             text.push_str("  # No resources and no scaling: what a StatefulSet holds may not grow or shrink by itself. Add what is safe.\n");
         } else {
-            text.push_str(&self.resources());
-            text.push_str(&self.scaling(autoscaled));
+            text.push_str(&self.resources(autoscaled.map_or(&[], Vec::as_slice)));
+            text.push_str(&self.scaling(autoscaled.is_some()));
         }
         text.push_str(&self.health_checks());
         if !spread.namespaces.is_empty() {
@@ -559,7 +564,8 @@ impl Found {
         declared_total(&self.document.root, part, resource).map(|sum| sum.nanos()).filter(|sum| *sum > 0)
     }
 
-    fn resources(&self) -> String {
+    /// `divided`: what an autoscaler holds to a share of the request, so that usage says nothing of the right one.
+    fn resources(&self, divided: &[&str]) -> String {
         let mut lines = String::new();
         for (resource, show, share) in [("cpu", cpu as fn(i128) -> Option<String>, 70), ("memory", memory, 80)] {
             let Some(request) = self.sum("requests", resource) else { continue };
@@ -576,9 +582,13 @@ impl Found {
                 continue;
             };
             let most = if limit.is_some() { "the limit" } else { "twice the request" };
+            let (sized, why) = if divided.contains(&resource) {
+                (String::new(), "; no target_utilization, since an autoscaler goes by a share of this request")
+            } else {
+                (format!(", target_utilization: {share}%"), "")
+            };
             lines.push_str(&format!(
-                "    {resource}: {{minimum: {minimum}, maximum: {maximum}, target_utilization: {share}%}} # guessed: half of the \
-                 request, {most}\n"
+                "    {resource}: {{minimum: {minimum}, maximum: {maximum}{sized}}} # guessed: half of the request, {most}{why}\n"
             ));
         }
         let bounded = lines.lines().any(|line| !line.trim_start().starts_with('#'));

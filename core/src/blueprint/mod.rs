@@ -18,6 +18,7 @@ mod spec;
 mod suppression;
 mod workspace;
 
+pub(crate) use companion::divides_by;
 pub use companion::{Companion, CompanionRef, Companions};
 pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
@@ -28,6 +29,7 @@ pub use load::{
 };
 pub(crate) use load::{declared_object, manifest};
 pub use operation::{Operation, Tier};
+pub(crate) use pod::config_names;
 pub use pod::{containers, declared, quantity, quantity_of, replicas, sized_container};
 pub use policy::{Freeze, Limits, Policy, PolicyKind, PolicyMatch, PolicyMetadata};
 pub(crate) use spec::is_object_name;

@@ -1,6 +1,6 @@
 //! What a workload's manifest says of its containers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Manifest;
 use crate::model::{Name, Quantity, RepoPath};
@@ -111,6 +111,12 @@ pub(super) fn config_references(template: &Node) -> Vec<&Node> {
         found.extend(variables.filter_map(|variable| variable.at(&["valueFrom", "configMapKeyRef"])));
     }
     found
+}
+
+/// The names of the `ConfigMap`s that the pods of a workload read (B17).
+pub(crate) fn config_names(workload: &Node) -> BTreeSet<String> {
+    let all = workload.at(&["spec", "template"]).map(config_references).unwrap_or_default();
+    all.into_iter().filter_map(|source| Some(source.get("name")?.as_str()?.to_owned())).collect()
 }
 
 /// A pod's labels.

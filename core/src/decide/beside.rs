@@ -1,32 +1,33 @@
 //! What somebody has added to an object beside Git, and no delivery takes away: it is no drift that anything answers, and is told.
 
 use super::declared::{edit, is_direct, kept};
-use super::drift::{Attribution, DeliveryManagers, FieldDrift, KeptKeys, added, compare, kept_keys, merged_away};
+use super::drift::{Added, DeliveryManagers, FieldDrift, KeptKeys, added, compare, kept_keys, merged_away};
 use super::{DetectInput, Reported, WhyNot};
 use crate::blueprint::Manifest;
 use crate::model::{FieldPath, ObjectRef, Untrusted};
 use crate::render::listed;
 
 /// What somebody added to an object beside Git and every apply leaves there, each with who did.
-fn left_beside(
-    input: &DetectInput<'_>,
-    object: &ObjectRef,
-    manifest: &Manifest,
-) -> Option<Vec<(FieldPath, Attribution)>> {
+fn left_beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<Vec<Added>> {
     let live = input.facts.object(object).known().copied()??;
     let schema = input.facts.schema(&object.api_version, &object.kind);
     let mut added = added(&manifest.document, live, schema.known()?);
     if !is_direct(input) {
         let gone = merged_away(&manifest.document, live);
-        added.retain(|(path, _)| !gone.iter().any(|gone| path.0.starts_with(&gone.0)));
+        added.retain(|added| !gone.iter().any(|gone| added.path.0.starts_with(&gone.0)));
     }
     Some(added)
 }
 
 /// `spec.template.spec.nodeSelector (by ops, server-side apply)`.
-fn left_by((path, by): &(FieldPath, Attribution)) -> Untrusted {
+fn left_by(Added { path, by, in_its_name }: &Added) -> Untrusted {
+    let Some(by) = by else {
+        return Untrusted::new(format!("{path} (the cluster does not say by whom)"));
+    };
+    // A webhook that changes what is delivered writes in the name of who delivers, and so does whoever wants to pass for it.
+    let by_whom = if *in_its_name { "in the name of" } else { "by" };
     let how = if by.operation.raw() == "Apply" { ", server-side apply" } else { "" };
-    Untrusted::new(format!("{path} (by {}{how})", by.manager.raw()))
+    Untrusted::new(format!("{path} ({by_whom} {}{how})", by.manager.raw()))
 }
 
 /// What a workload's pods have that Git does not declare, and that stays whatever is applied: it may be why they do not run (X10).
@@ -34,7 +35,7 @@ pub(super) fn left_in_pods(input: &DetectInput<'_>) -> Vec<Untrusted> {
     let object = input.blueprint.value.spec.target.object();
     let of_pods = |path: &FieldPath| path.starts_with_keys(&["spec", "template", "spec"]);
     let left = input.manifest.and_then(|manifest| left_beside(input, &object, manifest)).unwrap_or_default();
-    let mut told: Vec<Untrusted> = left.iter().filter(|(path, _)| of_pods(path)).map(left_by).collect();
+    let mut told: Vec<Untrusted> = left.iter().filter(|added| of_pods(&added.path)).map(left_by).collect();
     let live = input.facts.object(&object).known().copied().flatten().filter(|_| !is_direct(input));
     let schema = input.facts.schema(&object.api_version, &object.kind);
     if let (Some(manifest), Some(live), Some(schema)) = (input.manifest, live, schema.known()) {

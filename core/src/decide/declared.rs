@@ -2,10 +2,11 @@
 
 use super::beside::{beside, key_kept};
 use super::drift::{
-    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact, kept_by,
-    kept_by_others, kept_keys, kept_port, kept_rivals, writer,
+    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact,
+    is_refused_to_bpctl_alone, kept_by, kept_by_others, kept_keys, kept_port, kept_rivals, writer,
 };
 use super::passed::{passed_over, told_passed_over, unread_rules};
+use super::replicas_reset::replicas_reset;
 use super::switched_off::switched_off;
 use super::{DetectInput, Detected, Detector, DriftFinding, Finding, Reported, UnknownFact, WhyNot};
 use crate::action::{Action, Reconcile, RevertedField};
@@ -110,12 +111,32 @@ impl Detector for DriftDetector {
         // one, they may be.
         let (replicas, fields): (Vec<FieldDrift>, Vec<FieldDrift>) =
             different.fields.iter().cloned().partition(|drift| drift.path.is_keys(&REPLICAS));
+        // bpctl leaves them where they are (`leave_replicas`); what else delivers the object does not.
+        if let (Ok(owner), Some(live)) = (&owner, different.live)
+            && !is_direct(input)
+        {
+            let reset = replicas_reset(&target, live, owner, &replicas);
+            detected.findings.extend(reset.map(|reported| (Finding::Reported(reported), None)));
+        }
         match owner {
             Ok(owner) if replicas.iter().any(|drift| drift.kind != DriftKind::PendingRemoval) => {
-                let because = format!(
-                    "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
-                     manifest"
-                );
+                let name = &input.blueprint.value.metadata.name;
+                let declared = input.catalog.autoscaler(input.environment, name).is_some();
+                let because = if is_direct(input) || declared {
+                    format!(
+                        "{owner} owns spec.replicas, which the manifest declares too and which is left to it: remove it from the \
+                         manifest"
+                    )
+                } else {
+                    // Git has no autoscaler, be it that a change takes it out on purpose: then its number is what holds.
+                    let git = crate::blueprint::replicas(&manifest.document.root);
+                    let git = git.map_or_else(|| "its own number".to_owned(), |git| git.to_string());
+                    format!(
+                        "{owner} owns spec.replicas, and Git, which declares no autoscaler, says {git}: bpctl leaves them to it, and the next \
+                         delivery by what delivers the object sets {git}. Where the autoscaler is to go, write what the load needs now, and \
+                         delete it; where it is to stay, declare it, and remove spec.replicas from the manifest"
+                    )
+                };
                 detected.why_not.push(WhyNot::new("replicas", because));
             }
             // They differ, and nobody can say whether they should (R6).
@@ -425,7 +446,9 @@ fn refusals(
             all.push((reported, vec![FieldPath::keys(["spec", "ports"])]));
         }
     }
-    if all.is_empty() && !direct {
+    // bpctl asks by a server-side apply; what delivers the object takes away what that is refused for.
+    let alone = different.live.is_some_and(|live| is_refused_to_bpctl_alone(&manifest.document, live));
+    if all.is_empty() && !direct && !alone {
         all.extend(said_no(object, different).map(|reported| (reported, Vec::new())));
     }
     all
@@ -502,8 +525,25 @@ fn rival_kept(object: &ObjectRef, Rival { declared, kept: rival, by }: &Rival) -
         "{object}: Git declares {declared}, and the cluster has {rival}{by}, which every apply leaves there: the API server takes only one \
          of the two, and refuses the object"
     );
-    let help = vec![Untrusted::new(format!("take {rival} out, or declare it in Git instead: {}", edit(object)))];
-    Reported { severity: Severity::Error, ..kept("apply-refused", object, message, help) }
+    // What a rolling update goes by the server puts there again where its type stays: both are written at once.
+    let strategy = match object.kind.as_str() {
+        "Deployment" if rival.is_keys(&["spec", "strategy", "rollingUpdate"]) => Some(("strategy", "Recreate")),
+        "StatefulSet" if rival.is_keys(&["spec", "updateStrategy", "rollingUpdate"]) => {
+            Some(("updateStrategy", "OnDelete"))
+        }
+        _ => None,
+    };
+    let help = match strategy {
+        Some((key, kind)) => format!(
+            "the manifest is right: write what Git declares once by hand, both at once: kubectl -n {} patch {}/{} --type=merge \
+             -p '{{\"spec\":{{\"{key}\":{{\"type\":\"{kind}\",\"rollingUpdate\":null}}}}}}'",
+            object.namespace,
+            object.kind.to_lowercase(),
+            object.name
+        ),
+        None => format!("take {rival} out, or declare it in Git instead: {}", edit(object)),
+    };
+    Reported { severity: Severity::Error, ..kept("apply-refused", object, message, vec![Untrusted::new(help)]) }
 }
 
 /// Fields that Git dropped and bpctl's apply cannot take away.

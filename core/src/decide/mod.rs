@@ -5,6 +5,7 @@
 
 mod adopt;
 mod beside;
+mod config_back;
 mod contract;
 mod declared;
 mod delivery;
@@ -14,6 +15,7 @@ mod pages;
 mod passed;
 mod readiness;
 mod recovery;
+mod replicas_reset;
 mod resize;
 mod rollback;
 mod saturation;
@@ -25,6 +27,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use config_back::ConfigBroken;
 pub use contract::ContractDetector;
 pub(crate) use declared::ELSE;
 pub use declared::{CompanionDetector, DriftDetector};
@@ -47,7 +50,7 @@ use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown, UnknownCode};
 use crate::render::count;
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 11;
+pub const LOGIC: u32 = 12;
 
 /// What a detector looks at.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use crate::blueprint::lint::Page;
 
 /// Codes that only plans report; those that lint has too have their page there.
-pub const PAGES: [Page; 27] = [
+pub const PAGES: [Page; 28] = [
     page(
         "pods-failed",
         "Pods failed, and no restart is left or would help",
@@ -71,7 +71,8 @@ pub const PAGES: [Page; 27] = [
         "Somebody set a partition (`spec.updateStrategy.rollingUpdate.partition`) or `OnDelete` in the cluster, and Git does not say so: the\n\
          object is as Git declares, and its pods are not. Take the setting out, or declare it where it is meant. Under OnDelete a pod\n\
          becomes what Git declares when somebody deletes it. Where Git declares the setting this is a note: those pods may still run an\n\
-         image that somebody had set by hand before it was brought back.",
+         image that somebody had set by hand before it was brought back. Where the cluster's template is another one than Git's, the\n\
+         setting keeps that from them: bring the template back before anything else, and delete no pod.",
     ),
     page(
         "being-deleted",
@@ -145,6 +146,14 @@ pub const PAGES: [Page; 27] = [
         "A HorizontalPodAutoscaler scales the workload, and none of the blueprint's sources declares it. It owns the replicas all the same:\n\
          bpctl neither brings them back nor proposes others. Declare it beside the manifest, or delete it if nobody wants it any more. Where\n\
          Git has one of its name for another workload, or outside the sources, the finding says where: correct its scaleTargetRef, or the source.",
+    ),
+    page(
+        "replicas-reset",
+        "Replicas that Git says no more are set to 1 once, behind an autoscaler",
+        "What delivers the object (Argo CD, `kubectl apply`) takes away what it applied before and Git says no more. Of spec.replicas that leaves\n\
+         Kubernetes' own default, 1, until the autoscaler scales up again. Let go of the field first: of a client-side apply with\n\
+         `kubectl apply edit-last-applied`, of a server-side apply by another manager that applies the same number; the finding holds the\n\
+         command. A delivery by bpctl itself leaves the number where it is.",
     ),
     page(
         "drift-stays",

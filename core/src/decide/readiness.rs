@@ -9,6 +9,7 @@ use crate::blueprint::Manifest;
 use crate::model::{Period, Severity, Timestamp, Untrusted, WorkloadKind};
 use crate::observe::{Known, LiveObject, Pod, current_revision};
 use crate::render::listed;
+use crate::yaml::Node;
 
 /// Pods that are missing, or not ready for too long, are told.
 #[derive(Debug)]
@@ -181,8 +182,8 @@ fn paused(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
     Some(Reported { severity: Severity::Warning, ..reported("rollout-paused", message.into(), help) })
 }
 
-/// A partition or `OnDelete` that the cluster alone has, and pods of an earlier template that nobody replaces for its sake (B8). Where Git
-/// names the field, that is drift or meant.
+/// A partition or `OnDelete` for whose sake nobody replaces pods of an earlier template (B8): one of the cluster alone keeps from them what Git
+/// declares. Where the cluster's template is not Git's, it keeps somebody's template from them instead, and to take it out would spread that.
 fn rollout_held(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
     let target = input.blueprint.value.spec.target.object();
     let status = |key: &str| live.body.pointer(&format!("/status/{key}")).and_then(Json::as_u64);
@@ -193,39 +194,70 @@ fn rollout_held(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> 
     };
     // Kubernetes leaves out a zero.
     let earlier = all.saturating_sub(updated.unwrap_or(0));
-    let by_git = |path: &[&str]| {
-        input
-            .manifest
-            .is_none_or(|manifest| manifest.document.root.at(&[&["spec", "updateStrategy"], path].concat()).is_some())
+    let of_git = |path: &[&str]| {
+        let path = [&["spec", "updateStrategy"], path].concat();
+        input.manifest.and_then(|manifest| manifest.document.root.at(&path)).map(Node::to_json)
     };
     let strategy = live.body.pointer("/spec/updateStrategy")?;
     let partition = strategy.pointer("/rollingUpdate/partition").and_then(Json::as_u64).unwrap_or(0);
-    let (held, meant) = if strategy.get("type").and_then(Json::as_str) == Some("OnDelete") {
-        ("updateStrategy.type: OnDelete".to_owned(), by_git(&["type"]))
+    let on_delete = strategy.get("type").and_then(Json::as_str) == Some("OnDelete");
+    let (held, declared, meant) = if on_delete {
+        let declared = of_git(&["type"]);
+        let meant = declared.as_ref().and_then(Json::as_str) == Some("OnDelete");
+        ("updateStrategy.type: OnDelete".to_owned(), declared, meant)
     } else if partition > 0 {
-        let held = format!("updateStrategy.rollingUpdate.partition: {partition}");
-        (held, by_git(&["rollingUpdate", "partition"]))
+        let declared = of_git(&["rollingUpdate", "partition"]);
+        let meant = declared.as_ref().and_then(Json::as_u64) == Some(partition);
+        (format!("updateStrategy.rollingUpdate.partition: {partition}"), declared, meant)
     } else {
         return None;
     };
     if earlier == 0 {
         return None;
     }
+    let meant = meant || input.manifest.is_none();
     let pods = if all == 1 { "1 pod is".to_owned() } else { format!("{all} pods are") };
-    // What Git means is no fault, and yet these pods run what it may never have declared: somebody's image of before it was brought back.
-    if meant {
-        let message = format!(
-            "{earlier} of {pods} of an earlier pod template, which {held} keeps, as Git declares: what Git declares now does not reach them"
-        );
-        let image = "jsonpath={range .items[*]}{.metadata.name} {.spec.containers[*].image}{\"\\n\"}{end}";
-        let then = if partition > 0 {
-            "they become it when the partition falls"
-        } else {
-            "one that is deleted comes back as Git declares"
-        };
-        let help = format!("see what they run: kubectl -n {} get pods -o '{image}'; {then}", target.namespace);
+    let image = "jsonpath={range .items[*]}{.metadata.name} {.spec.containers[*].image}{\"\\n\"}{end}";
+    let see = format!("see what they run: kubectl -n {} get pods -o '{image}'", target.namespace);
+    let whose = match &declared {
+        _ if meant => "as Git declares".to_owned(),
+        Some(declared) => format!("where Git says {declared}"),
+        None => "which the cluster alone has".to_owned(),
+    };
+    let note = |message: String, help: String| {
         let note = Reported { severity: Severity::Info, ..reported("rollout-held", message, help) };
-        return Some(Reported { needs_person: false, ..note });
+        Reported { needs_person: false, ..note }
+    };
+    // What keeps somebody's template from them is no fault of theirs: they may be the last that run what Git declares.
+    if input.earlier.iter().any(recovery::rolls_out) {
+        let message = format!(
+            "{earlier} of {pods} of an earlier pod template, and {held}, {whose}, keeps the cluster's from them, which is not Git's: they may \
+             still run what Git declares"
+        );
+        let then = if on_delete {
+            "Bring the template back first, and delete none of them before: one that is deleted comes back with the cluster's template"
+        } else {
+            "Bring the template back first, and leave the partition until then: without it they become the cluster's template"
+        };
+        let help = format!("{see}. {then}");
+        return Some(if declared.is_some() {
+            note(message, help)
+        } else {
+            Reported { severity: Severity::Warning, ..reported("rollout-held", message, help) }
+        });
+    }
+    // What Git means is no fault, and what it says otherwise is drift; yet these pods run what it may never have declared: somebody's image of
+    // before it was brought back.
+    if declared.is_some() || meant {
+        let message = format!(
+            "{earlier} of {pods} of an earlier pod template, which {held} keeps, {whose}: what Git declares now does not reach them"
+        );
+        let then = match (meant, on_delete) {
+            (true, false) => "they become it when the partition falls",
+            (true, true) => "one that is deleted comes back as Git declares",
+            (false, _) => "they become it when that is brought back",
+        };
+        return Some(note(message, format!("{see}; {then}")));
     }
     let message = format!(
         "{earlier} of {pods} of an earlier pod template, and the cluster alone has {held}: what Git declares does not reach them"

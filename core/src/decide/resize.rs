@@ -2,13 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::passed::PassedReplicas;
 use super::saturation::{too_young, utilization_of};
 use super::sizing::{self, Size, Sizing};
 use super::{DetectInput, Detected, Detector, Finding, Left, UnknownFact, WhyNot};
 use crate::action::{Action, QuantityChange, RequestChange, Resize};
-use crate::blueprint::{ResourceBounds, TierName, declared, sized_container};
+use crate::blueprint::{ResourceBounds, TierName, declared, divides_by, sized_container};
 use crate::model::{Name, Percent, Period, Quantity};
 use crate::observe::{Known, Pod, Resource, Unknown, UnknownCode};
 use crate::render::count as counted;
@@ -175,6 +176,9 @@ fn sized(
         let is = if given { format!("is {target_utilization}") } else { "is not given, which means 100%".into() };
         return Err(Left::Not(format!("CPU drives scaling above {up}, and target_utilization {is}, not below that")));
     }
+    if let Some(because) = autoscaled(input, resource, container) {
+        return Err(Left::Not(because));
+    }
     let pods = input.facts.pods(&target).ok().map_err(Left::Unseen)?;
     let young = |why| too_young(input, pods, resource, why);
     let usage = input.facts.usage(&target, resource).ok().map_err(|why| Left::Unseen(young(why)))?;
@@ -224,4 +228,40 @@ fn sized(
     let used = sizing::per_pod(resource, &sizing.used, pods_measured);
     let (target, step) = (size.target.clone(), size.step);
     Ok((current, size, MeasuredRequest { resource, used, target_utilization, target, off, step }))
+}
+
+/// Why a request stays though usage asks for another: an autoscaler holds usage to a share of the same request, so that each new one moves the
+/// replicas, then usage, and then the request again, and nobody is asked (B7). What is not known of one permits nothing.
+fn autoscaled(input: &DetectInput<'_>, resource: Resource, container: &Node) -> Option<String> {
+    let blueprint = &input.blueprint.value;
+    let target = &blueprint.spec.target;
+    if !target.workload.kind.has_replicas() {
+        return None;
+    }
+    let container = container.get("name").and_then(Node::as_str);
+    if let Some(scaler) = input.catalog.autoscaler(input.environment, &blueprint.metadata.name) {
+        let divides = |version: &str, spec: Option<&Json>| divides_by(version, spec, resource.name(), container);
+        let spec = scaler.manifest.document.root.get("spec").map(Node::to_json);
+        let live = input.facts.object(&scaler.object).known().copied().flatten();
+        let divides = divides(&scaler.object.api_version, spec.as_ref())
+            || live.is_some_and(|live| divides(&live.reference.api_version, live.body.get("spec")));
+        return divides.then(|| {
+            format!(
+                "{} ({}) holds usage to a share of this request: each new one would move its replicas, and usage with them",
+                scaler.object, scaler.manifest.path
+            )
+        });
+    }
+    match input.facts.autoscaler(&target.object()) {
+        Known::Known(None) => None,
+        Known::Known(Some(name)) => Some(format!(
+            "{} is in the cluster alone, and may hold usage to a share of this request: each new one would move its replicas, and usage with \
+             them. Declare it below {}, and what it goes by is known",
+            super::declared::scaler_named(name),
+            target.source
+        )),
+        Known::Unknown(why) => {
+            Some(format!("whether an autoscaler holds usage to a share of this request is not known: {}", why.message))
+        }
+    }
 }

@@ -1,16 +1,21 @@
 //! Rollbacks (B8, B14, B17): after a merged change the pods of its template do not run, or the change failed its verification. What it
-//! changed goes back, if that is single values and nothing else speaks against it; else a person is told why not.
+//! changed of the manifest and of the `ConfigMap`s that the pods read goes back, if that is single values and nothing else speaks against it; else a
+//! person is told why not.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::config_back::{ConfigBroken, arrived_at, config_back};
 use super::readiness::is_unseen;
 use super::recovery::rolls_out;
 use super::{DetectInput, Detected, Detector, Finding, Recovery, Reported, WhyNot};
 use crate::action::{Action, ActionType, Rollback, SetBack};
 use crate::model::{FieldPath, Severity, Timestamp, Untrusted};
-use crate::observe::{CheckConclusion, Known, LiveObject, PastChange, PastOperation, Pod, Unknown, current_revision};
+use crate::observe::{
+    CheckConclusion, Known, LastChange, LiveObject, PastChange, PastConfig, PastOperation, Pod, Unknown,
+    current_revision,
+};
 use crate::verify::verify_operation;
 use crate::yaml::value_at;
 
@@ -33,6 +38,9 @@ pub struct BrokenChange {
     /// What it changed outside of the pod template: that stays.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stays: Vec<FieldPath>,
+    /// What is to be known of the `ConfigMap`s that it changed (B17).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config: Vec<ConfigBroken>,
     /// What a person would be told instead.
     pub reported: Vec<Reported>,
 }
@@ -97,7 +105,11 @@ pub(super) fn answer(input: &DetectInput<'_>, recovery: &Recovery, detected: &mu
     {
         return;
     }
-    match of_pods(input) {
+    // No value of a ConfigMap keeps an image from being pulled.
+    let pulled = detected.findings.iter().any(|(finding, _)| {
+        is_answered(finding) && !matches!(finding, Finding::Reported(told) if told.code == "image-not-pulled")
+    });
+    match of_pods(input, pulled) {
         Ok((action, mut broken)) => {
             for (finding, action) in std::mem::take(&mut detected.findings) {
                 match finding {
@@ -119,8 +131,19 @@ pub(super) fn answer(input: &DetectInput<'_>, recovery: &Recovery, detected: &mu
     }
 }
 
-/// The way back of the newest change of the manifest's pod template, or why there is none.
-fn of_pods(input: &DetectInput<'_>) -> Result<(Action, BrokenChange), String> {
+/// Which change is to blame: the newest of the manifest, or a newer one of `ConfigMap`s alone, unless the pods failed before the cluster had that
+/// (both times are the cluster's).
+fn blamed<'l>(input: &DetectInput<'_>, last: &'l LastChange, pods: &[Pod], pulled: bool) -> &'l LastChange {
+    let Some(newer) = last.newer.as_deref().filter(|_| pulled) else { return last };
+    let Some(arrived) = arrived_at(input, &newer.config) else { return newer };
+    let failed = |pod: &&Pod| !pod.terminating && !pod.ready && (!pod.stopped.is_empty() || pod.has_ended());
+    let before = |pod: &Pod| pod.ready_since.is_some_and(|since| since < arrived);
+    if pods.iter().filter(failed).all(before) { last } else { newer }
+}
+
+/// The way back of the newest change of the manifest's pod template or of what its pods read, or why there is none. `pulled`: something else fails
+/// than that images are pulled.
+fn of_pods(input: &DetectInput<'_>, pulled: bool) -> Result<(Action, BrokenChange), String> {
     let target = input.blueprint.value.spec.target.object();
     let manifest = input.manifest.ok_or("which file declares it is not known")?;
     if manifest.rendered {
@@ -138,7 +161,7 @@ fn of_pods(input: &DetectInput<'_>) -> Result<(Action, BrokenChange), String> {
     let name = &input.blueprint.value.metadata.name;
     let history = input.facts.history(name).ok().map_err(|why| unknown("what was rolled back before", &why))?;
     let last = match input.facts.last_change(name) {
-        Known::Known(Some(last)) => last,
+        Known::Known(Some(last)) => blamed(input, last, pods, pulled),
         Known::Known(None) => return Err("none of the base branch's last commits changed its manifest".into()),
         Known::Unknown(why) => return Err(unknown("what changed last", &why)),
     };
@@ -154,11 +177,15 @@ fn of_pods(input: &DetectInput<'_>) -> Result<(Action, BrokenChange), String> {
     };
     let in_template = |change: &&PastChange| change.field.starts_with_keys(&["spec", "template"]);
     let (template, rest): (Vec<&PastChange>, Vec<&PastChange>) = changes.iter().partition(in_template);
-    if template.is_empty() {
+    if template.is_empty() && (last.config.is_empty() || !pulled) {
         return Err(format!("the last change of its manifest, {commit}, is not in the pod template"));
     }
-    let fields = set_back(commit, &template, history)?;
-    let action = Rollback { version: 1, blueprint: name.clone(), workload: target, fields };
+    let fields = set_back(commit, &template, &last.config, history)?;
+    let (config, told) = config_back(input, commit, &last.config, history)?;
+    if fields.is_empty() && config.is_empty() {
+        return Err(format!("{commit} changed no value that could go back"));
+    }
+    let action = Rollback { version: 1, blueprint: name.clone(), workload: target, fields, config };
     // What cannot be edited is said now, with the finding.
     action.lower(input.catalog, input.environment)?;
     let broken = BrokenChange {
@@ -168,6 +195,7 @@ fn of_pods(input: &DetectInput<'_>) -> Result<(Action, BrokenChange), String> {
         at: last.at,
         author: Some(last.author.clone()),
         stays: rest.into_iter().map(|change| change.field.clone()).collect(),
+        config: told,
         reported: Vec::new(),
     };
     Ok((Action::Rollback(action), broken))
@@ -201,7 +229,21 @@ fn of_newest(live: &LiveObject, pods: &[Pod]) -> bool {
 }
 
 /// The fields on their way back; what bpctl rolled back from once is never gone back to.
-fn set_back(commit: &str, changes: &[&PastChange], history: &[PastOperation]) -> Result<Vec<SetBack>, String> {
+fn set_back(
+    commit: &str,
+    changes: &[&PastChange],
+    config: &[PastConfig],
+    history: &[PastOperation],
+) -> Result<Vec<SetBack>, String> {
+    // The name of what is generated follows its content.
+    let follows = |change: &PastChange| {
+        let names = |one: &PastConfig| {
+            let text = |side: &Option<Json>, name: &str| side.as_ref().and_then(Json::as_str) == Some(name);
+            one.was.as_ref().is_some_and(|was| text(&change.from, was) && text(&change.to, &one.object.name))
+        };
+        config.iter().any(names)
+    };
+    let changes: Vec<&PastChange> = changes.iter().copied().filter(|change| !follows(change)).collect();
     for past in history.iter().filter(|past| past.is_rollback()) {
         let Some(then) = &past.changes else {
             return Err(format!("what rollback #{} changed is not known, and nothing goes back and forth", past.pull));
@@ -321,7 +363,7 @@ fn of_verification(
         );
         return Err(because.into());
     }
-    let Some(changes) = changes.filter(|changes| !changes.is_empty()) else {
+    let Some(changes) = changes.filter(|changes| !changes.is_empty() || !last.config.is_empty()) else {
         return Err(format!("what {commit} changed of the manifest is not known").into());
     };
     let differs = |field: &FieldPath| {
@@ -333,9 +375,13 @@ fn of_verification(
     if changes.iter().any(|change| differs(&change.field)) {
         return Err(String::from("Git is ahead: the cluster does not have yet what was merged").into());
     }
-    let fields = set_back(commit, &changes.iter().collect::<Vec<_>>(), history)?;
+    let fields = set_back(commit, &changes.iter().collect::<Vec<_>>(), &last.config, history)?;
+    let (config, told) = config_back(input, commit, &last.config, history)?;
+    if fields.is_empty() && config.is_empty() {
+        return Ok(None);
+    }
     let (name, workload) = (blueprint.metadata.name.clone(), blueprint.spec.target.object());
-    let action = Rollback { version: 1, blueprint: name, workload, fields };
+    let action = Rollback { version: 1, blueprint: name, workload, fields, config };
     let broken = BrokenChange {
         broke: Broke::Verification { operation: last.operation.clone(), pull: last.pull, missed: missed.to_vec() },
         commit: last.commit.clone(),
@@ -343,6 +389,7 @@ fn of_verification(
         at: last.merged_at,
         author: None,
         stays: Vec::new(),
+        config: told,
         reported: vec![reported(input, last, missed)],
     };
     Ok(Some((action, broken)))

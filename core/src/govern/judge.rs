@@ -2,13 +2,14 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::defaults::{self, default_tier};
 use super::rules::{RULES, RuleInput, alternative as way_on};
 use super::{OperationInput, Outcome, Subject, Undoes};
-use crate::action::{Action, Adopt, AdoptedField, Reconcile, Rollback, SetBack};
+use crate::action::{Action, Adopt, AdoptedField, Reconcile, Rollback};
 use crate::blueprint::{Catalog, Justification, Operation, Tier, TierName, sized_container};
-use crate::model::{Name, Period, RepoPath, SourceSpan, Timestamp, Trusted, WorkloadKind};
+use crate::model::{FieldPath, Name, ObjectRef, Period, RepoPath, SourceSpan, Timestamp, Trusted, WorkloadKind};
 use crate::observe::Recorder;
 use crate::propose::{Change, FieldChange, Governed};
 
@@ -84,6 +85,24 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Adds what a part of the same action is judged: the strictest tier and every hold count.
+    fn add(&mut self, part: Self) {
+        if part.tier > self.tier {
+            (self.tier, self.rules, self.alternative) = (part.tier, part.rules, part.alternative);
+            self.timeout = part.timeout;
+        }
+        self.operations.extend(part.operations);
+        self.holds.extend(part.holds);
+    }
+
+    /// The longest hold first, each once.
+    fn in_order(&mut self) {
+        self.operations.sort_unstable();
+        self.operations.dedup();
+        self.holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
+        self.holds.dedup();
+    }
+
     /// The rule to show first.
     pub fn principal(&self) -> Option<&RuleRef> {
         self.rules.first()
@@ -222,21 +241,41 @@ pub fn judge_planned(rules: &Trusted<Catalog>, environment: &Name, action: &Acti
     }
 }
 
-/// A rollback, as its own pull request will be judged: what it does to each field, and that it goes back.
+/// A rollback, as its own pull request will be judged: what it does to each field, and that it goes back; what other workloads read as well by
+/// their blueprints too, for which it goes nowhere back.
 fn judge_rollback(rules: &Trusted<Catalog>, environment: &Name, rollback: &Rollback, facts: &Recorder<'_>) -> Verdict {
-    let Rollback { blueprint, workload, fields, .. } = rollback;
-    let path = source(rules, blueprint);
-    let change = |back: &SetBack| FieldChange {
-        path: path.clone(),
-        object: workload.clone(),
-        field: back.field.clone(),
-        from: Some(back.from.clone()),
-        to: Some(back.to.clone()),
+    let Rollback { blueprint, workload, config, .. } = rollback;
+    let change = |path: &RepoPath,
+                  (object, field, from, to): (&ObjectRef, &FieldPath, Option<&Json>, Option<&Json>)| {
+        let (object, field) = (object.clone(), field.clone());
+        FieldChange { path: path.clone(), object, field, from: from.cloned(), to: to.cloned() }
     };
-    let changes: Vec<FieldChange> = fields.iter().map(change).collect();
-    let undoes = Undoes::claimed(facts, blueprint, changes.iter());
+    let path = source(rules, blueprint);
+    let changes: Vec<FieldChange> = rollback.values().map(|value| change(&path, value)).collect();
+    let undoes = Undoes::claimed(facts, (blueprint, Some(workload)), changes.iter());
     let whole = Subject::of_action(&Action::Rollback(rollback.clone()));
-    judge_fields(rules, environment, whole, changes, facts, |subject| subject.undoing(undoes.clone()))
+    let mut verdict =
+        judge_fields(rules, environment, whole, changes, facts, |subject| subject.undoing(undoes.clone()));
+    for back in config {
+        let value = (&back.object, &back.field, back.from.as_ref(), back.to.as_ref());
+        for name in rules.get().sharing(environment, &back.object) {
+            let theirs = rules.get().blueprints.get(&name).filter(|_| name != *blueprint);
+            let Some(theirs) = theirs.map(|blueprint| blueprint.value.object_in(environment)) else { continue };
+            let change = Change::Field(change(&source(rules, &name), value));
+            let all = [Governed { blueprint: name, environment: Some(environment.clone()), change }];
+            let [governed] = &all;
+            let subject = Subject::of_change(governed, Some(&theirs), &all);
+            let theirs = judge(rules, environment, &subject, facts);
+            if theirs.tier == Tier::RequiresApproval {
+                let new: Vec<String> =
+                    theirs.approvers.iter().filter(|name| !verdict.approvers.contains(name)).cloned().collect();
+                verdict.approvers.extend(new);
+            }
+            verdict.add(theirs);
+        }
+    }
+    verdict.in_order();
+    verdict
 }
 
 /// An adoption, in the same way: what it does to each field, and that it takes what the cluster has.
@@ -273,18 +312,9 @@ fn judge_fields(
     let mut verdict = judge(rules, environment, &meant(whole), facts);
     for governed in &all {
         let subject = meant(Subject::of_change(governed, Some(&workload), &all));
-        let field = judge(rules, environment, &subject, facts);
-        if field.tier > verdict.tier {
-            (verdict.tier, verdict.rules, verdict.alternative) = (field.tier, field.rules, field.alternative);
-            verdict.timeout = field.timeout;
-        }
-        verdict.operations.extend(field.operations);
-        verdict.holds.extend(field.holds);
+        verdict.add(judge(rules, environment, &subject, facts));
     }
-    verdict.operations.sort_unstable();
-    verdict.operations.dedup();
-    verdict.holds.sort_by_key(|hold| std::cmp::Reverse(hold.until.unwrap_or(Timestamp::MAX)));
-    verdict.holds.dedup();
+    verdict.in_order();
     verdict
 }
 

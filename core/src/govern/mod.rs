@@ -18,7 +18,7 @@ mod subject;
 pub use defaults::default_tier;
 pub use earned::{EARNABLE, Earning, earnable, earned_after, in_a_row};
 pub use judge::{Hold, LONE, RuleRef, Verdict, judge, judge_action, judge_planned};
-pub use permit::{ApplyPermit, MergePermit, RestartPermit};
+pub use permit::{ApplyPermit, Decision, MergePermit, RestartPermit, Withheld};
 pub use proposed::{ProposedRules, ProposedVerdict, proposed_rules};
 pub use pull::{
     Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, permit_restart,

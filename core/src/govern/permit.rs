@@ -58,6 +58,31 @@ impl MergePermit {
     }
 }
 
+/// What became of a judgement: the permit to merge, or the duty to see that nobody else merges on an earlier one (R6).
+#[derive(Debug)]
+#[must_use = "a permit that is gone has to be taken back from a forge that merges by itself"]
+pub enum Decision {
+    /// It may be merged now.
+    Merge(Box<MergePermit>),
+    /// It may not.
+    Withhold(Withheld),
+}
+
+/// That one pull request may not be merged by the facts of now. Like a permit only the judge makes it, and whoever wants the permit of a
+/// judgement is handed one of the two: a loss of it, whatever the reason, cannot be left unsaid.
+#[derive(Debug)]
+#[must_use = "a forge that was told to merge by itself has to be told otherwise"]
+pub struct Withheld {
+    pub(super) pull: u64,
+}
+
+impl Withheld {
+    /// The pull request's number.
+    pub fn pull(&self) -> u64 {
+        self.pull
+    }
+}
+
 /// The proof that one object may be applied to the cluster now: its content stands on the protected base branch and no rule forbids
 /// bringing the cluster back to it.
 #[derive(Debug, Serialize)]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::impact::{impact, is_told};
-use super::permit::{ApplyPermit, MergePermit, RestartPermit};
+use super::permit::{ApplyPermit, Decision, MergePermit, RestartPermit, Withheld};
 use super::reason::gone;
 use super::{
     ApprovalTerms, FIELD_MANAGER, ReviewJudgement, Subject, Touch, Undoes, Verdict, count_reviews, judge, judge_action,
@@ -109,9 +109,24 @@ pub struct PullJudgement {
     /// No approval counted within this time: it is closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expired: Option<Period>,
-    /// The permit.
+    /// The permit; [`Self::decide`] is the one way to it.
     #[serde(skip)]
-    pub permit: Option<MergePermit>,
+    permit: Option<MergePermit>,
+}
+
+impl PullJudgement {
+    /// Whether bpctl may merge it now, as long as the permit is not taken.
+    pub fn permits(&self) -> bool {
+        self.permit.is_some()
+    }
+
+    /// Hands out the permit, or that there is none. A permit is handed out once.
+    pub fn decide(&mut self) -> Decision {
+        match self.permit.take() {
+            Some(permit) => Decision::Merge(Box::new(permit)),
+            None => Decision::Withhold(Withheld { pull: self.pull }),
+        }
+    }
 }
 
 /// Judges a pull request by the rules of its base.
@@ -236,6 +251,16 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if unseen || frozen || pull.base_branch != rules.tip().branch() {
         fine = false;
     }
+    // What was looked at is not what would land, or nobody knows what would: Git may merge what bpctl does not, by a rename that it guesses or
+    // over histories that cross, and takes back by that what others had merged (X2).
+    let tree = match merged_tree {
+        Known::Known(tree) => Some(tree),
+        Known::Unknown(unknown) => {
+            fine = false;
+            block("no-merge", unknown.message);
+            None
+        }
+    };
     if objection.is_some() {
         fine = false;
         block("changes-requested", "a reviewer asked for changes".into());
@@ -342,14 +367,6 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if let Err(why) = &checks {
         block("checks", why.clone());
     }
-    let tree = match merged_tree {
-        Known::Known(tree) => Some(tree),
-        Known::Unknown(unknown) => {
-            block("no-merge", unknown.message);
-            None
-        }
-    };
-
     let permit = match (blockers.is_empty(), tree) {
         (true, Some(tree)) => Some(MergePermit {
             pull: pull.number,
@@ -413,16 +430,17 @@ fn undoes(
     if !is_named(pull, blueprint, Rollback::NAME) {
         return Undoes::Nothing;
     }
-    let own = |object: &ObjectRef| target.is_some_and(|target| target.is_declared_by(object));
+    // What belongs to several workloads stands once for each of their blueprints: it is one change.
+    let own = |change: &Change| set.governed.iter().any(|one| one.blueprint == *blueprint && one.change == *change);
     let fields: Option<Vec<&FieldChange>> = set
         .governed
         .iter()
         .map(|governed| match &governed.change {
-            Change::Field(field) if governed.blueprint == *blueprint && own(&field.object) => Some(field),
+            Change::Field(field) if own(&governed.change) => Some(field),
             _ => None,
         })
         .collect();
-    fields.map_or(Undoes::Claimed, |fields| Undoes::claimed(facts, blueprint, fields.into_iter()))
+    fields.map_or(Undoes::Claimed, |fields| Undoes::claimed(facts, (blueprint, target), fields.into_iter()))
 }
 
 /// What every effect of an action needs, whatever it does: `None`: the action is not allowed, or held.

@@ -1,12 +1,14 @@
 //! What is judged: an action or a change, reduced to what rules ask about.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use crate::action::Action;
 use crate::blueprint::{ConfigRange, Delivery, Operation, ResourceBounds, Scaling, Spec, is_credential, quantity_of};
 use crate::decide::sizing::{limit_for, limit_ratio, within};
 use crate::model::{FieldPath, Name, ObjectParts, ObjectRef, Percent, Quantity, Segment};
-use crate::observe::{PastChange, Recorder, Resource};
+use crate::observe::{PastChange, PastConfig, Recorder, Resource};
 use crate::propose::{Change, FieldChange, Governed};
 use crate::yaml::Node;
 
@@ -38,20 +40,36 @@ pub enum Undoes {
 }
 
 impl Undoes {
-    /// What these changes, which are said to be a rollback, take back: the newest operation's own, or the newest of the manifest, as the
-    /// facts have them. A rollback is not taken back by another one.
-    pub fn claimed<'c>(facts: &Recorder<'_>, blueprint: &Name, changes: impl Iterator<Item = &'c FieldChange>) -> Self {
+    /// What these changes, which are said to be a rollback, take back: the newest operation's own, or the newest of the manifest or of what its
+    /// pods read, as the facts have them; each of this workload or of a `ConfigMap` that the same commit changed (B17). A rollback is not taken back
+    /// by another one.
+    pub fn claimed<'c>(
+        facts: &Recorder<'_>,
+        (blueprint, workload): (&Name, Option<&ObjectRef>),
+        changes: impl Iterator<Item = &'c FieldChange>,
+    ) -> Self {
         let changes: Vec<&FieldChange> = changes.collect();
-        let back = |past: &Vec<PastChange>| {
-            let same = |change: &FieldChange, past: &PastChange| {
-                (&past.field, &past.to, &past.from) == (&change.field, &change.from, &change.to)
+        let same = |change: &FieldChange, past: &PastChange| {
+            (&past.field, &past.to, &past.from) == (&change.field, &change.from, &change.to)
+        };
+        let back = |past: Option<&Vec<PastChange>>, config: &[PastConfig]| {
+            let one = |change: &FieldChange| {
+                let own = workload.is_some_and(|workload| workload.is_declared_by(&change.object));
+                let read = config.iter().filter(|one| one.object.is_declared_by(&change.object));
+                let mut read = read.filter_map(|one| one.changes.as_ref()).flatten();
+                (own && past.is_some_and(|past| past.iter().any(|past| same(change, past))))
+                    || read.any(|past| same(change, past))
             };
-            !changes.is_empty() && changes.iter().all(|change| past.iter().any(|past| same(change, past)))
+            past.is_some() && !changes.is_empty() && changes.iter().all(|change| one(change))
         };
         let history = facts.history(blueprint).ok().map_or(&[] as &[_], Vec::as_slice);
-        let newest = history.last().filter(|past| past.changes.as_ref().is_some_and(back)).map(|past| &past.commit);
-        let brought = || facts.last_change(blueprint).ok().ok()?.filter(|last| last.changes.as_ref().is_some_and(back));
-        let commit = newest.or_else(|| brought().map(|last| &last.commit));
+        let newest = history.last().filter(|past| back(past.changes.as_ref(), &past.config)).map(|past| &past.commit);
+        let brought = || {
+            let last = facts.last_change(blueprint).ok().ok()??;
+            let all = [last.newer.as_deref(), Some(last)].into_iter().flatten();
+            all.into_iter().find(|last| back(last.changes.as_ref(), &last.config)).map(|last| &last.commit)
+        };
+        let commit = newest.or_else(brought);
         match commit.filter(|commit| !history.iter().any(|past| past.is_rollback() && past.commit == **commit)) {
             Some(commit) => Self::Commit(commit.clone()),
             None => Self::Claimed,
@@ -100,6 +118,8 @@ pub enum Touch {
     Config(Vec<ConfigTouch>),
     /// Another field of a manifest.
     Field(FieldPath),
+    /// One that holds others: a whole container comes, goes or takes another's place, and its image and probes with it.
+    Whole(FieldPath, BTreeSet<Operation>),
     /// A whole object is added, with these keys where it is a `ConfigMap`.
     Added(Vec<ConfigTouch>),
     /// A whole object is removed.
@@ -269,7 +289,12 @@ impl Subject {
             Change::Field(change) => {
                 let own = target.is_some_and(|target| target.is_declared_by(&change.object));
                 let touch = Some(change).filter(|_| own).and_then(|change| sizes(change, governed, all));
-                (change.object.clone(), touch.unwrap_or_else(|| Touch::Field(change.field.clone())))
+                let touch = touch.unwrap_or_else(|| {
+                    let inside = operations_inside(change);
+                    let field = change.field.clone();
+                    if inside.is_empty() { Touch::Field(field) } else { Touch::Whole(field, inside) }
+                });
+                (change.object.clone(), touch)
             }
             Change::Object(change) => {
                 let governance = change.object.api_version.starts_with("bpctl.dev/");
@@ -336,7 +361,7 @@ impl Subject {
                 Operation::ChangeSecrets
             }
             Touch::Config(touched) if touched.iter().all(|touch| touch.is_within(input.spec)) => Operation::Configure,
-            Touch::Field(field) => field_operation(field),
+            Touch::Field(field) | Touch::Whole(field, _) => field_operation(field),
             Touch::Config(_) | Touch::Added(_) | Touch::Opaque => Operation::ChangeManifest,
             Touch::Removed => Operation::Delete,
             Touch::Governance => Operation::ChangeGovernance,
@@ -344,7 +369,11 @@ impl Subject {
         // Whoever goes back is asked for that too, whatever the fields are.
         let back = (self.undoes != Undoes::Nothing && touch != Operation::Rollback).then_some(Operation::Rollback);
         let adopts = (self.adopts && touch != Operation::Adopt).then_some(Operation::Adopt);
-        by_kind.into_iter().chain(back).chain(adopts).chain([touch]).collect()
+        let inside = match &self.touch {
+            Touch::Whole(_, inside) => inside.iter().copied().filter(|operation| *operation != touch).collect(),
+            _ => Vec::new(),
+        };
+        by_kind.into_iter().chain(back).chain(adopts).chain(inside).chain([touch]).collect()
     }
 }
 
@@ -458,6 +487,29 @@ fn replicas(to: u64, scaling: Option<&Scaling>) -> Operation {
         }
         _ => Operation::ScaleBeyondLimits,
     }
+}
+
+/// What rules ask about of what a value holds, where a field of a pod template is a mapping or a list: whoever may not change an image may not
+/// change it with its container's name either.
+fn operations_inside(change: &FieldChange) -> BTreeSet<Operation> {
+    fn collect(field: &FieldPath, value: &Json, found: &mut BTreeSet<Operation>) {
+        match value {
+            Json::Object(map) => map.iter().for_each(|(key, value)| collect(&field.key(key.as_str()), value, found)),
+            Json::Array(items) => items.iter().for_each(|item| collect(field, item, found)),
+            _ => found.extend(Some(field_operation(field)).filter(|operation| *operation != Operation::ChangeManifest)),
+        }
+    }
+    let mut found = BTreeSet::new();
+    let containers = ["containers", "initContainers"];
+    let template = FieldPath::keys(["spec", "template"]);
+    let holds = template.0.starts_with(&change.field.0)
+        || change.field.starts_with_keys(&["spec", "template"])
+            && change.field.0.len() <= 5
+            && (change.field.0.len() <= 3 || containers.iter().any(|key| change.field.has_key(key)));
+    for value in [&change.from, &change.to].into_iter().flatten().filter(|value| holds && !value.is_string()) {
+        collect(&change.field, value, &mut found);
+    }
+    found
 }
 
 fn field_operation(field: &FieldPath) -> Operation {

@@ -177,6 +177,9 @@ pub struct PastOperation {
     /// The fields of the workload's manifest that it changed, as Git has them; `None`: not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<PastChange>>,
+    /// The `ConfigMap`s that the workload's pods read and that it changed as well (B17).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config: Vec<PastConfig>,
     /// The commit of the base branch by which a person changed the blueprint after it, where that was looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reset_by: Option<String>,
@@ -203,6 +206,26 @@ pub struct PastChange {
     pub to: Option<Json>,
 }
 
+/// What a change of the past made of a `ConfigMap` that the workload's pods read (B17).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PastConfig {
+    /// The object, in the workload's namespace, as the change left it.
+    pub object: ObjectRef,
+    /// Its name before, where a generator ends it with the hash of its content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub was: Option<String>,
+    /// The values that it changed, without those that may be credentials; `None`: it took the object away, or cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Vec<PastChange>>,
+    /// It brought the object.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub brought: bool,
+    /// The keys of further values that it changed, which may be credentials: no record holds those (T38).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
+}
+
 /// The newest change of a workload's manifest on the base branch's own line: what a rollback would take back (B8, B17, T32).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -219,6 +242,12 @@ pub struct LastChange {
     /// The fields of the manifest that it changed; `None`: it brought the manifest, or cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<PastChange>>,
+    /// The `ConfigMap`s that the workload's pods read and that it changed as well, or alone (B17).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub config: Vec<PastConfig>,
+    /// The newest commit after it that changed such `ConfigMap`s and not the manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newer: Option<Box<LastChange>>,
     /// It gave a field back the value that the change before it had taken: whoever made it went back already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub went_back: bool,
@@ -226,11 +255,19 @@ pub struct LastChange {
 
 impl LastChange {
     /// Whether it took back something of these changes.
-    pub fn takes_back(&self, earlier: &[PastChange]) -> bool {
-        let back = |change: &PastChange| {
-            earlier.iter().any(|e| (&e.field, &e.from, &e.to) == (&change.field, &change.to, &change.from))
+    pub fn takes_back(&self, changes: &[PastChange], config: &[PastConfig]) -> bool {
+        let back = |own: &[PastChange], earlier: &[PastChange]| {
+            let is = |change: &PastChange, e: &PastChange| {
+                (&e.field, &e.from, &e.to) == (&change.field, &change.to, &change.from)
+            };
+            own.iter().any(|change| earlier.iter().any(|earlier| is(change, earlier)))
         };
-        self.changes.iter().flatten().any(back)
+        let of_config = |own: &PastConfig| {
+            let same = config.iter().filter(|earlier| earlier.object == own.object);
+            same.filter_map(|earlier| earlier.changes.as_deref())
+                .any(|earlier| back(own.changes.as_deref().unwrap_or_default(), earlier))
+        };
+        back(self.changes.as_deref().unwrap_or_default(), changes) || self.config.iter().any(of_config)
     }
 }
 

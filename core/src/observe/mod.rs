@@ -19,8 +19,8 @@ pub use autoscaler::{AUTOSCALER, autoscaled};
 pub use body::{Body, Field, ObjectText};
 pub use fact::{Fact, FactKey, FactValue, Known, Observation, ObservedFrom, Unknown, UnknownCode};
 pub use forge::{
-    CheckConclusion, CheckRun, FailedDelivery, Identity, LastChange, OpenAdoption, PastChange, PastOperation,
-    PullFacts, PullState, Review, ReviewState, Rights,
+    CheckConclusion, CheckRun, FailedDelivery, Identity, LastChange, OpenAdoption, PastChange, PastConfig,
+    PastOperation, PullFacts, PullState, Review, ReviewState, Rights,
 };
 pub use level::{Level, LevelSeries, MeasuredLevel};
 pub use live::{

@@ -86,6 +86,13 @@ pub fn rendered_fields(
             if let Some(manifest) = rendered(&blueprint.value.object_in(environment)) {
                 action.iter().flat_map(Action::fields).for_each(|field| add(manifest, field));
             }
+            if let Some(Action::Rollback(rollback)) = action {
+                for back in &rollback.config {
+                    if let Some(manifest) = rendered(&back.object) {
+                        add(manifest, back.field.clone());
+                    }
+                }
+            }
             let drifts = match finding {
                 Finding::Drift(drift) => std::slice::from_ref(drift),
                 Finding::Adopted { drifts } => drifts.as_slice(),
@@ -323,7 +330,10 @@ impl Plan {
                     Effect::ApplyObject(_) | Effect::RestartPods(_) => None,
                 });
                 for set in fields {
-                    if field_holds(&kind, &set.field, [set.from.as_ref(), set.to.as_ref()]) {
+                    // Which of its objects an edit is of, it does not say.
+                    let config = matches!(&item.action, Action::Rollback(_)) && set.field.0.len() == 2;
+                    let kind = if config { "ConfigMap" } else { kind.as_str() };
+                    if field_holds(kind, &set.field, [set.from.as_ref(), set.to.as_ref()]) {
                         set.from.iter_mut().chain(&mut set.to).for_each(|value| *value = WITHHELD.into());
                     }
                 }

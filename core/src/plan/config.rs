@@ -234,8 +234,11 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
     let shown = differing.iter().filter(says).find(|at| !withheld(**at));
     let first = shown.or(differing.iter().find(says)).or(differing.first()).copied().unwrap_or(0);
     let hidden = withheld(first);
+    let at = |lines: &[String]| lines.get(first).cloned().unwrap_or_default();
+    let blanks = at(&was).trim() == at(&is).trim() && before.is_some() && after.is_some();
     let line = |text: Option<&str>, lines: &'_ [String]| -> Option<String> {
-        text.map(|_| lines.get(first).map_or("", |line| line.trim()).to_owned())
+        // Where blanks are all that differs, they are what is told: `admin: true` two columns further in is another's.
+        text.map(|_| if blanks { with_blanks(&at(lines), text) } else { at(lines).trim().to_owned() })
     };
     let (old, new) = (line(before, &was), line(after, &is));
     let skipped = common(old.as_deref().unwrap_or_default(), new.as_deref().unwrap_or_default());
@@ -247,8 +250,21 @@ fn told(key: &str, before: Option<&str>, after: Option<&str>) -> Told {
         before: show(&old),
         after: show(&new),
         more: differing.len().checked_sub(2).map(|more| more + 1),
-        line: new.filter(|_| !hidden),
+        line: new.filter(|_| !hidden && !blanks),
     }
+}
+
+/// A line with its blanks at both ends to be seen, and how the text ends that it is of.
+fn with_blanks(line: &str, text: Option<&str>) -> String {
+    let (inside, blank) = (line.trim(), |part: &str| "·".repeat(part.chars().count()));
+    let (before, after) = line.split_once(inside).filter(|_| !inside.is_empty()).unwrap_or((line, ""));
+    let crlf = text.is_some_and(|text| text.contains('\r'));
+    let ends = match text.is_some_and(|text| text.ends_with('\n')) {
+        _ if crlf => " (lines end with CR LF)",
+        true => " (with a line end)",
+        false => " (without a line end)",
+    };
+    format!("{}{inside}{}{ends}", blank(before), blank(after))
 }
 
 /// How many characters of two lines are left out before what differs: none where both are short.
@@ -326,6 +342,16 @@ mod tests {
         for (key, before, after, expected) in [
             ("size", Some("huge"), Some("giant"), "huge → giant"),
             ("size", None, Some("giant"), "- → giant"),
+            // Would miss: a value that reads the same before and after, and is another.
+            (
+                "roles",
+                Some("a:\n  b: 1\n"),
+                Some("a:\n    b: 1\n"),
+                "··b: 1 (with a line end) → ····b: 1 (with a line end)",
+            ),
+            ("x", Some("x"), Some("x "), "x (without a line end) → x· (without a line end)"),
+            ("x", Some("a"), Some("a\n"), "a (without a line end) → a (with a line end)"),
+            ("x", Some("a\nb"), Some("a\r\nb"), "a (without a line end) → a (lines end with CR LF)"),
             ("DB_PASSWORD", Some("a"), Some("b"), "(withheld) → (withheld)"),
             ("app.conf", Some("a=1\nb=2\n"), Some("a=1\nb=3\n"), "b=2 → b=3"),
             ("app.conf", Some("a: 1\npassword: x"), Some("a: 1\npassword: y"), "(withheld) → (withheld)"),

@@ -24,6 +24,9 @@ pub struct PendingSync {
     pub automated: bool,
     /// It stays as it is until a person syncs; else a commit that is not synced yet may bring it.
     pub person: bool,
+    /// Argo CD's controller leaves the Application alone: an annotation says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skipped: bool,
     /// What a person runs.
     pub command: Untrusted,
 }
@@ -44,15 +47,22 @@ impl PendingSync {
             Syncs::Always => return None,
             Syncs::EachCommit => (true, edited && !unmerged),
             Syncs::ByHand => (false, !unmerged),
+            Syncs::Skipped => (false, true),
         };
+        let skipped = policy.when == Syncs::Skipped;
         let command = Untrusted::new(policy.command());
-        Some(Self { application: policy.file.to_string(), automated, person, command })
+        Some(Self { application: policy.file.to_string(), automated, person, skipped, command })
     }
 
     /// What is said of it.
     pub fn told(&self) -> String {
         let command = crate::render::sink::terminal(&self.command);
         let application = &self.application;
+        if self.skipped {
+            return format!(
+                "{application} is left alone by Argo CD (annotation argocd.argoproj.io/skip-reconcile): {command}"
+            );
+        }
         match (self.automated, self.person) {
             (false, true) => format!("{application} is not synced by itself (no syncPolicy.automated): {command}"),
             (false, false) => {

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::accounts::Leaves;
 use super::edits::edit;
 use super::rendered::{Pair, input};
-use super::{RenderedInput, Side, differences};
+use super::{RenderedInput, Side, differences, reach};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_manifest, is_yaml};
 use crate::credential::{WITHHELD, field_holds};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
@@ -169,6 +169,27 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             .collect();
         if readers.iter().any(|pair| pair.changes.is_err() && !all().any(|blueprint| pair.is_of(blueprint))) {
             owners = all().collect(); // whose workloads it makes is not known
+        }
+        if !own && owners.is_empty() {
+            owners = all().filter(|b| reach::declares(path, &after.files, catalog, &b.value)).collect();
+        }
+        if !own && let Some(because) = reach::of_all(path) {
+            let others: Vec<_> = all().filter(|b| !owners.iter().any(|owner| std::ptr::eq(*owner, *b))).collect();
+            let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
+            set.add(&others, None, &change);
+            if owners.is_empty() {
+                continue;
+            }
+        }
+        if !own && owners.is_empty() && reach::delivers(path, [&before.files, &after.files], catalog) {
+            let change = opaque(
+                Untrusted::new(path.as_str()),
+                changed,
+                false,
+                "it tells a controller what to deliver from here",
+            );
+            add_to_all(catalog, &mut set, &change);
+            continue;
         }
         if !own && owners.is_empty() {
             set.ungoverned.insert(path.as_str().into(), changed.after.clone());

@@ -7,14 +7,15 @@ mod edits;
 mod nearly;
 mod past;
 mod proposal;
+mod reach;
 mod rendered;
 mod widen;
 
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
 pub use diff::{FieldDifference, differences};
 pub(crate) use edits::{edit, is_writable};
-pub use past::past_changes;
+pub use past::{Landed, past_changes, past_rendered_changes};
 pub use proposal::{Proposal, ProposalError, propose};
 pub(crate) use rendered::generated_name;
-pub use rendered::{RenderedInput, Side, past_rendered_changes};
+pub use rendered::{RenderedInput, Side};
 pub use widen::widened;

@@ -13,7 +13,6 @@ use super::changes::whole;
 use super::{Change, ChangedPath, FieldChange, differences};
 use crate::blueprint::{Blueprint, Located, Manifest, Renderer};
 use crate::model::{Digest, Files, Name, ObjectRef, RepoPath, canonical_json};
-use crate::observe::PastChange;
 use crate::rendering::Rendering;
 use crate::yaml::Node;
 
@@ -186,7 +185,7 @@ fn fields(path: &RepoPath, before: &Manifest, after: &Manifest) -> Vec<Change> {
 }
 
 /// Whether two objects are one that Kustomize generates: their names differ in the hash of their content alone.
-fn is_generation(before: &Manifest, after: &Manifest) -> bool {
+pub(super) fn is_generation(before: &Manifest, after: &Manifest) -> bool {
     (&before.object.kind, &before.object.namespace) == (&after.object.kind, &after.object.namespace)
         && generated_name(before).is_some_and(|name| generated_name(after) == Some(name))
 }
@@ -224,22 +223,4 @@ pub(crate) fn generated_name(manifest: &Manifest) -> Option<&str> {
         other => other,
     });
     spelt.eq(hash.chars()).then_some(name)
-}
-
-/// What a merged change made of one rendered workload (B11). `None`: it is not known; empty where neither side renders it.
-pub fn past_rendered_changes(target: &ObjectRef, before: &Side, after: &Side) -> Option<Vec<PastChange>> {
-    let find = |side: &Side| -> Option<Vec<Manifest>> {
-        let all = side.rendered.values().map(|rendering| rendering.outcome.as_ref().ok());
-        let all: Option<Vec<_>> = all.collect();
-        let found = all?.into_iter().flat_map(|all| all.iter()).filter(|m| target.is_declared_by(&m.object));
-        Some(found.cloned().collect())
-    };
-    match (find(before)?.as_slice(), find(after)?.as_slice()) {
-        ([], []) => Some(Vec::new()),
-        ([old], [new]) => {
-            let found = differences(&old.document.root, &new.document.root).into_iter();
-            Some(found.map(|d| PastChange { field: d.field, from: d.from, to: d.to }).collect())
-        }
-        _ => None,
-    }
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use super::{because, change, sink, symbol, words};
+use super::{back as backs, because, change, sink, symbol, words};
 use crate::blueprint::Tier;
 use crate::credential::names_credential;
 use crate::decide::drift::{DriftKind, FieldDrift};
@@ -509,7 +509,8 @@ fn finding(name: &Name, reported: &Reported) -> String {
 
 fn back(side: &Sides<'_>) -> Vec<String> {
     let told = |(name, item): (&Name, &PlanItem)| {
-        let lines = words::broken(item, raw).into_iter().chain(words::set_backs(item, raw));
+        let lines =
+            backs::broken(item, raw).into_iter().chain(backs::set_backs(item, raw)).chain(backs::notes(item, raw));
         lines.map(|line| format!("- `{name}` {}", told(line))).collect::<Vec<_>>()
     };
     side.items().flat_map(told).collect()
@@ -573,9 +574,9 @@ fn set_lines(
         lines.push("  (not shown)".into());
         return lines;
     }
-    let side = |mark: &str, value: &Json| shown(mark, words::value(Some(value)).raw());
-    lines.extend(from.map(|value| side("- ", value)));
-    lines.extend(to.map(|value| side("+ ", value)));
+    let (was, becomes) = super::values(from, to);
+    lines.extend(from.map(|_| shown("- ", was.raw())));
+    lines.extend(to.map(|_| shown("+ ", becomes.raw())));
     lines
 }
 

@@ -1,12 +1,15 @@
 //! Plans, proposals and judgements for people and machines. Text from outside passes a sink of [`sink`] on its way.
 
+mod back;
 pub mod comment;
 mod left;
 pub mod proposal;
 pub mod sink;
 pub mod text;
+mod values;
 pub(crate) mod words;
 
 pub use left::{Left, left};
-pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, unseen, value};
+pub use values::{value, values};
+pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, unseen};
 pub(crate) use words::{listed, unknown};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{because, change, provenance, sink, words};
+use super::{back, because, change, provenance, sink, words};
 use crate::action::Action;
 use crate::blueprint::{Delivery, Tier};
 use crate::model::Untrusted;
@@ -53,11 +53,14 @@ pub fn body(plan: &Plan, item: &PlanItem) -> String {
         "workload",
         sink::markdown(&Untrusted::new(format!("{} in {}", item.action.workload(), item.action.workload().namespace))),
     );
-    for told in words::broken(item, sink::markdown) {
+    for told in back::broken(item, sink::markdown) {
         row("why", told);
     }
-    for told in words::set_backs(item, sink::markdown) {
+    for told in back::set_backs(item, sink::markdown) {
         row("goes back", told);
+    }
+    for told in back::notes(item, sink::markdown) {
+        row("note", told);
     }
     for told in words::adopted(item, sink::markdown) {
         row("takes", told);

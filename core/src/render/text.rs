@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{because, change, provenance, sink, symbol, words};
+use super::{back, because, change, provenance, sink, symbol, words};
 use crate::action::Action;
 use crate::blueprint::{Delivery, Tier};
 use crate::decide::drift::FieldDrift;
@@ -154,11 +154,14 @@ fn blueprint(out: &mut String, plan: &Plan, part: &BlueprintPlan) {
             }
             line(out, "all its pods are replaced, as its strategy says; Git is not changed");
         }
-        for told in words::broken(item, sink::terminal) {
+        for told in back::broken(item, sink::terminal) {
             line(out, &told);
         }
-        for told in words::set_backs(item, sink::terminal).iter().take(MOST) {
+        for told in back::set_backs(item, sink::terminal).iter().take(MOST) {
             line(out, told);
+        }
+        for told in back::notes(item, sink::terminal) {
+            line(out, &told);
         }
         if let Some(told) = plan.causes.as_ref().and_then(|causes| words::cause(causes, item)) {
             line(out, &told);

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use crate::action::{Action, AdoptedField, RequestChange, SetBack};
+use super::values::{value, values};
+use crate::action::{Action, AdoptedField, RequestChange};
 use crate::blueprint::Tier;
-use crate::credential::{WITHHELD, names_credential, value_holds};
+use crate::credential::{names_credential, value_holds};
 use crate::decide::drift::{Attribution, DriftKind, FieldDrift};
 use crate::decide::{
     Broke, BrokenChange, ELSE, FailedPod, Failing, Finding, MeasuredRequest, Reported, UnknownFact, short,
@@ -63,7 +64,7 @@ pub fn change(item: &PlanItem) -> String {
                 _ => "to what stood before".into(),
             };
             let told = rollback.fields.iter().map(|back| set(&back.field, Some(&back.from), Some(&back.to)));
-            format!("{to}: {}", short_list(told))
+            format!("{to}: {}", short_list(told.chain(rollback.config.iter().map(super::back::set_config))))
         }
         Action::Adopt(adopt) => {
             short_list(adopt.fields.iter().map(|one| set(&one.field, one.from.as_ref(), one.to.as_ref())))
@@ -159,7 +160,7 @@ pub fn told(item: &PlanItem) -> String {
     let shown = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let pair = |(from, to): (&Json, &Json)| format!("{} → {}", shown(from), shown(to));
     let pairs: Vec<String> = match &item.action {
-        Action::Rollback(rollback) => rollback.fields.iter().map(|back| pair((&back.from, &back.to))).collect(),
+        Action::Rollback(rollback) => rollback.values().filter_map(|(_, _, from, to)| from.zip(to)).map(pair).collect(),
         Action::Adopt(adopt) => {
             adopt.fields.iter().filter_map(|one| one.from.as_ref().zip(one.to.as_ref())).map(pair).collect()
         }
@@ -169,45 +170,11 @@ pub fn told(item: &PlanItem) -> String {
 }
 
 /// A number, or a word of an image or a quantity: nothing that Markdown, a forge or a terminal would obey.
-fn plain(value: &Json) -> Option<String> {
+pub(super) fn plain(value: &Json) -> Option<String> {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let good = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);
     let live = text.contains("//") || text.to_ascii_lowercase().starts_with("www.");
     (!live && text.len() <= 100 && text.chars().all(good)).then_some(text)
-}
-
-/// The fields that go back, one by one: `spec.template….image: "web:2" → "web:1"`, with values as the medium's sink shows them.
-pub fn set_backs(item: &PlanItem, sink: impl Fn(&Untrusted) -> String) -> Vec<String> {
-    let Action::Rollback(rollback) = &item.action else { return Vec::new() };
-    let told = |back: &SetBack| {
-        let field = sink(&Untrusted::new(back.field.to_string()));
-        // Its value is in Git already; it need not be in a terminal's scrollback and a job's log as well (T38).
-        if names_credential(&back.field) {
-            return format!("{field}: not shown");
-        }
-        format!("{field}: {} → {}", sink(&value(Some(&back.from))), sink(&value(Some(&back.to))))
-    };
-    rollback.fields.iter().map(told).collect()
-}
-
-/// What is known of the change that goes back, one line each; texts of others go through the medium's sink.
-pub fn broken(item: &PlanItem, sink: impl Fn(&Untrusted) -> String) -> Vec<String> {
-    let Finding::Broken(broken) = &item.finding else { return Vec::new() };
-    let BrokenChange { commit, at, author, stays, reported, .. } = broken;
-    let by = author.as_ref().map_or_else(|| "bpctl".into(), &sink);
-    let mut lines = vec![format!("brought by {} ({at:.0}, {by})", short(commit))];
-    for reported in reported {
-        lines.push(sink(&reported.message));
-        lines.extend(reported.events.iter().map(|event| format!("seen: {}", sink(event))));
-        if reported.code == "pods-failed" {
-            lines.extend(reported.help.first().map(&sink)); // what shows why; the rest is what a person would do instead
-        }
-    }
-    if !stays.is_empty() {
-        let stays: Vec<String> = stays.iter().map(|field| sink(&Untrusted::new(field.to_string()))).collect();
-        lines.push(format!("not in the pod template, and stays as it is: {}", listed(&stays, 3)));
-    }
-    lines
 }
 
 /// `cpu request 120m → 108m`. Quantities need no sink: their text is digits and a suffix.
@@ -339,8 +306,9 @@ fn mode(path: &FieldPath, value: Option<&Json>) -> Option<String> {
 
 /// `web:1 in the cluster, Git says web:2`; values are shown by the medium's sink.
 pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> String {
-    let show = |json: Option<&Json>| mode(&field.path, json).unwrap_or_else(|| sink(&value(json)));
-    let (declared, live) = (show(field.declared.as_ref()), show(field.live.as_ref()));
+    let (declared, live) = values(field.declared.as_ref(), field.live.as_ref());
+    let show = |json: Option<&Json>, text: &Untrusted| mode(&field.path, json).unwrap_or_else(|| sink(text));
+    let (declared, live) = (show(field.declared.as_ref(), &declared), show(field.live.as_ref(), &live));
     let admitted = field.admitted.as_ref().map(|admitted| sink(&value(Some(admitted))));
     // Replicas that an autoscaler keeps are no drift.
     let gone = field.path.is_keys(&["spec", "replicas"])
@@ -415,19 +383,6 @@ pub fn severity(reported: &Reported) -> String {
     };
     let person = if reported.needs_person { ", for a person" } else { "" };
     format!("{severity} {}{person}", reported.code)
-}
-
-/// A field's value, as outside text: short, one line, JSON as people write it. What may hold a credential is withheld (T38).
-pub fn value(value: Option<&Json>) -> Untrusted {
-    Untrusted::new(match value {
-        None => "nothing".into(),
-        Some(value) if value_holds(value) => WITHHELD.into(),
-        Some(Json::String(text)) => format!("{text:?}"),
-        Some(other) => {
-            let text = other.to_string();
-            if text.chars().count() > 80 { format!("{}…", text.chars().take(79).collect::<String>()) } else { text }
-        }
-    })
 }
 
 /// The blueprint's own line, for headings.
@@ -665,7 +620,13 @@ fn frozen(item: &PlanItem) -> Option<String> {
 pub fn writer(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> Option<String> {
     let scaled = field.path.is_keys(&["spec", "replicas"]) && field.kind == DriftKind::Changed;
     let Some(by) = &field.by else {
-        return scaled.then(|| "who wrote it is not known: Kubernetes keeps no writer of a scale to 0".into());
+        let has = field.live.as_ref().and_then(serde_json::Value::as_u64);
+        let why = match has {
+            Some(0) => ": Kubernetes keeps no writer of a scale to 0",
+            Some(1) => ": nobody owns it, as where an apply left it out and 1 is Kubernetes' own default",
+            _ => "",
+        };
+        return scaled.then(|| format!("who wrote it is not known{why}"));
     };
     let untimed = scaled && by.at.is_none() && by.subresource.is_some();
     let untimed = if untimed { "; Kubernetes keeps no time of a scale" } else { "" };

@@ -85,6 +85,19 @@ pub struct OwnValues {
 /// Whether two addresses are one repository's, whatever protocol and account they name. At another port, other than the protocol's own, another
 /// server may listen.
 fn same_repository(one: &str, other: &str) -> bool {
+    // What Git reads otherwise than it looks: behind `?`, `#` and `\` no server's name stands, and `ext::` runs a program.
+    let odd = |address: &str| {
+        let schemes = ["https", "http", "ssh", "git"];
+        address.contains(['?', '#', '\\', '%'])
+            || address.contains("::")
+            || address.chars().any(|c| c.is_whitespace() || c.is_control())
+            || address
+                .split_once("://")
+                .is_some_and(|(scheme, _)| !schemes.contains(&scheme.to_ascii_lowercase().as_str()))
+    };
+    if odd(other) {
+        return one == other;
+    }
     fn place(address: &str) -> (String, Option<String>, String) {
         let (scheme, rest) = address.split_once("://").map_or((None, address), |(scheme, rest)| (Some(scheme), rest));
         let cut = rest.find(|c| c == '/' || (c == ':' && scheme.is_none())).unwrap_or(rest.len());
@@ -212,7 +225,9 @@ impl Reading<'_> {
         let ignored = ignored.iter().map(IgnoreRule::read).collect();
         let resolved_from = Some(path.clone());
         let sync = Some(SyncPolicy::read(root, path));
-        let mut render = Render { ignored, sync, elsewhere, resolved_from, ..Render::default() };
+        let namespace = root.at(&["spec", "destination", "namespace"]);
+        let namespace = namespace.map(|node| self.name(node, "a namespace")).transpose()?;
+        let mut render = Render { ignored, sync, elsewhere, resolved_from, namespace, ..Render::default() };
         if !is_chart {
             let options = source.get("kustomize").map_or(&[] as &[_], Node::entries);
             if let Some(option) = options.iter().find(|option| option.key != "version") {
@@ -224,16 +239,10 @@ impl Reading<'_> {
                 ));
             }
             render.kustomize = Some(folder);
-            render.namespace = root
-                .at(&["spec", "destination", "namespace"])
-                .and_then(Node::as_str)
-                .and_then(|name| Name::new(name).ok());
             return Ok(render);
         }
-        let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str).map(str::to_owned);
-        render.namespace = text(&["spec", "destination", "namespace"]).and_then(|name| Name::new(name).ok());
-        let release = text(&["spec", "source", "helm", "releaseName"]).or_else(|| text(&["metadata", "name"]));
-        render.release = release.and_then(|name| Name::new(name).ok());
+        let release = root.at(&["spec", "source", "helm", "releaseName"]).or_else(|| root.at(&["metadata", "name"]));
+        render.release = release.map(|node| self.name(node, "a release")).transpose()?;
         if let Some(helm) = source.get("helm") {
             self.helm(helm, &folder, &mut render)?;
         }
@@ -268,6 +277,18 @@ impl Reading<'_> {
                 (chart, _) => Ok(chart.is_some()),
             },
         }
+    }
+
+    /// Another name than the one that stands here would be rendered for another object.
+    fn name(&self, node: &Node, of: &str) -> Result<Name, Box<Diagnostic>> {
+        let named = node.as_str().and_then(|name| Name::new(name).ok());
+        named.ok_or_else(|| {
+            self.at(
+                node,
+                &format!("bpctl cannot take it for the name of {of}"),
+                "write lower-case letters, digits and `-`, at most 63",
+            )
+        })
     }
 
     /// The names of what lies in a folder itself, links among them.
@@ -352,9 +373,7 @@ impl Reading<'_> {
         render.skip_crds = matches!(helm.get("skipCrds").map(|node| &node.value), Some(Value::Bool(true)));
         // The chart is told this one; what names no namespace is delivered into that of the destination all the same.
         if let Some(namespace) = helm.get("namespace") {
-            let named = namespace.as_str().and_then(|name| Name::new(name).ok());
-            let wrong = || self.at(namespace, "it is no name of a namespace", "write it as Kubernetes has it");
-            render.template_namespace = Some(named.ok_or_else(wrong)?);
+            render.template_namespace = Some(self.name(namespace, "a namespace")?);
         }
         render.kube_version = helm.get("kubeVersion").and_then(super::mutate::scalar_text);
         Ok(())

@@ -19,6 +19,8 @@ pub struct Inputs {
     pub reads: BTreeSet<RepoPath>,
     /// Why it cannot be rendered from the repository alone: the first reason met.
     pub refused: Option<RenderFailure>,
+    /// What stands in the way hides which files it reads beyond these: it may be any.
+    pub open: bool,
     /// Values files that may be missing.
     pub optional: BTreeSet<RepoPath>,
     /// Kustomize's folders by how many steps they are from the root: what stands nearer wins.
@@ -85,7 +87,7 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
     let file = KUSTOMIZATIONS.iter().filter_map(|name| folder.join(name).ok()).find(|path| files.get(path).is_some());
     let Some(path) = file else {
         if !folder.is_root() && files.below(folder).next().is_some() {
-            refuse(inputs, format!("{folder} holds no kustomization.yaml"), "");
+            lose(inputs, format!("{folder} holds no kustomization.yaml"), "");
         }
         return;
     };
@@ -94,20 +96,20 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
     if KUSTOMIZATIONS.iter().filter_map(|name| folder.join(name).ok()).filter(|path| files.get(path).is_some()).count()
         > 1
     {
-        refuse(inputs, format!("{folder} holds several kustomization files"), "");
+        lose(inputs, format!("{folder} holds several kustomization files"), "");
     }
     let Some(File::Blob(blob)) = files.get(&path) else {
-        return refuse(inputs, format!("{path} is not a regular file"), "");
+        return lose(inputs, format!("{path} is not a regular file"), "");
     };
     let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
-        return refuse(inputs, format!("{path} is not YAML"), "");
+        return lose(inputs, format!("{path} is not YAML"), "");
     };
     let Some(root) = documents.first().map(|document| &document.root) else { return };
     if documents.len() > 1 {
-        refuse(inputs, format!("{path} holds several documents"), "");
+        lose(inputs, format!("{path} holds several documents"), "");
     }
     if let Some(odd) = misspelt(root) {
-        refuse(inputs, format!("{path} has a key that Kustomize may read as another"), odd);
+        lose(inputs, format!("{path} has a key that Kustomize may read as another"), odd);
     }
     for (key, why) in [
         ("generators", "it runs plug-ins of Kustomize, which may read anything; write what they make as resources"),
@@ -116,7 +118,7 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
         ("helmChartInflationGenerator", "it inflates Helm charts, for which Kustomize would run Helm and fetch"),
     ] {
         if root.get(key).is_some() {
-            refuse(inputs, format!("{path} has `{key}`: {why}"), "");
+            lose(inputs, format!("{path} has `{key}`: {why}"), "");
         }
     }
     for key in LISTS {
@@ -190,12 +192,12 @@ fn transformer(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, file
     // may read it is neither.
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/+@ ".contains(letter);
     let Some(mut documents) = read(by.as_str(), named.as_bytes()).ok() else {
-        return refuse(inputs, format!("{by} has `transformers` that bpctl cannot read"), named);
+        return lose(inputs, format!("{by} has `transformers` that bpctl cannot read"), named);
     };
     if !documents.iter().any(|document| matches!(document.root.value, Value::Mapping(_))) {
         reference(named, folder, by, depth, files, inputs);
         if !named.chars().all(plain) {
-            return refuse(inputs, format!("{by} has `transformers` that bpctl takes for no file's name"), named);
+            return lose(inputs, format!("{by} has `transformers` that bpctl takes for no file's name"), named);
         }
         let Some(target) = resolve(folder.as_str(), named).and_then(|path| RepoPath::new(path).ok()) else { return };
         documents = match files.get(&target) {
@@ -214,7 +216,7 @@ fn transformer(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, file
     let known: Option<Vec<_>> = documents.iter().map(|document| Some((document, fields(document)?))).collect();
     let Some(known) = known.filter(|known| !known.is_empty()) else {
         let why = "a plug-in may read anything; bpctl runs those of Kustomize's own that change what is given to them";
-        return refuse(inputs, format!("{by} has `transformers` that bpctl does not run: {why}"), named);
+        return lose(inputs, format!("{by} has `transformers` that bpctl does not run: {why}"), named);
     };
     for (document, fields) in known {
         for node in fields.iter().filter_map(|field| document.root.get(field)) {
@@ -244,7 +246,7 @@ fn reference(named: &str, folder: &RepoPath, by: &RepoPath, depth: usize, files:
         kustomization(&target, depth + 1, files, inputs);
     } else {
         if matches!(files.get(&target), Some(File::Refused(_))) {
-            refuse(inputs, format!("{by} names what is not a regular file"), named);
+            lose(inputs, format!("{by} names what is not a regular file"), named);
         }
         inputs.reads.insert(target.clone());
         inputs.wanted.insert(target);
@@ -276,17 +278,26 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
     }
     let Ok(path) = root.join("Chart.yaml") else { return };
     if files.below(root).next().is_some() && files.get(&path).is_none() {
-        return refuse(inputs, format!("{root} holds no Chart.yaml"), "");
+        return lose(inputs, format!("{root} holds no Chart.yaml"), "");
     }
     let refused = files.below(root).find(|(_, file)| matches!(file, File::Refused(_)));
     if let Some((path, File::Refused(why))) = refused {
-        refuse(inputs, format!("{path} is not read: {why}"), "");
+        lose(inputs, format!("{path} is not read: {why}"), "");
     }
     let Some(blob) = files.blob(&path) else { return };
     let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
-        return refuse(inputs, format!("{path} is not YAML"), "");
+        return lose(inputs, format!("{path} is not YAML"), "");
     };
-    let dependencies = documents.first().and_then(|document| document.root.get("dependencies"));
+    let chart = documents.first().map(|document| &document.root);
+    // Helm reads keys in any case, and another file for charts of the first version.
+    let odd = |key: &str| key != "dependencies" && key.eq_ignore_ascii_case("dependencies");
+    if let Some(odd) = chart.and_then(|chart| chart.entries().iter().find(|entry| odd(&entry.key))) {
+        lose(inputs, format!("{path} has a key that Helm reads as another"), &odd.key);
+    }
+    if let Some(old) = root.join("requirements.yaml").ok().filter(|old| files.get(old).is_some()) {
+        lose(inputs, format!("{old} names charts as Helm 2 did: write them as `dependencies` into Chart.yaml"), "");
+    }
+    let dependencies = chart.and_then(|chart| chart.get("dependencies"));
     for dependency in dependencies.map_or(&[] as &[Node], Node::items) {
         let text = |key| dependency.get(key).and_then(Node::as_str);
         let Some(name) = text("name") else { continue };
@@ -298,6 +309,17 @@ fn chart(render: &Render, root: &RepoPath, files: &Files, inputs: &mut Inputs) {
             })
         });
         if here || packed {
+            // Which chart a folder holds, Helm reads in it.
+            let held = root.join(&format!("charts/{name}/Chart.yaml")).ok().and_then(|path| files.blob(&path));
+            let named = held.and_then(|blob| yaml::parse(name, &blob.bytes, Kind::Manifest).ok());
+            let named = named.as_deref().and_then(<[Document]>::first).and_then(|document| document.root.get("name"));
+            if here && !packed && named.and_then(Node::as_str) != Some(name) {
+                lose(
+                    inputs,
+                    format!("{root}/charts holds another chart under the name of one that {path} depends on"),
+                    name,
+                );
+            }
             continue;
         }
         match text("repository").and_then(|repository| repository.strip_prefix("file://")) {
@@ -351,6 +373,12 @@ fn ignoring(folder: &RepoPath, chart: &RepoPath, files: &Files) -> Option<RepoPa
     let mut patterns =
         text.into_iter().flat_map(str::lines).map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     (text.is_none() || patterns.any(names)).then_some(path)
+}
+
+/// The same, where what is refused may name further files.
+fn lose(inputs: &mut Inputs, why: impl Into<String>, said: &str) {
+    inputs.open = true;
+    refuse(inputs, why, said);
 }
 
 fn refuse(inputs: &mut Inputs, why: impl Into<String>, said: &str) {

@@ -250,6 +250,13 @@ impl Rendering {
         Self { root, renderer, outcome, hooks, ignored, sync, remarks, origins, reads, shown }
     }
 
+    /// The same, where these files too may be read, and nobody knows.
+    #[must_use]
+    pub fn reading(mut self, files: &[RepoPath]) -> Self {
+        self.reads.extend(files.iter().cloned());
+        self
+    }
+
     /// Whether it reads this file.
     pub fn reads(&self, path: &RepoPath) -> bool {
         self.reads.iter().any(|read| path.is_within(read))

@@ -9,6 +9,8 @@ use crate::yaml::{Node, Value};
 pub struct SyncPolicy {
     /// The Application's name.
     pub application: String,
+    /// The Application's namespace, where it names one.
+    pub namespace: Option<String>,
     /// The file that declares it.
     pub file: RepoPath,
     /// When Argo CD syncs by itself.
@@ -26,12 +28,26 @@ pub enum Syncs {
     EachCommit,
     /// Never: somebody starts it.
     ByHand,
+    /// Not even then: an annotation tells Argo CD's controller to leave the Application alone.
+    Skipped,
 }
+
+/// With the value `true` Argo CD's controller does nothing at all with an Application.
+const SKIP: &str = "argocd.argoproj.io/skip-reconcile";
 
 impl SyncPolicy {
     /// What a person runs to sync it.
     pub fn command(&self) -> String {
-        format!("argocd app sync {}", shell(&self.application))
+        let (namespace, name) = (self.namespace.as_deref(), shell(&self.application));
+        match (self.when, namespace) {
+            (Syncs::Skipped, namespace) => {
+                let namespace = namespace.map(|namespace| format!("-n {} ", shell(namespace))).unwrap_or_default();
+                format!("kubectl {namespace}annotate applications.argoproj.io {name} {SKIP}-")
+            }
+            // Beside Argo CD's own namespace an Application goes by both names.
+            (_, Some(namespace)) if namespace != "argocd" => format!("argocd app sync {}/{name}", shell(namespace)),
+            _ => format!("argocd app sync {name}"),
+        }
     }
 
     /// Reads an Application.
@@ -41,16 +57,18 @@ impl SyncPolicy {
         let automated = policy.and_then(|policy| policy.get("automated")).filter(|node| node.value != Value::Null);
         let automated = automated.filter(|automated| !is(automated.get("enabled"), false));
         let options = policy.and_then(|policy| policy.get("syncOptions")).map_or(&[] as &[Node], Node::items);
+        // It goes into a command: what Kubernetes would not take for a name, a program may take for an option.
+        let named = |key| {
+            let named = root.at(&["metadata", key]).and_then(Node::as_str);
+            named.filter(|name| crate::blueprint::is_object_name(name)).map(str::to_owned)
+        };
+        let skip = root.at(&["metadata", "annotations"]).and_then(|all| all.get(SKIP));
         Self {
-            // It goes into a command: what Kubernetes would not take for a name, a program may take for an option.
-            application: root
-                .at(&["metadata", "name"])
-                .and_then(Node::as_str)
-                .filter(|name| crate::blueprint::is_object_name(name))
-                .unwrap_or("APPLICATION")
-                .to_owned(),
+            application: named("name").unwrap_or_else(|| "APPLICATION".to_owned()),
+            namespace: named("namespace"),
             file: file.clone(),
             when: match automated {
+                _ if skip.is_some_and(|skip| skip.as_str() != Some("false")) => Syncs::Skipped,
                 Some(automated) if is(automated.get("selfHeal"), true) => Syncs::Always,
                 Some(_) => Syncs::EachCommit,
                 None => Syncs::ByHand,

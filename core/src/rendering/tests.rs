@@ -457,7 +457,11 @@ fn an_applications_own_namespace_is_the_charts_and_not_its_objects() {
     assert_eq!(Some(made[0].object.namespace.as_str()), render.namespace.as_ref().map(crate::model::Name::as_str));
     let plain = application(APPLICATION, &[]).unwrap();
     assert_eq!((plain.template_namespace, plain.skip_crds, plain.ignored), (None, false, Vec::new()));
-    assert!(application(&text.replace("told", "No Name"), &[]).unwrap_err().contains("no name of a namespace"));
+    assert!(
+        application(&text.replace("told", "No Name"), &[])
+            .unwrap_err()
+            .contains("cannot take it for the name of a namespace")
+    );
 }
 
 #[test]

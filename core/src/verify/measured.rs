@@ -129,6 +129,8 @@ pub(super) struct Changed<'a> {
     pub workload: &'a ObjectRef,
     /// What was changed; `None`: not known.
     pub changes: Option<&'a [PastChange]>,
+    /// Values that the pods read changed as well.
+    pub configured: bool,
     /// Its pods before; `None`: their number is not Git's to say.
     pub before: Option<u64>,
     /// Its pods after.
@@ -281,7 +283,7 @@ impl Changed<'_> {
             let number = |value: &Option<serde_json::Value>| value.as_ref().and_then(quantity_of);
             number(&change.from).zip(number(&change.to)).is_some_and(|(from, to)| to.nanos() >= from.nanos())
         };
-        self.changes.is_some_and(|changes| !changes.is_empty() && changes.iter().all(no_less))
+        !self.configured && self.changes.is_some_and(|changes| !changes.is_empty() && changes.iter().all(no_less))
     }
 
     /// Pods of which samples are expected: at least one, where an autoscaler has the say.

@@ -13,9 +13,10 @@ use self::measured::{Changed, judge_window};
 use crate::blueprint::{Catalog, Delivery, Operation, Verification, containers, quantity, quantity_of};
 use crate::model::{Name, ObjectRef, Period, Quantity, Segment, Timestamp, Untrusted};
 use crate::observe::{
-    CheckConclusion, Known, ObservedFrom, PastChange, PastOperation, Pod, Recorder, Resource, Window,
+    CheckConclusion, Known, ObservedFrom, PastChange, PastConfig, PastOperation, Pod, Recorder, Resource, Window,
 };
-use crate::yaml::Node;
+use crate::render::count;
+use crate::yaml::{Node, value_at};
 
 pub use measured::{MeasuredChange, judge};
 pub use restart::{RestartInput, verify_restart};
@@ -32,6 +33,8 @@ pub struct VerifyInput<'a> {
     pub requests: &'a [DeclaredRequest],
     /// The fields that went back, where it was a rollback.
     pub fields: &'a [PastChange],
+    /// The values of `ConfigMap`s that went back with them, as Git declares them still (B17).
+    pub config: &'a [PastConfig],
     /// When they were merged, by the forge's clock.
     pub merged_at: Timestamp,
     /// How they reach the cluster.
@@ -53,6 +56,8 @@ pub struct MeasuredInput<'a> {
     pub commit: &'a str,
     /// What it changed; `None`: not known.
     pub changes: Option<&'a [PastChange]>,
+    /// It changed values that the pods read as well.
+    pub configured: bool,
     /// The targets.
     pub targets: Targets,
     /// How long after a window's end it is judged.
@@ -191,11 +196,14 @@ pub fn verify_operation(
     } else {
         Vec::new()
     };
+    let config =
+        if operation.is_rollback() { standing(catalog, environment, blueprint, &operation.config) } else { Vec::new() };
     let input = VerifyInput {
         workload: &workload,
         replicas: if declares { Some(u32::try_from(declared).ok()?) } else { None },
         requests: &requests,
         fields: back,
+        config: &config,
         merged_at: operation.merged_at,
         delivery: place.delivery,
         windows: &catalog.workspace.value.verification,
@@ -203,12 +211,26 @@ pub fn verify_operation(
             blueprint,
             commit: &operation.commit,
             changes,
+            configured: !operation.config.is_empty(),
             targets,
             lag: Targets::lag(place),
         }),
         from: facts.from(),
     };
     Some(verify_merged(&input, facts))
+}
+
+/// The values of `ConfigMap`s that an operation set and that Git declares still: what a person changed again since, has not arrived for good.
+fn standing(catalog: &Catalog, environment: &Name, blueprint: &Name, config: &[PastConfig]) -> Vec<PastConfig> {
+    let all = catalog.companions(environment, blueprint);
+    let declared: Vec<_> = all.compared.iter().chain(all.shared.iter().map(|(companion, _)| companion)).collect();
+    let stands = |one: &PastConfig| {
+        let manifest = declared.iter().find(|companion| companion.object == one.object)?.manifest;
+        let says = |change: &&PastChange| value_at(&manifest.document, &change.field).map(Node::to_json) == change.to;
+        let changes = one.changes.as_ref()?.iter().filter(says).cloned().collect();
+        Some(PastConfig { changes: Some(changes), ..one.clone() })
+    };
+    config.iter().filter_map(stands).collect()
 }
 
 /// The requests that a manifest declares.
@@ -264,16 +286,38 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
         let evidence = format!("{field} is not what was merged");
         return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
     }
+    for one in input.config {
+        let object = &one.object;
+        let live = match facts.object(object) {
+            Known::Known(live) => live,
+            Known::Unknown(unknown) => return report(vec![check("applied", Outcome::Unknown, unknown.message)], None),
+        };
+        let there = |change: &&PastChange| live.is_some_and(|live| is_live(&live.body, change));
+        if let Some(change) = one.changes.iter().flatten().find(|change| !there(change)) {
+            let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
+            let field = crate::render::sink::terminal(&Untrusted::new(change.field.to_string()));
+            let evidence = format!("{field} of {object} is not what was merged");
+            return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
+        }
+    }
     let told: Vec<String> =
         input.requests.iter().map(|r| format!("the {} request is {}", r.resource, r.request)).collect();
     let scaled = changed_replicas(input);
+    let values: usize = input.config.iter().flat_map(|one| &one.changes).map(Vec::len).sum();
     let told = match (told.is_empty(), input.fields.len()) {
+        (true, 0) if values == 1 => "the value of a ConfigMap is back".into(),
+        (true, 0) if values > 1 => format!("{values} values of ConfigMaps are back"),
         (true, 0) => {
             scaled.map_or_else(|| format!("spec.replicas is {has}"), |from| format!("replicas {from} → {has}"))
         }
         (true, 1) => "the field is back".into(),
         (true, fields) => format!("{fields} fields are back"),
         (false, _) => told.join(", "),
+    };
+    let told = if values > 0 && !input.fields.is_empty() {
+        format!("{told}, and {} of ConfigMaps", count(values, "value"))
+    } else {
+        told
     };
     let mut applied = check("applied", Outcome::Success, told);
     if let Some(before) = scaled {
@@ -326,6 +370,7 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     let changed = Changed {
         workload: input.workload,
         changes: input.measured.as_ref().ok().and_then(|measured| measured.changes),
+        configured: input.measured.as_ref().is_ok_and(|measured| measured.configured),
         before: scaled.or(after),
         after,
         // A pod that came later may have other requests than those that were measured.

@@ -195,3 +195,216 @@ fn x10_a_kept_key_of_the_node_selector_is_told_where_pods_do_not_run() {
     assert!(help[0].ends_with("the controller brings it; what it has beside Git stays"), "{help:?}");
     assert!(help[1].contains("spec.template.spec.nodeSelector.disk (by kubectl-patch); if it is that"), "{help:?}");
 }
+
+/// T6, Would miss: somebody's privileged container in every pod, told by nobody, since it was written in the name of who delivers, of one of
+/// Kubernetes' controllers, or with `managedFields` taken away; and what the server itself fills in, told as somebody's.
+#[rstest]
+#[case::as_who_delivers(Some("argocd-controller"), "(in the name of argocd-controller)")]
+#[case::as_kubectl(Some("kubectl-client-side-apply"), "(in the name of kubectl-client-side-apply)")]
+#[case::as_a_controller(Some("kube-controller-manager"), "(in the name of kube-controller-manager)")]
+#[case::as_an_autoscaler(Some("x-autoscaler"), "(in the name of x-autoscaler)")]
+#[case::as_themselves(Some("kubectl-patch"), "(by kubectl-patch)")]
+#[case::without_a_record(None, "(the cluster does not say by whom)")]
+fn t06_what_runs_in_the_pods_is_told_whoever_says_to_have_written_it(
+    #[case] manager: Option<&str>,
+    #[case] by: &str,
+    #[values("delivery: gitops", "delivery: direct")] delivery: &str,
+) {
+    let look = |edit: &dyn Fn(&mut Json)| {
+        let mut observation = observed(Known::Known(Some(live(80))), |live| {
+            let pod = &mut live["spec"]["template"]["spec"];
+            // What the server fills in.
+            pod["dnsPolicy"] = "ClusterFirst".into();
+            pod["restartPolicy"] = "Always".into();
+            pod["securityContext"] = json!({});
+            pod["terminationGracePeriodSeconds"] = 30.into();
+            pod["containers"][0]["terminationMessagePath"] = "/dev/termination-log".into();
+            pod["containers"][0]["imagePullPolicy"] = "IfNotPresent".into();
+            edit(live);
+        });
+        let types = FactValue::Schema(Known::Known(pod_types()));
+        observation.add(FactKey::Schema("apps/v1".into(), "Deployment".into()), "t", types);
+        let part = plan_under(delivery, "}", &[SERVICE], "", &observation).blueprints.remove(0);
+        let beside = |why: &WhyNot| why.because.contains("Deployment/web has what Git does not declare, and keeps it");
+        let told = part.not_proposed.into_iter().filter(beside).flat_map(|why| why.fields);
+        told.map(|field| field.raw().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(look(&|_| {}), Vec::<String>::new(), "as the server made it");
+    let told = look(&|live| {
+        let pod = &mut live["spec"]["template"]["spec"];
+        pod["hostPID"] = true.into();
+        pod["serviceAccountName"] = "admin".into();
+        pod["serviceAccount"] = "admin".into();
+        pod["volumes"].as_array_mut().unwrap().push(json!({"name": "h", "hostPath": {"path": "/", "type": ""}}));
+        pod["containers"][0]["command"] = json!(["evil"]);
+        pod["containers"][0]["securityContext"] = json!({"privileged": true});
+        pod["containers"].as_array_mut().unwrap().push(json!({"name": "evil", "image": "evil.example/x:1"}));
+        let Some(manager) = manager else { return };
+        live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update", "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:hostPID": {}, "f:serviceAccountName": {},
+                "f:serviceAccount": {}, "f:volumes": {".": {}, "k:{\"name\":\"h\"}": {".": {}, "f:name": {}, "f:hostPath": {"f:path": {}}}},
+                "f:containers": {"k:{\"name\":\"web\"}": {"f:command": {}, "f:securityContext": {".": {}, "f:privileged": {}}},
+                    "k:{\"name\":\"evil\"}": {".": {}, "f:name": {}, "f:image": {}}}}}}}}]);
+    });
+    let pod = |path: &str| format!("spec.template.spec.{path} {by}");
+    for path in [
+        "hostPID",
+        "volumes[name=h]",
+        "containers[name=web].securityContext",
+        "containers[name=web].command",
+        "containers[name=evil]",
+    ] {
+        let found =
+            told.iter().any(|told| told.starts_with(&format!("spec.template.spec.{path}")) && told.ends_with(by));
+        assert!(found, "{path}: {told:#?}");
+    }
+    assert!(
+        told.contains(&pod("serviceAccountName")) && told[0].contains("hostPID"),
+        "what is about rights first: {told:#?}"
+    );
+}
+
+/// X8, Would miss: "nothing to do" of a commit that takes replicas out of Git behind an autoscaler, as `lint` advises, and with which whoever
+/// delivers it makes 1 of 5; and an alarm where nobody takes them away, since bpctl delivers, or an apply never brought them.
+#[rstest]
+#[case::kubectl("delivery: gitops", ("kubectl-client-side-apply", "Update"), true, Some("apply edit-last-applied deployment/web"))]
+#[case::argo_cd_by_server_side_apply("delivery: gitops", ("argocd-controller", "Apply"), false, Some("--field-manager=handover-to-autoscaler"))]
+#[case::never_applied("delivery: gitops", ("kubectl-client-side-apply", "Update"), false, None)]
+#[case::bpctl_delivers("delivery: direct", ("kubectl-client-side-apply", "Update"), true, None)]
+fn x08_replicas_that_git_drops_behind_an_autoscaler_are_told(
+    #[case] delivery: &str,
+    #[case] (manager, operation): (&str, &str),
+    #[case] applied: bool,
+    #[case] told: Option<&str>,
+) {
+    let scaler =
+        manifest("autoscaling/v2", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}");
+    let observation = |replicas: u32| {
+        let mut observation = observed(Known::Known(None), |live| {
+            live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": operation, "apiVersion": "apps/v1",
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}}}]);
+            let last = json!({"spec": {"replicas": 2}}).to_string();
+            if applied {
+                let key = "kubectl.kubernetes.io/last-applied-configuration";
+                live["metadata"]["annotations"] = json!({key: last});
+            }
+            live["spec"]["replicas"] = replicas.into();
+        });
+        observation.add(
+            FactKey::Autoscaler(web()),
+            "t",
+            FactValue::Autoscaler(Known::Known(Some(Untrusted::new("x")))),
+        );
+        observation
+    };
+    let look = |replicas: u32, line: &str| {
+        let mut entries = world("}", &[&scaler]);
+        let web = entries.iter_mut().find(|(path, _)| path == "deploy/web.yaml").unwrap();
+        web.1 = web.1.replace("  replicas: 2\n", line);
+        let part = planned(delivery, entries, &observation(replicas)).blueprints.remove(0);
+        part.findings.into_iter().find(|found| found.code == "replicas-reset")
+    };
+    let found = look(5, "");
+    assert_eq!(found.is_some(), told.is_some(), "{found:?}");
+    if let (Some(found), Some(told)) = (found, told) {
+        assert!(found.needs_person && found.message.raw().contains("makes of 5 replicas its default, 1"), "{found:?}");
+        assert!(found.help[0].raw().contains(told), "{found:?}");
+    }
+    assert_eq!(look(1, ""), None, "one is what it becomes");
+    assert_eq!(look(5, "  replicas: 2\n"), None, "Git says them");
+}
+
+/// X8, Would miss: "remove it from the manifest" of replicas that Git means, where the change takes the autoscaler out, and the delivery sets
+/// production from 7 to 3.
+#[rstest]
+#[case::declared(true, "delivery: gitops", "remove it from the manifest")]
+#[case::taken_out(false, "delivery: gitops", "the next delivery by what delivers the object sets 2")]
+#[case::bpctl_leaves_them(false, "delivery: direct", "remove it from the manifest")]
+fn x08_git_without_the_autoscaler_says_what_its_number_will_do(
+    #[case] declared: bool,
+    #[case] delivery: &str,
+    #[case] wanted: &str,
+) {
+    let scaler =
+        manifest("autoscaling/v2", "HorizontalPodAutoscaler", "{scaleTargetRef: {kind: Deployment, name: web}}");
+    let mut observation = observed(Known::Known(None), |live| live["spec"]["replicas"] = 7.into());
+    observation.add(FactKey::Autoscaler(web()), "t", FactValue::Autoscaler(Known::Known(Some(Untrusted::new("x")))));
+    let manifests: &[&str] = if declared { &[&scaler] } else { &[] };
+    let part = plan_under(delivery, "}", manifests, "", &observation).blueprints.remove(0);
+    let told: Vec<&str> =
+        part.not_proposed.iter().filter(|why| why.what == "replicas").map(|why| why.because.as_str()).collect();
+    assert!(told.len() == 1 && told[0].contains(wanted), "{told:#?}");
+}
+
+/// X8, Would miss: "allowed" of a change of strategy that bpctl's own apply cannot bring, since the server has put the parameters of a rolling
+/// update there; "the API server refuses what Git declares, whoever applies it" of what `kubectl apply` brings at once; and "the controller brings
+/// it" of a StatefulSet's, which nobody's apply brings.
+#[rstest]
+#[case::kubectl_brings_it("delivery: gitops", ("kubectl-client-side-apply", "Update"), "Deployment", false)]
+#[case::argo_cd_by_server_side_apply("delivery: gitops", ("argocd-controller", "Apply"), "Deployment", true)]
+#[case::bpctl("delivery: direct", ("bpctl", "Apply"), "Deployment", true)]
+#[case::of_a_stateful_set("delivery: gitops", ("kubectl-client-side-apply", "Update"), "StatefulSet", true)]
+fn x08_another_kind_of_roll_out_is_brought_by_nobody_or_by_a_merge(
+    #[case] delivery: &str,
+    #[case] (manager, operation): (&str, &str),
+    #[case] kind: &str,
+    #[case] refused: bool,
+    #[values(false, true)] exact: bool,
+) {
+    let (key, other) = if kind == "Deployment" { ("strategy", "Recreate") } else { ("updateStrategy", "OnDelete") };
+    let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%"}});
+    let mut observation = observed(Known::Known(None), |_| {});
+    let object = ObjectRef::workload(bpctl_core::model::WorkloadKind::of_kind(kind).unwrap(), "shop", "web");
+    let mut body =
+        bpctl_core::yaml::parse("web", WEB.as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap()[0].root.to_json();
+    // By an update its maker owns the defaults too; of an apply nobody does.
+    let owned = if operation == "Update" {
+        json!({"f:replicas": {}, format!("f:{key}"): {"f:type": {}, "f:rollingUpdate": {"f:maxUnavailable": {}}}, "f:selector": {}})
+    } else {
+        json!({"f:replicas": {}})
+    };
+    body["metadata"] = json!({"name": "web", "namespace": "shop", "uid": "1", "managedFields": [{"manager": manager,
+        "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": owned}}]});
+    if operation == "Update" {
+        let last = json!({"spec": {"replicas": 2}}).to_string();
+        body["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": last});
+    }
+    body["spec"][key] = strategy;
+    let live = LiveObject::from_json("apps/v1", kind, body).unwrap();
+    observation.add(FactKey::Object(object.clone()), "t", FactValue::Object(Known::Known(Some(live))));
+    observation.add(FactKey::Autoscaler(object.clone()), "t", FactValue::Autoscaler(Known::Known(None)));
+    observation.add(FactKey::Schema("apps/v1".into(), kind.into()), "t", FactValue::Schema(Known::Known(pod_types())));
+    if exact && delivery.contains("gitops") {
+        let why = Known::unknown(UnknownCode::Refused, "spec.strategy.rollingUpdate: Forbidden");
+        observation.add(FactKey::DryRun(object), "t", FactValue::DryRun(why));
+    }
+    let mut entries = world("}", &[]);
+    for (_, text) in &mut entries {
+        *text = text
+            .replace("Deployment", kind)
+            .replace("  replicas: 2\n", &format!("  replicas: 2\n  {key}: {{type: {other}}}\n"));
+    }
+    let part = planned(delivery, entries, &observation).blueprints.remove(0);
+    let found: Vec<&Reported> = part.findings.iter().filter(|found| found.code == "apply-refused").collect();
+    assert_eq!((found.len(), part.items.len()), (usize::from(refused), usize::from(!refused)), "{part:#?}");
+    let patch = format!("-p '{{\"spec\":{{\"{key}\":{{\"type\":\"{other}\",\"rollingUpdate\":null}}}}}}'");
+    assert!(found.iter().all(|found| found.help[0].raw().ends_with(&patch) && found.needs_person), "{found:#?}");
+    let beside =
+        part.not_proposed.iter().any(|why| why.fields.iter().any(|field| field.raw().contains("rollingUpdate")));
+    assert!(!beside || refused, "the delivery takes it away: {part:#?}");
+}
+
+/// Would miss: "Kubernetes keeps no writer of a scale to 0" of another number, which nobody scaled to 0.
+#[rstest]
+#[case(0, "who wrote it is not known: Kubernetes keeps no writer of a scale to 0")]
+#[case(1, "who wrote it is not known: nobody owns it, as where an apply left it out")]
+#[case(3, "who wrote it is not known · declared")]
+fn x08_replicas_that_nobody_wrote_are_told_by_their_number(#[case] replicas: u32, #[case] wanted: &str) {
+    let observation = observed(Known::Known(None), |live| {
+        live["metadata"]["managedFields"] = json!([{"manager": "team-x", "operation": "Apply", "apiVersion": "apps/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:selector": {}}}}]);
+        live["spec"]["replicas"] = replicas.into();
+    });
+    let text = render::text::plan(&plan_under("delivery: gitops", "}", &[], "", &observation), None);
+    assert!(text.contains(wanted), "{text}");
+}

@@ -458,6 +458,7 @@ fn b11_a_restart_and_a_merge_keep_their_distance() {
         commit: "c".into(),
         outcome: None,
         changes: None,
+        config: Vec::new(),
         reset_by: None,
         rewritten: false,
     };

@@ -16,7 +16,15 @@ fn b08_a_daemon_set_that_runs_nowhere_is_told(#[case] chosen: &str, #[case] node
 }
 
 /// What is told, and whether a person is asked, of a workload without pods.
-fn told_of(kind: &str, declared: &str, spec: &Json, mut status: Json) -> String {
+fn told_of(kind: &str, declared: &str, spec: &Json, status: Json) -> String {
+    let told = found_of(kind, declared, spec, status)
+        .into_iter()
+        .map(|reported| if reported.needs_person { format!("{} for a person", reported.code) } else { reported.code });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// The same, whole.
+fn found_of(kind: &str, declared: &str, spec: &Json, mut status: Json) -> Vec<bpctl_core::decide::Reported> {
     let mut files = world(Some(3), "");
     let blueprint = format!(
         "apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata: {{name: web, version: 1.0.0, owner: team}}\nspec:\n  target: {{workload: {kind}/web, namespace: shop, source: deploy/web.yaml}}\n"
@@ -32,15 +40,16 @@ fn told_of(kind: &str, declared: &str, spec: &Json, mut status: Json) -> String 
     let live = LiveObject::from_json("apps/v1", kind, selecting(body)).unwrap();
     let workload = live.reference.clone();
     observation.add(FactKey::Object(workload.clone()), "t", FactValue::Object(Known::Known(Some(live))));
+    let schema = FactValue::Schema(Known::Known(bpctl_core::observe::TypeSchema::default()));
+    observation.add(FactKey::Schema("apps/v1".into(), kind.into()), "t", schema);
     observation.add(FactKey::Pods(workload), "t", FactValue::Pods(Known::Known(Vec::new())));
     let facts = Recorder::new(&observation);
     let detected = decide(trusted(&files).get(), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
-    let told = detected.findings.iter().filter_map(|(finding, _)| match finding {
-        Finding::Reported(reported) if reported.needs_person => Some(format!("{} for a person", reported.code)),
-        Finding::Reported(reported) => Some(reported.code.clone()),
+    let told = detected.findings.into_iter().filter_map(|(finding, _)| match finding {
+        Finding::Reported(reported) => Some(reported),
         _ => None,
     });
-    told.collect::<Vec<_>>().join("; ")
+    told.collect()
 }
 
 /// Would miss: a merged image that never reaches a pod, because somebody held the roll-out in the cluster and the object is as Git declares.
@@ -80,6 +89,39 @@ fn b08_a_roll_out_that_the_cluster_alone_holds_is_told(
     assert_eq!(told.contains("rollout-held for a person"), held, "{told}");
     // What Git means is no fault; that its pods run something else is told all the same.
     assert_eq!(told.contains("rollout-held"), held || by_git, "{told}");
+}
+
+/// Would miss: "as Git declares" of a partition that Git says otherwise, and the advice to take away, or to delete, what alone keeps somebody's
+/// image from pods that run what Git declares.
+#[rstest]
+#[case::git_says_another("StatefulSet", "updateStrategy: {rollingUpdate: {partition: 0}}, ", json!({"rollingUpdate": {"partition": 2}}), "web:evil", "partition: 2, where Git says 0, keeps the cluster's from them", "leave the partition until then", false)]
+#[case::git_says_none("StatefulSet", "", json!({"rollingUpdate": {"partition": 2}}), "web:evil", "partition: 2, which the cluster alone has, keeps the cluster's from them", "leave the partition until then", true)]
+#[case::on_delete("DaemonSet", "updateStrategy: {type: RollingUpdate}, ", json!({"type": "OnDelete"}), "web:evil", "OnDelete, where Git says \"RollingUpdate\", keeps the cluster's from them", "delete none of them before", false)]
+#[case::on_delete_of_git("DaemonSet", "updateStrategy: {type: OnDelete}, ", json!({"type": "OnDelete"}), "web:evil", "OnDelete, as Git declares, keeps the cluster's from them", "delete none of them before", false)]
+#[case::as_git_is("StatefulSet", "updateStrategy: {rollingUpdate: {partition: 0}}, ", json!({"rollingUpdate": {"partition": 2}}), "web", "partition: 2 keeps, where Git says 0: what Git declares now does not reach them", "when that is brought back", false)]
+#[case::as_git_is_and_says("DaemonSet", "updateStrategy: {type: OnDelete}, ", json!({"type": "OnDelete"}), "web", "OnDelete keeps, as Git declares", "one that is deleted comes back as Git declares", false)]
+fn b08_what_keeps_somebodys_template_from_pods_is_not_taken_out(
+    #[case] kind: &str,
+    #[case] declared: &str,
+    #[case] strategy: Json,
+    #[case] image: &str,
+    #[case] says: &str,
+    #[case] helps: &str,
+    #[case] for_person: bool,
+) {
+    let declared = format!(
+        "{declared}template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: web, image: web}}]}}}}"
+    );
+    let mut spec = json!({"updateStrategy": strategy, "replicas": 1});
+    spec["template"]["spec"]["containers"] = json!([{"name": "web", "image": image}]);
+    let status = json!({"replicas": 3, "updatedReplicas": 1, "currentNumberScheduled": 3, "updatedNumberScheduled": 1});
+    let found = found_of(kind, &declared, &spec, status);
+    let held: Vec<_> = found.iter().filter(|reported| reported.code == "rollout-held").collect();
+    let [held] = held[..] else { panic!("{found:#?}") };
+    assert!(held.message.raw().starts_with("2 of 3 pods") && held.message.raw().contains(says), "{held:#?}");
+    assert!(held.help.iter().any(|help| help.raw().contains(helps)), "{held:#?}");
+    assert_eq!(held.needs_person, for_person, "{held:#?}");
+    assert!(!held.help.iter().any(|help| help.raw().contains("take it out")), "{held:#?}");
 }
 
 /// Would miss: advice to raise a limit that nobody set.

@@ -117,10 +117,10 @@ fn fields(action: &Action) -> Option<String> {
     if reconcile.uid.is_none() {
         return Some(format!("create {object}"));
     }
-    let value = |value: Option<&serde_json::Value>| sink::terminal(&render::value(value));
     let field = |field: &bpctl_core::action::RevertedField| {
         let name = shown(&field.field.to_string());
-        format!("{name} {} → {}", value(field.from.as_ref()), value(field.to.as_ref()))
+        let (from, to) = render::values(field.from.as_ref(), field.to.as_ref());
+        format!("{name} {} → {}", sink::terminal(&from), sink::terminal(&to))
     };
     let mut named: Vec<String> = reconcile.fields.iter().take(NAMED).map(field).collect();
     let more = reconcile.fields.len().saturating_sub(NAMED);

@@ -11,7 +11,12 @@ pub struct Row {
 }
 
 /// The table, as it is written.
-pub fn rows() -> Vec<Row> {
+pub fn rows() -> &'static [Row] {
+    static ROWS: std::sync::OnceLock<Vec<Row>> = std::sync::OnceLock::new();
+    ROWS.get_or_init(read)
+}
+
+fn read() -> Vec<Row> {
     let page = include_str!("../../../docs/GITHUB.md");
     let table = page.split("\n## Each call").nth(1).expect("the section").split("\n## ").next().expect("a section");
     let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
@@ -25,11 +30,11 @@ pub fn rows() -> Vec<Row> {
 }
 
 /// The row of a request that was made, `METHOD /api/v3/PATH`: `{a}` stands for any one part.
-pub fn row_of(line: &str) -> Option<Row> {
+pub fn row_of(line: &str) -> Option<&'static Row> {
     let (method, path) = line.split_once(' ')?;
     let path = path.strip_prefix("/api/v3").or_else(|| path.strip_prefix("/api"))?;
     let parts: Vec<&str> = path.split('/').collect();
-    rows().into_iter().find(|row| {
+    rows().iter().find(|row| {
         let wanted: Vec<&str> = row.path.split('/').collect();
         let same = |(wanted, part): (&&str, &&str)| wanted == part || (wanted.starts_with('{') && !part.is_empty());
         row.method == method && wanted.len() == parts.len() && wanted.iter().zip(&parts).all(same)

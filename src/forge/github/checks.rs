@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use bpctl_core::govern::VERDICT_CHECK;
 use bpctl_core::model::{Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun};
 use bpctl_core::render::sink;
@@ -10,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::GithubForge;
-use super::api::{Listing, Page, locked};
+use super::api::{Listing, Page};
 use super::wire::{Run, Runs, Status};
 use crate::forge::ForgeError;
 use crate::forge::http::{Reply, settled};
@@ -86,13 +85,6 @@ impl GithubForge {
     ) -> Result<(), ForgeError> {
         let attempt = format!("write the check {name} on {commit} of {}", self.name());
         let me = self.me().await?;
-        // What the forge was told to merge by itself is taken back before the check says so: a pass that dies between the two finds a verdict
-        // that still differs, and does both again.
-        let armed = locked(&self.armed).get(commit).cloned();
-        if let Some(armed) = armed.filter(|_| name == VERDICT_CHECK && conclusion != CheckConclusion::Success) {
-            self.disarm(&armed).await?;
-            locked(&self.armed).remove(commit);
-        }
         let (path, body, line) = match me.app {
             Some(_) => {
                 let line = cut(summary, TITLE);

@@ -8,10 +8,10 @@ use bpctl_core::observe::{Identity, Known, PullFacts, PullState, Review, ReviewS
 use serde::Deserialize;
 use serde_json::json;
 
+use super::GithubForge;
 use super::api::{Listing, locked, plain};
 use super::people::ghost;
-use super::wire::{Activity, GitActor, Issue, Pull, PullReview, User};
-use super::{Armed, GithubForge};
+use super::wire::{Activity, GitActor, Issue, Login, Many, PageInfo, Pull, PullReview, User};
 use crate::forge::error::{known, unknown};
 use crate::forge::{ForgeError, PullFilter, PullSummary};
 
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 10 } else { 250 })
 const COMMIT_PAGES: usize = 100;
 
 /// Who wrote the commits, since when the pull request has been open, and who put it into the queue.
-const WRITERS: &str = "query($owner: String!, $repo: String!, $number: Int!, $after: String) {
+pub(super) const WRITERS: &str = "query($owner: String!, $repo: String!, $number: Int!, $after: String) {
   repository(owner: $owner, name: $repo) { pullRequest(number: $number) {
     commits(first: 100, after: $after) { totalCount pageInfo { hasNextPage endCursor } nodes { commit {
       oid
@@ -145,10 +145,12 @@ impl GithubForge {
         let mut checks = known(checks);
         let required_checks = self.required(&protection, &mut checks).await;
         let reopened = written.as_ref().ok().and_then(|written| written.reopened);
-        // An app's account is its name alone there.
-        let name = me.login.trim_end_matches("[bot]");
         let enqueuer = written.as_ref().ok().and_then(|written| written.enqueuer.as_deref());
-        let queued = enqueuer.is_some_and(|by| by.trim_end_matches("[bot]") == name);
+        let queued = enqueuer.is_some_and(|by| self.is_my_name(by));
+        let auto =
+            wire.auto_merge.as_ref().and_then(|armed| armed.enabled_by.as_ref()).is_some_and(|by| by.id == me.id);
+        // Before anything that may fail: who reads on and stops knows at least what to take back.
+        self.remember(number, &wire.node_id, auto, queued);
         let pushed = moved.known().and_then(|moved| moved.first()).map(|last| last.timestamp);
         let changed_at = [reopened, pushed].into_iter().flatten().fold(wire.created_at, Timestamp::max);
         let pushers = moved.and_then(|moved| self.pushers(&moved, wire.user.as_ref().is_some_and(|by| by.id == me.id)));
@@ -173,11 +175,6 @@ impl GithubForge {
                     why: "it changed while it was read; read it again".into(),
                 });
             }
-        }
-        if wire.auto_merge.as_ref().and_then(|armed| armed.enabled_by.as_ref()).is_some_and(|by| by.id == me.id) {
-            locked(&self.armed).insert(head.clone(), Armed { pull: wire.node_id.clone(), queued: false });
-        } else if queued {
-            locked(&self.armed).insert(head.clone(), Armed { pull: wire.node_id.clone(), queued: true });
         }
         Ok(PullFacts {
             number,
@@ -332,24 +329,6 @@ impl GithubForge {
         #[derive(Deserialize)]
         struct Entry {
             enqueuer: Option<Login>,
-        }
-        #[derive(Deserialize)]
-        struct Login {
-            login: String,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Many<T> {
-            #[serde(default)]
-            total_count: usize,
-            page_info: Option<PageInfo>,
-            nodes: Vec<T>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct PageInfo {
-            has_next_page: bool,
-            end_cursor: Option<String>,
         }
         #[derive(Deserialize)]
         struct Node {

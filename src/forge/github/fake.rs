@@ -11,32 +11,41 @@
 )]
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
+use self::serving::{Request, Serving};
+
 #[path = "calls.rs"]
 pub mod calls;
+#[path = "graph.rs"]
+mod graph;
+#[path = "serving.rs"]
+mod serving;
 #[path = "tracker.rs"]
 pub mod tracker;
 
 pub const BOT: &str = "bpctl-app[bot]";
 pub const APP: u64 = 77;
 pub const CI: u64 = 15_368;
+/// Who merged what GitHub merged by itself.
+pub const NATIVE_AUTO: &str = "GitHub, by auto-merge";
+pub const NATIVE_QUEUE: &str = "GitHub, by its queue";
 
 /// Changes the world before a request is looked at: given the world and the request's line.
 type Meanwhile = Box<dyn FnMut(&mut World, &str) + Send>;
 /// What is answered instead of an answer; the request may have been carried out.
 type Fault = Box<dyn FnMut(&str) -> Option<Answer> + Send>;
 
-/// A server with one repository, `shop/deploy`.
+/// A server with one repository, `shop/deploy`. Its threads, its port and its connections end with it, before its folder does.
 pub struct Fake {
     pub url: String,
     pub world: Arc<Mutex<World>>,
+    serving: Serving,
     folder: tempfile::TempDir,
 }
 
@@ -65,10 +74,16 @@ pub struct World {
     pub merges: Vec<Merge>,
     pub armed: Vec<String>,
     pub queued: Vec<String>,
+    /// A conversation is open that the rules want to be ended: only GitHub knows of it.
+    pub conversation: bool,
+    /// What is armed or queued is merged as soon as the rules hold, before any request that they hold at.
+    pub natively: bool,
     /// Method, path and status of each request to the API.
     pub log: Vec<(String, u16)>,
     /// GitHub lets bpctl's account keep no rule.
     pub bypass: bool,
+    /// Requests that end so never arrive: a server on the way says that it failed.
+    pub lost: Option<&'static str>,
     pub meanwhile: Option<Meanwhile>,
     pub fault: Option<Fault>,
     ids: u64,
@@ -129,16 +144,9 @@ impl Fake {
             ..World::default()
         };
         let world = Arc::new(Mutex::new(world));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let (shared, base) = (Arc::clone(&world), url.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let (shared, base) = (Arc::clone(&shared), base.clone());
-                std::thread::spawn(move || serve(stream, &shared, &base));
-            }
-        });
-        Self { url, world, folder }
+        let shared = Arc::clone(&world);
+        let serving = Serving::begin(move |request, base| respond(request, &shared, base));
+        Self { url: serving.url.clone(), world, serving, folder }
     }
 
     pub fn with<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
@@ -225,7 +233,7 @@ impl World {
         self.commit_tree(&tree, parents, by)
     }
 
-    fn commit_tree(&self, tree: &str, parents: &[&str], by: &str) -> String {
+    pub fn commit_tree(&self, tree: &str, parents: &[&str], by: &str) -> String {
         let repository = self.repository();
         let person =
             git2::Signature::new(by, &format!("{by}@x.test"), &git2::Time::new(self.now, 0)).expect("a person");
@@ -310,14 +318,17 @@ impl World {
     }
 
     /// What keeps this from being merged, if anything.
-    fn blocked(&mut self, number: u64) -> Option<String> {
+    fn blocked(&mut self, number: u64, by_queue: bool) -> Option<String> {
         let (pull, tip) = (self.pull(number).clone(), self.tip("main").expect("main"));
         let head = pull["head"]["sha"].as_str().expect("a commit");
         if pull["draft"] == true {
             return Some("Pull Request is still a draft".into());
         }
+        if self.conversation {
+            return Some("All conversations must be resolved".into());
+        }
         for rule in &self.rules {
-            if rule["type"] == "merge_queue" {
+            if rule["type"] == "merge_queue" && !by_queue {
                 return Some("Changes must be made through the merge queue".into());
             }
             for check in rule["parameters"]["required_status_checks"].as_array().into_iter().flatten() {
@@ -334,9 +345,22 @@ impl World {
         None
     }
 
+    /// GitHub itself merges what it was told to, to the branch of these rules, where they let it.
+    fn merge_by_itself(&mut self) {
+        let told = [(NATIVE_AUTO, self.armed.clone()), (NATIVE_QUEUE, self.queued.clone())];
+        for (by, pulls) in told {
+            for number in pulls.iter().filter_map(|pull| pull.strip_prefix("PR_")?.parse().ok()) {
+                let pull = self.pull(number);
+                if pull["state"] == "open" && pull["base"]["ref"] == "main" {
+                    let _ = self.merge(number, by);
+                }
+            }
+        }
+    }
+
     /// Merges as somebody whom the rules hold.
     pub fn merge(&mut self, number: u64, by: &str) -> Result<String, String> {
-        if let Some(why) = self.blocked(number) {
+        if let Some(why) = self.blocked(number, by == NATIVE_QUEUE) {
             return Err(why);
         }
         let (head, base) = (self.head(number), self.tip("main").expect("main"));
@@ -351,6 +375,10 @@ impl World {
         }
         pull["state"] = "closed".into();
         pull["merge_commit_sha"] = commit.clone().into();
+        pull["auto_merge"] = Value::Null;
+        let node = format!("PR_{number}");
+        self.armed.retain(|armed| *armed != node);
+        self.queued.retain(|queued| *queued != node);
         Ok(commit)
     }
 }
@@ -359,53 +387,8 @@ fn stamp(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).expect("a time").to_string()
 }
 
-// --- HTTP ---------------------------------------------------------------------------------------------------------------
-
-struct Request {
-    method: String,
-    path: String,
-    query: BTreeMap<String, String>,
-    headers: BTreeMap<String, String>,
-    body: Vec<u8>,
-}
-
-fn read(stream: &mut TcpStream) -> Option<Request> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 16384];
-    let end = loop {
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-        let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
-        bytes.extend_from_slice(&buffer[..read]);
-    };
-    let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
-    let mut body = bytes.split_off(end);
-    let mut lines = head.lines();
-    let mut words = lines.next()?.split(' ');
-    let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let headers: BTreeMap<String, String> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
-        .collect();
-    assert!(!headers.contains_key("transfer-encoding"), "bodies of these tests are small");
-    let length = headers.get("content-length").map_or(0, |text| text.parse().expect("a length"));
-    while body.len() < length {
-        let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
-        body.extend_from_slice(&buffer[..read]);
-    }
-    let url = url::Url::parse(&format!("http://x{target}")).ok()?;
-    let query = url.query_pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
-    Some(Request { method, path: target.split('?').next()?.to_owned(), query, headers, body })
-}
-
-fn serve(mut stream: TcpStream, world: &Mutex<World>, base: &str) {
-    let Some(request) = read(&mut stream) else { return };
-    let answer =
-        if request.path.starts_with("/shop/deploy.git/") { git(&request, world) } else { api(&request, world, base) };
-    let Answer(status, headers, body) = answer;
-    let head = format!("HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+fn respond(request: &Request, world: &Mutex<World>, base: &str) -> Answer {
+    if request.path.starts_with("/shop/deploy.git/") { git(request, world) } else { api(request, world, base) }
 }
 
 /// Git over HTTP, by Git's own program; what a push moved is recorded as its account's.
@@ -468,8 +451,13 @@ fn api(request: &Request, world: &Mutex<World>, base: &str) -> Answer {
         meanwhile(&mut world, &line);
         world.meanwhile = Some(meanwhile);
     }
+    if world.natively {
+        world.merge_by_itself();
+    }
     let by = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let mut answer = if by.matches('.').count() == 2 {
+    let mut answer = if world.lost.is_some_and(|lost| line.ends_with(lost)) {
+        Answer(502, String::new(), Vec::new())
+    } else if by.matches('.').count() == 2 {
         as_app(request, &world)
     } else {
         answer(request, &mut world, owner_of(by), base)
@@ -524,7 +512,7 @@ fn answer(request: &Request, world: &mut World, by: &str, base: &str) -> Answer 
     let parts: Vec<&str> = path.split('/').collect();
     let number = |text: &str| text.parse::<u64>().unwrap_or_default();
     if path == "/api/graphql" {
-        return graphql(&body, world, by);
+        return graph::answer(&body, world, by);
     }
     let rest = match parts.as_slice() {
         ["rate_limit"] => return ok(&json!({})),
@@ -731,60 +719,4 @@ fn page(all: &[Value], request: &Request, base: &str) -> Answer {
         answer.1 = format!("link: <{base}{}?{}>; rel=\"next\"\r\n", request.path, query.join("&"));
     }
     answer
-}
-
-fn graphql(body: &Value, world: &mut World, by: &str) -> Answer {
-    let (query, variables) = (body["query"].as_str().unwrap_or_default(), &body["variables"]);
-    let data = |data: Value| Answer::json(200, &json!({ "data": data }));
-    let refused = |kind: &str, message: &str| {
-        Answer::json(200, &json!({ "data": null, "errors": [{ "type": kind, "message": message }] }))
-    };
-    if query.contains("viewer") {
-        return data(json!({ "viewer": { "login": by, "databaseId": account(by).0 } }));
-    }
-    if let Some(number) = variables["number"].as_u64() {
-        let head = world.head(number);
-        let repository = world.repository();
-        let mut walk = repository.revwalk().expect("a walk");
-        walk.push(head.parse().expect("an id")).expect("pushed");
-        walk.hide(world.tip("main").expect("main").parse().expect("an id")).expect("hidden");
-        let commits: Vec<Value> = walk.flatten().map(|id| {
-            let commit = repository.find_commit(id).expect("a commit");
-            let person = |person: git2::Signature<'_>| {
-                let login = person.name().unwrap_or_default().to_owned();
-                let known = (account(&login).0 != 99).then(|| json!({ "login": login, "databaseId": account(&login).0 }));
-                json!({ "name": login, "email": person.email().unwrap_or_default(), "user": known })
-            };
-            let authors = json!({ "totalCount": 1, "nodes": [person(commit.author())] });
-            json!({ "commit": { "oid": id.to_string(), "authors": authors, "committer": person(commit.committer()) } })
-        }).collect();
-        let reopened = world.events.iter().filter(|event| event["event"] == "reopened" && event["issue"] == number);
-        let reopened: Vec<Value> = reopened.map(|event| json!({ "createdAt": event["created_at"] })).collect();
-        let entry = world.queued.contains(&format!("PR_{number}")).then(|| json!({ "enqueuer": { "login": BOT } }));
-        return data(json!({ "repository": { "pullRequest": {
-            "commits": { "totalCount": commits.len(), "pageInfo": { "hasNextPage": false, "endCursor": null }, "nodes": commits },
-            "timelineItems": { "nodes": reopened }, "mergeQueueEntry": entry
-        } } }));
-    }
-    let pull = variables["pull"].as_str().unwrap_or_default().to_owned();
-    let Some(number) = pull.strip_prefix("PR_").and_then(|text| text.parse().ok()) else {
-        return refused("NOT_FOUND", "no such node");
-    };
-    if let Some(head) = variables["head"].as_str()
-        && world.head(number) != head
-    {
-        return refused("UNPROCESSABLE", "Expected head sha didn't match current head ref.");
-    }
-    if query.contains("enablePullRequestAutoMerge") {
-        world.pull(number)["auto_merge"] = json!({ "enabled_by": user(by), "merge_method": "merge" });
-        world.armed.push(pull);
-    } else if query.contains("disablePullRequestAutoMerge") {
-        world.pull(number)["auto_merge"] = Value::Null;
-        world.armed.retain(|armed| *armed != pull);
-    } else if query.contains("enqueuePullRequest") {
-        world.queued.push(pull);
-    } else if query.contains("dequeuePullRequest") {
-        world.queued.retain(|queued| *queued != pull);
-    }
-    data(json!({ "done": { "id": "x" } }))
 }

@@ -135,3 +135,57 @@ async fn every_request_is_as_github_describes_it() {
     assert_eq!(violations, Vec::<String>::new());
     assert!(after > before + 100, "the proxy saw nothing: {before} {after}");
 }
+
+/// Would miss: a field, an argument, a type or a variable of GraphQL that GitHub does not have. What it answers is the fake server's word.
+#[tokio::test]
+#[ignore = "needs the lab"]
+async fn every_request_of_graphql_fits_githubs_own_schema() {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    use super::{armed, facts, people, signed};
+
+    let fake = super::fake::Fake::new();
+    let (_, base, head) = super::tests::proposal(&fake);
+    let forge = super::tests::on(&fake, "token-app");
+    let branch = BranchName::new("bpctl-ledger/test").unwrap();
+    let input = forge.as_input(&branch, &base, &head).unwrap().expect("plain files");
+    let listed = json!({ "owner": "shop", "repo": "deploy", "after": null });
+    let mut one = listed.clone();
+    one["number"] = 1.into();
+    let pinned = json!({ "pull": "PR_1", "head": head });
+    let mut arms = pinned.clone();
+    (arms["method"], arms["title"], arms["text"]) = ("SQUASH".into(), "Scale".into(), "".into());
+    let pull = json!({ "pull": "PR_1" });
+    let all: Vec<Value> = [
+        (people::VIEWER, json!({})),
+        (facts::WRITERS, one),
+        (armed::ARMED, listed),
+        (armed::ARM, arms),
+        (armed::ENQUEUE, pinned),
+        (armed::DISARM, pull.clone()),
+        (armed::DEQUEUE, pull),
+        (signed::COMMIT, json!({ "input": input })),
+        // And this would be told.
+        ("query($x: Nothing!) { viewer { nothing } }", json!({ "y": 1 })),
+    ]
+    .into_iter()
+    .map(|(query, variables)| json!({ "query": query, "variables": variables }))
+    .collect();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lab/github/graphql.mjs");
+    let mut node = Command::new("node");
+    node.args([script, &lab("LAB_GITHUB_GRAPHQL")]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut node = node.spawn().unwrap();
+    node.stdin.take().unwrap().write_all(Value::from(all).to_string().as_bytes()).unwrap();
+    let ended = node.wait_with_output().unwrap();
+    assert!(ended.status.success());
+    let told = String::from_utf8(ended.stdout).unwrap();
+    let told: Vec<&str> = told.lines().collect();
+    let expected = [
+        "Unknown type \"Nothing\". Did you mean \"String\"?",
+        "Cannot query field \"nothing\" on type \"User\". Did you mean \"watching\"?",
+        "Variable \"$x\" is never used.",
+        "$y is not declared",
+    ];
+    assert_eq!(told, expected);
+}

@@ -8,14 +8,12 @@ use std::time::Duration;
 
 use bpctl_core::model::Untrusted;
 use bpctl_core::observe::PullState;
-use reqwest::Method;
-use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::facts::state_of;
 use super::rules::Protection;
 use super::wire::{Pull, Repo};
-use super::{Armed, GithubForge, Role};
+use super::{GithubForge, Role};
 use crate::forge::landed::{Pin, landed};
 use crate::forge::{ForgeError, Landed};
 
@@ -23,18 +21,8 @@ use crate::forge::{ForgeError, Landed};
 const READS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(if cfg!(test) { 5 } else { 250 });
 
-const ARM: &str = "mutation($pull: ID!, $head: GitObjectID!, $method: PullRequestMergeMethod!, $title: String!, $text: String!) {
-  enablePullRequestAutoMerge(input: {pullRequestId: $pull, expectedHeadOid: $head, mergeMethod: $method, commitHeadline: $title, commitBody: $text}) {
-    pullRequest { id }
-  }
-}";
-const ENQUEUE: &str = "mutation($pull: ID!, $head: GitObjectID!) {
-  enqueuePullRequest(input: {pullRequestId: $pull, expectedHeadOid: $head}) { mergeQueueEntry { id } }
-}";
-const DISARM: &str = "mutation($pull: ID!) {
-  disablePullRequestAutoMerge(input: {pullRequestId: $pull}) { pullRequest { id } }
-}";
-const DEQUEUE: &str = "mutation($pull: ID!) { dequeuePullRequest(input: {id: $pull}) { mergeQueueEntry { id } } }";
+/// A way of merging, as the API calls it.
+pub(super) type Method = &'static str;
 
 /// What one request to merge came to.
 pub(super) enum Asked {
@@ -102,7 +90,8 @@ impl GithubForge {
         let attempt = format!("bring #{} of {} up to date", pin.pull, self.name());
         let number = pin.pull.to_string();
         let path = self.path(&["pulls", &number, "update-branch"]);
-        let reply = self.api.write(&attempt, Method::PUT, &path, &json!({ "expected_head_sha": pin.head })).await?;
+        let reply =
+            self.api.write(&attempt, reqwest::Method::PUT, &path, &json!({ "expected_head_sha": pin.head })).await?;
         match reply.status.as_u16() {
             // 422: the head moved, or somebody was faster.
             200..=299 | 422 => Ok(Landed::Moved),
@@ -120,7 +109,7 @@ impl GithubForge {
         });
         let number = pin.pull.to_string();
         let path = self.path(&["pulls", &number, "merge"]);
-        let reply = match self.api.write(attempt, Method::PUT, &path, &body).await {
+        let reply = match self.api.write(attempt, reqwest::Method::PUT, &path, &body).await {
             Ok(reply) => reply,
             Err(error) => return Asked::Look(Some(error)),
         };
@@ -131,58 +120,6 @@ impl GithubForge {
             405 if said.raw().contains("was modified") => Asked::Moved,
             405 | 422 => Asked::Held(said),
             _ => Asked::Look(Some(reply.refused(attempt))),
-        }
-    }
-
-    /// Leaves it to the forge to merge this very head once its own rules let it, where it may be left.
-    async fn arm(
-        &self,
-        wire: &Pull,
-        protection: &Protection,
-        (pin, method): (Pin<'_>, &str),
-        message: &str,
-        said: Untrusted,
-    ) -> Result<Landed, ForgeError> {
-        let brake = protection.asks_for_verdict_of(self.me().await?.app);
-        if wire.auto_merge.is_some() || !brake || self.settings().await?.allow_auto_merge != Some(true) {
-            return Ok(Landed::Held(said));
-        }
-        let attempt = format!("let the forge merge #{} of {} when its rules hold", pin.pull, self.name());
-        let (title, text) = message.split_once('\n').unwrap_or((message, ""));
-        let variables = json!({
-            "pull": wire.node_id,
-            "head": pin.head,
-            "method": method.to_uppercase(),
-            "title": title.trim(),
-            "text": text.trim(),
-        });
-        match self.api.graphql::<IgnoredAny>(&attempt, ARM, variables, true).await {
-            Ok(_) => {
-                Ok(Landed::Held(Untrusted::new(format!("{} (it merges by itself once the rules hold)", said.raw()))))
-            }
-            // The head moved, or its rules hold by now: the next run looks again.
-            Err(ForgeError::Refused { .. }) => Ok(Landed::Held(said)),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn enqueue(&self, wire: &Pull, pin: Pin<'_>, attempt: &str) -> Result<Landed, ForgeError> {
-        let variables = json!({ "pull": wire.node_id, "head": pin.head });
-        match self.api.graphql::<IgnoredAny>(attempt, ENQUEUE, variables, true).await {
-            Ok(_) => Ok(Landed::Held(Untrusted::new("it is in the merge queue"))),
-            Err(ForgeError::Refused { said, .. }) => Ok(Landed::Held(said)),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Takes back what [`Self::arm`] or [`Self::enqueue`] said.
-    pub(super) async fn disarm(&self, armed: &Armed) -> Result<(), ForgeError> {
-        let attempt = format!("keep the forge from merging a pull request of {} by itself", self.name());
-        let (mutation, variables) = (if armed.queued { DEQUEUE } else { DISARM }, json!({ "pull": armed.pull }));
-        match self.api.graphql::<IgnoredAny>(&attempt, mutation, variables, true).await {
-            // It was not armed any more.
-            Ok(_) | Err(ForgeError::Refused { status: 422, .. }) => Ok(()),
-            Err(error) => Err(error),
         }
     }
 
@@ -222,7 +159,7 @@ fn is_as_pinned(wire: &Pull, pin: Pin<'_>) -> bool {
 }
 
 /// A merge commit, or a squash where only that is allowed: both give the same tree.
-fn method(protection: &Protection, settings: &Repo) -> Option<&'static str> {
+fn method(protection: &Protection, settings: &Repo) -> Option<Method> {
     let allowed = |name: &str| protection.methods.as_ref().is_none_or(|methods| methods.iter().any(|m| m == name));
     if settings.allow_merge_commit != Some(false) && !protection.linear && allowed("merge") {
         Some("merge")

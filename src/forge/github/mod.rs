@@ -13,6 +13,7 @@
 
 mod abilities;
 mod api;
+mod armed;
 mod checks;
 mod comments;
 mod facts;
@@ -20,6 +21,7 @@ mod issues;
 mod merge;
 mod people;
 mod rules;
+mod signed;
 mod token;
 mod wire;
 mod write;
@@ -48,8 +50,8 @@ use self::api::{Api, locked};
 use self::wire::{Pull, Repo, User};
 use super::landed::Pin;
 use super::{
-    Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, IssueFilter, Landed, NewPull, OwnComment,
-    OwnIssue, PullFilter, PullSummary, Swapped, moves,
+    Answer, ArmedPull, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, IssueFilter, Landed, NewPull,
+    OwnComment, OwnIssue, PullFilter, PullSummary, Swapped, moves,
 };
 use crate::git::remote::GitRemote;
 use crate::git::{GitError, Repository};
@@ -98,8 +100,8 @@ pub struct GithubForge {
     rights: Mutex<HashMap<u64, Known<Rights>>>,
     /// Who closed a pull request, by its number and when.
     closers: Mutex<HashMap<(u64, Timestamp), Option<User>>>,
-    /// By head: the pull requests that the forge merges by itself as bpctl told it to.
-    armed: Mutex<HashMap<String, Armed>>,
+    /// By number: the pull requests that the forge merges by itself as bpctl told it to, as they were seen last.
+    armed: Mutex<HashMap<u64, Armed>>,
 }
 
 /// A pull request that the forge merges by itself.
@@ -107,7 +109,9 @@ pub struct GithubForge {
 struct Armed {
     /// Its id for GraphQL.
     pull: String,
-    /// By the merge queue, else once its rules hold.
+    /// Once its rules hold.
+    auto: bool,
+    /// By the merge queue.
     queued: bool,
 }
 
@@ -342,6 +346,14 @@ impl Forge for GithubForge {
         self.looked_over().await
     }
 
+    async fn armed(&self) -> Result<Vec<ArmedPull>, ForgeError> {
+        self.all_armed().await
+    }
+
+    fn is_armed(&self, number: u64) -> bool {
+        locked(&self.armed).contains_key(&number)
+    }
+
     fn issue_url(&self, number: u64) -> Option<String> {
         Some(self.page(&["issues", &number.to_string()]).into())
     }
@@ -363,6 +375,10 @@ impl ForgeWrite for GithubForge {
 
     async fn update_branch(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError> {
         moves::update(&*self.remote().await?, branch, from, to).await
+    }
+
+    async fn append(&self, branch: &BranchName, from: &str, to: &str) -> Result<Swapped, ForgeError> {
+        self.append_signed(branch, from, to).await
     }
 
     async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError> {
@@ -410,6 +426,10 @@ impl ForgeWrite for GithubForge {
         summary: &str,
     ) -> Result<(), ForgeError> {
         self.write_check(commit, name, conclusion, summary).await
+    }
+
+    async fn disarm(&self, number: u64) -> Result<(), ForgeError> {
+        self.take_back(number).await
     }
 
     async fn merge(&self, permit: MergePermit, message: &str) -> Result<Landed, ForgeError> {

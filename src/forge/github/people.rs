@@ -13,6 +13,7 @@ use super::{GithubForge, Me, Role};
 use crate::forge::ForgeError;
 use crate::forge::error::unknown;
 
+pub(super) const VIEWER: &str = "query { viewer { login databaseId } }";
 /// What GitHub calls the account of its own workflows.
 const WORKFLOWS: &str = "github-actions";
 /// What follows an app's name in the login of its account; no person's login holds brackets.
@@ -36,8 +37,7 @@ impl GithubForge {
                 return Ok(self.me.get_or_init(|| me));
             }
         }
-        let Answer { viewer } =
-            self.api.graphql(attempt, "query { viewer { login databaseId } }", json!({}), false).await?;
+        let Answer { viewer } = self.api.graphql(attempt, VIEWER, json!({}), false).await?;
         let user = user_of(viewer).ok_or_else(|| ForgeError::Malformed {
             attempt: attempt.into(),
             why: "the forge does not tell the account's id".into(),

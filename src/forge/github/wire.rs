@@ -303,3 +303,27 @@ pub(super) struct GitActor {
     /// The account whose address it is.
     pub(super) user: Option<Actor>,
 }
+
+/// Somebody's name, as GraphQL has it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Login {
+    pub(super) login: String,
+}
+
+/// A page of a list, as GraphQL has it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Many<T> {
+    #[serde(default)]
+    pub(super) total_count: usize,
+    pub(super) page_info: Option<PageInfo>,
+    pub(super) nodes: Vec<T>,
+}
+
+/// Where a list goes on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageInfo {
+    pub(super) has_next_page: bool,
+    pub(super) end_cursor: Option<String>,
+}

@@ -37,7 +37,7 @@ pub(super) fn ready(pod: &Json) -> bool {
 }
 
 /// Makes a pod fail as a kubelet would say it.
-fn fail(namespace: &Namespace, pod: &Json, restarts: u32) {
+pub(super) fn fail(namespace: &Namespace, pod: &Json, restarts: u32) {
     let name = pod["metadata"]["name"].as_str().expect("a name");
     let status = json!({"status": {
         "conditions": [{"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "False"}],

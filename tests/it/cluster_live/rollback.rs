@@ -1,11 +1,13 @@
 //! A rollback on a real API server (B8, B17): from an image that is not there to pods that run the one before, and nothing after that.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::restart::{deployed, pods, ready};
+use bpctl_core::model::Timestamp;
+
+use super::restart::{deployed, fail, pods, ready};
 use super::workspace::bpctl;
-use crate::support::{Namespace, wait_for};
+use crate::support::{Namespace, Repo, wait_for};
 
 const MANIFEST: &str = "deploy/web.yaml";
 
@@ -55,4 +57,123 @@ fn b08_an_image_that_is_not_there_goes_back_and_the_pods_are_well() {
     let plan = program.run(&["plan", "--detailed-exitcode"]).exits(0).stdout;
     assert!(!plan.contains("↩") && !plan.contains("rollback"), "{plan}");
     assert_eq!(repo.merges(), 1);
+}
+
+/// The workload reads a `ConfigMap` of this mode, in Git and in the cluster.
+fn configured(namespace: &Namespace, delivery: &str) -> Repo {
+    let repo = deployed(namespace, "1", 3, (delivery, "3s"));
+    let map = format!(
+        "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web, namespace: {}}}\ndata:\n  MODE: slow   # how\n  OLD: \"1\"\n",
+        namespace.name
+    );
+    let text = repo.read(MANIFEST).replace("web:1\"}", "web:1\", envFrom: [{configMapRef: {name: web}}]}") + &map;
+    repo.write(MANIFEST, &text);
+    repo.commit(&[], "configuration");
+    namespace.kubectl(&["apply", "-f", "-"], Some(&text));
+    repo
+}
+
+fn mode(namespace: &Namespace) -> serde_json::Value {
+    namespace.get("configmap/web")["data"].clone()
+}
+
+/// It is not ready from now on, as a kubelet says it.
+fn since_now(namespace: &Namespace, pod: &serde_json::Value) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let now = Timestamp::from_second(i64::try_from(now).expect("a time")).expect("a time");
+    let condition = serde_json::json!({"type": "Ready", "status": "False", "lastTransitionTime": now});
+    let status = serde_json::json!({"status": {"conditions": [condition]}}).to_string();
+    let name = pod["metadata"]["name"].as_str().expect("a name");
+    namespace.kubectl(&["patch", "pod", name, "--subresource=status", "--type=strategic", "-p", &status], None);
+}
+
+/// All pods are there, and ready.
+fn well(namespace: &Namespace) -> Option<()> {
+    let pods = pods(namespace);
+    (pods.len() == 2 && pods.iter().all(ready)).then_some(())
+}
+
+/// Would miss: a rollback that takes the image back and leaves the values that came with it, or does not bring them to the cluster.
+#[test]
+fn b17_configuration_goes_back_with_the_image_that_came_with_it() {
+    let namespace = Namespace::new("config-back");
+    let repo = configured(&namespace, "direct");
+    wait_for("2 pods", 60, || well(&namespace));
+    let second = || thread::sleep(Duration::from_millis(1200));
+    second();
+    let program = bpctl(&repo, None);
+    let before = repo.read(MANIFEST);
+    repo.replace(MANIFEST, "web:1", "web:nopull");
+    repo.replace(MANIFEST, "MODE: slow   # how\n", "MODE: fast   # how\n  NEW: \"2\"\n");
+    repo.commit(&[], "a new version, and how it is configured");
+    let delivered = program.run(&["apply"]).exits(0).stdout;
+    assert!(delivered.contains("applied Deployment/web") && delivered.contains("applied ConfigMap/web"), "{delivered}");
+    let plan = wait_for("the rollback", 60, || {
+        let plan = program.run(&["plan"]).exits(0).stdout;
+        plan.contains("↩ rollback").then_some(plan)
+    });
+    for part in [
+        "image web:nopull → web:1",
+        "MODE of ConfigMap/web fast → slow",
+        "data.NEW of ConfigMap/web: \"2\" → nothing at deploy/web.yaml:",
+    ] {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    program.run(&["apply"]).exits(0);
+    second();
+    program.run(&["approve", "1", "--as", "alice", "--message", "back"]).exits(0);
+    let landed = program.run(&["apply", "--wait", "90s"]).exits(0).stdout;
+    assert!(landed.contains("merged local pull request #1") && landed.contains("applied ConfigMap/web"), "{landed}");
+    assert!(
+        landed.contains("success (applied success: the field is back, and 2 values of ConfigMaps; ready"),
+        "{landed}"
+    );
+    assert_eq!(repo.read(MANIFEST), before);
+    assert_eq!(mode(&namespace), serde_json::json!({"MODE": "slow", "OLD": "1"}));
+    wait_for("the pods before", 60, || well(&namespace));
+    let plan = program.run(&["plan", "--detailed-exitcode"]).exits(0).stdout;
+    assert!(!plan.contains("rollback"), "{plan}");
+    let replayed = program.run(&["audit", "replay", "--env", "lab"]).exits(0).stdout;
+    assert!(!replayed.contains("different"), "{replayed}");
+}
+
+/// Would miss: a change of configuration alone that nobody watches, that is written into the cluster under `gitops`, or that is called back before
+/// it is there.
+#[test]
+fn b17_a_change_of_configuration_alone_goes_back() {
+    let namespace = Namespace::new("config-alone");
+    let repo = configured(&namespace, "gitops");
+    let controller = || drop(namespace.kubectl(&["apply", "-f", "-"], Some(&repo.read(MANIFEST))));
+    wait_for("2 pods", 60, || well(&namespace));
+    thread::sleep(Duration::from_millis(1200));
+    let program = bpctl(&repo, None);
+    let before = repo.read(MANIFEST);
+    repo.replace(MANIFEST, "MODE: slow", "MODE: fast");
+    repo.commit(&[], "another mode");
+    controller();
+    thread::sleep(Duration::from_millis(1200));
+    let failed = pods(&namespace)[0].clone();
+    fail(&namespace, &failed, 3);
+    since_now(&namespace, &failed);
+    let plan = wait_for("the rollback", 60, || {
+        let plan = program.run(&["plan"]).exits(0).stdout;
+        plan.contains("↩ rollback").then_some(plan)
+    });
+    for part in
+        ["MODE of ConfigMap/web fast → slow", "needs approval", "no roll-out follows", "rollout restart deployment/web"]
+    {
+        assert!(plan.contains(part), "{part}: {plan}");
+    }
+    program.run(&["apply"]).exits(0);
+    program.run(&["approve", "1", "--as", "alice", "--message", "back"]).exits(0);
+    let landed = program.run(&["apply"]).exits(0).stdout;
+    assert!(landed.contains("merged local pull request #1") && !landed.contains("applied ConfigMap"), "{landed}");
+    assert_eq!(repo.read(MANIFEST), before);
+    assert_eq!(mode(&namespace)["MODE"], "fast", "the controller brings it");
+    controller();
+    let name = failed["metadata"]["name"].as_str().expect("a name");
+    namespace.kubectl(&["delete", "pod", name, "--wait=false"], None);
+    wait_for("the pods before", 60, || well(&namespace));
+    let verified = program.run(&["verify", "--wait", "60s"]).exits(0).stdout;
+    assert!(verified.contains("the value of a ConfigMap is back"), "{verified}");
 }

@@ -25,7 +25,7 @@ fn each_call_of_the_table_is_made_and_the_app_is_given_what_they_need_and_no_mor
     let mut gather = |shop: &Shop| {
         for (line, _) in shop.fake.with(|world| std::mem::take(&mut world.log)) {
             let row = row_of(&line).unwrap_or_else(|| panic!("no row for {line}"));
-            seen.insert((row.method, row.path));
+            seen.insert((row.method.clone(), row.path.clone()));
         }
     };
     // An app with its own key proposes, merges, waits, is approved of, brings up to date, verifies.
@@ -102,9 +102,9 @@ fn each_call_of_the_table_is_made_and_the_app_is_given_what_they_need_and_no_mor
     gather(&shop);
 
     // The time is asked for only where no answer told it lately; the lab's test does.
-    let asked = |row: &Row| row.path != "/rate_limit";
+    let asked = |row: &&Row| row.path != "/rate_limit";
     let written: BTreeSet<(String, String)> =
-        rows().into_iter().filter(asked).map(|row| (row.method, row.path)).collect();
+        rows().iter().filter(asked).map(|row| (row.method.clone(), row.path.clone())).collect();
     assert_eq!(
         written.difference(&seen).collect::<Vec<_>>(),
         Vec::<&(String, String)>::new(),
@@ -117,7 +117,7 @@ fn each_call_of_the_table_is_made_and_the_app_is_given_what_they_need_and_no_mor
         page.split("| permission | for | without it |").nth(1).expect("the table").split("\n\n").next().expect("rows");
     for row in rows() {
         assert!(row.why.len() > 8, "{row:?}: a reason");
-        for (name, level) in permissions(&row) {
+        for (name, level) in permissions(row) {
             let line = given.lines().find(|line| line.starts_with(&format!("| {name}: ")));
             let line = line.unwrap_or_else(|| panic!("{name}: {level} is not among what the app is given"));
             assert!(level == "read" || line.contains("write"), "{row:?}: {line}");

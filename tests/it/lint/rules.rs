@@ -82,6 +82,7 @@ const ROWS: &[Row] = &[
     ("replicas-outside-bounds", &[(MANIFEST, "replicas: 3", "replicas: 4")], (BACKEND, 15, 19), &[(MANIFEST, "replicas: 3", "replicas: 2")]),
     ("replicas-outside-bounds", &[(MANIFEST, "replicas: 3", "replicas: 1")], (BACKEND, 14, 19), &[(MANIFEST, "replicas: 3", "replicas: 0")]),
     ("scaling-without-cpu-request", &[(MANIFEST, REQUESTS, "              memory: 256Mi")], (BACKEND, 14, 5), &[(MANIFEST, REQUESTS, "              cpu: 0.25")]),
+    ("target-above-scale-up", &[(MANIFEST, "", HPA), (BACKEND, SCALING, "governance"), (BACKEND, "maximum: \"2\"}", "maximum: \"2\", target_utilization: 60%}")], (BACKEND, 11, 60), &[(MANIFEST, "", HPA), (BACKEND, SCALING, "governance")]),
     ("two-scalers", &[(MANIFEST, "", HPA)], (BACKEND, 14, 5), &[(MANIFEST, "", OTHER_HPA)]),
     ("two-scalers", &[(MANIFEST, "", HPA), (BACKEND, SCALING, "governance")], (MANIFEST, 7, 13), &[(MANIFEST, "", HPA), (BACKEND, SCALING, "governance"), (MANIFEST, "  replicas: 3\n", "")]),
     ("window-too-short", &[(FRONTEND, "window: 5m", "window: 90s"), (WORKSPACE, SNAPSHOT, "    cluster: {context: x}\n    prometheus: {url: \"http://x\", rate_interval: 2m}")], (FRONTEND, 19, 13), &[(FRONTEND, "window: 5m", "window: 2m"), (WORKSPACE, SNAPSHOT, "    cluster: {context: x}\n    prometheus: {url: \"http://x\", rate_interval: 2m}")]),

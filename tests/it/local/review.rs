@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bpctl::forge::Landed;
 use bpctl::pipeline::{Effects, Session, SessionOptions, base_tree, connect_cluster, observe, plan, pulls, work_tree};
 use bpctl_core::blueprint::TierName;
-use bpctl_core::govern::{ApprovalTerms, count_reviews};
+use bpctl_core::govern::{ApprovalTerms, Decision, count_reviews};
 use bpctl_core::model::{Digest, Name, Timestamp, Untrusted};
 use bpctl_core::observe::{Identity, Known, PullFacts, PullState, Review, ReviewState, Rights, UnknownCode};
 
@@ -168,14 +168,14 @@ fn t23_a_push_after_the_judgement_is_not_merged() {
                 observe(&staging, place, &[rules.get()], &cluster, &session.repository, forge).await.expect("facts");
             let facts = forge.pull(1).await.expect("a pull request");
             let observations = BTreeMap::from([(staging, observed.observation)]);
-            let judged =
+            let mut judged =
                 pulls::judge_one(&session, &tip, &files, &rules, facts, &observations).await.expect("a judgement");
-            let permit = judged.permit.expect("a permit");
+            let Decision::Merge(permit) = judged.decide() else { panic!("a permit") };
             let tree = repo.git(&["rev-parse", &format!("{moved}^{{tree}}")]);
             let pushed = repo.git(&["commit-tree", tree.trim(), "-p", moved, "-m", "pushed meanwhile"]);
             repo.git(&["update-ref", moved, pushed.trim()]);
             let effects = Effects::new(session.forge.writing().expect("writing"), None, false);
-            (effects.merge(permit, "merge").await.expect("an answer"), pushed)
+            (effects.merge(*permit, "merge").await.expect("an answer"), pushed)
         });
         assert!(matches!(first, Landed::Moved), "{moved}: {first:?}");
         assert_eq!(repo.git(&["rev-parse", moved]), pushed);

@@ -207,3 +207,78 @@ fn t18_what_an_application_may_deliver_unseen_is_for_a_person() {
         says(&judged, &["needs approval", &told, "the Application cannot be followed"]);
     }
 }
+
+/// Files that say of others what is delivered, on bpctl's own pull request. Would miss: a checkout that writes other manifests than were judged;
+/// a controller that is sent elsewhere; a second manifest of a governed workload in the folder that is delivered; an image behind another name.
+#[test]
+fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
+    let flux = "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: web}\nspec: {path: ./deploy}\n";
+    let elsewhere = flux.replace("./deploy", "./docs");
+    let helm = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: redis}\nspec: {source: {chart: redis}}\n";
+    let shop = Repo::shop();
+    let second = shop.read("deploy/frontend.yaml").replace("frontend:1.4.0", "frontend:6.6.6");
+    let policy = "blueprints/policies/base.yaml";
+    for (file, text, told) in [
+        (".gitattributes", "*.yaml ident\n", "it decides what a checkout writes of other files"),
+        ("docs/.sourceignore", "deploy/\n", "it decides which files Flux leaves out"),
+        ("clusters/web.yaml", flux, "it tells a controller what to deliver from here"),
+        ("deploy/zz.yaml", &second, "Deployment/frontend is added"),
+        ("clusters/web.yaml", &elsewhere, ""),
+        ("clusters/redis.yaml", helm, ""),
+        ("docs/frontend.yaml", &second, ""),
+    ] {
+        let repo = Repo::shop();
+        repo.replace(policy, "{delete: forbidden,", "{scale: requires_approval, delete: forbidden,");
+        repo.commit(&[], "somebody looks at each pull request");
+        repo.run(&super::APPLY);
+        repo.git(&["checkout", "-q", "-f", "bpctl/staging/backend/scale"]);
+        repo.commit(&[(file, text)], "nothing to see");
+        repo.git(&["switch", "-q", "main"]);
+        let judged = repo.run(&["judge", "1"]).stdout;
+        says(&judged, &["needs approval backend", told]);
+        assert_eq!(judged.matches(file).count() + judged.matches("is added").count() > 0, !told.is_empty(), "{judged}");
+    }
+}
+
+/// What Git's merge brings, bpctl does not see: histories that cross, and a file that main moved since. Would miss: a green check for a pull
+/// request that takes back what others merged, or brings its value to the file's new name.
+#[test]
+fn x02_what_would_land_otherwise_than_it_was_looked_at_is_not_green() {
+    let opened = || {
+        let repo = Repo::shop();
+        let policy = "blueprints/policies/base.yaml";
+        repo.replace(policy, "{delete: forbidden,", "{scale: requires_approval, delete: forbidden,");
+        repo.commit(&[], "somebody looks at each pull request");
+        repo.run(&super::APPLY);
+        repo.git(&["checkout", "-q", "-f", "main"]);
+        repo
+    };
+    // Two merge bases: the attacker's head merges the same two commits as main, and keeps the tree of before.
+    let crossed = opened();
+    crossed.git(&["switch", "-q", "-c", "fix"]);
+    crossed.replace("deploy/frontend.yaml", "frontend:1.4.0", "frontend:1.4.1");
+    crossed.commit(&[], "a fix");
+    crossed.git(&["switch", "-q", "main"]);
+    crossed.commit(&[("notes.md", "more\n")], "something else");
+    let before = crossed.git(&["rev-parse", "HEAD"]);
+    crossed.git(&["merge", "-q", "--no-ff", "-m", "the fix", "fix"]);
+    let tree = crossed.git(&["rev-parse", &format!("{}^{{tree}}", before.trim())]);
+    let head = crossed.git(&["commit-tree", tree.trim(), "-p", before.trim(), "-p", "fix", "-m", "merge"]);
+    crossed.git(&["update-ref", "refs/heads/bpctl/staging/backend/scale", head.trim()]);
+    // A file that main moved.
+    let moved = opened();
+    moved.git(&["checkout", "-q", "bpctl/staging/backend/scale"]);
+    moved.git(&["reset", "-q", "--hard", "main"]);
+    moved.replace("deploy/frontend.yaml", "frontend:1.4.0", "frontend:6.6.6");
+    moved.commit(&[], "another image");
+    moved.git(&["switch", "-q", "main"]);
+    moved.git(&["mv", "deploy/frontend.yaml", "deploy/web.yaml"]);
+    moved.replace("blueprints/frontend/blueprint.yaml", "source: deploy/frontend.yaml", "source: deploy/web.yaml");
+    moved.commit(&[], "moved");
+    for (repo, why) in [(crossed, "the two histories cross"), (moved, "deploy/frontend.yaml")] {
+        let judged = repo.run(&["judge", "1", "-o", "json"]).exits(6).json();
+        assert_eq!(judged["conclusion"], "pending", "{judged}");
+        let told = judged["blockers"].to_string();
+        says(&told, &["it conflicts with main", why, "update its branch"]);
+    }
+}

@@ -122,6 +122,29 @@ fn an_autoscaler_owns_its_replicas() {
     assert!(!derived.drafts[0].text.contains("min_replicas"));
 }
 
+/// Would miss: a first blueprint whose right-sizing and an autoscaler drive each other to the minimum and the most replicas (B7).
+#[test]
+fn b07_what_an_autoscaler_goes_by_gets_bounds_alone() {
+    let scaler = |metrics: &str| {
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec: {scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}{metrics}}\n".replace("{metrics}", metrics)
+    };
+    let by = |resource: &str| {
+        format!(
+            ", metrics: [{{type: Resource, resource: {{name: {resource}, target: {{type: Utilization, averageUtilization: 60}}}}}}]"
+        )
+    };
+    for (metrics, cpu, memory) in [(String::new(), false, true), (by("cpu"), false, true), (by("memory"), true, false)]
+    {
+        let text = &derived(&[("hpa.yaml", &scaler(&metrics)), ("web.yaml", DEPLOYMENT)]).drafts[0].text;
+        let sized = |resource: &str| {
+            let line = text.lines().find(|line| line.trim_start().starts_with(resource)).unwrap_or_default();
+            assert!(line.contains("minimum: ") && line.contains("maximum: "), "{text}");
+            line.contains("target_utilization: ")
+        };
+        assert_eq!((sized("cpu: "), sized("memory: ")), (cpu, memory), "{text}");
+    }
+}
+
 /// Would miss: bounds that nobody drafts, for the sake of an autoscaler of another namespace.
 #[test]
 fn an_autoscaler_of_another_namespace_owns_nothing() {

@@ -20,7 +20,10 @@ impl Rule for TwoScalers {
                 \x20 kind: HorizontalPodAutoscaler\n  spec: {scaleTargetRef: {kind: Deployment, name: web}}   # and the blueprint has spec.scaling\n\n\
                 Remove spec.scaling from the blueprint, or the autoscaler.\n\n\
                 Replicas in the manifest are a third: an apply of anything but bpctl sets the autoscaler's number back to them, and bpctl\n\
-                leaves them alone. Remove spec.replicas from the manifest; that is a warning.",
+                leaves them alone. Remove spec.replicas from the manifest; that is a warning. But what delivers the manifest takes away what it\n\
+                applied before, and that once leaves Kubernetes' default, 1 replica. So first, right before the change is delivered, take\n\
+                spec.replicas out of what was applied last: `kubectl apply edit-last-applied deployment/web`; of a server-side apply let\n\
+                another field manager apply the same number. In a base, see that each overlay has an autoscaler: without one it gets 1.",
         }
     }
 
@@ -93,7 +96,8 @@ fn compare(look: &Look<'_>, variant: &Variant<'_>, environment: &Name, scaler: &
         let diagnostic = mark_node(diagnostic, manifest, replicas, "each kubectl apply sets them back to this");
         let diagnostic = mark_node(diagnostic, scaler, node, "this HorizontalPodAutoscaler changes them");
         found.push(diagnostic.help(
-            "remove spec.replicas from the manifest: the autoscaler keeps them between its minReplicas and maxReplicas",
+            "remove spec.replicas from the manifest, but first from what was applied last (kubectl apply edit-last-applied), or the delivery sets 1 once: \
+             bpctl explain two-scalers",
         ));
     }
     found

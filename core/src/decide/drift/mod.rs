@@ -13,6 +13,7 @@ mod compare;
 mod exact;
 mod kept;
 mod ownership;
+mod pods;
 mod quirks;
 mod removal;
 mod rivals;
@@ -24,7 +25,7 @@ mod tests;
 
 pub use exact::exact;
 pub use kept::{KeptKeys, kept_by, kept_by_others, kept_keys, kept_port};
-pub use rivals::{Rival, kept_rivals, merged_away};
+pub use rivals::{Rival, is_refused_to_bpctl_alone, kept_rivals, merged_away};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
@@ -203,12 +204,51 @@ fn rank(added: &FieldDrift) -> usize {
     RIGHTS.iter().position(about).or(of_container).unwrap_or(RIGHTS.len() + 1)
 }
 
+/// A field that somebody added beside Git (X10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Added {
+    /// Which.
+    pub path: FieldPath,
+    /// Who owns it; `None`: the object does not say.
+    pub by: Option<Attribution>,
+    /// The name is that of one that delivers, or of Kubernetes' own controllers: whoever writes calls themselves as they like (T6).
+    pub in_its_name: bool,
+}
+
 /// Fields that somebody added beside Git: neither drift nor taken away by any apply. Each with who did; what is about a pod's rights first.
-pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<(FieldPath, Attribution)> {
+/// Of pods it is all that stands there, whoever says to have written it (T6).
+pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<Added> {
     let managers = DeliveryManagers::default();
     let mut found = removal::added(document, live, schema, &managers);
+    let known = found.len();
+    let goes = removal::pending(document, live, schema, &managers);
+    for (path, value) in pods::undeclared(document, live, schema) {
+        let told = |other: &FieldDrift| path.0.starts_with(&other.path.0);
+        if found[..known].iter().chain(&goes).any(told) {
+            continue;
+        }
+        let by = writer(live, &path);
+        found.push(FieldDrift {
+            path,
+            kind: DriftKind::PendingRemoval,
+            span: None,
+            unplaced: None,
+            declared: None,
+            live: Some(value.clone()),
+            admitted: None,
+            by,
+        });
+    }
+    // What is told whole is not told again in parts.
+    let tops: Vec<FieldPath> = found[known..].iter().map(|added| added.path.clone()).collect();
+    found.retain(|added| !tops.iter().any(|top| added.path != *top && added.path.0.starts_with(&top.0)));
     found.sort_by_key(rank);
-    found.into_iter().filter_map(|added| Some((added.path, added.by?))).collect()
+    let in_its_name = |by: &Attribution| managers.contains(by.manager.raw()) || removal::controls(by.manager.raw());
+    let tell = |added: FieldDrift| {
+        let in_its_name = added.by.as_ref().is_some_and(in_its_name);
+        Added { path: added.path, by: added.by, in_its_name }
+    };
+    found.into_iter().map(tell).collect()
 }
 
 /// Who wrote a field of a live object last, as far as it says.

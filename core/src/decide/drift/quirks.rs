@@ -161,6 +161,32 @@ pub(super) fn is_default(key: &str, live: &Json) -> bool {
     is_empty(live) || fills || DEFAULTS.contains(&(key, text.as_str()))
 }
 
+/// The same, and what the server fills in of a pod's volumes, its variables' sources and the nodes' ports.
+const POD_DEFAULTS: &[(&str, &str)] = &[
+    ("apiVersion", "v1"),
+    ("cachingMode", "ReadWrite"),
+    ("defaultMode", "420"),
+    ("divisor", "0"),
+    ("expirationSeconds", "3600"),
+    ("fsType", "ext4"),
+    ("iscsiInterface", "default"),
+    ("keyring", "/etc/ceph/keyring"),
+    ("pool", "rbd"),
+    ("procMount", "Default"),
+    ("pullPolicy", "Always"),
+    ("pullPolicy", "IfNotPresent"),
+    ("storageMode", "ThinProvisioned"),
+    ("user", "admin"),
+    ("volumeMode", "Filesystem"),
+];
+
+/// Whether this is what the server itself fills in of a pod where nobody says anything.
+pub(super) fn is_default_of_pods(key: &str, live: &Json) -> bool {
+    let text = super::scalar::json_text(live).unwrap_or_default();
+    let zero = ZERO_IS_ABSENT.contains(&key) && matches!(text.as_str(), "0" | "false");
+    zero || is_default(key, live) || POD_DEFAULTS.contains(&(key, text.as_str()))
+}
+
 /// Null and the three empties.
 pub(super) fn is_empty(json: &Json) -> bool {
     match json {

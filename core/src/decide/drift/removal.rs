@@ -43,6 +43,12 @@ pub(super) fn pending(
 
 /// Managers that write what they are asked to keep up, not what somebody wants otherwise than Git.
 const CONTROLLERS: [&str; 4] = ["kube-controller-manager", "kube-scheduler", "kubelet", "cloud-controller-manager"];
+
+/// Whether this is what such a one calls itself.
+pub(super) fn controls(manager: &str) -> bool {
+    CONTROLLERS.contains(&manager) || manager.contains("autoscaler")
+}
+
 /// What `kubectl rollout restart` writes.
 const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
@@ -68,9 +74,8 @@ pub(super) fn added(
                 }
                 _ => entry.owns(&selector("selector")),
             };
-        let controls = CONTROLLERS.contains(&entry.manager) || entry.manager.contains("autoscaler");
         let own = entry.subresource.is_none() && !entry.delivers;
-        if own && !made && !controls && entry.api_version == live.reference.api_version {
+        if own && !made && !controls(entry.manager) && entry.api_version == live.reference.api_version {
             walk.by = Some(entry.attribution(true));
             walk.owned(entry.fields, &root, &live.body);
         }

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Attribution, DeliveryManagers, ownership, writer};
+use super::{Attribution, DeliveryManagers, ownership, quirks, removal, writer};
 use crate::model::{FieldPath, Segment};
 use crate::observe::LiveObject;
 use crate::yaml::{Document, Node, Value};
@@ -54,6 +54,7 @@ pub fn kept_rivals(
             if let Some(keys) = pod_of(live) {
                 look.pod(&document.root, keys);
             }
+            look.rollout(document, direct);
         }
     }
     look.found
@@ -67,7 +68,31 @@ pub fn merged_away(document: &Document, live: &LiveObject) -> Vec<FieldPath> {
         let keys = volume.live.as_object().into_iter().flat_map(|keys| keys.keys());
         keys.filter(|key| *key != "name" && volume.git.get(key).is_none()).map(|key| volume.path.key(key))
     });
-    sources.collect()
+    let strategy = of_another_rollout(document, live).filter(|place| place.path.is_keys(&["spec", "strategy"]));
+    let strategy = strategy.filter(|_| merges(live)).map(|place| place.path.key(PARAMETERS));
+    sources.chain(strategy).collect()
+}
+
+/// Whether only a server-side apply is refused for what the cluster has of another kind of roll-out: `kubectl apply` takes it away (`retainKeys`).
+pub fn is_refused_to_bpctl_alone(document: &Document, live: &LiveObject) -> bool {
+    merges(live) && merged_away(document, live).iter().any(|path| path.is_keys(&["spec", "strategy", PARAMETERS]))
+}
+
+/// What a rolling update goes by, in a Deployment and in a `StatefulSet`.
+const PARAMETERS: &str = "rollingUpdate";
+
+/// The strategy of which Git wants another kind than a rolling update, whose parameters the cluster has: the server puts them there itself where
+/// nobody says a strategy, and takes them beside no other kind.
+fn of_another_rollout<'a>(document: &'a Document, live: &'a LiveObject) -> Option<Place<'a>> {
+    let (key, other) = match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
+        ("apps/v1", "Deployment") => ("strategy", "Recreate"),
+        ("apps/v1", "StatefulSet") => ("updateStrategy", "OnDelete"),
+        _ => return None,
+    };
+    let place = Place::root(&document.root, &live.body).at(&["spec", key])?;
+    let wanted = place.git.get("type").and_then(Node::as_str) == Some(other) && place.git.get(PARAMETERS).is_none();
+    let has = place.live.get(PARAMETERS).is_some_and(|has| !quirks::is_empty(has));
+    (wanted && has).then_some(place)
 }
 
 /// Whether what delivers the object merges it here and updates it, as `kubectl apply` does.
@@ -76,7 +101,7 @@ fn merges(live: &LiveObject) -> bool {
 }
 
 /// Where an object holds its pods.
-fn pod_of(live: &LiveObject) -> Option<&'static [&'static str]> {
+pub(super) fn pod_of(live: &LiveObject) -> Option<&'static [&'static str]> {
     match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
         ("apps/v1", "Deployment" | "StatefulSet" | "DaemonSet") => Some(&["spec", "template", "spec"]),
         ("batch/v1", "CronJob") => Some(&["spec", "jobTemplate", "spec", "template", "spec"]),
@@ -149,6 +174,31 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
                 keys.retain(|key| *key != "name");
                 self.arms(Some(&volume), &keys);
             }
+        }
+    }
+
+    /// A kind of roll-out that Git declares, and the parameters of another that an apply leaves beside it.
+    fn rollout(&mut self, document: &Document, direct: bool) {
+        let live = self.live;
+        let Some(place) = of_another_rollout(document, live) else { return };
+        let kept = place.path.key(PARAMETERS);
+        let managers = DeliveryManagers::default();
+        let brought = self.merges.then(|| removal::last_applied(&live.body, &managers)).flatten();
+        let stays = |path: &FieldPath| match (direct, self.merges) {
+            (true, _) => (self.stays)(path),
+            (false, true) => brought.as_ref().and_then(|brought| removal::value_at(brought, path)).is_none(),
+            // What nobody owns the server put there, and no apply takes away.
+            (false, false) => {
+                let owns = |entry: &ownership::Entry<'_>| entry.operation == "Apply" && entry.owns(path);
+                (self.stays)(path) || !ownership::deliveries(&live.body, &managers).any(|entry| owns(&entry))
+            }
+        };
+        let parameters = place.live.get(PARAMETERS).and_then(Json::as_object);
+        let all_go = parameters.into_iter().flatten().all(|(key, _)| !stays(&kept.key(key)));
+        let taken = self.merges && live.reference.kind == "Deployment";
+        if !all_go && !taken {
+            let by = writer(live, &kept);
+            self.found.push(Rival { declared: place.path.key("type"), kept, by });
         }
     }
 

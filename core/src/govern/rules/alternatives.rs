@@ -20,7 +20,7 @@ pub(in crate::govern) fn alternative(input: &RuleInput<'_>) -> String {
         Operation::ChangeSecrets => "a person changes the Secret by other means; the manifest only names it".into(),
         Operation::ChangeNetworkPolicy => "a person changes network policies by other means, beside bpctl".into(),
         Operation::ChangeRbac => "a person changes roles and bindings by other means, beside bpctl".into(),
-        Operation::ScaleToZero => "replicas = 1".into(),
+        Operation::ScaleToZero => "as many replicas as it needs, and at least 1".into(),
         Operation::Restart => "a person restarts it: kubectl rollout restart".into(),
         _ => "a pull request that changes this rule, for people to approve".into(),
     }

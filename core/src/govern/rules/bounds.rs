@@ -40,7 +40,13 @@ impl Rule for Bounds {
         };
         let Some(bounds) = scaling else {
             return match input.operation {
-                Operation::ScaleToZero => vec![zero(minimum, None)],
+                // No number of the blueprint forbids it, nor says how many it needs.
+                Operation::ScaleToZero => vec![Outcome {
+                    cite: "spec.scaling is missing".into(),
+                    because: "zero replicas is an outage, with bounds for replicas or without".into(),
+                    alternative: None,
+                    ..zero(minimum, Some(input.blueprint.span(&["spec"])))
+                }],
                 Operation::ScaleBeyondLimits => vec![Outcome {
                     tier: Some(Tier::RequiresApproval),
                     hold_until: None,

@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod config;
+#[path = "../small_world/mod.rs"]
 mod small_world;
 
 use bpctl_core::action::Action;
@@ -103,6 +105,7 @@ fn history(text: &str) -> Vec<PastOperation> {
                 _ => None,
             },
             changes: changes(changed),
+            config: Vec::new(),
             reset_by: (outcome == "reset").then(|| "person".into()),
             rewritten: false,
         }
@@ -167,6 +170,8 @@ fn last(text: &str) -> Known<Option<LastChange>> {
         at: ago("20m"),
         author: Untrusted::new("mallory"),
         changes: changes(text),
+        config: Vec::new(),
+        newer: None,
         went_back: false,
     }))
 }
@@ -181,8 +186,9 @@ fn told(files: &Files, observation: &Observation) -> String {
         match (finding, action) {
             (Finding::Broken(broken), Some(action @ Action::Rollback(rollback))) => {
                 let verdict = judge_action(&rules, &staging(), action, &facts);
-                let fields: Vec<String> =
+                let mut fields: Vec<String> =
                     rollback.fields.iter().map(|back| format!("{} {} > {}", back.field, back.from, back.to)).collect();
+                fields.extend(rollback.config.iter().map(config::shown));
                 let held = verdict.holds.iter().map(|hold| format!(", held by {}", hold.rule.ident));
                 let stays: Vec<String> = broken.stays.iter().map(|field| format!(", {field} stays")).collect();
                 all.push(format!(
@@ -499,7 +505,7 @@ fn judged(policy: &str, past: &str, back: &str) -> [Verdict; 2] {
         to: change.to.clone(),
     };
     let fields: Vec<FieldChange> = changed.iter().map(field).collect();
-    let undoes = Undoes::claimed(&facts, &name(), fields.iter());
+    let undoes = Undoes::claimed(&facts, (&name(), Some(&web())), fields.iter());
     let subject =
         Subject { blueprint: name(), object: web(), touch: Touch::Replicas { to: Some(1) }, undoes, adopts: false };
     let action = Action::Rollback(bpctl_core::action::Rollback {
@@ -514,6 +520,7 @@ fn judged(policy: &str, past: &str, back: &str) -> [Verdict; 2] {
                 to: change.to.clone().unwrap(),
             })
             .collect(),
+        config: Vec::new(),
     });
     [judge(&rules, &staging(), &subject, &facts), judge_action(&rules, &staging(), &action, &facts)]
 }
@@ -585,6 +592,7 @@ fn b17_what_went_back_is_verified(
         replicas: Some(2),
         requests: &[],
         fields: &fields,
+        config: &[],
         merged_at: ago(since),
         delivery: Delivery::Gitops,
         windows: &windows,
