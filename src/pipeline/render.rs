@@ -161,7 +161,7 @@ pub(super) async fn sides(
 /// An entry as one commit has it.
 enum Found {
     /// With what it reads.
-    Entry(Box<Render>, Inputs),
+    Entry(Box<Render>, Box<Inputs>),
     /// An Application that says nothing that could be rendered: any file may be one that it delivers.
     Unresolved(RepoPath, Box<Diagnostic>),
 }
@@ -205,7 +205,7 @@ fn entries(
                 (Ok(resolved), _) => {
                     read_inputs(&[&resolved], &mut files, &mut wanted, read)?;
                     let inputs = inputs(&resolved, &files);
-                    Found::Entry(Box::new(resolved), inputs)
+                    Found::Entry(Box::new(resolved), Box::new(inputs))
                 }
                 (Err(why), Some(application)) => Found::Unresolved(application.clone(), why),
                 (Err(_), None) => continue, // only Applications are resolved

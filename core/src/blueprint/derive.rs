@@ -222,7 +222,10 @@ pub fn derive(
     }
     // What owns the replicas in one environment must not have a rival in the blueprint of all.
     for manifest in beside.iter().flat_map(|other| &other.renderings).filter_map(|made| made.outcome.as_ref().ok()) {
-        autoscalers.extend(manifest.iter().filter_map(|manifest| autoscaled(&manifest.document.root)));
+        for (scaled, divided) in manifest.iter().filter_map(|manifest| autoscaled(&manifest.document.root)) {
+            // Its own environment's says by what it scales.
+            autoscalers.entry(scaled).or_insert(divided);
+        }
     }
     let own: Vec<&Rendering> = renderings.iter().map(|(rendering, _)| rendering).collect();
     let mut targets: BTreeMap<ObjectRef, RepoPath> = BTreeMap::new();

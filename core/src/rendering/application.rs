@@ -85,35 +85,34 @@ pub struct OwnValues {
 /// Whether two addresses are one repository's, whatever protocol and account they name. At another port, other than the protocol's own, another
 /// server may listen.
 fn same_repository(one: &str, other: &str) -> bool {
-    // What Git reads otherwise than it looks: behind `?`, `#` and `\` no server's name stands, and `ext::` runs a program.
-    let odd = |address: &str| {
-        let schemes = ["https", "http", "ssh", "git"];
-        address.contains(['?', '#', '\\', '%'])
-            || address.contains("::")
-            || address.chars().any(|c| c.is_whitespace() || c.is_control())
-            || address
-                .split_once("://")
-                .is_some_and(|(scheme, _)| !schemes.contains(&scheme.to_ascii_lowercase().as_str()))
+    if is_odd_address(other) { one == other } else { place_of(one) == place_of(other) }
+}
+
+/// What Git reads otherwise than it looks: behind `?`, `#` and `\` no server's name stands, and `ext::` runs a program.
+fn is_odd_address(address: &str) -> bool {
+    let schemes = ["https", "http", "ssh", "git"];
+    let scheme = address.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    address.contains(['?', '#', '\\'])
+        || address.contains("::")
+        || address.chars().any(|c| c.is_whitespace() || c.is_control())
+        || scheme.is_some_and(|scheme| !schemes.contains(&scheme.as_str()))
+}
+
+/// Server, port and path of an address.
+fn place_of(address: &str) -> (String, Option<String>, String) {
+    let (scheme, rest) = address.split_once("://").map_or((None, address), |(scheme, rest)| (Some(scheme), rest));
+    let cut = rest.find(|c| c == '/' || (c == ':' && scheme.is_none())).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(cut);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let (host, port) = host.rsplit_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
+    let usual = match scheme {
+        Some("https") => "443",
+        Some("http") => "80",
+        _ => "22",
     };
-    if odd(other) {
-        return one == other;
-    }
-    fn place(address: &str) -> (String, Option<String>, String) {
-        let (scheme, rest) = address.split_once("://").map_or((None, address), |(scheme, rest)| (Some(scheme), rest));
-        let cut = rest.find(|c| c == '/' || (c == ':' && scheme.is_none())).unwrap_or(rest.len());
-        let (host, path) = rest.split_at(cut);
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        let (host, port) = host.rsplit_once(':').map_or((host, None), |(host, port)| (host, Some(port)));
-        let usual = match scheme {
-            Some("https") => "443",
-            Some("http") => "80",
-            _ => "22",
-        };
-        let port = port.filter(|port| !port.is_empty() && *port != usual).map(ToOwned::to_owned);
-        let path = path.trim_matches(['/', ':']);
-        (host.to_ascii_lowercase(), port, path.strip_suffix(".git").unwrap_or(path).to_owned())
-    }
-    place(one) == place(other)
+    let port = port.filter(|port| !port.is_empty() && *port != usual).map(ToOwned::to_owned);
+    let path = path.trim_matches(['/', ':']);
+    (host.to_ascii_lowercase(), port, path.strip_suffix(".git").unwrap_or(path).to_owned())
 }
 
 /// What an Application says, as an entry that names folder, values and settings itself.
@@ -227,7 +226,7 @@ impl Reading<'_> {
         let sync = Some(SyncPolicy::read(root, path));
         let namespace = root.at(&["spec", "destination", "namespace"]);
         let namespace = namespace.map(|node| self.name(node, "a namespace")).transpose()?;
-        let mut render = Render { ignored, sync, elsewhere, resolved_from, namespace, ..Render::default() };
+        let mut render = Render { namespace, ignored, sync, elsewhere, resolved_from, ..Render::default() };
         if !is_chart {
             let options = source.get("kustomize").map_or(&[] as &[_], Node::entries);
             if let Some(option) = options.iter().find(|option| option.key != "version") {

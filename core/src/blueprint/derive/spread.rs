@@ -80,7 +80,7 @@ impl Spread {
             namespaces: there
                 .iter()
                 .filter(|(.., object)| object.namespace != found.object.namespace)
-                .map(|(other, _, object)| (other.environment.clone(), object.namespace.to_string()))
+                .map(|(other, _, object)| (other.environment.clone(), object.namespace.clone()))
                 .collect(),
             covers: there.into_iter().map(|(other, _, object)| (other.environment.clone(), object)).collect(),
             note,
