@@ -36,7 +36,7 @@ pub struct PlanArgs {
     /// Plan one of N parts of the blueprints, in the order of their names, for runs on one commit that share the work: 2/5
     #[arg(long, value_name = "I/N", env = "BPCTL_SHARD")]
     shard: Option<Shard>,
-    /// Tell what this change causes from what stood before it, at the point where it left this branch, tag or commit
+    /// Tell what this change, as merged into this branch, tag or commit, causes from what stood before it
     #[arg(long, value_name = "REF", env = "BPCTL_BASE_REF")]
     base: Option<String>,
     /// Ask the API server, by dry runs, what applying would change of what differs; needs the rights of templates/rbac/exact.yaml

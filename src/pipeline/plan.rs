@@ -178,15 +178,28 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     }
     let cluster = connect_cluster(place, repository.work_tree()).await.map(Arc::new);
     let look = cluster.as_ref().ok().map(|cluster| Look::begin(cluster, half.targets(&environment)));
-    let (tree, desired) = tree::desired_tree(repository, half, &environment).await?;
+    let (mut tree, mut desired) = tree::desired_tree(repository, half, &environment).await?;
     whole(&tree.catalog)?;
+    let mut compared = None;
+    if let Some(name) = &options.base {
+        let left = tree::left(repository, name)?;
+        let (landed, note) = tree::as_merged(repository, name, &left, desired.commit(), &environment).await?;
+        notes.extend(note);
+        compared = Some(left);
+        if let Some((tip, landed)) = landed {
+            whole(&landed.catalog)?;
+            // It is still that commit's plan: what it is when it is merged.
+            desired = Proposed::from_head(desired.commit().map(str::to_owned), landed.catalog.clone());
+            (tree, compared) = (landed, Some(tip));
+        }
+    }
+    let (tree, desired) = (tree, desired);
     let rules = tree::rules_beside(repository, &tip, &tree, desired.commit(), &environment).await?;
     whole(rules.get())?;
     let only = options.select(repository, &environment, &tree)?;
-    let before = match &options.base {
+    let before = match compared {
         None => None,
-        Some(name) => {
-            let commit = tree::left(repository, name)?;
+        Some(commit) => {
             let mut tree = tree::commit_tree(repository, &commit)?;
             whole(&tree.catalog)?;
             tree.render(std::slice::from_ref(&environment)).await;

@@ -6,7 +6,7 @@ use bpctl_core::blueprint::{Catalog, OwnFiles, WORKSPACE_FILE, Workspace, load_w
 use bpctl_core::model::{BaseTip, File, Files, Name, Proposed, RepoPath, Trusted};
 
 use super::{PipelineError, render};
-use crate::git::{GitError, Repository};
+use crate::git::{GitError, MergedTree, Repository};
 
 /// Files and what they say.
 #[derive(Debug, Clone)]
@@ -278,6 +278,44 @@ pub fn left(repository: &Repository, name: &str) -> Result<String, PipelineError
         return Ok(tip);
     }
     Ok(repository.merge_base(&head, &tip)?.unwrap_or(tip))
+}
+
+/// A commit as it would stand when it is merged into a branch that moved since it left it: with the branch's tip, to be compared with. What the
+/// branch brought since is no drift, and a merge takes none of it back (X1). A sentence where that is so, or cannot be done.
+pub async fn as_merged(
+    repository: &Repository,
+    name: &str,
+    left: &str,
+    commit: Option<&str>,
+    environment: &Name,
+) -> Result<(Option<(String, Tree)>, Option<String>), PipelineError> {
+    let tip = commit_of(repository, name)?;
+    let shown = name.escape_debug();
+    if tip == left || repository.is_shallow() {
+        return Ok((None, None));
+    }
+    let behind = |why: &str| {
+        format!(
+            "{shown} moved since this work left it, {why}: what it brought since is told as what stood before; merge it in, and plan again"
+        )
+    };
+    let Some(commit) = commit else {
+        return Ok((None, Some(behind("and the work tree has uncommitted changes"))));
+    };
+    let tree = match repository.merge_tree(&tip, commit) {
+        Ok(MergedTree::Clean(tree)) => tree,
+        Ok(MergedTree::Conflict(_)) => return Ok((None, Some(behind("and the two conflict")))),
+        // A repository that cannot be written to, as some CI has it.
+        Err(_) => return Ok((None, Some(behind("and a merge of the two could not be made")))),
+    };
+    let author = super::ledger::signature(bpctl_core::model::Timestamp::UNIX_EPOCH);
+    let Ok(landed) = repository.commit_tree(&tree, &[&tip], &author, "what a merge would give") else {
+        return Ok((None, Some(behind("and a merge of the two could not be made"))));
+    };
+    let mut tree = commit_tree(repository, &landed)?;
+    tree.render(std::slice::from_ref(environment)).await;
+    let note = format!("{shown} moved since this work left it: it is planned as merged into {shown} as it is now");
+    Ok((Some((tip, tree)), Some(note)))
 }
 
 /// The workspace as a commit has it; `None`: it has none, or one that cannot be read.

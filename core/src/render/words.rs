@@ -687,8 +687,8 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         let gone: Vec<String> = causes.ungoverned.iter().map(|orphan| orphan.object.to_string()).collect();
         let gone = listed(&gone, 3);
         told.push_str(&format!(
-            "\nwithout a blueprint now: {gone}; it is in the cluster, and bpctl looks at it no more: if this change takes its manifest out \
-             too, nobody is asked, and a controller that prunes deletes it"
+            "\nwithout a blueprint now: {gone}; it is in the cluster, and once this is merged bpctl looks at it no more. Whether that may be is judged \
+             by the rules of the base branch (bpctl judge); if the manifest goes too, a controller that prunes deletes it"
         ));
     }
     if !causes.unclaimed.is_empty() {

@@ -46,9 +46,36 @@ fn x01_what_a_change_causes_is_told_from_what_stood_before_it() {
     assert!(text.contains(": this change causes 1 (1 in part) · 2 stood before it · 1 settled by it\n"), "{text}");
     assert!(text.contains("had drifted before this change: spec.template.spec.containers[name=web].env"), "{text}");
     assert!(!text.contains("next: bpctl apply"), "apply does what stands on base, not this: {text}");
+    repo.git(&["merge", "-q", "--no-edit", "main"]);
     let unchanged = repo.run(&["plan", "--env", "staging", "--base", "HEAD", "-o", "json"]).exits(0).json();
     assert!(unchanged["causes"]["items"].as_object().expect("items").values().all(|cause| *cause == "before"));
-    assert_eq!(unchanged["hash"], plan["hash"], "what it is compared with changes no action");
+    let merged = repo.run(&["plan", "--env", "staging", "--base", "main", "-o", "json"]).exits(0).json();
+    assert_eq!(unchanged["hash"], merged["hash"], "what it is compared with changes no action");
+    let ids = |plan: &Json| plan["causes"]["items"].as_object().expect("items").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(ids(&merged), ids(&plan), "it was planned as merged before it was");
+}
+
+/// Would miss: a newer release of the base branch that is told as drift of a branch which left it earlier, and as what the branch brings back.
+#[test]
+fn x01_a_branch_behind_its_base_is_planned_as_it_would_be_merged() {
+    let repo = Repo::shop();
+    repo.git(&["checkout", "-q", "-b", "readme"]);
+    repo.commit(&[("README.md", "hi\n")], "a word");
+    repo.git(&["checkout", "-q", "main"]);
+    repo.replace("deploy/frontend.yaml", "frontend:1.4.0", "frontend:1.5.0");
+    repo.commit(&[], "a release");
+    repo.git(&["checkout", "-q", "readme"]);
+    let plan = ["plan", "--env", "staging", "-t", "frontend", "--base", "main"];
+    let ran = repo.run(&plan);
+    super::says(&ran.stderr, &["main moved since this work left it: it is planned as merged into main as it is now"]);
+    super::says(&ran.stdout, &["frontend:1.4.0\" in the cluster, Git says", "frontend:1.5.0", "this change causes 0"]);
+    // Nothing is merged where somebody still works, or where the two conflict; then it is said what the plan is not.
+    repo.write("deploy/backend.yaml", &repo.read("deploy/backend.yaml").replace("replicas: 3", "replicas: 4"));
+    super::says(&repo.run(&plan).stderr, &["the work tree has uncommitted changes", "merge it in, and plan again"]);
+    repo.git(&["checkout", "-q", "--", "."]);
+    repo.replace("deploy/frontend.yaml", "frontend:1.4.0", "frontend:1.6.0");
+    repo.commit(&[], "another release");
+    super::says(&repo.run(&plan).stderr, &["and the two conflict"]);
 }
 
 /// Would miss: metrics that are missing on both sides, blamed on the change after which bpctl first asks for them.
