@@ -146,7 +146,7 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
         Ok(place) => place,
         Err(error) => return vec![failed(&error)],
     };
-    let planned = match plan::plan(session, Some(environment.as_str()), &PlanOptions::default()).await {
+    let planned = match Box::pin(plan::plan(session, Some(environment.as_str()), &PlanOptions::default())).await {
         Ok(planned) => planned,
         Err(error) => return vec![failed(&error)],
     };

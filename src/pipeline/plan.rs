@@ -183,7 +183,8 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let mut compared = None;
     if let Some(name) = &options.base {
         let left = tree::left(repository, name)?;
-        let (landed, note) = tree::as_merged(repository, name, &left, desired.commit(), &environment).await?;
+        let landing = tree::as_merged(repository, name, &left, desired.commit(), &environment);
+        let (landed, note) = Box::pin(landing).await?;
         notes.extend(note);
         compared = Some(left);
         if let Some((tip, landed)) = landed {
