@@ -82,7 +82,7 @@ impl JsonSchema for Body {
     }
 }
 
-/// An object's text, checked to be JSON as a whole, and what says which object it is. A field that is there and no string is `None`.
+/// An object's text, checked to be JSON as a whole, and what says which object it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectText<'t> {
     text: Cow<'t, str>,

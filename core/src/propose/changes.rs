@@ -170,8 +170,14 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         if readers.iter().any(|pair| pair.changes.is_err() && !all().any(|blueprint| pair.is_of(blueprint))) {
             owners = all().collect(); // whose workloads it makes is not known
         }
+        // What no blueprint's path names is read for what it declares: once, whoever asks.
+        let [was, is] = if !own && owners.is_empty() {
+            [&before.files, &after.files].map(|files| reach::documents(path, files))
+        } else {
+            Default::default()
+        };
         if !own && owners.is_empty() {
-            owners = all().filter(|b| reach::declares(path, &after.files, catalog, &b.value)).collect();
+            owners = all().filter(|b| reach::declares(path, &is, catalog, &b.value)).collect();
         }
         if !own && let Some(because) = reach::of_all(path) {
             let others: Vec<_> = all().filter(|b| !owners.iter().any(|owner| std::ptr::eq(*owner, *b))).collect();
@@ -181,7 +187,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                 continue;
             }
         }
-        if !own && owners.is_empty() && reach::delivers(path, [&before.files, &after.files], catalog) {
+        if !own && owners.is_empty() && reach::delivers(was.iter().chain(&is), catalog) {
             let change = opaque(
                 Untrusted::new(path.as_str()),
                 changed,

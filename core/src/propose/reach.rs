@@ -16,13 +16,12 @@ pub(super) fn of_all(path: &RepoPath) -> Option<&'static str> {
 }
 
 /// Whether it holds, or held, what tells Argo CD or Flux to deliver folders that blueprints govern.
-pub(super) fn delivers(path: &RepoPath, sides: [&Files; 2], catalog: &Catalog) -> bool {
-    let all = sides.into_iter().flat_map(|files| documents(path, files));
-    all.filter_map(|document| folders(&document.root)).any(|folders| are_ours(&folders, catalog))
+pub(super) fn delivers<'d>(documents: impl Iterator<Item = &'d Document>, catalog: &Catalog) -> bool {
+    documents.filter_map(|document| folders(&document.root)).any(|folders| are_ours(&folders, catalog))
 }
 
 /// Whether a file declares the workload of a blueprint whose source is read plainly, beside that source: who delivers the folder applies both.
-pub(super) fn declares(path: &RepoPath, files: &Files, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+pub(super) fn declares(path: &RepoPath, documents: &[Document], catalog: &Catalog, blueprint: &Blueprint) -> bool {
     let source = &blueprint.spec.target.source;
     let folder = |path: &RepoPath| path.as_str().rsplit_once('/').map(|(folder, _)| folder.to_owned());
     let beside = match folder(source) {
@@ -35,13 +34,14 @@ pub(super) fn declares(path: &RepoPath, files: &Files, catalog: &Catalog, bluepr
     let environments =
         || catalog.workspace.value.environments.keys().filter(|environment| blueprint.is_in(environment));
     let plain: Vec<_> = environments().filter(|environment| !catalog.renders(environment, source)).collect();
-    documents(path, files).iter().any(|document| {
+    documents.iter().any(|document| {
         let declared = declared_object(&document.root).into();
         plain.iter().any(|environment| blueprint.object_in(environment).is_declared_by(&declared))
     })
 }
 
-fn documents(path: &RepoPath, files: &Files) -> Vec<Document> {
+/// The objects of a changed file on one side; none where it is no manifest, or cannot be read.
+pub(super) fn documents(path: &RepoPath, files: &Files) -> Vec<Document> {
     let blob = files.blob(path).filter(|_| is_manifest(path));
     let parsed = blob.and_then(|blob| yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok());
     parsed.into_iter().flatten().flat_map(Document::listed).collect()
