@@ -20,15 +20,15 @@ pub struct InitArgs {
     /// The namespace of manifests that name none
     #[arg(short, long, default_value = "default", env = "BPCTL_NAMESPACE")]
     namespace: Name,
-    /// The name of the first environment, `staging` where it is left out; in a workspace that is there, the one to look at
+    /// The name of the first environment; where it is left out, as the overlays are called, else `staging`; in a workspace that is there, the one to look at
     #[arg(short, long = "env", value_name = "NAME", env = "BPCTL_ENV")]
     environment: Option<Name>,
     /// Its kubeconfig context; the current one where it is left out
     #[arg(long, value_name = "NAME", env = "BPCTL_CONTEXT")]
     context: Option<String>,
-    /// Its tier
-    #[arg(long, value_enum, default_value = "staging", env = "BPCTL_TIER")]
-    tier: Tier,
+    /// Its tier; where it is left out, as the environment's name says: prod for production, dev for dev and test, else staging
+    #[arg(long, value_enum, env = "BPCTL_TIER")]
+    tier: Option<Tier>,
     /// Show the files and write none
     #[arg(long, env = "BPCTL_DRY_RUN", value_parser = super::flag())]
     dry_run: bool,
@@ -52,11 +52,11 @@ pub async fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Ex
         namespace: args.namespace.clone(),
         environment: args.environment.clone(),
         context: args.context.clone(),
-        tier: match args.tier {
+        tier: args.tier.map(|tier| match tier {
             Tier::Dev => TierName::Dev,
             Tier::Staging => TierName::Staging,
             Tier::Prod => TierName::Prod,
-        },
+        }),
         below: args.paths.clone(),
         patience: RENDERING,
     };

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::blueprint::derive::{
-    Beside, DeriveOptions, Draft, FoundRoot, LeftOut, delivered, derive, destinations, not_followed, render_roots,
-    render_text,
+    Beside, DeriveOptions, Draft, FoundRoot, LeftOut, Stage, delivered, derive, destinations, first_environment,
+    is_of, not_followed, render_roots, render_text,
 };
 use bpctl_core::blueprint::{Catalog, DEFAULT_BASE, TierName, WORKSPACE_FILE, lint};
 use bpctl_core::model::{
@@ -28,8 +28,8 @@ pub struct InitOptions {
     pub environment: Option<Name>,
     /// Its kubeconfig context; `None`: the current one.
     pub context: Option<String>,
-    /// Its tier.
-    pub tier: TierName,
+    /// Its tier; `None`: as its name says.
+    pub tier: Option<TierName>,
     /// Look below these only; empty: everywhere.
     pub below: Vec<RepoPath>,
     /// How long it begins to render folders, all together.
@@ -111,11 +111,12 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
         Some(catalog) => catalog.workspace.value.blueprints.clone(),
         None => blueprints_folder()?,
     };
-    let places = rendered(repository, &mut files, known.as_ref(), options).await?;
+    let (places, others) = rendered(repository, &mut files, known.as_ref(), options).await?;
     let first = |roots: &[FoundRoot]| {
         let name = places.first().map_or_else(default_environment, |place| Ok(place.name.clone()))?;
         let text = workspace(options, &name, roots);
-        Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text, about: format!("environment {name}") })
+        let about = format!("environment {name}, tier {}", tier(options, &name));
+        Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text, about })
     };
     // Blueprints may be there without a workspace.
     let without = match &known {
@@ -129,6 +130,7 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
     let here = super::render::delivered(repository, base)?;
     let (drafts, mut left_out, governed) =
         all_drafts(&files, known.as_ref().or(without.as_ref()), &places, &folder, (options, &here));
+    left_out.extend(others);
     let roots = || places.iter().flat_map(|place| &place.roots);
     // What is delivered may be something else than what is planned then.
     let mut notes: Vec<(RepoPath, String)> = roots()
@@ -139,6 +141,16 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
             Some((path, format!("{because}; {told}, and {by} may deliver something else")))
         })
         .collect();
+    for place in &places {
+        notes.extend(place.roots.iter().filter_map(|root| {
+            let (path, name) = (root.render.kustomize.as_ref()?, &place.name);
+            let others = root.others.iter().take(4).map(RepoPath::as_str).collect::<Vec<_>>().join(", ");
+            let told = format!("taken for {name}, which is a guess: there are also {others}");
+            // One alone is called so: that is no guess.
+            let is_clear = is_of(path, name) && !root.others.iter().any(|other| is_of(other, name));
+            (!others.is_empty() && !is_clear).then(|| (path.clone(), told))
+        }));
+    }
     if known.is_none() {
         let asked = |path: &RepoPath| options.below.is_empty() || options.below.iter().any(|below| path.meets(below));
         notes
@@ -258,8 +270,9 @@ async fn rendered(
     files: &mut Files,
     known: Option<&Catalog>,
     options: &InitOptions,
-) -> Result<Vec<Place>, PipelineError> {
+) -> Result<(Vec<Place>, Vec<LeftOut>), PipelineError> {
     let mut entries: Vec<(Name, Vec<FoundRoot>)> = Vec::new();
+    let mut left_out = Vec::new();
     for (name, place) in known.iter().flat_map(|catalog| &catalog.workspace.value.environments) {
         let found = place.render.iter();
         let found =
@@ -276,11 +289,13 @@ async fn rendered(
         return Err(PipelineError::told(told, help));
     }
     if entries.is_empty() {
-        let name = options.environment.clone().map_or_else(default_environment, Ok)?;
+        let called = || first_environment(files, &options.below).filter(|_| known.is_none());
+        let name = options.environment.clone().or_else(called).map_or_else(default_environment, Ok)?;
         let roots = if known.is_some() {
             Vec::new()
         } else {
-            let roots = render_roots(files, &name, &options.namespace, &options.below);
+            let (roots, others) = render_roots(files, &name, &options.namespace, &options.below);
+            left_out = others;
             let here = super::render::delivered(repository, DEFAULT_BASE)?;
             delivered(roots, files, &here, &name)
         };
@@ -291,7 +306,7 @@ async fn rendered(
     for (name, roots) in entries {
         places.push(place(repository, files, name, roots, until).await?);
     }
-    Ok(places)
+    Ok((places, left_out))
 }
 
 /// Renders what an environment has.
@@ -402,11 +417,20 @@ fn workspace(options: &InitOptions, environment: &Name, roots: &[FoundRoot]) -> 
          blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
          # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
          delivery: gitops\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
-        tier = options.tier,
+        tier = tier(options, environment),
         context = serde_json::Value::from(context),
     );
     text.push_str(&render_text(roots));
     text
+}
+
+/// The tier that somebody said, or that the environment's name says: production is never less because nobody thought of it.
+fn tier(options: &InitOptions, environment: &Name) -> TierName {
+    options.tier.unwrap_or(match Stage::of(environment.as_str()) {
+        Some(Stage::Prod) => TierName::Prod,
+        Some(Stage::Dev | Stage::Test) => TierName::Dev,
+        Some(Stage::Staging) | None => TierName::Staging,
+    })
 }
 
 const POLICY: &str =

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::Action;
-use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, first_of_day, in_order, lines, read_line};
+use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, first_of_day, glance, in_order, lines, read_line};
 use bpctl_core::model::{Content, Digest, Name, ObjectRef, Period, RepoPath, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -69,7 +69,17 @@ pub async fn load_since<E: DeserializeOwned + Send>(
     environment: &Name,
     since: Option<Timestamp>,
 ) -> Result<Ledger<E>, PipelineError> {
-    load_keeping(repository, forge, environment, since, &|_| false).await
+    load_keeping(repository, forge, environment, since, &|_| false, read_line).await
+}
+
+/// The same for a listing, on which nothing rests: see [`glance`].
+pub async fn list_since(
+    repository: &Repository,
+    forge: &dyn Forge,
+    environment: &Name,
+    since: Option<Timestamp>,
+) -> Result<Ledger, PipelineError> {
+    load_keeping(repository, forge, environment, since, &|_| false, glance).await
 }
 
 /// The same with the bytes of some files, to which something is appended.
@@ -79,6 +89,7 @@ async fn load_keeping<E: DeserializeOwned + Send>(
     environment: &Name,
     since: Option<Timestamp>,
     keep: &(dyn Fn(&RepoPath) -> bool + Sync),
+    read: ReadLine<E>,
 ) -> Result<Ledger<E>, PipelineError> {
     let Some(commit) = forge.branch(&BranchName::ledger(environment)).await? else {
         return Ok(Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() });
@@ -94,7 +105,7 @@ async fn load_keeping<E: DeserializeOwned + Send>(
             position += usize::from(is_asked(path));
             is_asked(path) && position % 2 == half
         };
-        read_part(&repository.again()?, &commit, &folders, mine, keep)
+        read_part(&repository.again()?, &commit, &folders, mine, keep, read)
     };
     let parts: Vec<Result<Part<E>, PipelineError>> = std::thread::scope(|scope| {
         let half = &half;
@@ -116,6 +127,9 @@ async fn load_keeping<E: DeserializeOwned + Send>(
     Ok(Ledger { commit: Some(commit), entries, unreadable, files })
 }
 
+/// How a line is read; `None`: it cannot be.
+type ReadLine<E> = fn(&[u8]) -> Option<Entry<E>>;
+
 /// What one thread read of a ledger, by file.
 struct Part<E> {
     days: BTreeMap<RepoPath, Vec<Entry<E>>>,
@@ -130,6 +144,7 @@ fn read_part<E: DeserializeOwned + Send>(
     folders: &[RepoPath],
     mine: impl FnMut(&RepoPath) -> bool,
     keep: &(dyn Fn(&RepoPath) -> bool + Sync),
+    read: ReadLine<E>,
 ) -> Result<Part<E>, PipelineError> {
     let mut part = Part { days: BTreeMap::new(), unreadable: 0, files: BTreeMap::new() };
     repository.each_in_tree(commit, folders, mine, |path, file| -> Result<(), PipelineError> {
@@ -143,7 +158,7 @@ fn read_part<E: DeserializeOwned + Send>(
         };
         let mut entries = Vec::new();
         for line in lines(bytes) {
-            match read_line(line) {
+            match read(line) {
                 Some(entry) => entries.push(entry),
                 None => part.unreadable += 1,
             }
@@ -187,7 +202,7 @@ pub async fn record(
     let days: BTreeSet<Timestamp> = entries.iter().filter_map(|entry| first_of_day(entry.at)).collect();
     let keep = |path: &RepoPath| day_of(path).is_some_and(|day| days.contains(&day));
     for _ in 0..TRIES {
-        let ledger: Ledger = load_keeping(&session.repository, forge, environment, None, &keep).await?;
+        let ledger: Ledger = load_keeping(&session.repository, forge, environment, None, &keep, read_line).await?;
         let known = ledger.ids();
         let fresh = entries.iter().map(|entry| &entry.id).filter(|id| !known.contains(id)).cloned();
         let fresh: BTreeSet<Digest> = fresh.collect();

@@ -273,6 +273,44 @@ fn p18_a_deliverer_says_the_namespace_of_what_is_only_listed() {
 }
 
 /// Would miss: one manifest with a name that is none, for which nothing is written of a whole repository.
+/// Would miss: production's overlay that is planned and judged as another environment's because it is the only one that is known; an
+/// environment of production with the rules of another tier because nobody said one; a guess between two of which nobody is told.
+#[test]
+fn p18_no_overlay_is_taken_for_another_environment() {
+    let deployment = |name: &str| DEPLOYMENT.replace("web", name);
+    let over = "resources: [../../base]\nnamePrefix: x-\n";
+    let base = |names: &[&str]| format!("resources: [{}]\n", names.join(", "));
+    let files = [
+        ("app/base/kustomization.yaml", base(&["app.yaml"])),
+        ("app/base/app.yaml", deployment("app")),
+        ("app/overlays/dev/kustomization.yaml", over.to_owned()),
+        ("app/overlays/production/eu/kustomization.yaml", over.replace("../../base", "../../../base")),
+        ("app/overlays/production/us/kustomization.yaml", over.replace("../../base", "../../../base")),
+        ("svc/base/kustomization.yaml", base(&["svc.yaml"])),
+        ("svc/base/svc.yaml", deployment("svc")),
+        ("svc/envs/qa/kustomization.yaml", over.to_owned()),
+        ("svc/envs/production/kustomization.yaml", over.to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let said = |arguments: &[&str]| {
+        let repo = repository(&files);
+        let ran = repo.run(&[&["init"], arguments].concat()).exits(0);
+        (ran.stdout, repo.read("bpctl.yaml"))
+    };
+    let (told, workspace) = said(&["--env", "dev"]);
+    assert!(workspace.contains("tier: dev") && workspace.contains("app/overlays/dev"), "{workspace}");
+    assert!(!workspace.contains("svc/"), "{workspace}");
+    assert!(told.contains("left out svc/envs/production: of svc/envs/production, svc/envs/qa none is called dev"), "{told}");
+    let (told, workspace) = said(&["--env", "prod"]);
+    assert!(workspace.contains("tier: prod") && workspace.contains("svc/envs/production"), "{workspace}");
+    assert!(told.contains("note app/overlays/production/eu: taken for prod, which is a guess: there are also"), "{told}");
+    assert!(!told.contains("note svc"), "{told}");
+    // Nobody said one: as most of them are called.
+    let (told, workspace) = said(&[]);
+    assert!(told.contains("environment production, tier prod"), "{told}");
+    assert!(workspace.contains("\n  production:\n") && workspace.contains("svc/envs/production"), "{workspace}");
+}
+
 #[test]
 fn a_name_that_is_none_stops_nothing_else() {
     let repo = repository(&[("a.yaml", &DEPLOYMENT.replace("{name: web}", "{name: --help}")), ("b.yaml", DEPLOYMENT)]);
@@ -300,7 +338,7 @@ fn t42_what_there_is_no_time_for_is_named_and_not_begun() {
         namespace: Name::new("default").expect("a name"),
         environment: None,
         context: Some("lab".into()),
-        tier: TierName::Staging,
+        tier: Some(TierName::Staging),
         below: Vec::new(),
         patience: Period::from_secs(0),
     };

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use delivery::{Destination, destinations, not_followed};
 use delivery::{destination, destination_of_root};
-pub use roots::{FoundRoot, delivered, render_roots, render_text};
+pub use roots::{FoundRoot, Stage, delivered, first_environment, is_of, render_roots, render_text};
 use spread::Spread;
 
 use super::companion::{belongs, divides_by};

@@ -6,7 +6,7 @@ mod show;
 mod trail;
 mod words;
 
-use bpctl_core::ledger::{Entry, Evidence, Query, Skipped, VerdictFilter};
+use bpctl_core::ledger::{Entry, Evidence, Query, VerdictFilter};
 use bpctl_core::model::{Name, Period, Timestamp, Untrusted};
 use bpctl_core::render::sink;
 use clap::{Args, Subcommand, ValueEnum};
@@ -197,13 +197,15 @@ async fn list(global: &Global, args: &ListArgs, output: &Output) -> Result<Exit,
         output.json(&AuditOutput { schema_version: 1, environment, unreadable, entries });
         unreadable
     } else {
-        let loaded = ledger::load_since::<Skipped>(repository, forge, &environment, first).await?;
+        let loaded = ledger::list_since(repository, forge, &environment, first).await?;
         let entries = query.select(loaded.entries);
         match args.output {
             AuditFormat::Csv => output.raw(&words::csv(&entries)),
             _ if entries.is_empty() => output.data(&format!("the ledger of {environment} has no entries for this")),
             _ => output.data(&words::table(&entries)),
         }
+        // The process ends here: giving ten thousand entries back one by one is a twentieth of its time.
+        std::mem::forget(entries);
         loaded.unreadable
     };
     if unreadable > 0 {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::delivery::named_folders;
-use super::{Rendered, folder};
+use super::{LeftOut, Rendered, folder};
 use crate::blueprint::{Render, Renderer};
 use crate::model::{File, Files, Name, RepoPath};
 use crate::rendering::{Delivered, application_folders, inputs, resolve, resolve_application};
@@ -22,20 +22,116 @@ pub struct FoundRoot {
     pub otherwise: Option<&'static str>,
 }
 
-/// Overlays that nothing else builds on, one of each family, and charts that no other chart holds. `files` has to hold all kustomizations
-/// and `Chart.yaml` files; `below`: folders that somebody named, empty: all.
-pub fn render_roots(files: &Files, environment: &Name, namespace: &Name, below: &[RepoPath]) -> Vec<FoundRoot> {
-    let mut found = overlays(files, environment, below);
+/// Overlays that nothing else builds on, one of each family, and charts that no other chart holds; and the families that are for other
+/// environments alone. `files` has to hold all kustomizations and `Chart.yaml` files; `below`: folders that somebody named, empty: all.
+pub fn render_roots(
+    files: &Files,
+    environment: &Name,
+    namespace: &Name,
+    below: &[RepoPath],
+) -> (Vec<FoundRoot>, Vec<LeftOut>) {
+    let (mut found, mut left_out) = (Vec::new(), Vec::new());
+    for family in families(files, below) {
+        match of_family(&family, environment) {
+            Ok(root) => found.push(root),
+            Err(left) => left_out.push(left),
+        }
+    }
     found.extend(charts(files, environment, namespace));
     found.retain(|root| {
         let meets = |(_, path): (Renderer, &RepoPath)| below.is_empty() || below.iter().any(|below| path.meets(below));
         root.render.root().is_some_and(meets)
     });
     found.sort_by(|a, b| a.render.root().map(|(_, root)| root).cmp(&b.render.root().map(|(_, root)| root)));
-    found
+    (found, left_out)
 }
 
-fn overlays(files: &Files, environment: &Name, below: &[RepoPath]) -> Vec<FoundRoot> {
+/// What the first environment is best called where nobody says it: as the overlays are, of which most families have one; of several that of
+/// which least depends. `None`: they say nothing, or some are called `staging`.
+pub fn first_environment(files: &Files, below: &[RepoPath]) -> Option<Name> {
+    let mut called: BTreeMap<(Stage, &str), usize> = BTreeMap::new();
+    let families = families(files, below);
+    for family in &families {
+        let parts: BTreeSet<&str> = family.iter().flat_map(|root| root.as_str().split('/')).collect();
+        for part in parts {
+            if let Some(stage) = Stage::of(part) {
+                *called.entry((stage, part)).or_default() += 1;
+            }
+        }
+    }
+    if called.keys().any(|(stage, _)| *stage == Stage::Staging) {
+        return None;
+    }
+    let most = *called.values().max()?;
+    let ((_, name), _) = called.iter().find(|(_, count)| **count == most)?;
+    Name::new(*name).ok()
+}
+
+/// What an environment is for, as its name says: people write it in several ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// For those who write the software.
+    Dev,
+    /// For tests.
+    Test,
+    /// As production, without its users.
+    Staging,
+    /// Production.
+    Prod,
+}
+
+impl Stage {
+    /// The stage that a name says; `None`: it says none.
+    pub fn of(name: &str) -> Option<Self> {
+        Some(match name.to_ascii_lowercase().as_str() {
+            "dev" | "development" | "sandbox" => Self::Dev,
+            "test" | "testing" | "qa" | "uat" => Self::Test,
+            "staging" | "stage" | "stg" | "preprod" | "pre-prod" => Self::Staging,
+            "prod" | "production" | "prd" | "live" => Self::Prod,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether a folder's path says that it is this environment's.
+pub fn is_of(path: &RepoPath, environment: &Name) -> bool {
+    let stage = Stage::of(environment.as_str());
+    let is = |part: &str| part == environment.as_str() || (stage.is_some() && Stage::of(part) == stage);
+    path.as_str().split('/').any(is)
+}
+
+/// The overlay of a family that is the environment's.
+fn of_family(family: &[RepoPath], environment: &Name) -> Result<FoundRoot, LeftOut> {
+    let find = |like: &dyn Fn(&str) -> bool| family.iter().position(|root| root.as_str().split('/').any(like));
+    let mine = find(&|part| part == environment.as_str());
+    let mine = mine.or_else(|| family.iter().position(|root| is_of(root, environment)));
+    let others = |position: usize| {
+        let others = family.iter().enumerate().filter(|(other, _)| *other != position);
+        others.map(|(_, root)| root.clone()).collect::<Vec<_>>()
+    };
+    let position = match (mine, family) {
+        (Some(position), _) => position,
+        (None, [_]) => 0,
+        // Another environment's, by its name: what is planned and judged for it must be nobody else's.
+        (None, [first, ..]) if find(&|part| Stage::of(part).is_some()).is_some() => {
+            let all = family.iter().map(RepoPath::as_str).collect::<Vec<_>>().join(", ");
+            let because = format!(
+                "of {all} none is called {environment}: name one of these folders to init, or another environment with --env"
+            );
+            return Err(LeftOut { path: first.clone(), because, unrendered: false });
+        }
+        (None, _) => 0,
+    };
+    Ok(FoundRoot {
+        others: others(position),
+        note: None,
+        otherwise: None,
+        render: Render { kustomize: family.get(position).cloned(), ..Render::default() },
+    })
+}
+
+/// The overlays that nothing else builds on, those of one base together.
+fn families(files: &Files, below: &[RepoPath]) -> Vec<Vec<RepoPath>> {
     let known = Rendered::of(files);
     let mut used: BTreeSet<RepoPath> = BTreeSet::new();
     let mut reads: BTreeMap<RepoPath, BTreeSet<RepoPath>> = BTreeMap::new();
@@ -73,18 +169,7 @@ fn overlays(files: &Files, environment: &Name, below: &[RepoPath]) -> Vec<FoundR
             None => families.push(vec![root]),
         }
     }
-    let chosen = families.into_iter().map(|family| {
-        let like = |wanted: &str| family.iter().position(|root| root.as_str().split('/').any(|part| part == wanted));
-        let position = like(environment.as_str()).or_else(|| like("prod")).or_else(|| like("production")).unwrap_or(0);
-        let others = family.iter().enumerate().filter(|(other, _)| *other != position);
-        FoundRoot {
-            others: others.map(|(_, root)| (*root).clone()).collect(),
-            note: None,
-            otherwise: None,
-            render: Render { kustomize: Some(family[position].clone()), ..Render::default() },
-        }
-    });
-    chosen.collect()
+    families.into_iter().map(|family| family.into_iter().cloned().collect()).collect()
 }
 
 fn is_component(files: &Files, root: &RepoPath) -> bool {
@@ -113,6 +198,15 @@ fn charts(files: &Files, environment: &Name, namespace: &Name) -> Vec<FoundRoot>
         }
         let named = |stem: &str| root.join(&format!("values{stem}{environment}.yaml")).ok();
         let values = ["-", ".", "_"].into_iter().filter_map(named).find(|path| files.blob(path).is_some());
+        let values = values.or_else(|| {
+            let stage = Stage::of(environment.as_str())?;
+            let is_it = |path: &&RepoPath| {
+                let name = path.file_name().strip_prefix("values").and_then(|name| name.strip_suffix(".yaml"));
+                let name = name.and_then(|name| name.strip_prefix(['-', '.', '_']));
+                folder(path.as_str()) == root.as_str() && name.and_then(Stage::of) == Some(stage)
+            };
+            files.0.keys().find(is_it).cloned()
+        });
         let chosen = |path: &RepoPath| values.as_ref() == Some(path) || path.file_name() == "values.yaml";
         let beside = |path: &RepoPath| {
             folder(path.as_str()) == root.as_str() && path.file_name().starts_with("values") && !chosen(path)

@@ -363,7 +363,7 @@ fn values_files_beside_the_chosen_one_are_named() {
         ("charts/web/values-staging.yaml", "{}\n"),
     ];
     let name = |text: &str| Name::new(text).expect("a name");
-    let text = render_text(&render_roots(&files(&chart), &name("staging"), &name("shop"), &[]));
+    let text = render_text(&render_roots(&files(&chart), &name("staging"), &name("shop"), &[]).0);
     let told =
         "- helm: \"charts/web\" # guessed: release, namespace and values; there are also charts/web/values-prod.yaml\n";
     assert!(text.contains(told) && text.contains("values: [\"charts/web/values-staging.yaml\"]"), "{text}");
