@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::blueprint::derive::{
-    Beside, DeriveOptions, Draft, FoundRoot, LeftOut, Stage, delivered, derive, destinations, first_environment,
-    is_of, not_followed, render_roots, render_text,
+    Beside, DeriveOptions, Draft, FoundRoot, LeftOut, Stage, delivered, derive, destinations, first_environment, is_of,
+    not_followed, render_roots, render_text,
 };
 use bpctl_core::blueprint::{Catalog, DEFAULT_BASE, TierName, WORKSPACE_FILE, lint};
 use bpctl_core::model::{

@@ -300,10 +300,16 @@ fn p18_no_overlay_is_taken_for_another_environment() {
     let (told, workspace) = said(&["--env", "dev"]);
     assert!(workspace.contains("tier: dev") && workspace.contains("app/overlays/dev"), "{workspace}");
     assert!(!workspace.contains("svc/"), "{workspace}");
-    assert!(told.contains("left out svc/envs/production: of svc/envs/production, svc/envs/qa none is called dev"), "{told}");
+    assert!(
+        told.contains("left out svc/envs/production: of svc/envs/production, svc/envs/qa none is called dev"),
+        "{told}"
+    );
     let (told, workspace) = said(&["--env", "prod"]);
     assert!(workspace.contains("tier: prod") && workspace.contains("svc/envs/production"), "{workspace}");
-    assert!(told.contains("note app/overlays/production/eu: taken for prod, which is a guess: there are also"), "{told}");
+    assert!(
+        told.contains("note app/overlays/production/eu: taken for prod, which is a guess: there are also"),
+        "{told}"
+    );
     assert!(!told.contains("note svc"), "{told}");
     // Nobody said one: as most of them are called.
     let (told, workspace) = said(&[]);

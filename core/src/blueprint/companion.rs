@@ -407,7 +407,7 @@ fn at_home(manifest: &Manifest, workload: &ObjectRef) -> ObjectRef {
 }
 
 /// Whether an object belongs to the workload that this manifest declares.
-pub(super) fn belongs(manifest: &Manifest, target: &Target, workload: &Node) -> bool {
+pub(crate) fn belongs(manifest: &Manifest, target: &Target, workload: &Node) -> bool {
     Workload::declared_by(workload).is_some_and(|workload| workload.has(manifest, target))
 }
 

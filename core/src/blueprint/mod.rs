@@ -18,8 +18,8 @@ mod spec;
 mod suppression;
 mod workspace;
 
-pub(crate) use companion::divides_by;
 pub use companion::{Companion, CompanionRef, Companions};
+pub(crate) use companion::{belongs, divides_by};
 pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};

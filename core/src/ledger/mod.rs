@@ -401,7 +401,8 @@ mod tests {
             Event::Declined { pull: 7, by: None, reason: Some(Untrusted::new(nasty)) },
             Event::Failed { commit: nasty.into(), attempt: 1, because: Untrusted::new(nasty) },
         ];
-        let facts = ["{}", r#"{"a":{"id":"x"},"b":[{"evidence":{"id":""}}]}"#, r#"{"t":"},\"id\":\""}"#, "[1]", r#""none""#];
+        let facts =
+            ["{}", r#"{"a":{"id":"x"},"b":[{"evidence":{"id":""}}]}"#, r#"{"t":"},\"id\":\""}"#, "[1]", r#""none""#];
         for event in events {
             let at = "2026-11-21T10:00:00Z".parse().unwrap();
             let entry = Entry::new(at, name("staging"), name("web"), Digest::of("action"), event);

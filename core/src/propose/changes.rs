@@ -8,8 +8,9 @@ use serde_json::Value as Json;
 
 use super::accounts::Leaves;
 use super::edits::edit;
+use super::reach::{self, Declared};
 use super::rendered::{Pair, input};
-use super::{RenderedInput, Side, differences, reach};
+use super::{RenderedInput, Side, differences};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_manifest, is_yaml};
 use crate::credential::{WITHHELD, field_holds};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
@@ -172,9 +173,9 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         }
         // What no blueprint's path names is read for what it declares: once, whoever asks.
         let [was, is] = if !own && owners.is_empty() {
-            [&before.files, &after.files].map(|files| reach::documents(path, files))
+            [&before.files, &after.files].map(|files| Declared::of(path, files))
         } else {
-            Default::default()
+            [Declared::Objects(Vec::new()), Declared::Objects(Vec::new())]
         };
         if !own && owners.is_empty() {
             owners = all().filter(|b| reach::declares(path, &is, catalog, &b.value)).collect();
@@ -187,13 +188,8 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                 continue;
             }
         }
-        if !own && owners.is_empty() && reach::delivers(was.iter().chain(&is), catalog) {
-            let change = opaque(
-                Untrusted::new(path.as_str()),
-                changed,
-                false,
-                "it tells a controller what to deliver from here",
-            );
+        if !own && let Some(because) = reach::delivers(&was, &is, catalog) {
+            let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
             add_to_all(catalog, &mut set, &change);
             continue;
         }

@@ -1,7 +1,9 @@
 //! Files that decide about others: what a checkout writes, what a controller delivers, and a second manifest of one workload.
 
-use crate::blueprint::{Blueprint, Catalog, declared_object, is_manifest};
-use crate::model::{Files, RepoPath};
+use std::collections::BTreeSet;
+
+use crate::blueprint::{Blueprint, Catalog, Manifest, belongs, is_manifest, manifest};
+use crate::model::{File, Files, ObjectRef, RepoPath};
 use crate::rendering::resolve;
 use crate::yaml::{self, Document, Kind, Node};
 
@@ -15,14 +17,79 @@ pub(super) fn of_all(path: &RepoPath) -> Option<&'static str> {
     }
 }
 
-/// Whether it holds, or held, what tells Argo CD or Flux to deliver folders that blueprints govern.
-pub(super) fn delivers<'d>(documents: impl Iterator<Item = &'d Document>, catalog: &Catalog) -> bool {
-    documents.filter_map(|document| folders(&document.root)).any(|folders| are_ours(&folders, catalog))
+/// What a changed file declares on one side.
+#[derive(Debug)]
+pub(super) enum Declared {
+    /// These objects; none: it is not there, or is no manifest.
+    Objects(Vec<Manifest>),
+    /// It cannot be read, and whoever delivers it may read it otherwise (kubectl applies the documents before a broken one).
+    Unread {
+        /// It may hold an object of Argo CD's or Flux's.
+        delivers: bool,
+    },
 }
 
-/// Whether a file declares the workload of a blueprint whose source is read plainly, beside that source: who delivers the folder applies both.
-pub(super) fn declares(path: &RepoPath, documents: &[Document], catalog: &Catalog, blueprint: &Blueprint) -> bool {
-    let source = &blueprint.spec.target.source;
+impl Declared {
+    /// Reads one side of a file.
+    pub(super) fn of(path: &RepoPath, files: &Files) -> Self {
+        let is_program = path.as_str().ends_with(".jsonnet") || path.as_str().ends_with(".libsonnet");
+        if !is_manifest(path) && !is_program {
+            return Self::Objects(Vec::new());
+        }
+        match files.get(path) {
+            None => Self::Objects(Vec::new()),
+            Some(File::Refused(_)) => Self::Unread { delivers: true },
+            Some(File::Blob(blob)) => {
+                let parsed =
+                    if is_program { None } else { yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok() };
+                match parsed {
+                    Some(documents) => {
+                        let all = documents.into_iter().flat_map(Document::listed);
+                        Self::Objects(all.filter_map(|document| manifest(path, document)).collect())
+                    }
+                    None => Self::Unread { delivers: may_deliver(&blob.bytes) },
+                }
+            }
+        }
+    }
+
+    fn objects(&self) -> &[Manifest] {
+        match self {
+            Self::Objects(objects) => objects,
+            Self::Unread { .. } => &[],
+        }
+    }
+}
+
+/// Whether a text that cannot be read may name Argo CD or Flux: plainly, or written so that it cannot be looked for.
+fn may_deliver(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else { return true };
+    ["argoproj", "fluxcd"].iter().any(|group| text.contains(group)) || text.contains(['\\', '\0'])
+}
+
+/// Why a file that no blueprint's path names concerns all of them: it tells Argo CD or Flux what to deliver, or may. `None`: it does not.
+pub(super) fn delivers(was: &Declared, is: &Declared, catalog: &Catalog) -> Option<&'static str> {
+    if [was, is].iter().any(|side| matches!(side, Declared::Unread { delivers: true })) {
+        return Some("it cannot be read, and may tell a controller what to deliver");
+    }
+    let named = |side: &Declared| -> Vec<(ObjectRef, Delivery)> {
+        let all = side.objects().iter();
+        all.filter_map(|one| Some((one.object.clone(), Delivery::of(&one.document.root)?))).collect()
+    };
+    let (was, is) = (named(was), named(is));
+    if was.iter().chain(&is).any(|(_, delivery)| delivery.is_ours(catalog)) {
+        return Some("it tells a controller what to deliver from here");
+    }
+    // From wherever: the same objects may come from there, under the name of an Application that is followed here too.
+    let same = is.iter().all(|one| was.contains(one));
+    (!same).then_some("it tells a controller to deliver something else than before")
+}
+
+/// Whether a file declares, beside the source of a blueprint that is read plainly, its workload or what belongs to that, or may: who delivers
+/// the folder applies both.
+pub(super) fn declares(path: &RepoPath, is: &Declared, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+    let target = &blueprint.spec.target;
+    let source = &target.source;
     let folder = |path: &RepoPath| path.as_str().rsplit_once('/').map(|(folder, _)| folder.to_owned());
     let beside = match folder(source) {
         Some(above) => path.as_str().strip_prefix(&above).is_some_and(|rest| rest.starts_with('/')),
@@ -33,50 +100,100 @@ pub(super) fn declares(path: &RepoPath, documents: &[Document], catalog: &Catalo
     }
     let environments =
         || catalog.workspace.value.environments.keys().filter(|environment| blueprint.is_in(environment));
-    let plain: Vec<_> = environments().filter(|environment| !catalog.renders(environment, source)).collect();
-    documents.iter().any(|document| {
-        let declared = declared_object(&document.root).into();
-        plain.iter().any(|environment| blueprint.object_in(environment).is_declared_by(&declared))
+    let mut plain = environments().filter(|environment| !catalog.renders(environment, source)).peekable();
+    let objects = match is {
+        Declared::Objects(objects) => objects,
+        Declared::Unread { .. } => return plain.peek().is_some(),
+    };
+    plain.any(|environment| {
+        let object = blueprint.object_in(environment);
+        let workload = catalog.manifest(environment, source, &object);
+        let near = |other: &ObjectRef| other.namespace.is_empty() || other.namespace == object.namespace;
+        objects.iter().any(|other| {
+            let is_its = || workload.is_some_and(|workload| belongs(other, target, &workload.document.root));
+            object.is_declared_by(&other.object) || (near(&other.object) && is_its())
+        })
     })
 }
 
-/// The objects of a changed file on one side; none where it is no manifest, or cannot be read.
-pub(super) fn documents(path: &RepoPath, files: &Files) -> Vec<Document> {
-    let blob = files.blob(path).filter(|_| is_manifest(path));
-    let parsed = blob.and_then(|blob| yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok());
-    parsed.into_iter().flatten().flat_map(Document::listed).collect()
+/// What an object of Argo CD's or Flux's delivers.
+#[derive(Debug, PartialEq, Eq)]
+enum Delivery {
+    /// Nobody knows: it may be anything.
+    Any(String),
+    /// These, each as it is written, to where; and the folders among them.
+    From { written: BTreeSet<String>, folders: Vec<RepoPath> },
 }
 
-/// The folders that an object of Argo CD's or Flux's names; empty: it may be any. `None`: it is another object.
-fn folders(root: &Node) -> Option<Vec<RepoPath>> {
-    let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
-    let (group, _) = text(&["apiVersion"])?.split_once('/')?;
-    let named: Vec<&str> = match (group, text(&["kind"])?) {
-        ("argoproj.io", "Application") => {
-            let several = root.at(&["spec", "sources"]).map_or(&[] as &[Node], Node::items);
-            let sources = root.at(&["spec", "source"]).into_iter().chain(several);
-            let paths: Vec<&str> = sources.filter_map(|source| source.get("path")?.as_str()).collect();
-            // A chart from a repository of charts.
-            Some(paths).filter(|paths| !paths.is_empty())?
+impl Delivery {
+    /// `None`: it is another object.
+    fn of(root: &Node) -> Option<Self> {
+        let text = |keys: &[&str]| root.at(keys).and_then(Node::as_str);
+        let (group, _) = text(&["apiVersion"])?.split_once('/')?;
+        let kind = text(&["kind"])?;
+        let spec = root.get("spec");
+        let any = || Some(Self::Any(spec.map(Node::to_json).map(|json| json.to_string()).unwrap_or_default()));
+        let mut folders: Vec<&str> = Vec::new();
+        let mut written = BTreeSet::new();
+        let leaf = |place: &str, node: &Node, written: &mut BTreeSet<String>| {
+            written.insert(format!("{place}={}", node.to_json()));
+        };
+        match (group, kind) {
+            ("argoproj.io", "Application") => {
+                if root.at(&["spec", "sourceHydrator"]).is_some() {
+                    return any();
+                }
+                let several = root.at(&["spec", "sources"]).map_or(&[] as &[Node], Node::items);
+                let sources = root.at(&["spec", "source"]).into_iter().chain(several);
+                for (position, source) in sources.enumerate() {
+                    for key in ["repoURL", "path", "chart", "targetRevision", "ref"] {
+                        if let Some(value) = source.get(key) {
+                            leaf(&format!("{position}.{key}"), value, &mut written);
+                        }
+                    }
+                    folders.extend(source.get("path").and_then(Node::as_str));
+                }
+                if written.is_empty() {
+                    return any();
+                }
+            }
+            ("kustomize.toolkit.fluxcd.io", "Kustomization") => {
+                folders.push(text(&["spec", "path"]).unwrap_or("."));
+                for key in ["sourceRef", "path"] {
+                    if let Some(value) = root.at(&["spec", key]) {
+                        leaf(key, value, &mut written);
+                    }
+                }
+            }
+            ("helm.toolkit.fluxcd.io", "HelmRelease") => {
+                for key in ["chart", "chartRef"] {
+                    if let Some(value) = root.at(&["spec", key]) {
+                        leaf(key, value, &mut written);
+                    }
+                }
+                folders.extend(text(&["spec", "chart", "spec", "chart"]).filter(|chart| chart.contains('/')));
+            }
+            ("argoproj.io", "ApplicationSet") | ("source.toolkit.fluxcd.io", "GitRepository") => return any(),
+            _ => return None,
         }
-        ("kustomize.toolkit.fluxcd.io", "Kustomization") => vec![text(&["spec", "path"]).unwrap_or(".")],
-        ("helm.toolkit.fluxcd.io", "HelmRelease") => {
-            vec![text(&["spec", "chart", "spec", "chart"]).filter(|chart| chart.contains('/'))?]
+        for key in ["destination", "project", "targetNamespace", "storageNamespace", "kubeConfig"] {
+            if let Some(value) = root.at(&["spec", key]) {
+                leaf(key, value, &mut written);
+            }
         }
-        ("argoproj.io", "ApplicationSet") | ("source.toolkit.fluxcd.io", "GitRepository") => Vec::new(),
-        _ => return None,
-    };
-    let place = |named: &&str| match resolve("", named) {
-        Some(path) if path.is_empty() => Some(RepoPath::root()),
-        path => RepoPath::new(path?).ok(),
-    };
-    Some(named.iter().filter_map(place).collect())
-}
+        let place = |named: &&str| match resolve("", named) {
+            Some(path) if path.is_empty() => Some(RepoPath::root()),
+            path => RepoPath::new(path?).ok(),
+        };
+        Some(Self::From { written, folders: folders.iter().filter_map(place).collect() })
+    }
 
-/// Whether something of a blueprint's comes from these folders.
-fn are_ours(folders: &[RepoPath], catalog: &Catalog) -> bool {
-    let entries = || catalog.workspace.value.environments.values().flat_map(|place| &place.render);
-    let sources = catalog.blueprints.values().map(|blueprint| &blueprint.value.spec.target.source);
-    let mut ours = sources.chain(entries().filter_map(|entry| Some(entry.root()?.1)));
-    folders.is_empty() || ours.any(|ours| folders.iter().any(|folder| folder.is_root() || folder.meets(ours)))
+    /// Whether something of a blueprint's comes from it.
+    fn is_ours(&self, catalog: &Catalog) -> bool {
+        let Self::From { folders, .. } = self else { return true };
+        let entries = || catalog.workspace.value.environments.values().flat_map(|place| &place.render);
+        let sources = catalog.blueprints.values().map(|blueprint| &blueprint.value.spec.target.source);
+        let mut ours = sources.chain(entries().filter_map(|entry| Some(entry.root()?.1)));
+        ours.any(|ours| folders.iter().any(|folder| folder.is_root() || folder.meets(ours)))
+    }
 }

@@ -218,14 +218,34 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
     let shop = Repo::shop();
     let second = shop.read("deploy/frontend.yaml").replace("frontend:1.4.0", "frontend:6.6.6");
     let policy = "blueprints/policies/base.yaml";
+    let other = "it tells a controller to deliver something else than before";
+    let unread = "it cannot be read";
+    let hydrated = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: web}\nspec: {sourceHydrator: {drySource: {path: x}}}\n";
+    let scaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web, namespace: shop}\nspec: {maxReplicas: 1, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: frontend}}\n";
+    let another = scaler.replace("name: frontend", "name: other");
     for (file, text, told) in [
         (".gitattributes", "*.yaml ident\n", "it decides what a checkout writes of other files"),
         ("docs/.sourceignore", "deploy/\n", "it decides which files Flux leaves out"),
         ("clusters/web.yaml", flux, "it tells a controller what to deliver from here"),
         ("deploy/zz.yaml", &second, "Deployment/frontend is added"),
-        ("clusters/web.yaml", &elsewhere, ""),
-        ("clusters/redis.yaml", helm, ""),
+        ("clusters/web.yaml", &elsewhere, other),
+        ("clusters/redis.yaml", helm, other),
+        ("clusters/web.yaml", hydrated, "it tells a controller what to deliver from here"),
         ("docs/frontend.yaml", &second, ""),
+        // kubectl takes a tag that it does not know for nothing, and applies what stands before a broken document.
+        ("deploy/zz.yaml", &second.replacen("metadata:", "metadata: !x", 1), unread),
+        ("deploy/zz.yaml", &format!("{second}---\n{{{{ x\n"), unread),
+        ("docs/zz.yaml", &second.replacen("metadata:", "metadata: !x", 1), ""),
+        ("docs/zz.yaml", &flux.replacen("metadata:", "metadata: !x", 1), "may tell a controller what to deliver"),
+        ("docs/zz.yaml", "a: !x \"argo\\x70roj\"\n", "may tell a controller what to deliver"),
+        (
+            "apps/templates/web.yaml",
+            &helm.replace("redis", "{{ .Release.Name }}"),
+            "may tell a controller what to deliver",
+        ),
+        ("docs/zz.jsonnet", "local a = 1; {}\n", ""),
+        ("deploy/zz.yaml", scaler, "HorizontalPodAutoscaler/web is added"),
+        ("deploy/zz.yaml", &another, ""),
     ] {
         let repo = Repo::shop();
         repo.replace(policy, "{delete: forbidden,", "{scale: requires_approval, delete: forbidden,");
@@ -237,6 +257,38 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
         let judged = repo.run(&["judge", "1"]).stdout;
         says(&judged, &["needs approval backend", told]);
         assert_eq!(judged.matches(file).count() + judged.matches("is added").count() > 0, !told.is_empty(), "{judged}");
+    }
+}
+
+/// Would miss: an Application that delivers what it delivered, of which everybody is asked who owns anything; one that is sent to another
+/// folder, branch or repository, of which nobody is.
+#[test]
+fn t21_an_application_of_others_is_judged_where_it_is_turned() {
+    let app = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: other}\nspec:\n  destination: {namespace: other}\n  \
+               source: {repoURL: \"https://git.example/other.git\", path: other, targetRevision: main, helm: {parameters: []}}\n";
+    for (from, to, asks) in [
+        ("name: other}\nspec", "name: other, labels: {a: b}}\nspec", false),
+        ("parameters: []", "parameters: [{name: tag, value: \"2\"}]", false),
+        ("path: other", "path: evil", true),
+        ("git.example", "evil.example", true),
+        ("targetRevision: main", "targetRevision: evil", true),
+        ("namespace: other", "namespace: shop", true),
+        ("path: other", "chart: other", true),
+    ] {
+        let repo = Repo::shop();
+        let policy = "blueprints/policies/base.yaml";
+        repo.replace(policy, "{delete: forbidden,", "{scale: requires_approval, delete: forbidden,");
+        repo.commit(&[("argocd/other.yaml", app)], "somebody looks at each pull request");
+        repo.run(&super::APPLY);
+        repo.git(&["checkout", "-q", "-f", "bpctl/staging/backend/scale"]);
+        repo.commit(&[("argocd/other.yaml", &app.replace(from, to))], "nothing to see");
+        repo.git(&["switch", "-q", "main"]);
+        let judged = repo.run(&["judge", "1"]).stdout;
+        assert_eq!(
+            judged.contains("it tells a controller to deliver something else than before"),
+            asks,
+            "{to}: {judged}"
+        );
     }
 }
 
