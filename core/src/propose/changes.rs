@@ -178,7 +178,9 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             [Declared::Objects(Vec::new()), Declared::Objects(Vec::new())]
         };
         if !own && owners.is_empty() {
-            owners = all().filter(|b| reach::declares(path, &is, catalog, &b.value)).collect();
+            let concerns =
+                |b: &Blueprint| reach::takes_over(path, catalog, b) || reach::declares(path, &is, catalog, b);
+            owners = all().filter(|b| concerns(&b.value)).collect();
         }
         if !own && let Some(because) = reach::of_all(path) {
             let others: Vec<_> = all().filter(|b| !owners.iter().any(|owner| std::ptr::eq(*owner, *b))).collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::blueprint::{Blueprint, Catalog, Manifest, belongs, is_manifest, manifest};
 use crate::model::{File, Files, ObjectRef, RepoPath};
-use crate::rendering::resolve;
+use crate::rendering::{KUSTOMIZATIONS, resolve};
 use crate::yaml::{self, Document, Kind, Node};
 
 /// Why a changed file concerns every blueprint, wherever it lies; `None`: it does not (B6, T21).
@@ -83,6 +83,21 @@ pub(super) fn delivers(was: &Declared, is: &Declared, catalog: &Catalog) -> Opti
     // From wherever: the same objects may come from there, under the name of an Application that is followed here too.
     let same = is.iter().all(|one| was.contains(one));
     (!same).then_some("it tells a controller to deliver something else than before")
+}
+
+/// Whether a file says how a folder is delivered in which, or below which, the source of a blueprint lies that is read plainly: then it is no
+/// more delivered as it stands.
+pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+    let name = path.file_name();
+    if !KUSTOMIZATIONS.contains(&name) && !name.ends_with("Chart.yaml") {
+        return false;
+    }
+    let folder = path.as_str().strip_suffix(name).unwrap_or_default().trim_end_matches('/');
+    let source = &blueprint.spec.target.source;
+    let above = folder.is_empty() || RepoPath::new(folder).is_ok_and(|folder| source.meets(&folder));
+    let mut environments =
+        catalog.workspace.value.environments.keys().filter(|environment| blueprint.is_in(environment));
+    above && environments.any(|environment| !catalog.renders(environment, source))
 }
 
 /// Whether a file declares, beside the source of a blueprint that is read plainly, its workload or what belongs to that, or may: who delivers

@@ -220,6 +220,14 @@ fn t06_what_runs_in_the_pods_is_told_whoever_says_to_have_written_it(
             pod["terminationGracePeriodSeconds"] = 30.into();
             pod["containers"][0]["terminationMessagePath"] = "/dev/termination-log".into();
             pod["containers"][0]["imagePullPolicy"] = "IfNotPresent".into();
+            let spec = &mut live["spec"];
+            spec["strategy"] =
+                json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}});
+            spec["progressDeadlineSeconds"] = 600.into();
+            spec["revisionHistoryLimit"] = 10.into();
+            spec["template"]["metadata"]["creationTimestamp"] = Json::Null;
+            spec["template"]["metadata"]["annotations"] =
+                json!({"kubectl.kubernetes.io/restartedAt": "2026-01-31T12:00:00Z"});
             edit(live);
         });
         let types = FactValue::Schema(Known::Known(pod_types()));
@@ -239,6 +247,11 @@ fn t06_what_runs_in_the_pods_is_told_whoever_says_to_have_written_it(
         pod["containers"][0]["command"] = json!(["evil"]);
         pod["containers"][0]["securityContext"] = json!({"privileged": true});
         pod["containers"].as_array_mut().unwrap().push(json!({"name": "evil", "image": "evil.example/x:1"}));
+        pod["containers"][0]["restartPolicy"] = "Always".into();
+        // What no commit reaches the pods with, and what says how they are watched.
+        live["spec"]["paused"] = true.into();
+        live["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] = "100%".into();
+        live["spec"]["template"]["metadata"]["annotations"]["sidecar.istio.io/inject"] = "false".into();
         let Some(manager) = manager else { return };
         live["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update", "apiVersion": "apps/v1",
             "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:template": {"f:spec": {"f:hostPID": {}, "f:serviceAccountName": {},
@@ -258,6 +271,15 @@ fn t06_what_runs_in_the_pods_is_told_whoever_says_to_have_written_it(
             told.iter().any(|told| told.starts_with(&format!("spec.template.spec.{path}")) && told.ends_with(by));
         assert!(found, "{path}: {told:#?}");
     }
+    for path in [
+        "spec.paused (",
+        "spec.strategy.rollingUpdate.maxUnavailable (",
+        "spec.template.metadata.annotations[\"sidecar.istio.io/inject\"] (",
+        "spec.template.spec.containers[name=web].restartPolicy (",
+    ] {
+        assert!(told.iter().any(|told| told.starts_with(path)), "{path}: {told:#?}");
+    }
+    assert!(!told.iter().any(|told| told.contains("restartedAt")), "{told:#?}");
     assert!(
         told.contains(&pod("serviceAccountName")) && told[0].contains("hostPID"),
         "what is about rights first: {told:#?}"

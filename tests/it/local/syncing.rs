@@ -246,6 +246,11 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
         ("docs/zz.jsonnet", "local a = 1; {}\n", ""),
         ("deploy/zz.yaml", scaler, "HorizontalPodAutoscaler/web is added"),
         ("deploy/zz.yaml", &another, ""),
+        // Argo CD and Flux render a folder as soon as it holds one.
+        ("deploy/kustomization.yaml", "resources: [frontend.yaml]\n", "deploy/kustomization.yaml"),
+        ("kustomization.yml", "resources: [deploy/frontend.yaml]\n", "kustomization.yml"),
+        ("deploy/Chart.yaml", "apiVersion: v2\nname: x\nversion: 1.0.0\n", "deploy/Chart.yaml"),
+        ("docs/kustomization.yaml", "resources: [x.yaml]\n", ""),
     ] {
         let repo = Repo::shop();
         repo.replace(policy, "{delete: forbidden,", "{scale: requires_approval, delete: forbidden,");

@@ -50,7 +50,7 @@ pub(super) fn controls(manager: &str) -> bool {
 }
 
 /// What `kubectl rollout restart` writes.
-const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
+pub(super) const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 
 /// Fields that somebody added beside Git and no apply takes away, by path, each with who did.
 pub(super) fn added(
