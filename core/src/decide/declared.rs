@@ -417,6 +417,13 @@ fn is_immutable(object: &ObjectRef, live: &LiveObject, drift: &FieldDrift) -> bo
             !suspended && ["template", "selector", "completionMode", "podFailurePolicy"].iter().any(below)
         }
         ("v1", "Service") => changed && below(&"clusterIP"),
+        ("v1", "PersistentVolumeClaim") => {
+            let free = |keys: &[&str]| drift.path.starts_with_keys(keys);
+            changed
+                && free(&["spec"])
+                && !free(&["spec", "resources", "requests"])
+                && !free(&["spec", "volumeAttributesClassName"])
+        }
         ("v1", "ConfigMap") => {
             live.body.get("immutable").and_then(serde_json::Value::as_bool) == Some(true)
                 && ["data", "binaryData", "immutable"].iter().any(|key| drift.path.starts_with_keys(&[key]))
@@ -485,8 +492,23 @@ fn immutable(object: &ObjectRef, live: &LiveObject, different: &Different<'_>) -
         "{object}: Git changes {}, which Kubernetes never changes in place: the API server refuses the object, whoever applies it{wait}",
         listed(&fixed, 3)
     );
+    // Pods that another selector looks for are nobody's, and their names are taken: a new set could make none.
+    let reselects = fixed.iter().any(|path| path.starts_with_keys(&["spec", "selector"]));
+    let claims_go = live.body.pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted")
+        == Some(&serde_json::Value::from("Delete"));
     let (orphan, pods) = match object.kind.as_str() {
+        "StatefulSet" if reselects && claims_go => {
+            ("", " (its pods go with it, and its volume claims with all their data: whenDeleted is Delete)")
+        }
+        "StatefulSet" if reselects => {
+            ("", " (its pods go with it, its volume claims stay: nobody is served meanwhile)")
+        }
         "StatefulSet" => (" --cascade=orphan", " (its pods and volume claims stay)"),
+        "PersistentVolumeClaim" => {
+            let help = "take the change back in Git, or declare a claim of another name and move the data: deleting this one deletes them";
+            let reported = kept("apply-refused", object, message, vec![Untrusted::new(help)]);
+            return Some((Reported { severity: Severity::Error, ..reported }, fixed));
+        }
         "Service" => ("", " (it cannot be reached meanwhile)"),
         "ConfigMap" => ("", " (no pod that reads it starts meanwhile)"),
         _ => ("", " (its pods go with it)"),

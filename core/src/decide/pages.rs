@@ -114,7 +114,7 @@ pub const PAGES: [Page; 28] = [
         "apply-refused",
         "The API server refuses what Git declares, whoever applies it",
         "Git changes a field that Kubernetes never changes in place (a selector, a StatefulSet's serviceName, podManagementPolicy or\n\
-         volumeClaimTemplates, a Service's clusterIP), or declares one of two fields that exclude each other while somebody else keeps the\n\
+         volumeClaimTemplates, a Service's clusterIP, most of a volume claim), or declares one of two fields that exclude each other while somebody else keeps the\n\
          other one in the cluster, or the dry run of `plan --exact` was refused. No controller brings that: the whole\n\
          object stays as it is. Take the change back, or do what the finding names.",
     ),

@@ -70,7 +70,10 @@ impl ConfigChanges {
                 if old.is_none() && !before_had(before, plan, name) {
                     continue;
                 }
-                let held = old.map(|old| data(old.manifest)).unwrap_or_default();
+                // Whichever blueprint it was counted for: of what several read, that is the first by name of those that are left.
+                let there = || before.delivered(&plan.environment).find(|map| new.object.is_declared_by(&map.object));
+                let old = old.map(|old| old.manifest).or_else(there);
+                let held = old.map(data).unwrap_or_default();
                 let holds = data(new.manifest);
                 let keys: BTreeSet<&str> = held.keys().chain(holds.keys()).copied().collect();
                 for key in keys {
@@ -131,8 +134,13 @@ impl ConfigChanges {
             {
                 let several = manifest.document.root.at(&["data", change.key.as_str()]).and_then(Node::as_str);
                 let several = several.is_some_and(|text| text.trim_end().contains('\n'));
-                let differing = told_line.as_deref().filter(|_| several);
-                change.span = differing.and_then(|text| line_of(files, &line.span, text)).or(Some(line.span.clone()));
+                // One line of several may come from elsewhere: the place that was found has to hold it.
+                change.span = match &told_line {
+                    Some(text) if several => line_of(files, &line.span, text)
+                        .or_else(|| holds(files, &line.span, text).then(|| line.span.clone())),
+                    None if several => holds(files, &line.span, "\n").then(|| line.span.clone()),
+                    _ => Some(line.span.clone()),
+                };
             }
             change
         };
@@ -288,6 +296,15 @@ fn excerpt(line: &str, skipped: usize) -> String {
 fn is_comment(line: &str) -> bool {
     let line = line.trim();
     line.is_empty() || ["#", "//", ";"].iter().any(|mark| line.starts_with(mark))
+}
+
+/// Whether a text stands within a place.
+fn holds(files: &Files, place: &SourceSpan, text: &str) -> bool {
+    let Some(File::Blob(blob)) = RepoPath::new(place.file.as_str()).ok().and_then(|path| files.get(&path)) else {
+        return false;
+    };
+    let part = blob.bytes.get(place.start..place.end).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    part.is_some_and(|part| part.contains(text))
 }
 
 /// The one line of the file of a place that says this.

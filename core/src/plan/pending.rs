@@ -41,6 +41,8 @@ impl PendingSync {
         };
         let edited = match finding {
             Finding::Drift(drift) => drift.fields.iter().any(foreign),
+            // What was there and is gone is no other commit than was synced.
+            Finding::Absent { .. } => true,
             _ => false,
         };
         let (automated, person) = match policy.when {
@@ -54,8 +56,8 @@ impl PendingSync {
         Some(Self { application: policy.file.to_string(), automated, person, skipped, command })
     }
 
-    /// What is said of it.
-    pub fn told(&self) -> String {
+    /// What is said of it. `merges`: of a change that is about to be merged; that is a new commit, whatever it is about.
+    pub fn told(&self, merges: bool) -> String {
         let command = crate::render::sink::terminal(&self.command);
         let application = &self.application;
         if self.skipped {
@@ -68,6 +70,10 @@ impl PendingSync {
             (false, false) => {
                 format!("once merged a person syncs it ({application} has no syncPolicy.automated): {command}")
             }
+            (true, true) if merges => format!(
+                "{application} does not heal itself (syncPolicy.automated.selfHeal is not true), and syncs each commit: merging this change \
+                 brings it back too; without that it stays until: {command}"
+            ),
             (true, true) => format!(
                 "{application} does not heal itself (syncPolicy.automated.selfHeal is not true): it stays until the next commit of it, or: {command}"
             ),

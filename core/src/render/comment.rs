@@ -16,7 +16,7 @@ use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Reported, UnknownFact};
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, RepoPath, Untrusted};
-use crate::plan::{Cause, ConfigChange, Counts, PendingSync, Plan, PlanItem, Settled};
+use crate::plan::{Cause, ConfigChange, Counts, Plan, PlanItem, Settled};
 
 /// Forges refuse comments over 65,536 characters. Each part of the page ends where its share of these bytes does, so that the last line
 /// always has room.
@@ -262,18 +262,7 @@ impl Page<'_> {
     }
 
     fn row(&self, name: &Name, item: &PlanItem) -> String {
-        let approvers = &item.verdict.approvers;
-        let verdict = match (item.hold(), item.verdict.tier) {
-            _ if self.plan.waits_for_sync(item) => "**a person syncs it**".into(),
-            _ if self.plan.is_controllers(item) && item.unmerged => "the controller's, once merged".into(),
-            _ if self.plan.is_controllers(item) => "the controller's".into(),
-            (Some(hold), _) => format!("held: {}", told(hold.rule.cite.as_str())),
-            (None, Tier::Allowed) => "allowed".into(),
-            (None, Tier::RequiresApproval) if !approvers.is_empty() => {
-                format!("**{}** by {}", Tier::RequiresApproval, sink::markdown(&Untrusted::new(approvers.join(", "))))
-            }
-            (None, tier) => format!("**{tier}**"),
-        };
+        let verdict = verdict_of(self.plan, item);
         let rule = item.verdict.principal().map_or_else(String::new, |rule| {
             let place = rule.source.as_ref();
             let place =
@@ -359,7 +348,8 @@ impl Page<'_> {
             }
         }
         let notes = words::approximate(item, raw).into_iter();
-        let mut notes: Vec<String> = notes.chain(item.sync.iter().map(PendingSync::told)).collect();
+        let mut notes: Vec<String> =
+            notes.chain(item.sync.iter().map(|sync| sync.told(self.plan.causes.is_some()))).collect();
         if self.plan.is_delivered_by_others(item) {
             notes.extend(words::unheeded(item));
         }
@@ -405,7 +395,7 @@ impl Page<'_> {
 
     /// What is not the change's doing.
     fn before(&mut self, before: &Sides<'_>) {
-        let items: Vec<String> = before.items().map(|(name, item)| brief(name, item)).collect();
+        let items: Vec<String> = before.items().map(|(name, item)| brief(self.plan, name, item)).collect();
         let found: Vec<String> = before.findings().map(|(name, reported)| finding(name, reported)).collect();
         let all = items.len() + found.len();
         let title = format!("{all} stood before this change, whoever merges it");
@@ -414,7 +404,7 @@ impl Page<'_> {
 
     fn settled(&mut self) {
         let Some(causes) = &self.plan.causes else { return };
-        let one = |settled: &Settled| brief(&settled.blueprint, &settled.item);
+        let one = |settled: &Settled| brief(self.plan, &settled.blueprint, &settled.item);
         let mended = causes.mended.iter().map(|one| finding(&one.blueprint, &one.reported));
         let settled: Vec<String> = causes.settled.iter().map(one).chain(mended).collect();
         self.folded(&format!("{} settled by this change", settled.len()), settled, BEFORE + 2_000);
@@ -494,9 +484,37 @@ fn verdict(plan: &Plan, own: &Sides<'_>, counts: Counts) -> &'static str {
     }
 }
 
+/// Who may do an action, or does it.
+fn verdict_of(plan: &Plan, item: &PlanItem) -> String {
+    let approvers = &item.verdict.approvers;
+    match (item.hold(), item.verdict.tier) {
+        _ if plan.waits_for_sync(item) => "**a person syncs it**".into(),
+        _ if plan.is_controllers(item) && item.unmerged => "the controller's, once merged".into(),
+        _ if plan.is_controllers(item) => "the controller's".into(),
+        (Some(hold), _) => format!("held: {}", told(hold.rule.cite.as_str())),
+        (None, Tier::Allowed) => "allowed".into(),
+        (None, Tier::RequiresApproval) if !approvers.is_empty() => {
+            format!("**{}** by {}", Tier::RequiresApproval, sink::markdown(&Untrusted::new(approvers.join(", "))))
+        }
+        (None, tier) => format!("**{tier}**"),
+    }
+}
+
 /// `- backend scale replicas 3 → 4: allowed`.
-fn brief(name: &Name, item: &PlanItem) -> String {
-    format!("- {} `{name}` {} {}: {}", symbol(item), item.action.name(), told(change(item)), item.verdict.tier)
+fn brief(plan: &Plan, name: &Name, item: &PlanItem) -> String {
+    let mut line = format!(
+        "- {} `{name}` {} {}: {}",
+        symbol(item),
+        item.action.name(),
+        told(change(item)),
+        verdict_of(plan, item)
+    );
+    if plan.waits_for_sync(item)
+        && let Some(sync) = &item.sync
+    {
+        let _ = write!(line, " · {}", told(sync.told(plan.causes.is_some())));
+    }
+    line
 }
 
 fn finding(name: &Name, reported: &Reported) -> String {

@@ -35,7 +35,7 @@ fn untouched(plan: &Plan, item: &PlanItem) -> Option<String> {
     let what = format!("{} {}", item.action.name(), words::subject(item));
     if plan.is_controllers(item) {
         let told = match &item.sync {
-            Some(sync) => sync.told(),
+            Some(sync) => sync.told(false),
             None => "the controller brings it back (delivery: gitops)".into(),
         };
         return Some(format!("left: {what}: {told}"));

@@ -593,7 +593,7 @@ pub fn delivered(plan: &Plan, item: &PlanItem) -> Vec<String> {
     let brings = || "delivery is gitops: the controller brings it back, bpctl writes nothing".to_owned();
     let who = match (unmerged, &item.sync) {
         (Some(unmerged), None) => vec![unmerged],
-        (unmerged, Some(sync)) => unmerged.into_iter().chain([sync.told()]).collect(),
+        (unmerged, Some(sync)) => unmerged.into_iter().chain([sync.told(plan.causes.is_some())]).collect(),
         (None, None) => vec![brings()],
     };
     who.into_iter().chain(unheeded(item)).collect()

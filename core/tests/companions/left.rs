@@ -195,6 +195,57 @@ fn x08_what_no_apply_can_change_is_for_a_person(
     assert!(found.iter().all(|reported| reported.needs_person && reported.code == "apply-refused"));
 }
 
+/// Would miss: a database without a member for ever, by the command that is told: pods that the new selector does not look for are adopted by
+/// nobody, and hold the names of those that it would make; volume claims that go with it, of which nobody is warned; and a claim that is deleted
+/// for another access mode.
+#[rstest]
+#[case::another_selector("StatefulSet", "apps/v1", json!({"selector": {"matchLabels": {"app": "db"}}}), "its pods go with it, its volume claims stay", "delete statefulset/web")]
+#[case::whose_claims_go("StatefulSet", "apps/v1", json!({"selector": {"matchLabels": {"app": "db"}}, "persistentVolumeClaimRetentionPolicy": {"whenDeleted": "Delete"}}), "its volume claims with all their data", "delete statefulset/web")]
+#[case::another_service("StatefulSet", "apps/v1", json!({"serviceName": "a"}), "its pods and volume claims stay", "delete statefulset/web --cascade=orphan")]
+#[case::a_claim("PersistentVolumeClaim", "v1", json!({"accessModes": ["ReadWriteOnce"]}), "declare a claim of another name", "deleting this one deletes them")]
+fn x08_what_never_changes_in_place_is_made_anew_as_it_survives(
+    #[case] kind: &str,
+    #[case] version: &str,
+    #[case] has: Json,
+    #[case] what: &str,
+    #[case] ends: &str,
+) {
+    let mut observation = observed(Known::Known(None), |_| {});
+    let stateful = kind == "StatefulSet";
+    let name = if stateful { "web" } else { "x" };
+    let mut spec = json!({});
+    let mut entries = if stateful {
+        let mut entries = world("}", &[]);
+        spec = bpctl_core::yaml::parse("web", entries[2].1.as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap()[0]
+            .root
+            .to_json()["spec"]
+            .clone();
+        entries[1].1 = entries[1].1.replace("Deployment", "StatefulSet");
+        entries[2].1 = entries[2].1.replace("Deployment", "StatefulSet");
+        entries[2].1 = entries[2].1.replacen("\nspec:\n", "\nspec:\n  serviceName: b\n", 1);
+        spec["serviceName"] = "b".into();
+        entries
+    } else {
+        let claim = manifest(version, kind, "{accessModes: [ReadWriteMany]}");
+        world(&format!(", companions: [{kind}/x]}}"), &[&claim])
+    };
+    entries[0].1 = entries[0].1.replace("delivery: direct", "delivery: gitops");
+    spec.as_object_mut().unwrap().extend(has.as_object().unwrap().clone());
+    let parts =
+        ObjectParts { api_version: version.into(), kind: kind.into(), namespace: "shop".into(), name: name.into() };
+    let body = json!({"metadata": {"name": name, "namespace": "shop", "uid": "2"}, "spec": spec});
+    let live = LiveObject::from_json(version, kind, body);
+    observation.add(FactKey::Object(ObjectRef::from(parts)), "t", FactValue::Object(Known::Known(live)));
+    let types = FactValue::Schema(Known::Known(TypeSchema::default()));
+    observation.add(FactKey::Schema(version.into(), kind.into()), "t", types);
+    let plan = planned("delivery: gitops", entries, &observation);
+    let part = &plan.blueprints[0];
+    let found: Vec<&Reported> = part.findings.iter().filter(|found| found.code == "apply-refused").collect();
+    let [found] = found.as_slice() else { panic!("{part:#?}") };
+    let help = found.help[0].raw();
+    assert!(help.contains(what) && help.ends_with(ends), "{help}");
+}
+
 /// Would miss: a disruption budget that a controller is said to bring back, though the API server refuses it beside what somebody wrote.
 #[rstest]
 #[case::of_another("kubectl-patch", "Update", true)]

@@ -73,6 +73,16 @@ fn x08_what_no_controller_brings_is_for_a_person() {
         says(&plan, &[brings, "1 for the controller"]);
         assert!(!plan.contains("for a person") && !plan.contains(command), "{plan}");
     }
+    // A reviewer of something else is told the same, and what merging does: it is a new commit.
+    says_policy(&repo, "  syncPolicy: {automated: {}}\n");
+    repo.git(&["switch", "-q", "-c", "readme"]);
+    repo.commit(&[("README.md", "read me\n")], "read me");
+    let of_branch = [&PLAN[..], &["--base", "main"]].concat();
+    let merging = "merging this change brings it back too";
+    says(&repo.run(&of_branch).exits(4).stdout, &["this change causes 0", "for a person", merging]);
+    let page = repo.run(&[&of_branch[..], &["-o", "markdown"]].concat()).exits(4).stdout;
+    says(&page, &["2 stood before this change", "**a person syncs it**", "merging this change brings it back too"]);
+    repo.git(&["switch", "-q", "main"]);
     // What nobody edited differs because its commit is not synced yet: each commit is, once.
     edit(&repo, |frontend| {
         frontend["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = "info".into();
@@ -94,6 +104,14 @@ fn x08_what_no_controller_brings_is_for_a_person() {
         says_policy(&repo, policy);
         says(&repo.run(&PLAN).exits(exit).stdout, &["containers[name=web].image: ", told, command]);
     }
+    // What is gone was synced once as well.
+    says_policy(&repo, "  syncPolicy: {automated: {}}\n");
+    let recording = "clusters/staging/shop/deployments.json";
+    let before = repo.read(recording);
+    edit(&repo, |frontend| frontend["metadata"]["name"] = "another".into());
+    says(&repo.run(&PLAN).exits(4).stdout, &["create Deployment/frontend", "for a person", "does not heal itself"]);
+    repo.write(recording, &before);
+    says_policy(&repo, "");
     // A branch's own value comes with its merge first.
     repo.git(&["switch", "-q", "-c", "feature"]);
     repo.replace("deploy/frontend.yaml", "frontend:1.5.0", "frontend:1.6.0");
