@@ -124,6 +124,8 @@ pub struct Catalog {
     renderings: BTreeMap<Name, Arc<Vec<Rendering>>>,
     /// What belongs to which workload, by environment; found when somebody asks.
     companion_index: OnceLock<Arc<BTreeMap<Name, Arc<CompanionIndex>>>>,
+    /// What belonged to which workload before a change, by environment; see [`Catalog::keep_companions`].
+    pub(super) kept: BTreeMap<Name, Arc<BTreeMap<Name, Vec<ObjectRef>>>>,
     /// What could not be read of the rules: the workspace, blueprints, policies, suppressions. Not empty: parts of them are missing.
     pub diagnostics: Vec<Diagnostic>,
     /// Applications that do not say what is rendered: nothing of what their environments render is known, and the rest is.
@@ -392,6 +394,7 @@ impl Catalog {
             render_inputs: BTreeMap::new(),
             renderings: BTreeMap::new(),
             companion_index: OnceLock::new(),
+            kept: BTreeMap::new(),
             diagnostics: Vec::new(),
             unresolved: own.unresolved,
             unreadable: BTreeMap::new(),
@@ -580,6 +583,28 @@ impl Catalog {
     pub fn set_renderings(&mut self, environment: &Name, renderings: Vec<Rendering>) {
         self.renderings.insert(environment.clone(), Arc::new(renderings));
         self.companion_index = OnceLock::new();
+    }
+
+    /// Keeps what belonged to a workload before a change, and is still declared where it was looked for: a Service that the change takes away from
+    /// its pods is the change that matters most, and no reason to look at it no more (X1, X8).
+    pub fn keep_companions(&mut self, before: &Self, environment: &Name) {
+        let mut kept = BTreeMap::new();
+        for name in self.blueprints.keys() {
+            let now = self.companions(environment, name);
+            let has = |object: &ObjectRef| {
+                let shared = now.shared.iter().map(|(companion, _)| companion);
+                now.compared.iter().chain(shared).any(|companion| companion.object == *object)
+            };
+            let had = before.companions(environment, name).compared.into_iter().map(|companion| companion.object);
+            let lost: Vec<ObjectRef> = had.filter(|object| !has(object)).collect();
+            if !lost.is_empty() {
+                kept.insert(name.clone(), lost);
+            }
+        }
+        if !kept.is_empty() {
+            self.kept.insert(environment.clone(), Arc::new(kept));
+            self.companion_index = OnceLock::new();
+        }
     }
 
     /// What was rendered for an environment.

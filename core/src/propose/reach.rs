@@ -94,10 +94,18 @@ pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Bluepri
     }
     let folder = path.as_str().strip_suffix(name).unwrap_or_default().trim_end_matches('/');
     let source = &blueprint.spec.target.source;
-    let above = folder.is_empty() || RepoPath::new(folder).is_ok_and(|folder| source.meets(&folder));
+    let above = |path: &RepoPath| folder.is_empty() || RepoPath::new(folder).is_ok_and(|folder| path.meets(&folder));
     let mut environments =
-        catalog.workspace.value.environments.keys().filter(|environment| blueprint.is_in(environment));
-    above && environments.any(|environment| !catalog.renders(environment, source))
+        catalog.workspace.value.environments.iter().filter(|(environment, _)| blueprint.is_in(environment));
+    environments.any(|(environment, place)| {
+        // A patch of the Application that is followed as it stands.
+        let followed = place
+            .render
+            .iter()
+            .filter_map(|entry| Some((entry.resolved_from.as_ref().or(entry.application.as_ref())?, entry.root()?.1)));
+        let mut followed = followed.filter(|(_, root)| source.meets(root) || root.meets(source));
+        followed.any(|(application, _)| above(application)) || (above(source) && !catalog.renders(environment, source))
+    })
 }
 
 /// Whether a file declares, beside the source of a blueprint that is read plainly, its workload or what belongs to that, or may: who delivers
@@ -186,7 +194,9 @@ impl Delivery {
                         leaf(key, value, &mut written);
                     }
                 }
-                folders.extend(text(&["spec", "chart", "spec", "chart"]).filter(|chart| chart.contains('/')));
+                // Of a repository of charts it is a name, of any other source a path.
+                let of_charts = text(&["spec", "chart", "spec", "sourceRef", "kind"]) == Some("HelmRepository");
+                folders.extend(text(&["spec", "chart", "spec", "chart"]).filter(|_| !of_charts));
             }
             ("argoproj.io", "ApplicationSet") | ("source.toolkit.fluxcd.io", "GitRepository") => return any(),
             _ => return None,
