@@ -5,6 +5,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -143,6 +144,28 @@ impl Catalog {
                 && object.name == name
                 && ["", namespace].contains(&object.namespace.as_str())
         })
+    }
+
+    /// Keeps what belonged to a workload before a change, and is still declared where it was looked for: a Service that the change takes away from
+    /// its pods is the change that matters most, and no reason to look at it no more (X1, X8).
+    pub fn keep_companions(&mut self, before: &Self, environment: &Name) {
+        let mut kept = BTreeMap::new();
+        for name in self.blueprints.keys() {
+            let now = self.companions(environment, name);
+            let has = |object: &ObjectRef| {
+                let shared = now.shared.iter().map(|(companion, _)| companion);
+                now.compared.iter().chain(shared).any(|companion| companion.object == *object)
+            };
+            let had = before.companions(environment, name).compared.into_iter().map(|companion| companion.object);
+            let lost: Vec<ObjectRef> = had.filter(|object| !has(object)).collect();
+            if !lost.is_empty() {
+                kept.insert(name.clone(), lost);
+            }
+        }
+        if !kept.is_empty() {
+            self.kept.insert(environment.clone(), Arc::new(kept));
+            self.companion_index = OnceLock::new();
+        }
     }
 
     /// The names of the `ConfigMap`s that belong to a blueprint's workload, as it is declared today, whoever declares them (B17).

@@ -250,7 +250,7 @@ fn x01_what_a_change_takes_away_from_a_workload_is_still_looked_at() {
                 );
             }
             repo.write("clusters/staging/shop/service.json", &live.to_string());
-            let types = r#"{"lists": {"spec.ports": {"map": [["port", null], ["protocol", "TCP"]]}}}"#;
+            let types = r#"{"schemaVersion": 1, "schema": {"lists": {"spec.ports": {"map": [["port", null], ["protocol", "TCP"]]}}}}"#;
             repo.write("clusters/staging/schemas/v1_Service.json", types);
             repo.commit(&[(file, &format!("{before}\n{service}"))], "a Service");
             let against = ["plan", "--env", "staging", "-t", "frontend", "--base", "main"];
