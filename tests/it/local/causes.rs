@@ -250,7 +250,7 @@ fn x01_what_a_change_takes_away_from_a_workload_is_still_looked_at() {
                 );
             }
             repo.write("clusters/staging/shop/service.json", &live.to_string());
-            let types = r#"{"schemaVersion": 1, "schema": {"lists": {"spec.ports": {"map": [["port", null], ["protocol", "TCP"]]}}}}"#;
+            let types = r#"{"schemaVersion": 1, "schema": {"lists": {"spec.ports": {"map": [["port", null], ["protocol", "TCP"]]}}, "scalars": {}, "atomicMaps": [], "defaults": {}}}"#;
             repo.write("clusters/staging/schemas/v1_Service.json", types);
             repo.commit(&[(file, &format!("{before}\n{service}"))], "a Service");
             let against = ["plan", "--env", "staging", "-t", "frontend", "--base", "main"];
@@ -264,6 +264,36 @@ fn x01_what_a_change_takes_away_from_a_workload_is_still_looked_at() {
             assert!(plan.contains("this change causes 1"), "{plan}");
         }
     }
+}
+
+/// Would miss: a value that nobody touched, told as new because another of the blueprints that read it comes first now.
+#[test]
+fn x01_a_shared_value_is_no_other_for_being_counted_elsewhere() {
+    let repo = Repo::shop();
+    let reads = |name: &str| format!("        - name: {name}\n          envFrom: [{{configMapRef: {{name: shared}}}}]\n");
+    let own = |name: &str| format!("        - name: {name}\n");
+    for (name, container) in [("frontend", "web"), ("backend", "api")] {
+        repo.replace(&format!("deploy/{name}.yaml"), &own(container), &reads(container));
+        let (file, source) = (format!("blueprints/{name}/blueprint.yaml"), format!("source: deploy/{name}.yaml"));
+        repo.replace(&file, &source, "source: deploy");
+    }
+    let map = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: shared, namespace: shop}}\ndata: {{SIZE: {value}}}\n"
+        )
+    };
+    repo.commit(&[("deploy/shared.yaml", &map("huge"))], "a shared map");
+    repo.git(&["switch", "-q", "-c", "feature"]);
+    let against = ["plan", "--env", "staging", "--base", "main"];
+    let told = "values that this change makes others";
+    repo.commit(&[("deploy/shared.yaml", &map("tiny"))], "another value");
+    let plan = repo.run(&against).stdout;
+    assert!(plan.contains(told) && plan.contains("backend  ConfigMap/shared SIZE: huge → tiny"), "{plan}");
+    repo.commit(&[("deploy/shared.yaml", &map("huge"))], "the same value");
+    repo.replace("deploy/backend.yaml", &reads("api"), &own("api"));
+    repo.commit(&[], "the backend reads it no more");
+    let plan = repo.run(&against).stdout;
+    assert!(!plan.contains(told) && !plan.contains("nothing →"), "{plan}");
 }
 
 /// Would miss: drift called settled that runs on, because the blueprint is about another workload, or nobody can apply what Git says now.
