@@ -211,13 +211,15 @@ fn x01_what_a_change_takes_out_of_git_is_told() {
     std::fs::remove_file(repo.path().join("deploy/backend.yaml")).expect("removed");
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(1).stdout;
     assert!(
-        text.contains("left in the cluster: Deployment/backend; nothing that a blueprint names declares it any more"),
+        text.contains(
+            "left in the cluster: Deployment/backend in shop; nothing that a blueprint names declares it any more"
+        ),
         "{text}"
     );
     // With its blueprint it is in no part of the plan.
     std::fs::remove_dir_all(repo.path().join("blueprints/backend")).expect("removed");
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).stdout;
-    assert!(text.contains("\nwithout a blueprint now: Deployment/backend; it is in the cluster"), "{text}");
+    assert!(text.contains("\nwithout a blueprint now: Deployment/backend in shop; it is in the cluster"), "{text}");
 }
 
 /// Would miss: "causes 0" and "as Git declares" of the line that takes a Service or a disruption budget away from its pods: by a slip, by nothing
@@ -270,7 +272,8 @@ fn x01_what_a_change_takes_away_from_a_workload_is_still_looked_at() {
 #[test]
 fn x01_a_shared_value_is_no_other_for_being_counted_elsewhere() {
     let repo = Repo::shop();
-    let reads = |name: &str| format!("        - name: {name}\n          envFrom: [{{configMapRef: {{name: shared}}}}]\n");
+    let reads =
+        |name: &str| format!("        - name: {name}\n          envFrom: [{{configMapRef: {{name: shared}}}}]\n");
     let own = |name: &str| format!("        - name: {name}\n");
     for (name, container) in [("frontend", "web"), ("backend", "api")] {
         repo.replace(&format!("deploy/{name}.yaml"), &own(container), &reads(container));

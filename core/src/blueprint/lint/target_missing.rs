@@ -78,6 +78,10 @@ impl Rule for TargetMissing {
             }
             let missing: Vec<&Name> =
                 all.iter().filter(|(_, found)| matches!(found, Ok(None))).map(|(name, _)| *name).collect();
+            // It names environments that there are none of, which is told as that.
+            if all.is_empty() && !target.environments.is_empty() {
+                continue;
+            }
             if missing.is_empty() && !all.is_empty() {
                 continue; // what could not be rendered may declare it, and has a diagnostic of its own
             }
