@@ -353,14 +353,14 @@ fn answer(
 ) -> Vec<(Finding, Option<Action>)> {
     let direct = is_direct(input);
     let stays = |live: &LiveObject, path: &FieldPath| {
-        if direct { kept_by(live, path).is_some() } else { kept_by_others(live, path) }
+        if direct { kept_by(live, path).is_some() } else { kept_by_others(&manifest.document, live, path) }
     };
     let refused = refusals(&object, manifest, &different, direct, stays);
     if !refused.is_empty() {
         return beside_refused(object, different, refused);
     }
     let Some(live) = different.live.filter(|_| direct) else {
-        return merged(input, object, different, leave_replicas);
+        return merged(input, object, manifest, different, leave_replicas);
     };
     let stays = |drift: &FieldDrift| drift.kind == DriftKind::PendingRemoval && kept_by(live, &drift.path).is_some();
     let (stay, fields): (Vec<FieldDrift>, Vec<FieldDrift>) = different.fields.iter().cloned().partition(stays);
@@ -378,10 +378,11 @@ fn answer(
 fn merged(
     input: &DetectInput<'_>,
     object: ObjectRef,
+    manifest: &Manifest,
     different: Different<'_>,
     leave_replicas: bool,
 ) -> Vec<(Finding, Option<Action>)> {
-    let keys = |drift: &FieldDrift| different.live.and_then(|live| kept_keys(live, drift));
+    let keys = |drift: &FieldDrift| different.live.and_then(|live| kept_keys(&manifest.document, live, drift));
     let kept: Vec<(FieldDrift, KeptKeys)> =
         different.fields.iter().filter_map(|drift| Some((drift.clone(), keys(drift)?))).collect();
     if kept.is_empty() {

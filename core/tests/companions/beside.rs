@@ -52,8 +52,14 @@ fn x10_what_a_second_manager_applied_beside_git_is_told(
             fields["f:revisionHistoryLimit"] = json!({});
             fields["f:template"]["f:spec"]["f:dnsPolicy"] = json!({});
         }
-        live["metadata"]["managedFields"] = json!([{"manager": "ops", "operation": operation, "apiVersion": "apps/v1",
-            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": fields}}]);
+        // Who delivers it: without one, who applies nearly all of it would be that.
+        let delivered = json!({"f:metadata": {"f:labels": {"f:app": {}}}, "f:spec": {"f:selector": {}, "f:template": {
+            "f:metadata": {"f:labels": {"f:app": {}}}}}});
+        live["metadata"]["managedFields"] = json!([
+            {"manager": "argocd-controller", "operation": "Apply", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": delivered},
+            {"manager": "ops", "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": fields}}]);
     });
     observation.add(
         FactKey::Schema("apps/v1".into(), "Deployment".into()),

@@ -221,16 +221,17 @@ fn a_removal_stops_at_what_the_server_would_leave() {
 }
 
 #[test]
-fn ownership_by_update_infers_no_removal_and_only_named_managers_deliver() {
+fn ownership_by_update_infers_no_removal_and_by_apply_it_needs_no_name() {
     let mut body: Json = serde_json::from_str(SERVER_APPLIED).expect("json");
     body["metadata"]["managedFields"][0]["operation"] = "Update".into();
     let found = |body: Json, names: &[&str]| {
-        let managers = DeliveryManagers { names: names.iter().map(|name| (*name).to_owned()).collect() };
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let managers = DeliveryManagers { names, ..DeliveryManagers::default() };
         compare(&document(DROPPED), &live("apps/v1", "Deployment", body), &deployment_schema(), &managers).len()
     };
     assert_eq!(found(body, &["bpctl"]), 0);
     let recording = |text: &str| serde_json::from_str::<Json>(text).expect("json");
-    assert_eq!(found(recording(SERVER_APPLIED), &["argocd-controller"]), 0);
+    assert_eq!(found(recording(SERVER_APPLIED), &["argocd-controller"]), 10);
     assert_eq!(found(recording(CLIENT_APPLIED), &["bpctl"]), 0);
 }
 
