@@ -629,7 +629,9 @@ fn finding(
         to: match drift.kind {
             DriftKind::PendingRemoval => None,
             DriftKind::Admission => drift.admitted.clone(),
-            DriftKind::Changed | DriftKind::Missing => drift.admitted.clone().or_else(|| drift.declared.clone()),
+            DriftKind::Changed | DriftKind::Missing | DriftKind::Order => {
+                drift.admitted.clone().or_else(|| drift.declared.clone())
+            }
         },
     });
     let action = Action::Reconcile(Reconcile {

@@ -322,6 +322,7 @@ pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> St
             format!("{live} in the cluster, last set by an autoscaler that is gone; Git says {declared}")
         }
         (DriftKind::Changed, _) => format!("{live} in the cluster, Git says {declared}"),
+        (DriftKind::Order, _) => format!("in the order {live} in the cluster, Git says {declared}"),
         (DriftKind::Missing, _) => format!("not in the cluster, Git says {declared}"),
         (DriftKind::PendingRemoval, _) => format!("{live} in the cluster, no longer in Git"),
         (DriftKind::Admission, Some(_)) if field.declared.is_some() => match field.live {

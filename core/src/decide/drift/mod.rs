@@ -94,6 +94,8 @@ pub enum DriftKind {
     Missing,
     /// In the cluster, owned by a delivery manager, no longer declared.
     PendingRemoval,
+    /// Both have these items of a list whose order says something, and in another order; the values are the items' names.
+    Order,
     /// Changed on the way in by the API server or by admission, as a dry run shows: not as Git declares it, or not declared at all.
     Admission,
 }
@@ -182,7 +184,9 @@ pub fn compare(
         brought.is_some_and(|brought| removal::value_at(brought, &drift.path).is_none())
     };
     for drift in &mut found {
-        drift.by = if is_new(drift) { None } else { attribution::of(drift, &entries) };
+        // An order is owned by nobody.
+        let unowned = drift.kind == DriftKind::Order || is_new(drift);
+        drift.by = if unowned { None } else { attribution::of(drift, &entries) };
     }
     found.extend(removals);
     found
