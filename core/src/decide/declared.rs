@@ -5,6 +5,7 @@ use super::drift::{
     Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact,
     is_refused_to_bpctl_alone, kept_by, kept_by_others, kept_keys, kept_port, kept_rivals, writer,
 };
+use super::headless::{headless, is_kept_address};
 use super::passed::{passed_over, told_passed_over, unread_rules};
 use super::replicas_reset::replicas_reset;
 use super::switched_off::switched_off;
@@ -206,6 +207,8 @@ impl Detector for CompanionDetector {
                 continue;
             }
             detected.why_not.extend(beside(input, &companion.object, companion.manifest));
+            let headless = headless(input, &companion.object, companion.manifest);
+            detected.findings.extend(headless.map(|reported| (Finding::Reported(reported), None)));
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
                 Ok(Some(different)) => {
@@ -326,7 +329,7 @@ fn differences<'a>(
     let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
     let mut fields =
         live.map(|live| compare(&manifest.document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
-    fields.retain(|drift| !manifest.is_unstable(&drift.path));
+    fields.retain(|drift| !manifest.is_unstable(&drift.path) && !is_kept_address(object, drift));
     if live.is_some() && fields.is_empty() {
         return Ok(None);
     }

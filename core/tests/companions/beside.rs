@@ -503,3 +503,39 @@ fn x08_fluxs_marks_say_nothing_to_argo_cd() {
     assert_eq!(of("kustomize.toolkit.fluxcd.io/ssa: IfNotPresent", false), None);
     assert_eq!(of("argocd.argoproj.io/hook: Skip", true), Some((LeftAlone::ArgoSkip, true)));
 }
+
+/// X8, Would miss: "the controller brings it back" of an address that no delivery takes away, and a green plan ever after: the Service stays headless.
+#[rstest]
+#[case::git_dropped_it("clusterIP: None, ", "", Some("None"), true)]
+#[case::long_ago("", "", Some("None"), true)]
+#[case::an_empty_one("", "clusterIP: '', ", Some("None"), true)]
+#[case::git_says_so("clusterIP: None, ", "clusterIP: None, ", Some("None"), false)]
+#[case::an_address_is_as_good_as_another("clusterIP: 10.0.0.1, ", "", Some("10.0.0.1"), false)]
+#[case::a_name("", "type: ExternalName, externalName: x.y, ", Some("None"), false)]
+fn x08_a_service_that_git_stops_to_make_headless_is_for_a_person(
+    #[case] applied: &str,
+    #[case] git: &str,
+    #[case] address: Option<&str>,
+    #[case] told: bool,
+    #[values("delivery: gitops", "delivery: direct")] delivery: &str,
+) {
+    let with = |extra: &str| SERVICE.replace("{selector", &format!("{{{extra}selector"));
+    let mut service = live(80);
+    service["spec"]["clusterIP"] = address.into();
+    service["spec"]["clusterIPs"] = json!([address]);
+    let last = bpctl_core::yaml::parse("x", with(applied).as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap();
+    let last = last[0].root.to_json().to_string();
+    service["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": last});
+    let observation = observed(Known::Known(Some(service)), |_| {});
+    let plan = plan_under(delivery, "}", &[&with(git)], "", &observation);
+    let part = &plan.blueprints[0];
+    assert!(git.contains("type") || part.items.is_empty(), "{part:#?}");
+    let found: Vec<&Reported> = part.findings.iter().filter(|found| found.message.raw().contains("headless")).collect();
+    assert_eq!(found.len(), usize::from(told), "{part:#?}");
+    for reported in found {
+        assert!(
+            reported.needs_person && reported.help[0].raw().ends_with("kubectl -n shop delete service/x"),
+            "{reported:?}"
+        );
+    }
+}
