@@ -122,10 +122,7 @@ impl LeftAlone {
         }
         let either = |mark: Self| {
             let (key, value) = mark.mark();
-            match in_git(key, value) {
-                true => Some((mark, true)),
-                false => in_cluster(key, value).then_some((mark, false)),
-            }
+            if in_git(key, value) { Some((mark, true)) } else { in_cluster(key, value).then_some((mark, false)) }
         };
         either(Self::FluxDisabled).or_else(|| either(Self::FluxIgnore)).or_else(|| {
             let (key, value) = Self::FluxIfNotPresent.mark();
