@@ -4,9 +4,11 @@
 //! Git would merge only by guessing a rename is a conflict here, which is the safe side.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use git2::{FileMode, MergeFileInput, MergeFileOptions, ObjectType, Oid};
 
+use super::program::{Program, Workspace};
 use super::repository::oid;
 use super::{GitError, MAX_FILE_BYTES, Repository};
 
@@ -19,6 +21,9 @@ pub enum MergedTree {
     Conflict(Vec<String>),
 }
 
+/// How long `git` may take for a merge in memory.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
 type Slot = Option<(Oid, i32)>;
 
 const TREE: i32 = 0o040_000;
@@ -26,6 +31,34 @@ const TREE: i32 = 0o040_000;
 impl Repository {
     /// Merges `head` into `base`, without making a commit. With several merge bases all of them have to give the same tree.
     pub fn merge_tree(&self, base: &str, head: &str) -> Result<MergedTree, GitError> {
+        Ok(self.merged(base, head)?.0)
+    }
+
+    /// The same, for a merge that a forge is going to make: where lines of a file that both changed have to be merged, the `git` program, which
+    /// matches lines by another algorithm, has to give the same tree. Where it does not, what lands is not known (X2).
+    ///
+    /// # Errors
+    /// Also a `git` that is older than 2.38, or none, where it has to be asked.
+    pub async fn merge_tree_as_forges_do(&self, base: &str, head: &str) -> Result<MergedTree, GitError> {
+        let (merged, lines) = self.merged(base, head)?;
+        let MergedTree::Clean(tree) = &merged else { return Ok(merged) };
+        if lines.is_empty() {
+            return Ok(merged);
+        }
+        let attempt = format!("merge {head} into {base} as git does");
+        let workspace = Workspace::of(self, "", &attempt)?;
+        let git = Program { workspace: &workspace, protocol: "none", header: None, timeout: TIMEOUT };
+        let arguments = ["merge-tree", "--write-tree", "--no-messages", "--end-of-options", base, head];
+        let said = git.run(&attempt, &arguments.map(str::to_owned)).await?;
+        match said.status {
+            Some(0) if said.stdout.trim_end() == tree => Ok(merged),
+            Some(0 | 1) => Ok(MergedTree::Conflict(lines)),
+            _ => Err(said.failed(&attempt)),
+        }
+    }
+
+    /// The merge, and the files whose lines had to be merged.
+    fn merged(&self, base: &str, head: &str) -> Result<(MergedTree, Vec<String>), GitError> {
         let attempt = || format!("merge {head} into {base}");
         let raw = self.raw();
         let tree = |id: Oid| -> Result<Oid, GitError> {
@@ -40,26 +73,28 @@ impl Repository {
         if bases.is_empty() {
             return Err(GitError::refused(attempt(), "they share no history"));
         }
-        let (mut trees, mut conflicts) = (BTreeSet::new(), BTreeSet::new());
+        let (mut trees, mut conflicts, mut lines) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for ancestor in bases {
-            let mut merge = Merge { raw: &raw, conflicts: BTreeSet::new() };
+            let mut merge = Merge { raw: &raw, conflicts: BTreeSet::new(), lines: BTreeSet::new() };
             let merged = merge
                 .slot("", Some((tree(ancestor)?, TREE)), Some((ours, TREE)), Some((theirs, TREE)))?
                 .map(|(id, _)| id);
             conflicts.append(&mut merge.conflicts);
+            lines.append(&mut merge.lines);
             trees.insert(merged);
         }
         if trees.len() > 1 {
             conflicts.insert("(the two histories cross, and their common ancestors give different results)".to_owned());
         }
+        let lines = lines.into_iter().collect();
         if !conflicts.is_empty() {
-            return Ok(MergedTree::Conflict(conflicts.into_iter().collect()));
+            return Ok((MergedTree::Conflict(conflicts.into_iter().collect()), lines));
         }
         let tree = match trees.into_iter().next().flatten() {
             Some(tree) => tree,
             None => empty_tree(&raw)?,
         };
-        Ok(MergedTree::Clean(tree.to_string()))
+        Ok((MergedTree::Clean(tree.to_string()), lines))
     }
 }
 
@@ -70,6 +105,8 @@ pub(super) fn empty_tree(raw: &git2::Repository) -> Result<Oid, GitError> {
 struct Merge<'r> {
     raw: &'r git2::Repository,
     conflicts: BTreeSet<String>,
+    /// Files that both sides changed, and whose lines could be merged.
+    lines: BTreeSet<String>,
 }
 
 impl Merge<'_> {
@@ -88,6 +125,9 @@ impl Merge<'_> {
         if let (Some(base), Some(ours), Some(theirs)) = (base, ours, theirs)
             && let Some(merged) = self.file(base, ours, theirs)?
         {
+            if base.0 != ours.0 && base.0 != theirs.0 && ours.0 != theirs.0 {
+                self.lines.insert(path.to_owned());
+            }
             return Ok(Some(merged));
         }
         self.conflicts.insert(path.to_owned());

@@ -1,4 +1,4 @@
-//! The `git` program, started for the network only, in an environment that is built from nothing (T43).
+//! The `git` program, started for the network, and where its own way of merging lines counts, in an environment that is built from nothing (T43).
 //!
 //! No variable of bpctl's own environment reaches it, no configuration file of the machine, the person or the repository is
 //! read, it asks nobody anything, and it speaks no protocol but the one that the address names. Secrets travel in its
@@ -7,16 +7,17 @@
 #![expect(clippy::disallowed_methods, reason = "an edge: starts git, reads its answers")]
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::GitError;
+use super::{GitError, Repository};
 use crate::runtime;
 
 /// Where `git` is looked for first. Folders that only an administrator writes to.
@@ -78,15 +79,41 @@ impl Output {
     }
 }
 
+/// The folder that one operation runs in, removed with it: a Git directory without any configuration, on the objects of a repository.
+#[derive(Debug)]
+pub(super) struct Workspace {
+    root: TempDir,
+    /// The Git directory that it works in.
+    pub(super) git_dir: PathBuf,
+    /// The objects that it reads and adds to.
+    objects: PathBuf,
+}
+
+impl Workspace {
+    /// Makes it; `tips`: the commits that are here already, as `packed-refs`.
+    pub(super) fn of(repository: &Repository, tips: &str, attempt: &str) -> Result<Self, GitError> {
+        let io = || GitError::io(attempt);
+        let root = tempfile::Builder::new().prefix("bpctl-git-").tempdir().map_err(io())?;
+        let git_dir = root.path().join("repository.git");
+        fs::create_dir_all(git_dir.join("refs")).map_err(io())?;
+        fs::create_dir(git_dir.join("objects")).map_err(io())?;
+        fs::create_dir(root.path().join("home")).map_err(io())?;
+        fs::write(git_dir.join("HEAD"), "ref: refs/heads/none\n").map_err(io())?;
+        fs::write(git_dir.join("config"), "[core]\n\trepositoryformatversion = 0\n\tbare = true\n").map_err(io())?;
+        fs::write(git_dir.join("packed-refs"), tips).map_err(io())?;
+        if repository.is_shallow() {
+            fs::copy(repository.common_dir().join("shallow"), git_dir.join("shallow")).map_err(io())?;
+        }
+        let objects = repository.common_dir().join("objects");
+        Ok(Self { root, git_dir, objects })
+    }
+}
+
 /// One run of `git` in a folder of its own.
 #[derive(Debug)]
 pub(super) struct Program<'a> {
-    /// A folder that lives as long as the run: its home, its answers.
-    pub(super) scratch: &'a Path,
-    /// The Git directory that it works in.
-    pub(super) git_dir: &'a Path,
-    /// The objects that it reads and adds to.
-    pub(super) objects: &'a Path,
+    /// Where it works.
+    pub(super) workspace: &'a Workspace,
     /// The only protocol that it may speak.
     pub(super) protocol: &'a str,
     /// A header for each request; holds the token.
@@ -102,14 +129,14 @@ impl Program<'_> {
     /// No `git`, no time left, or an answer that is too long. A run that failed is an [`Output`].
     pub(super) async fn run(&self, attempt: &str, arguments: &[String]) -> Result<Output, GitError> {
         let git = locate().ok_or_else(|| GitError::refused(attempt, "there is no git program on this machine"))?;
-        let out = self.scratch.join("stdout");
-        let err = self.scratch.join("stderr");
+        let out = self.workspace.root.path().join("stdout");
+        let err = self.workspace.root.path().join("stderr");
         // Files, not pipes: a helper process that outlives `git` holds nobody up, and no answer fills the memory.
         let stdout = File::create(&out).map_err(GitError::io(attempt))?;
         let stderr = File::create(&err).map_err(GitError::io(attempt))?;
         let mut child = Command::new(git)
             .args(arguments)
-            .current_dir(self.scratch)
+            .current_dir(self.workspace.root.path())
             .env_clear()
             .envs(self.environment(git))
             .stdin(Stdio::null())
@@ -141,10 +168,10 @@ impl Program<'_> {
         }
         let mut environment: Vec<(OsString, OsString)> = vec![
             ("PATH".into(), path),
-            ("HOME".into(), self.scratch.join("home").into()),
+            ("HOME".into(), self.workspace.root.path().join("home").into()),
             ("LC_ALL".into(), "C".into()),
-            ("GIT_DIR".into(), self.git_dir.into()),
-            ("GIT_OBJECT_DIRECTORY".into(), self.objects.into()),
+            ("GIT_DIR".into(), self.workspace.git_dir.clone().into()),
+            ("GIT_OBJECT_DIRECTORY".into(), self.workspace.objects.clone().into()),
             ("GIT_CONFIG_NOSYSTEM".into(), "1".into()),
             ("GIT_CONFIG_SYSTEM".into(), "/dev/null".into()),
             ("GIT_CONFIG_GLOBAL".into(), "/dev/null".into()),

@@ -15,10 +15,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
-use tempfile::TempDir;
 use url::Url;
 
-use super::program::Program;
+use super::program::{Program, Workspace};
 use super::{GitError, Repository};
 
 /// How many tips tell the other side what is here already.
@@ -117,7 +116,7 @@ impl GitRemote {
         checked_ref(prefix.trim_end_matches('/'), &attempt)?;
         let pattern = if below { format!("{prefix}*") } else { prefix.to_owned() };
         let arguments = args(&["ls-remote", "--quiet", "--refs", "--end-of-options", self.url.as_str(), &pattern]);
-        let workspace = self.workspace(&attempt)?;
+        let workspace = Workspace::of(&self.repository, &self.tips(), &attempt)?;
         let output = self.program(&workspace).run(&attempt, &arguments).await?;
         if !output.success() {
             return Err(output.failed(&attempt));
@@ -168,7 +167,7 @@ impl GitRemote {
         if self.repository.resolve(id).is_ok_and(|found| found.is_some()) {
             return Ok(true);
         }
-        let workspace = self.workspace(&attempt)?;
+        let workspace = Workspace::of(&self.repository, &self.tips(), &attempt)?;
         let output =
             self.program(&workspace).run(&attempt, &self.fetch_arguments(&[format!("{id}:refs/fetched/0")])).await?;
         self.check_shallow(&workspace, &attempt)?;
@@ -203,7 +202,7 @@ impl GitRemote {
         let spec = format!("{}:{full_ref}", commit.unwrap_or_default());
         let options =
             ["push", "--porcelain", "--no-verify", "--no-signed", &lease, "--end-of-options", self.url.as_str(), &spec];
-        let workspace = self.workspace(attempt)?;
+        let workspace = Workspace::of(&self.repository, &self.tips(), attempt)?;
         let output = match self.program(&workspace).run(attempt, &args(&options)).await {
             Ok(output) => output,
             // No time left: it may have happened (Z3). What the ref says now decides.
@@ -234,7 +233,7 @@ impl GitRemote {
 
     /// `None`: one of the refs does not exist.
     async fn fetch_once(&self, refs: &[String], attempt: &str) -> Result<Option<BTreeMap<String, String>>, GitError> {
-        let workspace = self.workspace(attempt)?;
+        let workspace = Workspace::of(&self.repository, &self.tips(), attempt)?;
         let specs: Vec<String> = refs.iter().enumerate().map(|(i, name)| format!("+{name}:refs/fetched/{i}")).collect();
         let output = self.program(&workspace).run(attempt, &self.fetch_arguments(&specs)).await?;
         if !output.success() {
@@ -271,31 +270,11 @@ impl GitRemote {
 
     fn program<'a>(&'a self, workspace: &'a Workspace) -> Program<'a> {
         Program {
-            scratch: workspace.root.path(),
-            git_dir: &workspace.git_dir,
-            objects: &workspace.objects,
+            workspace,
             protocol: self.url.scheme(),
             header: self.header.as_ref().map(ExposeSecret::expose_secret),
             timeout: self.timeout,
         }
-    }
-
-    /// Makes the directory that one operation runs in.
-    fn workspace(&self, attempt: &str) -> Result<Workspace, GitError> {
-        let io = || GitError::io(attempt);
-        let root = tempfile::Builder::new().prefix("bpctl-git-").tempdir().map_err(io())?;
-        let git_dir = root.path().join("repository.git");
-        fs::create_dir_all(git_dir.join("refs")).map_err(io())?;
-        fs::create_dir(git_dir.join("objects")).map_err(io())?;
-        fs::create_dir(root.path().join("home")).map_err(io())?;
-        fs::write(git_dir.join("HEAD"), "ref: refs/heads/none\n").map_err(io())?;
-        fs::write(git_dir.join("config"), "[core]\n\trepositoryformatversion = 0\n\tbare = true\n").map_err(io())?;
-        fs::write(git_dir.join("packed-refs"), self.tips()).map_err(io())?;
-        if self.repository.is_shallow() {
-            fs::copy(self.shallow(), git_dir.join("shallow")).map_err(io())?;
-        }
-        let objects = self.repository.common_dir().join("objects");
-        Ok(Workspace { root, git_dir, objects })
     }
 
     /// What is here already, as `packed-refs`. It saves traffic only, so what cannot be read is left out.
@@ -326,13 +305,6 @@ impl GitRemote {
         }
         Err(GitError::refused(attempt, "history is cut off there: the clone is shallow; run git fetch --unshallow"))
     }
-}
-
-/// The directory of one operation; removed with it.
-struct Workspace {
-    root: TempDir,
-    git_dir: PathBuf,
-    objects: PathBuf,
 }
 
 /// The flag of a ref in `git push --porcelain`'s answer.

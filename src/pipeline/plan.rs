@@ -194,7 +194,7 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
             (tree, compared) = (landed, Some(tip));
         }
     }
-    let (tree, desired) = (tree, desired);
+    let tree = tree;
     let rules = tree::rules_beside(repository, &tip, &tree, desired.commit(), &environment).await?;
     whole(rules.get())?;
     let only = options.select(repository, &environment, &tree)?;
@@ -207,6 +207,14 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
             Some((Proposed::from_head(Some(commit), tree.catalog), tree.files))
         }
     };
+    // What the change takes away from a workload is looked at as what it was.
+    let earlier = before.as_ref().map_or_else(|| rules.get(), |(before, _)| before.get());
+    if before.is_some() || desired.commit() != Some(tip.commit()) {
+        let mut catalog = desired.get().clone();
+        catalog.keep_companions(earlier, &environment);
+        desired = Proposed::from_head(desired.commit().map(str::to_owned), catalog);
+    }
+    let desired = desired;
     let catalogs: Vec<&Catalog> =
         [Some(&desired), before.as_ref().map(|(before, _)| before)].into_iter().flatten().map(Proposed::get).collect();
     // While the cluster answers.

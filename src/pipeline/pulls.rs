@@ -40,7 +40,7 @@ pub async fn judge_one(
         };
         pull.changes_at.insert(commit, then);
     }
-    let merged_tree = match repository.merge_tree(tip.commit(), &pull.head) {
+    let merged_tree = match repository.merge_tree_as_forges_do(tip.commit(), &pull.head).await {
         Ok(MergedTree::Clean(tree)) => landing(repository, tip, rules, tree, &changes).await?,
         Ok(MergedTree::Conflict(paths)) => {
             let shown = paths.first().map_or_else(String::new, |path| {

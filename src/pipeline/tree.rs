@@ -302,7 +302,7 @@ pub async fn as_merged(
     let Some(commit) = commit else {
         return Ok((None, Some(behind("and the work tree has uncommitted changes"))));
     };
-    let tree = match repository.merge_tree(&tip, commit) {
+    let tree = match repository.merge_tree_as_forges_do(&tip, commit).await {
         Ok(MergedTree::Clean(tree)) => tree,
         Ok(MergedTree::Conflict(_)) => return Ok((None, Some(behind("and the two conflict")))),
         // A repository that cannot be written to, as some CI has it.

@@ -5,6 +5,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -145,6 +146,28 @@ impl Catalog {
         })
     }
 
+    /// Keeps what belonged to a workload before a change, and is still declared where it was looked for: a Service that the change takes away from
+    /// its pods is the change that matters most, and no reason to look at it no more (X1, X8).
+    pub fn keep_companions(&mut self, before: &Self, environment: &Name) {
+        let mut kept = BTreeMap::new();
+        for name in self.blueprints.keys() {
+            let now = self.companions(environment, name);
+            let has = |object: &ObjectRef| {
+                let shared = now.shared.iter().map(|(companion, _)| companion);
+                now.compared.iter().chain(shared).any(|companion| companion.object == *object)
+            };
+            let had = before.companions(environment, name).compared.into_iter().map(|companion| companion.object);
+            let lost: Vec<ObjectRef> = had.filter(|object| !has(object)).collect();
+            if !lost.is_empty() {
+                kept.insert(name.clone(), lost);
+            }
+        }
+        if !kept.is_empty() {
+            self.kept.insert(environment.clone(), Arc::new(kept));
+            self.companion_index = OnceLock::new();
+        }
+    }
+
     /// The names of the `ConfigMap`s that belong to a blueprint's workload, as it is declared today, whoever declares them (B17).
     pub fn config_names(&self, environment: &Name, name: &Name) -> BTreeSet<String> {
         let Some(blueprint) = self.blueprints.get(name) else { return BTreeSet::new() };
@@ -235,8 +258,33 @@ impl CompanionIndex {
                 found.unclear.extend(Vec::into_iter(twice).map(also));
             }
         }
+        add_kept(catalog, environment, &mut all);
         take_out_disputed(catalog, environment, &mut all);
         Self(all)
+    }
+}
+
+/// What belonged to a workload before a change, by its own word or another's, and is declared at the workload's source still.
+fn add_kept(catalog: &Catalog, environment: &Name, all: &mut BTreeMap<Name, Found>) {
+    let Some(kept) = catalog.kept.get(environment) else { return };
+    for (name, object) in kept.iter().flat_map(|(name, objects)| objects.iter().map(move |object| (name, object))) {
+        let same = |other: &ObjectRef| identity(other) == identity(object) && other.namespace == object.namespace;
+        let known = |found: &Found| {
+            let shared = found.shared.iter().map(|(object, ..)| object);
+            found.compared.iter().map(|(object, ..)| object).chain(shared).any(same)
+        };
+        let Some(blueprint) = catalog.blueprints.get(name).filter(|_| !all.values().any(known)) else { continue };
+        let (target, home) = (&blueprint.value.spec.target, blueprint.value.object_in(environment));
+        let renders = catalog.renders(environment, &target.source);
+        let plain = catalog.manifests.iter().filter(|(path, _)| !renders && path.is_within(&target.source));
+        let plain = plain.map(|(path, manifests)| (path, manifests.as_slice()));
+        let rendered = catalog.renderings(environment).iter().filter(|rendering| rendering.root.meets(&target.source));
+        let rendered = rendered.filter_map(|made| Some((&made.root, made.outcome.as_ref().ok()?.as_slice())));
+        for (path, manifests) in plain.chain(rendered) {
+            for (position, manifest) in manifests.iter().enumerate().filter(|(_, one)| same(&at_home(one, &home))) {
+                all.entry(name.clone()).or_default().add(at_home(manifest, &home), path, position, None);
+            }
+        }
     }
 }
 

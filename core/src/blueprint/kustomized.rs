@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{File, Files, RepoPath, WorkloadKind};
-use crate::rendering::{KUSTOMIZATIONS, resolve};
+use super::{Catalog, Manifest};
+use crate::model::{File, Files, Name, ObjectRef, RepoPath, WorkloadKind};
+use crate::rendering::{KUSTOMIZATIONS, Rendering, Unclear, resolve};
 use crate::yaml::{self, Kind, Node};
 
 /// What the kustomizations of a tree name.
@@ -15,7 +16,12 @@ pub(super) struct Kustomized {
     listed: BTreeSet<RepoPath>,
     /// The folders that hold a kustomization.
     folders: BTreeSet<RepoPath>,
+    /// Files that one lists and changes, each with that kustomization.
+    pub(super) changed: BTreeMap<RepoPath, RepoPath>,
 }
+
+/// What of a kustomization changes nothing of what it lists but where it goes.
+const HARMLESS: [&str; 5] = ["apiVersion", "kind", "metadata", "resources", "namespace"];
 
 /// Lists of objects as they are.
 const LISTED: [&str; 4] = ["resources", "bases", "components", "crds"];
@@ -42,6 +48,10 @@ impl Kustomized {
             let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default();
             let Some(root) = documents.first().map(|document| &document.root) else { continue };
             let items = |key| root.get(key).map_or(&[] as &[Node], Node::items);
+            if !root.entries().iter().all(|entry| HARMLESS.contains(&entry.key.as_str())) {
+                let listed = LISTED.into_iter().flat_map(items).filter_map(|item| place(item.as_str()?));
+                all.changed.extend(listed.map(|listed| (listed, path.clone())));
+            }
             all.listed.extend(LISTED.into_iter().flat_map(items).filter_map(|item| place(item.as_str()?)));
             let changing = CHANGING.into_iter().flat_map(items).filter_map(Node::as_str);
             let within = WITHIN.into_iter().flat_map(|(key, fields)| {
@@ -72,6 +82,26 @@ impl Kustomized {
             && root.at(&["spec", "selector"]).is_none()
             && !self.listed.contains(path)
             && self.folders.iter().any(|folder| path.is_within(folder))
+    }
+}
+
+impl Catalog {
+    /// Whether a manifest reaches an environment as it stands: what is rendered of it is another one, with another image as a rule.
+    pub(super) fn as_it_stands(&self, environment: &Name, found: &Manifest, object: &ObjectRef) -> Result<(), Unclear> {
+        let makes = |rendering: &&Rendering| {
+            rendering.outcome.as_ref().is_ok_and(|made| made.iter().any(|one| object.is_declared_by(&one.object)))
+        };
+        let file = found.path.clone();
+        if let Some(made) = self.renderings(environment).iter().find(makes) {
+            let reads = |inputs: &BTreeSet<RepoPath>| inputs.iter().any(|input| file.is_within(input));
+            let by = made.root.clone();
+            return Err(match self.render_inputs.get(&made.root).is_some_and(reads) {
+                true => Unclear::Changed { file, by },
+                false => Unclear::Twice(file, by),
+            });
+        }
+        let by = self.changed_by.get(&file).cloned();
+        by.map_or(Ok(()), |by| Err(Unclear::Changed { file, by }))
     }
 }
 
@@ -136,5 +166,57 @@ mod tests {
             assert_eq!(catalog(&files).manifests[&target].len(), 1, "{kustomization}");
         }
         assert_eq!(catalog(&[("overlays/prod/patch.yaml", PATCH)]).manifests[&target].len(), 1, "no kustomization");
+    }
+
+    /// X8, P18. Would miss: the raw base, with no tag and half the memory, taken for what production is, so that every plan calls production
+    /// drift and a direct delivery makes it so; and a kustomization beside plain files that a GitOps controller renders and nothing here does.
+    #[test]
+    fn x08_what_is_rendered_is_not_what_stands_in_the_file() {
+        let base = "resources: [../../base]\nimages: [{name: web, newTag: \"2\"}]\n";
+        let told = |kustomization: &str, of: &str, source: &str| {
+            let blueprint =
+                BLUEPRINT.replace("source: overlays/prod}", &format!("source: {source}, environments: [prod]}}"));
+            let workspace = WORKSPACE.replace(
+                ", render: [{kustomize: overlays/prod}]",
+                if of == "overlays/prod" { ", render: [{kustomize: overlays/prod}]" } else { "" },
+            );
+            let blob = |text: &str| {
+                File::Blob(Blob { id: Digest::of(text).to_string(), bytes: Content::from(text.as_bytes()) })
+            };
+            let kustomized = format!("{of}/kustomization.yaml");
+            let all = [
+                ("bpctl.yaml", workspace.as_str()),
+                ("blueprints/web.yaml", blueprint.as_str()),
+                ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+                ("base/web.yaml", WHOLE),
+                (kustomized.as_str(), kustomization),
+            ];
+            let files = Files(all.iter().map(|(path, text)| (RepoPath::new(*path).unwrap(), blob(text))).collect());
+            let mut catalog = Catalog::load(&files).unwrap();
+            if of == "overlays/prod" {
+                let (root, prod) = (RepoPath::new(of).unwrap(), crate::model::Name::new("prod").unwrap());
+                let made = WHOLE.replace("image: web:1", "image: web:2");
+                let entry = crate::blueprint::Render { kustomize: Some(root.clone()), ..Default::default() };
+                let inputs = crate::rendering::inputs(&entry, &files);
+                catalog.set_renderings(
+                    &prod,
+                    crate::rendering::Rendering::of(&entry, &inputs, Ok(made.as_bytes())).into_iter().collect(),
+                );
+            }
+            let found = lint(&catalog, &Surroundings::at("2026-01-31T12:00:00Z".parse().unwrap())).found;
+            let about = found.into_iter().filter(|one| one.code == "target-missing");
+            about.map(|one| format!("{} | {}", one.message, one.help.unwrap_or_default())).collect::<Vec<_>>()
+        };
+        for source in ["base", "base/web.yaml"] {
+            let found = told(base, "overlays/prod", source);
+            assert_eq!(found.len(), 1, "{source}: {found:?}");
+            assert!(found[0].contains("overlays/prod makes another one of base/web.yaml"), "{found:?}");
+            assert!(found[0].contains("write `source: overlays/prod`"), "{found:?}");
+            let beside = "resources: [web.yaml]\nimages: [{name: web, newTag: \"2\"}]\n";
+            let found = told(beside, "base", source);
+            assert!(found.len() == 1 && found[0].contains("render: [{kustomize: base}]"), "{source}: {found:?}");
+            assert!(told("resources: [web.yaml]\nnamespace: shop\n", "base", source).is_empty(), "{source}");
+        }
+        assert!(told(base, "overlays/prod", "overlays/prod").is_empty());
     }
 }

@@ -119,11 +119,13 @@ pub struct Catalog {
     /// Which blueprint governs which object, in each environment.
     by_target: Arc<BTreeMap<(Option<Name>, ObjectRef), Name>>,
     /// What renderers read: each rendered folder, with the files and folders that it is made of, whatever the environment.
-    render_inputs: BTreeMap<RepoPath, BTreeSet<RepoPath>>,
+    pub(super) render_inputs: BTreeMap<RepoPath, BTreeSet<RepoPath>>,
     /// What was rendered, by environment; see [`Catalog::set_renderings`].
     renderings: BTreeMap<Name, Arc<Vec<Rendering>>>,
     /// What belongs to which workload, by environment; found when somebody asks.
-    companion_index: OnceLock<Arc<BTreeMap<Name, Arc<CompanionIndex>>>>,
+    pub(super) companion_index: OnceLock<Arc<BTreeMap<Name, Arc<CompanionIndex>>>>,
+    /// What belonged to which workload before a change, by environment; see [`Catalog::keep_companions`].
+    pub(super) kept: BTreeMap<Name, Arc<BTreeMap<Name, Vec<ObjectRef>>>>,
     /// What could not be read of the rules: the workspace, blueprints, policies, suppressions. Not empty: parts of them are missing.
     pub diagnostics: Vec<Diagnostic>,
     /// Applications that do not say what is rendered: nothing of what their environments render is known, and the rest is.
@@ -134,6 +136,8 @@ pub struct Catalog {
     pub kindless: Vec<Diagnostic>,
     /// Patches and other parts of kustomizations below the sources, which are no manifests as they stand, each with the kustomization (P18).
     pub parts: BTreeMap<RepoPath, RepoPath>,
+    /// Files that a kustomization lists and changes, each with that kustomization.
+    pub(super) changed_by: BTreeMap<RepoPath, RepoPath>,
 }
 
 /// API version, kind and name: how an object is found, whatever the namespace that its manifest names.
@@ -270,6 +274,17 @@ impl OwnFiles {
         let documents = self.documents.iter().filter_map(|(_, parsed)| parsed.as_ref().ok()).flatten();
         let named = documents.filter_map(|d| d.root.at(&["spec", "target", "source"]).and_then(Node::as_str));
         let mut sources: Vec<RepoPath> = named.filter_map(|source| RepoPath::new(source).ok()).collect();
+        // What makes something else of a file is looked for beside it.
+        let folders: BTreeSet<&str> = sources
+            .iter()
+            .filter(|source| is_manifest(source))
+            .map(|source| source.as_str().strip_suffix(source.file_name()).unwrap_or_default())
+            .collect();
+        let beside = folders
+            .iter()
+            .flat_map(|folder| crate::rendering::KUSTOMIZATIONS.iter().map(move |name| format!("{folder}{name}")));
+        let beside: Vec<RepoPath> = beside.filter_map(|path| RepoPath::new(path).ok()).collect();
+        sources.extend(beside);
         sources.sort();
         sources.dedup();
         sources
@@ -392,6 +407,8 @@ impl Catalog {
             render_inputs: BTreeMap::new(),
             renderings: BTreeMap::new(),
             companion_index: OnceLock::new(),
+            kept: BTreeMap::new(),
+            changed_by: BTreeMap::new(),
             diagnostics: Vec::new(),
             unresolved: own.unresolved,
             unreadable: BTreeMap::new(),
@@ -417,6 +434,7 @@ impl Catalog {
         for (path, parsed) in parse_all(&found.into_iter().collect::<Vec<_>>(), Kind::Manifest) {
             catalog.read_manifests(path, parsed, &kustomized);
         }
+        catalog.changed_by = kustomized.changed;
         catalog
     }
 
@@ -627,7 +645,8 @@ impl Catalog {
             if let Some((path, diagnostic)) = self.unread_below(source).find(may) {
                 return Err(Unclear::unreadable(path, diagnostic));
             }
-            return only(self.plain(source, object));
+            let found = only(self.plain(source, object))?;
+            return found.map_or(Ok(()), |found| self.as_it_stands(environment, found, object)).map(|()| found);
         }
         // What stands in the files is not what reaches the cluster: only what was rendered counts, and all of it has to be known.
         let mut found: Vec<&Manifest> = Vec::new();

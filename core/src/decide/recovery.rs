@@ -150,7 +150,8 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
     };
     let count = past.as_ref().map_or(0, |past| past.count);
     let of_now: Vec<&&&Pod> = failed.iter().filter(current).collect();
-    if of_now.is_empty() && rollout.moves {
+    // A roll-out that waits for the very pods that failed replaces none of them, however young the others are.
+    if of_now.is_empty() && rollout.moves && is_stuck(live, &rollout, failed.iter().map(|pod| **pod)).is_none() {
         return Recovery::Waits("the pods that failed are being replaced".into());
     }
     let counted: Vec<&&&Pod> = if of_now.is_empty() { failed.iter().collect() } else { of_now.clone() };

@@ -1,6 +1,6 @@
 //! Judging a pull request: every change by the rules of the base branch, every review by who made it; and the permit, if all holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -152,9 +152,14 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
         blueprint.is_none_or(|b| b.is_in(environment) || !places.keys().any(|place| b.is_in(place)))
     };
     let judged = |environment: &Name, recorder: &Recorder<'_>| -> Vec<ChangeVerdict> {
+        // Of all changes of a blueprint it is the same.
+        let mut known: BTreeMap<Name, Undoes> = BTreeMap::new();
         let one = |governed: &Governed| {
             let target = rules.get().blueprints.get(&governed.blueprint).map(|b| b.value.object_in(environment));
-            let undoes = undoes(pull, set, (&governed.blueprint, target.as_ref()), recorder);
+            let undoes = known
+                .entry(governed.blueprint.clone())
+                .or_insert_with(|| undoes(pull, set, (&governed.blueprint, target.as_ref()), recorder))
+                .clone();
             let adopts = is_named(pull, &governed.blueprint, Adopt::NAME);
             let subject = subject_of(Some(environment), governed).undoing(undoes).adopting(adopts);
             let mut verdict = judge(rules, environment, &subject, recorder);
@@ -431,7 +436,9 @@ fn undoes(
         return Undoes::Nothing;
     }
     // What belongs to several workloads stands once for each of their blueprints: it is one change.
-    let own = |change: &Change| set.governed.iter().any(|one| one.blueprint == *blueprint && one.change == *change);
+    let mine = set.governed.iter().filter(|one| one.blueprint == *blueprint);
+    let mine: BTreeSet<Digest> = mine.map(|one| Digest::of(&one.change)).collect();
+    let own = |change: &Change| mine.contains(&Digest::of(change));
     let fields: Option<Vec<&FieldChange>> = set
         .governed
         .iter()

@@ -17,6 +17,9 @@ use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment,
 use crate::rendering::KUSTOMIZATIONS;
 use crate::yaml::{self, Document, Edit, Kind, Node};
 
+/// How many values of one file may change so that its bytes are compared with what they alone make: each is set in the file by itself (T42).
+const MOST_EXPLAINED: usize = 200;
+
 /// A path whose content differs between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedPath {
@@ -182,7 +185,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                 |b: &Blueprint| reach::takes_over(path, catalog, b) || reach::declares(path, &is, catalog, b);
             owners = all().filter(|b| concerns(&b.value)).collect();
         }
-        if !own && let Some(because) = reach::of_all(path) {
+        if !own && let Some(because) = reach::of_all(path, [&before.files, &after.files]) {
             let others: Vec<_> = all().filter(|b| !owners.iter().any(|owner| std::ptr::eq(*owner, *b))).collect();
             let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
             set.add(&others, None, &change);
@@ -372,6 +375,9 @@ pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, h
     let same_bytes = changed.before.is_some() && base.blob(path).map(|b| &b.id) == head.blob(path).map(|b| &b.id);
     if mode(changed.before.as_ref()) != mode(changed.after.as_ref()) || (changes.is_empty() && same_bytes) {
         changes.push(opaque(Untrusted::new(path.as_str()), changed, own, "its mode differs"));
+    } else if changes.len() > MOST_EXPLAINED {
+        let because = format!("{} values of it change: not each is looked at", changes.len());
+        changes.push(opaque(Untrusted::new(path.as_str()), changed, own, &because));
     } else if !explained(path, &changes, &old, base, head) {
         let because = match doubled(&old, &new) {
             Some(key) => {

@@ -7,9 +7,21 @@ use crate::model::{File, Files, ObjectRef, RepoPath};
 use crate::rendering::{KUSTOMIZATIONS, resolve};
 use crate::yaml::{self, Document, Kind, Node};
 
+/// Where forges look for the programs that they run.
+const WORKFLOWS: [&str; 5] =
+    [".github/workflows/", ".github/actions/", ".gitea/workflows/", ".forgejo/workflows/", ".gitlab-ci"];
+
 /// Why a changed file concerns every blueprint, wherever it lies; `None`: it does not (B6, T21).
-pub(super) fn of_all(path: &RepoPath) -> Option<&'static str> {
+pub(super) fn of_all(path: &RepoPath, sides: [&Files; 2]) -> Option<&'static str> {
+    let runs = || {
+        let blobs = sides.into_iter().filter_map(|files| files.blob(path));
+        blobs.into_iter().any(|blob| memchr::memmem::find(&blob.bytes, b"bpctl").is_some())
+    };
     match path.file_name() {
+        "CODEOWNERS" => Some("it decides who has to look at changes"),
+        _ if WORKFLOWS.iter().any(|folder| path.as_str().starts_with(folder)) && runs() => {
+            Some("it runs bpctl, or did: what is judged and applied, and with which credentials, is its to say")
+        }
         ".gitattributes" | ".gitmodules" | ".lfsconfig" => Some("it decides what a checkout writes of other files"),
         ".sourceignore" => Some("it decides which files Flux leaves out"),
         name if name.starts_with(".argocd-source") => Some("it changes what an Application delivers"),
@@ -94,10 +106,18 @@ pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Bluepri
     }
     let folder = path.as_str().strip_suffix(name).unwrap_or_default().trim_end_matches('/');
     let source = &blueprint.spec.target.source;
-    let above = folder.is_empty() || RepoPath::new(folder).is_ok_and(|folder| source.meets(&folder));
+    let above = |path: &RepoPath| folder.is_empty() || RepoPath::new(folder).is_ok_and(|folder| path.meets(&folder));
     let mut environments =
-        catalog.workspace.value.environments.keys().filter(|environment| blueprint.is_in(environment));
-    above && environments.any(|environment| !catalog.renders(environment, source))
+        catalog.workspace.value.environments.iter().filter(|(environment, _)| blueprint.is_in(environment));
+    environments.any(|(environment, place)| {
+        // A patch of the Application that is followed as it stands.
+        let followed = place
+            .render
+            .iter()
+            .filter_map(|entry| Some((entry.resolved_from.as_ref().or(entry.application.as_ref())?, entry.root()?.1)));
+        let mut followed = followed.filter(|(_, root)| source.meets(root) || root.meets(source));
+        followed.any(|(application, _)| above(application)) || (above(source) && !catalog.renders(environment, source))
+    })
 }
 
 /// Whether a file declares, beside the source of a blueprint that is read plainly, its workload or what belongs to that, or may: who delivers
@@ -126,7 +146,12 @@ pub(super) fn declares(path: &RepoPath, is: &Declared, catalog: &Catalog, bluepr
         let near = |other: &ObjectRef| other.namespace.is_empty() || other.namespace == object.namespace;
         objects.iter().any(|other| {
             let is_its = || workload.is_some_and(|workload| belongs(other, target, &workload.document.root));
-            object.is_declared_by(&other.object) || (near(&other.object) && is_its())
+            // Whatever its kind: an autoscaler of somebody else's making scales as well.
+            let root = &other.document.root;
+            let scales = ["scaleTargetRef", "targetRef"]
+                .iter()
+                .any(|key| root.at(&["spec", key, "name"]).and_then(Node::as_str) == Some(object.name.as_str()));
+            object.is_declared_by(&other.object) || (near(&other.object) && (scales || is_its()))
         })
     })
 }
@@ -186,7 +211,9 @@ impl Delivery {
                         leaf(key, value, &mut written);
                     }
                 }
-                folders.extend(text(&["spec", "chart", "spec", "chart"]).filter(|chart| chart.contains('/')));
+                // Of a repository of charts it is a name, of any other source a path.
+                let of_charts = text(&["spec", "chart", "spec", "sourceRef", "kind"]) == Some("HelmRepository");
+                folders.extend(text(&["spec", "chart", "spec", "chart"]).filter(|_| !of_charts));
             }
             ("argoproj.io", "ApplicationSet") | ("source.toolkit.fluxcd.io", "GitRepository") => return any(),
             _ => return None,

@@ -597,6 +597,11 @@ pub fn nothing(plan: &Plan) -> String {
     }
 }
 
+/// An object with where it is: of two of one name that matters most.
+fn placed(object: &ObjectRef) -> String {
+    if object.namespace.is_empty() { object.to_string() } else { format!("{object} in {}", object.namespace) }
+}
+
 /// Who brings what bpctl does not deliver, and the rules that whoever does so knows nothing of.
 pub fn delivered(plan: &Plan, item: &PlanItem) -> Vec<String> {
     let unmerged = item.unmerged.then(|| {
@@ -691,7 +696,7 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         told.push_str(&format!(" · {} unknown by it: {}", hidden.len(), listed(&hidden, 3)));
     }
     if !causes.orphaned.is_empty() {
-        let orphans: Vec<String> = causes.orphaned.iter().map(|orphan| orphan.object.to_string()).collect();
+        let orphans: Vec<String> = causes.orphaned.iter().map(|orphan| placed(&orphan.object)).collect();
         let left = listed(&orphans, 3);
         told.push_str(&format!(
             "\nleft in the cluster: {left}; nothing that a blueprint names declares it any more; bpctl deletes nothing, and unless it was only moved, a \
@@ -699,7 +704,7 @@ pub fn causes(causes: &Causes, plan: &Plan) -> String {
         ));
     }
     if !causes.ungoverned.is_empty() {
-        let gone: Vec<String> = causes.ungoverned.iter().map(|orphan| orphan.object.to_string()).collect();
+        let gone: Vec<String> = causes.ungoverned.iter().map(|orphan| placed(&orphan.object)).collect();
         let gone = listed(&gone, 3);
         told.push_str(&format!(
             "\nwithout a blueprint now: {gone}; it is in the cluster, and once this is merged bpctl looks at it no more. Whether that may be is judged \

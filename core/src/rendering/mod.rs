@@ -122,6 +122,13 @@ pub enum Unclear {
     },
     /// Two manifests of one environment declare it, and which one reaches the cluster is not known: their files, or folders that are rendered.
     Twice(RepoPath, RepoPath),
+    /// It reaches the cluster as something else: what renders it changes it.
+    Changed {
+        /// The file, as it stands.
+        file: RepoPath,
+        /// The folder that is rendered of it, or the kustomization that nothing here renders.
+        by: RepoPath,
+    },
 }
 
 impl Unclear {
@@ -148,7 +155,7 @@ impl Unclear {
         match self {
             Self::Unrendered { because, .. } | Self::Unresolved { because, .. } => because.said.as_ref(),
             Self::Unreadable { because, .. } => Some(because),
-            Self::Twice(..) => None,
+            Self::Twice(..) | Self::Changed { .. } => None,
         }
     }
 }
@@ -165,6 +172,7 @@ impl std::fmt::Display for Unclear {
             Self::Unreadable { place, .. } => write!(f, "{place} cannot be read"),
             Self::Twice(first, second) if first == second => write!(f, "{first} declares it twice"),
             Self::Twice(first, second) => write!(f, "{first} and {second} both declare it"),
+            Self::Changed { file, by } => write!(f, "{by} makes another one of {file}"),
         }
     }
 }

@@ -3,6 +3,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
+use tempfile::TempDir;
+
 use super::*;
 
 const URL: &str = "https://forge.test/a/b.git";

@@ -211,13 +211,92 @@ fn x01_what_a_change_takes_out_of_git_is_told() {
     std::fs::remove_file(repo.path().join("deploy/backend.yaml")).expect("removed");
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).exits(1).stdout;
     assert!(
-        text.contains("left in the cluster: Deployment/backend; nothing that a blueprint names declares it any more"),
+        text.contains(
+            "left in the cluster: Deployment/backend in shop; nothing that a blueprint names declares it any more"
+        ),
         "{text}"
     );
     // With its blueprint it is in no part of the plan.
     std::fs::remove_dir_all(repo.path().join("blueprints/backend")).expect("removed");
     let text = repo.run(&["plan", "--env", "staging", "--base", "main"]).stdout;
-    assert!(text.contains("\nwithout a blueprint now: Deployment/backend; it is in the cluster"), "{text}");
+    assert!(text.contains("\nwithout a blueprint now: Deployment/backend in shop; it is in the cluster"), "{text}");
+}
+
+/// Would miss: "causes 0" and "as Git declares" of the line that takes a Service or a disruption budget away from its pods: by a slip, by nothing
+/// at all, or for another workload's.
+#[test]
+fn x01_what_a_change_takes_away_from_a_workload_is_still_looked_at() {
+    let service = "---\napiVersion: v1\nkind: Service\nmetadata: {name: frontend, namespace: shop}\nspec:\n  selector: {app: frontend}\n  \
+                   ports: [{port: 80}]\n";
+    let live = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "frontend", "namespace": "shop", "uid": "9"},
+        "spec": {"selector": {"app": "frontend"}, "ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}], "clusterIP": "10.0.0.9"}}]});
+    let frontend = Repo::shop().read("deploy/frontend.yaml");
+    for (selector, told) in [
+        ("  selector: {app: frontendd}\n", "spec.selector.app: \"frontend\" in the cluster, Git says \"frontendd\""),
+        ("  selector: {app: backend}\n", "spec.selector.app: \"frontend\" in the cluster, Git says \"backend\""),
+        ("  type: ExternalName\n  externalName: x.example\n", "spec.type"),
+    ] {
+        // Beside its workload, and in a file of its own.
+        for (file, before) in [("deploy/frontend.yaml", frontend.trim_end()), ("deploy/front/service.yaml", "")] {
+            let repo = Repo::shop();
+            if before.is_empty() {
+                repo.git(&["mv", "deploy/frontend.yaml", "deploy/front.yaml"]);
+                repo.git(&["rm", "-q", "--cached", "deploy/front.yaml"]);
+                std::fs::remove_file(repo.path().join("deploy/front.yaml")).expect("removed");
+                repo.write("deploy/front/web.yaml", &frontend);
+                repo.replace(
+                    "blueprints/frontend/blueprint.yaml",
+                    "source: deploy/frontend.yaml",
+                    "source: deploy/front",
+                );
+            }
+            repo.write("clusters/staging/shop/service.json", &live.to_string());
+            let types = r#"{"schemaVersion": 1, "schema": {"lists": {"spec.ports": {"map": [["port", null], ["protocol", "TCP"]]}}, "scalars": {}, "atomicMaps": [], "defaults": {}}}"#;
+            repo.write("clusters/staging/schemas/v1_Service.json", types);
+            repo.commit(&[(file, &format!("{before}\n{service}"))], "a Service");
+            let against = ["plan", "--env", "staging", "-t", "frontend", "--base", "main"];
+            let none = repo.run(&against).stdout;
+            assert!(!none.contains("Service/frontend"), "{none}");
+            repo.git(&["switch", "-q", "-c", "feature"]);
+            let away = service.replace("  selector: {app: frontend}\n", selector);
+            repo.commit(&[(file, &format!("{before}\n{away}"))], "nothing to see");
+            let plan = repo.run(&against).stdout;
+            assert!(plan.contains("reconcile Service/frontend") && plan.contains(told), "{file} {selector}: {plan}");
+            assert!(plan.contains("this change causes 1"), "{plan}");
+        }
+    }
+}
+
+/// Would miss: a value that nobody touched, told as new because another of the blueprints that read it comes first now.
+#[test]
+fn x01_a_shared_value_is_no_other_for_being_counted_elsewhere() {
+    let repo = Repo::shop();
+    let reads =
+        |name: &str| format!("        - name: {name}\n          envFrom: [{{configMapRef: {{name: shared}}}}]\n");
+    let own = |name: &str| format!("        - name: {name}\n");
+    for (name, container) in [("frontend", "web"), ("backend", "api")] {
+        repo.replace(&format!("deploy/{name}.yaml"), &own(container), &reads(container));
+        let (file, source) = (format!("blueprints/{name}/blueprint.yaml"), format!("source: deploy/{name}.yaml"));
+        repo.replace(&file, &source, "source: deploy");
+    }
+    let map = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: shared, namespace: shop}}\ndata: {{SIZE: {value}}}\n"
+        )
+    };
+    repo.commit(&[("deploy/shared.yaml", &map("huge"))], "a shared map");
+    repo.git(&["switch", "-q", "-c", "feature"]);
+    let against = ["plan", "--env", "staging", "--base", "main"];
+    let told = "values that this change makes others";
+    repo.commit(&[("deploy/shared.yaml", &map("tiny"))], "another value");
+    let plan = repo.run(&against).stdout;
+    assert!(plan.contains(told) && plan.contains("backend  ConfigMap/shared SIZE: huge → tiny"), "{plan}");
+    repo.commit(&[("deploy/shared.yaml", &map("huge"))], "the same value");
+    repo.replace("deploy/backend.yaml", &reads("api"), &own("api"));
+    repo.commit(&[], "the backend reads it no more");
+    let plan = repo.run(&against).stdout;
+    assert!(!plan.contains(told) && !plan.contains("nothing →"), "{plan}");
 }
 
 /// Would miss: drift called settled that runs on, because the blueprint is about another workload, or nobody can apply what Git says now.

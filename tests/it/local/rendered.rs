@@ -528,6 +528,11 @@ fn x09_drift_points_to_the_part_and_the_item_that_differ() {
     assert!(!told.contains("(rendered)"), "{told}");
     // The same of a manifest as it stands.
     repo.replace("blueprints/frontend/blueprint.yaml", "source: overlays/staging", "source: deploy/frontend.yaml");
+    repo.commit(&[], "the base, which is not what reaches the environment");
+    let plan = repo.run(&["plan", "--env", "staging", "--target", "frontend"]).stdout;
+    says(&plan, &["overlays/staging makes another one of deploy/frontend.yaml"]);
+    assert!(!plan.contains("reconcile"), "{plan}");
+    repo.replace("bpctl.yaml", "\n    render: [{kustomize: overlays/staging}]", "");
     repo.commit(&[], "without the overlay");
     let plan = repo.run(&["plan", "--env", "staging", "--target", "frontend"]).exits(0).stdout;
     says(&plan, &["declared at deploy/frontend.yaml:19:27"]);

@@ -264,6 +264,17 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
         ("docs/zz.jsonnet", "local a = 1; {}\n", ""),
         ("deploy/zz.yaml", scaler, "HorizontalPodAutoscaler/web is added"),
         ("deploy/zz.yaml", &another, ""),
+        (
+            "deploy/zz.yaml",
+            &another
+                .replace("name: other", "name: frontend")
+                .replace("autoscaling/v2", "keda.sh/v1alpha1")
+                .replace("HorizontalPodAutoscaler", "ScaledObject"),
+            "ScaledObject/web is added",
+        ),
+        (".github/workflows/bpctl.yml", "on: push\njobs: {a: {uses: bpctl/bpctl}}\n", "it runs bpctl, or did"),
+        (".github/workflows/test.yml", "on: push\njobs: {}\n", ""),
+        (".github/CODEOWNERS", "* @eve\n", "it decides who has to look at changes"),
         // Argo CD and Flux render a folder as soon as it holds one.
         ("deploy/kustomization.yaml", "resources: [frontend.yaml]\n", "deploy/kustomization.yaml"),
         ("kustomization.yml", "resources: [deploy/frontend.yaml]\n", "kustomization.yml"),

@@ -7,7 +7,7 @@ use crate::blueprint::spec::is_object_name;
 use crate::blueprint::{Blueprint, Located};
 use crate::model::{Diagnostic, Name, ObjectRef};
 use crate::render::listed;
-use crate::rendering::Unclear;
+use crate::rendering::{KUSTOMIZATIONS, Unclear};
 use crate::yaml::nearest;
 
 /// `spec.target` names a workload that its source does not declare.
@@ -54,8 +54,34 @@ impl Rule for TargetMissing {
                 found.push(diagnostic.source(blueprint.source()));
                 continue;
             }
+            let changed = all.iter().find_map(|(name, found)| match found {
+                Err(unclear @ Unclear::Changed { by, .. }) => Some((name, unclear, by)),
+                _ => None,
+            });
+            if let Some((name, unclear, by)) = changed {
+                let message = format!("in {name} {} is not delivered as it stands: {unclear}", target.object());
+                let help = match by.as_str().rsplit_once('/') {
+                    Some((folder, file)) if KUSTOMIZATIONS.contains(&file) => format!(
+                        "Argo CD and Flux render a folder that holds one: write `render: [{{kustomize: {folder}}}]` under environments.{name} \
+                         in bpctl.yaml, and `source: {folder}` here"
+                    ),
+                    None if KUSTOMIZATIONS.contains(&by.as_str()) => {
+                        format!("take {by} out, or move it to a folder of its own and render that")
+                    }
+                    _ => format!("write `source: {by}`: what is rendered there is what reaches {name}"),
+                };
+                let diagnostic = Diagnostic::error("target-missing", message)
+                    .label(blueprint.span(&["spec", "target", "source"]), "not what reaches the cluster")
+                    .help(help);
+                found.push(diagnostic.source(blueprint.source()));
+                continue;
+            }
             let missing: Vec<&Name> =
                 all.iter().filter(|(_, found)| matches!(found, Ok(None))).map(|(name, _)| *name).collect();
+            // It names environments that there are none of, which is told as that.
+            if all.is_empty() && !target.environments.is_empty() {
+                continue;
+            }
             if missing.is_empty() && !all.is_empty() {
                 continue; // what could not be rendered may declare it, and has a diagnostic of its own
             }
