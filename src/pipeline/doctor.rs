@@ -152,7 +152,7 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
     };
     let mut checks = Vec::new();
     let of = planned.plan.blueprints.len();
-    let mut missing: BTreeMap<(bool, &str, String, bool), usize> = BTreeMap::new();
+    let mut missing: BTreeMap<(bool, &str, String, Option<String>), usize> = BTreeMap::new();
     let unknowns = || planned.plan.blueprints.iter().flat_map(|part| &part.unknown);
     // A server that does not answer is one thing to mend, whatever was asked of it.
     let unseen = bpctl_core::render::unseen(&planned.plan);
@@ -160,7 +160,13 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
     let dead: Vec<_> = unseen.iter().filter(|one| unknowns().any(|fact| one.holds(fact) && is_dead(fact))).collect();
     for unknown in unknowns().filter(|fact| !dead.iter().any(|one| one.holds(fact))) {
         let blind = unknown.uncompared || unknown.unread;
-        let denied = unknown.why.code == UnknownCode::Forbidden;
+        let denied = (unknown.why.code == UnknownCode::Forbidden).then(|| {
+            // What a blueprint names as a companion may be of any kind, which that file does not know.
+            match unknown.why.detail.as_ref().and_then(bpctl_core::render::missing_rule) {
+                Some(rule) => format!("add to the rules of the role that bpctl's account has: {rule}"),
+                None => "kubectl apply -f templates/rbac/reader.yaml, with your own subject in it".into(),
+            }
+        });
         *missing.entry((!blind, &unknown.what, why(&unknown.why), denied)).or_default() += 1;
     }
     let blind = unknowns().any(|fact| fact.uncompared || fact.unread);
@@ -178,11 +184,7 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
     for ((seen, what, why, denied), times) in missing {
         let of = if times > 1 { format!(" of {times} workloads") } else { String::new() };
         let told = format!("{what}{of}: {why}");
-        let mend = if denied {
-            "kubectl apply -f templates/rbac/reader.yaml, with your own subject in it".into()
-        } else {
-            format!("bpctl plan --env {environment} says what follows from it")
-        };
+        let mend = denied.unwrap_or_else(|| format!("bpctl plan --env {environment} says what follows from it"));
         checks.push(if seen { Check::limited(told, mend) } else { Check::broken(told, Some(mend)) });
     }
     match connect_cluster(place, session.repository.work_tree()).await {

@@ -20,7 +20,7 @@ fn left_beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest)
 }
 
 /// `spec.template.spec.nodeSelector (by ops, server-side apply)`.
-fn left_by(Added { path, by, in_its_name }: &Added) -> Untrusted {
+fn left_by(Added { path, by, in_its_name, .. }: &Added) -> Untrusted {
     let Some(by) = by else {
         return Untrusted::new(format!("{path} (the cluster does not say by whom)"));
     };
@@ -41,7 +41,9 @@ pub(super) fn left_in_pods(input: &DetectInput<'_>) -> Vec<Untrusted> {
     if let (Some(manifest), Some(live), Some(schema)) = (input.manifest, live, schema.known()) {
         let differs = compare(&manifest.document, live, schema, &DeliveryManagers::default());
         let differs = differs.into_iter().filter(|drift| of_pods(&drift.path));
-        told.extend(differs.filter_map(|drift| kept_keys(live, &drift)).flat_map(|kept| kept.named()));
+        told.extend(
+            differs.filter_map(|drift| kept_keys(&manifest.document, live, &drift)).flat_map(|kept| kept.named()),
+        );
     }
     told
 }
@@ -60,14 +62,18 @@ pub(super) fn key_kept(object: &ObjectRef, keys: &[(FieldDrift, KeptKeys)]) -> R
     kept("field-kept", object, message, vec![Untrusted::new(help)])
 }
 
-/// What somebody added to an object beside Git. It is no drift, and stays after every reconcile: that is worth a line (X10).
-pub(super) fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<WhyNot> {
-    let added = left_beside(input, object, manifest)?;
-    if added.is_empty() {
-        return None;
-    }
-    let fields: Vec<Untrusted> = added.iter().map(left_by).collect();
-    let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
-    let because = format!("{object} has what Git does not declare, and keeps it: {}", listed(&named, 3));
-    Some(WhyNot { fields, ..WhyNot::new("reconcile", because) })
+/// What somebody added to an object beside Git. It is no drift, and stays after every reconcile: that is worth a line (X10). Where who applied it may
+/// be what delivers the object, whether it stays is not known (R6).
+pub(super) fn beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Vec<WhyNot> {
+    let added = left_beside(input, object, manifest).unwrap_or_default();
+    let (unclear, stays): (Vec<&Added>, Vec<&Added>) = added.iter().partition(|added| added.unclear);
+    let tell = |added: &[&Added], before: &str, after: &str| {
+        let fields: Vec<Untrusted> = added.iter().map(|added| left_by(added)).collect();
+        let named: Vec<String> = fields.iter().map(crate::render::sink::terminal).collect();
+        let because = format!("{object} has what Git does not declare, and {before}: {}{after}", listed(&named, 3));
+        (!added.is_empty()).then(|| WhyNot { fields, ..WhyNot::new("reconcile", because) })
+    };
+    let may = "; who applied it may be what delivers the object, and the next delivery takes it away then";
+    let stays = tell(&stays, "keeps it", "");
+    stays.into_iter().chain(tell(&unclear, "whether it stays is not known", may)).collect()
 }

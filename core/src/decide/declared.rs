@@ -5,6 +5,7 @@ use super::drift::{
     Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact,
     is_refused_to_bpctl_alone, kept_by, kept_by_others, kept_keys, kept_port, kept_rivals, writer,
 };
+use super::headless::{headless, is_kept_address};
 use super::passed::{passed_over, told_passed_over, unread_rules};
 use super::replicas_reset::replicas_reset;
 use super::switched_off::switched_off;
@@ -206,6 +207,8 @@ impl Detector for CompanionDetector {
                 continue;
             }
             detected.why_not.extend(beside(input, &companion.object, companion.manifest));
+            let headless = headless(input, &companion.object, companion.manifest);
+            detected.findings.extend(headless.map(|reported| (Finding::Reported(reported), None)));
             match differences(input, &companion.object, companion.manifest) {
                 Ok(None) => {}
                 Ok(Some(different)) => {
@@ -326,7 +329,7 @@ fn differences<'a>(
     let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
     let mut fields =
         live.map(|live| compare(&manifest.document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
-    fields.retain(|drift| !manifest.is_unstable(&drift.path));
+    fields.retain(|drift| !manifest.is_unstable(&drift.path) && !is_kept_address(object, drift));
     if live.is_some() && fields.is_empty() {
         return Ok(None);
     }
@@ -353,14 +356,14 @@ fn answer(
 ) -> Vec<(Finding, Option<Action>)> {
     let direct = is_direct(input);
     let stays = |live: &LiveObject, path: &FieldPath| {
-        if direct { kept_by(live, path).is_some() } else { kept_by_others(live, path) }
+        if direct { kept_by(live, path).is_some() } else { kept_by_others(&manifest.document, live, path) }
     };
     let refused = refusals(&object, manifest, &different, direct, stays);
     if !refused.is_empty() {
         return beside_refused(object, different, refused);
     }
     let Some(live) = different.live.filter(|_| direct) else {
-        return merged(input, object, different, leave_replicas);
+        return merged(input, object, manifest, different, leave_replicas);
     };
     let stays = |drift: &FieldDrift| drift.kind == DriftKind::PendingRemoval && kept_by(live, &drift.path).is_some();
     let (stay, fields): (Vec<FieldDrift>, Vec<FieldDrift>) = different.fields.iter().cloned().partition(stays);
@@ -378,10 +381,11 @@ fn answer(
 fn merged(
     input: &DetectInput<'_>,
     object: ObjectRef,
+    manifest: &Manifest,
     different: Different<'_>,
     leave_replicas: bool,
 ) -> Vec<(Finding, Option<Action>)> {
-    let keys = |drift: &FieldDrift| different.live.and_then(|live| kept_keys(live, drift));
+    let keys = |drift: &FieldDrift| different.live.and_then(|live| kept_keys(&manifest.document, live, drift));
     let kept: Vec<(FieldDrift, KeptKeys)> =
         different.fields.iter().filter_map(|drift| Some((drift.clone(), keys(drift)?))).collect();
     if kept.is_empty() {
@@ -628,7 +632,9 @@ fn finding(
         to: match drift.kind {
             DriftKind::PendingRemoval => None,
             DriftKind::Admission => drift.admitted.clone(),
-            DriftKind::Changed | DriftKind::Missing => drift.admitted.clone().or_else(|| drift.declared.clone()),
+            DriftKind::Changed | DriftKind::Missing | DriftKind::Order => {
+                drift.admitted.clone().or_else(|| drift.declared.clone())
+            }
         },
     });
     let action = Action::Reconcile(Reconcile {

@@ -10,6 +10,7 @@ mod contract;
 mod declared;
 mod delivery;
 pub mod drift;
+mod headless;
 pub mod levels;
 mod pages;
 mod passed;

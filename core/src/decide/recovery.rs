@@ -15,7 +15,7 @@ use crate::blueprint::{Catalog, Delivery};
 use crate::model::{Period, Severity, Timestamp, Untrusted};
 use crate::observe::{Known, LiveObject, PastRestart, Pod, Recorder, StoppedContainer, Warning, next_restart};
 use crate::render::{count, listed, shell};
-use crate::rendering::Syncs;
+use crate::rendering::{LeftAlone, Syncs};
 
 /// Pods that failed are restarted.
 #[derive(Debug)]
@@ -462,7 +462,14 @@ fn ahead(input: &DetectInput<'_>, left: bool) -> Option<Untrusted> {
     let place = input.catalog.workspace.value.environments.get(input.environment);
     let gitops = place.is_none_or(|place| place.delivery == Delivery::Gitops);
     let policy = input.manifest.and_then(|manifest| input.catalog.sync_policy(input.environment, manifest));
+    let target = input.blueprint.value.spec.target.object();
+    let live = input.facts.object(&target).known().copied().flatten();
+    let alone = input.manifest.and_then(|manifest| LeftAlone::of(&manifest.document.root, live, policy.is_some()));
     let by = match &waiting.1 {
+        Some(_) if gitops && let Some((mark, _)) = alone => {
+            let (key, value) = mark.mark();
+            format!("nobody brings it while {} leaves the object alone ({key}: {value})", mark.by())
+        }
         None => "no apply brings it: see what of it is for a person".into(),
         // What a pod template is otherwise than Git by, a person may have written, or a commit may bring that is not synced yet.
         Some(_) if gitops => match policy.filter(|policy| policy.when != Syncs::Always) {
@@ -472,8 +479,6 @@ fn ahead(input: &DetectInput<'_>, left: bool) -> Option<Untrusted> {
         Some(_) => "its reconcile brings it (bpctl apply)".to_owned(),
     };
     let rest = if left { "; what it has beside Git stays" } else { "" };
-    let target = input.blueprint.value.spec.target.object();
-    let live = input.facts.object(&target).known().copied().flatten();
     let then = match live {
         Some(live) if waiting.1.is_some() && waits_for_ready(live) => format!(
             "; then delete each pod that is not ready, because with podManagementPolicy OrderedReady none is replaced before all are ready: \

@@ -267,7 +267,11 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
                 let sync = if gitops && matches!(action, Action::Reconcile(_)) {
                     let manifest = catalog.manifest(input.environment, &target.source, action.workload());
                     let policy = manifest.and_then(|manifest| catalog.sync_policy(input.environment, manifest));
-                    PendingSync::of(policy, &finding, unmerged)
+                    let object = action.workload();
+                    let live = facts.object(object).known().copied().flatten();
+                    let marked =
+                        manifest.and_then(|manifest| PendingSync::marked(object, manifest, live, policy.is_some()));
+                    marked.or_else(|| PendingSync::of(policy, &finding, unmerged))
                 } else {
                     None
                 };

@@ -5,20 +5,22 @@ use serde::{Deserialize, Serialize};
 
 use super::{Plan, PlanItem};
 use crate::action::Action;
-use crate::blueprint::Delivery;
+use crate::blueprint::{Delivery, Manifest};
 use crate::decide::Finding;
 use crate::decide::drift::FieldDrift;
-use crate::model::Untrusted;
-use crate::rendering::{SyncPolicy, Syncs};
+use crate::model::{ObjectRef, Untrusted};
+use crate::observe::LiveObject;
+use crate::render::shell;
+use crate::rendering::{LeftAlone, SyncPolicy, Syncs};
 
 /// The field manager of Argo CD.
 const ARGO_CD: &str = "argocd-controller";
 
-/// Why an Application's Argo CD does not bring something back by itself.
+/// Why a controller does not bring something back by itself: what its Application says of syncs, or a mark of the object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingSync {
-    /// The file of the Application.
+    /// The file of the Application; of an object with a mark, its manifest's.
     pub application: String,
     /// Each new commit is synced by itself: `syncPolicy.automated` without `selfHeal`. Else nothing is.
     pub automated: bool,
@@ -27,6 +29,9 @@ pub struct PendingSync {
     /// Argo CD's controller leaves the Application alone: an annotation says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skipped: bool,
+    /// The object says itself that its controller leaves it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_alone: Option<LeftAlone>,
     /// What a person runs.
     pub command: Untrusted,
 }
@@ -53,12 +58,68 @@ impl PendingSync {
         };
         let skipped = policy.when == Syncs::Skipped;
         let command = Untrusted::new(policy.command());
-        Some(Self { application: policy.file.to_string(), automated, person, skipped, command })
+        Some(Self { application: policy.file.to_string(), automated, person, skipped, left_alone: None, command })
+    }
+
+    /// What holds for an object that says itself that its controller leaves it alone, in Git or in the cluster.
+    pub(super) fn marked(
+        object: &ObjectRef,
+        manifest: &Manifest,
+        live: Option<&LiveObject>,
+        by_application: bool,
+    ) -> Option<Self> {
+        let (mark, in_git) = LeftAlone::of(&manifest.document.root, live, by_application)?;
+        let (namespace, kind) = (shell(&object.namespace), object.kind.to_lowercase());
+        let name = shell(&object.name);
+        let (key, _) = mark.mark();
+        let has = |part: &str| {
+            live.is_some_and(|live| {
+                live.body.pointer(&format!("/metadata/{part}")).is_some_and(|all| all.get(key).is_some())
+            })
+        };
+        let command = match (in_git, live) {
+            (false, _) if has("annotations") => format!("kubectl -n {namespace} annotate {kind}/{name} {key}-"),
+            (false, _) => format!("kubectl -n {namespace} label {kind}/{name} {key}-"),
+            (true, _) if !manifest.rendered => {
+                let file = shell(manifest.path.as_str());
+                format!("kubectl -n {namespace} apply --server-side --force-conflicts -f {file}")
+            }
+            (true, Some(_)) => format!("kubectl -n {namespace} edit {kind}/{name}"),
+            (true, None) => format!("kubectl -n {namespace} apply -f FILE"),
+        };
+        Some(Self {
+            application: manifest.path.to_string(),
+            automated: false,
+            person: true,
+            skipped: false,
+            left_alone: Some(mark),
+            command: Untrusted::new(command),
+        })
+    }
+
+    /// What is said of a mark.
+    fn told_alone(&self, mark: LeftAlone, command: &str) -> String {
+        let ((key, value), by, path) = (mark.mark(), mark.by(), &self.application);
+        // What is written in the manifest stays until it is taken out there, whatever is done in the cluster.
+        if command.ends_with('-') {
+            return format!("{by} leaves it alone ({key}: {value} in the cluster, not in Git): {command}");
+        }
+        let leaves = if mark == LeftAlone::FluxIfNotPresent {
+            "makes it once, and changes it no more"
+        } else {
+            "leaves it alone"
+        };
+        format!(
+            "{by} {leaves} ({key}: {value} in {path}): a person brings it, or takes that out of the manifest: {command}"
+        )
     }
 
     /// What is said of it. `merges`: of a change that is about to be merged; that is a new commit, whatever it is about.
     pub fn told(&self, merges: bool) -> String {
         let command = crate::render::sink::terminal(&self.command);
+        if let Some(mark) = self.left_alone {
+            return self.told_alone(mark, &command);
+        }
         let application = &self.application;
         if self.skipped {
             return format!(

@@ -569,7 +569,7 @@ fn drift_lines(object: Option<&str>, field: &FieldDrift) -> Vec<String> {
         DriftKind::Changed | DriftKind::Missing => set_lines(object, &field.path, live, declared, by(field)),
         DriftKind::PendingRemoval => set_lines(object, &field.path, live, None, by(field)),
         DriftKind::Admission if names_credential(&field.path) => Vec::new(),
-        DriftKind::Admission => {
+        DriftKind::Admission | DriftKind::Order => {
             let object = object.map_or_else(String::new, |object| format!("{object} "));
             vec![shown("  ", &format!("{object}{}: {}", field.path, words::difference(field, raw)))]
         }

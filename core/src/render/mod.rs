@@ -4,12 +4,14 @@ mod back;
 pub mod comment;
 mod left;
 pub mod proposal;
+mod rights;
 pub mod sink;
 pub mod text;
 mod values;
 pub(crate) mod words;
 
 pub use left::{Left, left};
+pub use rights::missing_rule;
 pub use values::{value, values};
 pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, unseen};
 pub(crate) use words::{listed, unknown};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::rights::missing_rule;
 use super::values::{value, values};
 use crate::action::{Action, AdoptedField, RequestChange};
 use crate::blueprint::Tier;
@@ -322,6 +323,7 @@ pub fn difference(field: &FieldDrift, sink: impl Fn(&Untrusted) -> String) -> St
             format!("{live} in the cluster, last set by an autoscaler that is gone; Git says {declared}")
         }
         (DriftKind::Changed, _) => format!("{live} in the cluster, Git says {declared}"),
+        (DriftKind::Order, _) => format!("in the order {live} in the cluster, Git says {declared}"),
         (DriftKind::Missing, _) => format!("not in the cluster, Git says {declared}"),
         (DriftKind::PendingRemoval, _) => format!("{live} in the cluster, no longer in Git"),
         (DriftKind::Admission, Some(_)) if field.declared.is_some() => match field.live {
@@ -491,6 +493,9 @@ pub fn unseen(plan: &Plan) -> Vec<Unseen<'_>> {
     all
 }
 
+const READER: &str =
+    "templates/rbac/reader.yaml of bpctl's repository grants what is missing: get, list and watch, nothing else";
+
 /// Why the cluster did not show something, and what to do about it; `None`: something else was asked, or it answered.
 fn unseen_why<'u>(why: &'u Unknown, context: &str) -> Option<(&'u str, Untrusted)> {
     let (_, told) = why.message.split_once(&format!(" of context {context}: "))?;
@@ -505,10 +510,7 @@ fn unseen_why<'u>(why: &'u Unknown, context: &str) -> Option<(&'u str, Untrusted
         UnknownCode::Forbidden if told.contains("credentials") => {
             format!("log in as the context's user again: kubectl --context {of} auth whoami says who that is")
         }
-        UnknownCode::Forbidden => {
-            "templates/rbac/reader.yaml of bpctl's repository grants what is missing: get, list and watch, nothing else"
-                .into()
-        }
+        UnknownCode::Forbidden => READER.into(),
         _ => return None,
     };
     Some((told, Untrusted::new(help)))
@@ -535,7 +537,20 @@ impl Unseen<'_> {
 
     /// What to do; the name of a context goes through the medium's sink.
     pub fn help(&self, sink: impl Fn(&Untrusted) -> String) -> String {
-        sink(&self.help)
+        if self.help.raw() != READER {
+            return sink(&self.help);
+        }
+        // What a blueprint names as a companion may be of any kind, and needs a rule of its own.
+        let rules: BTreeSet<String> = self.said.iter().filter_map(|said| missing_rule(said)).collect();
+        let others = self.said.iter().any(|said| missing_rule(said).is_none());
+        let rules = listed(&rules.into_iter().collect::<Vec<_>>(), 9);
+        match (rules.is_empty(), others || self.said.is_empty()) {
+            (true, _) => sink(&self.help),
+            (false, true) => sink(&Untrusted::new(format!("{READER}; but for what needs a rule of your own: {rules}"))),
+            (false, false) => sink(&Untrusted::new(format!(
+                "templates/rbac/reader.yaml does not grant it: add to the rules of the role that bpctl's account has: {rules}"
+            ))),
+        }
     }
 
     /// `of api, cart and 3 more: the cluster's object, Service/api`.

@@ -37,7 +37,7 @@ pub use mutate::Mutation;
 pub use parts::{Found, Part, PartOf, add_parts, parts_to_find};
 pub use remarks::{TAG_NUMBER, WITHOUT_EFFECT};
 pub use search::{Answer, Search, SearchInput};
-pub use sync::{SyncPolicy, Syncs};
+pub use sync::{LeftAlone, SyncPolicy, Syncs};
 pub use vary::variants;
 
 use crate::blueprint::{Catalog, Environment, Manifest, Render, Renderer, manifest};

@@ -1,6 +1,10 @@
 //! When an Application's Argo CD makes the cluster what Git declares: its `syncPolicy` (X8, R6).
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::model::RepoPath;
+use crate::observe::LiveObject;
 use crate::render::shell;
 use crate::yaml::{Node, Value};
 
@@ -75,5 +79,69 @@ impl SyncPolicy {
             },
             respects_ignored: options.iter().any(|option| option.as_str() == Some("RespectIgnoreDifferences=true")),
         }
+    }
+}
+
+/// A mark of an object for whose sake its controller does not bring it what Git declares (X8, R6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum LeftAlone {
+    /// `kustomize.toolkit.fluxcd.io/reconcile: disabled`, which Flux heeds in Git and in the cluster.
+    FluxDisabled,
+    /// `kustomize.toolkit.fluxcd.io/ssa: Ignore`, likewise.
+    FluxIgnore,
+    /// `kustomize.toolkit.fluxcd.io/ssa: IfNotPresent`, of the manifest: made once, and never changed.
+    FluxIfNotPresent,
+    /// `argocd.argoproj.io/hook: Skip`, of the manifest: Argo CD never applies it.
+    ArgoSkip,
+}
+
+const FLUX_RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
+const FLUX_APPLY: &str = "kustomize.toolkit.fluxcd.io/ssa";
+const ARGO_HOOK: &str = "argocd.argoproj.io/hook";
+
+impl LeftAlone {
+    /// The mark of a manifest, or of the object that the cluster has, and whether Git has it. `by_application`: an Application delivers it, to
+    /// which Flux's marks say nothing.
+    pub fn of(manifest: &Node, live: Option<&LiveObject>, by_application: bool) -> Option<(Self, bool)> {
+        // Flux looks at labels and at annotations, and takes small and capital letters for the same.
+        let in_git = |key: &str, value: &str| {
+            let of = |part| manifest.at(&["metadata", part]).and_then(|part| part.get(key)).and_then(Node::as_str);
+            ["annotations", "labels"].into_iter().filter_map(of).any(|has| has.eq_ignore_ascii_case(value))
+        };
+        let in_cluster = |key: &str, value: &str| {
+            let part = |part| live.and_then(|live| live.body.get("metadata")?.get(part)?.get(key)?.as_str());
+            ["annotations", "labels"].into_iter().filter_map(part).any(|has| has.eq_ignore_ascii_case(value))
+        };
+        let hook = manifest.at(&["metadata", "annotations"]).and_then(|all| all.get(ARGO_HOOK)).and_then(Node::as_str);
+        if hook == Some("Skip") {
+            return Some((Self::ArgoSkip, true));
+        }
+        if by_application {
+            return None;
+        }
+        let either = |mark: Self| {
+            let (key, value) = mark.mark();
+            if in_git(key, value) { Some((mark, true)) } else { in_cluster(key, value).then_some((mark, false)) }
+        };
+        either(Self::FluxDisabled).or_else(|| either(Self::FluxIgnore)).or_else(|| {
+            let (key, value) = Self::FluxIfNotPresent.mark();
+            (live.is_some() && in_git(key, value)).then_some((Self::FluxIfNotPresent, true))
+        })
+    }
+
+    /// Its key and its value.
+    pub fn mark(self) -> (&'static str, &'static str) {
+        match self {
+            Self::FluxDisabled => (FLUX_RECONCILE, "disabled"),
+            Self::FluxIgnore => (FLUX_APPLY, "Ignore"),
+            Self::FluxIfNotPresent => (FLUX_APPLY, "IfNotPresent"),
+            Self::ArgoSkip => (ARGO_HOOK, "Skip"),
+        }
+    }
+
+    /// Who leaves the object alone.
+    pub fn by(self) -> &'static str {
+        if self == Self::ArgoSkip { "Argo CD" } else { "Flux" }
     }
 }

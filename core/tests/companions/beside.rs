@@ -52,8 +52,14 @@ fn x10_what_a_second_manager_applied_beside_git_is_told(
             fields["f:revisionHistoryLimit"] = json!({});
             fields["f:template"]["f:spec"]["f:dnsPolicy"] = json!({});
         }
-        live["metadata"]["managedFields"] = json!([{"manager": "ops", "operation": operation, "apiVersion": "apps/v1",
-            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": fields}}]);
+        // Who delivers it: without one, who applies nearly all of it would be that.
+        let delivered = json!({"f:metadata": {"f:labels": {"f:app": {}}}, "f:spec": {"f:selector": {}, "f:template": {
+            "f:metadata": {"f:labels": {"f:app": {}}}}}});
+        live["metadata"]["managedFields"] = json!([
+            {"manager": "argocd-controller", "operation": "Apply", "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": delivered},
+            {"manager": "ops", "operation": operation, "apiVersion": "apps/v1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": fields}}]);
     });
     observation.add(
         FactKey::Schema("apps/v1".into(), "Deployment".into()),
@@ -429,4 +435,107 @@ fn x08_replicas_that_nobody_wrote_are_told_by_their_number(#[case] replicas: u32
     });
     let text = render::text::plan(&plan_under("delivery: gitops", "}", &[], "", &observation), None);
     assert!(text.contains(wanted), "{text}");
+}
+
+/// X8, R6, Would miss: "the controller brings it back" of an object that its controller leaves alone, since a mark in Git or in the cluster says so;
+/// whoever wrote the drift may have set it there.
+#[rstest]
+#[case::none("", json!({}), None)]
+#[case::disabled_in_the_cluster(
+    "",
+    json!({"kustomize.toolkit.fluxcd.io/reconcile": "Disabled"}),
+    Some("Flux leaves it alone (kustomize.toolkit.fluxcd.io/reconcile: disabled in the cluster, not in Git): \
+          kubectl -n shop annotate deployment/web kustomize.toolkit.fluxcd.io/reconcile-")
+)]
+#[case::ignored_in_the_cluster("", json!({"kustomize.toolkit.fluxcd.io/ssa": "Ignore"}), Some("web kustomize.toolkit.fluxcd.io/ssa-"))]
+#[case::made_once_counts_in_git_alone("", json!({"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}), None)]
+#[case::enabled("", json!({"kustomize.toolkit.fluxcd.io/reconcile": "enabled"}), None)]
+#[case::disabled_in_git(
+    "kustomize.toolkit.fluxcd.io/reconcile: disabled",
+    json!({}),
+    Some("in deploy/web.yaml): a person brings it, or takes that out of the manifest: \
+          kubectl -n shop apply --server-side --force-conflicts -f deploy/web.yaml")
+)]
+#[case::made_once("kustomize.toolkit.fluxcd.io/ssa: IfNotPresent", json!({}), Some("makes it once, and changes it no more"))]
+#[case::skipped("argocd.argoproj.io/hook: Skip", json!({}), Some("Argo CD leaves it alone (argocd.argoproj.io/hook: Skip in "))]
+#[case::a_hook("argocd.argoproj.io/hook: PostSync", json!({}), None)]
+fn x08_what_its_controller_leaves_alone_is_for_a_person(
+    #[case] git: &str,
+    #[case] cluster: Json,
+    #[case] told: Option<&str>,
+) {
+    let mut entries = world("}", &[]);
+    if !git.is_empty() {
+        entries[2].1 = entries[2]
+            .1
+            .replace("{name: web}\nspec:\n  rep", &format!("{{name: web, annotations: {{{git}}}}}\nspec:\n  rep"));
+        assert!(entries[2].1.contains(git), "{}", entries[2].1);
+    }
+    let observation = observed(Known::Known(None), |live| {
+        live["spec"]["replicas"] = 7.into();
+        live["metadata"]["annotations"] = cluster;
+    });
+    let plan = planned("delivery: gitops", entries.clone(), &observation);
+    let [item] = plan.blueprints[0].items.as_slice() else { panic!("{plan:#?}") };
+    assert_eq!(plan.waits_for_sync(item), told.is_some(), "{item:#?}");
+    let text = render::text::plan(&plan, None);
+    assert_eq!(text.contains("the controller brings it back"), told.is_none(), "{text}");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = told.map(|told| told.split_whitespace().collect::<Vec<_>>().join(" "));
+    assert!(told.is_none_or(|told| text.contains(&told)), "{text}");
+    // bpctl's own delivery heeds no other controller's marks.
+    let direct = planned("delivery: direct", entries, &observation);
+    assert!(direct.blueprints[0].items.iter().all(|item| item.sync.is_none()), "{direct:#?}");
+}
+
+/// X8, Would miss: a drift for ever, of an Application's object that bears a mark of Flux's.
+#[test]
+fn x08_fluxs_marks_say_nothing_to_argo_cd() {
+    use bpctl_core::rendering::LeftAlone;
+    let of = |mark: &str, by_application: bool| {
+        let text = format!("metadata: {{annotations: {{{mark}}}}}");
+        let all = bpctl_core::yaml::parse("x", text.as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap();
+        LeftAlone::of(&all[0].root, None, by_application)
+    };
+    let flux = "kustomize.toolkit.fluxcd.io/reconcile: disabled";
+    assert_eq!((of(flux, true), of(flux, false)), (None, Some((LeftAlone::FluxDisabled, true))));
+    // What is not there yet Flux makes.
+    assert_eq!(of("kustomize.toolkit.fluxcd.io/ssa: IfNotPresent", false), None);
+    assert_eq!(of("argocd.argoproj.io/hook: Skip", true), Some((LeftAlone::ArgoSkip, true)));
+}
+
+/// X8, Would miss: "the controller brings it back" of an address that no delivery takes away, and a green plan ever after: the Service stays headless.
+#[rstest]
+#[case::git_dropped_it("clusterIP: None, ", "", Some("None"), true)]
+#[case::long_ago("", "", Some("None"), true)]
+#[case::an_empty_one("", "clusterIP: '', ", Some("None"), true)]
+#[case::git_says_so("clusterIP: None, ", "clusterIP: None, ", Some("None"), false)]
+#[case::an_address_is_as_good_as_another("clusterIP: 10.0.0.1, ", "", Some("10.0.0.1"), false)]
+#[case::a_name("", "type: ExternalName, externalName: x.y, ", Some("None"), false)]
+fn x08_a_service_that_git_stops_to_make_headless_is_for_a_person(
+    #[case] applied: &str,
+    #[case] git: &str,
+    #[case] address: Option<&str>,
+    #[case] told: bool,
+    #[values("delivery: gitops", "delivery: direct")] delivery: &str,
+) {
+    let with = |extra: &str| SERVICE.replace("{selector", &format!("{{{extra}selector"));
+    let mut service = live(80);
+    service["spec"]["clusterIP"] = address.into();
+    service["spec"]["clusterIPs"] = json!([address]);
+    let last = bpctl_core::yaml::parse("x", with(applied).as_bytes(), bpctl_core::yaml::Kind::Manifest).unwrap();
+    let last = last[0].root.to_json().to_string();
+    service["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/last-applied-configuration": last});
+    let observation = observed(Known::Known(Some(service)), |_| {});
+    let plan = plan_under(delivery, "}", &[&with(git)], "", &observation);
+    let part = &plan.blueprints[0];
+    assert!(git.contains("type") || part.items.is_empty(), "{part:#?}");
+    let found: Vec<&Reported> = part.findings.iter().filter(|found| found.message.raw().contains("headless")).collect();
+    assert_eq!(found.len(), usize::from(told), "{part:#?}");
+    for reported in found {
+        assert!(
+            reported.needs_person && reported.help[0].raw().ends_with("kubectl -n shop delete service/x"),
+            "{reported:?}"
+        );
+    }
 }

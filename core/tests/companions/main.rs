@@ -6,6 +6,7 @@ mod beside;
 mod left;
 #[path = "../small_world/mod.rs"]
 mod small_world;
+mod values;
 
 use bpctl_core::action::Action;
 use bpctl_core::blueprint::lint::version_bumps;

@@ -69,6 +69,7 @@ mod thresholds_oscillate;
 mod two_scalers;
 mod unions;
 mod unreleased_in_prod;
+mod values;
 mod version_bump;
 mod window_too_short;
 mod zero_minimum;

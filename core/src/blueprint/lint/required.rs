@@ -25,14 +25,48 @@ const CRON_JOB: Needs = &[
 const POD: Needs = &[("", &["spec"])];
 /// Of a Service without ports of its own see `ports_of`.
 const SERVICE: Needs = &[("", &["spec"]), ("spec.ports[]", &["port"])];
+const AUTOSCALER: Needs = &[
+    ("", &["spec"]),
+    ("spec", &["maxReplicas", "scaleTargetRef"]),
+    ("spec.scaleTargetRef", &["kind", "name"]),
+    ("spec.metrics[]", &["type"]),
+    ("spec.metrics[].resource", &["name", "target"]),
+    ("spec.metrics[].resource.target", &["type"]),
+];
 
 /// Of what a pod is made of.
-const POD_SPEC: Needs = &[("", &["containers"]), ("volumes[]", &["name"])];
+const POD_SPEC: Needs = &[
+    ("", &["containers"]),
+    ("volumes[]", &["name"]),
+    ("volumes[].secret", &["secretName"]),
+    ("volumes[].secret.items[]", &["key", "path"]),
+    ("volumes[].configMap", &["name"]),
+    ("volumes[].configMap.items[]", &["key", "path"]),
+    ("volumes[].persistentVolumeClaim", &["claimName"]),
+    ("volumes[].hostPath", &["path"]),
+];
 const CONTAINER: Needs = &[
     ("", &["name", "image"]),
     ("ports[]", &["containerPort"]),
     ("env[]", &["name"]),
     ("volumeMounts[]", &["name", "mountPath"]),
+    ("env[].valueFrom.configMapKeyRef", &["name", "key"]),
+    ("env[].valueFrom.secretKeyRef", &["name", "key"]),
+    ("env[].valueFrom.fieldRef", &["fieldPath"]),
+    ("env[].valueFrom.resourceFieldRef", &["resource"]),
+    ("envFrom[].configMapRef", &["name"]),
+    ("envFrom[].secretRef", &["name"]),
+    ("livenessProbe.httpGet", &["port"]),
+    ("livenessProbe.tcpSocket", &["port"]),
+    ("livenessProbe.grpc", &["port"]),
+    ("readinessProbe.httpGet", &["port"]),
+    ("readinessProbe.tcpSocket", &["port"]),
+    ("readinessProbe.grpc", &["port"]),
+    ("startupProbe.httpGet", &["port"]),
+    ("startupProbe.tcpSocket", &["port"]),
+    ("startupProbe.grpc", &["port"]),
+    ("lifecycle.postStart.httpGet", &["port"]),
+    ("lifecycle.preStop.httpGet", &["port"]),
 ];
 
 /// What an object of this kind has to have, and where its pods' specification stands.
@@ -44,6 +78,7 @@ fn needs(object: &ObjectRef) -> Option<(Needs, Option<&'static [&'static str]>)>
         ("batch/v1", "CronJob") => (CRON_JOB, Some(&["spec", "jobTemplate", "spec", "template", "spec"])),
         ("v1", "Pod") => (POD, Some(&["spec"])),
         ("v1", "Service") => (SERVICE, None),
+        ("autoscaling/v1" | "autoscaling/v2", "HorizontalPodAutoscaler") => (AUTOSCALER, None),
         _ => return None,
     })
 }
@@ -165,6 +200,10 @@ fn help(root: &Node, node: &Node, key: &str, field: &str) -> String {
                 None => format!("add {field}: the image that the container runs"),
             }
         }
+        // The usual slip: a volume's ConfigMap has a name, its Secret a secretName.
+        "secretName" if node.get("name").is_some() => "did you mean `secretName` for `name`?".into(),
+        "name" if node.get("secretName").is_some() => "did you mean `name` for `secretName`?".into(),
+        "name" if node.get("configMapName").is_some() => "did you mean `name` for `configMapName`?".into(),
         "containerPort" | "port" => format!("add {field}: a port from 1 to 65535"),
         "schedule" => format!("add {field}, such as \"0 3 * * *\""),
         _ => format!("add {field}"),

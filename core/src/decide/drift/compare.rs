@@ -221,6 +221,53 @@ impl<'a> Walk<'a> {
             }
             self.way.up(mark);
         }
+        self.order(keys, items, list);
+    }
+
+    /// Items that both have, in another order than Git's, where the order says something: containers start one after another, and a variable is
+    /// filled in where the one that it names stands before it. What somebody added between them is no difference of order.
+    fn order(&mut self, keys: &'a MergeKeys, items: &'a [Node], list: &[Json]) {
+        let variables = match self.way.steps().last() {
+            Some(Step::Key("containers" | "initContainers")) => false,
+            Some(Step::Key("env")) => true,
+            _ => return,
+        };
+        let mut common: Vec<(&Node, usize)> = Vec::new();
+        for item in items.iter().filter(|item| item.value != Value::Null) {
+            let mut there =
+                list.iter().enumerate().filter(|(_, live)| live.is_object() && scalar::same_item(keys, item, live));
+            match (there.next(), there.next()) {
+                (None, _) => {}
+                (Some((position, _)), None) if common.iter().all(|(other, _)| !scalar::twins(keys, item, other)) => {
+                    common.push((item, position));
+                }
+                // Of twins nobody can say which is which.
+                _ => return,
+            }
+        }
+        let name = |item: &Node| item.get("name").and_then(scalar::node_text).unwrap_or_default();
+        let names = |one: &Node, other: &Node| {
+            one.get("value").and_then(Node::as_str).is_some_and(|value| value.contains(&format!("$({})", name(other))))
+        };
+        let turned = |(earlier, one): &(&Node, usize), (later, other): &(&Node, usize)| {
+            one > other && (!variables || names(earlier, later) || names(later, earlier))
+        };
+        let first = (1..common.len()).find(|&at| common[..at].iter().any(|earlier| turned(earlier, &common[at])));
+        let Some(first) = first else { return };
+        let declared: Vec<String> = common.iter().map(|(item, _)| name(item)).collect();
+        let span = self.document.span_of(common[first].0);
+        common.sort_by_key(|(_, position)| *position);
+        let live: Vec<String> = common.iter().map(|(item, _)| name(item)).collect();
+        self.found.push(FieldDrift {
+            path: self.way.path(),
+            kind: DriftKind::Order,
+            span: Some(span),
+            unplaced: None,
+            declared: Some(declared.into()),
+            live: Some(live.into()),
+            admitted: None,
+            by: None,
+        });
     }
 
     fn set(&mut self, items: &'a [Node], list: &[Json]) {

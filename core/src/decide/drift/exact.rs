@@ -37,6 +37,13 @@ pub fn exact(
     changes.retain(|change| !change.path.has_key(TEMPLATE_GENERATION));
     let mut kept: Vec<FieldDrift> = Vec::with_capacity(suspected.len());
     for mut drift in suspected {
+        if drift.kind == DriftKind::Order {
+            // Items are matched by their keys, wherever they stand: it is an apply's to change where it is gone after one.
+            if !overruled.iter().any(|other| other.kind == DriftKind::Order && other.path == drift.path) {
+                kept.push(drift);
+            }
+            continue;
+        }
         // Another manager's removal is that manager's to do, whatever bpctl's own apply would leave.
         let removal = drift.kind == DriftKind::PendingRemoval && !applied_by_alone(live, &drift.path, FIELD_MANAGER);
         if removal || changes.iter().any(|change| overlap(&change.path, &drift.path)) {
@@ -45,11 +52,14 @@ pub fn exact(
             kept.push(drift);
         }
     }
-    let declared = |change: &Change<'_>| kept.iter().any(|drift| overlap(&change.path, &drift.path));
+    let declared = |change: &Change<'_>| {
+        kept.iter().any(|drift| drift.kind != DriftKind::Order && overlap(&change.path, &drift.path))
+    };
     let further: Vec<Change<'_>> = changes.into_iter().filter(|change| !declared(change)).collect();
     for change in further {
         // What Git declares and the cluster has, admission changes all the same.
-        let against = overruled.iter().find(|other| overlap(&other.path, &change.path)).cloned();
+        let against = |other: &&FieldDrift| other.kind != DriftKind::Order && overlap(&other.path, &change.path);
+        let against = overruled.iter().find(against).cloned();
         kept.push(match against {
             Some(against) => {
                 FieldDrift { kind: DriftKind::Admission, admitted: against.live, live: change.from.cloned(), ..against }

@@ -23,8 +23,8 @@ pub fn kept_by(live: &LiveObject, path: &FieldPath) -> Option<Vec<Untrusted>> {
 }
 
 /// Whether a field stays for the sake of somebody who does not deliver from Git, when a controller's apply leaves it out.
-pub fn kept_by_others(live: &LiveObject, path: &FieldPath) -> bool {
-    let entries = ownership::entries(&live.body, &DeliveryManagers::default());
+pub fn kept_by_others(document: &Document, live: &LiveObject, path: &FieldPath) -> bool {
+    let entries = ownership::entries(&live.body, &DeliveryManagers::default().of(document, live));
     entries.iter().any(|entry| !entry.delivers && entry.keeps(path))
 }
 
@@ -48,11 +48,14 @@ impl KeptKeys {
 /// The keys that somebody added to a mapping which only server-side apply takes for one value, where the object was delivered last by a
 /// client-side apply: that takes away what it applied itself and nothing else. Tried on a server with a Service's selector, a node selector and a
 /// reference to a `ConfigMap`'s key; what it applied stands in its annotation, and without one in who owns the mapping.
-pub fn kept_keys(live: &LiveObject, drift: &FieldDrift) -> Option<KeptKeys> {
-    let managers = DeliveryManagers::default();
+pub fn kept_keys(document: &Document, live: &LiveObject, drift: &FieldDrift) -> Option<KeptKeys> {
     let (Some(Json::Object(declared)), Some(Json::Object(has))) = (&drift.declared, &drift.live) else { return None };
     // A mapping is reported as a whole only where all that Git declares of it is there.
-    if drift.kind != DriftKind::Changed || !removal::is_merged(&live.body, &managers) {
+    if drift.kind != DriftKind::Changed {
+        return None;
+    }
+    let managers = DeliveryManagers::default().of(document, live);
+    if !removal::is_merged(&live.body, &managers) {
         return None;
     }
     let by = drift.by.as_ref().filter(|by| !managers.contains(by.manager.raw())).map(|by| by.manager.clone());

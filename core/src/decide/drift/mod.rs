@@ -10,6 +10,7 @@
 
 mod attribution;
 mod compare;
+mod deliverers;
 mod exact;
 mod kept;
 mod ownership;
@@ -93,6 +94,8 @@ pub enum DriftKind {
     Missing,
     /// In the cluster, owned by a delivery manager, no longer declared.
     PendingRemoval,
+    /// Both have these items of a list whose order says something, and in another order; the values are the items' names.
+    Order,
     /// Changed on the way in by the API server or by admission, as a dry run shows: not as Git declares it, or not declared at all.
     Admission,
 }
@@ -129,6 +132,10 @@ impl Attribution {
 pub struct DeliveryManagers {
     /// Their names. A write through a subresource is never a delivery.
     pub names: Vec<String>,
+    /// Who delivers an object by server-side apply under another name, as what they apply of it shows.
+    pub appliers: Vec<String>,
+    /// Who may: whether what they own and Git does not declare stays is not known.
+    pub unclear: Vec<String>,
 }
 
 impl Default for DeliveryManagers {
@@ -141,7 +148,7 @@ impl Default for DeliveryManagers {
             removal::CLIENT_SIDE_APPLY,
             "kubectl",
         ];
-        Self { names: names.map(str::to_owned).into() }
+        Self { names: names.map(str::to_owned).into(), appliers: Vec::new(), unclear: Vec::new() }
     }
 }
 
@@ -159,6 +166,7 @@ pub fn compare(
     schema: &TypeSchema,
     managers: &DeliveryManagers,
 ) -> Vec<FieldDrift> {
+    let managers = &managers.of(document, live);
     let mut found = compare::differences(document, live, schema);
     let removals = removal::pending(document, live, schema, managers);
     if found.is_empty() && removals.is_empty() {
@@ -176,7 +184,9 @@ pub fn compare(
         brought.is_some_and(|brought| removal::value_at(brought, &drift.path).is_none())
     };
     for drift in &mut found {
-        drift.by = if is_new(drift) { None } else { attribution::of(drift, &entries) };
+        // An order is owned by nobody.
+        let unowned = drift.kind == DriftKind::Order || is_new(drift);
+        drift.by = if unowned { None } else { attribution::of(drift, &entries) };
     }
     found.extend(removals);
     found
@@ -213,12 +223,14 @@ pub struct Added {
     pub by: Option<Attribution>,
     /// The name is that of one that delivers, or of Kubernetes' own controllers: whoever writes calls themselves as they like (T6).
     pub in_its_name: bool,
+    /// Who owns it may be who delivers the object: whether it stays is not known.
+    pub unclear: bool,
 }
 
 /// Fields that somebody added beside Git: neither drift nor taken away by any apply. Each with who did; what is about a pod's rights first.
 /// Of pods it is all that stands there, whoever says to have written it (T6).
 pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec<Added> {
-    let managers = DeliveryManagers::default();
+    let managers = DeliveryManagers::default().of(document, live);
     let mut found = removal::added(document, live, schema, &managers);
     let known = found.len();
     let goes = removal::pending(document, live, schema, &managers);
@@ -246,7 +258,10 @@ pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec
     let in_its_name = |by: &Attribution| managers.contains(by.manager.raw()) || removal::controls(by.manager.raw());
     let tell = |added: FieldDrift| {
         let in_its_name = added.by.as_ref().is_some_and(in_its_name);
-        Added { path: added.path, by: added.by, in_its_name }
+        let unclear = added.by.as_ref().is_some_and(|by| {
+            by.operation.raw() == "Apply" && managers.unclear.iter().any(|name| name == by.manager.raw())
+        });
+        Added { path: added.path, by: added.by, in_its_name, unclear }
     };
     found.into_iter().map(tell).collect()
 }

@@ -89,7 +89,9 @@ fn read<'a>(entry: &'a Json, managers: &DeliveryManagers) -> Option<Entry<'a>> {
         at: text("time").and_then(|time| time.parse().ok()),
         fields: entry.get("fieldsV1").filter(|fields| fields.is_object())?,
         // `kubectl scale` is "kubectl" too, and no delivery.
-        delivers: subresource.is_none() && managers.contains(manager),
+        delivers: subresource.is_none()
+            && (managers.contains(manager)
+                || text("operation") == Some("Apply") && managers.appliers.iter().any(|name| name == manager)),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Fields that a delivery manager owns, the manifest no longer declares, and the cluster still has.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::Value as Json;
@@ -39,6 +40,20 @@ pub(super) fn pending(
         walk.applied(applied, &root, &live.body);
     }
     sorted(walk.found)
+}
+
+/// What one manager's `fieldsV1` owns of what a manifest declares and the cluster has: the topmost fields that are owned whole.
+pub(super) fn declared_by(
+    document: &Document,
+    live: &LiveObject,
+    schema: &TypeSchema,
+    managers: &DeliveryManagers,
+    fields: &Json,
+) -> BTreeSet<FieldPath> {
+    let (mut walk, root) = Walk::begin(document, live, schema, managers);
+    let mut found = BTreeSet::new();
+    walk.declared(fields, &root, &live.body, &mut found);
+    found
 }
 
 /// Managers that write what they are asked to keep up, not what somebody wants otherwise than Git.
@@ -264,6 +279,23 @@ impl<'a> Walk<'a> {
                 self.undeclared(below, &place, live);
             } else if !ownership::is_leaf(below) {
                 self.owned(below, &place, live);
+            }
+            self.way.up(mark);
+        }
+    }
+
+    /// The same walk, for what the manifest declares of it.
+    fn declared(&mut self, fields: &'a Json, place: &Place<'a>, live: &'a Json, found: &mut BTreeSet<FieldPath>) {
+        for (step, below) in fields.as_object().into_iter().flatten() {
+            let Some(owned) = Owned::read(step) else { continue };
+            let Some((step, place, live)) = self.step(owned, place, live) else { continue };
+            let mark = self.way.down(step);
+            if place.node.is_some() {
+                if ownership::is_leaf(below) {
+                    found.insert(self.way.path());
+                } else {
+                    self.declared(below, &place, live, found);
+                }
             }
             self.way.up(mark);
         }

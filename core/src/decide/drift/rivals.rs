@@ -182,7 +182,7 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
         let live = self.live;
         let Some(place) = of_another_rollout(document, live) else { return };
         let kept = place.path.key(PARAMETERS);
-        let managers = DeliveryManagers::default();
+        let managers = DeliveryManagers::default().of(document, live);
         let brought = self.merges.then(|| removal::last_applied(&live.body, &managers)).flatten();
         let stays = |path: &FieldPath| match (direct, self.merges) {
             (true, _) => (self.stays)(path),

@@ -221,16 +221,17 @@ fn a_removal_stops_at_what_the_server_would_leave() {
 }
 
 #[test]
-fn ownership_by_update_infers_no_removal_and_only_named_managers_deliver() {
+fn ownership_by_update_infers_no_removal_and_by_apply_it_needs_no_name() {
     let mut body: Json = serde_json::from_str(SERVER_APPLIED).expect("json");
     body["metadata"]["managedFields"][0]["operation"] = "Update".into();
     let found = |body: Json, names: &[&str]| {
-        let managers = DeliveryManagers { names: names.iter().map(|name| (*name).to_owned()).collect() };
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let managers = DeliveryManagers { names, ..DeliveryManagers::default() };
         compare(&document(DROPPED), &live("apps/v1", "Deployment", body), &deployment_schema(), &managers).len()
     };
     assert_eq!(found(body, &["bpctl"]), 0);
     let recording = |text: &str| serde_json::from_str::<Json>(text).expect("json");
-    assert_eq!(found(recording(SERVER_APPLIED), &["argocd-controller"]), 0);
+    assert_eq!(found(recording(SERVER_APPLIED), &["argocd-controller"]), 10);
     assert_eq!(found(recording(CLIENT_APPLIED), &["bpctl"]), 0);
 }
 
@@ -718,4 +719,48 @@ fn what_was_never_applied_was_taken_away_by_nobody() {
     };
     assert_eq!(writer(r#"{"spec": {"paused": true}}"#), "nobody");
     assert_eq!(writer(r#"{"spec": {"paused": true, "minReadySeconds": 5}}"#), "kubectl-patch Update?");
+}
+
+/// X8, X10, Would miss: init containers that run in another order than Git has them, and a variable that nothing fills in, as "is as Git declares"; and
+/// drift that no apply settles, where a webhook puts its container before Git's or the order says nothing.
+#[test]
+fn x08_the_order_of_containers_and_of_variables_that_name_each_other_is_gits() {
+    let inits = |names: &str| {
+        let items: Vec<String> = names.split_whitespace().map(|name| format!("{{name: {name}}}")).collect();
+        format!("{{containers: [{}]}}", items.join(", "))
+    };
+    let turned = |list: &str, live: &str, git: &str| vec![format!("Order {list} {git} → {live}")];
+    for (git, live, found) in [
+        ("a b c", "a b c", vec![]),
+        ("a b", "b a", turned("containers", r#"["b","a"]"#, r#"["a","b"]"#)),
+        ("a b c", "x c y a b z", turned("containers", r#"["c","a","b"]"#, r#"["a","b","c"]"#)),
+        ("a b", "mesh a proxy b", vec![]),
+        ("a", "b a", vec![]),
+    ] {
+        assert_eq!(pods(&inits(git), &inits(live)), found, "{git} | {live}");
+    }
+    let env = |items: &str| format!("env: [{items}]");
+    let (host, port) = ("{name: HOST, value: h}", "{name: PORT, value: '1'}");
+    let url = "{name: URL, value: 'http://$(HOST)/'}";
+    for (git, live, is_turned) in [
+        ([host, url, port].join(","), [url, host, port].join(","), true),
+        ([url, host].join(","), [host, url].join(","), true),
+        ([host, url, port].join(","), [port, host, url].join(","), false),
+        ([host, port].join(","), [port, host].join(","), false),
+    ] {
+        let found = containers(&env(&git), &env(&live));
+        assert_eq!(found.len(), usize::from(is_turned), "{git} | {live}: {found:?}");
+        assert!(found.iter().all(|told| told.starts_with("Order c.env ")), "{found:?}");
+    }
+    // What a dry run shows in Git's order again is an apply's to bring; what it leaves is not.
+    let object = |names: &str| {
+        let mut body = document(&format!("spec: {{template: {{spec: {}}}}}", inits(names))).root.to_json();
+        body["metadata"]["name"] = "x".into();
+        live("apps/v1", "Deployment", body)
+    };
+    let manifest = document(&format!("spec: {{template: {{spec: {}}}}}", inits("a b")));
+    let (has, schema) = (object("b a"), deployment_schema());
+    let suspected = || compare(&manifest, &has, &schema, &DeliveryManagers::default());
+    assert_eq!(exact(&manifest, Some(&has), &object("a b"), &schema, suspected()).len(), 1);
+    assert_eq!(exact(&manifest, Some(&has), &object("b a"), &schema, suspected()).len(), 0);
 }
