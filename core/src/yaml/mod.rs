@@ -17,7 +17,7 @@ mod tests;
 mod typed;
 mod write;
 
-pub use edit::{Edit, EditRefused, Scalar, apply, value_at};
+pub use edit::{Edit, EditRefused, Finder, Scalar, apply, value_at};
 pub use kept::KeptDocument;
 pub use node::{Document, Entry, Node, Value};
 pub use reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_many};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Options, Parser};
 
 use super::build::{Builder, Property};
-use super::node::{Document, Node, line_starts, span_in};
+use super::node::{Document, Lines, Node, span_in};
 use super::syntax;
 use crate::model::{Content, Diagnostic, Source, SourceSpan, map_all};
 
@@ -37,7 +37,7 @@ pub enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub source: Source,
-    pub lines: Arc<[u32]>,
+    pub lines: Arc<Lines>,
 }
 
 impl Place {
@@ -147,7 +147,7 @@ fn checked<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Diagnostic>> 
 }
 
 fn read_text(name: &str, text: Arc<str>, kind: Kind) -> Read {
-    let place = Place { lines: line_starts(text.as_bytes()).into(), source: Source { name: name.into(), text } };
+    let place = Place { lines: Lines::of(text.as_bytes()).into(), source: Source { name: name.into(), text } };
     let text = &*place.source.text;
     let aliased = if text.contains('&') && text.contains('*') { aliased_anchors(text) } else { HashSet::new() };
 
@@ -181,7 +181,7 @@ fn check_encoding<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Diagno
     let refuse = |at: usize, what: &str, help: &str| {
         // The text up to the bad byte is sound; what follows is shown as well as can be.
         let source = Source { name: name.into(), text: String::from_utf8_lossy(bytes).into() };
-        let span = span_in(&source, &line_starts(bytes), at..at);
+        let span = span_in(&source, &Lines::of(bytes), at..at);
         Err(Box::new(
             Diagnostic::error("yaml-encoding", format!("{name} {what} at byte {at}"))
                 .label(span, "here")
@@ -193,7 +193,7 @@ fn check_encoding<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Diagno
         let source = Source { name: name.into(), text: "".into() };
         return Err(Box::new(
             Diagnostic::error("yaml-encoding", format!("{name} is UTF-16 or UTF-32, as its first bytes (byte 0) show"))
-                .label(span_in(&source, &[0], 0..0), "the first bytes")
+                .label(span_in(&source, &Lines::of(&[]), 0..0), "the first bytes")
                 .help("save the file as UTF-8"),
         ));
     }

@@ -13,6 +13,7 @@ mod compare;
 mod exact;
 mod kept;
 mod ownership;
+mod pairs;
 mod pods;
 mod quirks;
 mod removal;
