@@ -1,8 +1,12 @@
 //! Diagnostics with excerpts of the text they are about.
 
+use std::ops::Range;
+
 use bpctl_core::model::{Diagnostic, Label, Severity, Source, Untrusted};
 use bpctl_core::render::sink;
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SpanContents,
+};
 
 /// One excerpt of a diagnostic: miette shows one file at a time.
 #[derive(Debug)]
@@ -11,8 +15,33 @@ struct Shown {
     message: String,
     severity: miette::Severity,
     help: Option<String>,
-    source: Option<NamedSource<String>>,
+    source: Option<Window>,
     labels: Vec<LabeledSpan>,
+}
+
+/// The lines of a file around what is marked. Of a whole file every byte would be looked at anew for each finding in it (T42).
+#[derive(Debug, Default)]
+struct Window {
+    name: String,
+    text: String,
+    /// The file's lines before the first of these.
+    above: usize,
+    /// How many of those miette is told to count among what one excerpt shows: as of a whole file, up to [`LONGEST_EXCERPT`].
+    counted: usize,
+}
+
+impl SourceCode for Window {
+    fn read_span<'a>(
+        &'a self,
+        span: &miette::SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let read = self.text.read_span(span, before, after)?;
+        let (line, count) = (read.line() + self.above, read.line_count() + self.counted);
+        let name = self.name.clone();
+        Ok(Box::new(MietteSpanContents::new_named(name, read.data(), *read.span(), line, read.column(), count)))
+    }
 }
 
 impl std::fmt::Display for Shown {
@@ -101,7 +130,7 @@ fn parts(diagnostic: &Diagnostic) -> Vec<Shown> {
 /// What is shown of one file.
 #[derive(Default)]
 struct Excerpt {
-    source: Option<NamedSource<String>>,
+    source: Option<Window>,
     labels: Vec<LabeledSpan>,
     /// The place in words, where its line is not shown; else empty.
     instead: String,
@@ -120,14 +149,38 @@ fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> Excerpt {
     if let Some(place) = hidden {
         return Excerpt { instead: format!(" ({place})"), ..Excerpt::default() };
     }
-    let text = tame(text);
+    let lines = lines_around(text, labels);
     let spans = labels.iter().map(|label| {
         let start = label.span.start.min(text.len());
         let length = label.span.end.min(text.len()).saturating_sub(start);
-        LabeledSpan::new(Some(sink::terminal(&Untrusted::new(label.text.as_str()))), start, length)
+        let told = sink::terminal(&Untrusted::new(label.text.as_str()));
+        LabeledSpan::new(Some(told), start.saturating_sub(lines.start), length)
     });
     let labels = spans.collect();
-    Excerpt { source: Some(NamedSource::new(file, text)), labels, instead: String::new() }
+    let count = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
+    let above = count(text.get(..lines.start).unwrap_or_default());
+    let shown = text.get(lines).unwrap_or_default();
+    let counted = if count(shown) > LONGEST_EXCERPT { 0 } else { above };
+    Excerpt {
+        source: Some(Window { name: file.into(), text: tame(shown), above, counted }),
+        labels,
+        instead: String::new(),
+    }
+}
+
+/// Places further apart than so many lines are shown each by itself.
+const LONGEST_EXCERPT: usize = 500;
+
+/// The lines from two before the first label to three after the last: more than an excerpt shows.
+fn lines_around(text: &str, labels: &[&Label]) -> Range<usize> {
+    let bytes = text.as_bytes();
+    let mut start = labels.iter().map(|label| label.span.start).min().unwrap_or_default().min(bytes.len());
+    let mut end = labels.iter().map(|label| label.span.end.max(label.span.start)).max().unwrap_or_default();
+    end = end.min(bytes.len());
+    start =
+        bytes[..start].iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').nth(2).map_or(0, |(at, _)| at + 1);
+    let after = bytes[end..].iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(4);
+    start..after.map_or(bytes.len(), |(at, _)| end + at + 1)
 }
 
 /// A place without its line.
@@ -192,7 +245,56 @@ fn tame(text: &str) -> String {
 mod tests {
     use bpctl_core::model::SourceSpan;
 
+    use miette::NamedSource;
+
     use super::*;
+
+    /// T42. Would miss: excerpts whose lines are numbered from the window's first, that lose the line before or after, or that take other
+    /// places together than those of the whole file.
+    #[test]
+    fn t42_excerpts_of_a_window_are_those_of_the_whole_file() {
+        let line = |at: usize| format!("{}k{at}: é\u{1b}\t{}\r\n", " ".repeat(at % 5), "v".repeat(at % 11));
+        let text: String = (0..120).map(line).chain(["last: 1".into()]).collect();
+        let (whole, ends) = (tame(&text), text.len());
+        let starts: Vec<usize> = (0..ends).step_by(97).chain([0, 1, ends - 1, ends]).collect();
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_context_lines(1);
+        for (at, first) in starts.iter().enumerate() {
+            for (second, length) in [(starts[at * 7 % starts.len()], 3), (*first + 40, 0), (*first, 90)] {
+                let place = |start: usize, end: usize| SourceSpan { file: "a".into(), line: 1, column: 1, start, end };
+                let source = Source { name: "a".into(), text: text.as_str().into() };
+                let found = Diagnostic::error("code", "it is wrong").source(source).help("mend it");
+                let found =
+                    found.label(place(*first, first + 3), "here").label(place(second, second + length), "and here");
+                let shown = render(&[found], false, 80);
+                let labels = [(*first, 3, "here"), (second, length, "and here")].map(|(start, length, told)| {
+                    let start = start.min(ends);
+                    LabeledSpan::new(Some(told.into()), start, (start + length).min(ends) - start)
+                });
+                let of_all = miette::MietteDiagnostic::new("it is wrong").with_code("error[code]").with_help("mend it");
+                let of_all = miette::Report::new(of_all.with_severity(miette::Severity::Error).with_labels(labels))
+                    .with_source_code(NamedSource::new("a", whole.clone()));
+                let mut expected = String::new();
+                handler.render_report(&mut expected, of_all.as_ref()).unwrap();
+                assert_eq!(shown.trim_end(), expected.trim_end(), "{first} {second} {length}");
+            }
+        }
+    }
+
+    /// T42. Would miss: two places at the ends of a long file, told with all that stands between them.
+    #[test]
+    fn t42_what_lies_far_apart_is_shown_without_what_is_between() {
+        let lines: Vec<String> = (0..5_000).map(|at| format!("k{at}: v\n")).collect();
+        let text = lines.concat();
+        let place = |of: &str| {
+            let start = text.find(of).unwrap();
+            SourceSpan { file: "a.yaml".into(), line: 1, column: 1, start, end: start + of.len() }
+        };
+        let source = Source { name: "a.yaml".into(), text: text.as_str().into() };
+        let found = Diagnostic::error("code", "it is wrong").source(source);
+        let told = render(&[found.label(place("k3000"), "here").label(place("k4999"), "and here")], false, 80);
+        assert!(told.contains(" 3001 │ k3000: v") && told.contains(" 5000 │ k4999: v"), "{told}");
+        assert!(told.lines().count() < 30, "{told}");
+    }
 
     /// T45. Would miss: a line of more columns than can be counted to, which ended lint for everything else.
     #[test]

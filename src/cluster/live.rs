@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bpctl_core::govern::{ApplyPermit, RestartPermit, last_apply};
@@ -15,6 +16,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value as Json;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::api::Api;
 use super::list::{self, Item, Listed};
@@ -33,6 +35,8 @@ const MOST_KEPT: usize = 256 << 20;
 const MAX_LISTS: usize = 3;
 /// How often a workload is looked at whose status is written just when it is to be restarted.
 const MAX_LOOKS: u32 = 3;
+/// How long all lists of one look at a cluster may take together: a server that answers each page just in time would hold a run for hours.
+const LOOK: Duration = Duration::from_mins(5);
 /// Namespaces looked at side by side.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -50,6 +54,8 @@ pub struct ConnectOptions {
     pub in_cluster: bool,
     /// Where derived schemas are kept between runs; deleting the folder costs time only.
     pub schema_cache: Option<PathBuf>,
+    /// How long all lists of one look may take together; `None`: five minutes.
+    pub patience: Option<Duration>,
 }
 
 /// A cluster behind its API.
@@ -58,6 +64,9 @@ pub struct LiveCluster {
     api: Api,
     context: String,
     schema_cache: Option<PathBuf>,
+    patience: Duration,
+    /// When the look at hand has to be over.
+    until: Arc<std::sync::Mutex<Instant>>,
     index: Arc<OnceCell<Json>>,
     shapes: Arc<Mutex<BTreeMap<ObjectKind, Arc<OnceCell<Shape>>>>>,
 }
@@ -137,13 +146,25 @@ impl LiveCluster {
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
         let client = kube::Client::try_from(config)
             .map_err(|error| failed(format!("prepare a client for context {context}"), error.into()))?;
+        let patience = options.patience.unwrap_or(LOOK);
         Ok(Self {
             api: Api::new(client),
             context,
             schema_cache: options.schema_cache,
+            patience,
+            until: Arc::new(std::sync::Mutex::new(Instant::now() + patience)),
             index: Arc::default(),
             shapes: Arc::default(),
         })
+    }
+
+    /// Begins another look: from now on its lists have the time that one may take (T42).
+    pub fn begin_look(&self) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + self.patience;
+    }
+
+    fn until(&self) -> Instant {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The context that `kubectl` would use; nothing is asked.
@@ -199,6 +220,8 @@ impl LiveCluster {
 
     /// The namespace as a snapshot records it.
     pub async fn raw_namespace(&self, namespace: &str, kinds: &BTreeSet<WorkloadKind>) -> RawListing {
+        // Whoever records waits for it, namespace by namespace.
+        self.begin_look();
         self.lists::<Json, Json>(namespace, kinds).await.into()
     }
 
@@ -236,6 +259,7 @@ impl LiveCluster {
 
     /// Further objects as a snapshot records them.
     pub async fn raw_objects(&self, wanted: &WantedObjects) -> RawObjects {
+        self.begin_look();
         self.objects(wanted).await
     }
 
@@ -340,11 +364,21 @@ impl LiveCluster {
         let first = format!("{path}?limit={size}{}", listed.selector());
         let mut path = first.clone();
         let (mut version, mut kept) = (None, 0);
+        let until = self.until();
         // A page is decoded while the next one is on its way, and no more of them wait than that: memory has a bound (T42).
         let mut pages = VecDeque::new();
         let mut items = Vec::new();
         for number in 1.. {
-            let page = self.api.get(&path, attempt).await?;
+            let page = tokio::time::timeout_at(until, self.api.get(&path, attempt)).await.map_err(|_| {
+                let came = match number {
+                    1 => "no page of it".to_owned(),
+                    2 => "one page of it".to_owned(),
+                    number => format!("{} pages of it", number - 1),
+                };
+                let patience = self.patience.as_secs();
+                let why = format!("{came} had come when the {patience} s were over that a look at a cluster may take");
+                ClusterError::Incomplete { attempt: attempt.into(), why }
+            })??;
             // What is kept whole is bounded as a whole.
             kept += if listed.is_thinned() { 0 } else { page.len() };
             if kept > MOST_KEPT {
@@ -580,7 +614,12 @@ impl Cluster for LiveCluster {
 
     async fn type_schema(&self, api_version: &str, kind: &str) -> Known<TypeSchema> {
         let known = |cell: Arc<OnceCell<Shape>>| cell.get().map(|shape| shape.schema.clone());
-        match self.shape(&ObjectKind::new(api_version, kind)).await.map(known) {
+        let asked = tokio::time::timeout_at(self.until(), self.shape(&ObjectKind::new(api_version, kind))).await;
+        let over = |_| {
+            let attempt = format!("read the types of {kind} ({api_version}) of context {}", self.context);
+            Err(ClusterError::Slow { attempt, seconds: self.patience.as_secs() })
+        };
+        match asked.unwrap_or_else(over).map(known) {
             Ok(Some(schema)) => Known::Known(schema),
             Ok(None) => Known::unknown(UnknownCode::NotObserved, "nobody asked for its types"),
             Err(error) => Known::Unknown(Unknown::from(error)),

@@ -55,6 +55,14 @@ impl ClusterEdge {
         }
     }
 
+    /// Begins another look: all lists of one share a time within which they have to come.
+    fn begin_look(&self) {
+        match self {
+            Self::Live(live) => live.begin_look(),
+            Self::Snapshot(_) => {}
+        }
+    }
+
     /// The writing half.
     pub fn writing(&self) -> &dyn ClusterWrite {
         match self {
@@ -82,6 +90,7 @@ pub async fn connect_cluster(place: &Environment, root: Option<&Path>) -> Result
         context: place.cluster.context.clone(),
         in_cluster: place.cluster.in_cluster == Some(true),
         schema_cache: runtime::cache_folder().map(|folder| folder.join("schemas")),
+        patience: None,
     };
     Ok(ClusterEdge::Live(LiveCluster::connect(options).await?))
 }
@@ -197,6 +206,7 @@ impl Look {
     /// Begins to look at these workloads.
     pub fn begin(cluster: &Arc<ClusterEdge>, wanted: Wanted) -> Self {
         let cluster = Arc::clone(cluster);
+        cluster.begin_look();
         Self(tokio::spawn(async move { see(&cluster, &wanted).await }))
     }
 
@@ -242,6 +252,9 @@ pub async fn observe_on(
         ClusterEdge::Live(_) => clock.now,
         ClusterEdge::Snapshot(snapshot) => snapshot.recorded_at(),
     };
+    if look.is_none() {
+        cluster.begin_look();
+    }
     let seen = async {
         match look {
             Some(look) => look.end(cluster, &wanted.lists).await,

@@ -1,5 +1,6 @@
 //! `bpctl lint`: for each code something bad that it finds, where, and a way out; and that the good is silent.
 
+mod bounds;
 mod fixes;
 pub mod formats;
 mod required;

@@ -131,9 +131,14 @@ impl Catalog {
     /// The `HorizontalPodAutoscaler` of the blueprint's sources that scales its workload, and so owns the replicas.
     pub fn autoscaler(&self, environment: &Name, name: &Name) -> Option<Companion<'_>> {
         let target = &self.blueprints.get(name)?.value.spec.target;
-        let Companions { compared, shared, .. } = self.companions(environment, name);
-        let mut all = compared.into_iter().chain(shared.into_iter().map(|(companion, _)| companion));
-        all.find(|companion| is_scaler(companion.manifest, target))
+        let found = self.companion_index(environment)?.0.get(name)?;
+        // Without a copy of each: there may be thousands.
+        let compared = found.compared.iter().map(|(object, path, at)| (object, path, *at));
+        let mut all = compared.chain(found.shared.iter().map(|(object, path, at, _)| (object, path, *at)));
+        all.find_map(|(object, path, at)| {
+            let manifest = self.manifests_at(environment, path)?.get(at)?;
+            is_scaler(manifest, target).then(|| Companion { object: object.clone(), manifest })
+        })
     }
 
     /// The `HorizontalPodAutoscaler` of this name that an environment has in Git, whatever it scales and wherever it stands.

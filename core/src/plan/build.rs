@@ -18,7 +18,7 @@ use crate::model::{Digest, FieldPath, Name, ObjectRef, Proposed, RepoPath, Sever
 use crate::observe::{FactKey, Observation, Recorder};
 use crate::render::words;
 use crate::rendering::differing_field;
-use crate::yaml::value_at;
+use crate::yaml::{Finder, value_at};
 
 /// What a plan is built from.
 #[derive(Debug, Clone, Copy)]
@@ -126,11 +126,14 @@ fn placed(mut finding: Finding, input: &PlanInput<'_>, source: &RepoPath) -> Fin
     for drift in drifts {
         let Some(manifest) = catalog.manifest(environment, source, &drift.object) else { continue };
         let base = input.rules.get().declared(environment, source, &drift.object);
-        for field in drift.fields.iter_mut().filter(|field| field.kind == DriftKind::Missing) {
-            let is_new =
-                |base: Option<&Manifest>| base.is_none_or(|base| value_at(&base.document, &field.path).is_none());
-            if base.as_ref().is_ok_and(|base| is_new(*base)) && value_at(&manifest.document, &field.path).is_some() {
-                field.by = None;
+        if let Ok(base) = base {
+            let base = base.map(|base| Finder::new(&base.document));
+            let declared = Finder::new(&manifest.document);
+            for field in drift.fields.iter_mut().filter(|field| field.kind == DriftKind::Missing) {
+                let is_new = base.as_ref().is_none_or(|base| base.value_at(&field.path).is_none());
+                if is_new && declared.value_at(&field.path).is_some() {
+                    field.by = None;
+                }
             }
         }
         if !manifest.rendered {
@@ -296,14 +299,17 @@ fn part(input: &PlanInput<'_>, catalog: &Catalog, decision: Decision) -> Option<
 /// Whether a reconcile brings what base does not declare.
 fn is_unmerged(input: &PlanInput<'_>, source: &RepoPath, action: &Action) -> bool {
     let Action::Reconcile(reconcile) = action else { return false };
-    let declared = |catalog: &'_ Catalog, field: &FieldPath| -> Option<Option<serde_json::Value>> {
-        let manifest = catalog.manifest(input.environment, source, &reconcile.workload)?;
-        Some(value_at(&manifest.document, field).map(crate::yaml::Node::to_json))
-    };
     let (base, desired) = (input.rules.get(), input.desired.get());
     match base.declared(input.environment, source, &reconcile.workload) {
         Ok(Some(_)) => {
-            reconcile.fields.iter().any(|field| declared(base, &field.field) != declared(desired, &field.field))
+            let [base, desired] = [base, desired].map(|catalog| {
+                let manifest = catalog.manifest(input.environment, source, &reconcile.workload);
+                manifest.map(|manifest| Finder::new(&manifest.document))
+            });
+            let declared = |finder: &Option<Finder<'_>>, field: &FieldPath| {
+                finder.as_ref().map(|finder| finder.value_at(field).map(crate::yaml::Node::to_json))
+            };
+            reconcile.fields.iter().any(|field| declared(&base, &field.field) != declared(&desired, &field.field))
         }
         Ok(None) => true,
         Err(_) => false,

@@ -2,6 +2,10 @@
 //!
 //! After each splice the file is read again. If anything but the intended value differs, the edit is refused.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use serde_json::Value as Json;
 
 use super::build::Property;
@@ -157,7 +161,7 @@ struct File {
 }
 
 /// Where a path leads.
-enum Target<'a> {
+enum Target<'a, 'p> {
     Value {
         node: &'a Node,
         entry: Option<&'a Entry>,
@@ -166,7 +170,7 @@ enum Target<'a> {
     /// A mapping that lacks the last key.
     Absent {
         parent: &'a Node,
-        key: &'a str,
+        key: &'p str,
         flow: bool,
     },
 }
@@ -367,14 +371,86 @@ fn is_merged(document: &Document, entry: &Entry) -> bool {
 }
 
 /// The value at a path; `None`: it is absent, or the path is ambiguous or comes through a merge key or an alias.
-pub fn value_at<'a>(document: &'a Document, path: &'a FieldPath) -> Option<&'a Node> {
+pub fn value_at<'a>(document: &'a Document, path: &FieldPath) -> Option<&'a Node> {
     match find(document, path) {
         Ok(Target::Value { node, .. }) => Some(node),
         _ => None,
     }
 }
 
-fn find<'a>(document: &'a Document, path: &'a FieldPath) -> Result<Target<'a>, EditRefused> {
+/// Values of one document at many paths: long lists are searched once, and not for each path (T42).
+#[derive(Debug)]
+pub struct Finder<'d> {
+    document: &'d Document,
+    lists: RefCell<HashMap<(*const Node, Vec<String>), ByKeys<'d>>>,
+}
+
+/// The items of a list that have the same values of some keys: how many, and the first.
+type ByKeys<'d> = HashMap<Vec<String>, (usize, &'d Node)>;
+
+/// Up to so many items are looked at one by one: a map would cost more.
+const FEW: usize = 16;
+
+impl<'d> Finder<'d> {
+    /// Finds in this document.
+    pub fn new(document: &'d Document) -> Self {
+        Self { document, lists: RefCell::default() }
+    }
+
+    /// As [`value_at`] finds it.
+    pub fn value_at(&self, path: &FieldPath) -> Option<&'d Node> {
+        match find_by(self.document, path, &mut |list, keys| self.item(list, keys)) {
+            Ok(Target::Value { node, .. }) => Some(node),
+            _ => None,
+        }
+    }
+
+    fn item(&self, list: &'d Node, keys: &[(String, String)]) -> Result<&'d Node, usize> {
+        if list.items().len() <= FEW {
+            return item_of(list, keys);
+        }
+        let (names, values): (Vec<String>, Vec<String>) = keys.iter().cloned().unzip();
+        let mut lists = self.lists.borrow_mut();
+        let by_keys = lists.entry((std::ptr::from_ref(list), names)).or_insert_with_key(|(_, names)| {
+            let mut by_keys = ByKeys::new();
+            for item in list.items() {
+                let values = names.iter().map(|name| key_text(item, name).map(Cow::into_owned));
+                if let Some(values) = values.collect::<Option<Vec<String>>>() {
+                    by_keys.entry(values).or_insert((0, item)).0 += 1;
+                }
+            }
+            by_keys
+        });
+        match by_keys.get(&values) {
+            None => Err(0),
+            Some((1, item)) => Ok(item),
+            Some((count, _)) => Err(*count),
+        }
+    }
+}
+
+/// The one item of a list that has these merge keys; else how many have them.
+fn item_of<'a>(list: &'a Node, keys: &[(String, String)]) -> Result<&'a Node, usize> {
+    let mut matching = list.items().iter().filter(|item| has_keys(item, keys));
+    match (matching.next(), matching.count()) {
+        (None, _) => Err(0),
+        (Some(item), 0) => Ok(item),
+        (Some(_), more) => Err(more + 1),
+    }
+}
+
+fn find<'a, 'p>(document: &'a Document, path: &'p FieldPath) -> Result<Target<'a, 'p>, EditRefused> {
+    find_by(document, path, &mut item_of)
+}
+
+/// Which item of a list has these merge keys, or how many.
+type Pick<'a, 'f> = &'f mut dyn FnMut(&'a Node, &[(String, String)]) -> Result<&'a Node, usize>;
+
+fn find_by<'a, 'p>(
+    document: &'a Document,
+    path: &'p FieldPath,
+    pick: Pick<'a, '_>,
+) -> Result<Target<'a, 'p>, EditRefused> {
     let text = document.source.text.as_bytes();
     let not_found = |reason: String| EditRefused::NotFound { path: path.clone(), reason };
     let mut node = &document.root;
@@ -401,14 +477,13 @@ fn find<'a>(document: &'a Document, path: &'a FieldPath) -> Result<Target<'a>, E
                 }
             }
             Segment::Item(keys) => {
-                let matching: Vec<&Node> = node.items().iter().filter(|item| has_keys(item, keys)).collect();
-                node = match matching.as_slice() {
-                    [item] => item,
-                    [] => {
+                node = match pick(node, keys) {
+                    Ok(item) => item,
+                    Err(0) => {
                         let keys: Vec<_> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();
                         return Err(not_found(format!("no item of the list has {}", keys.join(" and "))));
                     }
-                    _ => return Err(EditRefused::Ambiguous { path: path.clone(), count: matching.len() }),
+                    Err(count) => return Err(EditRefused::Ambiguous { path: path.clone(), count }),
                 };
                 entry = None;
             }
@@ -425,15 +500,20 @@ fn find<'a>(document: &'a Document, path: &'a FieldPath) -> Result<Target<'a>, E
     Ok(Target::Value { node, entry, flow })
 }
 
-/// Whether a list item has these merge keys. A port without `protocol` has TCP, as Kubernetes fills it in.
+/// Whether a list item has these merge keys.
 fn has_keys(item: &Node, keys: &[(String, String)]) -> bool {
-    keys.iter().all(|(key, wanted)| match item.get(key).map(|node| &node.value) {
-        Some(Value::String(text) | Value::Float(text)) => **text == **wanted,
-        Some(Value::Int(number)) => number.to_string() == *wanted,
-        Some(Value::Bool(flag)) => flag.to_string() == *wanted,
-        None | Some(Value::Null) => key == "protocol" && wanted == "TCP",
-        Some(_) => false,
-    })
+    keys.iter().all(|(key, wanted)| key_text(item, key).is_some_and(|text| text == *wanted))
+}
+
+/// The text of a merge key of a list item. A port without `protocol` has TCP, as Kubernetes fills it in.
+fn key_text<'a>(item: &'a Node, key: &str) -> Option<Cow<'a, str>> {
+    match item.get(key).map(|node| &node.value) {
+        Some(Value::String(text) | Value::Float(text)) => Some(Cow::Borrowed(text)),
+        Some(Value::Int(number)) => Some(Cow::Owned(number.to_string())),
+        Some(Value::Bool(flag)) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
+        None | Some(Value::Null) => (key == "protocol").then_some(Cow::Borrowed("TCP")),
+        Some(_) => None,
+    }
 }
 
 fn matches(expected: Option<&Scalar>, node: &Node, written: &str) -> bool {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::OnceLock;
 
+use super::node::Lines;
 use super::{Document, Kind, Node, Value, parse};
 use crate::model::{FieldPath, Source};
 
@@ -48,7 +49,7 @@ impl KeptDocument {
             root: Node { value: Value::Null, start: 0, end: 0 },
             index: self.index,
             within: FieldPath::default(),
-            lines: [0].into(),
+            lines: Lines::of(&[]).into(),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
 
@@ -182,8 +182,8 @@ pub struct Document {
     pub index: usize,
     /// Where the root stands in that document: an item of a `List`; empty: it is the document's own.
     pub within: FieldPath,
-    /// First byte of each line.
-    pub(super) lines: Arc<[u32]>,
+    /// Where lines begin.
+    pub(super) lines: Arc<Lines>,
 }
 
 impl Document {
@@ -254,7 +254,7 @@ impl Document {
 
     /// Line and column (from 1, in characters) of a byte.
     pub fn position(&self, byte: usize) -> (usize, usize) {
-        position_in(&self.source.text, &self.lines, byte)
+        self.lines.position(&self.source.text, byte)
     }
 
     /// The place of a byte range in this document's file.
@@ -268,21 +268,85 @@ impl Document {
     }
 }
 
-/// First byte of each line.
-pub(super) fn line_starts(bytes: &[u8]) -> Vec<u32> {
-    let breaks = bytes.iter().zip(1_u32..).filter(|(byte, _)| **byte == b'\n').map(|(_, next)| next);
-    std::iter::once(0).chain(breaks).collect()
+/// Where the lines of a text begin.
+#[derive(Debug)]
+pub(super) struct Lines {
+    /// First byte of each.
+    starts: Box<[u32]>,
+    /// How many characters stand before each block of [`BLOCK`] bytes; counted when somebody asks for a place in a long line.
+    before: OnceLock<Box<[u32]>>,
 }
 
-fn position_in(text: &str, lines: &[u32], byte: usize) -> (usize, usize) {
-    let line = lines.partition_point(|start| (*start as usize) <= byte).max(1);
-    let start = lines.get(line - 1).map_or(0, |start| *start as usize);
-    let before = text.get(start..byte.min(text.len())).unwrap_or_default();
-    (line, before.chars().filter(|c| *c != '\u{feff}').count() + 1)
+/// Of a line that is longer not every character is counted anew for each place in it (T42).
+const BLOCK: usize = 1 << 10;
+
+impl Lines {
+    /// The lines of a text, or of what should have been one.
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let breaks = bytes.iter().zip(1_u32..).filter(|(byte, _)| **byte == b'\n').map(|(_, next)| next);
+        Self { starts: std::iter::once(0).chain(breaks).collect(), before: OnceLock::new() }
+    }
+
+    /// Line and column (from 1, in characters) of a byte.
+    fn position(&self, text: &str, byte: usize) -> (usize, usize) {
+        let line = self.starts.partition_point(|start| (*start as usize) <= byte).max(1);
+        let start = self.starts.get(line - 1).map_or(0, |start| *start as usize);
+        let Some(before) = text.get(start..byte.min(text.len())) else { return (line, 1) };
+        if before.len() <= 4 * BLOCK {
+            return (line, counted(before) + 1);
+        }
+        let before = self.before_byte(text, start + before.len()) - self.before_byte(text, start);
+        (line, before + 1)
+    }
+
+    /// How many characters stand before a byte.
+    fn before_byte(&self, text: &str, byte: usize) -> usize {
+        let blocks = self.before.get_or_init(|| {
+            let mut blocks = vec![0];
+            let mut count = 0;
+            for (at, c) in text.char_indices() {
+                if at >= blocks.len() * BLOCK {
+                    blocks.push(count);
+                }
+                count += u32::from(c != BYTE_ORDER_MARK);
+            }
+            blocks.into()
+        });
+        let block = (byte / BLOCK).min(blocks.len() - 1);
+        // A block begins with the first character that begins in it.
+        let first = (block * BLOCK..byte).find(|at| text.is_char_boundary(*at)).unwrap_or(byte);
+        blocks[block] as usize + counted(text.get(first..byte).unwrap_or_default())
+    }
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+fn counted(text: &str) -> usize {
+    text.chars().filter(|c| *c != BYTE_ORDER_MARK).count()
 }
 
 /// The place of a byte range in a text whose line starts are known.
-pub(super) fn span_in(source: &Source, lines: &[u32], range: Range<usize>) -> SourceSpan {
-    let (line, column) = position_in(&source.text, lines, range.start);
+pub(super) fn span_in(source: &Source, lines: &Lines, range: Range<usize>) -> SourceSpan {
+    let (line, column) = lines.position(&source.text, range.start);
     SourceSpan { file: source.name.to_string(), line, column, start: range.start, end: range.end }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// T42. Would miss: a column in a long line that is counted from a block's first byte instead of its first character, or that counts a
+    /// byte order mark.
+    #[test]
+    fn t42_columns_of_long_lines_are_those_of_counting() {
+        let long: String = (0..9_000).map(|at| ["a", "é", "\u{feff}", "字", "🦀"][at * at % 5]).collect();
+        let text = format!("x: 1\n{long}\n{long}\nend: 1");
+        let lines = Lines::of(text.as_bytes());
+        for byte in (0..=text.len()).filter(|at| at % 13 == 0 || at % BLOCK < 6) {
+            let line_start = text.as_bytes()[..byte].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let column = text.get(line_start..byte).map_or(1, |before| counted(before) + 1);
+            let line = lines.starts.iter().filter(|start| **start as usize <= byte).count();
+            assert_eq!(lines.position(&text, byte), (line, column), "{byte}");
+        }
+    }
 }

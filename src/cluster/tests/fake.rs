@@ -46,6 +46,12 @@ impl Fake {
         Self { requests, cluster, options, _kubeconfig: folder }
     }
 
+    /// A client that has so much time for a look.
+    pub(super) async fn within(&self, patience: std::time::Duration) -> LiveCluster {
+        let options = ConnectOptions { patience: Some(patience), ..self.options.clone() };
+        LiveCluster::connect(options).await.expect("a client")
+    }
+
     /// A client as the next run has it.
     pub(super) async fn next_run(&self) -> LiveCluster {
         LiveCluster::connect(self.options.clone()).await.expect("a client")

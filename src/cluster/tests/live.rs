@@ -1,6 +1,7 @@
 //! Faults of the live API.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bpctl_core::model::{ObjectKind, ObjectParts, ObjectRef, WorkloadKind};
 use bpctl_core::observe::{Known, Resource, Unknown, UnknownCode};
@@ -109,6 +110,39 @@ async fn z9_a_list_that_says_that_more_is_left_is_not_whole() {
         let known = &listing.workloads[&WorkloadKind::Deployment];
         assert_eq!(known.known().is_some(), is_whole, "{left}: {known:?}");
         assert!(is_whole || reason(known).code == UnknownCode::Incomplete, "{known:?}");
+    }
+}
+
+/// T42. Would miss: a server that answers each page just in time and has always one more, which holds a plan for hours; and a look whose
+/// time began with the run, so that one which waits for pods has none left.
+#[tokio::test]
+async fn t42_all_lists_of_a_look_have_one_time() {
+    let fake = Fake::start(|line, _| match line {
+        line if line.contains("/pods?") => page(&[], ""),
+        _ => {
+            std::thread::sleep(Duration::from_millis(150));
+            page(&[], "more")
+        }
+    })
+    .await;
+    let cluster = fake.within(Duration::from_secs(1)).await;
+    for _ in 0..2 {
+        cluster.begin_look();
+        let begun = std::time::Instant::now();
+        let listing = cluster.list_namespace("shop", &deployments()).await;
+        assert!(listing.pods.known().is_some(), "{:?}", listing.pods);
+        let told = reason(&listing.workloads[&WorkloadKind::Deployment]);
+        assert_eq!(told.code, UnknownCode::Incomplete);
+        assert!(
+            told.message.contains("list Deployment objects in namespace shop")
+                && told
+                    .message
+                    .contains("pages of it had come when the 1 s were over that a look at a cluster may take"),
+            "{told:?}"
+        );
+        // What is asked after that has no time of its own.
+        assert!(cluster.warnings("shop").await.known().is_none());
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     }
 }
 

@@ -1,5 +1,7 @@
 //! `eviction-impossible`: a disruption budget that no pod may ever be evicted under.
 
+use std::cell::OnceCell;
+
 use super::{Look, Page, PodLabels, Rule, Variant, mark_node, selected_labels};
 use crate::blueprint::{Companion, Manifest};
 use crate::model::{Diagnostic, Name};
@@ -25,12 +27,18 @@ impl Rule for EvictionImpossible {
         let mut found = Vec::new();
         for variant in &look.variants {
             for (environment, _) in &variant.environments {
+                // Once for all budgets.
+                let scaled = OnceCell::new();
+                let is_scaled = || {
+                    let name = &variant.blueprint.value.metadata.name;
+                    *scaled.get_or_init(|| look.catalog.autoscaler(environment, name).is_some())
+                };
                 for budget in budgets(look, variant, environment) {
                     let shares = |budget: &Manifest| {
                         let pods = pods.get_or_insert_with(|| PodLabels::of(look.all_manifests()));
                         selected_labels(budget).is_none_or(|labels| pods.selects_several(labels))
                     };
-                    found.extend(look_at(look, variant, environment, budget, shares));
+                    found.extend(look_at(variant, budget, is_scaled, shares));
                 }
             }
         }
@@ -46,10 +54,9 @@ fn budgets<'c>(look: &Look<'c>, variant: &Variant<'_>, environment: &Name) -> im
 }
 
 fn look_at(
-    look: &Look<'_>,
     variant: &Variant<'_>,
-    environment: &Name,
     budget: &Manifest,
+    is_scaled: impl FnOnce() -> bool,
     shares: impl FnOnce(&Manifest) -> bool,
 ) -> Option<Diagnostic> {
     let spec = budget.document.root.get("spec")?;
@@ -62,8 +69,7 @@ fn look_at(
             .filter(|manifest| matches!(manifest.object.kind.as_str(), "Deployment" | "StatefulSet"))?;
         // Replicas that stand nowhere are an autoscaler's mostly, and so are those that one of the cluster's has.
         let replicas = workload.document.root.at(&["spec", "replicas"])?.as_int().filter(|replicas| *replicas > 0)?;
-        let scaled = look.catalog.autoscaler(environment, &variant.blueprint.value.metadata.name).is_some();
-        if scaled || part(least, replicas)? < replicas || shares(budget) {
+        if is_scaled() || part(least, replicas)? < replicas || shares(budget) {
             return None;
         }
         let (have, help) =

@@ -3,7 +3,7 @@
 //! Only what is certain whatever the cluster: the types of fields that have never been of another type, and names that are a slip of the pen
 //! away from one that there is. What a cluster's own types say beyond that is for `plan --exact`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::required::{Wholes, missing};
 use super::selector_mismatch::mismatches;
@@ -381,6 +381,9 @@ fn config_keys(manifest: &Manifest, found: &mut Vec<(String, Diagnostic)>) {
     }
 }
 
+/// Among so many volumes at most the one that may have been meant is looked for (T42).
+const FEW: usize = 100;
+
 /// Mounts of a container whose volume the pod does not have; a `StatefulSet`'s claims are volumes.
 fn mounts(manifest: &Manifest, container: &Node, inside: &str, found: &mut Vec<(String, Diagnostic)>) {
     let root = &manifest.document.root;
@@ -388,17 +391,19 @@ fn mounts(manifest: &Manifest, container: &Node, inside: &str, found: &mut Vec<(
     let volumes = items(&["spec", "template", "spec", "volumes"]).filter_map(|volume| volume.get("name"));
     let claims = items(&["spec", "volumeClaimTemplates"]).filter_map(|claim| claim.at(&["metadata", "name"]));
     let names: Vec<&str> = volumes.chain(claims).filter_map(Node::as_str).collect();
+    let known: HashSet<&str> = names.iter().copied().collect();
+    let open = names.iter().any(|name| is_placeholder(name));
     for mount in container.get("volumeMounts").map(Node::items).unwrap_or_default() {
         let Some(node) = mount.get("name") else { continue };
-        let Some(name) = node.as_str().filter(|name| !names.contains(name) && !is_placeholder(name)) else { continue };
-        if names.iter().any(|name| is_placeholder(name)) {
+        let Some(name) = node.as_str().filter(|name| !known.contains(name) && !is_placeholder(name)) else { continue };
+        if open {
             continue;
         }
         let message = format!("{inside}volumeMounts[name={name}] mounts a volume that the pod does not have");
         let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, node, "no such volume");
         found.push((
             format!("{inside}volumeMounts[name={name}]"),
-            diagnostic.help(match nearest(name, &names) {
+            diagnostic.help(match nearest(name, names.get(..FEW).unwrap_or(&names)) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "declare it below spec.template.spec.volumes".into(),
             }),
@@ -453,22 +458,28 @@ fn check(
         let diagnostic = Diagnostic::error(CODE, message).label(span, label).source(document.source.clone());
         found.push((place, diagnostic.help(help)));
     };
-    values(root, types, &mut |node, wanted| {
+    let mut wrong = Vec::new();
+    values(root, types, &mut |node, wanted| wrong.extend(fault(node, wanted).map(|wrong| (node, wanted, wrong))));
+    let mut misspelt = Vec::new();
+    fields(root, known, &mut |entry, known| misspelt.extend(meant(&entry.key, known).map(|meant| (entry, meant))));
+    if wrong.is_empty() && misspelt.is_empty() {
+        return;
+    }
+    let ways = ways(root, wrong.iter().map(|(node, ..)| *node).chain(misspelt.iter().map(|(entry, _)| &entry.value)));
+    let place_of =
+        |node: &Node| format!("{inside}{}", ways.get(&std::ptr::from_ref(node)).cloned().unwrap_or_default());
+    for (node, wanted, wrong) in wrong {
         let written = document.source.text.get(node.range()).unwrap_or_default();
-        if let Some(wrong) = fault(node, wanted) {
-            let place = format!("{inside}{}", way(root, node).unwrap_or_default());
-            let message = format!("{place} {wrong}");
-            report(place, message, document.span_of(node), "here", help(node, wanted, written));
-        }
-    });
-    fields(root, known, &mut |entry, known| {
-        if let Some(meant) = meant(&entry.key, known) {
-            let place = format!("{inside}{}", way(root, &entry.value).unwrap_or_default());
-            let span = document.span(entry.key_start as usize..entry.key_end as usize);
-            let message = format!("Kubernetes knows no field {place}");
-            report(place, message, span, "this key", format!("did you mean `{meant}`?"));
-        }
-    });
+        let place = place_of(node);
+        let message = format!("{place} {wrong}");
+        report(place, message, document.span_of(node), "here", help(node, wanted, written));
+    }
+    for (entry, meant) in misspelt {
+        let place = place_of(&entry.value);
+        let span = document.span(entry.key_start as usize..entry.key_end as usize);
+        let message = format!("Kubernetes knows no field {place}");
+        report(place, message, span, "this key", format!("did you mean `{meant}`?"));
+    }
 }
 
 /// What is wrong with a value. Nothing (`null`) is always right: it stands for a field that is left out. So is what something else fills in later.
@@ -647,17 +658,61 @@ pub(super) fn each<'n>(node: &'n Node, pattern: &str, visit: &mut dyn FnMut(&'n 
 
 /// The way from a node to one inside it, as people write it. Looked for only where something is wrong.
 pub(super) fn way(from: &Node, to: &Node) -> Option<String> {
-    if std::ptr::eq(from, to) {
-        return Some(String::new());
+    ways(from, std::iter::once(to)).remove(&std::ptr::from_ref(to))
+}
+
+/// The same to many, in one walk (T42).
+fn ways<'n>(from: &'n Node, to: impl Iterator<Item = &'n Node>) -> HashMap<*const Node, String> {
+    let mut wanted: HashSet<*const Node> = to.map(std::ptr::from_ref).collect();
+    let mut found = HashMap::new();
+    walk(from, &mut Vec::new(), &mut wanted, &mut found);
+    found
+}
+
+/// A step to a node: below a key, or an item of a list.
+#[derive(Clone, Copy)]
+enum Step<'n> {
+    Key(&'n str),
+    Item(usize, &'n Node),
+}
+
+fn walk<'n>(
+    node: &'n Node,
+    steps: &mut Vec<Step<'n>>,
+    wanted: &mut HashSet<*const Node>,
+    found: &mut HashMap<*const Node, String>,
+) {
+    if wanted.is_empty() {
+        return;
     }
-    let key = |entry: &Entry| Some((entry.key.to_string(), way(&entry.value, to)?));
-    let named = |item: &Node| item.get("name").and_then(Node::as_str).map(|name| format!("name={name}"));
-    let item = |(at, item): (usize, &Node)| {
-        Some((format!("[{}]", named(item).unwrap_or_else(|| at.to_string())), way(item, to)?))
-    };
-    let (step, rest) =
-        from.entries().iter().find_map(key).or_else(|| from.items().iter().enumerate().find_map(item))?;
-    let joined =
-        if rest.is_empty() || rest.starts_with('[') { format!("{step}{rest}") } else { format!("{step}.{rest}") };
-    Some(joined)
+    if wanted.remove(&std::ptr::from_ref(node)) {
+        found.insert(std::ptr::from_ref(node), written(steps));
+    }
+    for entry in node.entries() {
+        steps.push(Step::Key(&entry.key));
+        walk(&entry.value, steps, wanted, found);
+        steps.pop();
+    }
+    for (at, item) in node.items().iter().enumerate() {
+        steps.push(Step::Item(at, item));
+        walk(item, steps, wanted, found);
+        steps.pop();
+    }
+}
+
+fn written(steps: &[Step<'_>]) -> String {
+    let mut way = String::new();
+    for step in steps {
+        match step {
+            Step::Key(key) => {
+                let dot = if way.is_empty() { "" } else { "." };
+                way.push_str(&format!("{dot}{key}"));
+            }
+            Step::Item(at, item) => match item.get("name").and_then(Node::as_str) {
+                Some(name) => way.push_str(&format!("[name={name}]")),
+                None => way.push_str(&format!("[{at}]")),
+            },
+        }
+    }
+    way
 }

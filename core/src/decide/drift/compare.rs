@@ -1,7 +1,10 @@
 //! The walk over what the manifest declares.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value as Json};
 
+use super::pairs::{Pair, pairs};
 use super::way::{MergeKeys, Step, Way};
 use super::{DriftKind, FieldDrift, quirks, scalar};
 use crate::model::Segment;
@@ -41,9 +44,18 @@ pub(super) fn differences(document: &Document, live: &LiveObject, schema: &TypeS
 
 /// The entries that count: of a key given twice the last.
 fn effective(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
-    entries.iter().enumerate().filter_map(|(position, entry)| {
+    // A map of few would cost more than it saves.
+    let many = entries.len() > 16;
+    let last: HashMap<&str, usize> =
+        entries.iter().enumerate().filter(|_| many).map(|(position, entry)| (entry.key.as_str(), position)).collect();
+    entries.iter().enumerate().filter_map(move |(position, entry)| {
         let later = entries.get(position + 1..).unwrap_or_default();
-        (!later.iter().any(|other| other.key == entry.key)).then_some(entry)
+        let counts = if many {
+            last.get(entry.key.as_str()) == Some(&position)
+        } else {
+            !later.iter().any(|other| other.key == entry.key)
+        };
+        counts.then_some(entry)
     })
 }
 
@@ -198,26 +210,12 @@ impl<'a> Walk<'a> {
     }
 
     fn keyed(&mut self, keys: &'a MergeKeys, items: &'a [Node], list: &[Json]) {
-        for (position, item) in items.iter().enumerate() {
-            if item.value == Value::Null {
-                continue;
-            }
-            let is_twin = |other: &&Node| scalar::twins(keys, item, other);
-            let earlier = items.get(..position).unwrap_or_default().iter().filter(is_twin).count();
-            let later = items.get(position + 1..).unwrap_or_default().iter().filter(is_twin).count();
-            let matching = || list.iter().filter(|live| live.is_object() && scalar::same_item(keys, item, live));
-            // Some writes keep two items of one key, others merge them; the last one counts either way.
-            let live = if earlier + later > 0 && matching().count() == earlier + later + 1 {
-                matching().nth(earlier)
-            } else if later > 0 {
-                continue;
-            } else {
-                matching().next_back()
-            };
+        for (item, pair) in items.iter().zip(pairs(keys, items, list)) {
             let mark = self.way.down(Step::Declared(keys, item));
-            match live {
-                Some(live) => self.value("", item, Some(live)),
-                None => self.report(DriftKind::Missing, item, None),
+            match pair {
+                Pair::Skipped => {}
+                Pair::Missing => self.report(DriftKind::Missing, item, None),
+                Pair::Live(live) => self.value("", item, Some(live)),
             }
             self.way.up(mark);
         }

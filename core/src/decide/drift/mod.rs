@@ -14,6 +14,7 @@ mod deliverers;
 mod exact;
 mod kept;
 mod ownership;
+mod pairs;
 mod pods;
 mod quirks;
 mod removal;

@@ -123,6 +123,13 @@ pub(super) fn twins(keys: &MergeKeys, one: &Node, other: &Node) -> bool {
     })
 }
 
+/// What two items of a manifest have in common that are [`twins`].
+pub(super) fn twin_keys(keys: &MergeKeys, item: &Node) -> Vec<Option<String>> {
+    let text =
+        |(key, default): &(String, Option<String>)| item.get(key).and_then(node_text).or_else(|| default.clone());
+    keys.iter().map(text).collect()
+}
+
 /// Whether two JSON items have the same merge keys.
 pub(super) fn same_json_item(keys: &MergeKeys, one: &Json, other: &Json) -> bool {
     keys.iter().all(|(key, default)| {
