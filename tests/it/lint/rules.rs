@@ -32,8 +32,8 @@ const SCALING: &str = "  scaling:\n    min_replicas: 2\n    max_replicas: 3     
 const AGAIN: &str = "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: backend}\nspec: {replicas: 5}\n";
 const ELSEWHERE: &str =
     "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: backend, namespace: other}\nspec: {replicas: 5}\n";
-const HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: backend}\nspec: {scaleTargetRef: {kind: Deployment, name: backend}}\n";
-const OTHER_HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {scaleTargetRef: {kind: Deployment, name: other}}\n";
+const HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: backend}\nspec: {scaleTargetRef: {kind: Deployment, name: backend}, maxReplicas: 3}\n";
+const OTHER_HPA: &str = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {scaleTargetRef: {kind: Deployment, name: other}, maxReplicas: 3}\n";
 const MAP: &str =
     "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: backend}\ndata: {WORKERS: \"4\", LEVEL: info}\n";
 const CERTIFICATE: &str = "---\napiVersion: cert-manager.io/v1\nkind: Certificate\nmetadata: {name: web}\n";
@@ -65,7 +65,7 @@ const ROWS: &[Row] = &[
     ("target-missing", &[(BACKEND, SOURCE, "source: deploy/nothing.yaml")], (BACKEND, 9, 13), &[(BACKEND, SOURCE, "source: deploy")]),
     ("companion-unclear", &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    companions: [Certificate/web]")], (BACKEND, 10, 18), &[(BACKEND, SOURCE, "source: deploy/backend.yaml\n    companions: [Certificate/web]"), (MANIFEST, "", CERTIFICATE)]),
     ("companion-unclear", &[(MANIFEST, "", TWICE)], (BACKEND, 9, 13), &[(MANIFEST, "", ONCE)]),
-    ("companion-unclear", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {scaleTargetRef: {kind: Deployment, name: bakend}}\n")], (MANIFEST, 29, 49), &[(MANIFEST, "", HPA)]),
+    ("companion-unclear", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {scaleTargetRef: {kind: Deployment, name: bakend}, maxReplicas: 3}\n")], (MANIFEST, 29, 49), &[(MANIFEST, "", HPA)]),
     ("target-missing", &[(BACKEND, "workload: Deployment/backend", "workload: Deployment/other")], (BACKEND, 7, 15), &[(MANIFEST, "  namespace: shop\n", "")]),
     ("target-missing", &[(BACKEND, SOURCE, "source: deploy"), (STOREFRONT, "", AGAIN)], (BACKEND, 7, 15), &[(BACKEND, SOURCE, "source: deploy"), (STOREFRONT, "", ELSEWHERE)]),
     ("threshold-without-effect", &[(BACKEND, UP, "scale_up_threshold: 0%\ngovernance")], (BACKEND, 16, 25), &[(BACKEND, UP, "scale_up_threshold: 1%\ngovernance")]),
@@ -170,9 +170,9 @@ const ROWS: &[Row] = &[
     ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {minAvailble: 1}\n")], (MANIFEST, 29, 8), &[(MANIFEST, "", COMPANIONS)]),
     ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: x}\nspec: {minAvailable: \"1\"}\n")], (MANIFEST, 29, 22), &[(MANIFEST, "", COMPANIONS)]),
     ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: 80, targetPortt: 8080}]}\n")], (MANIFEST, 29, 27), &[(MANIFEST, "", COMPANIONS)]),
-    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {metrics: [{resource: {target: {averageUtilization: \"70x\"}}}]}\n")], (MANIFEST, 29, 59), &[(MANIFEST, "", COMPANIONS)]),
-    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {metrics: [{pods: {target: {averageValue: 1kk}}}]}\n")], (MANIFEST, 29, 49), &[(MANIFEST, "", COMPANIONS)]),
-    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {minReplicas: 2, maxReplicas: 1}\n")], (MANIFEST, 29, 37), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {metrics: [{resource: {target: {averageUtilization: \"70x\", type: Utilization}, name: cpu}, type: Resource}], maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: backend}}\n")], (MANIFEST, 29, 59), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {metrics: [{pods: {target: {averageValue: 1kk}}, type: Pods}], maxReplicas: 3, scaleTargetRef: {kind: Deployment, name: backend}}\n")], (MANIFEST, 29, 49), &[(MANIFEST, "", COMPANIONS)]),
+    ("manifest-invalid", &[(MANIFEST, "", "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x}\nspec: {minReplicas: 2, maxReplicas: 1, scaleTargetRef: {kind: Deployment, name: backend}}\n")], (MANIFEST, 29, 37), &[(MANIFEST, "", COMPANIONS)]),
     ("manifest-invalid", &[(MANIFEST, "containerPort: 8080", "containerPort: 99999")], (MANIFEST, 20, 31), &[(MANIFEST, "containerPort: 8080", "containerPort: 65535")]),
     ("manifest-invalid", &[(MANIFEST, CONTAINER, "          imagePullPolicy: always\n          resources:\n")], (MANIFEST, 21, 28), &[(MANIFEST, CONTAINER, "          imagePullPolicy: Always\n          resources:\n")]),
     ("manifest-invalid", &[(MANIFEST, CONTAINER, "          volumeMounts: [{name: cach, mountPath: /c}]\n          resources:\n")], (MANIFEST, 21, 33), &[(MANIFEST, "", "---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: db}\nspec:\n  updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 1}}\n  volumeClaimTemplates: [{metadata: {name: data}}]\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      volumes: [{name: tmp, emptyDir: {}}]\n      containers: [{name: db, image: db, volumeMounts: [{name: data, mountPath: /d}, {name: tmp, mountPath: /t}]}]\n")]),

@@ -220,9 +220,10 @@ impl Rule for ManifestInvalid {
                 itself reads, of workloads, Services, autoscalers, disruption budgets\nand ConfigMaps, and only what is wrong in every version: numbers, quantities and texts of another type, and fields whose name is\n\
                 a slip of the pen away from one that there is; ports, pull policies and keys that are none, an apiVersion that is served no more, a kind\n\
                 that its group does not have, a mount\n\
-                without its volume, bounds of a roll-out beside a strategy without, values that are none of those that a field takes (`type: rollingUpdate`),\n\
-                shares above 100%, two ports of one number; and what is not there and has to be: a selector, containers, the name\n\
-                and image of each, the names of a Service's ports where it has several, a probe's port, a volume's secretName. A patch of Kustomize has parts alone: of it the rendering is judged.\n\n\
+                without its volume, bounds of a roll-out beside a strategy without, values that are none of those that a field takes\n\
+                (`type: rollingUpdate`), shares above 100%, two ports of one number; and what is not there and has to be: a selector, containers, the name\n\
+                and image of each, the names of a Service's ports where it has several, a probe's port,\n\
+                a volume's secretName. A patch of Kustomize has parts alone: of it the rendering is judged.\n\n\
                 \x20 replicas: two                      # a whole number: 2\n  resources: {requests: {cpu: 250mm}}  # 250m\n  \
                 env: [{name: DEBUG, value: yes}]     # text: \"yes\"\n  imagee: registry.example/web:1.2     # image\n\n\
                 Write what the message names. Environment variables and values of a ConfigMap are text: numbers and yes, no, on, off, true,\n\
