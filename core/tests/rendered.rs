@@ -626,7 +626,7 @@ fn x09_an_application_that_says_nothing_stops_its_environment_alone(#[case] helm
     let all = files(&entries);
     let mut own = OwnFiles::read(&all).unwrap();
     own.resolve_applications(&all, &Delivered::default());
-    let catalog = Catalog::assemble(own, &all);
+    let catalog = Catalog::assemble(own, &all, &[]);
     assert!(catalog.diagnostics.is_empty(), "{:?}", catalog.diagnostics);
     let declared = |environment| catalog.declared(&name(environment), &path("deploy"), &web());
     assert!(declared("staging").unwrap().is_some());

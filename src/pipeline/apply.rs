@@ -179,7 +179,7 @@ async fn rest_of_base(
     half: tree::HalfRead,
     environment: &Name,
 ) -> Result<Base, PipelineError> {
-    let (files, rules) = tree::rest_of_base(&session.repository, &tip, half)?;
+    let (files, rules) = tree::rest_of_base(&session.repository, &tip, half, tree::Beside::default())?;
     plan::whole(rules.get())?;
     let rules = render::render_rules(rules, &files, std::slice::from_ref(environment)).await;
     Ok(Base { tip, files, rules })

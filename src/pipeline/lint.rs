@@ -81,7 +81,8 @@ pub async fn run(repository: &Repository, options: &LintOptions, now: Timestamp)
     place(&mut tree, &mut diagnostics).await;
     once(&mut diagnostics);
     if let Some(base) = base {
-        match tree::commit_tree(repository, &base) {
+        let beside = tree::Beside { files: &[&tree.files], catalogs: &[&tree.catalog] };
+        match tree::commit_tree(repository, &base, beside) {
             Ok(before) => diagnostics.extend(lint::version_bumps(&before.catalog, &tree.catalog)),
             // What could not be read had no version to rise from.
             Err(PipelineError::Input(_)) => {}

@@ -183,7 +183,7 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let mut compared = None;
     if let Some(name) = &options.base {
         let left = tree::left(repository, name)?;
-        let landing = tree::as_merged(repository, name, &left, desired.commit(), &environment);
+        let landing = tree::as_merged(repository, name, &left, (&tree, desired.commit()), &environment);
         let (landed, note) = Box::pin(landing).await?;
         notes.extend(note);
         compared = Some(left);
@@ -201,7 +201,8 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     let before = match compared {
         None => None,
         Some(commit) => {
-            let mut tree = tree::commit_tree(repository, &commit)?;
+            let beside = tree::Beside { files: &[&tree.files], catalogs: &[&tree.catalog, rules.get()] };
+            let mut tree = tree::commit_tree(repository, &commit, beside)?;
             whole(&tree.catalog)?;
             tree.render(std::slice::from_ref(&environment)).await;
             Some((Proposed::from_head(Some(commit), tree.catalog), tree.files))

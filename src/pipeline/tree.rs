@@ -32,20 +32,29 @@ impl Tree {
     }
 }
 
+/// Trees that were read before another one: what they have in common with it is kept and read once, and all of them share one bound (T42).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'t> {
+    /// Their files.
+    pub files: &'t [&'t Files],
+    /// What they say.
+    pub catalogs: &'t [&'t Catalog],
+}
+
 /// The work tree, as it lies on disk.
 pub fn work_tree(repository: &Repository) -> Result<Tree, PipelineError> {
     work_tree_folder(repository)?;
-    load(repository, |wanted| repository.read_work_tree(wanted))
+    load(repository, Beside::default(), |wanted| repository.read_work_tree(wanted))
 }
 
 /// A commit's tree.
-pub fn commit_tree(repository: &Repository, commit: &str) -> Result<Tree, PipelineError> {
-    load(repository, |wanted| repository.read_tree(commit, wanted))
+pub fn commit_tree(repository: &Repository, commit: &str, beside: Beside<'_>) -> Result<Tree, PipelineError> {
+    load(repository, beside, |wanted| repository.read_tree(commit, wanted))
 }
 
 /// The rules: the tree of the protected base branch.
 pub fn base_tree(repository: &Repository, tip: &BaseTip) -> Result<(Files, Trusted<Catalog>), PipelineError> {
-    rest_of_base(repository, tip, half_read_base(repository, tip)?)
+    rest_of_base(repository, tip, half_read_base(repository, tip)?, Beside::default())
 }
 
 /// The same as one environment has it, without reading, parsing or rendering twice where the tree at hand is the base's; `commit` is the commit that it is, where it is one.
@@ -63,7 +72,9 @@ pub async fn rules_beside(
     if same(&files, &other.files) {
         return Ok(Trusted::from_base(tip, other.catalog.clone()));
     }
-    let (files, rules) = base_tree(repository, tip)?;
+    drop(files);
+    let beside = Beside { files: &[&other.files], catalogs: &[&other.catalog] };
+    let (files, rules) = rest_of_base(repository, tip, half_read_base(repository, tip)?, beside)?;
     Ok(render::render_rules(rules, &files, std::slice::from_ref(environment)).await)
 }
 
@@ -103,8 +114,9 @@ pub fn rest_of_base(
     repository: &Repository,
     tip: &BaseTip,
     half: HalfRead,
+    beside: Beside<'_>,
 ) -> Result<(Files, Trusted<Catalog>), PipelineError> {
-    let tree = load_manifests(repository, half, |wanted| repository.read_tree(tip.commit(), wanted))?;
+    let tree = load_manifests(repository, half, beside, |wanted| repository.read_tree(tip.commit(), wanted))?;
     Ok((tree.files, Trusted::from_base(tip, tree.catalog)))
 }
 
@@ -120,7 +132,7 @@ pub async fn desired_tree(
     half: HalfRead,
     environment: &Name,
 ) -> Result<(Tree, Proposed<Catalog>), PipelineError> {
-    let mut tree = load_manifests(repository, half, |wanted| repository.read_work_tree(wanted))?;
+    let mut tree = load_manifests(repository, half, Beside::default(), |wanted| repository.read_work_tree(wanted))?;
     tree.render(std::slice::from_ref(environment)).await;
     let head = repository.head_commit()?;
     let clean = match &head {
@@ -138,8 +150,12 @@ pub(super) fn work_tree_folder(repository: &Repository) -> Result<&Path, Pipelin
     })
 }
 
-fn load(repository: &Repository, read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<Tree, PipelineError> {
-    load_manifests(repository, load_own(&read)?, read)
+fn load(
+    repository: &Repository,
+    beside: Beside<'_>,
+    read: impl Fn(&[RepoPath]) -> Result<Files, GitError>,
+) -> Result<Tree, PipelineError> {
+    load_manifests(repository, load_own(&read)?, beside, read)
 }
 
 fn load_own(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<HalfRead, PipelineError> {
@@ -158,6 +174,7 @@ fn load_own(read: impl Fn(&[RepoPath]) -> Result<Files, GitError>) -> Result<Hal
 fn load_manifests(
     repository: &Repository,
     half: HalfRead,
+    beside: Beside<'_>,
     read: impl Fn(&[RepoPath]) -> Result<Files, GitError>,
 ) -> Result<Tree, PipelineError> {
     let HalfRead { mut own, mut files, mut wanted } = half;
@@ -179,7 +196,8 @@ fn load_manifests(
     render::read_inputs(&rendered.collect::<Vec<_>>(), &mut files, &mut wanted, read)?;
     wanted.sort();
     wanted.dedup();
-    let catalog = Catalog::assemble(own, &files);
+    files.share(beside.files);
+    let catalog = Catalog::assemble(own, &files, beside.catalogs);
     Ok(Tree { files, catalog, wanted })
 }
 
@@ -280,13 +298,13 @@ pub fn left(repository: &Repository, name: &str) -> Result<String, PipelineError
     Ok(repository.merge_base(&head, &tip)?.unwrap_or(tip))
 }
 
-/// A commit as it would stand when it is merged into a branch that moved since it left it: with the branch's tip, to be compared with. What the
+/// A commit as it would stand when it is merged into a branch that moved since it left it: with the branch's tip, to be compared with. `other`: the work tree, and the commit that it is. What the
 /// branch brought since is no drift, and a merge takes none of it back (X1). A sentence where that is so, or cannot be done.
 pub async fn as_merged(
     repository: &Repository,
     name: &str,
     left: &str,
-    commit: Option<&str>,
+    (other, commit): (&Tree, Option<&str>),
     environment: &Name,
 ) -> Result<(Option<(String, Tree)>, Option<String>), PipelineError> {
     let tip = commit_of(repository, name)?;
@@ -312,7 +330,8 @@ pub async fn as_merged(
     let Ok(landed) = repository.commit_tree(&tree, &[&tip], &author, "what a merge would give") else {
         return Ok((None, Some(behind("and a merge of the two could not be made"))));
     };
-    let mut tree = commit_tree(repository, &landed)?;
+    let beside = Beside { files: &[&other.files], catalogs: &[&other.catalog] };
+    let mut tree = commit_tree(repository, &landed, beside)?;
     tree.render(std::slice::from_ref(environment)).await;
     let note = format!("{shown} moved since this work left it: it is planned as merged into {shown} as it is now");
     Ok((Some((tip, tree)), Some(note)))

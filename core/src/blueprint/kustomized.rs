@@ -73,6 +73,11 @@ impl Kustomized {
         self.parts.get(path).filter(|_| !self.listed.contains(path))
     }
 
+    /// Whether these, which are all documents of a file, are manifests as they stand.
+    pub(super) fn takes_whole<'n>(&self, path: &RepoPath, mut roots: impl Iterator<Item = &'n Node>) -> bool {
+        self.by(path).is_none() && !roots.any(|root| self.is_fragment(path, root))
+    }
+
     /// Whether an object is half a workload of a file that no kustomization lists, below a folder that has one: a patch that nobody names,
     /// or names no more. A whole one may be delivered in another way than by that kustomization, and stays a manifest.
     pub(super) fn is_fragment(&self, path: &RepoPath, root: &Node) -> bool {
@@ -95,9 +100,10 @@ impl Catalog {
         if let Some(made) = self.renderings(environment).iter().find(makes) {
             let reads = |inputs: &BTreeSet<RepoPath>| inputs.iter().any(|input| file.is_within(input));
             let by = made.root.clone();
-            return Err(match self.render_inputs.get(&made.root).is_some_and(reads) {
-                true => Unclear::Changed { file, by },
-                false => Unclear::Twice(file, by),
+            return Err(if self.render_inputs.get(&made.root).is_some_and(reads) {
+                Unclear::Changed { file, by }
+            } else {
+                Unclear::Twice(file, by)
             });
         }
         let by = self.changed_by.get(&file).cloned();

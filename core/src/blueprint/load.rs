@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use smol_str::SmolStr;
 
 use super::companion::CompanionIndex;
-use super::kinds::{kindless, unknown_kind};
+use super::kinds::unknown_kind;
 use super::kustomized::Kustomized;
 use super::overrides::effective;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
@@ -18,7 +18,7 @@ use crate::model::{
 use crate::rendering::{
     Delivered, RenderFailure, Rendering, SyncPolicy, Unclear, application_folders, inputs, resolve_application,
 };
-use crate::yaml::{self, Document, KeptDocument, Kind, Node, Value};
+use crate::yaml::{self, Document, KeptDocument, Kind, MAX_ALL_NODES, Node, Value};
 
 /// The workspace's file.
 pub const WORKSPACE_FILE: &str = "bpctl.yaml";
@@ -115,7 +115,7 @@ pub struct Catalog {
     /// The file that says whose signatures count on the local forge, and the id of its content; `None`: none is named, or it is not there.
     pub signers: Option<(RepoPath, String)>,
     /// Which object stands where: path and position in its list.
-    by_object: Arc<BTreeMap<ObjectName, Vec<(RepoPath, usize)>>>,
+    pub(super) by_object: Arc<BTreeMap<ObjectName, Vec<(RepoPath, usize)>>>,
     /// Which blueprint governs which object, in each environment.
     by_target: Arc<BTreeMap<(Option<Name>, ObjectRef), Name>>,
     /// What renderers read: each rendered folder, with the files and folders that it is made of, whatever the environment.
@@ -136,14 +136,16 @@ pub struct Catalog {
     pub kindless: Vec<Diagnostic>,
     /// Patches and other parts of kustomizations below the sources, which are no manifests as they stand, each with the kustomization (P18).
     pub parts: BTreeMap<RepoPath, RepoPath>,
+    /// Files of which not every document is among the manifests.
+    pub(super) in_part: BTreeSet<RepoPath>,
     /// Files that a kustomization lists and changes, each with that kustomization.
     pub(super) changed_by: BTreeMap<RepoPath, RepoPath>,
 }
 
 /// API version, kind and name: how an object is found, whatever the namespace that its manifest names.
-type ObjectName = (SmolStr, SmolStr, SmolStr);
+pub(super) type ObjectName = (SmolStr, SmolStr, SmolStr);
 
-fn object_name(object: &ObjectParts) -> ObjectName {
+pub(super) fn object_name(object: &ObjectParts) -> ObjectName {
     (object.api_version.as_str().into(), object.kind.as_str().into(), object.name.as_str().into())
 }
 
@@ -242,7 +244,7 @@ fn refused(path: &RepoPath, why: &str) -> Diagnostic {
 }
 
 /// A file's documents, or what is wrong with it.
-type Parsed = Result<Vec<Document>, Box<Diagnostic>>;
+pub(super) type Parsed = Result<Vec<Document>, Box<Diagnostic>>;
 
 /// bpctl's own files of a tree, parsed once: enough to know which manifests to read beside them.
 #[derive(Debug)]
@@ -265,7 +267,7 @@ impl OwnFiles {
         // are refused in it.
         let unread = |path: &RepoPath, file: &File| matches!(file, File::Refused(_)) && !path.file_name().contains('.');
         let own = files.below(&workspace.value.blueprints).filter(|(path, file)| is_yaml(path) || unread(path, file));
-        let documents = parse_all(&own.collect::<Vec<_>>(), Kind::Own);
+        let documents = parse_all(&own.collect::<Vec<_>>(), Kind::Own, (MAX_ALL_NODES, 0));
         Self { workspace, documents, unresolved: Vec::new() }
     }
 
@@ -349,8 +351,8 @@ impl OwnFiles {
     }
 }
 
-/// Parses files, in their order.
-fn parse_all(files: &[(&RepoPath, &File)], kind: Kind) -> Vec<(RepoPath, Parsed)> {
+/// Parses files, in their order, within a number of values and what other trees hold of it.
+pub(super) fn parse_all(files: &[(&RepoPath, &File)], kind: Kind, within: (usize, usize)) -> Vec<(RepoPath, Parsed)> {
     let mut answers: BTreeMap<&RepoPath, Parsed> = BTreeMap::new();
     let mut blobs = Vec::new();
     for (path, file) in files {
@@ -362,7 +364,7 @@ fn parse_all(files: &[(&RepoPath, &File)], kind: Kind) -> Vec<(RepoPath, Parsed)
         }
     }
     let named: Vec<(&str, &Content)> = blobs.iter().map(|(path, bytes)| (path.as_str(), *bytes)).collect();
-    answers.extend(blobs.iter().map(|(path, _)| *path).zip(yaml::parse_many(&named, kind)));
+    answers.extend(blobs.iter().map(|(path, _)| *path).zip(yaml::parse_many(&named, kind, within)));
     answers.into_iter().map(|(path, parsed)| (path.clone(), parsed)).collect()
 }
 
@@ -385,11 +387,16 @@ impl Catalog {
     /// Reads everything in `files`: the workspace, its blueprints' folder, and the sources that blueprints name. What cannot be read
     /// becomes a diagnostic; only a workspace that cannot be read is an error.
     pub fn load(files: &Files) -> Result<Self, Box<Diagnostic>> {
-        Ok(Self::assemble(OwnFiles::read(files)?, files))
+        Ok(Self::assemble(OwnFiles::read(files)?, files, &[]))
     }
 
-    /// The same, from own files that are parsed already; `files` holds the manifests.
-    pub fn assemble(own: OwnFiles, files: &Files) -> Self {
+    /// The same, from own files that are parsed already; `files` holds the manifests. A file that another tree has as well is read once for
+    /// both, and what all of them hold has one bound (T42).
+    pub fn assemble(own: OwnFiles, files: &Files, beside: &[&Self]) -> Self {
+        Self::assemble_within(own, files, beside, MAX_ALL_NODES)
+    }
+
+    pub(super) fn assemble_within(own: OwnFiles, files: &Files, beside: &[&Self], bound: usize) -> Self {
         let signers = own.workspace.value.local.allowed_signers.as_ref();
         let signers = signers.and_then(|path| match files.get(path)? {
             File::Blob(blob) => Some((path.clone(), blob.id.clone())),
@@ -414,6 +421,7 @@ impl Catalog {
             unreadable: BTreeMap::new(),
             kindless: Vec::new(),
             parts: BTreeMap::new(),
+            in_part: BTreeSet::new(),
         };
         for (path, parsed) in own.documents {
             catalog.read_own(&path, parsed);
@@ -431,9 +439,7 @@ impl Catalog {
             }));
         }
         let kustomized = Kustomized::of(files);
-        for (path, parsed) in parse_all(&found.into_iter().collect::<Vec<_>>(), Kind::Manifest) {
-            catalog.read_manifests(path, parsed, &kustomized);
-        }
+        catalog.read_sources(found, &kustomized, beside, bound);
         catalog.changed_by = kustomized.changed;
         catalog
     }
@@ -567,31 +573,6 @@ impl Catalog {
         }
         self.suppressions.insert(name, located);
         Ok(())
-    }
-
-    fn read_manifests(&mut self, path: RepoPath, parsed: Parsed, kustomized: &Kustomized) {
-        let all = parsed.map(|documents| documents.into_iter().flat_map(Document::listed).collect::<Vec<_>>());
-        let read = all.and_then(|all| all.iter().find_map(Document::unread_list).map_or(Ok(all), |d| Err(Box::new(d))));
-        let documents = match read {
-            Ok(documents) => documents,
-            Err(diagnostic) => return drop(self.unreadable.insert(path, *diagnostic)),
-        };
-        // What it says is about an object that another file declares. One that cannot be read may be anything, above.
-        if let Some(by) = kustomized.by(&path) {
-            self.parts.insert(path, by.clone());
-            return;
-        }
-        let documents: Vec<Document> =
-            documents.into_iter().filter(|document| !kustomized.is_fragment(&path, &document.root)).collect();
-        self.kindless.extend(documents.iter().filter_map(kindless));
-        let mut manifests = Vec::with_capacity(documents.len());
-        manifests.extend(documents.into_iter().filter_map(|document| manifest(&path, document)));
-        let by_object = Arc::make_mut(&mut self.by_object);
-        for (position, manifest) in manifests.iter().enumerate() {
-            let o = &manifest.object;
-            by_object.entry(object_name(o)).or_insert_with(|| Vec::with_capacity(1)).push((path.clone(), position));
-        }
-        self.manifests.insert(path, Arc::new(manifests));
     }
 
     /// Adds what was rendered for one environment: an entry for each of its `render`, in that order.

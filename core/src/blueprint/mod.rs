@@ -14,6 +14,7 @@ mod operation;
 mod overrides;
 mod pod;
 mod policy;
+mod sources;
 mod spec;
 mod suppression;
 mod workspace;

@@ -20,5 +20,8 @@ mod write;
 pub use edit::{Edit, EditRefused, Finder, Scalar, apply, value_at};
 pub use kept::KeptDocument;
 pub use node::{Document, Entry, Node, Value};
-pub use reader::{Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_many};
+pub(crate) use reader::nodes;
+pub use reader::{
+    Kind, MAX_ALIASED_BYTES, MAX_ALIASED_NODES, MAX_ALL_NODES, MAX_BYTES, MAX_DEPTH, MAX_NODES, parse, parse_many,
+};
 pub use typed::{described, from_node, nearest, problems};

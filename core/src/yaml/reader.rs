@@ -16,8 +16,9 @@ pub const MAX_BYTES: usize = 4 << 20;
 pub const MAX_DEPTH: usize = 100;
 /// How many values one file may hold, aliases followed.
 pub const MAX_NODES: usize = 500_000;
-/// How many values all files that are read for one question may hold: about 80 bytes of memory each, until their text is let go.
-pub const MAX_ALL_NODES: usize = 3_000_000;
+/// How many values all files that are read for one question may hold, in all trees that are compared: about 80 bytes of memory each, until
+/// their text is let go.
+pub const MAX_ALL_NODES: usize = 2_250_000;
 /// How many values the aliases of one file may stand for.
 pub const MAX_ALIASED_NODES: usize = 100_000;
 /// How many bytes of text the aliases of one file may stand for.
@@ -57,17 +58,12 @@ impl Place {
     }
 }
 
-/// Reads many files, side by side where there are many: the answers stand in the order of the files. Together they hold at most
-/// [`MAX_ALL_NODES`] values; the files after that are refused, each for itself (T42).
-pub fn parse_many(files: &[(&str, &Content)], kind: Kind) -> Vec<Result<Vec<Document>, Box<Diagnostic>>> {
-    parse_within(files, kind, MAX_ALL_NODES)
-}
-
-/// The same with another bound.
-pub(super) fn parse_within(
+/// Reads many files, side by side where there are many: the answers stand in the order of the files. With what other trees `held` already they
+/// have so many values at most, mostly [`MAX_ALL_NODES`]; the files after that are refused, each for itself (T42).
+pub fn parse_many(
     files: &[(&str, &Content)],
     kind: Kind,
-    bound: usize,
+    (bound, held): (usize, usize),
 ) -> Vec<Result<Vec<Document>, Box<Diagnostic>>> {
     let read = |(name, content): &(&str, &Content)| read_shared(name, content, kind).map(|(documents, _)| documents);
     // Before each value stands one of these, so that there are no more of them, but for what aliases repeat.
@@ -76,14 +72,15 @@ pub(super) fn parse_within(
         let repeats = content.contains(&b'&') && content.contains(&b'*');
         if repeats { marks + MAX_ALIASED_NODES } else { marks }
     };
-    if files.iter().map(|(_, content)| most(content)).sum::<usize>() <= bound {
+    if files.iter().map(|(_, content)| most(content)).sum::<usize>() <= bound.saturating_sub(held) {
         return map_all(files, read);
     }
     // One after the other, by what there is of it.
-    let mut left = bound;
+    let mut left = bound.saturating_sub(held);
+    let beside = if held > 0 { ", and those that it is compared with," } else { "" };
     let mut counted = |file: &(&str, &Content)| {
         if left == 0 {
-            let message = format!("the files before it hold {bound} values together");
+            let message = format!("the files before it{beside} hold {bound} values together");
             let error = Diagnostic::error("yaml-too-large", message).label(start_of(file.0), "not read any more");
             return Err(Box::new(error.help("a `source` that holds fewer files is read whole")));
         }
@@ -94,7 +91,8 @@ pub(super) fn parse_within(
     files.iter().map(&mut counted).collect()
 }
 
-fn nodes(node: &Node) -> usize {
+/// How many values a node is.
+pub(crate) fn nodes(node: &Node) -> usize {
     let below = node.entries().iter().map(|entry| &entry.value).chain(node.items());
     1 + below.map(nodes).sum::<usize>()
 }

@@ -398,7 +398,7 @@ fn t42_files_hold_a_number_of_values_together() {
     let read = |text: &str, files: usize| {
         let content = crate::model::Content::from(text.as_bytes());
         let many: Vec<(&str, &crate::model::Content)> = (0..files).map(|_| ("a.yaml", &content)).collect();
-        let answers = crate::yaml::reader::parse_within(&many, Kind::Manifest, 1_000);
+        let answers = crate::yaml::parse_many(&many, Kind::Manifest, (1_000, 0));
         let told = answers.iter().filter_map(|answer| answer.as_ref().err());
         assert!(
             told.clone()
