@@ -18,7 +18,7 @@ pub const MAX_DEPTH: usize = 100;
 pub const MAX_NODES: usize = 500_000;
 /// How many values all files that are read for one question may hold, in all trees that are compared: about 80 bytes of memory each, until
 /// their text is let go.
-pub const MAX_ALL_NODES: usize = 2_500_000;
+pub const MAX_ALL_NODES: usize = 2_250_000;
 /// How many values the aliases of one file may stand for.
 pub const MAX_ALIASED_NODES: usize = 100_000;
 /// How many bytes of text the aliases of one file may stand for.
