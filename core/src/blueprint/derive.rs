@@ -669,6 +669,7 @@ struct Rendered {
     patches: BTreeMap<String, String>,
 }
 
+use super::kustomized::only_lists;
 use crate::rendering::{KUSTOMIZATIONS, resolve};
 
 impl Rendered {
@@ -687,8 +688,6 @@ impl Rendered {
                 rendered.kustomize.insert(folder.to_owned(), Err(()));
                 continue;
             };
-            let harmless = ["apiVersion", "kind", "metadata", "resources", "namespace"];
-            let entries = document.root.entries();
             let namespace = document.root.get("namespace").and_then(Node::as_str).map(str::to_owned);
             let listed = ["resources", "bases", "components"].into_iter().filter_map(|key| document.root.get(key));
             let listed = listed.flat_map(Node::items).filter_map(Node::as_str);
@@ -697,7 +696,7 @@ impl Rendered {
             let patches = patches.into_iter().filter_map(|key| document.root.get(key)).flat_map(Node::items);
             let patches = patches.filter_map(|patch| patch.as_str().or_else(|| patch.get("path")?.as_str()));
             rendered.patches.extend(patches.filter_map(|text| Some((resolve(folder, text)?, folder.to_owned()))));
-            let plain = entries.iter().all(|entry| harmless.contains(&entry.key.as_str()));
+            let plain = only_lists(&document.root);
             if !plain || namespace.is_some() {
                 changed_elsewhere.extend(listed.iter().cloned());
             }

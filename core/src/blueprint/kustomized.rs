@@ -20,8 +20,11 @@ pub(super) struct Kustomized {
     pub(super) changed: BTreeMap<RepoPath, RepoPath>,
 }
 
-/// What of a kustomization changes nothing of what it lists but where it goes.
-const HARMLESS: [&str; 5] = ["apiVersion", "kind", "metadata", "resources", "namespace"];
+/// Whether a kustomization changes nothing of what it lists but where it goes.
+pub(super) fn only_lists(root: &Node) -> bool {
+    const HARMLESS: [&str; 5] = ["apiVersion", "kind", "metadata", "resources", "namespace"];
+    root.entries().iter().all(|entry| HARMLESS.contains(&entry.key.as_str()))
+}
 
 /// Lists of objects as they are.
 const LISTED: [&str; 4] = ["resources", "bases", "components", "crds"];
@@ -48,11 +51,12 @@ impl Kustomized {
             let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default();
             let Some(root) = documents.first().map(|document| &document.root) else { continue };
             let items = |key| root.get(key).map_or(&[] as &[Node], Node::items);
-            if !root.entries().iter().all(|entry| HARMLESS.contains(&entry.key.as_str())) {
-                let listed = LISTED.into_iter().flat_map(items).filter_map(|item| place(item.as_str()?));
-                all.changed.extend(listed.map(|listed| (listed, path.clone())));
+            let listed = LISTED.into_iter().flat_map(items).filter_map(|item| place(item.as_str()?));
+            let listed: Vec<RepoPath> = listed.collect();
+            if !only_lists(root) {
+                all.changed.extend(listed.iter().map(|listed| (listed.clone(), path.clone())));
             }
-            all.listed.extend(LISTED.into_iter().flat_map(items).filter_map(|item| place(item.as_str()?)));
+            all.listed.extend(listed);
             let changing = CHANGING.into_iter().flat_map(items).filter_map(Node::as_str);
             let within = WITHIN.into_iter().flat_map(|(key, fields)| {
                 items(key).iter().flat_map(|item| fields.iter().filter_map(|field| item.get(field)))
