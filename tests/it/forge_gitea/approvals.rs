@@ -10,6 +10,7 @@ fn proposal(shop: &Shop, pusher: &str, opener: &str, name: &str, message: &str) 
     let email = "somebody@elsewhere.test";
     let head = shop.commit_on(&base, "deploy/backend.yaml", "replicas: 3", "replicas: 4", message, email);
     shop.push(pusher, &format!("{head}:refs/heads/{name}"));
+    super::server::recorded(shop, &head);
     let body = json!({ "head": name, "base": "main", "title": name });
     shop.api(opener, "POST", "/pulls", body, 201)["number"].as_u64().expect("a number")
 }

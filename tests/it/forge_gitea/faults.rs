@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::moved::before_post;
-use super::server::{ADMIN, AUTHOR, Account, Shop, call, told};
+use super::server::{ADMIN, AUTHOR, Account, Shop, call, recorded, told};
 use crate::support::Program;
 
 const APPLY: [&str; 5] = ["apply", "--env", "staging", "-o", "json"];
@@ -23,6 +23,7 @@ fn t06_people_are_their_numbers_and_not_their_names() {
     let head = shop.commit_on(&base, "deploy/backend.yaml", "replicas: 3", "replicas: 4", "more", "x@elsewhere.test");
     let address = shop.address().replacen("://", &format!("://x:{}@", pusher.token("push")), 1);
     shop.repo.git(&["push", "-q", &address, &format!("{head}:refs/heads/more")]);
+    recorded(&shop, &head);
     let opened = shop.api(AUTHOR, "POST", "/pulls", json!({ "head": "more", "base": "main", "title": "more" }), 201);
     let number = opened["number"].as_u64().expect("a number");
 

@@ -309,8 +309,21 @@ pub fn told(report: &Value) -> Vec<String> {
     steps.iter().map(line).collect()
 }
 
-/// Waits until the server shows a head.
+/// Waits until the server shows a head and has written down who pushed it.
 #[track_caller]
 pub fn head_becomes(shop: &Shop, number: u64, head: &str) {
-    wait_for("the new head", 20, || (shop.head(number) == head).then_some(()));
+    wait_for("the new head", 60, || (shop.head(number) == head).then_some(()));
+    recorded(shop, head);
+}
+
+/// Waits until the server has written down who pushed a commit: it works through its pushes one by one, which takes a busy
+/// machine longer than bpctl asks again for.
+#[track_caller]
+pub fn recorded(shop: &Shop, commit: &str) {
+    wait_for("the record of the push", 60, || {
+        let feed = shop.api(ADMIN, "GET", "/activities/feeds?limit=50", json!(null), 200);
+        let pushes = feed.as_array().expect("a list").iter().filter(|entry| entry["op_type"] == "commit_repo");
+        let contents = pushes.filter_map(|entry| entry["content"].as_str());
+        contents.into_iter().any(|content| content.contains(commit)).then_some(())
+    });
 }
