@@ -31,7 +31,7 @@ fn request() -> FieldPath {
 }
 
 /// `scale:3>4:ok@5h`: an operation, what it changed (`?`: not known), how it ended (`reset`: it failed, and a person changed the blueprint
-/// since; `lost`: the base branch does not hold it any more), and how long ago.
+/// since; `lost`: the base branch does not hold it any more; `theirs`: it has the name alone, and went well), and how long ago.
 fn history(told: &str) -> Vec<PastOperation> {
     let one = |(number, told): (usize, &str)| {
         let (told, ago) = told.split_once('@').unwrap();
@@ -46,7 +46,7 @@ fn history(told: &str) -> Vec<PastOperation> {
             merged_at: ago.parse::<Period>().unwrap().before(now()),
             commit: "c".into(),
             outcome: match *outcome {
-                "ok" => Some(CheckConclusion::Success),
+                "ok" | "theirs" => Some(CheckConclusion::Success),
                 "fail" | "reset" => Some(CheckConclusion::Failure),
                 "unseen" => Some(CheckConclusion::Neutral),
                 "open" | "lost" | "lost+reset" => None,
@@ -56,6 +56,7 @@ fn history(told: &str) -> Vec<PastOperation> {
             config: Vec::new(),
             reset_by: (*outcome == "reset" || *outcome == "lost+reset").then(|| "p".into()),
             rewritten: outcome.starts_with("lost"),
+            foreign: *outcome == "theirs",
         }
     };
     told.split_whitespace().enumerate().map(one).collect()
@@ -146,6 +147,7 @@ const THREE: &str = "scale:1>2:fail@9h scale:2>3:fail@8h scale:3>4:fail@7h";
 #[case::three_that_nobody_saw("", "scale:1>2:unseen@9h scale:2>3:unseen@8h scale:3>4:unseen@7h", None)]
 #[case::three_and_an_open_one("", &format!("{THREE} scale:4>5:open@6h"), Some("failed one after another: scale #1, scale #2, scale #3"))]
 #[case::three_and_one_that_nobody_saw("", &format!("{THREE} scale:4>5:unseen@6h"), Some("failed one after another: scale #1, scale #2, scale #3"))]
+#[case::three_and_what_only_has_the_name("", &format!("{THREE} scale:4>5:theirs@6h"), Some("failed one after another: scale #1, scale #2, scale #3"))]
 #[case::three_and_a_reset("", &format!("{THREE} scale:4>5:reset@6h"), None)]
 #[case::a_reset_and_two("", "scale:1>2:reset@9h scale:2>3:fail@8h scale:3>4:fail@7h", None)]
 #[case::three_after_a_success(

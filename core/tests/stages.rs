@@ -509,6 +509,7 @@ fn merged(when: &str) -> Known<Vec<PastOperation>> {
         config: Vec::new(),
         reset_by: None,
         rewritten: false,
+        foreign: false,
     }])
 }
 

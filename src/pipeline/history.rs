@@ -156,6 +156,10 @@ pub(super) async fn history(
         Ok(pulls) => pulls,
         Err(error) => return Known::Unknown(forge_unknown(&error)),
     };
+    let me = match forge.identity().await {
+        Ok(me) => me,
+        Err(error) => return Known::Unknown(forge_unknown(&error)),
+    };
     let mut all: BTreeMap<Name, Vec<PastOperation>> = BTreeMap::new();
     let mut landed = BTreeSet::new();
     for pull in &pulls {
@@ -177,6 +181,7 @@ pub(super) async fn history(
             config: Vec::new(),
             reset_by: None,
             rewritten: false,
+            foreign: pull.author.id != me.id,
         });
     }
     if all.is_empty() {
@@ -192,11 +197,16 @@ pub(super) async fn history(
         let Some(blueprint) = blueprint else { continue };
         let target = &blueprint.value.spec.target;
         let sought = Sought::of(catalogs, environment, name, target);
-        for operation in operations.iter_mut().rev().take(LOOKED_UP) {
-            let landed = changed(repository, catalogs, environment, &sought, &operation.commit).await;
-            (operation.changes, operation.config) = parts(landed);
+        // As many of bpctl's own, however many of somebody else's lie between.
+        for foreign in [false, true] {
+            for operation in operations.iter_mut().rev().filter(|past| past.foreign == foreign).take(LOOKED_UP) {
+                let landed = changed(repository, catalogs, environment, &sought, &operation.commit).await;
+                (operation.changes, operation.config) = parts(landed);
+            }
         }
-        if let Some(last) = operations.last_mut() {
+        // A name alone makes no operation.
+        operations.retain(|past| !(past.foreign && past.is_nothing()));
+        if let Some(last) = operations.iter_mut().rfind(|past| !past.foreign) {
             match is_on(repository, tip.commit(), &last.commit) {
                 Ok(Some(held)) => last.rewritten = !held,
                 Ok(None) => {
@@ -216,13 +226,18 @@ pub(super) async fn history(
             }
         }
         let mut failed = None;
-        for (position, operation) in operations.iter_mut().enumerate().rev().take(LOOKED_UP) {
+        let own = operations.iter_mut().enumerate().rev().filter(|(_, past)| !past.foreign);
+        for (position, operation) in own.take(LOOKED_UP) {
             operation.outcome = match verify::outcome(forge, environment, &operation.commit).await {
                 Ok(outcome) => outcome,
                 Err(PipelineError::Forge(error)) => return Known::Unknown(forge_unknown(&error)),
                 Err(error) => return Known::unknown(UnknownCode::Incomplete, error.to_string()),
             };
             match operation.outcome {
+                // Its branch takes pushes of others: what became of those says nothing of what failed before.
+                Some(CheckConclusion::Success) if !operation.is_what_it_says() => {
+                    operation.outcome = Some(CheckConclusion::Neutral);
+                }
                 // What lies before a success is over.
                 Some(CheckConclusion::Success) => break,
                 Some(CheckConclusion::Failure) if failed.is_none() => failed = Some(position),

@@ -31,7 +31,7 @@ pub(super) async fn measures(
         let open = |past: &&PastOperation| {
             past.merged_at >= HORIZON.before(now) && matches!(past.outcome, None | Some(CheckConclusion::Failure))
         };
-        let last = operations.iter().rfind(|past| is_verified(&past.operation)).filter(open);
+        let last = operations.iter().rfind(|past| is_verified(past)).filter(open);
         let catalog = catalogs.iter().find(|catalog| catalog.blueprints.contains_key(name));
         let (Some(last), Some(catalog)) = (last, catalog) else { continue };
         let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };

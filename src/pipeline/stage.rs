@@ -164,7 +164,7 @@ pub async fn verify(
                 continue;
             }
         };
-        let last = history.iter().rfind(|operation| is_verified(&operation.operation));
+        let last = history.iter().rfind(|past| is_verified(past));
         let open =
             |past: &&PastOperation| past.outcome.is_none() && past.merged_at >= HORIZON.before(observation.governed_at);
         let Some(last) = last.filter(open) else { continue };

@@ -38,7 +38,7 @@ pub async fn open(
     let mut found = Vec::new();
     for name in rules.get().blueprints.keys() {
         let Known::Known(history) = facts.history(name) else { continue };
-        let Some(last) = history.iter().rfind(|operation| is_verified(&operation.operation)) else { continue };
+        let Some(last) = history.iter().rfind(|past| is_verified(past)) else { continue };
         if last.outcome.is_some() || last.merged_at < HORIZON.before(clock.now) {
             continue;
         }

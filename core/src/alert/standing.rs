@@ -153,7 +153,7 @@ fn verification(pass: &PassFacts<'_>, name: &Name) -> Option<Alert> {
         return Some(alert.said(Some(Untrusted::new(report.as_str()))));
     }
     let Known::Known(history) = pass.facts.history(name) else { return None };
-    let last = history.last()?;
+    let last = history.iter().rfind(|past| !past.foreign)?;
     let failed = match pass.concluded.get(&last.commit) {
         Some(outcome) => *outcome == Outcome::Failure,
         None => last.outcome == Some(CheckConclusion::Failure),

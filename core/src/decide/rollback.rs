@@ -277,7 +277,8 @@ impl Detector for RollbackDetector {
         let Known::Known(history) = input.facts.history(&blueprint.metadata.name) else { return detected };
         let answered = input.earlier.iter().any(|(_, action)| matches!(action, Some(Action::Rollback(_))));
         let failed = |past: &&PastOperation| past.outcome == Some(CheckConclusion::Failure) && past.reset_by.is_none();
-        let Some(last) = history.last().filter(failed).filter(|_| !answered) else { return detected };
+        let last = history.iter().rfind(|past| !past.foreign);
+        let Some(last) = last.filter(failed).filter(|_| !answered) else { return detected };
         let what = format!("{} #{}", last.operation, last.pull);
         // One way back is enough: the replica that the load asks for anyway.
         let asked = input.earlier.iter().find_map(|(_, action)| match action {

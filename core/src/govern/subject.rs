@@ -63,7 +63,8 @@ impl Undoes {
             past.is_some() && !changes.is_empty() && changes.iter().all(|change| one(change))
         };
         let history = facts.history(blueprint).ok().map_or(&[] as &[_], Vec::as_slice);
-        let newest = history.last().filter(|past| back(past.changes.as_ref(), &past.config)).map(|past| &past.commit);
+        let newest = history.iter().rfind(|past| !past.foreign);
+        let newest = newest.filter(|past| back(past.changes.as_ref(), &past.config)).map(|past| &past.commit);
         let brought = || {
             let last = facts.last_change(blueprint).ok().ok()??;
             let all = [last.newer.as_deref(), Some(last)].into_iter().flatten();

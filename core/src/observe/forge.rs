@@ -186,9 +186,29 @@ pub struct PastOperation {
     /// The base branch does not hold the commit any more: somebody rewrote it (Z13). Looked for of a blueprint's newest operation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rewritten: bool,
+    /// Somebody else opened the pull request, from a branch with a name as bpctl's own: anybody may (T9). It may hold what bpctl would do, and
+    /// frees nothing; how it ended is not looked up (B11).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign: bool,
 }
 
 impl PastOperation {
+    /// Whether it changed nothing of the workload, as far as that is known.
+    pub fn is_nothing(&self) -> bool {
+        self.changes.as_ref().is_some_and(Vec::is_empty) && self.config.is_empty()
+    }
+
+    /// Whether it changed what its name says, for all that is known: else its success says nothing of what failed before (B11).
+    pub fn is_what_it_says(&self) -> bool {
+        let Some(changes) = &self.changes else { return false };
+        let replicas = |change: &PastChange| change.field.is_keys(&["spec", "replicas"]);
+        match &self.operation {
+            name if *name == Operation::Scale.name() => changes.iter().any(replicas),
+            name if *name == Operation::Resize.name() => changes.iter().any(|change| change.field.has_key("resources")),
+            _ => !self.is_nothing(),
+        }
+    }
+
     /// Whether it went back itself: such a one is not taken back (B17).
     pub fn is_rollback(&self) -> bool {
         self.operation == Operation::Rollback.name()

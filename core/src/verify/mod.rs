@@ -164,9 +164,11 @@ impl VerifyReport {
     }
 }
 
-/// Whether an operation's outcome shows in the cluster. Only the newest one of a workload is looked at: it is what should be there.
-pub fn is_verified(operation: &str) -> bool {
-    [Operation::Scale, Operation::Resize, Operation::Rollback].iter().any(|known| known.name() == operation)
+/// Whether an operation's outcome shows in the cluster, and it is bpctl's own. Only the newest one of a workload is looked at: it is what
+/// should be there.
+pub fn is_verified(past: &PastOperation) -> bool {
+    let known = [Operation::Scale, Operation::Resize, Operation::Rollback];
+    !past.foreign && known.iter().any(|known| known.name() == past.operation)
 }
 
 /// How far back operations are looked for that are not verified yet.

@@ -58,6 +58,8 @@ impl Pass<'_> {
                         self.entry(&blueprint, &correlation, *at, event);
                     }
                 }
+                // Whoever takes such a name for a branch brings no operation of bpctl's.
+                PullState::Merged { .. } if pull.author.id != me.id => {}
                 PullState::Merged { at, commit } => {
                     self.remember_merged(base, &known, (&blueprint, &correlation), &pull, (*at, commit)).await?;
                     left.insert(branch.as_str().to_owned(), (branch, pull.head));

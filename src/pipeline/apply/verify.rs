@@ -36,7 +36,8 @@ impl Pass<'_> {
         let facts = Recorder::new(observation);
         for blueprint in base.rules.get().blueprints.keys() {
             let Known::Known(history) = facts.history(blueprint) else { continue };
-            let [.., overtaken, by] = history.as_slice() else { continue };
+            let own: Vec<&PastOperation> = history.iter().filter(|past| !past.foreign).collect();
+            let [.., overtaken, by] = own.as_slice() else { continue };
             if overtaken.outcome.is_some() || overtaken.merged_at < HORIZON.before(facts.now()) {
                 continue;
             }

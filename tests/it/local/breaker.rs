@@ -2,6 +2,7 @@
 
 use bpctl::pipeline::{Session, SessionOptions, work_tree};
 use bpctl_core::observe::CheckConclusion;
+use serde_json::json;
 
 use super::resize::shop;
 use super::{APPLY, says};
@@ -68,4 +69,72 @@ fn b11_the_breaker_opens_by_checks_and_a_person_closes_it() {
     // It opens again with the next failure, and closes with a success.
     conclude(&repo, CheckConclusion::Success);
     assert!(!plan().contains("limits.breaker"));
+}
+
+/// A merged pull request of this account, from a branch with a name as bpctl's own; it changes a word in README.md, or what it is given.
+fn merged(repo: &Repo, number: u64, account: &str, file: (&str, &str)) {
+    let branch = "bpctl/staging/frontend/resize";
+    repo.git(&["checkout", "-q", "-b", branch]);
+    let head = repo.commit(&[file], "a word");
+    let base = repo.git(&["rev-parse", "main"]);
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["merge", "-q", "--no-ff", "-m", "a word", branch]);
+    repo.git(&["branch", "-q", "-D", branch]);
+    let (commit, at) = (repo.git(&["rev-parse", "main"]), bpctl::runtime::now().to_string());
+    let author = json!({"login": account, "id": account, "bot": account == "bpctl"});
+    let pull = json!({
+        "version": 1, "number": number, "title": "a word", "body": "", "branch": branch, "base": "main", "author": author,
+        "openedAt": at, "updatedAt": at, "head": {"commit": head.trim(), "by": author, "base": base.trim()},
+        "state": {"state": "merged", "at": at, "commit": commit.trim()},
+    });
+    repo.write("pull.json", &pull.to_string());
+    let blob = repo.git(&["hash-object", "-w", "pull.json"]);
+    std::fs::remove_file(repo.path().join("pull.json")).expect("removed");
+    repo.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{},pull.json", blob.trim())]);
+    let tree = repo.git(&["write-tree", "--prefix="]);
+    repo.git(&["reset", "-q", "--hard"]);
+    let record = repo.git(&["commit-tree", tree.trim(), "-p", head.trim(), "-m", "merged"]);
+    repo.git(&["update-ref", &format!("refs/bpctl/pull/{number}"), record.trim()]);
+}
+
+/// Would miss: a breaker that anybody closes by a word in README.md, from a branch called as bpctl's own, or by a push to bpctl's own branch;
+/// and such a merge that bpctl takes for its own: that it verifies, writes down and pauses after.
+#[test]
+fn b11_what_only_has_the_name_of_an_operation_closes_no_breaker() {
+    let (repo, _) = shop("63m", "104857600", 20);
+    repo.replace("blueprints/policies/base.yaml", "cooldown: 60s", "cooldown: 60s, breaker: 1");
+    repo.commit(&[], "one failure is enough");
+    repo.run(&APPLY).exits(0);
+    conclude(&repo, CheckConclusion::Failure);
+    let stopped = |when: &str| {
+        let told = repo.run(&["breaker", "--env", "staging"]).exits(0).stdout;
+        assert!(told.contains("frontend  stopped since"), "{when}: {told}");
+    };
+    stopped("before");
+    let past = || {
+        let observed = repo.run(&["stage", "observe", "--env", "staging"]).exits(0).json();
+        observed["facts"]["history:frontend"]["value"]["history"]["known"].clone()
+    };
+    merged(&repo, 71, "mallory", ("README.md", "a word\n"));
+    let told = repo.run(&APPLY).exits(0).stdout;
+    assert!(!told.contains("verified local pull request #71"), "{told}");
+    conclude(&repo, CheckConclusion::Success);
+    stopped("somebody else's");
+    let operations = past();
+    assert_eq!(operations.as_array().map(Vec::len), Some(1), "it is no operation at all: {operations}");
+    let merges = |number: u64| {
+        let entries = repo.ledger("staging").into_iter();
+        entries.filter(|entry| entry["event"]["kind"] == "merged" && entry["event"]["pull"] == number).count()
+    };
+    assert_eq!(merges(71), 0);
+    // What changes the workload may hold, and frees nothing.
+    let manifest = repo.read("deploy/frontend.yaml").replace("replicas: 2", "replicas: 3");
+    merged(&repo, 72, "mallory", ("deploy/frontend.yaml", &manifest));
+    conclude(&repo, CheckConclusion::Success);
+    stopped("somebody else's of the workload");
+    assert_eq!((&past()[1]["foreign"], &past()[1]["outcome"]), (&json!(true), &json!(null)));
+    // bpctl's own branch takes pushes of others.
+    merged(&repo, 73, "bpctl", ("README.md", "another word\n"));
+    conclude(&repo, CheckConclusion::Success);
+    stopped("bpctl's own, of something else");
 }

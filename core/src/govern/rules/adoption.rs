@@ -59,7 +59,7 @@ impl Rule for Adoption {
 /// Whether an object is left as it is for an adoption: it is of its fields, and nothing went back in Git since, which has to be delivered.
 fn is_left(input: &RuleInput<'_>, open: &OpenAdoption) -> bool {
     let back = input.facts.history(&input.subject.blueprint).known().is_some_and(|history| {
-        history.iter().any(|operation| operation.is_rollback() && operation.merged_at > open.opened_at)
+        history.iter().any(|past| past.is_rollback() && !past.foreign && past.merged_at > open.opened_at)
     });
     !back && open.objects.as_ref().is_none_or(|objects| objects.contains(&input.subject.object))
 }

@@ -110,14 +110,14 @@ pub fn is_open(failures: &[Failure], limit: u32) -> bool {
 }
 
 /// The failures since the last success or reset, oldest first: operations whose verification failed, and deliveries that were refused. What
-/// was never verified, or could not be, is passed over: it neither counts nor resets.
+/// was never verified, or could not be, is passed over, as is what somebody else merged under such a name: it neither counts nor resets.
 pub fn failures(catalog: &Catalog, environment: &Name, blueprint: &Name, facts: &Recorder<'_>) -> Known<Vec<Failure>> {
     let history = match facts.history(blueprint) {
         Known::Known(history) => history,
         Known::Unknown(unknown) => return Known::Unknown(unknown),
     };
     let mut failed = Vec::new();
-    for operation in history.iter().rev() {
+    for operation in history.iter().rev().filter(|operation| !operation.foreign) {
         match operation.outcome {
             _ if operation.reset_by.is_some() => break,
             _ if operation.rewritten => {

@@ -39,7 +39,7 @@ impl Rule for OpenVerification {
             return Vec::new();
         };
         let open = |past: &&PastOperation| past.outcome.is_none() && !past.rewritten;
-        let last = history.iter().rfind(|past| is_verified(&past.operation)).filter(open);
+        let last = history.iter().rfind(|past| is_verified(past)).filter(open);
         let Some(last) = last.filter(|_| changes_it && place.cluster.snapshot.is_none()) else { return Vec::new() };
         if matches!(&input.subject.undoes, Undoes::Commit(undone) if *undone == last.commit) {
             return Vec::new();
