@@ -1,7 +1,7 @@
 //! Whose reviews count: a person with write access, named by the approvers where the blueprint names any, who is neither author, last
 //! pusher, co-author nor bot, who looked at these very changes, and whose review is not dismissed (T5, T6, T25, T26, T27).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,13 +55,7 @@ pub fn count_reviews(
         Known::Known(reviews) => reviews,
         Known::Unknown(unknown) => return Err(format!("the reviews are not known: {}", unknown.message)),
     };
-    // A comment is not a word on the matter. A dismissed review is: it does not revive an older one (T26).
-    let mut last: BTreeMap<&str, &Review> = BTreeMap::new();
-    for review in reviews.iter().filter(|review| review.state != ReviewState::Commented) {
-        last.insert(&review.reviewer.id, review);
-    }
-    Ok(last
-        .into_values()
+    Ok(last_words(reviews)
         .map(|review| ReviewJudgement {
             reviewer: review.reviewer.clone(),
             state: review.state,
@@ -69,6 +63,25 @@ pub fn count_reviews(
             justification: justification(&review.body),
         })
         .collect())
+}
+
+/// Everybody's last word. A comment is not a word on the matter. A dismissed review is: it does not revive an older one (T26).
+fn last_words(reviews: &[Review]) -> impl Iterator<Item = &Review> {
+    let mut last: BTreeMap<&str, &Review> = BTreeMap::new();
+    for review in reviews.iter().filter(|review| review.state != ReviewState::Commented) {
+        last.insert(&review.reviewer.id, review);
+    }
+    last.into_values()
+}
+
+/// The commits whose changes have to be compared with today's: what an approval looked at that may count. Each costs as much as to judge the pull
+/// request once more, and anybody who may read can write as many reviews as they like (T42).
+pub fn looked_at(reviews: &[Review]) -> BTreeSet<&str> {
+    let may_count = |review: &&Review| {
+        let approves = review.state == ReviewState::Approved && !review.stale && !review.reviewer.bot;
+        approves && matches!(review.rights, Known::Known(Rights::Write))
+    };
+    last_words(reviews).filter(may_count).map(|review| review.commit.as_str()).collect()
 }
 
 /// The longest justification that is kept, in characters.
@@ -147,5 +160,44 @@ fn refusal(pull: &PullFacts, review: &Review, changes: &Digest, terms: &Approval
         Some(Known::Known(_)) => Some("the changes are no longer those that were looked at".into()),
         Some(Known::Unknown(unknown)) => Some(format!("what was looked at is not known: {}", unknown.message)),
         None => Some("what was looked at is not known".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Would miss: a comparison of the whole pull request for each comment that a reader writes, for one approval twice, or for what cannot count;
+    /// and an approval that counts and is not compared.
+    #[test]
+    fn t42_only_what_may_count_is_compared_each_commit_once() {
+        let review = |who: &str, state, commit: &str, rights| Review {
+            reviewer: Identity { id: who.into(), login: Untrusted::new(who), bot: who == "bot" },
+            state,
+            commit: commit.into(),
+            at: Timestamp::UNIX_EPOCH,
+            stale: who == "stale",
+            rights,
+            signed: None,
+            body: Untrusted::new(""),
+        };
+        let (write, read) = (|| Known::Known(Rights::Write), || Known::Known(Rights::Read));
+        let unknown = Known::unknown(crate::observe::UnknownCode::Incomplete, "not told");
+        let mut reviews: Vec<Review> =
+            (0..300).map(|n| review("eve", ReviewState::Commented, &format!("c{n}"), read())).collect();
+        reviews.extend([
+            review("eve", ReviewState::Approved, "of-a-reader", read()),
+            review("who", ReviewState::Approved, "of-who-knows", unknown),
+            review("bot", ReviewState::Approved, "of-a-machine", write()),
+            review("stale", ReviewState::Approved, "stale", write()),
+            review("ann", ReviewState::Approved, "earlier", write()),
+            review("ann", ReviewState::Approved, "one", write()),
+            review("ben", ReviewState::Approved, "one", write()),
+            review("ben", ReviewState::Commented, "later", write()),
+            review("cat", ReviewState::Approved, "taken-back", write()),
+            review("cat", ReviewState::ChangesRequested, "no", write()),
+            review("dan", ReviewState::Approved, "two", write()),
+        ]);
+        assert_eq!(looked_at(&reviews), ["one", "two"].into());
     }
 }

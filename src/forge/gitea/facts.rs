@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bpctl_core::govern::looked_at;
 use bpctl_core::model::{Timestamp, Untrusted};
 use bpctl_core::observe::{Identity, Known, PullFacts, PullState, Review, ReviewState, Rights, UnknownCode};
 
@@ -249,12 +250,11 @@ impl GiteaForge {
         }
         reviews.sort_by_key(|(id, review)| (review.at, *id));
         // What a review looked at may be gone from the branch; without it nobody can say whether the changes are the same.
-        for (_, review) in &reviews {
-            if review.commit.len() == 40 {
-                let _ = self.remote.fetch_commit(&review.commit).await;
-            }
+        let reviews: Vec<Review> = reviews.into_iter().map(|(_, review)| review).collect();
+        for commit in looked_at(&reviews).into_iter().filter(|commit| commit.len() == 40) {
+            let _ = self.remote.fetch_commit(commit).await;
         }
-        Known::Known(reviews.into_iter().map(|(_, review)| review).collect())
+        Known::Known(reviews)
     }
 
     async fn reviewer(&self, user: &User) -> (Identity, Known<Rights>) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bpctl_core::govern::looked_at;
 use bpctl_core::model::{Timestamp, Untrusted};
 use bpctl_core::observe::{Identity, Known, PullFacts, PullState, Review, ReviewState, Rights, UnknownCode};
 use serde::Deserialize;
@@ -233,15 +234,16 @@ impl GithubForge {
         }
         reviews.sort_by_key(|(id, review)| (review.at, *id));
         // What a review looked at may be gone from the branch; without it nobody can say whether the changes are the same.
-        for (_, review) in &reviews {
-            if review.commit.len() == 40
-                && !self.has(&review.commit)
+        let reviews: Vec<Review> = reviews.into_iter().map(|(_, review)| review).collect();
+        for commit in looked_at(&reviews) {
+            if commit.len() == 40
+                && !self.has(commit)
                 && let Ok(remote) = self.remote().await
             {
-                let _ = remote.fetch_commit(&review.commit).await;
+                let _ = remote.fetch_commit(commit).await;
             }
         }
-        Known::Known(reviews.into_iter().map(|(_, review)| review).collect())
+        Known::Known(reviews)
     }
 
     /// Who moved the branch, the last one first. A machine that is not bpctl does what somebody made it do: on bpctl's own proposals, where
