@@ -240,6 +240,10 @@ pub trait Forge: Send + Sync {
     fn is_armed(&self, _number: u64) -> bool {
         false
     }
+    /// Whether a person may merge a pull request here by a rebase, which may give another tree than a merge (X2).
+    async fn rebases(&self) -> Result<bool, ForgeError> {
+        Ok(false)
+    }
     /// All checks on a commit.
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError>;
     /// What this forge lets bpctl do here and what it keeps from it, for `bpctl doctor`. What cannot be asked is an error.

@@ -24,9 +24,9 @@ pub enum MergedTree {
 /// How long `git` may take for a merge in memory.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-type Slot = Option<(Oid, i32)>;
+pub(super) type Slot = Option<(Oid, i32)>;
 
-const TREE: i32 = 0o040_000;
+pub(super) const TREE: i32 = 0o040_000;
 
 impl Repository {
     /// Merges `head` into `base`, without making a commit. With several merge bases all of them have to give the same tree.
@@ -102,16 +102,16 @@ pub(super) fn empty_tree(raw: &git2::Repository) -> Result<Oid, GitError> {
     raw.treebuilder(None).and_then(|builder| builder.write()).map_err(GitError::library("write an empty tree"))
 }
 
-struct Merge<'r> {
-    raw: &'r git2::Repository,
-    conflicts: BTreeSet<String>,
+pub(super) struct Merge<'r> {
+    pub(super) raw: &'r git2::Repository,
+    pub(super) conflicts: BTreeSet<String>,
     /// Files that both sides changed, and whose lines could be merged.
-    lines: BTreeSet<String>,
+    pub(super) lines: BTreeSet<String>,
 }
 
 impl Merge<'_> {
     /// What stands at one path after the merge.
-    fn slot(&mut self, path: &str, base: Slot, ours: Slot, theirs: Slot) -> Result<Slot, GitError> {
+    pub(super) fn slot(&mut self, path: &str, base: Slot, ours: Slot, theirs: Slot) -> Result<Slot, GitError> {
         if ours == theirs || base == theirs {
             return Ok(ours);
         }

@@ -15,6 +15,7 @@ mod lock;
 mod merge;
 pub mod program;
 mod read;
+mod rebase;
 mod refs;
 pub mod remote;
 mod repository;

@@ -380,6 +380,46 @@ async fn x02_a_merge_that_a_forge_would_make_otherwise_is_a_conflict() -> Result
     Ok(())
 }
 
+/// Git itself is the oracle. Would miss: commits that a merge took back and a rebase brings, a change that the base branch has and that is
+/// taken back with it, and a plain branch beside a base that moved on, which is held for nothing.
+#[test]
+fn x02_what_a_rebase_gives_is_known_or_said_not_to_be() -> Result<()> {
+    let repo = TestRepo::new()?;
+    let commit = |on: &str, path: &str, text: &str| repo.commit(on, &[(path, Some(text))], "a@example.com");
+    let base = commit(&repo.head()?, "image", "good\n")?;
+    let moved = commit(&base, "notes", "x\n")?;
+    let merged = |ours: &str, theirs: &str, tree: Option<String>| -> Result<String> {
+        let MergedTree::Clean(merge) = repo.repository.merge_tree(ours, theirs)? else { bail!("conflict") };
+        Ok(repo.repository.merge_commit(ours, theirs, &tree.unwrap_or(merge), &who("a@example.com"), "m")?)
+    };
+    let evil = commit(&base, "image", "evil\n")?;
+    let read = commit(&base, "readme", "a word\n")?;
+    let tree = |id: &str| -> Result<String> { Ok(repo.repository.commit_info(id)?.tree) };
+    let hidden = merged(&evil, &moved, Some(tree(&commit(&moved, "readme", "a word\n")?)?))?;
+    let fixed = repo.commit(&base, &[("image", Some("fixed\n"))], "b@example.com")?;
+    let fix = commit(&commit(&base, "image", "fixed\n")?, "image", "good\n")?;
+    let both = merged(&read, &commit(&base, "more", "1\n")?, None)?;
+    for (name, onto, head, straight, wanted) in [
+        ("on top", &base, &read, true, Some(true)),
+        ("beside", &moved, &read, false, Some(true)),
+        ("brought up to date", &moved, &merged(&read, &moved, None)?, false, Some(true)),
+        ("hidden by a merge", &moved, &hidden, false, Some(false)),
+        ("taken back", &fixed, &fix, false, None),
+        ("two lines of its own", &moved, &both, false, None),
+    ] {
+        assert_eq!(repo.repository.is_straight(onto, head)?, straight, "{name}");
+        let MergedTree::Clean(merge) = repo.repository.merge_tree(onto, head)? else { bail!("conflict: {name}") };
+        let rebased = repo.repository.rebased_tree(onto, head)?;
+        assert_eq!(rebased.as_ref().map(|tree| *tree == merge), wanted, "{name}");
+        if let Some(rebased) = rebased {
+            repo.git(&["checkout", "-q", "--detach", head])?;
+            repo.git(&["rebase", "-q", onto])?;
+            assert_eq!(rebased, repo.git(&["rev-parse", "HEAD^{tree}"])?, "{name}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn says_which_commit_of_the_line_brought_a_head_in() -> Result<()> {
     let repo = TestRepo::new()?;

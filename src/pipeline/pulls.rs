@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Catalog, TierName, Workspace};
 use bpctl_core::execute::Effect;
-use bpctl_core::govern::{ApprovalTerms, PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull};
+use bpctl_core::govern::{
+    ApprovalTerms, PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull, looked_at,
+};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, RepoPath, Timestamp, Trusted, Untrusted};
 use bpctl_core::observe::{Identity, Known, Observation, PullFacts, PullState, Recorder, UnknownCode};
 use bpctl_core::plan::{Plan, PlanItem};
@@ -27,13 +29,7 @@ pub async fn judge_one(
     let repository = &session.repository;
     let changes = changes_at(repository, tip, rules, &pull.head).await?;
     // An approval of an older commit counts where it was for the very same changes (X2).
-    let reviewed: Vec<String> = match &pull.reviews {
-        Known::Known(reviews) => {
-            reviews.iter().map(|review| review.commit.clone()).filter(|c| *c != pull.head).collect()
-        }
-        Known::Unknown(_) => Vec::new(),
-    };
-    for commit in reviewed {
+    for commit in reviewed(&pull).into_iter().filter(|commit| *commit != pull.head) {
         let then = match changes_at(repository, tip, rules, &commit).await {
             Ok(set) => Known::Known(set.hash()),
             Err(_) => Known::unknown(UnknownCode::NotObserved, "the commit is not in the repository any more"),
@@ -41,7 +37,12 @@ pub async fn judge_one(
         pull.changes_at.insert(commit, then);
     }
     let merged_tree = match repository.merge_tree_as_forges_do(tip.commit(), &pull.head).await {
-        Ok(MergedTree::Clean(tree)) => landing(repository, tip, rules, tree, &changes).await?,
+        Ok(MergedTree::Clean(tree)) => {
+            match rebased(session.forge.reading(), repository, tip, (&pull.head, &tree)).await? {
+                None => landing(repository, tip, rules, tree, &changes).await?,
+                Some(why) => Known::unknown(UnknownCode::Unsupported, why),
+            }
+        }
         Ok(MergedTree::Conflict(paths)) => {
             let shown = paths.first().map_or_else(String::new, |path| {
                 format!(": {}", bpctl_core::render::sink::terminal(&Untrusted::new(path.as_str())))
@@ -72,6 +73,35 @@ pub async fn judge_one(
         merged_tree,
         facts: &recorders,
     }))
+}
+
+/// The commits that have to be compared, each once.
+fn reviewed(pull: &PullFacts) -> Vec<String> {
+    pull.reviews.known().map_or_else(Vec::new, |reviews| looked_at(reviews).into_iter().map(Into::into).collect())
+}
+
+/// Why something else than the merged tree may land, where the forge lets people rebase: then each commit is brought anew, and what a later one
+/// or a merge took back may stand again (X2). GitHub does no rebase that gives another result than a merge.
+async fn rebased(
+    forge: &dyn Forge,
+    repository: &Repository,
+    tip: &BaseTip,
+    (head, merged): (&str, &String),
+) -> Result<Option<String>, PipelineError> {
+    if repository.is_straight(tip.commit(), head)? {
+        return Ok(None);
+    }
+    let is_same = || Ok::<_, PipelineError>(repository.rebased_tree(tip.commit(), head)?.as_ref() == Some(merged));
+    match forge.rebases().await {
+        Ok(false) => Ok(None),
+        Ok(true) if is_same()? => Ok(None),
+        Ok(true) => Ok(Some(format!(
+            "it may be merged by a rebase, commit by commit, and that may give something else: rebase its branch on today's {}, or let the \
+             repository allow no rebase",
+            tip.branch()
+        ))),
+        Err(error) => Ok(Some(format!("whether it may be merged by a rebase cannot be seen: {error}"))),
+    }
 }
 
 /// The merged tree, where it changes base in just the way that was judged: a merge by lines may put a value under another object (X2).
@@ -276,9 +306,7 @@ pub async fn merged(
     let repository = &session.repository;
     let before = before_merge(repository, commit)?;
     let changes = changes_from(repository, &before, rules, &pull.head).await?.hash();
-    let reviewed: Vec<String> =
-        pull.reviews.known().into_iter().flatten().map(|review| review.commit.clone()).collect();
-    for commit in reviewed {
+    for commit in reviewed(&pull) {
         if let Ok(then) = changes_from(repository, &before, rules, &commit).await {
             pull.changes_at.insert(commit, Known::Known(then.hash()));
         }

@@ -33,6 +33,14 @@ impl GiteaForge {
             let told = "the repository allows neither merge commits nor squashing: bpctl merges nothing";
             checks.push(Check::limited(told, "allow one of them in the repository's settings"));
         }
+        if settings.rebases() {
+            let told = "pull requests may be merged by a rebase, which brings each commit anew: where that may give something else than the \
+                        merge that is judged, the verdict waits";
+            checks.push(Check::limited(
+                told,
+                "turn both ways of rebasing off in the repository's settings, and leave merge commits or squashing",
+            ));
+        }
         checks.push(protection(&self.base_branch().await?, self.base.as_str()));
         Ok(checks)
     }

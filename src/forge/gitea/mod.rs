@@ -257,6 +257,12 @@ impl Forge for GiteaForge {
         self.looked_over().await
     }
 
+    async fn rebases(&self) -> Result<bool, ForgeError> {
+        let attempt = format!("read the settings of {}", self.name());
+        let settings: RepositorySettings = self.api.read(&attempt, &self.path(&[])).await?;
+        Ok(settings.rebases())
+    }
+
     fn issue_url(&self, number: u64) -> Option<String> {
         Some(self.page(&["issues", &number.to_string()]).into())
     }

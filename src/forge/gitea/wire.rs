@@ -236,9 +236,26 @@ pub(super) struct RepositorySettings {
     pub(super) allow_merge_commits: bool,
     #[serde(default)]
     pub(super) allow_squash_merge: bool,
+    /// Each commit anew; what a server does not tell it may allow.
+    #[serde(default = "allowed")]
+    pub(super) allow_rebase: bool,
+    /// The same, and a merge commit.
+    #[serde(default = "allowed")]
+    pub(super) allow_rebase_explicit: bool,
     /// What the caller may do.
     #[serde(default)]
     pub(super) permissions: RepositoryPermissions,
+}
+
+fn allowed() -> bool {
+    true
+}
+
+impl RepositorySettings {
+    /// Whether a pull request may be merged commit by commit.
+    pub(super) fn rebases(&self) -> bool {
+        self.allow_rebase || self.allow_rebase_explicit
+    }
 }
 
 /// What the caller may do in the repository.

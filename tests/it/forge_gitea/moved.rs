@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::server::{ADMIN, AUTHOR, BOT, REVIEWER, Shop, ask, branch, told};
-use crate::support::lab;
+use crate::support::{lab, wait_for};
 
 type Trick = Box<dyn FnOnce() + Send>;
 
@@ -192,4 +192,59 @@ fn t22_names_are_never_options() {
     shop.repo.replace("bpctl.yaml", "base: main", "base: --upload-pack=touch");
     let ran = shop.bpctl().run(&["apply", "--env", "staging"]).exits(1);
     assert!(!ran.stderr.contains("usage:"), "{}", ran.stderr);
+}
+
+/// Where the server lets people rebase, each commit is brought anew. Would miss: a pull request that is green for a word in README.md and lands
+/// another image that way; one that is held where nobody can rebase; and a plain branch beside a base that moved on, or that was brought up to
+/// date by a merge, which is held for nothing.
+#[test]
+fn x02_what_a_rebase_would_land_otherwise_is_not_green() {
+    let shop = Shop::changed(|repo| {
+        repo.write("README.md", "hello\n");
+        repo.write("NOTES", "notes\n");
+    });
+    let base = shop.fetch("refs/heads/main");
+    let email = "a@x.test";
+    let moved = shop.commit_on(&base, "NOTES", "notes", "more notes", "moved", email);
+    shop.push(ADMIN, &format!("{moved}:refs/heads/main"));
+    let image = "registry.shop.example/frontend:1.4.0";
+    let evil = shop.commit_on(&base, "deploy/frontend.yaml", image, "evil.example/x:1", "tune", email);
+    let readme = |on: &str| shop.commit_on(on, "README.md", "hello", "hello, a word", "a word", email);
+    let merge = |tree: &str, ours: &str, theirs: &str| {
+        let tree = shop.repo.git(&["rev-parse", &format!("{tree}^{{tree}}")]);
+        let arguments = ["commit-tree", "-m", "Merge branch 'main'", "-p", ours, "-p", theirs, tree.trim()];
+        shop.repo.git(&arguments).trim().to_owned()
+    };
+    let word = readme(&moved);
+    let open = |name: &str, head: &str| {
+        shop.push(AUTHOR, &format!("{head}:refs/heads/{name}"));
+        super::server::recorded(&shop, head);
+        let pull = json!({"title": name, "head": name, "base": "main"});
+        shop.api(AUTHOR, "POST", "/pulls", pull, 201)["number"].as_u64().expect("a number")
+    };
+    let verdict = |number: u64, head: &str| {
+        shop.bpctl().run(&["judge", &number.to_string(), "--env", "staging", "--post"]);
+        shop.verdict(head)
+    };
+    let hidden = merge(&word, &evil, &moved);
+    let number = open("hidden", &hidden);
+    let (state, _) = verdict(number, &hidden);
+    assert_eq!(state, "pending");
+    let why = shop.judge(number);
+    assert!(why.to_string().contains("it may be merged by a rebase, commit by commit"), "{why:#}");
+    let (beside, updated) = (readme(&base), merge(&word, &readme(&base), &moved));
+    for (name, head) in [("beside", &beside), ("updated", &updated)] {
+        let number = open(name, head);
+        assert_eq!(verdict(number, head).0, "success", "{name}: {:#}", shop.judge(number));
+    }
+    let rebase = |is: bool| json!({"has_pull_requests": true, "allow_rebase": is, "allow_rebase_explicit": is});
+    shop.api(ADMIN, "PATCH", "", rebase(false), 200);
+    assert_eq!(verdict(number, &hidden).0, "success", "nobody can rebase here");
+    shop.api(ADMIN, "PATCH", "", rebase(true), 200);
+    assert_eq!(verdict(number, &hidden).0, "pending");
+    // It is as was said.
+    let path = format!("/repos/forge-admin/{}/pulls/{number}/merge", shop.name);
+    wait_for("the merge", 30, || (ask(AUTHOR, "POST", &path, &json!({"Do": "rebase"})).0 == 200).then_some(()));
+    let main = shop.fetch("refs/heads/main");
+    assert!(shop.repo.git(&["show", &format!("{main}:deploy/frontend.yaml")]).contains("evil.example/x:1"));
 }

@@ -264,6 +264,7 @@ fn the_doctor_tells_what_the_server_lets_bpctl_do() {
         "bpctl is forge-bot there (id ",
         &format!("  ✓ forge-bot may write to {name}\n"),
         "  ! main is not protected: whoever may write can pass bpctl by\n",
+        "  ! pull requests may be merged by a rebase, which brings each commit anew: ",
         "go by the forge's clock, which agrees with this machine's\n",
     ] {
         assert!(told.contains(line), "{line:?} is missing in:\n{told}");
@@ -274,6 +275,10 @@ fn the_doctor_tells_what_the_server_lets_bpctl_do() {
     let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
     assert!(told.contains("  ! main does not wait for the check bpctl/verdict"), "{told}");
     shop.api(ADMIN, "PATCH", "/branch_protections/main", rule(json!(["bpctl/verdict"])), 200);
+    let merges = json!({"has_pull_requests": true, "allow_rebase": false, "allow_rebase_explicit": false});
+    shop.api(ADMIN, "PATCH", "", merges, 200);
+    let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
+    assert!(!told.contains("rebase"), "{told}");
     // An author may write, and is not shown what reviewers may; who may only read does nothing.
     shop.api(ADMIN, "PUT", "/collaborators/forge-reviewer", json!({ "permission": "read" }), 204);
     let of = |who: &str, code| {
