@@ -9,7 +9,7 @@ use bpctl_core::alert::{
     About, Alert, Change, Known, Unclear, about, body, changes, chat, key_of, known, marker, title,
 };
 use bpctl_core::blueprint::Alerts;
-use bpctl_core::ledger::{Entry, Skipped};
+use bpctl_core::ledger::Entry;
 use bpctl_core::model::{Digest, Name, Period, Timestamp};
 use bpctl_core::render::sink;
 use schemars::JsonSchema;
@@ -113,7 +113,8 @@ pub async fn tell(
         let would = |alert: &Alert| line(alert, AlertState::WouldBeTold, None);
         return Told { alerts: standing.iter().chain(&passing).map(would).collect(), ..Told::default() };
     }
-    let mut telling = Telling { session, effects, environment, told: Told::default(), issues: None };
+    let told = Told::default();
+    let mut telling = Telling { session, effects, environment, told, issues: None, made_up: Vec::new() };
     let before = match before {
         Some(before) => Ok(before),
         None => telling.before().await,
@@ -151,6 +152,10 @@ pub async fn tell(
             }
         }
     }
+    // An entry alone tells nobody: where no issue came of it, the chat heard nothing either.
+    let made_up = std::mem::take(&mut telling.made_up);
+    let made_up = standing.iter().filter(|alert| made_up.contains(&alert.key()));
+    lines.extend(made_up.map(|alert| telling.line(alert)));
     for alert in &passing {
         telling.told.alerts.push(line(alert, AlertState::New, None));
         lines.push(chat(environment, alert, false));
@@ -292,6 +297,8 @@ struct Telling<'a> {
     told: Told,
     /// `None`: there are none, they are not wanted, or they cannot be read.
     issues: Option<Issues>,
+    /// Keys of alerts that the ledger says were told, and of which no issue came.
+    made_up: Vec<String>,
 }
 
 impl Telling<'_> {
@@ -301,7 +308,7 @@ impl Telling<'_> {
 
     async fn before(&self) -> Result<BTreeMap<String, Known>, PipelineError> {
         let forge = self.session.forge.reading();
-        let ledger = ledger::load::<Skipped>(&self.session.repository, forge, self.environment).await?;
+        let ledger = ledger::recall(&self.session.repository, forge, self.environment).await?;
         Ok(known(&ledger.entries))
     }
 
@@ -454,6 +461,7 @@ impl Telling<'_> {
             if let Some((_, issue)) = listed {
                 return Ok(Some((issue.number, false)));
             }
+            self.made_up.push(key);
         }
         let number = match closed {
             Some(closed) => {

@@ -247,8 +247,9 @@ impl Pass<'_> {
         // 2. Plan, propose what is new, merge what is allowed.
         let first = self.plan(&base, &observation).await;
         self.decided(&first, &base, &observation);
-        // Before anything is done about it: what follows is derived after a kill, why it was done is not (Z1).
-        self.write_down().await?;
+        // Before anything is done about it: what follows is derived after a kill, why it was done is not (Z1). Where the ledger takes nothing, the
+        // pass goes on, and ends with that: it is for people (Z21, T30).
+        drop(self.write_down().await);
         let merged = self.propose_all(&first, &base, &observation).await?;
 
         // 3. Deliver what stands on base. The plan is the first one as long as neither base nor the cluster has changed.
@@ -307,7 +308,7 @@ impl Pass<'_> {
             part.items.retain(|item| matches!(item.action, Action::Rollback(_)));
         }
         self.decided(&plan, &base, &observation);
-        self.write_down().await?;
+        drop(self.write_down().await);
         self.raised.standing.extend(bpctl_core::alert::waiting(&plan));
         self.propose_all(&plan, &base, &observation).await.map(drop)
     }

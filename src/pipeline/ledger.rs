@@ -1,9 +1,11 @@
-//! The ledger's branch: read whole, appended by compare-and-swap, bounded (Z4, Z21).
+//! The ledger's branch: read whole for people, its newest part for a pass, appended by compare-and-swap, bounded (Z4, Z21, T30).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::Action;
-use bpctl_core::ledger::{Entry, Event, Skipped, append, day_of, first_of_day, glance, in_order, lines, read_line};
+use bpctl_core::ledger::{
+    Entry, Event, FULL, Skipped, append, day_of, first_of_day, glance, in_order, lines, read_line,
+};
 use bpctl_core::model::{Content, Digest, Name, ObjectRef, Period, RepoPath, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -14,6 +16,16 @@ use crate::runtime;
 
 /// Tries before an append gives up.
 const TRIES: u32 = 10;
+
+const DAY: Period = Period::from_secs(86_400);
+/// How far back a pass remembers: as long as an issue that a person closed.
+const RECALLED: Period = Period::from_secs(90 * 86_400);
+/// How many bytes and lines of a ledger a pass reads, the newest first: anybody who may push can make it as long as they like, and it grows by
+/// itself (T30, T42).
+const RECALLED_BYTES: usize = 32 << 20;
+const RECALLED_LINES: usize = 100_000;
+/// By how much the clocks that entries go by may differ.
+const SKEW: Period = Period::from_secs(60);
 
 /// Who writes bpctl's commits.
 pub fn signature(at: Timestamp) -> Signature {
@@ -27,9 +39,14 @@ pub struct Ledger<E = Skipped> {
     pub commit: Option<String>,
     /// Entries, in the order of what happened.
     pub entries: Vec<Entry<E>>,
-    /// Lines that cannot be read.
+    /// Lines and files that cannot be read, or are of the future.
     pub unreadable: usize,
-    files: BTreeMap<RepoPath, Content>,
+}
+
+impl<E> Default for Ledger<E> {
+    fn default() -> Self {
+        Self { commit: None, entries: Vec::new(), unreadable: 0 }
+    }
 }
 
 impl<E> Ledger<E> {
@@ -69,7 +86,7 @@ pub async fn load_since<E: DeserializeOwned + Send>(
     environment: &Name,
     since: Option<Timestamp>,
 ) -> Result<Ledger<E>, PipelineError> {
-    load_keeping(repository, forge, environment, since, &|_| false, read_line).await
+    load_reading(repository, forge, environment, since, read_line).await
 }
 
 /// The same for a listing, on which nothing rests: see [`glance`].
@@ -79,23 +96,99 @@ pub async fn list_since(
     environment: &Name,
     since: Option<Timestamp>,
 ) -> Result<Ledger, PipelineError> {
-    load_keeping(repository, forge, environment, since, &|_| false, glance).await
+    load_reading(repository, forge, environment, since, glance).await
 }
 
-/// The same with the bytes of some files, to which something is appended.
-async fn load_keeping<E: DeserializeOwned + Send>(
+/// What a pass remembers: the newest part of the ledger, as much as there is room for. What cannot be read in it is counted and passed over, and
+/// so is what is dated after now: whoever may push writes what they like, and no pass stops for it (T30).
+pub async fn recall(repository: &Repository, forge: &dyn Forge, environment: &Name) -> Result<Ledger, PipelineError> {
+    let Some(commit) = forge.branch(&BranchName::ledger(environment)).await? else { return Ok(Ledger::default()) };
+    let now = forge.clock().await?.now;
+    let (first, tomorrow) = (DAY.before(RECALLED.before(now)), DAY.after(now));
+    let mut ledger = Ledger { commit: Some(commit.clone()), ..Ledger::default() };
+    let mut files = Vec::new();
+    for (day, path) in day_files(repository, &commit, &folders_since(first))? {
+        if day > tomorrow {
+            ledger.unreadable += 1;
+        } else if day > first {
+            files.push((day, path));
+        }
+    }
+    files.sort_by_key(|(day, path)| std::cmp::Reverse((*day, path.as_str().len(), path.clone())));
+    let mut room = RECALLED_BYTES;
+    for (_, path) in files {
+        if room == 0 || ledger.entries.len() >= RECALLED_LINES {
+            break;
+        }
+        read_file(repository, &commit, path, |file| {
+            let Some(bytes) = file else {
+                ledger.unreadable += 1;
+                return;
+            };
+            room = room.saturating_sub(bytes.len());
+            for line in lines(bytes).take(RECALLED_LINES) {
+                match read_line::<Skipped>(line).filter(|entry| !is_of_the_future(entry, now)) {
+                    Some(entry) => ledger.entries.push(entry),
+                    None => ledger.unreadable += 1,
+                }
+            }
+        })?;
+    }
+    in_order(&mut ledger.entries);
+    Ok(ledger)
+}
+
+/// Whether an entry is dated after now. What was told to people has the forge's own time; others have the cluster's too.
+fn is_of_the_future<E>(entry: &Entry<E>, now: Timestamp) -> bool {
+    let skew = if matches!(entry.event, Event::Alerted { .. }) { SKEW } else { DAY };
+    entry.at > skew.after(now)
+}
+
+/// The ledger's files below these folders, with their days. Nothing of them is read.
+fn day_files(
+    repository: &Repository,
+    commit: &str,
+    folders: &[RepoPath],
+) -> Result<Vec<(Timestamp, RepoPath)>, PipelineError> {
+    let mut found = Vec::new();
+    let note = |path: &RepoPath| {
+        found.extend(day_of(path).map(|day| (day, path.clone())));
+        false
+    };
+    repository.each_in_tree(commit, folders, note, |_, _| Ok::<_, PipelineError>(()))?;
+    Ok(found)
+}
+
+/// Looks at one file; `None`: it is no plain file, or too large.
+fn read_file(
+    repository: &Repository,
+    commit: &str,
+    path: RepoPath,
+    mut look: impl FnMut(Option<&[u8]>),
+) -> Result<(), PipelineError> {
+    repository.each_in_tree(
+        commit,
+        &[path],
+        |_| true,
+        |_, file| {
+            look(file.ok());
+            Ok::<_, PipelineError>(())
+        },
+    )
+}
+
+async fn load_reading<E: DeserializeOwned + Send>(
     repository: &Repository,
     forge: &dyn Forge,
     environment: &Name,
     since: Option<Timestamp>,
-    keep: &(dyn Fn(&RepoPath) -> bool + Sync),
     read: ReadLine<E>,
 ) -> Result<Ledger<E>, PipelineError> {
     let Some(commit) = forge.branch(&BranchName::ledger(environment)).await? else {
-        return Ok(Ledger { commit: None, entries: Vec::new(), unreadable: 0, files: BTreeMap::new() });
+        return Ok(Ledger::default());
     };
     // A file holds a whole day.
-    let first = since.map(|since| Period::from_secs(86_400).before(since));
+    let first = since.map(|since| DAY.before(since));
     let folders = folders_since(first.unwrap_or(Timestamp::UNIX_EPOCH));
     let is_asked = |path: &RepoPath| day_of(path).is_some_and(|day| first.is_none_or(|first| day > first));
     // Every other file on a thread of its own: unpacking and parsing take the same time, and both are long in a long ledger.
@@ -105,7 +198,7 @@ async fn load_keeping<E: DeserializeOwned + Send>(
             position += usize::from(is_asked(path));
             is_asked(path) && position % 2 == half
         };
-        read_part(&repository.again()?, &commit, &folders, mine, keep, read)
+        read_part(&repository.again()?, &commit, &folders, mine, read)
     };
     let parts: Vec<Result<Part<E>, PipelineError>> = std::thread::scope(|scope| {
         let half = &half;
@@ -113,18 +206,17 @@ async fn load_keeping<E: DeserializeOwned + Send>(
         let gone = || PipelineError::told("a thread that read the ledger ended", "this is a bug");
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(gone()))).collect()
     });
-    let mut all = Part { days: BTreeMap::new(), unreadable: 0, files: BTreeMap::new() };
+    let mut all = Part { days: BTreeMap::new(), unreadable: 0 };
     for part in parts {
         let mut part = part?;
         all.days.append(&mut part.days);
-        all.files.append(&mut part.files);
         all.unreadable += part.unreadable;
     }
-    let Part { days, unreadable, files } = all;
+    let Part { days, unreadable } = all;
     let mut entries = Vec::with_capacity(days.values().map(Vec::len).sum());
     entries.extend(days.into_values().flatten());
     in_order(&mut entries);
-    Ok(Ledger { commit: Some(commit), entries, unreadable, files })
+    Ok(Ledger { commit: Some(commit), entries, unreadable })
 }
 
 /// How a line is read; `None`: it cannot be.
@@ -134,7 +226,6 @@ type ReadLine<E> = fn(&[u8]) -> Option<Entry<E>>;
 struct Part<E> {
     days: BTreeMap<RepoPath, Vec<Entry<E>>>,
     unreadable: usize,
-    files: BTreeMap<RepoPath, Content>,
 }
 
 /// Reads those files that are mine.
@@ -143,13 +234,11 @@ fn read_part<E: DeserializeOwned + Send>(
     commit: &str,
     folders: &[RepoPath],
     mine: impl FnMut(&RepoPath) -> bool,
-    keep: &(dyn Fn(&RepoPath) -> bool + Sync),
     read: ReadLine<E>,
 ) -> Result<Part<E>, PipelineError> {
-    let mut part = Part { days: BTreeMap::new(), unreadable: 0, files: BTreeMap::new() };
+    let mut part = Part { days: BTreeMap::new(), unreadable: 0 };
     repository.each_in_tree(commit, folders, mine, |path, file| -> Result<(), PipelineError> {
         let Ok(bytes) = file else {
-            // An append would begin it anew.
             let day = day_of(&path).map(|day| format!(" of {day:.0}")).unwrap_or_default();
             return Err(PipelineError::told(
                 format!("couldn't read the ledger's file{day}: {path} is no plain file, or larger than 4 MiB"),
@@ -162,9 +251,6 @@ fn read_part<E: DeserializeOwned + Send>(
                 Some(entry) => entries.push(entry),
                 None => part.unreadable += 1,
             }
-        }
-        if keep(&path) {
-            part.files.insert(path.clone(), bytes.into());
         }
         part.days.insert(path, entries);
         Ok(())
@@ -185,6 +271,49 @@ pub(super) fn years() -> Vec<RepoPath> {
     (2025..2125).filter_map(|year: u32| RepoPath::new(year.to_string()).ok()).collect()
 }
 
+/// What an append has to know of the ledger: the files of the days that it writes to, and the ids that stand there and on the days beside them,
+/// because runs at once may stand on both sides of midnight.
+struct Tail {
+    commit: Option<String>,
+    files: BTreeMap<RepoPath, Content>,
+    known: BTreeSet<Digest>,
+}
+
+/// A file that cannot be read, or for which there is no room, is as good as full: then the next of its day is begun.
+async fn tail(
+    repository: &Repository,
+    forge: &dyn Forge,
+    environment: &Name,
+    days: &BTreeSet<Timestamp>,
+) -> Result<Tail, PipelineError> {
+    let commit = forge.branch(&BranchName::ledger(environment)).await?;
+    let mut tail = Tail { commit: commit.clone(), files: BTreeMap::new(), known: BTreeSet::new() };
+    let (Some(commit), Some(first)) = (commit, days.first()) else { return Ok(tail) };
+    let beside = |day: Timestamp| days.contains(&DAY.before(day)) || days.contains(&DAY.after(day));
+    let mut files = day_files(repository, &commit, &folders_since(DAY.before(*first)))?;
+    files.retain(|(day, _)| days.contains(day) || beside(*day));
+    files.sort_by_key(|(day, path)| (!days.contains(day), *day, path.as_str().len(), path.clone()));
+    let full: Content = vec![b'\n'; FULL].as_slice().into();
+    let mut room = RECALLED_BYTES;
+    for (day, path) in files {
+        let mut kept = full.clone();
+        if room > 0 {
+            read_file(repository, &commit, path.clone(), |file| {
+                let Some(bytes) = file else { return };
+                room = room.saturating_sub(bytes.len());
+                tail.known.extend(lines(bytes).filter_map(read_line::<Skipped>).map(|entry| entry.id));
+                if bytes.len() < FULL {
+                    kept = bytes.into();
+                }
+            })?;
+        }
+        if days.contains(&day) {
+            tail.files.insert(path, kept);
+        }
+    }
+    Ok(tail)
+}
+
 /// Appends what the ledger does not have yet, and answers the ids of that. Another writer's entries are kept: the append is done again on top
 /// of them. Of several runs with the same entry exactly one is answered its id.
 pub async fn record(
@@ -200,13 +329,11 @@ pub async fn record(
     }
     let forge = session.forge.reading();
     let days: BTreeSet<Timestamp> = entries.iter().filter_map(|entry| first_of_day(entry.at)).collect();
-    let keep = |path: &RepoPath| day_of(path).is_some_and(|day| days.contains(&day));
     for _ in 0..TRIES {
-        let ledger: Ledger = load_keeping(&session.repository, forge, environment, None, &keep, read_line).await?;
-        let known = ledger.ids();
+        let Tail { commit: tip, files: existing, known } = tail(&session.repository, forge, environment, &days).await?;
         let fresh = entries.iter().map(|entry| &entry.id).filter(|id| !known.contains(id)).cloned();
         let fresh: BTreeSet<Digest> = fresh.collect();
-        let files = append(&ledger.files, &known, entries);
+        let files = append(&existing, &known, entries);
         if files.is_empty() {
             return Ok(BTreeSet::new());
         }
@@ -214,7 +341,7 @@ pub async fn record(
         // Else two runs of one second make the same commit, and each takes it for its own.
         let message =
             format!("ledger: {} {plural} of {environment}\n\nBpctl-Run: {}\n", fresh.len(), runtime::run_id());
-        let commit = match &ledger.commit {
+        let commit = match &tip {
             Some(parent) => {
                 let changes = files.into_iter().map(|(path, bytes)| (path, Some(bytes))).collect();
                 session.repository.commit_files(parent, &changes, &signature(at), &message)?
@@ -224,7 +351,7 @@ pub async fn record(
                 session.repository.commit_tree(&tree, &[], &signature(at), &message)?
             }
         };
-        match effects.append_ledger(&branch, ledger.commit.as_deref(), &commit).await? {
+        match effects.append_ledger(&branch, tip.as_deref(), &commit).await? {
             Swapped::Swapped => return Ok(fresh),
             Swapped::Moved(_) => {}
         }

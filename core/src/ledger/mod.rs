@@ -288,7 +288,7 @@ impl<E> Entry<E> {
 }
 
 /// Where a day's file is full and another begins: less than what is read of a file of Git.
-const FULL: usize = 2 << 20;
+pub const FULL: usize = 2 << 20;
 
 /// The first moment of a day, as [`day_of`] says it of the files that an entry of this time is written to (Z4).
 pub fn first_of_day(at: Timestamp) -> Option<Timestamp> {

@@ -15,7 +15,7 @@ use bpctl_core::plan::{BlueprintPlan, Plan, PlanInput, PlanItem, Scope, build_fo
 use bpctl_core::verify::{Outcome, VerifyReport, WindowCheck};
 
 use super::{Base, Pass, Undelivered};
-use crate::forge::{BranchName, PullFilter, PullSummary};
+use crate::forge::{BranchName, ForgeError, PullFilter, PullSummary};
 use crate::pipeline::{PipelineError, history, ledger, pulls, verify};
 
 /// How far back a pass looks for what a killed one left.
@@ -26,9 +26,19 @@ impl Pass<'_> {
     pub(super) async fn remember(&mut self, base: &Base, observation: &Observation) -> Result<(), PipelineError> {
         let forge = self.session.forge.reading();
         let (now, me) = (forge.clock().await?.now, forge.identity().await?);
-        let known: ledger::Ledger = ledger::load(&self.session.repository, forge, &self.environment).await?;
+        // It is for people: without it a pass remembers nothing, and goes on (T30).
+        let known = match ledger::recall(&self.session.repository, forge, &self.environment).await {
+            Ok(known) => {
+                self.raised.remember(&known);
+                known
+            }
+            Err(error @ (PipelineError::Git(_) | PipelineError::Forge(ForgeError::Git { .. }))) => {
+                self.raised.forgot(&error);
+                ledger::Ledger::default()
+            }
+            Err(error) => return Err(error),
+        };
         self.known = known.ids();
-        self.raised.remember(&known);
         let mut left = BTreeMap::new();
         let mut recent = forge.pulls(PullFilter::UpdatedSince(REMEMBERED.before(now))).await?;
         recent.sort_by_key(|pull| pull.number);
@@ -224,7 +234,9 @@ impl Pass<'_> {
         }
         if self.entries.iter().any(|entry| !self.known.contains(&entry.id)) {
             let at = self.session.forge.reading().clock().await?.now;
-            let fresh = ledger::record(self.session, self.effects, &self.environment, &self.entries, at).await?;
+            let new: Vec<Entry> =
+                self.entries.iter().filter(|entry| !self.known.contains(&entry.id)).cloned().collect();
+            let fresh = ledger::record(self.session, self.effects, &self.environment, &new, at).await?;
             self.recorded += fresh.len();
             let written =
                 self.entries.iter().filter(|entry| fresh.contains(&entry.id)).map(|entry| entry.event.clone());

@@ -58,6 +58,18 @@ impl Raised {
         }
     }
 
+    /// The ledger cannot be read at all.
+    pub(super) fn forgot(&mut self, error: &PipelineError) {
+        let alert = Alert::new(
+            Cause::LedgerDamaged,
+            None,
+            &"unread",
+            "it cannot be read, and what was told before is told again",
+        );
+        let said = Some(Untrusted::new(format!("{error}{}", cause(error))));
+        self.standing.push(alert.said(said).next(Some("bpctl audit verify".into())));
+    }
+
     /// The same delivery was refused as before: of one commit it is one occurrence.
     pub(super) fn refused_again(&mut self, blueprint: &Name, commit: &str) {
         if let Some(refused) = self.refused.get_mut(blueprint) {

@@ -129,7 +129,7 @@ impl Pass<'_> {
         let mut plan = only(planned, meant);
         let mut stands: BTreeSet<Digest> = plan.items().map(|item| item.id.clone()).collect();
         self.decided(&plan, &base, &observation);
-        self.write_down().await?;
+        drop(self.write_down().await);
         let mut landed = self.settle_proposals_of(&plan, &base, &observation).await?;
         landed |= self.propose_all(&plan, &base, &observation).await?;
         if landed {

@@ -5,7 +5,7 @@ use bpctl_core::blueprint::Tier;
 use bpctl_core::decide::{FailedPod, Finding};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::permit_restart;
-use bpctl_core::ledger::{Event, Skipped};
+use bpctl_core::ledger::Event;
 use bpctl_core::model::{Digest, Name, Period, Timestamp};
 use bpctl_core::observe::{Known, Observation, PastRestart, Recorder};
 use bpctl_core::plan::{Plan, PlanItem};
@@ -99,7 +99,9 @@ impl Pass<'_> {
             return Ok(());
         }
         let forge = self.session.forge.reading();
-        let known = ledger::load::<Skipped>(&self.session.repository, forge, &self.environment).await?.ids();
+        // Without a ledger an outcome is written again, no more.
+        let known = ledger::recall(&self.session.repository, forge, &self.environment).await;
+        let known = known.map(|known| known.ids()).unwrap_or_default();
         let mut newer: Option<Observation> = None;
         loop {
             let observation = newer.as_ref().unwrap_or(first);

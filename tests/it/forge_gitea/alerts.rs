@@ -154,6 +154,52 @@ fn z01_an_issue_is_opened_changed_and_closed_once_by_whoever_is_killed() {
     assert_eq!(killed, rows, "the story's rows");
 }
 
+/// T30. Would miss: people who are told nothing any more, because somebody wrote into the ledger that they were: of the year 2100, or an hour ago.
+#[test]
+fn t30_what_the_ledger_says_was_told_keeps_nobody_from_being_told() {
+    let (shop, _) = failing();
+    let chat = Chat::new();
+    let pass = || {
+        let ran = shop.bpctl().with("BPCTL_ALERT_WEBHOOK", chat.address()).run(&APPLY).exits(0);
+        ran.stdout
+    };
+    pass();
+    let branch = "refs/heads/bpctl-ledger/staging";
+    let entry = || {
+        let tip = shop.fetch(branch);
+        let files = shop.repo.git(&["ls-tree", "-r", "--name-only", &tip]);
+        let file = files.lines().next().expect("a file").to_owned();
+        let text = shop.repo.git(&["show", &format!("{tip}:{file}")]);
+        let mine = text.lines().find(|line| line.contains("\"kind\":\"alerted\"") && line.contains("waits-for-person"));
+        mine.expect("an entry").to_owned()
+    };
+    let line = entry();
+    let at = line.split("\"at\":\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a time").to_owned();
+    let now: bpctl_core::model::Timestamp = at.parse().expect("a time");
+    let hour = bpctl_core::model::Period::from_secs(3_600).before(now).to_string();
+    for forged in ["2100-01-01T00:00:00Z", &hour] {
+        // The world before it was told, and a ledger that says that it was.
+        for issue in own(&shop) {
+            shop.api(ADMIN, "DELETE", &format!("/issues/{}", issue["number"]), json!(null), 204);
+        }
+        let path = shop.repo.folder.path().join("forged");
+        std::fs::write(&path, format!("{}\n", line.replace(&at, forged))).expect("written");
+        let blob = shop.repo.git(&["hash-object", "-w", path.to_str().expect("a path")]);
+        let day = forged.get(..10).expect("a day").replace('-', "/");
+        shop.repo.git(&["read-tree", "--empty"]);
+        shop.repo.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{},{day}.jsonl", blob.trim())]);
+        let tree = shop.repo.git(&["write-tree"]);
+        shop.repo.git(&["read-tree", "HEAD"]);
+        let commit = shop.repo.git(&["commit-tree", "-m", "ledger", tree.trim()]);
+        shop.push(AUTHOR, &format!("+{}:{branch}", commit.trim()));
+        chat.heard();
+        let told = pass();
+        assert_eq!(own(&shop).len(), 1, "{forged}: {told}");
+        let said = chat.heard();
+        assert!(said.iter().any(|text| text.contains("waits for a person")), "{forged}: {said:?}");
+    }
+}
+
 /// T7, T8, Z17. Would miss: text of a cluster that makes a link or a mention of an issue's page, as the server itself renders it.
 #[test]
 fn t07_t08_what_a_cluster_says_is_dead_in_an_issue() {

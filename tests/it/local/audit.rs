@@ -178,6 +178,52 @@ fn t30_what_was_done_to_the_ledger_is_reported_and_changes_no_verdict() {
     assert_eq!(merged["event"]["reviews"][0]["refused"], Json::Null, "{merged:#}");
 }
 
+/// Would miss: a few bytes on an unprotected branch by which nothing is merged or delivered any more: a ledger of more than is read at once, a day's
+/// file that is a link or too large, days of the future; and one that is neither told nor written to.
+#[test]
+fn t30_a_ledger_that_is_too_large_or_damaged_stops_no_pass() {
+    let repo = signed_shop().0;
+    let file = |name: &str, text: &str| {
+        let path = repo.folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        repo.git(&["hash-object", "-w", path.to_str().expect("a path")]).trim().to_owned()
+    };
+    let (long, larger, link) =
+        (file("long", &"x".repeat(4_000_000)), file("larger", &"x".repeat(5_000_000)), file("to", "x"));
+    let today = bpctl::runtime::now().to_string().get(..10).expect("a day").replace('-', "/");
+    let add = |mode: &str, blob: &str, path: &str| {
+        repo.git(&["update-index", "--add", "--cacheinfo", &format!("{mode},{blob},{path}")]);
+    };
+    repo.git(&["read-tree", "--empty"]);
+    add("120000", &link, &format!("{today}.jsonl"));
+    add("100644", &larger, &format!("{today}-2.jsonl"));
+    for part in 4..24 {
+        add("100644", &long, &format!("{today}-{part}.jsonl"));
+    }
+    add("100644", &long, "2100/01/01.jsonl");
+    let tree = repo.git(&["write-tree"]);
+    repo.git(&["read-tree", "HEAD"]);
+    let commit = repo.git(&["commit-tree", "-m", "ledger", tree.trim()]);
+    repo.git(&["update-ref", LEDGER, commit.trim()]);
+    let told = repo.run(&APPLY).exits(0).stdout;
+    says(&told, &["\nalert: the ledger was changed by somebody else: ", " of its lines cannot be read, or "]);
+    assert_eq!(repo.merges(), 1, "{told}");
+    let written = repo.git(&["show", &format!("{LEDGER}:{today}-3.jsonl")]);
+    says(&written, &["\"kind\":\"decided\"", "\"kind\":\"merged\""]);
+    // What stood there stands there still, and nothing is done or written twice.
+    assert_eq!(repo.git(&["rev-parse", &format!("{LEDGER}:{today}-2.jsonl")]).trim(), larger);
+    repo.run(&APPLY).exits(0);
+    assert_eq!(repo.merges(), 1);
+    let again = repo.git(&["show", &format!("{LEDGER}:{today}-3.jsonl")]);
+    let ids = |text: &str| {
+        let id = |line: &str| serde_json::from_str::<Json>(line).expect("JSON")["id"].to_string();
+        text.lines().map(id).collect::<Vec<_>>()
+    };
+    let all = ids(&again);
+    let once: std::collections::BTreeSet<&String> = all.iter().collect();
+    assert_eq!((once.len(), &all[..ids(&written).len()]), (all.len(), ids(&written).as_slice()));
+}
+
 /// Would miss: a rejection whose author and reason are lost.
 #[test]
 fn b10_a_rejection_is_written_down_with_who_and_why() {
