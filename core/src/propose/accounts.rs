@@ -22,10 +22,13 @@ type Place<'l> = (&'l RepoPath, &'l ObjectRef, &'l FieldPath);
 pub(super) struct Leaves(BTreeMap<RepoPath, Result<Vec<FieldChange>, String>>);
 
 impl Leaves {
-    /// Of all changed files.
+    /// Of all changed files that something rendered reads.
     pub(super) fn of(paths: &[ChangedPath], before: &Side, after: &Side) -> Self {
+        let read = |path: &RepoPath| {
+            before.rendered.values().chain(after.rendered.values()).any(|rendering| rendering.reads(path))
+        };
         let leaves = |changed: &ChangedPath| {
-            let path = changed.path.as_ref().ok()?;
+            let path = changed.path.as_ref().ok().filter(|path| read(path))?;
             let fields = changes_of(path, changed, &before.files, &after.files, false).into_iter().map(|c| match c {
                 Change::Field(field) => Ok(field),
                 Change::Object(_) => Err("an object of it comes or goes".to_owned()),
