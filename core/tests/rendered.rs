@@ -379,7 +379,10 @@ fn x09_each_changed_value_stands_for_itself(
     match because {
         // In each environment that reads it, and in no other.
         Some(because) => {
-            assert!(opaque.len() == if file == "shared.yaml" { 2 } else { 1 } && opaque[0].contains(because), "{all:?}")
+            assert!(
+                opaque.len() == if file == "shared.yaml" { 2 } else { 1 } && opaque[0].contains(because),
+                "{all:?}"
+            );
         }
         None => assert_eq!(opaque, Vec::<&String>::new()),
     }

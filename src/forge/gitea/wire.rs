@@ -210,6 +210,9 @@ pub(super) struct Protection {
     pub(super) dismiss_stale_approvals: bool,
     #[serde(default)]
     pub(super) ignore_stale_approvals: bool,
+    /// Some alone may merge.
+    #[serde(default)]
+    pub(super) enable_merge_whitelist: bool,
 }
 
 /// What somebody may do in the repository.
