@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
 use bpctl_core::model::{BaseTip, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, PullFacts, PullState};
+use bpctl_core::render::marks::Marks;
 
 pub use branch::BranchName;
 pub use error::ForgeError;
@@ -240,6 +241,10 @@ pub trait Forge: Send + Sync {
     fn is_armed(&self, _number: u64) -> bool {
         false
     }
+    /// Whether a check that bpctl writes there may mark lines of files.
+    fn shows_marks(&self) -> bool {
+        false
+    }
     /// All checks on a commit.
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError>;
     /// What this forge lets bpctl do here and what it keeps from it, for `bpctl doctor`. What cannot be asked is an error.
@@ -292,6 +297,17 @@ pub trait ForgeWrite: Forge {
         conclusion: CheckConclusion,
         summary: &str,
     ) -> Result<(), ForgeError>;
+    /// The same with marks beside lines of the commit's files; a forge that shows none leaves them out.
+    async fn set_marked_check(
+        &self,
+        commit: &str,
+        name: &str,
+        conclusion: CheckConclusion,
+        summary: &str,
+        _marks: &Marks,
+    ) -> Result<(), ForgeError> {
+        self.set_check(commit, name, conclusion, summary).await
+    }
     /// Takes back that the forge merges this pull request by itself; one that it does not merge so is no error.
     async fn disarm(&self, _number: u64) -> Result<(), ForgeError> {
         Ok(())

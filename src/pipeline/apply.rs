@@ -8,6 +8,7 @@ mod alarm;
 mod execute;
 mod expiry;
 mod restart;
+mod say;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use bpctl_core::action::{Action, Reconcile};
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
 use bpctl_core::execute::Effect;
-use bpctl_core::govern::{Decision, PullJudgement, VERDICT_CHECK, permit_apply};
+use bpctl_core::govern::{Decision, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
 use bpctl_core::observe::{Known, Observation, PastOperation, Recorder};
@@ -395,7 +396,7 @@ impl Pass<'_> {
                 None
             }
         };
-        self.say_verdict(&head, &judged).await?;
+        self.say_verdict(base, &judged).await?;
         let correlation = self.correlation(number, &head);
         let Some(permit) = permit else {
             match judged.expired {
@@ -455,18 +456,6 @@ impl Pass<'_> {
                 Ok(false)
             }
         }
-    }
-
-    /// Writes the check, unless it stands already.
-    async fn say_verdict(&self, head: &str, judged: &PullJudgement) -> Result<(), PipelineError> {
-        let forge = self.session.forge.reading();
-        let me = forge.identity().await?;
-        let checks = forge.checks(head).await?;
-        let last = checks.iter().rfind(|check| check.name == VERDICT_CHECK && check.by.id == me.id);
-        if last.is_some_and(|check| check.conclusion == judged.conclusion && check.summary.raw() == judged.summary) {
-            return Ok(());
-        }
-        self.effects.set_check(head, VERDICT_CHECK, judged.conclusion, &judged.summary).await
     }
 
     /// Proposes one action, and merges it where it may be. Answers whether it landed.

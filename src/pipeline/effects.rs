@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use bpctl_core::govern::{ApplyPermit, MergePermit, RestartPermit, Withheld};
+use bpctl_core::govern::{ApplyPermit, MergePermit, PullJudgement, RestartPermit, VERDICT_CHECK, Withheld};
 use bpctl_core::model::Name;
 use bpctl_core::observe::CheckConclusion;
+use bpctl_core::render::marks::Marks;
 
 use super::PipelineError;
 use crate::cluster::{Applied, ClusterWrite};
@@ -222,6 +223,13 @@ impl<'a> Effects<'a> {
     ) -> Result<(), PipelineError> {
         let real = async { Ok(self.forge.set_check(commit, name, conclusion, summary).await?) };
         self.call(Call::SetCheck, name, (), real).await
+    }
+
+    /// Writes the verdict of a pull request as a check, with what stands beside its lines.
+    pub async fn set_verdict(&self, judged: &PullJudgement, marks: &Marks) -> Result<(), PipelineError> {
+        let PullJudgement { head, conclusion, summary, .. } = judged;
+        let real = async { Ok(self.forge.set_marked_check(head, VERDICT_CHECK, *conclusion, summary, marks).await?) };
+        self.call(Call::SetCheck, VERDICT_CHECK, (), real).await
     }
 
     /// Merges what the permit names.

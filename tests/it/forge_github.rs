@@ -2,6 +2,7 @@
 
 #[path = "../../src/forge/github/fake.rs"]
 mod fake;
+mod marks;
 mod permissions;
 mod revoked;
 

@@ -3,6 +3,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests")]
 
+use bpctl_core::propose::Place;
+use bpctl_core::render::marks::{self, Level, Mark};
 use serde_json::{Value, json};
 
 use super::tests::{pem, token};
@@ -33,6 +35,18 @@ fn log(from: usize) -> (Vec<String>, usize) {
     let bad = |line: &&str| line.contains("Violation: request") || line.contains("route not found");
     let told = text.lines().skip(from).filter(bad).map(ToOwned::to_owned).collect();
     (told, text.lines().count())
+}
+
+/// A check with as much beside lines as there may be.
+fn marked() -> Marks {
+    let mark = |line: usize| Mark {
+        place: Place { path: "deploy/a.yaml".into(), line },
+        level: [Level::Notice, Level::Warning, Level::Failure][line % 3],
+        title: "forbidden: a in prod".into(),
+        message: "Deployment/a spec.replicas: 2 → 0".into(),
+        details: (line % 2 == 0).then(|| "impact: none".into()),
+    };
+    Marks { shown: (1..=marks::MOST).map(mark).collect(), left: 3 }
 }
 
 /// Would miss: a path, a parameter or a body that GitHub does not describe. (What the emulator answers where it lacks something is not asked.)
@@ -114,7 +128,7 @@ async fn every_request_is_as_github_describes_it() {
         [CheckConclusion::Pending, CheckConclusion::Success, CheckConclusion::Failure, CheckConclusion::Neutral]
     {
         // The emulator has no statuses to read before, so that these are sent by hand.
-        let body = checks::run(&head, "bpctl/verdict", conclusion, "because", "because");
+        let body = checks::run(&head, "bpctl/verdict", conclusion, "because", ("because", &marked()));
         let _ = app.api.write("write a check run", POST, &app.path(&["check-runs"]), &body).await;
         let body = checks::status("bpctl/verdict", conclusion, "because");
         let _ = app.api.write("write a status", POST, &app.path(&["statuses", &head]), &body).await;

@@ -43,6 +43,7 @@ use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
 use bpctl_core::model::{BaseTip, RepoPath, Timestamp};
 use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, Known, PullFacts, Rights};
+use bpctl_core::render::marks::Marks;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -338,6 +339,10 @@ impl Forge for GithubForge {
         self.facts(number).await
     }
 
+    fn shows_marks(&self) -> bool {
+        self.me.get().is_some_and(|me| me.app.is_some())
+    }
+
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError> {
         self.all_checks(commit).await
     }
@@ -425,7 +430,18 @@ impl ForgeWrite for GithubForge {
         conclusion: CheckConclusion,
         summary: &str,
     ) -> Result<(), ForgeError> {
-        self.write_check(commit, name, conclusion, summary).await
+        self.write_check(commit, name, conclusion, summary, &Marks::default()).await
+    }
+
+    async fn set_marked_check(
+        &self,
+        commit: &str,
+        name: &str,
+        conclusion: CheckConclusion,
+        summary: &str,
+        marks: &Marks,
+    ) -> Result<(), ForgeError> {
+        self.write_check(commit, name, conclusion, summary, marks).await
     }
 
     async fn disarm(&self, number: u64) -> Result<(), ForgeError> {
