@@ -107,7 +107,7 @@ fn x09_a_mark_stands_at_the_line_that_makes_the_change() {
 }
 
 fn field(line: usize) -> Change {
-    let object = ObjectRef::deployment("shop", &format!("web-{line}"));
+    let object = ObjectRef::deployment("shop", format!("web-{line}"));
     Change::Field(FieldChange {
         path: RepoPath::new("deploy/web.yaml").expect("a path"),
         object,

@@ -52,6 +52,8 @@ pub struct PullSummary {
     pub state: PullState,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// bpctl opened it with labels that it has not been given yet.
+    pub unlabelled: bool,
 }
 
 /// Which pull requests to list.
@@ -74,6 +76,8 @@ pub struct NewPull {
     pub body: String,
     /// Logins of people or teams to ask; an unknown one is skipped and said.
     pub reviewers: Vec<String>,
+    /// Labels to put on it, once. Where they take a call of their own ([`Forge::labels_apart`]), it is opened with a note that they are due.
+    pub labels: Vec<String>,
 }
 
 /// A comment that bpctl itself wrote on a pull request.
@@ -245,6 +249,14 @@ pub trait Forge: Send + Sync {
     fn shows_marks(&self) -> bool {
         false
     }
+    /// Whether labels take a call of their own after a pull request was opened: [`ForgeWrite::label_pull`].
+    fn labels_apart(&self) -> bool {
+        false
+    }
+    /// Which of these labels are not there, for `bpctl doctor`; `None`: the forge makes them as they are used, or keeps none.
+    async fn missing_labels(&self, _wanted: &[String]) -> Result<Option<Vec<String>>, ForgeError> {
+        Ok(None)
+    }
     /// All checks on a commit.
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError>;
     /// What this forge lets bpctl do here and what it keeps from it, for `bpctl doctor`. What cannot be asked is an error.
@@ -275,6 +287,11 @@ pub trait ForgeWrite: Forge {
     async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError>;
     /// Opens a pull request; where one is open for the branch already, answers that one's number.
     async fn open_pull(&self, pull: &NewPull) -> Result<u64, ForgeError>;
+    /// Puts labels on a pull request of bpctl's own that is noted to lack them, and takes the note away; without the note it does nothing: what
+    /// a person took off is not put on again. Answers what the forge said where it refuses them.
+    async fn label_pull(&self, _number: u64, _labels: &[String]) -> Result<Option<Untrusted>, ForgeError> {
+        Ok(None)
+    }
     /// Replaces title and body.
     async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), ForgeError>;
     /// Closes without merging, and says why, once.

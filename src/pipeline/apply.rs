@@ -236,7 +236,11 @@ impl Pass<'_> {
         let open = self.open_pulls().await?;
         let mut landed = false;
         for (blueprint, summary) in &open {
-            match self.settle(&base, summary.number, &observation).await {
+            let settled = match self.label_late(&base, blueprint, summary).await {
+                Ok(()) => self.settle(&base, summary.number, &observation).await,
+                Err(error) => Err(error),
+            };
+            match settled {
                 Ok(merged) => landed |= merged,
                 Err(error) => self.put_aside(blueprint, &format!("pull request #{}", summary.number), error)?,
             }
@@ -536,6 +540,7 @@ impl Pass<'_> {
             title: proposal.title.clone(),
             body: proposal.body.clone(),
             reviewers: self.reviewers(base, &blueprint, proposal.reviewers),
+            labels: self.labels(base, &blueprint, proposal.operation),
         };
         let number = match self.effects.open_pull(&new).await {
             Ok(number) => number,
@@ -545,6 +550,9 @@ impl Pass<'_> {
         if self.effects.is_dry_run() {
             self.step(&blueprint, format!("would open a pull request from {branch} ({})", item.verdict.tier), None);
             return Ok(false);
+        }
+        if !new.labels.is_empty() {
+            self.label(&blueprint, number, &new.labels).await?;
         }
         let facts = forge.pull(number).await?;
         let verb = if facts.title.raw() == proposal.title {

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use bpctl_core::blueprint::{Delivery, Environment};
+use bpctl_core::action::{ActionType as _, Adopt, Resize, Rollback, Scale};
+use bpctl_core::blueprint::{Delivery, Environment, Proposals};
 use bpctl_core::decide::UnknownFact;
 use bpctl_core::model::{Name, Severity, WorkloadKind};
 use bpctl_core::observe::{ObservedFrom, Unknown, UnknownCode};
-use bpctl_core::render::{count, sink};
+use bpctl_core::plan::Plan;
+use bpctl_core::render::{count, listed, sink};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -187,6 +189,7 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
         let mend = denied.unwrap_or_else(|| format!("bpctl plan --env {environment} says what follows from it"));
         checks.push(if seen { Check::limited(told, mend) } else { Check::broken(told, Some(mend)) });
     }
+    checks.extend(labels(session, &base.get().proposals, environment, &planned.plan).await);
     match connect_cluster(place, session.repository.work_tree()).await {
         Ok(ClusterEdge::Live(cluster)) => {
             checks.push(rights(&cluster, place, &targets(&planned.tree.catalog, environment)).await);
@@ -199,6 +202,31 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
         Err(error) => checks.push(failed(&error)),
     }
     checks
+}
+
+/// Whether the labels of proposals are there, where the forge does not make them as they are used.
+async fn labels(session: &Session, proposals: &Proposals, environment: &Name, plan: &Plan) -> Option<Check> {
+    let actions = [Scale::NAME, Resize::NAME, Rollback::NAME, Adopt::NAME];
+    let each = plan.blueprints.iter().flat_map(|part| actions.map(|action| (&part.name, action)));
+    let wanted: BTreeSet<String> =
+        each.flat_map(|(blueprint, action)| proposals.labels_of(Some(environment), blueprint, action)).collect();
+    if wanted.is_empty() {
+        return None;
+    }
+    let wanted: Vec<String> = wanted.into_iter().collect();
+    match session.forge.reading().missing_labels(&wanted).await {
+        Ok(None) => None,
+        Ok(Some(missing)) if missing.is_empty() => Some(Check::fine("the forge has the labels of proposals")),
+        Ok(Some(missing)) => {
+            let named = listed(&missing, 5);
+            let told = format!("the forge lacks {}, which proposals are opened without", count(missing.len(), "label"));
+            Some(Check::limited(
+                format!("{told}: {named}"),
+                "make them on the forge, or take them out of proposals.labels in bpctl.yaml",
+            ))
+        }
+        Err(error) => Some(failed(&error.into())),
+    }
 }
 
 /// The kinds of workloads by namespace.

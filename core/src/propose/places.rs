@@ -39,10 +39,10 @@ impl<'s> Places<'s> {
     pub fn of_change(&self, change: &Change) -> Option<Place> {
         match change {
             Change::Opaque(change) => place(change.path.raw(), 1),
-            Change::Object(change) => match self.rendered(&change.path) {
-                true => self.first_of(&change.path),
-                false => place(change.path.as_str(), self.line(&change.path, &change.object, &FieldPath::default())),
-            },
+            Change::Object(change) if self.rendered(&change.path) => self.first_of(&change.path),
+            Change::Object(change) => {
+                place(change.path.as_str(), self.line(&change.path, &change.object, &FieldPath::default()))
+            }
             Change::Field(field) if self.rendered(&field.path) => {
                 let read = || self.leaves.among(|path| self.reads(&field.path, path));
                 let said = || read().filter(|leaf| says(leaf, field));

@@ -15,5 +15,5 @@ pub use left::{Left, left};
 pub use marks::changed;
 pub use rights::missing_rule;
 pub use values::{value, values};
-pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, unseen};
-pub(crate) use words::{listed, unknown};
+pub(crate) use words::unknown;
+pub use words::{because, change, count, listed, provenance, shell, symbol, together, uncompared, unseen};

@@ -83,11 +83,19 @@ async fn every_request_is_as_github_describes_it() {
     assert_eq!(forge.settings().await.unwrap().default_branch, "main");
     let reviewers = ["reviewer", "nobody-there", "shop/team"].map(ToOwned::to_owned).to_vec();
     let branch = BranchName::new(branch).unwrap();
-    let pull = NewPull { branch: branch.clone(), title: "Scale".into(), body: "why".into(), reviewers };
+    let pull = NewPull {
+        branch: branch.clone(),
+        title: "Scale".into(),
+        body: "why".into(),
+        reviewers,
+        labels: vec![unique.clone()],
+    };
     let number = forge.open_pull(&pull).await.unwrap();
     assert_eq!(forge.open_pull(&pull).await.unwrap(), number, "Z6: found by its ref");
     let wire = forge.wire_pull(number).await.unwrap();
     assert_eq!(facts::head_branch(&wire).as_deref(), Some(branch.as_str()));
+    assert!(labels::are_due(wire.body.as_deref()));
+    let _ = forge.label_pull(number, &pull.labels).await;
     forge.update_pull(number, "Scale a", "because").await.unwrap();
     let all = forge.list_pulls(PullFilter::UpdatedSince(Timestamp::UNIX_EPOCH)).await.unwrap();
     assert!(all.iter().any(|pull| pull.number == number && pull.title == "Scale a"));

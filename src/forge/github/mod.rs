@@ -18,6 +18,7 @@ mod checks;
 mod comments;
 mod facts;
 mod issues;
+mod labels;
 mod merge;
 mod people;
 mod rules;
@@ -41,7 +42,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
-use bpctl_core::model::{BaseTip, RepoPath, Timestamp};
+use bpctl_core::model::{BaseTip, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, Known, PullFacts, Rights};
 use bpctl_core::render::marks::Marks;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -339,6 +340,10 @@ impl Forge for GithubForge {
         self.facts(number).await
     }
 
+    fn labels_apart(&self) -> bool {
+        true
+    }
+
     fn shows_marks(&self) -> bool {
         self.me.get().is_some_and(|me| me.app.is_some())
     }
@@ -392,6 +397,10 @@ impl ForgeWrite for GithubForge {
 
     async fn open_pull(&self, pull: &NewPull) -> Result<u64, ForgeError> {
         self.propose(pull).await
+    }
+
+    async fn label_pull(&self, number: u64, labels: &[String]) -> Result<Option<Untrusted>, ForgeError> {
+        self.label(number, labels).await
     }
 
     async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), ForgeError> {
