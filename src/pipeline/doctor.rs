@@ -7,7 +7,7 @@ use std::path::Path;
 use bpctl_core::action::{ActionType as _, Adopt, Resize, Rollback, Scale};
 use bpctl_core::blueprint::{Delivery, Environment, Proposals};
 use bpctl_core::decide::UnknownFact;
-use bpctl_core::model::{Name, Severity, WorkloadKind};
+use bpctl_core::model::{Name, RepoPath, Severity, Untrusted, WorkloadKind};
 use bpctl_core::observe::{ObservedFrom, Unknown, UnknownCode};
 use bpctl_core::plan::Plan;
 use bpctl_core::render::{count, listed, sink};
@@ -86,6 +86,7 @@ async fn repository_checks(repository: &Repository) -> Vec<Check> {
     } else {
         checks.push(Check::fine("a Git repository with its whole history"));
     }
+    checks.extend(unpinned(repository));
     match lint::run(repository, &LintOptions::default(), runtime::now()).await {
         Err(error) => checks.push(failed(&error)),
         Ok(found) if found.unread => {
@@ -103,6 +104,29 @@ async fn repository_checks(repository: &Repository) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// Workflows that were copied as they are shipped: a commit of zeros is no commit of bpctl's, and a server that looks for it fails the job before
+/// anything of bpctl can say why.
+fn unpinned(repository: &Repository) -> Option<Check> {
+    const NOWHERE: &str = "@0000000000000000000000000000000000000000";
+    let folders = [".github/workflows", ".gitea/workflows", ".forgejo/workflows"];
+    let folders: Vec<RepoPath> = folders.into_iter().filter_map(|folder| RepoPath::new(folder).ok()).collect();
+    let files = repository.read_work_tree(&folders).ok()?;
+    let uses = |line: &str| line.contains("uses:") && line.contains(NOWHERE);
+    let found = files.0.keys().filter(|path| {
+        let bytes = files.blob(path).map(|blob| &*blob.bytes).unwrap_or_default();
+        String::from_utf8_lossy(bytes).lines().any(uses)
+    });
+    let found: Vec<String> = found.map(|path| sink::terminal(&Untrusted::new(path.as_str()))).collect();
+    (!found.is_empty()).then(|| {
+        let told = format!(
+            "bpctl is used by a commit of zeros, which no server has, so that no job runs: {}",
+            listed(&found, 5)
+        );
+        let mend = "put a commit of bpctl in their place, as templates/copy-workflows.sh of bpctl's repository does";
+        Check::broken(told, Some(mend.into()))
+    })
 }
 
 async fn forge_checks(session: &Session) -> Vec<Check> {
