@@ -300,7 +300,7 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     }
     if let Some((path, _)) = set.rendered.iter().find(|(_, input)| !input.single) {
         let because = format!(
-            "it changes more of {path} than single values, or what more than one overlay reads: that is for a person to merge"
+            "what changes in {path} may do more than is seen here (it is shared, or not of single values, or its chart asks the cluster): that is for a person to merge"
         );
         block("not-only-values", because);
     }

@@ -204,7 +204,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         }
         if !roots.is_empty() || !readers.is_empty() {
             let plainly = set.add_plain(catalog, &owners, path, changed, (&before.files, &after.files));
-            match input(path, changed, &readers, &leaves) {
+            match input(path, changed, &readers, &leaves, catalog) {
                 Ok(input) => {
                     let single = input.single && !plainly;
                     set.rendered.insert(path.clone(), RenderedInput { single, ..input });

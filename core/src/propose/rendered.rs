@@ -11,9 +11,9 @@ use serde_json::Value as Json;
 use super::accounts::{Accounts, Leaves, plain};
 use super::changes::whole;
 use super::{Change, ChangedPath, FieldChange, differences};
-use crate::blueprint::{Blueprint, Located, Manifest, Renderer};
+use crate::blueprint::{Blueprint, Catalog, Located, Manifest, Renderer};
 use crate::model::{Digest, Files, Name, ObjectRef, RepoPath, canonical_json};
-use crate::rendering::Rendering;
+use crate::rendering::{Rendering, is_own_values};
 use crate::yaml::Node;
 
 /// One side of a change: its files, and what base's own `render` entries make of them.
@@ -31,7 +31,8 @@ pub struct Side {
 pub struct RenderedInput {
     /// Git's id after; `None`: it goes.
     pub after: Option<String>,
-    /// One overlay of one environment alone reads it and holds it: what bpctl may merge.
+    /// One overlay of one environment alone reads it and holds it, or it is a file of values of one chart that one environment alone names and that
+    /// asks nothing of the cluster: what bpctl may merge.
     pub single: bool,
 }
 
@@ -86,6 +87,7 @@ pub(super) fn input(
     changed: &ChangedPath,
     readers: &[&Pair<'_>],
     leaves: &Leaves,
+    catalog: &Catalog,
 ) -> Result<RenderedInput, String> {
     if readers.is_empty() {
         return Err("what it changes in what is rendered was not looked at".into());
@@ -117,9 +119,14 @@ pub(super) fn input(
         return Err(format!("{unsaid} changes in what {root} renders, and no changed value of a file says so"));
     }
     let own = |pair: &Pair<'_>| {
-        pair.before.renderer == Renderer::Kustomize
-            && pair.before.root == pair.after.root
-            && path.is_within(&pair.before.root)
+        let Pair { before, after, environment, .. } = pair;
+        before.root == after.root
+            && match before.renderer {
+                Renderer::Kustomize => path.is_within(&before.root),
+                Renderer::Helm => {
+                    is_own_values(catalog, environment, &before.root, path) && before.is_whole() && after.is_whole()
+                }
+            }
     };
     let single = matches!(readers, [pair] if own(pair));
     Ok(RenderedInput { after: changed.after.clone(), single })

@@ -68,6 +68,8 @@ pub struct Rendering {
     reads: BTreeSet<RepoPath>,
     /// Those of them whose effect is all in what is made; see [`Rendering::shows`].
     shown: BTreeSet<RepoPath>,
+    /// Nothing in it asks what only the cluster knows; see [`Rendering::is_whole`].
+    alone: bool,
 }
 
 /// Why something could not be rendered.
@@ -244,7 +246,9 @@ impl Rendering {
         };
         let (ignored, sync) = (render.ignored.clone(), render.sync.clone());
         let (root, origins, remarks) = (root.clone(), BTreeMap::new(), Vec::new());
-        Some(Self { root, renderer, outcome, hooks, ignored, sync, remarks, origins, reads, shown })
+        // Of a chart it is known once its templates were looked through.
+        let alone = renderer == Renderer::Kustomize;
+        Some(Self { root, renderer, outcome, hooks, ignored, sync, remarks, origins, reads, shown, alone })
     }
 
     /// An Application of this file that says nothing that could be rendered: any of these files may be one that it delivers.
@@ -255,7 +259,7 @@ impl Rendering {
         let root = application.clone();
         let renderer = Renderer::Kustomize;
         let (hooks, ignored, sync, remarks, origins, shown) = Default::default();
-        Self { root, renderer, outcome, hooks, ignored, sync, remarks, origins, reads, shown }
+        Self { root, renderer, outcome, hooks, ignored, sync, remarks, origins, reads, shown, alone: false }
     }
 
     /// The same, where these files too may be read, and nobody knows.
@@ -274,6 +278,12 @@ impl Rendering {
     /// something new each time.
     pub fn shows(&self, path: &RepoPath) -> bool {
         self.shown.contains(path)
+    }
+
+    /// Whether it is all that a cluster would get of these files: no template asks for the cluster's versions, its objects, or whether the release
+    /// is there already.
+    pub fn is_whole(&self) -> bool {
+        self.alone
     }
 }
 
@@ -312,35 +322,24 @@ fn rendered(render: &Render, output: &[u8]) -> Result<(Vec<Manifest>, Vec<Manife
     Ok((objects, hooks))
 }
 
-/// Where an edit of a manifest's field is made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EditPlace {
-    /// The value.
-    pub source: SourceField,
-    /// Line and column of what stands there today.
-    pub at: Option<Place>,
-}
-
-impl EditPlace {
-    /// The edit.
-    pub fn set(self, from: Option<Json>, to: Option<Json>) -> Effect {
-        let SourceField { path, document, field } = self.source;
-        Effect::SetField(SetField { path, document, field, from, to, at: self.at })
-    }
-}
-
-/// Where an edit of one field of a manifest is made: in the manifest itself; where it is rendered, on the line that makes the field, if it
-/// makes that field alone. A field that is not there yet is at its nearest parent's place.
+/// The edit that makes a manifest's field another value: in the manifest itself; where it is rendered, on the line that makes the field, if
+/// it makes that field alone. Of an image or an address that is put together it is the line of the part that differs. A field that is not
+/// there yet is at its nearest parent's place.
+///
+/// What the edit renders to is compared with what was meant before anything is proposed.
 ///
 /// # Errors
-/// Why it cannot be edited, in one sentence.
-pub fn edit_place(
+/// No line can be edited for it, and why.
+pub fn edit_of(
     catalog: &Catalog,
     environment: &Name,
     manifest: &Manifest,
     field: &FieldPath,
-    computed: Computed,
-) -> Result<EditPlace, String> {
+    (from, to): (Option<Json>, Option<Json>),
+) -> Result<Effect, String> {
+    let set = |SourceField { path, document, field }, from, to, at| {
+        Ok(Effect::SetField(SetField { path, document, field, from, to, at }))
+    };
     if !manifest.rendered {
         let above = (0..=field.0.len()).rev().map(|steps| FieldPath(field.0[..steps].to_vec()));
         let at = above.into_iter().find_map(|path| {
@@ -349,63 +348,64 @@ pub fn edit_place(
         });
         let Document { index: document, .. } = manifest.document;
         let source = SourceField { path: manifest.path.clone(), document, field: manifest.document.in_file(field) };
-        return Ok(EditPlace { source, at });
+        return set(source, from, to, at);
     }
     let because = |why: &str| Err(format!("{field} is rendered from {}, and {why}", manifest.path));
-    match catalog.origin(environment, manifest, field) {
-        None => because("which line makes it was not looked for"),
-        Some(Origin::Unknown(why)) => because(&format!("no line can be edited for it: {why}")),
-        Some(Origin::Line(line)) if line.also > 0 => {
-            because(&format!("{} makes {} other fields too; a person edits it", line.span, line.also))
-        }
-        Some(Origin::Line(Line { span, field: Some(source), .. })) => {
-            // A chart computes; and a line of a base is other environments' too. Only a value of Kustomize's, in the environment's own
-            // folder, is known to become what is written there, and nothing else.
-            let entries = |name: &Name| {
-                let place = catalog.workspace.value.environments.get(name);
-                place.map_or(&[] as &[Render], |place| &place.render).iter().filter_map(Render::root)
-            };
-            let kustomize =
-                entries(environment).any(|(renderer, root)| renderer == Renderer::Kustomize && *root == manifest.path);
-            let mut others = catalog.workspace.value.environments.keys().filter(|name| *name != environment);
-            let shared = others.any(|name| entries(name).any(|(_, root)| root.meets(&manifest.path)))
-                || catalog.roots_reading(&source.path).len() > 1;
-            let overlay = kustomize && !shared && source.path.is_within(&manifest.path);
-            let value = || computed == Computed::Fine && is_own_value(catalog, environment, manifest, source);
-            if !overlay && !value() {
-                return because(&format!("{span} may make more than this: a person edits it"));
-            }
-            Ok(EditPlace { source: source.clone(), at: Some(Place::from(span)) })
-        }
-        Some(Origin::Line(line)) if !line.whole => {
-            because(&format!("{} makes only a part of it; a person edits it", line.span))
-        }
-        Some(Origin::Line(line)) => {
-            because(&format!("{} makes it, in text that is no value of YAML; a person edits it", line.span))
-        }
-    }
-}
-
-/// Whether a value that a chart computes with may be edited for a field of what it makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Computed {
-    /// It may: a person looks at it, and what the edit renders to is compared with what was meant before that.
-    Fine,
-    /// It may not.
-    Not,
-}
-
-/// Whether a line is of a Helm values file that this environment names and no other one does.
-fn is_own_value(catalog: &Catalog, environment: &Name, manifest: &Manifest, source: &SourceField) -> bool {
-    let named = |place: &Environment| {
-        let charts = place.render.iter().filter(|entry| matches!(entry.root(), Some((Renderer::Helm, _))));
-        let mut mine = charts.filter(|entry| entry.values.contains(&source.path));
-        mine.find_map(Render::root).map(|(_, root)| root.clone())
+    let (Some(from), Some(to)) = (from, to) else {
+        return because("its line comes or goes: a person edits what it is rendered from");
     };
-    catalog.workspace.value.environments.iter().all(|(name, place)| match named(place) {
-        Some(root) => name == environment && root == manifest.path,
-        None => name != environment,
-    })
+    let line = match catalog.origin(environment, manifest, field) {
+        None => return because("which line makes it was not looked for"),
+        Some(Origin::Unknown(why)) => return because(&format!("no line can be edited for it: {why}")),
+        Some(Origin::Line(line)) => line,
+    };
+    let Some(turned) = line.turned(&from, &to) else {
+        let span = line.place_beside(Some(&from), Some(&to)).unwrap_or_else(|_| line.span.clone());
+        let part = if line.whole { "it, in text that is no value of YAML" } else { "only a part of it" };
+        return because(&format!("{span} makes {part}; a person edits it"));
+    };
+    if turned.also > 0 {
+        return because(&format!("{} makes {} other fields too; a person edits it", turned.span, turned.also));
+    }
+    if !is_own_line(catalog, environment, manifest, turned.field) {
+        return because(&format!("{} may make more than this: a person edits it", turned.span));
+    }
+    set(turned.field.clone(), Some(turned.from), Some(turned.to), Some(Place::from(turned.span)))
+}
+
+/// Whether a line makes something of this environment alone. A line of a base or of a chart's own values is other environments' too.
+fn is_own_line(catalog: &Catalog, environment: &Name, manifest: &Manifest, source: &SourceField) -> bool {
+    let entries = |name: &Name| {
+        let place = catalog.workspace.value.environments.get(name);
+        place.map_or(&[] as &[Render], |place| &place.render).iter().filter_map(Render::root)
+    };
+    let kustomize =
+        entries(environment).any(|(renderer, root)| renderer == Renderer::Kustomize && *root == manifest.path);
+    let mut others = catalog.workspace.value.environments.keys().filter(|name| *name != environment);
+    let shared = others.any(|name| entries(name).any(|(_, root)| root.meets(&manifest.path)))
+        || catalog.roots_reading(&source.path).len() > 1;
+    let overlay = kustomize && !shared && source.path.is_within(&manifest.path);
+    overlay || is_own_values(catalog, environment, &manifest.path, &source.path)
+}
+
+/// Whether a file is one of a chart's values that this environment names for this chart, once, and that no other one names.
+pub(crate) fn is_own_values(catalog: &Catalog, environment: &Name, root: &RepoPath, file: &RepoPath) -> bool {
+    let named = |place: &Environment| -> Vec<RepoPath> {
+        let charts = place.render.iter().filter(|entry| matches!(entry.root(), Some((Renderer::Helm, _))));
+        let mine = charts.filter(|entry| entry.values.contains(file));
+        mine.filter_map(|entry| entry.root().map(|(_, root)| root.clone())).collect()
+    };
+    // A chart's own values are everybody's who renders it.
+    let charts_own = root.join("values.yaml").is_ok_and(|own| own == *file)
+        || root.join("charts").is_ok_and(|charts| file.is_within(&charts));
+    let nobody_else = catalog.roots_reading(file).into_iter().all(|reader| reader == root);
+    !charts_own
+        && nobody_else
+        && catalog.workspace.value.environments.iter().all(|(name, place)| match named(place).as_slice() {
+            [] => name != environment,
+            [one] => name == environment && one == root,
+            _ => false,
+        })
 }
 
 impl Catalog {

@@ -63,6 +63,27 @@ pub struct Part {
     pub text: String,
     /// The place.
     pub span: SourceSpan,
+    /// How many other fields of all that is rendered moved with it.
+    #[serde(default)]
+    pub also: usize,
+    /// The value in a YAML file that says just this part: what an edit would change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<SourceField>,
+}
+
+/// A value of a file that becomes another.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Turned<'l> {
+    /// The value.
+    pub(crate) field: &'l SourceField,
+    /// Where it stands.
+    pub(crate) span: &'l SourceSpan,
+    /// How many other rendered fields moved with it.
+    pub(crate) also: usize,
+    /// What it says.
+    pub(crate) from: Json,
+    /// What it will say.
+    pub(crate) to: Json,
 }
 
 /// A field, what was found for it.
@@ -99,10 +120,10 @@ pub fn parts_to_find(found: &[Found], before: &[Manifest]) -> Vec<(ObjectRef, Fi
 /// Adds the places of parts to what was found.
 pub fn add_parts(found: &mut [Found], wanted: &[(ObjectRef, FieldPath, PartOf)], lines: Vec<Found>) {
     for ((_, _, of), (key, origin)) in wanted.iter().zip(lines) {
-        let Origin::Line(Line { span, part: Some(text), .. }) = origin else { continue };
+        let Origin::Line(Line { span, part: Some(text), also, field, .. }) = origin else { continue };
         let whole = found.iter_mut().find(|(known, _)| *known == key);
         if let Some((_, Origin::Line(line))) = whole {
-            line.parts.push(Part { of: *of, text, span });
+            line.parts.push(Part { of: *of, text, span, also, field });
         }
     }
 }
@@ -110,6 +131,32 @@ pub fn add_parts(found: &mut [Found], wanted: &[(ObjectRef, FieldPath, PartOf)],
 impl Line {
     pub(crate) fn new(span: SourceSpan, whole: bool, also: usize, field: Option<SourceField>) -> Self {
         Self { span, whole, part: None, also, field, parts: Vec::new() }
+    }
+
+    /// The value to edit so that the field becomes another: the one that says it whole; else the one that says the part that differs, where the
+    /// part stands once in it and all around it stays (X9). `None`: no one value does that.
+    pub(crate) fn turned(&self, from: &Json, to: &Json) -> Option<Turned<'_>> {
+        if self.whole {
+            let (from, to) = (from.clone(), to.clone());
+            return Some(Turned { field: self.field.as_ref()?, span: &self.span, also: self.also, from, to });
+        }
+        let (declared, wanted) = (from.as_str()?, to.as_str()?);
+        let stands = |text: &str, range: Range<usize>| {
+            let places: Vec<usize> =
+                declared[range.clone()].match_indices(text).map(|(at, _)| range.start + at).collect();
+            let [at] = places[..] else { return None };
+            let (before, behind) = (&declared[..at], &declared[at + text.len()..]);
+            wanted.strip_prefix(before)?.strip_suffix(behind).filter(|other| !other.is_empty())
+        };
+        if self.parts.is_empty() {
+            let text = self.part.as_deref()?;
+            let (field, to) = (self.field.as_ref()?, stands(text, 0..declared.len())?);
+            return Some(Turned { field, span: &self.span, also: self.also, from: text.into(), to: to.into() });
+        }
+        self.parts.iter().find_map(|part| {
+            let (field, to) = (part.field.as_ref()?, stands(&part.text, part.of.range(declared))?);
+            Some(Turned { field, span: &part.span, also: part.also, from: part.text.as_str().into(), to: to.into() })
+        })
     }
 
     /// Where a person looks who finds another value in the cluster than Git declares: what makes the part that differs, never what makes
@@ -223,7 +270,7 @@ mod tests {
     /// Would miss: the line of the tag for another name, that of the registry for another repository; whoever mends that line changes nothing.
     #[test]
     fn x09_the_part_that_differs_is_pointed_to_and_no_other() {
-        let part = |of, text: &str, line| Part { of, text: text.into(), span: span(line) };
+        let part = |of, text: &str, line| Part { of, text: text.into(), span: span(line), also: 0, field: None };
         let image = "reg.example/shop/web:1.0";
         let beside = |parts: &[Part], live: &str| {
             let line = Line { part: Some("1.0".into()), parts: parts.into(), ..Line::new(span(3), false, 0, None) };
@@ -269,5 +316,36 @@ mod tests {
         // A text that a chart puts together of many values has one for each.
         assert!(beside(&made("warn"), "LOG=warn\nTZ=CET\n", "LOG=warn\nTZ=XX\n").is_err());
         assert_eq!(beside(&made("warn"), "LOG=warn\nTZ=CET\n", "LOG=debug\nTZ=CET\n"), Ok(4));
+    }
+
+    /// Would miss: an edit of one part for a value whose other part differs too, of one of two places, and one that takes all that a place says.
+    #[test]
+    fn x09_a_value_is_turned_by_the_one_place_that_says_what_differs() {
+        let field = |name: &str| {
+            let (path, field) = (crate::model::RepoPath::new("v.yaml").unwrap(), FieldPath::keys([name]));
+            Some(SourceField { path, document: 0, field })
+        };
+        let part = |of, text: &str, name| Part { of, text: text.into(), span: span(1), also: 0, field: field(name) };
+        let image = |parts: &[Part], to: &str| {
+            let line = Line { part: Some("1.0".into()), parts: parts.into(), ..Line::new(span(3), false, 0, None) };
+            let turned = line.turned(&"reg/web:1.0".into(), &to.into())?;
+            Some(format!("{} {} → {}", turned.field.field, turned.from, turned.to))
+        };
+        let all = [part(PartOf::Name, "reg/web", "name"), part(PartOf::Version, "1.0", "tag")];
+        assert_eq!(image(&all, "reg/web:1.1").unwrap(), "tag \"1.0\" → \"1.1\"");
+        assert_eq!(image(&all, "other/web:1.0").unwrap(), "name \"reg/web\" → \"other/web\"");
+        for to in ["other/web:1.1", "reg/web@sha256:00", "reg/web", "reg/web:"] {
+            assert_eq!(image(&all, to), None, "{to}");
+        }
+        assert_eq!(image(&[Part { field: None, ..all[1].clone() }], "reg/web:1.1"), None);
+        let made = |part: &str| Line { part: Some(part.into()), ..Line::new(span(4), false, 0, field("port")) };
+        let text = |part: &str, from: &str, to: &str| Some(made(part).turned(&from.into(), &to.into())?.to);
+        assert_eq!(text("80", "http://a:80/v2", "http://a:8080/v2"), Some("8080".into()));
+        assert_eq!(text("80", "http://a:80/80", "http://a:81/80"), None);
+        assert_eq!(text("80", "http://a:80/v2", "http://b:81/v2"), None);
+        assert_eq!(made("80").turned(&80.into(), &81.into()), None);
+        let whole = Line::new(span(4), true, 0, field("replicas"));
+        assert_eq!(whole.turned(&2.into(), &3.into()).map(|turned| turned.to), Some(3.into()));
+        assert_eq!(Line::new(span(4), true, 0, None).turned(&2.into(), &3.into()), None);
     }
 }

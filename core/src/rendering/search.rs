@@ -510,7 +510,7 @@ fn line(input: SearchInput<'_>, at: &At, whole: bool, also: usize) -> Option<Lin
             });
             let path = real.unwrap_or_else(|| path.clone());
             let span = SourceSpan { file: path.to_string(), ..span.clone() };
-            let field = leaf.as_ref().filter(|leaf| leaf.whole && whole).map(|leaf| SourceField {
+            let field = leaf.as_ref().filter(|leaf| leaf.whole).map(|leaf| SourceField {
                 path: path.clone(),
                 document: leaf.document,
                 field: leaf.path.clone(),

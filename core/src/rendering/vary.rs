@@ -194,16 +194,24 @@ fn may_vary(files: &Files) -> bool {
     const EXACT: [&str; 9] = ["htpasswd", "bcrypt", "uuidv4", "shuffle", "now", "ago", "keys", "values", "tpl"];
     const BEGINNINGS: [&str; 7] = ["rand", "genCA", "genS", "genPrivateKey", "encrypt", "date", "htmlDate"];
     let varies = |word: &str| EXACT.contains(&word) || BEGINNINGS.iter().any(|beginning| word.starts_with(beginning));
+    in_templates(files, |text| calls(text).into_iter().any(|call| text.get(call.name).is_some_and(varies)))
+}
+
+/// Whether a chart asks what only the cluster and its history know, and is answered otherwise here: a change of its values may do more there
+/// than is seen here. Any mention counts, wherever it stands.
+pub(super) fn asks_the_cluster(files: &Files) -> bool {
+    const ASKED: [&str; 5] = ["Capabilities", "lookup", "IsUpgrade", "IsInstall", "Revision"];
+    in_templates(files, |text| ASKED.iter().any(|asked| text.contains(asked)))
+}
+
+/// Whether any template says something; of one in an archive it is not known, which is a yes.
+fn in_templates(files: &Files, says: impl Fn(&str) -> bool) -> bool {
     files.0.iter().any(|(path, file)| {
         let File::Blob(blob) = file else { return false };
         if path.file_name().strip_suffix(".tgz").is_some() {
             return true;
         }
-        if !path.as_str().split('/').any(|part| part == "templates") {
-            return false;
-        }
-        let text = String::from_utf8_lossy(&blob.bytes);
-        calls(&text).into_iter().any(|call| text.get(call.name).is_some_and(varies))
+        path.as_str().split('/').any(|part| part == "templates") && says(&String::from_utf8_lossy(&blob.bytes))
     })
 }
 
@@ -218,6 +226,7 @@ impl Rendering {
         if varies || may_vary(files) {
             self.shown.clear();
         }
+        self.alone = !asks_the_cluster(files);
         self.outcome = Ok(Arc::new(objects));
         self.hooks = Arc::new(hooks);
         self

@@ -43,6 +43,61 @@ fn x09_a_rendered_field_is_edited_where_it_is_made_and_merged_as_what_it_renders
     says(&recorded, &["merged"]);
 }
 
+const CHART: [(&str, &str); 3] = [
+    ("charts/frontend/Chart.yaml", "apiVersion: v2\nname: frontend\nversion: 1.0.0\n"),
+    ("charts/frontend/values.yaml", "replicas: 1\n"),
+    ("values/staging.yaml", "replicas: 2   # two zones\n"),
+];
+
+/// The shop, whose frontend comes by a chart, with values of this environment alone.
+fn charted(more: &str) -> Repo {
+    let (repo, _) = signed_shop();
+    let manifest = repo.read("deploy/frontend.yaml");
+    let (replicas, template) = ("replicas: 2 ", "charts/frontend/templates/deployment.yaml");
+    assert!(manifest.contains(replicas), "{manifest}");
+    repo.write(template, &format!("{}{more}", manifest.replace(replicas, "replicas: {{ .Values.replicas }} ")));
+    repo.git(&["rm", "-q", "deploy/frontend.yaml"]);
+    repo.replace("blueprints/frontend/blueprint.yaml", "source: deploy/frontend.yaml", "source: charts/frontend");
+    repo.replace(
+        "bpctl.yaml",
+        "    delivery: direct",
+        "    delivery: direct\n    render: [{helm: charts/frontend, values: [values/staging.yaml]}]",
+    );
+    repo.commit(&CHART, "the frontend comes by a chart");
+    repo
+}
+
+/// Would miss: values of one environment that only a person edits; values of the chart's own, which are every environment's; a merge of what
+/// the cluster may be given otherwise than it was rendered here.
+#[test]
+fn x09_a_value_of_a_chart_is_edited_and_merged_where_one_environment_alone_has_it() {
+    let repo = charted("");
+    repo.run(&["lint"]).exits(0);
+    let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
+    says(&plan, &["▲ scale     replicas 2 → 3", "allowed", "changes values/staging.yaml:1:11"]);
+    says(&repo.run(&APPLY).exits(0).stdout, &["merged local pull request #", "applied Deployment/frontend"]);
+    assert_eq!(repo.read("values/staging.yaml"), "replicas: 3   # two zones\n");
+
+    // A template that asks the cluster, wherever it does: it is proposed, and a person merges it.
+    for more in [
+        "\n{{- if .Capabilities.APIVersions.Has \"x/v1\" }}\n# there\n{{- end }}\n",
+        "\n{{- if (lookup \"v1\" \"Pod\" \"\" \"\") }}\n{{- end }}\n",
+    ] {
+        let repo = charted(more);
+        let ran = repo.run(&APPLY).exits(0).stdout;
+        says(&ran, &["or its chart asks the cluster): that is for a person to merge"]);
+        assert_eq!(repo.read("values/staging.yaml"), CHART[2].1, "{ran}");
+    }
+
+    // The chart's own value.
+    let repo = charted("");
+    repo.write("values/staging.yaml", "{}\n");
+    repo.replace("charts/frontend/values.yaml", "1", "2");
+    repo.commit(&[], "a default");
+    let plan = repo.run(&["plan", "--env", "staging"]).exits(0).stdout;
+    says(&plan, &["charts/frontend/values.yaml:1:11 may make more than this: a person edits it"]);
+}
+
 /// A line that another environment's overlay reads as well is judged by what it makes there too, and left to a person.
 #[test]
 fn x09_what_reaches_another_environment_is_judged_there_and_left_to_a_person() {
@@ -65,7 +120,7 @@ fn x09_what_reaches_another_environment_is_judged_there_and_left_to_a_person() {
     let before = repo.git(&["rev-parse", "main"]);
     let ran = repo.run(&APPLY).exits(0).stdout;
     assert_eq!(repo.git(&["rev-parse", "main"]), before, "{ran}");
-    says(&ran, &["what more than one overlay reads: that is for a person to merge"]);
+    says(&ran, &["may do more than is seen here"]);
 }
 
 /// Somebody pushes to bpctl's own pull request: would miss a Job's image or an Application's destination that is merged behind an allowed value.

@@ -13,7 +13,7 @@ use crate::execute::Effect;
 use crate::model::{FieldPath, Name, ObjectRef, RepoPath, Untrusted};
 use crate::propose::{FieldChange, edit, is_writable};
 use crate::render::sink::terminal;
-use crate::rendering::{Computed, EditPlace, Origin, edit_place};
+use crate::rendering::edit_of;
 use crate::yaml::{self, Edit};
 
 /// Take values of the cluster into Git.
@@ -50,8 +50,8 @@ impl AdoptedField {
         FieldChange { path, object, field, from, to }
     }
 
-    /// Where its edit is made. `Err`: why none is.
-    fn place(&self, tree: &Catalog, environment: &Name, manifest: &Manifest) -> Result<EditPlace, String> {
+    /// Its edit. `Err`: why there is none.
+    fn edit(&self, tree: &Catalog, environment: &Name, manifest: &Manifest) -> Result<Effect, String> {
         if self.change(manifest.path.clone()).is_credential() {
             return Err("its name says that it may be a credential, which is written into no file".into());
         }
@@ -76,19 +76,7 @@ impl AdoptedField {
         if manifest.rendered && self.from.is_none() {
             return Err(format!("no line makes it yet: add it by hand to what {} is rendered from", manifest.path));
         }
-        edit_place(tree, environment, manifest, &self.field, Computed::Fine).map_err(|why| {
-            // Of an image that is put together it is the part that differs which a person looks for.
-            let part = || match tree.origin(environment, manifest, &self.field)? {
-                Origin::Line(line) if !line.whole => line.place_beside(self.from.as_ref(), self.to.as_ref()).ok(),
-                _ => None,
-            };
-            part().map_or(why, |span| {
-                let root = &manifest.path;
-                format!(
-                    "it is rendered from {root}, and {span} makes only a part of it, which differs; a person edits it"
-                )
-            })
-        })
+        edit_of(tree, environment, manifest, &self.field, (self.from.clone(), self.to.clone()))
     }
 }
 
@@ -116,7 +104,7 @@ impl ActionType for Adopt {
         for adopted in &self.fields {
             let (_, manifest) = tree.declaration(environment, &self.blueprint, &adopted.object)?;
             let named = |why: &dyn std::fmt::Display| shown(&format!("{} of {}: {why}", adopted.field, adopted.object));
-            let place = adopted.place(tree, environment, manifest).map_err(|why| named(&why))?;
+            let effect = adopted.edit(tree, environment, manifest).map_err(|why| named(&why))?;
             if !manifest.rendered {
                 let document = &manifest.document;
                 let edit =
@@ -127,7 +115,7 @@ impl ActionType for Adopt {
                 let source = &document.source;
                 yaml::apply(&source.name, source.text.as_bytes(), edits).map_err(|refused| named(&refused))?;
             }
-            effects.push(place.set(adopted.from.clone(), adopted.to.clone()));
+            effects.push(effect);
         }
         Ok(effects)
     }

@@ -10,7 +10,7 @@ use crate::blueprint::{Blueprint, Catalog, Located, Operation, containers, quant
 use crate::execute::{Effect, Place, SetField};
 use crate::model::{FieldPath, Name, ObjectRef, Quantity, Segment};
 use crate::observe::Resource;
-use crate::rendering::{Computed, edit_place};
+use crate::rendering::edit_of;
 
 /// Set requests of a workload's container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -101,8 +101,8 @@ impl ActionType for Resize {
                     let what = part.trim_end_matches('s');
                     return Err(format!("the manifest no longer declares a {resource} {what} of {from}"));
                 };
-                let place = edit_place(tree, environment, manifest, &change.field(part), Computed::Not)?;
-                effects.push(place.set(Some(node.to_json()), Some(Json::from(to.to_string()))));
+                let values = (Some(node.to_json()), Some(Json::from(to.to_string())));
+                effects.push(edit_of(tree, environment, manifest, &change.field(part), values)?);
             }
             if let Some(maximum) = &change.maximum {
                 effects.push(raise(blueprint, resource, maximum)?);

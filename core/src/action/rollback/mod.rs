@@ -14,7 +14,7 @@ use crate::model::{FieldPath, Name, ObjectRef, RepoPath, Untrusted};
 use crate::observe::PastChange;
 use crate::propose::{edit, is_writable};
 use crate::render::sink::terminal;
-use crate::rendering::{Computed, edit_place};
+use crate::rendering::edit_of;
 use crate::yaml::{self, Edit, value_at};
 
 /// Set fields of a workload's manifest back.
@@ -113,7 +113,7 @@ impl ActionType for Rollback {
                 let why = format!("{field} of {object} came or went, and is rendered from {}", manifest.path);
                 return Err(format!("{}: it goes back by hand", shown(&why)));
             }
-            let place = edit_place(tree, environment, manifest, field, Computed::Not)?;
+            let effect = edit_of(tree, environment, manifest, field, (from.cloned(), to.cloned()))?;
             // A value over several lines or behind an anchor is not set back in place: that is known before anybody is asked.
             if !manifest.rendered {
                 let edits = plain.entry(&manifest.path).or_default();
@@ -121,7 +121,7 @@ impl ActionType for Rollback {
                 let source = &manifest.document.source;
                 yaml::apply(&source.name, source.text.as_bytes(), edits).map_err(|refused| shown(&refused))?;
             }
-            effects.push(place.set(from.cloned(), to.cloned()));
+            effects.push(effect);
         }
         Ok(effects)
     }

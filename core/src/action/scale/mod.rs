@@ -9,7 +9,7 @@ use super::ActionType;
 use crate::blueprint::{Catalog, Operation};
 use crate::execute::{Effect, Place, SetField};
 use crate::model::{FieldPath, Name, ObjectRef};
-use crate::rendering::{Computed, edit_place};
+use crate::rendering::edit_of;
 
 /// Set a workload's replicas.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,8 +59,8 @@ impl ActionType for Scale {
     fn lower(&self, tree: &Catalog, environment: &Name) -> Result<Vec<Effect>, String> {
         let (blueprint, manifest) = tree.declaration(environment, &self.blueprint, &self.workload)?;
         let field = FieldPath::keys(["spec", "replicas"]);
-        let place = edit_place(tree, environment, manifest, &field, Computed::Not)?;
-        let mut effects = vec![place.set(self.from.map(Json::from), Some(Json::from(self.to)))];
+        let values = (self.from.map(Json::from), Some(Json::from(self.to)));
+        let mut effects = vec![edit_of(tree, environment, manifest, &field, values)?];
         if let Some(limit) = &self.limit {
             let overrides = blueprint.value.environments.values();
             if overrides.into_iter().any(|o| o.spec.get("scaling").is_some_and(|s| s.get("max_replicas").is_some())) {
