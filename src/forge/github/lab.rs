@@ -44,7 +44,7 @@ fn marked() -> Marks {
         level: [Level::Notice, Level::Warning, Level::Failure][line % 3],
         title: "forbidden: a in prod".into(),
         message: "Deployment/a spec.replicas: 2 → 0".into(),
-        details: (line % 2 == 0).then(|| "impact: none".into()),
+        details: line.is_multiple_of(2).then(|| "impact: none".into()),
     };
     Marks { shown: (1..=marks::MOST).map(mark).collect(), left: 3 }
 }
