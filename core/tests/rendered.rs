@@ -13,7 +13,7 @@ use bpctl_core::model::{Files, Name, Proposed, RepoPath, Severity, Trusted, Untr
 use bpctl_core::observe::{
     FactKey, FactValue, Identity, Known, Observation, ObservedFrom, PullFacts, PullState, Recorder,
 };
-use bpctl_core::propose::{Change, ChangeSet, ChangedPath, Governed, Side, change_set, past_rendered_changes};
+use bpctl_core::propose::{Change, ChangeSet, ChangedPath, Governed, Places, Side, change_set, past_rendered_changes};
 use bpctl_core::rendering::{Delivered, RenderFailure, Rendering, inputs};
 use rstest::rstest;
 use small_world::{WORKSPACE, files, trusted, web};
@@ -179,6 +179,28 @@ fn told(set: &ChangeSet) -> Vec<String> {
 /// What keeps it from being merged, besides that nothing here asks for it: no cluster is looked at.
 fn codes(judged: &PullJudgement) -> Vec<&str> {
     judged.blockers.iter().map(|blocker| blocker.code.as_str()).filter(|code| *code != "reason-gone").collect()
+}
+
+/// Would miss: a mark on a folder, which no forge shows: what is rendered is marked at the value that says it, and what no value says at the
+/// file that changed.
+#[test]
+fn x09_what_is_rendered_is_marked_at_the_line_of_the_file_that_makes_it() {
+    let after = OVERLAY.replace("count: 2", "count: 3");
+    let world = World::new(Renderer::Kustomize, (STAGING, Some(OVERLAY), Some(&after)));
+    let (two, three) = (deployment(2, "web:1"), deployment(3, "web:1"));
+    let prod = ("prod", Some(two.as_str()));
+    let place = |made: &str| {
+        let (before, after) = ([("staging", Some(two.as_str())), prod], [("staging", Some(made)), prod]);
+        let (before, after) = (world.side(&world.base, &before), world.side(&world.head, &after));
+        let paths = std::slice::from_ref(&world.changed);
+        let set = change_set(&world.rules(), &before, &after, paths);
+        let rendered = set.governed.iter().filter(|governed| governed.environment.is_some());
+        let places = Places::of(paths, &before, &after);
+        let places = rendered.map(|governed| places.of_change(&governed.change).expect("a place"));
+        places.map(|place| (place.path, place.line)).collect::<Vec<_>>()
+    };
+    assert_eq!(place(&three), [(STAGING.to_owned(), 3)]);
+    assert_eq!(place(&deployment(2, "web:2")), [(STAGING.to_owned(), 3)]);
 }
 
 /// Would miss: an edit of an overlay that stays opaque, so that the machine never merges what it proposed; an approval that lives on when

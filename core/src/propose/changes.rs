@@ -476,7 +476,8 @@ fn mode(side: Option<&String>) -> &str {
     side.and_then(|side| side.split_once(':')).map_or("", |(mode, _)| mode)
 }
 
-fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMap<ObjectRef, &'d Document>> {
+/// The documents of a file by what they declare; `None`: two declare the same.
+pub(super) fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMap<ObjectRef, &'d Document>> {
     let mut map = BTreeMap::new();
     for document in documents {
         let mut object = declared_object(&document.root);

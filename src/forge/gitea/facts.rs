@@ -86,6 +86,7 @@ impl GiteaForge {
                 head: wire.head.sha,
                 state,
                 opened_at: wire.created_at,
+                unlabelled: false,
             });
         }
         Ok(summaries)

@@ -49,6 +49,13 @@ pub(super) struct Pull {
     pub(super) closed_at: Option<Timestamp>,
 }
 
+/// A label.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Label {
+    pub(super) id: i64,
+    pub(super) name: String,
+}
+
 /// A review, or the request for one.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct PullReview {
