@@ -204,6 +204,7 @@ impl Around {
             config: Vec::new(),
             reset_by: None,
             rewritten: false,
+            foreign: false,
         }
     }
 
