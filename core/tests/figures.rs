@@ -284,6 +284,7 @@ fn operation(number: u64, seconds_ago: u64, outcome: CheckConclusion) -> PastOpe
         config: Vec::new(),
         reset_by: None,
         rewritten: false,
+        foreign: false,
     }
 }
 

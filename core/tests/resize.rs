@@ -178,6 +178,7 @@ impl Seen {
             config: Vec::new(),
             reset_by: None,
             rewritten: false,
+            foreign: false,
         };
         let history = (1..=self.resized).map(|n| past(n as u64)).collect();
         observation.add(

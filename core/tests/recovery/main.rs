@@ -461,6 +461,7 @@ fn b11_a_restart_and_a_merge_keep_their_distance() {
         config: Vec::new(),
         reset_by: None,
         rewritten: false,
+        foreign: false,
     };
     let history = FactKey::History(Name::new("web").unwrap());
     observation.add(history, "t", FactValue::History(Known::Known(vec![merged])));

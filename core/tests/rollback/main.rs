@@ -108,6 +108,7 @@ fn history(text: &str) -> Vec<PastOperation> {
             config: Vec::new(),
             reset_by: (outcome == "reset").then(|| "person".into()),
             rewritten: false,
+            foreign: false,
         }
     };
     text.split("; ").filter(|text| !text.is_empty()).enumerate().map(one).collect()
