@@ -239,6 +239,7 @@ pub(super) struct Found {
 
 /// The repository's settings.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "the server answers so")]
 pub(super) struct RepositorySettings {
     #[serde(default)]
     pub(super) default_branch: String,
