@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use bpctl_core::blueprint::Tier;
-use bpctl_core::govern::{Decision, PullJudgement, VERDICT_CHECK};
-use bpctl_core::model::Untrusted;
+use bpctl_core::govern::{Decision, PullJudgement};
 use bpctl_core::observe::{CheckConclusion, PullState};
-use bpctl_core::propose::Change;
 use bpctl_core::render::{self, sink};
 use clap::Args;
 
@@ -54,7 +52,8 @@ pub async fn run(global: &Global, args: &JudgeArgs, output: &Output) -> Result<E
         if let Decision::Withhold(withheld) = judged.decide() {
             effects.withhold(withheld).await?;
         }
-        effects.set_check(&judged.head, VERDICT_CHECK, judged.conclusion, &judged.summary).await?;
+        let marks = pulls::marks_of(&session, &tip, &rules, &judged).await;
+        effects.set_verdict(&judged, &marks).await?;
     }
     match args.output {
         Format::Json => output.json(&judged),
@@ -87,7 +86,7 @@ fn text(url: &str, judged: &PullJudgement, state: &PullState) -> String {
             "  {:<14} {:<width$}  {}{place}  [{cite}]",
             verdict.verdict.tier.to_string(),
             verdict.blueprint,
-            change(&verdict.change)
+            render::changed(&verdict.change)
         );
         for line in &verdict.verdict.overrides {
             let _ = writeln!(out, "  {:<14} {line}", "");
@@ -124,23 +123,4 @@ fn text(url: &str, judged: &PullJudgement, state: &PullState) -> String {
         }
     };
     out
-}
-
-fn change(change: &Change) -> String {
-    let shown = |text: String| sink::terminal(&Untrusted::new(text));
-    match change {
-        // The value of a credential is in Git already; it need not be in a terminal's scrollback and a job's log as well (T38).
-        Change::Field(change) if change.is_credential() => {
-            format!("{} {}: not shown", shown(change.object.to_string()), shown(change.field.to_string()))
-        }
-        Change::Field(change) => {
-            let (from, to) = render::values(change.from.as_ref(), change.to.as_ref());
-            let (object, field) = (shown(change.object.to_string()), shown(change.field.to_string()));
-            format!("{object} {field}: {} → {}", sink::terminal(&from), sink::terminal(&to))
-        }
-        Change::Object(change) => {
-            format!("{} {}", shown(change.object.to_string()), if change.added { "is added" } else { "is removed" })
-        }
-        Change::Opaque(change) => format!("{}: {}", sink::terminal(&change.path), change.because),
-    }
 }

@@ -19,6 +19,7 @@ use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
 use bpctl_core::model::{BaseTip, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, PullFacts, PullState};
+use bpctl_core::render::marks::Marks;
 
 pub use branch::BranchName;
 pub use error::ForgeError;
@@ -51,6 +52,8 @@ pub struct PullSummary {
     pub state: PullState,
     /// When it was opened.
     pub opened_at: Timestamp,
+    /// bpctl opened it with labels that it has not been given yet.
+    pub unlabelled: bool,
 }
 
 /// Which pull requests to list.
@@ -73,6 +76,8 @@ pub struct NewPull {
     pub body: String,
     /// Logins of people or teams to ask; an unknown one is skipped and said.
     pub reviewers: Vec<String>,
+    /// Labels to put on it, once. Where they take a call of their own ([`Forge::labels_apart`]), it is opened with a note that they are due.
+    pub labels: Vec<String>,
 }
 
 /// A comment that bpctl itself wrote on a pull request.
@@ -240,6 +245,18 @@ pub trait Forge: Send + Sync {
     fn is_armed(&self, _number: u64) -> bool {
         false
     }
+    /// Whether a check that bpctl writes there may mark lines of files.
+    fn shows_marks(&self) -> bool {
+        false
+    }
+    /// Whether labels take a call of their own after a pull request was opened: [`ForgeWrite::label_pull`].
+    fn labels_apart(&self) -> bool {
+        false
+    }
+    /// Which of these labels are not there, for `bpctl doctor`; `None`: the forge makes them as they are used, or keeps none.
+    async fn missing_labels(&self, _wanted: &[String]) -> Result<Option<Vec<String>>, ForgeError> {
+        Ok(None)
+    }
     /// All checks on a commit.
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError>;
     /// What this forge lets bpctl do here and what it keeps from it, for `bpctl doctor`. What cannot be asked is an error.
@@ -270,6 +287,11 @@ pub trait ForgeWrite: Forge {
     async fn delete_branch(&self, branch: &BranchName, at: &str) -> Result<Swapped, ForgeError>;
     /// Opens a pull request; where one is open for the branch already, answers that one's number.
     async fn open_pull(&self, pull: &NewPull) -> Result<u64, ForgeError>;
+    /// Puts labels on a pull request of bpctl's own that is noted to lack them, and takes the note away; without the note it does nothing: what
+    /// a person took off is not put on again. Answers what the forge said where it refuses them.
+    async fn label_pull(&self, _number: u64, _labels: &[String]) -> Result<Option<Untrusted>, ForgeError> {
+        Ok(None)
+    }
     /// Replaces title and body.
     async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), ForgeError>;
     /// Closes without merging, and says why, once.
@@ -292,6 +314,17 @@ pub trait ForgeWrite: Forge {
         conclusion: CheckConclusion,
         summary: &str,
     ) -> Result<(), ForgeError>;
+    /// The same with marks beside lines of the commit's files; a forge that shows none leaves them out.
+    async fn set_marked_check(
+        &self,
+        commit: &str,
+        name: &str,
+        conclusion: CheckConclusion,
+        summary: &str,
+        _marks: &Marks,
+    ) -> Result<(), ForgeError> {
+        self.set_check(commit, name, conclusion, summary).await
+    }
     /// Takes back that the forge merges this pull request by itself; one that it does not merge so is no error.
     async fn disarm(&self, _number: u64) -> Result<(), ForgeError> {
         Ok(())

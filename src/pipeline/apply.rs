@@ -8,6 +8,7 @@ mod alarm;
 mod execute;
 mod expiry;
 mod restart;
+mod say;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use bpctl_core::action::{Action, Reconcile};
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
 use bpctl_core::execute::Effect;
-use bpctl_core::govern::{Decision, PullJudgement, VERDICT_CHECK, permit_apply};
+use bpctl_core::govern::{Decision, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
 use bpctl_core::observe::{Known, Observation, PastOperation, Recorder};
@@ -235,7 +236,11 @@ impl Pass<'_> {
         let open = self.open_pulls().await?;
         let mut landed = false;
         for (blueprint, summary) in &open {
-            match self.settle(&base, summary.number, &observation).await {
+            let settled = match self.label_late(&base, blueprint, summary).await {
+                Ok(()) => self.settle(&base, summary.number, &observation).await,
+                Err(error) => Err(error),
+            };
+            match settled {
                 Ok(merged) => landed |= merged,
                 Err(error) => self.put_aside(blueprint, &format!("pull request #{}", summary.number), error)?,
             }
@@ -395,7 +400,7 @@ impl Pass<'_> {
                 None
             }
         };
-        self.say_verdict(&head, &judged).await?;
+        self.say_verdict(base, &judged).await?;
         let correlation = self.correlation(number, &head);
         let Some(permit) = permit else {
             match judged.expired {
@@ -459,18 +464,6 @@ impl Pass<'_> {
                 Ok(false)
             }
         }
-    }
-
-    /// Writes the check, unless it stands already.
-    async fn say_verdict(&self, head: &str, judged: &PullJudgement) -> Result<(), PipelineError> {
-        let forge = self.session.forge.reading();
-        let me = forge.identity().await?;
-        let checks = forge.checks(head).await?;
-        let last = checks.iter().rfind(|check| check.name == VERDICT_CHECK && check.by.id == me.id);
-        if last.is_some_and(|check| check.conclusion == judged.conclusion && check.summary.raw() == judged.summary) {
-            return Ok(());
-        }
-        self.effects.set_check(head, VERDICT_CHECK, judged.conclusion, &judged.summary).await
     }
 
     /// Proposes one action, and merges it where it may be. Answers whether it landed.
@@ -551,6 +544,7 @@ impl Pass<'_> {
             title: proposal.title.clone(),
             body: proposal.body.clone(),
             reviewers: self.reviewers(base, &blueprint, proposal.reviewers),
+            labels: self.labels(base, &blueprint, proposal.operation),
         };
         let number = match self.effects.open_pull(&new).await {
             Ok(number) => number,
@@ -560,6 +554,9 @@ impl Pass<'_> {
         if self.effects.is_dry_run() {
             self.step(&blueprint, format!("would open a pull request from {branch} ({})", item.verdict.tier), None);
             return Ok(false);
+        }
+        if !new.labels.is_empty() {
+            self.label(&blueprint, number, &new.labels).await?;
         }
         let facts = forge.pull(number).await?;
         let verb = if facts.title.raw() == proposal.title {

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use bpctl_core::blueprint::{Delivery, Environment};
+use bpctl_core::action::{ActionType as _, Adopt, Resize, Rollback, Scale};
+use bpctl_core::blueprint::{Delivery, Environment, Proposals};
 use bpctl_core::decide::UnknownFact;
-use bpctl_core::model::{Name, Severity, WorkloadKind};
+use bpctl_core::model::{Name, RepoPath, Severity, Untrusted, WorkloadKind};
 use bpctl_core::observe::{ObservedFrom, Unknown, UnknownCode};
-use bpctl_core::render::{count, sink};
+use bpctl_core::plan::Plan;
+use bpctl_core::render::{count, listed, sink};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -84,6 +86,7 @@ async fn repository_checks(repository: &Repository) -> Vec<Check> {
     } else {
         checks.push(Check::fine("a Git repository with its whole history"));
     }
+    checks.extend(unpinned(repository));
     match lint::run(repository, &LintOptions::default(), runtime::now()).await {
         Err(error) => checks.push(failed(&error)),
         Ok(found) if found.unread => {
@@ -101,6 +104,29 @@ async fn repository_checks(repository: &Repository) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// Workflows that were copied as they are shipped: a commit of zeros is no commit of bpctl's, and a server that looks for it fails the job before
+/// anything of bpctl can say why.
+fn unpinned(repository: &Repository) -> Option<Check> {
+    const NOWHERE: &str = "@0000000000000000000000000000000000000000";
+    let folders = [".github/workflows", ".gitea/workflows", ".forgejo/workflows"];
+    let folders: Vec<RepoPath> = folders.into_iter().filter_map(|folder| RepoPath::new(folder).ok()).collect();
+    let files = repository.read_work_tree(&folders).ok()?;
+    let uses = |line: &str| line.contains("uses:") && line.contains(NOWHERE);
+    let found = files.0.keys().filter(|path| {
+        let bytes = files.blob(path).map(|blob| &*blob.bytes).unwrap_or_default();
+        String::from_utf8_lossy(bytes).lines().any(uses)
+    });
+    let found: Vec<String> = found.map(|path| sink::terminal(&Untrusted::new(path.as_str()))).collect();
+    (!found.is_empty()).then(|| {
+        let told = format!(
+            "bpctl is used by a commit of zeros, which no server has, so that no job runs: {}",
+            listed(&found, 5)
+        );
+        let mend = "put a commit of bpctl in their place, as templates/copy-workflows.sh of bpctl's repository does";
+        Check::broken(told, Some(mend.into()))
+    })
 }
 
 async fn forge_checks(session: &Session) -> Vec<Check> {
@@ -187,6 +213,7 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
         let mend = denied.unwrap_or_else(|| format!("bpctl plan --env {environment} says what follows from it"));
         checks.push(if seen { Check::limited(told, mend) } else { Check::broken(told, Some(mend)) });
     }
+    checks.extend(labels(session, &base.get().proposals, environment, &planned.plan).await);
     match connect_cluster(place, session.repository.work_tree()).await {
         Ok(ClusterEdge::Live(cluster)) => {
             checks.push(rights(&cluster, place, &targets(&planned.tree.catalog, environment)).await);
@@ -199,6 +226,31 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
         Err(error) => checks.push(failed(&error)),
     }
     checks
+}
+
+/// Whether the labels of proposals are there, where the forge does not make them as they are used.
+async fn labels(session: &Session, proposals: &Proposals, environment: &Name, plan: &Plan) -> Option<Check> {
+    let actions = [Scale::NAME, Resize::NAME, Rollback::NAME, Adopt::NAME];
+    let each = plan.blueprints.iter().flat_map(|part| actions.map(|action| (&part.name, action)));
+    let wanted: BTreeSet<String> =
+        each.flat_map(|(blueprint, action)| proposals.labels_of(Some(environment), blueprint, action)).collect();
+    if wanted.is_empty() {
+        return None;
+    }
+    let wanted: Vec<String> = wanted.into_iter().collect();
+    match session.forge.reading().missing_labels(&wanted).await {
+        Ok(None) => None,
+        Ok(Some(missing)) if missing.is_empty() => Some(Check::fine("the forge has the labels of proposals")),
+        Ok(Some(missing)) => {
+            let named = listed(&missing, 5);
+            let told = format!("the forge lacks {}, which proposals are opened without", count(missing.len(), "label"));
+            Some(Check::limited(
+                format!("{told}: {named}"),
+                "make them on the forge, or take them out of proposals.labels in bpctl.yaml",
+            ))
+        }
+        Err(error) => Some(failed(&error.into())),
+    }
 }
 
 /// The kinds of workloads by namespace.

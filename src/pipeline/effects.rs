@@ -5,9 +5,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use bpctl_core::govern::{ApplyPermit, MergePermit, RestartPermit, Withheld};
-use bpctl_core::model::Name;
+use bpctl_core::govern::{ApplyPermit, MergePermit, PullJudgement, RestartPermit, VERDICT_CHECK, Withheld};
+use bpctl_core::model::{Name, Untrusted};
 use bpctl_core::observe::CheckConclusion;
+use bpctl_core::render::marks::Marks;
 
 use super::PipelineError;
 use crate::cluster::{Applied, ClusterWrite};
@@ -26,6 +27,8 @@ pub enum Call {
     DeleteBranch,
     /// A pull request is opened.
     OpenPull,
+    /// A pull request gets its labels.
+    LabelPull,
     /// A pull request's title and body are replaced.
     UpdatePull,
     /// A pull request that nobody approved in time is closed.
@@ -60,11 +63,12 @@ pub enum Call {
 
 impl Call {
     /// All calls.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::CreateBranch,
         Self::UpdateBranch,
         Self::DeleteBranch,
         Self::OpenPull,
+        Self::LabelPull,
         Self::UpdatePull,
         Self::ClosePull,
         Self::PostComment,
@@ -89,6 +93,7 @@ impl Call {
             Self::UpdateBranch => "update-branch",
             Self::DeleteBranch => "delete-branch",
             Self::OpenPull => "open-pull",
+            Self::LabelPull => "label-pull",
             Self::UpdatePull => "update-pull",
             Self::ClosePull => "close-pull",
             Self::PostComment => "post-comment",
@@ -184,6 +189,16 @@ impl<'a> Effects<'a> {
         self.call(Call::OpenPull, &pull.title, 0, real).await
     }
 
+    /// Puts labels on a pull request that lacks them still, on a forge that does not take them as it is opened. Answers what that says where it
+    /// refuses them.
+    pub async fn label_pull(&self, number: u64, labels: &[String]) -> Result<Option<Untrusted>, PipelineError> {
+        if !self.forge.labels_apart() {
+            return Ok(None);
+        }
+        let real = async { Ok(self.forge.label_pull(number, labels).await?) };
+        self.call(Call::LabelPull, &format!("#{number}"), None, real).await
+    }
+
     /// Replaces a pull request's title and body.
     pub async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), PipelineError> {
         let real = async { Ok(self.forge.update_pull(number, title, body).await?) };
@@ -225,6 +240,13 @@ impl<'a> Effects<'a> {
     ) -> Result<(), PipelineError> {
         let real = async { Ok(self.forge.set_check(commit, name, conclusion, summary).await?) };
         self.call(Call::SetCheck, name, (), real).await
+    }
+
+    /// Writes the verdict of a pull request as a check, with what stands beside its lines.
+    pub async fn set_verdict(&self, judged: &PullJudgement, marks: &Marks) -> Result<(), PipelineError> {
+        let PullJudgement { head, conclusion, summary, .. } = judged;
+        let real = async { Ok(self.forge.set_marked_check(head, VERDICT_CHECK, *conclusion, summary, marks).await?) };
+        self.call(Call::SetCheck, VERDICT_CHECK, (), real).await
     }
 
     /// Merges what the permit names.

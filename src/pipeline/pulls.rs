@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::Action;
-use bpctl_core::blueprint::{Catalog, Justification, TierName, Workspace};
+use bpctl_core::blueprint::{Catalog, Justification, Tier, TierName, Workspace};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{ApprovalTerms, PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, RepoPath, Timestamp, Trusted, Untrusted};
-use bpctl_core::observe::{Identity, Known, Observation, PullFacts, PullState, Recorder, UnknownCode};
+use bpctl_core::observe::{CheckConclusion, Identity, Known, Observation, PullFacts, PullState, Recorder, UnknownCode};
 use bpctl_core::plan::{Plan, PlanItem};
-use bpctl_core::propose::{self, ChangeSet, Proposal, change_set};
+use bpctl_core::propose::{self, ChangeSet, Places, Proposal, change_set};
+use bpctl_core::render::marks::{Marks, marks};
 
 use super::{PipelineError, Reading, Session, render};
 use crate::forge::{BranchName, Forge, PullFilter, PullSummary};
@@ -128,6 +129,25 @@ pub fn asks_why(rules: &Catalog, branch: Option<&str>) -> Option<Name> {
         let asked = blueprint.value.governance.approval_workflow.justification;
         (asked == Justification::Required).then_some(name)
     })
+}
+
+/// What stands beside the lines of a judged head, where the forge shows such things. It is a courtesy: what cannot be read for it keeps no
+/// verdict from being written.
+pub async fn marks_of(session: &Session, tip: &BaseTip, rules: &Trusted<Catalog>, judged: &PullJudgement) -> Marks {
+    if judged.tier == Tier::Allowed || !session.forge.reading().shows_marks() {
+        return Marks::default();
+    }
+    let repository = &session.repository;
+    let read = async || -> Result<Marks, PipelineError> {
+        let merge_base = left_base(repository, tip.commit(), &judged.head)?;
+        let paths = convert(repository.diff_paths(&merge_base, &judged.head)?);
+        let wanted: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
+        let workspace = rules.get().workspace_as_written()?;
+        let (before, after) = render::sides(repository, &workspace, &wanted, (&merge_base, &judged.head)).await?;
+        let settled = judged.conclusion == CheckConclusion::Success;
+        Ok(marks(&judged.verdicts, settled, &Places::of(&paths, &before, &after)))
+    };
+    read().await.unwrap_or_default()
 }
 
 /// What a person runs so that an approval counts on the local forge, by the workspace on base (B10).

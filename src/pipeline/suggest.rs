@@ -256,7 +256,11 @@ async fn propose(
     }
     let open = forge.pulls(PullFilter::Open).await?;
     let open = open.iter().find(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
+    let labels = rules.get().workspace.value.proposals.labels_of(None, &suggestion.blueprint, "suggest");
     if let Some(open) = open {
+        if open.unlabelled {
+            effects.label_pull(open.number, &labels).await?;
+        }
         return Ok(format!("{} is open", forge.pull_url(open.number)));
     }
     if let Created::Exists(other) = effects.create_branch(&branch, &commit).await?
@@ -265,7 +269,11 @@ async fn propose(
     {
         return Ok(format!("not proposed: somebody else moves {branch}"));
     }
-    let number = effects.open_pull(&NewPull { branch, title, body: body(suggestion), reviewers }).await?;
+    let new = NewPull { branch, title, body: body(suggestion), reviewers, labels: labels.clone() };
+    let number = effects.open_pull(&new).await?;
+    if !labels.is_empty() && !effects.is_dry_run() {
+        effects.label_pull(number, &labels).await?;
+    }
     Ok(format!("opened {}", forge.pull_url(number)))
 }
 

@@ -8,6 +8,7 @@ mod comment;
 mod expiry;
 mod faults;
 mod killed;
+mod labels;
 mod moved;
 mod server;
 mod story;

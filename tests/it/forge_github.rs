@@ -2,6 +2,8 @@
 
 #[path = "../../src/forge/github/fake.rs"]
 mod fake;
+mod labels;
+mod marks;
 mod permissions;
 mod revoked;
 
@@ -165,6 +167,8 @@ fn a_workflows_token_and_a_persons_only_propose() {
 fn a_pass_with_n_open_proposals_needs_ten_requests_and_six_for_each() {
     for (open, approval) in [(1, &["backend"][..]), (2, &["backend", "frontend"])] {
         let shop = Shop::changed(|repo| {
+            // Labels cost nothing once they are put on.
+            labels::labelled(repo);
             repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
             let frontend = "blueprints/frontend/blueprint.yaml";
             repo.replace(frontend, "allowed_operations: [scale, ", "allowed_operations: [");

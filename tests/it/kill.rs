@@ -58,6 +58,8 @@ pub fn row(call: Call, on: On, delivery: &str) -> Row {
         (Call::PostComment | Call::EditComment | Call::RemoveComment, On::Local) => {
             Row::Never("the local forge keeps no comments")
         }
+        (Call::LabelPull, On::Gitea) => Row::Never("it takes labels as it opens a pull request"),
+        (Call::LabelPull, On::Local) => Row::Never("the local forge keeps no labels"),
         (Call::DisarmPull, _) => Row::Never("it merges nothing by itself"),
         (Call::SendWebhook, _) | (Call::OpenIssue | Call::UpdateIssue, On::Gitea) => Row::In(Story::Alerted),
         (Call::OpenIssue | Call::UpdateIssue, On::Local) => Row::Never("the local forge keeps no issues"),
@@ -244,6 +246,10 @@ fn z01_every_effect_has_its_row_on_each_forge_under_each_delivery() {
     assert_eq!(
         never,
         [
+            "label-pull Local direct: the local forge keeps no labels",
+            "label-pull Local gitops: the local forge keeps no labels",
+            "label-pull Gitea direct: it takes labels as it opens a pull request",
+            "label-pull Gitea gitops: it takes labels as it opens a pull request",
             "post-comment Local direct: the local forge keeps no comments",
             "post-comment Local gitops: the local forge keeps no comments",
             "edit-comment Local direct: the local forge keeps no comments",

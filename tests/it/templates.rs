@@ -2,6 +2,8 @@
 
 use serde_json::Value as Json;
 
+use crate::support::Repo;
+
 /// T39
 #[test]
 fn t39_no_template_grants_a_wildcard_secrets_or_a_way_to_more() {
@@ -112,4 +114,61 @@ fn t03_t14_t40_t41_workflows_hold_what_their_jobs_need_and_no_more() {
             "shards.plan"
         ]
     );
+}
+
+/// T40. Would miss: a workflow that runs nothing because it names no commit, one that runs another commit than was looked at or one that nobody can
+/// fetch, a file of a person's that is overwritten, and a name that is part of the script.
+#[test]
+fn t40_workflows_are_copied_with_the_commit_that_was_looked_at() {
+    use std::path::Path;
+    use std::process::Command;
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let clone = Repo::empty();
+    for file in ["templates/copy-workflows.sh", "action.yml", "action/bpctl.sh", "Cargo.toml"] {
+        clone.write(file, &std::fs::read_to_string(root.join(file)).expect("a file"));
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(root.join("templates/workflows")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        names.push(path.file_stem().expect("a name").to_string_lossy().into_owned());
+        let text = std::fs::read_to_string(&path).expect("a file");
+        clone.write(&format!("templates/workflows/{}.yml", names.last().expect("one")), &text);
+    }
+    let commit = clone.commit(&[], "as it was looked at").trim().to_owned();
+    let here = tempfile::tempdir().expect("a folder");
+    let copy = |arguments: &[&str]| {
+        let mut command = Command::new("bash");
+        command.arg(clone.path().join("templates/copy-workflows.sh")).args(arguments).current_dir(here.path());
+        let ran = command.output().expect("bash starts");
+        (ran.status.code(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned())
+    };
+    let refused = |arguments: &[&str], words: &str| {
+        let (code, told) = copy(arguments);
+        assert!(code == Some(2) && told.contains(words), "{code:?} {told}");
+    };
+    refused(&[".github/workflows", "live"], "no branch of a remote and no tag has");
+    clone.git(&["update-ref", "refs/remotes/origin/main", &commit]);
+    refused(&[".github/workflows"], "for which environment");
+    refused(&[".github/workflows", "live/e;id"], "no environment's name");
+    refused(&[".github/workflows", "live", "../../action"], "there is no workflow");
+    assert!(!here.path().join(".github").exists());
+
+    let (code, told) =
+        copy(&[&[".github/workflows", "live"], &*names.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+    assert_eq!(code, Some(0), "{told}");
+    for name in &names {
+        let shipped = clone.read(&format!("templates/workflows/{name}.yml"));
+        let copied =
+            std::fs::read_to_string(here.path().join(format!(".github/workflows/{name}.yml"))).expect("a copy");
+        assert!(!copied.contains("@0000") && copied.contains(&format!("bpctl/bpctl@{commit}")), "{name}: {copied}");
+        let (shipped, copied): (Json, Json) =
+            (serde_yaml::from_str(&shipped).expect("YAML"), serde_yaml::from_str(&copied).expect("YAML"));
+        let wanted = shipped.to_string().replace(&"0".repeat(40), &commit);
+        let wanted = wanted.replace("staging", "live").replace("[\"live\",\"prod\"]", "[\"staging\",\"prod\"]");
+        assert_eq!(copied.to_string(), wanted, "{name}");
+    }
+    refused(&[".github/workflows", "live", "judge"], "is there already");
+    clone.write("action.yml", "other");
+    refused(&["elsewhere", "live"], "not what would run");
 }

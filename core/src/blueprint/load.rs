@@ -379,7 +379,8 @@ pub fn is_manifest(path: &RepoPath) -> bool {
 }
 
 fn ends(path: &RepoPath, with: &[&str]) -> bool {
-    let extension = std::path::Path::new(path.as_str()).extension();
+    // As kubectl and Argo CD have it: a file that is called `.yaml` is one.
+    let extension = path.file_name().rsplit_once('.').map(|(_, extension)| extension);
     extension.is_some_and(|extension| with.iter().any(|with| extension.eq_ignore_ascii_case(with)))
 }
 

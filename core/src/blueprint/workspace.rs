@@ -406,11 +406,58 @@ pub struct Proposals {
     /// Open pull requests of bpctl at a time, per environment.
     #[serde(default = "default_limit")]
     pub limit: usize,
+    /// Labels that a pull request of bpctl is opened with. In each, `{environment}`, `{blueprint}` and `{action}` stand for what it is about.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "label_names")]
+    pub labels: Vec<String>,
+}
+
+impl Proposals {
+    /// The labels of one pull request. One that names an environment is none of a pull request that is about no single one.
+    pub fn labels_of(&self, environment: Option<&Name>, blueprint: &Name, action: &str) -> Vec<String> {
+        let values = [
+            ("{environment}", environment.map(Name::as_str)),
+            ("{blueprint}", Some(blueprint.as_str())),
+            ("{action}", Some(action)),
+        ];
+        let mut labels: Vec<String> = Vec::with_capacity(self.labels.len());
+        for label in &self.labels {
+            let filled = values.iter().try_fold(label.clone(), |label, (place, value)| match value {
+                Some(value) => Some(label.replace(place, value)),
+                None => (!label.contains(place)).then_some(label),
+            });
+            labels.extend(filled.filter(|filled| !labels.contains(filled)));
+        }
+        labels
+    }
+}
+
+/// Names that forges take as labels: GitHub's are of up to 50 characters, and queries separate them by commas.
+fn label_names<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let labels = Vec::<String>::deserialize(deserializer)?;
+    if labels.len() > 10 {
+        return Err(serde::de::Error::custom(format!("{} labels: a pull request gets up to 10", labels.len())));
+    }
+    for label in &labels {
+        let known = ["{environment}", "{blueprint}", "{action}"];
+        let plain = known.iter().fold(label.clone(), |label, place| label.replace(place, "x"));
+        if plain.contains(['{', '}']) {
+            let message =
+                format!("the label {label:?} has a brace: write {{environment}}, {{blueprint}} or {{action}}");
+            return Err(serde::de::Error::custom(message));
+        }
+        let shown = crate::render::sink::terminal(&crate::model::Untrusted::new(label.as_str())) == *label;
+        if label.trim() != label || plain.is_empty() || plain.chars().count() > 50 || plain.contains(',') || !shown {
+            let message =
+                format!("{label:?} is no label: write 1 to 50 characters without commas, and no blanks around them");
+            return Err(serde::de::Error::custom(message));
+        }
+    }
+    Ok(labels)
 }
 
 impl Default for Proposals {
     fn default() -> Self {
-        Self { group: Grouping::default(), limit: default_limit() }
+        Self { group: Grouping::default(), limit: default_limit(), labels: Vec::new() }
     }
 }
 
@@ -474,4 +521,41 @@ fn default_sustained() -> Period {
 }
 fn default_recovered() -> Period {
     Period::from_secs(30)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proposals(labels: &[&str]) -> Result<Proposals, serde_json::Error> {
+        serde_json::from_value(serde_json::json!({ "labels": labels }))
+    }
+
+    /// Would miss: a place that is left as it is written, a label twice, a label of an environment on what is about none; and labels that a forge
+    /// refuses, so that a proposal gets none of them.
+    #[test]
+    fn labels_are_filled_in_or_refused() {
+        let of = |labels: &[&str], environment: Option<&str>| {
+            let environment = environment.map(|name| Name::new(name).expect("a name"));
+            let blueprint = Name::new("web").expect("a name");
+            proposals(labels).expect("labels").labels_of(environment.as_ref(), &blueprint, "scale")
+        };
+        let all = ["bpctl", "env/{environment}", "{blueprint}: {action}", "scale", "{action}"];
+        assert_eq!(of(&all, Some("prod")), ["bpctl", "env/prod", "web: scale", "scale"]);
+        assert_eq!(of(&all, None), ["bpctl", "web: scale", "scale"]);
+        assert_eq!(proposals(&[]).expect("none"), Proposals::default());
+        let many: Vec<String> = (0..11).map(|number| number.to_string()).collect();
+        assert!(proposals(&many.iter().map(String::as_str).collect::<Vec<_>>()).is_err());
+        for (refused, words) in [
+            ("{env}", "write {environment}, {blueprint} or {action}"),
+            ("a,b", "is no label"),
+            ("", "is no label"),
+            (" a", "is no label"),
+            ("a\u{202e}b", "is no label"),
+            (&"x".repeat(51), "is no label"),
+        ] {
+            let said = proposals(&[refused]).expect_err(refused).to_string();
+            assert!(said.contains(words), "{said}");
+        }
+    }
 }

@@ -277,7 +277,9 @@ impl Subject {
                 if change.field.is_keys(&["spec", "replicas"])
                     && target.is_some_and(|target| target.is_declared_by(&change.object)) =>
             {
-                let to = change.to.as_ref().map(|to| to.as_u64().unwrap_or(u64::MAX));
+                // Kubernetes takes `-0.0` for none.
+                let none = |to: &serde_json::Value| to.as_f64() == Some(0.0);
+                let to = change.to.as_ref().map(|to| if none(to) { 0 } else { to.as_u64().unwrap_or(u64::MAX) });
                 (change.object.clone(), Touch::Replicas { to })
             }
             Change::Field(change) if change.object.kind == "ConfigMap" => {

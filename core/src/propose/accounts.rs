@@ -22,10 +22,13 @@ type Place<'l> = (&'l RepoPath, &'l ObjectRef, &'l FieldPath);
 pub(super) struct Leaves(BTreeMap<RepoPath, Result<Vec<FieldChange>, String>>);
 
 impl Leaves {
-    /// Of all changed files.
+    /// Of all changed files that something rendered reads.
     pub(super) fn of(paths: &[ChangedPath], before: &Side, after: &Side) -> Self {
+        let read = |path: &RepoPath| {
+            before.rendered.values().chain(after.rendered.values()).any(|rendering| rendering.reads(path))
+        };
         let leaves = |changed: &ChangedPath| {
-            let path = changed.path.as_ref().ok()?;
+            let path = changed.path.as_ref().ok().filter(|path| read(path))?;
             let fields = changes_of(path, changed, &before.files, &after.files, false).into_iter().map(|c| match c {
                 Change::Field(field) => Ok(field),
                 Change::Object(_) => Err("an object of it comes or goes".to_owned()),
@@ -45,8 +48,13 @@ impl Leaves {
         }
     }
 
+    /// The files.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &RepoPath> {
+        self.0.keys()
+    }
+
     /// Those of the files that a rendering reads.
-    fn among(&self, reads: impl Fn(&RepoPath) -> bool) -> impl Iterator<Item = &FieldChange> {
+    pub(super) fn among(&self, reads: impl Fn(&RepoPath) -> bool) -> impl Iterator<Item = &FieldChange> {
         self.0.iter().filter(move |(path, _)| reads(path)).flat_map(|(_, leaves)| leaves.iter().flatten())
     }
 }
@@ -97,7 +105,8 @@ fn place(leaf: &FieldChange) -> Place<'_> {
     (&leaf.path, &leaf.object, &leaf.field)
 }
 
-fn is_at(leaf: &FieldChange, change: &Change) -> bool {
+/// Whether a value stands at the very field that changes in what is rendered.
+pub(super) fn is_at(leaf: &FieldChange, change: &Change) -> bool {
     let Change::Field(made) = change else { return false };
     leaf.field == made.field && leaf.object.kind == made.object.kind && leaf.object.name == made.object.name
 }
@@ -105,6 +114,11 @@ fn is_at(leaf: &FieldChange, change: &Change) -> bool {
 fn values(change: &FieldChange) -> Values {
     let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     (change.from.as_ref().map(text), change.to.as_ref().map(text))
+}
+
+/// Whether a value of a file says what changes in what is rendered.
+pub(super) fn says(leaf: &FieldChange, made: &FieldChange) -> bool {
+    tellings(values(made)).any(|told| told == values(leaf))
 }
 
 /// How a file may say a rendered change: as it is, or, of an image, as its tag or digest alone.

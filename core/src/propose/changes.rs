@@ -19,6 +19,8 @@ use crate::yaml::{self, Document, Edit, Kind, Node};
 
 /// How many values of one file may change so that its bytes are compared with what they alone make: each is set in the file by itself (T42).
 const MOST_EXPLAINED: usize = 200;
+/// The same in bytes: each value is set in the whole file.
+const MOST_BYTES: usize = 16 << 20;
 
 /// A path whose content differs between two trees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +146,7 @@ impl ChangeSet {
 pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: &[ChangedPath]) -> ChangeSet {
     let catalog = rules.get();
     let mut set = ChangeSet::default();
-    let leaves = Leaves::of(if after.rendered.is_empty() { &[] } else { paths }, before, after);
+    let leaves = Leaves::of(paths, before, after);
     let pairs = Pair::all(before, after, &leaves);
     for changed in paths {
         let path = match &changed.path {
@@ -174,18 +176,28 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         if readers.iter().any(|pair| pair.changes.is_err() && !all().any(|blueprint| pair.is_of(blueprint))) {
             owners = all().collect(); // whose workloads it makes is not known
         }
-        // What no blueprint's path names is read for what it declares: once, whoever asks.
-        let [was, is] = if !own && owners.is_empty() {
-            [&before.files, &after.files].map(|files| Declared::of(path, files))
-        } else {
+        // Read for what it declares: once, whoever asks.
+        let [was, is] = if own {
             [Declared::Objects(Vec::new()), Declared::Objects(Vec::new())]
+        } else {
+            [&before.files, &after.files].map(|files| Declared::of(path, files))
         };
-        if !own && owners.is_empty() {
-            let concerns =
-                |b: &Blueprint| reach::takes_over(path, catalog, b) || reach::declares(path, &is, catalog, b);
-            owners = all().filter(|b| concerns(&b.value)).collect();
-        }
-        if !own && let Some(because) = reach::of_all(path, [&before.files, &after.files]) {
+        let nobodys = owners.is_empty();
+        // What goes is the workload's as much as what comes.
+        let declares = |b: &&Located<Blueprint>| {
+            let another = |side| reach::declares_of_another(side, catalog, &b.value, &owners);
+            let beside = |side| reach::declares(path, side, catalog, &b.value);
+            [&was, &is].into_iter().any(|side| if nobodys { beside(side) } else { another(side) })
+        };
+        let concerned = |b: &&Located<Blueprint>| {
+            let known = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
+            !known && (declares(b) || (nobodys && reach::takes_over(path, catalog, &b.value)))
+        };
+        let more: Vec<_> = if own { Vec::new() } else { all().filter(concerned).collect() };
+        owners.extend(more);
+        let links = [&changed.before, &changed.after].into_iter().any(|side| mode(side.as_ref()) == "120000");
+        let followed = links.then_some("it is a link: a controller that delivers what it leads to follows it");
+        if !own && let Some(because) = reach::of_all(path, [&before.files, &after.files]).or(followed) {
             let others: Vec<_> = all().filter(|b| !owners.iter().any(|owner| std::ptr::eq(*owner, *b))).collect();
             let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
             set.add(&others, None, &change);
@@ -193,7 +205,12 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                 continue;
             }
         }
-        if !own && let Some(because) = reach::delivers(&was, &is, catalog) {
+        // A template of a chart's cannot be read mostly: whoever owns it is asked, and what it makes is judged as what it renders to.
+        let readable = [&was, &is].iter().all(|side| matches!(side, Declared::Objects(_)));
+        if !own
+            && (nobodys || readable)
+            && let Some(because) = reach::delivers(&was, &is, catalog)
+        {
             let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
             add_to_all(catalog, &mut set, &change);
             continue;
@@ -211,7 +228,15 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                 }
                 Err(because) => {
                     let change = opaque(Untrusted::new(path.as_str()), changed, false, &because);
-                    set.add(&owners, None, &change);
+                    // Where what is made of it is known on both sides, nobody else makes anything of it.
+                    let known = !readers.is_empty() && readers.iter().all(|pair| pair.changes.is_ok());
+                    let among = |environment: &&Name| readers.iter().any(|pair| pair.environment == *environment);
+                    for environment in catalog.workspace.value.environments.keys().filter(among).filter(|_| known) {
+                        set.add(&owners, Some(environment), &change);
+                    }
+                    if !known {
+                        set.add(&owners, None, &change);
+                    }
                 }
             }
             continue;
@@ -220,7 +245,12 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             if own {
                 match own_blueprint(catalog, &change) {
                     Some(blueprint) => set.governed.push(Governed { blueprint, environment: None, change }),
-                    None => add_to_all(catalog, &mut set, &change),
+                    None => {
+                        add_to_all(catalog, &mut set, &change);
+                        if catalog.blueprints.is_empty() {
+                            set.ungoverned.insert(path.as_str().into(), changed.after.clone());
+                        }
+                    }
                 }
             } else {
                 let anywhere = |b: &Blueprint| {
@@ -351,7 +381,9 @@ pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, h
     if old.keys().chain(new.keys()).any(foreign) {
         return unread("it holds something else than blueprints, policies and the workspace");
     }
-    if old.keys().chain(new.keys()).any(|object| object.kind.ends_with("List")) {
+    if old.keys().chain(new.keys()).any(|object| object.kind.ends_with("List"))
+        || before.iter().chain(&after).any(|document| document.unread_list().is_some())
+    {
         return unread("it holds a list of objects");
     }
     let mut changes = Vec::new();
@@ -372,10 +404,19 @@ pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, h
     changes.extend(
         new.iter().filter(|(object, _)| !old.contains_key(*object)).map(|(object, d)| whole(path, object, d, true)),
     );
+    let size = base.blob(path).map_or(0, |blob| blob.bytes.len());
     let same_bytes = changed.before.is_some() && base.blob(path).map(|b| &b.id) == head.blob(path).map(|b| &b.id);
     if mode(changed.before.as_ref()) != mode(changed.after.as_ref()) || (changes.is_empty() && same_bytes) {
         changes.push(opaque(Untrusted::new(path.as_str()), changed, own, "its mode differs"));
-    } else if changes.len() > MOST_EXPLAINED {
+    } else if changes.is_empty() && after.is_empty() {
+        // It stands in no list otherwise, and so in no approval. Whoever delivers it may see more in it.
+        changes.push(opaque(
+            Untrusted::new(path.as_str()),
+            changed,
+            own,
+            "it declares nothing: comments alone, or nothing at all",
+        ));
+    } else if changes.len() > MOST_EXPLAINED || changes.len().saturating_mul(size) > MOST_BYTES {
         let because = format!("{} values of it change: not each is looked at", changes.len());
         changes.push(opaque(Untrusted::new(path.as_str()), changed, own, &because));
     } else if !explained(path, &changes, &old, base, head) {
@@ -435,7 +476,8 @@ fn mode(side: Option<&String>) -> &str {
     side.and_then(|side| side.split_once(':')).map_or("", |(mode, _)| mode)
 }
 
-fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMap<ObjectRef, &'d Document>> {
+/// The documents of a file by what they declare; `None`: two declare the same.
+pub(super) fn by_identity<'d>(path: &RepoPath, documents: &'d [Document]) -> Option<BTreeMap<ObjectRef, &'d Document>> {
     let mut map = BTreeMap::new();
     for document in documents {
         let mut object = declared_object(&document.root);

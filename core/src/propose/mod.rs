@@ -6,6 +6,7 @@ mod diff;
 mod edits;
 mod nearly;
 mod past;
+mod places;
 mod proposal;
 mod reach;
 mod rendered;
@@ -15,6 +16,7 @@ pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectC
 pub use diff::{FieldDifference, differences};
 pub(crate) use edits::{edit, is_writable};
 pub use past::{Landed, past_changes, past_rendered_changes};
+pub use places::{Place, Places};
 pub use proposal::{Proposal, ProposalError, propose};
 pub(crate) use rendered::generated_name;
 pub use rendered::{RenderedInput, Side};

@@ -2,14 +2,29 @@
 
 use std::collections::BTreeSet;
 
-use crate::blueprint::{Blueprint, Catalog, Manifest, belongs, is_manifest, manifest};
-use crate::model::{File, Files, ObjectRef, RepoPath};
+use crate::blueprint::{Blueprint, Catalog, Located, Manifest, belongs, is_manifest, manifest};
+use crate::model::{File, Files, Name, ObjectRef, RepoPath};
 use crate::rendering::{KUSTOMIZATIONS, resolve};
 use crate::yaml::{self, Document, Kind, Node};
 
 /// Where forges look for the programs that they run.
-const WORKFLOWS: [&str; 5] =
-    [".github/workflows/", ".github/actions/", ".gitea/workflows/", ".forgejo/workflows/", ".gitlab-ci"];
+const WORKFLOWS: [&str; 13] = [
+    ".github/workflows/",
+    ".github/actions/",
+    ".gitea/workflows/",
+    ".forgejo/workflows/",
+    ".gitlab-ci",
+    ".gitlab/",
+    ".woodpecker",
+    ".drone",
+    ".circleci/",
+    ".buildkite/",
+    ".travis",
+    "azure-pipelines",
+    "bitbucket-pipelines",
+];
+/// What a workflow runs, wherever it lies.
+const RUN: [&str; 4] = ["action.yml", "action.yaml", "Jenkinsfile", "justfile"];
 
 /// Why a changed file concerns every blueprint, wherever it lies; `None`: it does not (B6, T21).
 pub(super) fn of_all(path: &RepoPath, sides: [&Files; 2]) -> Option<&'static str> {
@@ -19,7 +34,7 @@ pub(super) fn of_all(path: &RepoPath, sides: [&Files; 2]) -> Option<&'static str
     };
     match path.file_name() {
         "CODEOWNERS" => Some("it decides who has to look at changes"),
-        _ if WORKFLOWS.iter().any(|folder| path.as_str().starts_with(folder)) && runs() => {
+        name if (WORKFLOWS.iter().any(|folder| path.as_str().starts_with(folder)) || RUN.contains(&name)) && runs() => {
             Some("it runs bpctl, or did: what is judged and applied, and with which credentials, is its to say")
         }
         ".gitattributes" | ".gitmodules" | ".lfsconfig" => Some("it decides what a checkout writes of other files"),
@@ -56,8 +71,12 @@ impl Declared {
                     if is_program { None } else { yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok() };
                 match parsed {
                     Some(documents) => {
-                        let all = documents.into_iter().flat_map(Document::listed);
-                        Self::Objects(all.filter_map(|document| manifest(path, document)).collect())
+                        let all: Vec<_> = documents.into_iter().flat_map(Document::listed).collect();
+                        // What it lists is applied, whatever it calls itself.
+                        if all.iter().any(|document| document.unread_list().is_some()) {
+                            return Self::Unread { delivers: may_deliver(&blob.bytes) };
+                        }
+                        Self::Objects(all.into_iter().filter_map(|document| manifest(path, document)).collect())
                     }
                     None => Self::Unread { delivers: may_deliver(&blob.bytes) },
                 }
@@ -133,26 +152,50 @@ pub(super) fn declares(path: &RepoPath, is: &Declared, catalog: &Catalog, bluepr
     if !beside || path.is_within(source) {
         return false;
     }
-    let environments =
-        || catalog.workspace.value.environments.keys().filter(|environment| blueprint.is_in(environment));
-    let mut plain = environments().filter(|environment| !catalog.renders(environment, source)).peekable();
-    let objects = match is {
-        Declared::Objects(objects) => objects,
-        Declared::Unread { .. } => return plain.peek().is_some(),
+    let mut plain = catalog
+        .workspace
+        .value
+        .environments
+        .keys()
+        .filter(|environment| blueprint.is_in(environment) && !catalog.renders(environment, source))
+        .peekable();
+    match is {
+        Declared::Objects(objects) => plain.any(|environment| are_of(objects, catalog, blueprint, environment)),
+        Declared::Unread { .. } => plain.peek().is_some(),
+    }
+}
+
+/// Whether a file that others own declares a blueprint's workload, or what belongs to that, where both are delivered as they stand: nobody
+/// else's approval is a way around its rules.
+pub(super) fn declares_of_another(
+    is: &Declared,
+    catalog: &Catalog,
+    blueprint: &Blueprint,
+    owners: &[&Located<Blueprint>],
+) -> bool {
+    let together = |environment: &&Name| {
+        let plainly =
+            |owner: &Blueprint| owner.is_in(environment) && !catalog.renders(environment, &owner.spec.target.source);
+        blueprint.is_in(environment) && owners.iter().any(|owner| plainly(&owner.value))
     };
-    plain.any(|environment| {
-        let object = blueprint.object_in(environment);
-        let workload = catalog.manifest(environment, source, &object);
-        let near = |other: &ObjectRef| other.namespace.is_empty() || other.namespace == object.namespace;
-        objects.iter().any(|other| {
-            let is_its = || workload.is_some_and(|workload| belongs(other, target, &workload.document.root));
-            // Whatever its kind: an autoscaler of somebody else's making scales as well.
-            let root = &other.document.root;
-            let scales = ["scaleTargetRef", "targetRef"]
-                .iter()
-                .any(|key| root.at(&["spec", key, "name"]).and_then(Node::as_str) == Some(object.name.as_str()));
-            object.is_declared_by(&other.object) || (near(&other.object) && (scales || is_its()))
-        })
+    let mut environments = catalog.workspace.value.environments.keys().filter(together);
+    environments.any(|environment| are_of(is.objects(), catalog, blueprint, environment))
+}
+
+/// Whether one of these objects is a blueprint's workload in an environment, or belongs to it.
+fn are_of(objects: &[Manifest], catalog: &Catalog, blueprint: &Blueprint, environment: &Name) -> bool {
+    let target = &blueprint.spec.target;
+    let object = blueprint.object_in(environment);
+    let workload = catalog.manifest(environment, &target.source, &object);
+    let near = |other: &ObjectRef| other.namespace.is_empty() || other.namespace == object.namespace;
+    objects.iter().any(|other| {
+        let is_its = || workload.is_some_and(|workload| belongs(other, target, &workload.document.root));
+        // Whatever its kind: an autoscaler of somebody else's making scales as well.
+        let root = &other.document.root;
+        let scales = ["scaleTargetRef", "targetRef"]
+            .iter()
+            .any(|key| root.at(&["spec", key, "name"]).and_then(Node::as_str) == Some(object.name.as_str()));
+        object.is_declared_by(&other.object) || (near(&other.object) && (scales || is_its()))
     })
 }
 
@@ -223,11 +266,15 @@ impl Delivery {
                 leaf(key, value, &mut written);
             }
         }
-        let place = |named: &&str| match resolve("", named) {
+        let place = |named: &&str| match resolve("", named).filter(|_| !named.contains(['$', '{'])) {
             Some(path) if path.is_empty() => Some(RepoPath::root()),
             path => RepoPath::new(path?).ok(),
         };
-        Some(Self::From { written, folders: folders.iter().filter_map(place).collect() })
+        // Flux stops `..` at the root, and puts variables in: what does not resolve here may be any folder.
+        match folders.iter().map(place).collect::<Option<Vec<_>>>() {
+            Some(folders) => Some(Self::From { written, folders }),
+            None => any(),
+        }
     }
 
     /// Whether something of a blueprint's comes from it.

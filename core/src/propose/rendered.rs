@@ -171,7 +171,7 @@ fn objects(rendering: &Rendering) -> Result<BTreeMap<&ObjectRef, &Manifest>, Str
         outcome.as_ref().map_err(|because| format!("{renderer} could not render {root}: {}", because.message))?;
     let mut objects = BTreeMap::new();
     for manifest in manifests.iter().chain(rendering.hooks.iter()) {
-        if manifest.object.kind.ends_with("List") {
+        if manifest.object.kind.ends_with("List") || manifest.document.unread_list().is_some() {
             return Err(format!("{root} makes a list of objects"));
         }
         if objects.insert(&manifest.object, manifest).is_some() {

@@ -3,6 +3,7 @@
 mod back;
 pub mod comment;
 mod left;
+pub mod marks;
 pub mod proposal;
 mod rights;
 pub mod sink;
@@ -11,7 +12,8 @@ mod values;
 pub(crate) mod words;
 
 pub use left::{Left, left};
+pub use marks::changed;
 pub use rights::missing_rule;
 pub use values::{value, values};
-pub use words::{because, change, count, provenance, shell, symbol, together, uncompared, unseen};
-pub(crate) use words::{listed, unknown};
+pub(crate) use words::unknown;
+pub use words::{because, change, count, listed, provenance, shell, symbol, together, uncompared, unseen};

@@ -207,8 +207,18 @@ fn check_encoding<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Diagno
         };
         return refuse(at, &what, "remove it; in a double-quoted text it can be written \\x00 and so on");
     }
-    // U+0080 to U+009F, without U+0085 (a line break).
-    if let Some(at) = bytes.windows(2).position(|pair| pair[0] == 0xc2 && pair[1] < 0xa0 && pair[1] != 0x85) {
+    // YAML 1.1 ends lines and comments there, YAML 1.2 does not: Kubernetes' reader would see other objects than this one.
+    for (mark, escape) in [('\u{85}', "\\N"), ('\u{2028}', "\\L"), ('\u{2029}', "\\P")] {
+        if let Some(at) = memchr::memmem::find(bytes, mark.encode_utf8(&mut [0; 4]).as_bytes()) {
+            let what = format!(
+                "has the character U+{:04X}, at which a line ends for Kubernetes and for others it does not,",
+                mark as u32
+            );
+            return refuse(at, &what, &format!("remove it; in a double-quoted text it can be written {escape}"));
+        }
+    }
+    // U+0080 to U+009F.
+    if let Some(at) = bytes.windows(2).position(|pair| pair[0] == 0xc2 && pair[1] < 0xa0) {
         return refuse(at, "has a control character", "remove it");
     }
     Ok(text)

@@ -40,6 +40,7 @@ pub fn trusted(files: &Files) -> Trusted<Catalog> {
     Trusted::from_base(&tip, catalog(files))
 }
 
+#[allow(dead_code, reason = "not every file of tests has a workload")]
 pub fn web() -> ObjectRef {
     ObjectRef::deployment("shop", "web")
 }

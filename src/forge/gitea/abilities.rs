@@ -33,7 +33,15 @@ impl GiteaForge {
             let told = "the repository allows neither merge commits nor squashing: bpctl merges nothing";
             checks.push(Check::limited(told, "allow one of them in the repository's settings"));
         }
-        checks.push(protection(&self.base_branch().await?, self.base.as_str()));
+        let branch = self.base_branch().await?;
+        checks.push(protection(&branch, self.base.as_str()));
+        // Statuses are anybody's who may write, and the newest counts, whoever wrote it.
+        if branch.protected && self.rule_of(&branch).await.is_some_and(|rule| !rule.enable_merge_whitelist) {
+            let told = format!("whoever may write can write the status {VERDICT_CHECK}, and merge what bpctl refuses");
+            let whom =
+                format!("enable the merge whitelist of {}: {who}, and the people who may overrule it", self.base);
+            checks.push(Check::limited(told, whom));
+        }
         Ok(checks)
     }
 }

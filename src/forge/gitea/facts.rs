@@ -86,6 +86,7 @@ impl GiteaForge {
                 head: wire.head.sha,
                 state,
                 opened_at: wire.created_at,
+                unlabelled: false,
             });
         }
         Ok(summaries)
@@ -395,21 +396,25 @@ impl GiteaForge {
 
     /// The base branch's protection, and whether an approval that the server calls stale counts less for it.
     async fn base_protection(&self) -> Result<(Branch, bool), ForgeError> {
-        let attempt = format!("read the protection of {} of {}", self.base, self.name());
         let branch = self.base_branch().await?;
         if !branch.protected {
             return Ok((branch, false));
         }
-        let rule = branch.effective_branch_protection_name.clone();
+        let rule = self.rule_of(&branch).await;
+        let counts = rule.is_none_or(|rule| rule.dismiss_stale_approvals || rule.ignore_stale_approvals);
+        Ok((branch, counts))
+    }
+
+    /// The rule that protects a branch; `None`: the server does not show it.
+    pub(super) async fn rule_of(&self, branch: &Branch) -> Option<Protection> {
+        let rule = &branch.effective_branch_protection_name;
+        if rule.is_empty() {
+            return None;
+        }
+        let attempt = format!("read the protection of {} of {}", self.base, self.name());
         let mut path = self.path(&["branch_protections"]);
         path.extend(rule.split('/'));
-        let counts = if rule.is_empty() {
-            true
-        } else {
-            let protection: Result<Protection, ForgeError> = self.api.read(&attempt, &path).await;
-            protection.map_or(true, |rule| rule.dismiss_stale_approvals || rule.ignore_stale_approvals)
-        };
-        Ok((branch, counts))
+        self.api.read(&attempt, &path).await.ok()
     }
 }
 

@@ -18,6 +18,7 @@ mod checks;
 mod comments;
 mod facts;
 mod issues;
+mod labels;
 mod merge;
 mod people;
 mod pusher;
@@ -251,6 +252,10 @@ impl Forge for GiteaForge {
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError> {
         let statuses = self.statuses(commit).await?;
         Ok(self.check_runs(commit, &statuses))
+    }
+
+    async fn missing_labels(&self, wanted: &[String]) -> Result<Option<Vec<String>>, ForgeError> {
+        self.labels_without(wanted).await.map(Some)
     }
 
     async fn abilities(&self) -> Result<Vec<Check>, ForgeError> {

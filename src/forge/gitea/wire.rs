@@ -49,6 +49,13 @@ pub(super) struct Pull {
     pub(super) closed_at: Option<Timestamp>,
 }
 
+/// A label.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Label {
+    pub(super) id: i64,
+    pub(super) name: String,
+}
+
 /// A review, or the request for one.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct PullReview {
@@ -210,6 +217,9 @@ pub(super) struct Protection {
     pub(super) dismiss_stale_approvals: bool,
     #[serde(default)]
     pub(super) ignore_stale_approvals: bool,
+    /// Some alone may merge.
+    #[serde(default)]
+    pub(super) enable_merge_whitelist: bool,
 }
 
 /// What somebody may do in the repository.

@@ -80,6 +80,7 @@ impl GiteaForge {
             "base": self.base.as_str(),
             "title": pull.title,
             "body": pull.body,
+            "labels": self.label_ids(&pull.labels).await?,
         });
         let path = self.path(&["pulls"]);
         let mut tries = 0;

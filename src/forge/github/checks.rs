@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bpctl_core::model::{Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun};
+use bpctl_core::render::marks::{Level, Mark, Marks};
 use bpctl_core::render::sink;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -82,13 +83,14 @@ impl GithubForge {
         name: &str,
         conclusion: CheckConclusion,
         summary: &str,
+        marks: &Marks,
     ) -> Result<(), ForgeError> {
         let attempt = format!("write the check {name} on {commit} of {}", self.name());
         let me = self.me().await?;
         let (path, body, line) = match me.app {
             Some(_) => {
                 let line = cut(summary, TITLE);
-                (self.path(&["check-runs"]), run(commit, name, conclusion, summary, &line), line)
+                (self.path(&["check-runs"]), run(commit, name, conclusion, summary, (&line, marks)), line)
             }
             None => {
                 let line = cut(summary, DESCRIPTION);
@@ -123,9 +125,23 @@ fn conclusion(run: &Run) -> CheckConclusion {
     }
 }
 
-/// The title is shown as it is; the summary is Markdown.
-pub(super) fn run(commit: &str, name: &str, conclusion: CheckConclusion, summary: &str, title: &str) -> Value {
-    let output = json!({ "title": title, "summary": sink::markdown(&Untrusted::new(summary)) });
+/// The title is shown as it is; the summary is Markdown; what stands beside lines is plain text.
+pub(super) fn run(
+    commit: &str,
+    name: &str,
+    conclusion: CheckConclusion,
+    summary: &str,
+    (title, marks): (&str, &Marks),
+) -> Value {
+    let mut told = sink::markdown(&Untrusted::new(summary));
+    if marks.left > 0 {
+        let all = marks.shown.len() + marks.left;
+        told.push_str(&format!("\n\n{} of {all} changes are marked beside their lines.", marks.shown.len()));
+    }
+    let mut output = json!({ "title": title, "summary": told });
+    if !marks.shown.is_empty() {
+        output["annotations"] = marks.shown.iter().map(annotation).collect();
+    }
     let mut body = json!({ "name": name, "head_sha": commit, "status": "completed", "output": output });
     match conclusion {
         CheckConclusion::Pending => body["status"] = "in_progress".into(),
@@ -134,6 +150,27 @@ pub(super) fn run(commit: &str, name: &str, conclusion: CheckConclusion, summary
         CheckConclusion::Neutral => body["conclusion"] = "neutral".into(),
     }
     body
+}
+
+fn annotation(mark: &Mark) -> Value {
+    let Mark { place, level, title, message, details } = mark;
+    let level = match level {
+        Level::Notice => "notice",
+        Level::Warning => "warning",
+        Level::Failure => "failure",
+    };
+    let mut annotation = json!({
+        "path": place.path,
+        "start_line": place.line,
+        "end_line": place.line,
+        "annotation_level": level,
+        "title": cut(title, TITLE),
+        "message": message,
+    });
+    if let Some(details) = details {
+        annotation["raw_details"] = details.as_str().into();
+    }
+    annotation
 }
 
 pub(super) fn status(name: &str, conclusion: CheckConclusion, description: &str) -> Value {
@@ -148,4 +185,36 @@ pub(super) fn status(name: &str, conclusion: CheckConclusion, description: &str)
 
 fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most { text.into() } else { text.chars().take(most - 1).chain(['…']).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use bpctl_core::propose::Place;
+
+    use super::*;
+
+    /// Would miss: marks that are left out without a word, a title that GitHub refuses, and a list of none, which says no more than none at all.
+    #[test]
+    fn t42_a_check_run_says_how_much_it_does_not_show() {
+        let place = Place { path: "a.yaml".into(), line: 7 };
+        let mark = Mark {
+            place,
+            level: Level::Failure,
+            title: "x".repeat(400),
+            message: "no".into(),
+            details: Some("d".into()),
+        };
+        let marks = Marks { shown: vec![mark], left: 2 };
+        let output = run("c", "n", CheckConclusion::Failure, "no", ("no", &marks))["output"].take();
+        assert_eq!(output["summary"], "`no`\n\n1 of 3 changes are marked beside their lines.");
+        let shown = &output["annotations"][0];
+        assert_eq!(
+            (&shown["path"], &shown["start_line"], &shown["end_line"]),
+            (&json!("a.yaml"), &json!(7), &json!(7))
+        );
+        assert_eq!((&shown["annotation_level"], &shown["raw_details"]), (&json!("failure"), &json!("d")));
+        assert_eq!(shown["title"].as_str().map(|title| title.chars().count()), Some(TITLE));
+        let none = run("c", "n", CheckConclusion::Success, "yes", ("yes", &Marks::default()));
+        assert_eq!(none["output"].get("annotations"), None);
+    }
 }

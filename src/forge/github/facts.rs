@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::GithubForge;
 use super::api::{Listing, locked, plain};
+use super::labels;
 use super::people::ghost;
 use super::wire::{Activity, GitActor, Issue, Login, Many, PageInfo, Pull, PullReview, User};
 use crate::forge::error::{known, unknown};
@@ -81,6 +82,7 @@ impl GithubForge {
         let wanted = wires.iter().filter(|wire| is_own(wire) && wire.merged_at.is_none() && !self.has(&wire.head.sha));
         let refs: Vec<String> = wanted.map(|wire| pull_ref(wire.number)).collect();
         let fetched = if refs.is_empty() { BTreeMap::new() } else { self.fetch(&refs).await? };
+        let me = self.me.get().map(|me| me.user.id);
         let mut summaries = Vec::with_capacity(wires.len());
         for mut wire in wires {
             let asked = refs.contains(&pull_ref(wire.number));
@@ -91,6 +93,8 @@ impl GithubForge {
             let closed = is_own(&wire) && wire.state == "closed" && wire.merged_at.is_none();
             let closed_by = if closed { self.closed_by(&wire).await? } else { None };
             let state = state_of(&wire, closed_by)?;
+            let mine = wire.user.as_ref().is_some_and(|user| Some(user.id) == me);
+            let unlabelled = mine && wire.state == "open" && labels::are_due(wire.body.as_deref());
             summaries.push(PullSummary {
                 number: wire.number,
                 title: Untrusted::new(&wire.title),
@@ -99,6 +103,7 @@ impl GithubForge {
                 head: wire.head.sha,
                 state,
                 opened_at: wire.created_at,
+                unlabelled,
             });
         }
         Ok(summaries)

@@ -266,7 +266,7 @@ impl World {
             "merged_at": null, "merge_commit_sha": null, "closed_at": null, "created_at": self.time(), "updated_at": self.time(),
             "base": { "ref": "main", "sha": self.tip("main"), "repo": repo },
             "head": { "ref": branch, "sha": head, "repo": repo },
-            "auto_merge": null, "requested_reviewers": [], "requested_teams": []
+            "auto_merge": null, "labels": [], "requested_reviewers": [], "requested_teams": []
         }));
         let full = format!("refs/pull/{number}/head");
         self.repository().reference(&full, head.parse().expect("an id"), true, "pull").expect("a ref");
@@ -633,6 +633,14 @@ fn answer(request: &Request, world: &mut World, by: &str, base: &str) -> Answer 
             page(&mine.cloned().collect::<Vec<_>>(), request, base)
         }
         ("POST", ["check-runs"]) => {
+            let marks = body["output"]["annotations"].as_array().map_or(&[][..], Vec::as_slice);
+            let whole = |mark: &Value| {
+                let line = |key: &str| mark[key].as_u64().is_some_and(|line| line > 0);
+                mark["path"].is_string() && mark["message"].is_string() && line("start_line") && line("end_line")
+            };
+            if marks.len() > 50 || !marks.iter().all(whole) {
+                return Answer::json(422, &json!({ "message": "Invalid request.\n\nannotations" }));
+            }
             let app = if by == BOT { APP } else { CI };
             let slug = by.trim_end_matches("[bot]");
             let mut run = body.clone();
@@ -666,6 +674,19 @@ fn answer(request: &Request, world: &mut World, by: &str, base: &str) -> Answer 
         ("GET", ["issues", one, "events"]) => {
             let mine = world.events.iter().filter(|event| event["issue"] == number(one));
             page(&mine.cloned().collect::<Vec<_>>(), request, base)
+        }
+        ("POST", ["issues", one, "labels"]) => {
+            let names = body["labels"].as_array().expect("names");
+            if names.iter().any(|name| name.as_str().is_none_or(|name| name.chars().count() > 50)) {
+                return Answer::json(422, &json!({ "message": "Validation Failed" }));
+            }
+            let labels = world.pull(number(one))["labels"].as_array_mut().expect("a list");
+            for name in names {
+                if !labels.iter().any(|label| label["name"] == *name) {
+                    labels.push(json!({ "name": name }));
+                }
+            }
+            ok(&json!(labels))
         }
         ("GET", ["issues", one, "comments"]) => {
             let mine = world.comments.iter().filter(|comment| comment["issue"] == number(one));

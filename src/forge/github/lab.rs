@@ -3,6 +3,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests")]
 
+use bpctl_core::propose::Place;
+use bpctl_core::render::marks::{self, Level, Mark};
 use serde_json::{Value, json};
 
 use super::tests::{pem, token};
@@ -33,6 +35,18 @@ fn log(from: usize) -> (Vec<String>, usize) {
     let bad = |line: &&str| line.contains("Violation: request") || line.contains("route not found");
     let told = text.lines().skip(from).filter(bad).map(ToOwned::to_owned).collect();
     (told, text.lines().count())
+}
+
+/// A check with as much beside lines as there may be.
+fn marked() -> Marks {
+    let mark = |line: usize| Mark {
+        place: Place { path: "deploy/a.yaml".into(), line },
+        level: [Level::Notice, Level::Warning, Level::Failure][line % 3],
+        title: "forbidden: a in prod".into(),
+        message: "Deployment/a spec.replicas: 2 → 0".into(),
+        details: line.is_multiple_of(2).then(|| "impact: none".into()),
+    };
+    Marks { shown: (1..=marks::MOST).map(mark).collect(), left: 3 }
 }
 
 /// Would miss: a path, a parameter or a body that GitHub does not describe. (What the emulator answers where it lacks something is not asked.)
@@ -69,11 +83,19 @@ async fn every_request_is_as_github_describes_it() {
     assert_eq!(forge.settings().await.unwrap().default_branch, "main");
     let reviewers = ["reviewer", "nobody-there", "shop/team"].map(ToOwned::to_owned).to_vec();
     let branch = BranchName::new(branch).unwrap();
-    let pull = NewPull { branch: branch.clone(), title: "Scale".into(), body: "why".into(), reviewers };
+    let pull = NewPull {
+        branch: branch.clone(),
+        title: "Scale".into(),
+        body: "why".into(),
+        reviewers,
+        labels: vec![unique.clone()],
+    };
     let number = forge.open_pull(&pull).await.unwrap();
     assert_eq!(forge.open_pull(&pull).await.unwrap(), number, "Z6: found by its ref");
     let wire = forge.wire_pull(number).await.unwrap();
     assert_eq!(facts::head_branch(&wire).as_deref(), Some(branch.as_str()));
+    assert!(labels::are_due(wire.body.as_deref()));
+    let _ = forge.label_pull(number, &pull.labels).await;
     forge.update_pull(number, "Scale a", "because").await.unwrap();
     let all = forge.list_pulls(PullFilter::UpdatedSince(Timestamp::UNIX_EPOCH)).await.unwrap();
     assert!(all.iter().any(|pull| pull.number == number && pull.title == "Scale a"));
@@ -114,7 +136,7 @@ async fn every_request_is_as_github_describes_it() {
         [CheckConclusion::Pending, CheckConclusion::Success, CheckConclusion::Failure, CheckConclusion::Neutral]
     {
         // The emulator has no statuses to read before, so that these are sent by hand.
-        let body = checks::run(&head, "bpctl/verdict", conclusion, "because", "because");
+        let body = checks::run(&head, "bpctl/verdict", conclusion, "because", ("because", &marked()));
         let _ = app.api.write("write a check run", POST, &app.path(&["check-runs"]), &body).await;
         let body = checks::status("bpctl/verdict", conclusion, "because");
         let _ = app.api.write("write a status", POST, &app.path(&["statuses", &head]), &body).await;

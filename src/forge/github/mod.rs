@@ -18,6 +18,7 @@ mod checks;
 mod comments;
 mod facts;
 mod issues;
+mod labels;
 mod merge;
 mod people;
 mod rules;
@@ -41,8 +42,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
-use bpctl_core::model::{BaseTip, RepoPath, Timestamp};
+use bpctl_core::model::{BaseTip, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, Known, PullFacts, Rights};
+use bpctl_core::render::marks::Marks;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
@@ -338,6 +340,14 @@ impl Forge for GithubForge {
         self.facts(number).await
     }
 
+    fn labels_apart(&self) -> bool {
+        true
+    }
+
+    fn shows_marks(&self) -> bool {
+        self.me.get().is_some_and(|me| me.app.is_some())
+    }
+
     async fn checks(&self, commit: &str) -> Result<Vec<CheckRun>, ForgeError> {
         self.all_checks(commit).await
     }
@@ -389,6 +399,10 @@ impl ForgeWrite for GithubForge {
         self.propose(pull).await
     }
 
+    async fn label_pull(&self, number: u64, labels: &[String]) -> Result<Option<Untrusted>, ForgeError> {
+        self.label(number, labels).await
+    }
+
     async fn update_pull(&self, number: u64, title: &str, body: &str) -> Result<(), ForgeError> {
         self.reword(number, title, body).await
     }
@@ -425,7 +439,18 @@ impl ForgeWrite for GithubForge {
         conclusion: CheckConclusion,
         summary: &str,
     ) -> Result<(), ForgeError> {
-        self.write_check(commit, name, conclusion, summary).await
+        self.write_check(commit, name, conclusion, summary, &Marks::default()).await
+    }
+
+    async fn set_marked_check(
+        &self,
+        commit: &str,
+        name: &str,
+        conclusion: CheckConclusion,
+        summary: &str,
+        marks: &Marks,
+    ) -> Result<(), ForgeError> {
+        self.write_check(commit, name, conclusion, summary, marks).await
     }
 
     async fn disarm(&self, number: u64) -> Result<(), ForgeError> {

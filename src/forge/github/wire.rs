@@ -66,9 +66,17 @@ pub(super) struct Pull {
     #[serde(default)]
     pub(super) auto_merge: Option<AutoMerge>,
     #[serde(default)]
+    pub(super) labels: Vec<Label>,
+    #[serde(default)]
     pub(super) requested_reviewers: Vec<User>,
     #[serde(default)]
     pub(super) requested_teams: Vec<serde::de::IgnoredAny>,
+}
+
+/// A label.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Label {
+    pub(super) name: String,
 }
 
 /// The forge merges by itself when its rules hold.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::GithubForge;
 use super::api::Listing;
+use super::labels;
 use super::wire::Event;
 use crate::forge::http::{Reply, settled};
 use crate::forge::{ForgeError, NewPull};
@@ -40,7 +41,7 @@ impl GithubForge {
             "head": pull.branch.as_str(),
             "base": self.base.as_str(),
             "title": pull.title,
-            "body": pull.body,
+            "body": labels::noted(&pull.body, &pull.labels),
         });
         let path = self.path(&["pulls"]);
         let mut tries = 0;
@@ -133,7 +134,7 @@ impl GithubForge {
         Ok(self.wire_pull(number).await?.state == "open")
     }
 
-    async fn patch(&self, number: u64, attempt: &str, body: &Value) -> Result<Reply, ForgeError> {
+    pub(super) async fn patch(&self, number: u64, attempt: &str, body: &Value) -> Result<Reply, ForgeError> {
         let number = number.to_string();
         self.api.write(attempt, Method::PATCH, &self.path(&["pulls", &number]), body).await
     }

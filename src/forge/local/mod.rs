@@ -459,6 +459,7 @@ impl Forge for LocalForge {
                     head,
                     state,
                     opened_at: pull.opened_at,
+                    unlabelled: false,
                 });
             }
         }

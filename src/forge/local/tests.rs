@@ -93,7 +93,13 @@ impl Setup {
 }
 
 fn new(branch: &BranchName) -> NewPull {
-    NewPull { branch: branch.clone(), title: "Scale web".to_owned(), body: "why".to_owned(), reviewers: Vec::new() }
+    NewPull {
+        branch: branch.clone(),
+        title: "Scale web".to_owned(),
+        body: "why".to_owned(),
+        reviewers: Vec::new(),
+        labels: Vec::new(),
+    }
 }
 
 fn known<T>(known: &Known<T>) -> Result<&T> {

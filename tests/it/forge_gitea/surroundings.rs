@@ -274,6 +274,16 @@ fn the_doctor_tells_what_the_server_lets_bpctl_do() {
     let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
     assert!(told.contains("  ! main does not wait for the check bpctl/verdict"), "{told}");
     shop.api(ADMIN, "PATCH", "/branch_protections/main", rule(json!(["bpctl/verdict"])), 200);
+    // A status is anybody's who may write.
+    let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
+    assert!(
+        told.contains("  ! whoever may write can write the status bpctl/verdict, and merge what bpctl refuses\n"),
+        "{told}"
+    );
+    let some = json!({ "enable_merge_whitelist": true, "merge_whitelist_usernames": ["forge-bot"] });
+    shop.api(ADMIN, "PATCH", "/branch_protections/main", some, 200);
+    let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
+    assert!(!told.contains("whoever may write"), "{told}");
     // An author may write, and is not shown what reviewers may; who may only read does nothing.
     shop.api(ADMIN, "PUT", "/collaborators/forge-reviewer", json!({ "permission": "read" }), 204);
     let of = |who: &str, code| {

@@ -29,7 +29,7 @@ fn each_call_of_the_table_is_made_and_the_app_is_given_what_they_need_and_no_mor
         }
     };
     // An app with its own key proposes, merges, waits, is approved of, brings up to date, verifies.
-    let shop = Shop::new();
+    let shop = Shop::changed(super::labels::labelled);
     let made = Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output().expect("openssl starts");
     let key = String::from_utf8(made.stdout).expect("PEM");
     let app = || shop.repo.bpctl().with("BPCTL_APP_ID", "77").with("BPCTL_APP_KEY", key.as_str());

@@ -43,6 +43,23 @@ fn the_doctor_tells_what_is_there_and_what_mends_what_is_not() {
     assert_eq!(data["areas"][3]["checks"][0]["mend"], "it has: staging");
 }
 
+/// Would miss: a workflow that was copied as it is shipped, whose job fails before bpctl can say why; and one with a commit taken for such.
+#[test]
+fn t40_the_doctor_finds_workflows_that_name_no_commit() {
+    let (repo, _) = signed_shop();
+    let workflow = |commit: &str| format!("jobs:\n  a:\n    steps:\n      - uses: bpctl/bpctl@{commit} # why\n");
+    repo.write(".github/workflows/fine.yml", &workflow(&"1".repeat(40)));
+    assert!(!repo.run(&["doctor"]).exits(0).stdout.contains("zeros"));
+    repo.write(".github/workflows/judge.yml", &workflow(&"0".repeat(40)));
+    repo.write(".gitea/workflows/apply.yml", &workflow(&"0".repeat(40)));
+    let told = repo.run(&["doctor"]).exits(6).stdout;
+    let files = ".gitea/workflows/apply.yml, .github/workflows/judge.yml";
+    says(
+        &told,
+        &[&format!("  ✗ bpctl is used by a commit of zeros, which no server has, so that no job runs: {files}\n")],
+    );
+}
+
 /// Would miss: nine things to mend where one server does not answer, and none of them what mends it.
 #[test]
 fn the_doctor_names_a_server_that_does_not_answer_once() {

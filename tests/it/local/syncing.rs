@@ -279,6 +279,40 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
         ),
         (".github/workflows/bpctl.yml", "on: push\njobs: {a: {uses: bpctl/bpctl}}\n", "it runs bpctl, or did"),
         (".github/workflows/test.yml", "on: push\njobs: {}\n", ""),
+        ("ci/act/action.yml", "runs: {using: composite, steps: [{run: bpctl apply}]}\n", "it runs bpctl, or did"),
+        // For Kubernetes' reader lines and comments end there.
+        ("deploy/zz.yaml", &format!("# nothing\u{85}{}", second.replace('\n', "\u{85}")), unread),
+        (
+            "docs/zz.yaml",
+            &format!("# nothing\u{2028}{}", helm.replace('\n', "\u{2028}")),
+            "may tell a controller what to deliver",
+        ),
+        // kubectl applies what anything lists, and files of that name.
+        (
+            "deploy/zz.yaml",
+            &format!(
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: zz}}\nitems:\n- {}",
+                second.trim_end().replace('\n', "\n  ")
+            ),
+            "it holds a list of objects",
+        ),
+        ("deploy/.yaml", &second, "Deployment/frontend is added"),
+        // Another team's file is no way around.
+        ("deploy/backend-canary.yaml", &second, "needs approval frontend"),
+        ("deploy/backend-canary.yaml", flux, "it tells a controller what to deliver from here"),
+        // What declares nothing stands in the list, and in what is approved, all the same.
+        ("blueprints/zz.yaml", "# nothing\n", "it declares nothing: comments alone"),
+        // Flux stops `..` at the root, and puts variables in.
+        (
+            "clusters/web.yaml",
+            &flux.replace("./deploy", "../deploy"),
+            "it tells a controller what to deliver from here",
+        ),
+        (
+            "clusters/web.yaml",
+            &flux.replace("./deploy", "\"${DIR}\""),
+            "it tells a controller what to deliver from here",
+        ),
         (".github/CODEOWNERS", "* @eve\n", "it decides who has to look at changes"),
         // Argo CD and Flux render a folder as soon as it holds one.
         ("deploy/kustomization.yaml", "resources: [frontend.yaml]\n", "deploy/kustomization.yaml"),
@@ -296,6 +330,52 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
         let judged = repo.run(&["judge", "1"]).stdout;
         says(&judged, &["needs approval backend", told]);
         assert_eq!(judged.matches(file).count() + judged.matches("is added").count() > 0, !told.is_empty(), "{judged}");
+    }
+}
+
+/// Would miss: a link that leads a controller to another folder.
+#[test]
+fn t18_a_link_that_is_turned_is_judged_wherever_it_lies() {
+    let repo = Repo::shop();
+    repo.run(&super::APPLY);
+    repo.git(&["checkout", "-q", "-f", "bpctl/staging/backend/scale"]);
+    std::os::unix::fs::symlink("evil", repo.path().join("live")).expect("a link");
+    repo.commit(&[], "nothing to see");
+    repo.git(&["switch", "-q", "main"]);
+    says(&repo.run(&["judge", "1"]).stdout, &["needs approval frontend", "live: it is a link"]);
+}
+
+/// Would miss: an autoscaler of a workload, or a second manifest of it, that goes, or is turned to another, beside its source.
+#[test]
+fn t21_what_a_workload_loses_is_judged_as_what_it_gets() {
+    let scaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web, namespace: shop}\nspec: {maxReplicas: 4, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: frontend}}\n";
+    for (text, told) in [
+        ("", "HorizontalPodAutoscaler/web is removed"),
+        (
+            &*scaler.replace("name: frontend", "name: other"),
+            "HorizontalPodAutoscaler/web spec.scaleTargetRef.name: \"frontend\" → \"other\"",
+        ),
+        (&*scaler.replace("maxReplicas: 4", "maxReplicas: 5"), "maxReplicas: 4 → 5"),
+    ] {
+        let repo = Repo::shop();
+        repo.replace(
+            "blueprints/policies/base.yaml",
+            "{delete: forbidden,",
+            "{scale: requires_approval, delete: forbidden,",
+        );
+        repo.commit(&[("deploy/zz.yaml", scaler)], "an autoscaler");
+        repo.run(&super::APPLY);
+        repo.git(&["checkout", "-q", "-f", "bpctl/staging/backend/scale"]);
+        if text.is_empty() {
+            repo.git(&["rm", "-q", "deploy/zz.yaml"]);
+            repo.commit(&[], "gone");
+        } else {
+            repo.commit(&[("deploy/zz.yaml", text)], "turned");
+        }
+        repo.git(&["switch", "-q", "main"]);
+        let judged = repo.run(&["judge", "1"]).stdout;
+        says(&judged, &[told]);
+        assert!(!judged.contains("that no blueprint governs"), "{judged}");
     }
 }
 
