@@ -169,9 +169,9 @@ pub(super) fn delivered(
             let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, &observation.environment, now));
             let workload = blueprint.map(|blueprint| blueprint.value.spec.target.object());
             let objects = workload.iter().chain(last.config.iter().map(|one| &one.object));
-            // The cluster gives whole seconds.
+            // The cluster gives whole seconds: what it applied in the second of the merge may have been what stood before.
             last.delivered_at =
-                objects.filter_map(applied).filter(|at| at.as_second() >= last.merged_at.as_second()).max();
+                objects.filter_map(applied).filter(|at| at.as_second() > last.merged_at.as_second()).max();
         }
         all
     })

@@ -75,6 +75,8 @@ fn b13_what_was_merged_long_before_the_pass_that_delivers_it_has_not_failed() {
         ran.contains("opened local pull request #1").then_some(ran)
     });
     assert!(opened.contains("image web:nopull → web:1"), "{opened}");
+    // The cluster's clock gives whole seconds.
+    thread::sleep(Duration::from_millis(1200));
     // A person merges it, and the next pass comes later than `applied` (1s here) allows.
     repo.git(&["merge", "-q", "--no-ff", "-m", "Merge: back", "bpctl/lab/web/rollback"]);
     thread::sleep(Duration::from_millis(2500));
