@@ -20,9 +20,10 @@ use bpctl_core::observe::{
     PodUsage, PullFacts, PullState, Resource, Review, ReviewState, Rights, TypeSchema, UnknownCode, Usage,
     pod_from_json,
 };
-use bpctl_core::plan::{Plan, PlanInput, build};
+use bpctl_core::plan::{Causes, Plan, PlanInput, build};
+use bpctl_core::render::comment::Around;
 use serde_json::json;
-use small_world::{WORKSPACE, catalog, files, rolled_out, selecting, trusted, web};
+use small_world::{WORKSPACE, catalog, files, rewritten, rolled_out, selecting, trusted, web};
 
 const REQUEST: i64 = 1000;
 
@@ -236,6 +237,83 @@ fn scaling() -> Count {
     count
 }
 
+/// B6, B8. Would miss: a scale by what another template used, merged while the new image waits for its delivery, which delivers both at once and
+/// stands before the image where its pods fail; and a scale that waits for what a person wrote into the cluster, which no delivery is about.
+#[test]
+fn b06_nothing_is_scaled_while_a_pod_template_waits_for_its_delivery() {
+    let spec = "  scaling: {min_replicas: 2, max_replicas: 5, scale_up_threshold: 80%}\n";
+    let situation = Situation::new(spec, 2, 900);
+    let planned_of = |image: &str, manager: &str| {
+        let mut observation = situation.observation();
+        let fact = observation.facts.get_mut(&FactKey::Object(web())).unwrap();
+        let FactValue::Object(Known::Known(Some(live))) = &fact.value else { panic!() };
+        let mut body: serde_json::Value = (*live.body).clone();
+        body["spec"]["template"]["spec"]["containers"][0]["image"] = image.into();
+        let owned = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {}}}}});
+        body["metadata"]["managedFields"] = json!([{"manager": manager, "operation": "Update", "apiVersion": "apps/v1",
+            "time": "2026-11-21T11:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": owned}]);
+        fact.value = FactValue::Object(Known::Known(LiveObject::from_json("apps/v1", "Deployment", body)));
+        let plan = planned(&situation.files(), &observation);
+        let names: Vec<&str> = plan.items().map(|item| item.action.name()).collect();
+        let why = plan.blueprints[0].not_proposed.iter().find(|why| why.what == "scale");
+        (names.join(" "), why.map(|why| why.because.clone()).unwrap_or_default())
+    };
+    for manager in ["bpctl", "argocd-controller"] {
+        let (names, why) = planned_of("web:0", manager);
+        assert_eq!(names, "reconcile", "{manager}: {why}");
+        assert!(why.contains("image) than the cluster, and it is not delivered yet"), "{why}");
+    }
+    assert_eq!(planned_of("web:0", "kubectl-edit").0, "scale reconcile");
+    assert_eq!(planned_of("web", "bpctl").0, "scale");
+}
+
+/// B6, T7. Would miss: a maximum that is raised for one environment and holds in production from then on, of which no word is said.
+#[test]
+fn b06_a_maximum_that_other_environments_share_is_a_persons_to_raise() {
+    let spec = "  scaling: {min_replicas: 2, max_replicas: 4, scale_up_threshold: 80%}\n";
+    let situation = Situation::new(spec, 4, 900);
+    assert_eq!(situation.told("scale").outcome, format!("scale 5: {}", tier(false)));
+    let prod = "environments:\n  prod: {tier: prod, cluster: {context: there}}\n";
+    let shared = rewritten(situation.files(), |text| text.replace("environments:\n", prod));
+    let plan = planned(&shared, &situation.observation());
+    assert_eq!(plan.items().count(), 0, "{plan:#?}");
+    let told = bpctl_core::render::text::plan(&plan, None);
+    for part in ["max_replicas: 4 for prod too", "{staging: {spec: {scaling: {max_replicas: 5}}}}"] {
+        assert!(told.contains(part), "{told}");
+    }
+    // Within the maximum nothing is raised; and where the other environment has none of it, it is not shared.
+    let within = rewritten(Situation::new(spec, 3, 900).files(), |text| text.replace("environments:\n", prod));
+    assert_eq!(planned(&within, &Situation::new(spec, 3, 900).observation()).items().count(), 1);
+    let alone = rewritten(shared, |text| {
+        text.replace("source: deploy/web.yaml}", "source: deploy/web.yaml, environments: [staging]}")
+    });
+    assert_eq!(planned(&alone, &situation.observation()).items().count(), 1);
+}
+
+/// X1, and the comment's first line. Would miss: a change that takes a replica away told as what settles the load that asks for one more, and its
+/// delivery's verdict read as the change's own.
+#[test]
+fn x01_what_is_not_decided_before_a_delivery_is_not_settled_by_it() {
+    let spec = "  scaling: {min_replicas: 1, max_replicas: 9, scale_up_threshold: 80%}\n";
+    let situation = Situation::new(spec, 4, 900);
+    let before = planned(&situation.files(), &situation.observation());
+    for (replicas, wanted) in [(3, (0, 1)), (5, (1, 0)), (6, (1, 0))] {
+        let changed =
+            rewritten(situation.files(), |text| text.replace("replicas: 4\n", &format!("replicas: {replicas}\n")));
+        let mut plan = planned(&changed, &situation.observation());
+        let causes = Causes::of(&plan, &before, "base", &catalog(&changed));
+        assert_eq!((causes.settled.len(), causes.lost.len()), wanted, "{replicas}: {causes:#?}");
+        plan.causes = Some(causes);
+        let around = Around { line: &|_, _, _| None, run: None, whole: "elsewhere" };
+        let page = bpctl_core::render::comment::page(&plan, &around);
+        assert!(page.starts_with("### bpctl · staging — once merged: "), "{page}");
+    }
+    // What needs no delivery is decided: the load is within another threshold.
+    let borne = rewritten(situation.files(), |text| text.replace("scale_up_threshold: 80%", "scale_up_threshold: 95%"));
+    let plan = planned(&borne, &situation.observation());
+    assert_eq!(Causes::of(&plan, &before, "base", &catalog(&borne)).settled.len(), 1);
+}
+
 /// B7: 1000m requested, and every usage below twice as much; at least 400m.
 fn sizing() -> Count {
     let mut count = Count::default();
@@ -279,6 +357,7 @@ fn operation(number: u64, seconds_ago: u64, outcome: CheckConclusion) -> PastOpe
         operation: "scale".into(),
         merged_at: Period::from_secs(seconds_ago).before(now()),
         commit: "c".into(),
+        delivered_at: None,
         outcome: Some(outcome),
         changes: Some(Vec::new()),
         config: Vec::new(),

@@ -45,6 +45,7 @@ fn history(told: &str) -> Vec<PastOperation> {
             operation: (*operation).into(),
             merged_at: ago.parse::<Period>().unwrap().before(now()),
             commit: "c".into(),
+            delivered_at: None,
             outcome: match *outcome {
                 "ok" | "theirs" => Some(CheckConclusion::Success),
                 "fail" | "reset" => Some(CheckConclusion::Failure),

@@ -194,7 +194,9 @@ fn x09_what_is_rendered_is_marked_at_the_line_of_the_file_that_makes_it() {
         let (before, after) = (world.side(&world.base, &before), world.side(&world.head, &after));
         let paths = std::slice::from_ref(&world.changed);
         let set = change_set(&world.rules(), &before, &after, paths);
-        let rendered = set.governed.iter().filter(|governed| governed.environment.is_some());
+        let is_opaque = |change: &Change| matches!(change, Change::Opaque(_));
+        let rendered =
+            set.governed.iter().filter(|governed| governed.environment.is_some() && !is_opaque(&governed.change));
         let places = Places::of(paths, &before, &after);
         let places = rendered.map(|governed| places.of_change(&governed.change).expect("a place"));
         places.map(|place| (place.path, place.line)).collect::<Vec<_>>()

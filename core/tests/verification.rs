@@ -10,9 +10,9 @@ use bpctl_core::decide::{Finding, decide};
 use bpctl_core::govern::judge_action;
 use bpctl_core::model::{FieldPath, Files, Name, Period, Quantity, Segment, Timestamp, Untrusted};
 use bpctl_core::observe::{
-    CheckConclusion, FactKey, FactValue, Gauges, Known, Level, LevelSeries, LiveObject, MeasuredLevel, Measures,
-    Observation, ObservedFrom, PastChange, PastOperation, PodUsage, Recorder, Resource, TypeSchema, UnknownCode, Usage,
-    Window, WindowMeasures, pod_from_json,
+    CheckConclusion, FactKey, FactValue, FailedDelivery, Gauges, Known, Level, LevelSeries, LiveObject, MeasuredLevel,
+    Measures, Observation, ObservedFrom, PastChange, PastOperation, PodUsage, Recorder, Resource, TypeSchema,
+    UnknownCode, Usage, Window, WindowMeasures, pod_from_json,
 };
 use bpctl_core::verify::{Outcome, VerifyInput, VerifyReport, judge, verify_merged, verify_operation};
 use rstest::rstest;
@@ -199,6 +199,7 @@ impl Around {
             operation: self.operation.into(),
             merged_at: MERGED.parse().unwrap(),
             commit: "c0ffee0".into(),
+            delivered_at: None,
             outcome: self.outcome,
             changes: Some(self.changes()),
             config: Vec::new(),
@@ -581,14 +582,75 @@ fn b16_pods_that_an_autoscaler_adds_are_no_failure(#[case] created: &[&str], #[c
         requests: &[],
         fields: &[],
         config: &[],
-        merged_at: MERGED.parse().unwrap(),
+        began: MERGED.parse().unwrap(),
         delivery: Delivery::Direct,
+        attempted: true,
         windows: &windows,
         measured: Err("the environment names no Prometheus"),
         from: &observation.from,
     };
     let report = verify_merged(&input, &Recorder::new(&observation));
     assert_eq!(report.outcome, wanted, "{report:#?}");
+}
+
+/// B13, B16, under `direct`: merged by a person at 12:00:00, delivered by a pass ten minutes later. Would miss: a failure for good of what the
+/// next step of the same pass delivers, pods called late that had no time yet, windows that begin before the change, and a value that was
+/// delivered and taken away again, or that the cluster refused, waited for all day.
+#[test]
+fn b13_the_windows_begin_with_the_delivery_and_what_is_not_delivered_has_not_failed() {
+    let seen = |at: &'static str, has: u32, delivered: Option<&str>, refused: Option<&str>| {
+        let around = Around { now: at, ..Around::scale(2, 3, FINE, FINE) };
+        let mut past = around.past();
+        past.delivered_at = delivered.map(|at| at.parse().unwrap());
+        let mut observation = around.observation();
+        let there = Around { now: at, ..Around::scale(2, has, FINE, FINE) }.observation();
+        observation.facts.insert(FactKey::Object(web()), there.facts[&FactKey::Object(web())].clone());
+        let failed = refused.map(|at| FailedDelivery {
+            commit: "c0ffee0".into(),
+            attempt: 1,
+            at: at.parse().unwrap(),
+            because: Untrusted::new("no"),
+        });
+        let name = Name::new("web").unwrap();
+        let refused = FactValue::Deliveries(Known::Known(failed.into_iter().collect()));
+        observation.add(FactKey::Deliveries(name.clone()), "t", refused);
+        let rules = trusted(&around.files());
+        let staging = Name::new("staging").unwrap();
+        verify_operation(rules.get(), &staging, &name, &past, &Recorder::new(&observation)).unwrap()
+    };
+    let late = "2026-11-21T12:10:05Z";
+    let waits = seen(late, 2, None, None);
+    assert_eq!((waits.outcome, waits.due), (Outcome::Pending, None), "{waits:#?}");
+    assert_eq!(waits.checks[0].evidence, "spec.replicas is 2, merged were 3; not delivered yet");
+    // Pods that are not there ten minutes after the merge and five seconds after the delivery are on their way.
+    let delivered = Some("2026-11-21T12:10:00Z");
+    let few = {
+        let around = Around { now: late, ..Around::scale(2, 3, FINE, FINE) };
+        let mut past = around.past();
+        past.delivered_at = delivered.map(|at| at.parse().unwrap());
+        let mut observation = around.observation();
+        observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known(Vec::new())));
+        let (rules, staging) = (trusted(&around.files()), Name::new("staging").unwrap());
+        let name = Name::new("web").unwrap();
+        verify_operation(rules.get(), &staging, &name, &past, &Recorder::new(&observation)).unwrap()
+    };
+    assert_eq!((few.outcome, few.due), (Outcome::Pending, Some("2026-11-21T12:11:10Z".parse().unwrap())), "{few:#?}");
+    // Delivered, and somebody took it away; or refused: that is a failure, once the window is over.
+    assert_eq!(seen(late, 2, delivered, None).outcome, Outcome::Pending);
+    let gone = seen("2026-11-21T12:10:10Z", 2, delivered, None);
+    assert_eq!(gone.outcome, Outcome::Failure, "{gone:#?}");
+    assert_eq!(seen(late, 2, None, Some("2026-11-21T12:01:00Z")).outcome, Outcome::Failure);
+    assert_eq!(seen(late, 2, None, Some("2026-11-21T11:59:00Z")).outcome, Outcome::Pending, "refused before it");
+    // And none before a pass that will deliver it has done so.
+    let before = gone.before_delivery();
+    assert_eq!(before.outcome, Outcome::Pending, "{before:#?}");
+    // What is settled is looked at from there on: of windows of the merge nothing is said.
+    let there = seen(SUSTAINED, 3, Some("2026-11-21T12:12:00Z"), None);
+    assert_eq!(
+        (there.outcome, there.due),
+        (Outcome::Pending, Some("2026-11-21T12:17:40Z".parse().unwrap())),
+        "{there:#?}"
+    );
 }
 
 /// Would miss: yesterday's use measured by what a person's change requests today, told as a failure.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{CommandError, Global, Output, session_with};
 use crate::forge::Answer;
-use crate::pipeline::{Effects, PipelineError, SessionOptions, pulls, workspace_on_base};
+use crate::pipeline::{Effects, PipelineError, SessionOptions, base_tree, pulls, workspace_on_base};
 use crate::runtime::Exit;
 
 /// Arguments of `approve` and `reject`.
@@ -42,6 +42,19 @@ pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: An
             format!("look at it again: bpctl judge {}", args.number),
         ));
     }
+    let tip = forge.base_tip().await.map_err(PipelineError::from)?;
+    // It is a courtesy: where base cannot be read the answer counts as it does.
+    let rules = base_tree(&session.repository, &tip).ok().map(|(_, rules)| rules);
+    let asks_why = rules.as_ref().and_then(|rules| pulls::asks_why(rules.get(), pull.head_branch.as_deref()));
+    let workspace = workspace_on_base(&session.repository, &tip)?;
+    if let Some(name) = asks_why.as_ref().filter(|_| answer == Answer::Approve && args.message.trim().is_empty()) {
+        return Err(CommandError::told(
+            format!(
+                "{name} asks approvers why (approval_workflow.justification): an approval without a reason does not count"
+            ),
+            pulls::approval(workspace.get(), args.number, true),
+        ));
+    }
     let effects = Effects::new(session.forge.writing()?, None, false);
     effects.answer(args.number, &pull.head, answer, &args.message).await?;
     let url = forge.pull_url(args.number);
@@ -56,9 +69,7 @@ pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: An
             output.data(&format!(
                 "recorded an approval of {url} at {short}, not signed: it counts only where all environments are dev"
             ));
-            let tip = forge.base_tip().await.map_err(PipelineError::from)?;
-            let workspace = workspace_on_base(&session.repository, &tip)?;
-            output.talk(&format!("next: {}", pulls::approval(workspace.get(), args.number)));
+            output.talk(&format!("next: {}", pulls::approval(workspace.get(), args.number, asks_why.is_some())));
         }
         Answer::Reject => output.data(&format!(
             "rejected {url}, {}: it is closed, and not proposed again until it would change something else",

@@ -441,7 +441,11 @@ impl Pass<'_> {
             }
             Landed::Moved => {
                 if self.effects.is_dry_run() {
-                    self.step(&blueprint, format!("would merge {}: {}", forge.pull_url(number), judged.summary), None);
+                    // The rest is planned on the base as it is: what follows from this merge is not in it.
+                    let direct = self.place.delivery == Delivery::Direct;
+                    let then = if direct { ", and apply what it brings" } else { "" };
+                    let told = format!("would merge {}{then}: {}", forge.pull_url(number), judged.summary);
+                    self.step(&blueprint, told, None);
                 } else {
                     self.step(
                         &blueprint,
@@ -653,7 +657,8 @@ impl Pass<'_> {
         Ok(!pulls.iter().any(|pull| pull.head == head && pull.head_branch.as_deref() == Some(branch.as_str())))
     }
 
-    /// Applies what stands on base where the cluster differs. Answers whether anything was applied.
+    /// Applies what stands on base where the cluster differs. Answers whether the cluster is another than was seen: something was applied, or
+    /// another run was there first (Z2).
     async fn deliver(&mut self, base: &Base, observation: &Observation, plan: &Plan) -> Result<bool, PipelineError> {
         let server_clock = self.session.forge.reading().clock().await?.from_server;
         let mut applied_any = false;
@@ -721,22 +726,23 @@ impl Pass<'_> {
                 self.step(&reconcile.blueprint, format!("applied {what}"), None);
             }
         }
-        self.settle_idle(base, idle, &mut undelivered).await?;
+        let overtaken = self.settle_idle(base, idle, &mut undelivered).await?;
         self.count_deliveries(base, plan, observation, &undelivered).await?;
-        Ok(applied_any)
+        Ok(applied_any || overtaken)
     }
 
     /// Looks again at what an apply did not change: where the workload is as Git declares it by now, another run was there first, and nothing
-    /// is left undone (Z2).
+    /// is left undone (Z2). Answers whether that is so of any.
     async fn settle_idle(
         &mut self,
         base: &Base,
         idle: Vec<Idle<'_>>,
         undelivered: &mut Undelivered,
-    ) -> Result<(), PipelineError> {
+    ) -> Result<bool, PipelineError> {
         if idle.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut meanwhile = false;
         let now = self.observe(base).await?;
         let plan = self.plan(base, &now).await;
         let blind: BTreeSet<&Name> = plan.uncompared().map(|(name, _)| name).collect();
@@ -748,10 +754,11 @@ impl Pass<'_> {
                 undelivered.uncounted.insert(blueprint.clone());
                 self.step(blueprint, told, next);
             } else {
+                meanwhile = true;
                 self.step(blueprint, format!("{workload}: changed meanwhile, and is as Git declares it"), None);
             }
         }
-        Ok(())
+        Ok(meanwhile)
     }
 
     /// Says why what stands on base was not brought to the cluster; held and forbidden items are said with the plan.

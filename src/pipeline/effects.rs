@@ -164,8 +164,11 @@ impl<'a> Effects<'a> {
 
     /// Makes a proposal's branch. In a dry run it is said to be made.
     pub async fn create_branch(&self, branch: &BranchName, commit: &str) -> Result<Created, PipelineError> {
+        // A dry run looks where the branch is, as the write would find it: what stands open is not proposed again.
+        let there = if self.is_dry_run() { self.forge.branch(branch).await? } else { None };
+        let would = there.map_or(Created::Created, Created::Exists);
         let real = async { Ok(self.forge.create_branch(branch, commit).await?) };
-        self.call(Call::CreateBranch, branch.as_str(), Created::Created, real).await
+        self.call(Call::CreateBranch, branch.as_str(), would, real).await
     }
 
     /// Moves a proposal's branch.

@@ -5,12 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Target};
+use bpctl_core::govern::{FIELD_MANAGER, last_apply};
 use bpctl_core::model::{Name, ObjectRef, Period, RepoPath, Timestamp};
 use bpctl_core::observe::{
     CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LastChange, Observation, PastChange, PastConfig,
     PastOperation, PullState, UnknownCode,
 };
 use bpctl_core::propose::{Landed, past_changes, past_rendered_changes};
+use bpctl_core::verify::{HORIZON, is_verified};
 
 use super::observe::{forge_unknown, unreachable_origin};
 use super::{PipelineError, render, verify};
@@ -144,6 +146,37 @@ pub(super) fn add(
     observation.add(FactKey::Deliveries(name.clone()), "forge", FactValue::Deliveries(mine));
 }
 
+/// The same with when bpctl delivered the newest of each since, as the objects themselves tell: a merge may wait long for the pass that
+/// brings it (B13).
+pub(super) fn delivered(
+    merged: Known<BTreeMap<Name, Vec<PastOperation>>>,
+    delivery: Delivery,
+    catalogs: &[&Catalog],
+    observation: &Observation,
+) -> Known<BTreeMap<Name, Vec<PastOperation>>> {
+    let applied = |object: &ObjectRef| match &observation.facts.get(&FactKey::Object(object.clone()))?.value {
+        // A copy: of thousands of objects the observation would keep all that is read here.
+        FactValue::Object(Known::Known(Some(live))) if live.body.mentions(FIELD_MANAGER) => {
+            last_apply(&live.body.clone())
+        }
+        _ => None,
+    };
+    merged.map(|mut all| {
+        let now = observation.governed_at;
+        for (name, operations) in all.iter_mut().filter(|_| delivery == Delivery::Direct) {
+            let last = operations.iter_mut().rfind(|past| is_verified(past));
+            let Some(last) = last.filter(|past| past.merged_at >= HORIZON.before(now)) else { continue };
+            let blueprint = catalogs.iter().find_map(|catalog| catalog.blueprint(name, &observation.environment, now));
+            let workload = blueprint.map(|blueprint| blueprint.value.spec.target.object());
+            let objects = workload.iter().chain(last.config.iter().map(|one| &one.object));
+            // The cluster gives whole seconds: what it applied in the second of the merge may have been what stood before.
+            last.delivered_at =
+                objects.filter_map(applied).filter(|at| at.as_second() > last.merged_at.as_second()).max();
+        }
+        all
+    })
+}
+
 /// Merged operations of this environment, by blueprint, oldest first.
 pub(super) async fn history(
     environment: &Name,
@@ -176,6 +209,7 @@ pub(super) async fn history(
             operation,
             merged_at: *at,
             commit: commit.clone(),
+            delivered_at: None,
             outcome: None,
             changes: None,
             config: Vec::new(),
@@ -350,7 +384,7 @@ async fn rendered_changes(
 pub(super) async fn last_changes(
     environment: &Name,
     catalogs: &[&Catalog],
-    names: &BTreeSet<Name>,
+    (names, merged): (&BTreeSet<Name>, &Known<BTreeMap<Name, Vec<PastOperation>>>),
     repository: &Repository,
     forge: &dyn Forge,
     now: Timestamp,
@@ -376,7 +410,7 @@ pub(super) async fn last_changes(
         }
     };
     let names: Vec<Name> = sought.keys().map(|name| (*name).clone()).collect();
-    let walked = log.and_then(|log| newest_of(repository, &log, &mut sought, &mut found));
+    let walked = log.and_then(|log| newest_of(repository, &log, merged.known(), &mut sought, &mut found));
     let told = |name: Name| {
         let known = match &walked {
             // What was found whole stays so, though the walk for another one broke off.
@@ -430,10 +464,19 @@ impl Found {
     }
 }
 
-/// Finds the newest changes of what is sought, and whether they took back the one before; then that is sought no more.
+/// Whether a commit is bpctl's own and changed replicas alone: those break no pods, and are not to hide the change that did (B8).
+fn scaled(merged: Option<&BTreeMap<Name, Vec<PastOperation>>>, name: &Name, commit: &str, landed: &Landed) -> bool {
+    let own = merged.and_then(|all| all.get(name)).is_some_and(|own| own.iter().any(|past| past.commit == commit));
+    let replicas = |change: &PastChange| change.field.is_keys(&["spec", "replicas"]);
+    own && landed.config.is_empty() && landed.changes.iter().all(replicas)
+}
+
+/// Finds the newest changes of what is sought, and whether they took back the one before; then that is sought no more. What bpctl scaled is
+/// passed over.
 fn newest_of(
     repository: &Repository,
     log: &[CommitInfo],
+    merged: Option<&BTreeMap<Name, Vec<PastOperation>>>,
     sought: &mut BTreeMap<&Name, Sought>,
     found: &mut BTreeMap<Name, Found>,
 ) -> Result<(), GitError> {
@@ -451,8 +494,8 @@ fn newest_of(
                 return true;
             }
             let landed = changes(repository, one, &commit.id);
-            landed.as_ref().is_some_and(Landed::is_nothing)
-                || found.entry((*name).clone()).or_default().take(commit, landed)
+            let passed = |landed: &Landed| landed.is_nothing() || scaled(merged, name, &commit.id, landed);
+            landed.as_ref().is_some_and(passed) || found.entry((*name).clone()).or_default().take(commit, landed)
         });
     }
     sought.clear();
@@ -491,6 +534,7 @@ fn last_change(commit: &CommitInfo, changes: Option<Vec<PastChange>>, config: Ve
         changes,
         config,
         newer: None,
+        merge: commit.parents.len() > 1,
         went_back: false,
     }
 }

@@ -37,7 +37,7 @@ pub(super) async fn measures(
         let Some(blueprint) = catalog.blueprint(name, environment, now) else { continue };
         let Ok(targets) = Targets::of(&blueprint.value.spec, place) else { continue };
         let windows = &catalog.workspace.value.verification;
-        let spans = Spans::of(windows, place.delivery, last.merged_at, Targets::lag(place));
+        let spans = Spans::of(windows, place.delivery, last.began(), Targets::lag(place));
         let over: Vec<_> = spans.measured().filter(|(.., due)| *due <= now).collect();
         if over.is_empty() {
             continue;

@@ -346,10 +346,11 @@ pub async fn observe_on(
         observation.add(FactKey::Level(workload, level), by, FactValue::Level(measured));
     }
     let troubled = wanted.troubled(&observation);
-    let last = Box::pin(last_changes(environment, catalogs, &troubled, repository, forge, clock.now));
-    for (name, last) in last.await {
+    let last = last_changes(environment, catalogs, (&troubled, &history), repository, forge, clock.now);
+    for (name, last) in Box::pin(last).await {
         observation.add(FactKey::LastChange(name), "git", FactValue::LastChange(last));
     }
+    let history = super::history::delivered(history, place.delivery, catalogs, &observation);
     let measured = measures(environment, place, catalogs, cluster, &history, clock.now);
     for (name, measured) in Box::pin(measured).await {
         observation.add(FactKey::Measures(name), "prometheus", FactValue::Measures(measured));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::Action;
-use bpctl_core::blueprint::{Catalog, Tier, TierName, Workspace};
+use bpctl_core::blueprint::{Catalog, Justification, Tier, TierName, Workspace};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{
     ApprovalTerms, PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull, looked_at,
@@ -151,6 +151,16 @@ async fn changes_from(
     Ok(change_set(rules, &before, &after, &paths))
 }
 
+/// The blueprint of a proposal's branch, where an approval of it has to say why (B10).
+pub fn asks_why(rules: &Catalog, branch: Option<&str>) -> Option<Name> {
+    rules.workspace.value.environments.keys().find_map(|environment| {
+        let (name, _) = BranchName::parse_proposal(environment, branch?)?;
+        let blueprint = rules.blueprint_as_written(&name, environment)?;
+        let asked = blueprint.value.governance.approval_workflow.justification;
+        (asked == Justification::Required).then_some(name)
+    })
+}
+
 /// What stands beside the lines of a judged head, where the forge shows such things. It is a courtesy: what cannot be read for it keeps no
 /// verdict from being written.
 pub async fn marks_of(session: &Session, tip: &BaseTip, rules: &Trusted<Catalog>, judged: &PullJudgement) -> Marks {
@@ -171,11 +181,12 @@ pub async fn marks_of(session: &Session, tip: &BaseTip, rules: &Trusted<Catalog>
 }
 
 /// What a person runs so that an approval counts on the local forge, by the workspace on base (B10).
-pub fn approval(workspace: &Workspace, number: u64) -> String {
-    let signed = format!("bpctl approve {number} --signing-key FILE");
+pub fn approval(workspace: &Workspace, number: u64, says_why: bool) -> String {
+    let why = if says_why { " -m WHY" } else { "" };
+    let signed = format!("bpctl approve {number} --signing-key FILE{why}");
     let dearest = workspace.environments.values().map(|environment| environment.tier).max();
     match &workspace.local.allowed_signers {
-        _ if dearest == Some(TierName::Dev) => format!("bpctl approve {number}"),
+        _ if dearest == Some(TierName::Dev) => format!("bpctl approve {number}{why}"),
         Some(_) => signed,
         None => format!(
             "say whose keys approve: local.allowed_signers in bpctl.yaml, on the base branch (docs/LOCAL_FORGE.md); then {signed}"

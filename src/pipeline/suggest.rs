@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bpctl_core::blueprint::{Blueprint, Catalog, Operation, sized_container};
 use bpctl_core::govern::{EARNABLE, Earning, OperationInput, Subject, earnable, earned_after, in_a_row};
 use bpctl_core::model::{BaseTip, Name, Timestamp, Trusted};
-use bpctl_core::observe::PullState;
+use bpctl_core::observe::{CheckConclusion, PullState};
 use bpctl_core::propose::widened;
 use bpctl_core::render::sink;
 use schemars::JsonSchema;
@@ -217,7 +217,12 @@ async fn earnings(
             let mut operations: Vec<Operation> = operations.collect();
             operations.sort_unstable();
             operations.dedup();
-            let outcome = verify::outcome(forge, environment, commit).await?;
+            let check = verify::check(forge, environment, commit).await?;
+            // What missed a target has landed, and earns nothing.
+            let outcome = check.map(|check| match check.conclusion {
+                CheckConclusion::Success if verify::is_partial(&check) => CheckConclusion::Neutral,
+                conclusion => conclusion,
+            });
             past.push(Earning { pull: pull.number, commit: commit.clone(), merged_at: *at, operations, outcome });
         }
     }

@@ -64,6 +64,12 @@ pub async fn check(forge: &dyn Forge, environment: &Name, commit: &str) -> Resul
     Ok(last.filter(|check| check.conclusion != CheckConclusion::Pending))
 }
 
+/// Whether a green check stands for a target that was missed (B16): what decides an outcome begins the line beside it.
+pub fn is_partial(check: &CheckRun) -> bool {
+    let decides = check.summary.raw().split(':').next().unwrap_or_default();
+    check.conclusion == CheckConclusion::Success && decides.ends_with(&format!(" {}", Outcome::Partial))
+}
+
 /// bpctl's own check as it stands; final ones first.
 pub async fn standing(forge: &dyn Forge, environment: &Name, commit: &str) -> Result<Option<CheckRun>, PipelineError> {
     let me = forge.identity().await?;
@@ -122,5 +128,44 @@ pub fn is_final(outcome: Outcome, from: &ObservedFrom) -> bool {
         Outcome::Success | Outcome::Partial | Outcome::Failure => true,
         Outcome::Unknown => matches!(from, ObservedFrom::Snapshot { .. }),
         Outcome::Pending | Outcome::NotMeasured => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bpctl_core::model::Untrusted;
+    use bpctl_core::observe::Identity;
+
+    use super::*;
+
+    /// B16, X12. Would miss: autonomy that is earned by changes which missed their target, and a success that earns none because its numbers
+    /// speak of an earlier miss.
+    #[test]
+    fn x12_a_partial_success_is_told_from_a_success_by_its_check() {
+        let is_partial = |outcomes: &[(&str, Outcome)]| {
+            let checks = outcomes.iter().map(|(window, outcome)| WindowCheck {
+                window: (*window).into(),
+                outcome: *outcome,
+                evidence: "CPU 95% → 95%, target 80%: partial success (missed before too)".into(),
+                measured: Vec::new(),
+            });
+            let of = |wanted| outcomes.iter().any(|(_, outcome)| *outcome == wanted).then_some(wanted);
+            let outcome = of(Outcome::Partial).unwrap_or(Outcome::Success);
+            let report = VerifyReport { outcome, checks: checks.collect(), due: None };
+            let by = Identity { id: "1".into(), login: Untrusted::new("bpctl"), bot: true };
+            super::is_partial(&CheckRun {
+                name: "bpctl/verify-staging".into(),
+                commit: "c0ffee".into(),
+                conclusion: outcome.conclusion(),
+                by,
+                at: Timestamp::UNIX_EPOCH,
+                summary: Untrusted::new(summary(&report)),
+            })
+        };
+        let (good, partial) = (Outcome::Success, Outcome::Partial);
+        assert!(is_partial(&[("applied", good), ("ready", good), ("settled", partial)]));
+        assert!(is_partial(&[("applied", good), ("settled", partial), ("sustained", partial)]));
+        assert!(!is_partial(&[("applied", good), ("ready", good), ("settled", good)]));
+        assert!(!is_partial(&[("settled", Outcome::NotMeasured), ("applied", good)]));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Alert, Cause};
 use crate::action::Action;
 use crate::blueprint::{Catalog, Tier};
+use crate::decide::Reported;
 use crate::govern::{Failure, ends, failures, is_open};
 use crate::model::{Name, Untrusted};
 use crate::observe::{CheckConclusion, Known, Recorder};
@@ -82,16 +83,27 @@ pub fn standing(pass: &PassFacts<'_>) -> (Vec<Alert>, Unclear) {
         {
             unclear.insert(name.clone());
         }
-        let failed = part.findings.iter().filter(|reported| reported.code == "pods-failed" && reported.needs_person);
-        for reported in failed {
-            let next = reported.help.first().map(sink::terminal);
-            let alert =
-                Alert::new(Cause::WaitsForPerson, Some(name), &reported.code, "pods failed, and no action helps");
-            all.push(alert.said(Some(reported.message.clone())).next(next));
-        }
+        all.extend(helpless(name, &part.findings));
     }
     all.extend(waiting(pass.plan));
     (gathered(all), Unclear::Of(unclear))
+}
+
+/// Pods that do not run, and no action is planned that would help (B8, R6): where there is a way back, the finding is the action's.
+fn helpless<'a>(name: &'a Name, findings: &'a [Reported]) -> impl Iterator<Item = Alert> + 'a {
+    findings.iter().filter(|reported| reported.needs_person).filter_map(move |reported| {
+        let told = match reported.code.as_str() {
+            "pods-failed" => "pods failed",
+            "image-not-pulled" => "an image cannot be pulled",
+            "container-not-created" => "a container cannot be created",
+            "pods-not-created" => "pods are not created",
+            _ => return None,
+        };
+        let next = reported.help.first().map(sink::terminal);
+        let told = format!("{told}, and no action helps");
+        let alert = Alert::new(Cause::WaitsForPerson, Some(name), &reported.code, told);
+        Some(alert.said(Some(reported.message.clone())).next(next))
+    })
 }
 
 /// What was refused in this pass, or before on what stands on base and was not delivered since.
@@ -206,6 +218,29 @@ fn waits_for_person(name: &Name, items: &[PlanItem]) -> Option<Alert> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Severity;
+
+    /// Would miss: the commonest ends of a bad change, an image that is not there and pods that nobody creates, of which nobody hears; and a
+    /// warning that is nobody's told as an outage.
+    #[test]
+    fn r06_pods_that_no_action_helps_are_told_whatever_keeps_them() {
+        let name = Name::new("web").expect("a name");
+        let told = |code: &str, needs_person: bool| {
+            let help = vec![Untrusted::new("look")];
+            let reported = Reported::for_person(code, Severity::Error, "what was seen".into(), help);
+            helpless(&name, &[Reported { needs_person, ..reported }]).map(|alert| alert.told).collect::<Vec<_>>()
+        };
+        for (code, words) in [
+            ("pods-failed", "pods failed, and no action helps"),
+            ("image-not-pulled", "an image cannot be pulled, and no action helps"),
+            ("container-not-created", "a container cannot be created, and no action helps"),
+            ("pods-not-created", "pods are not created, and no action helps"),
+        ] {
+            assert_eq!(told(code, true), [words]);
+            assert_eq!(told(code, false), [""; 0], "{code}");
+        }
+        assert_eq!(told("pods-not-ready", true), [""; 0]);
+    }
 
     /// Would miss: a cluster that takes nothing, told in a hundred issues.
     #[test]

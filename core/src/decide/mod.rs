@@ -22,6 +22,7 @@ mod rollback;
 mod saturation;
 pub mod sizing;
 mod switched_off;
+mod undelivered;
 
 use std::collections::BTreeSet;
 
@@ -51,7 +52,7 @@ use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown, UnknownCode};
 use crate::render::count;
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 12;
+pub const LOGIC: u32 = 13;
 
 /// What a detector looks at.
 #[derive(Debug)]
@@ -399,6 +400,10 @@ pub fn decide(catalog: &Catalog, name: &Name, environment: &Name, facts: &Record
         all.findings.extend(found.findings);
         all.why_not.extend(found.why_not);
         all.unknown.extend(found.unknown);
+        if detector.ident() == DriftDetector.ident() {
+            let object = target.object();
+            undelivered::wait(&object, facts.object(&object).known().copied().flatten(), &mut all);
+        }
     }
     // What is being deleted takes no change; the drift detectors say so.
     let goes = |object: &ObjectRef| {

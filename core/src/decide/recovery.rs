@@ -597,8 +597,10 @@ fn way_back(input: &DetectInput<'_>) -> Untrusted {
     let path = input.manifest.map_or_else(source, |manifest| manifest.path.to_string());
     Untrusted::new(match input.facts.last_change(&blueprint.metadata.name) {
         Known::Known(Some(last)) if last.changes.is_some() => format!(
-            "if the last change of {path} did it: git show {0}, then git revert {0} and a pull request",
-            rollback::short(&last.commit)
+            "if the last change of {path} did it: git show {0}{1}, then git revert {2}{0} and a pull request",
+            rollback::short(&last.commit),
+            if last.merge { " -m --first-parent" } else { "" },
+            if last.merge { "-m 1 " } else { "" }
         ),
         Known::Known(Some(last)) => format!(
             "Git has nothing to go back to: {} brought {path}, or what it changed cannot be read; correct it by a pull request",
@@ -609,7 +611,7 @@ fn way_back(input: &DetectInput<'_>) -> Untrusted {
         }
         Known::Unknown(_) => {
             format!(
-                "if a change of {path} did it: git log -5 -- {}, then git revert COMMIT and a pull request",
+                "if a change of {path} did it: git log -5 -- {}, then git revert COMMIT (-m 1 where it is a merge) and a pull request",
                 shell(path.as_str())
             )
         }

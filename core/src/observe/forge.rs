@@ -172,6 +172,9 @@ pub struct PastOperation {
     pub merged_at: Timestamp,
     /// The commit that landed.
     pub commit: String,
+    /// When bpctl last delivered the workload after the merge, by the cluster's clock; `None`: not since, or another one delivers (B13).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<Timestamp>,
     /// How its verification ended; `None` while that is open.
     pub outcome: Option<CheckConclusion>,
     /// The fields of the workload's manifest that it changed, as Git has them; `None`: not known.
@@ -212,6 +215,11 @@ impl PastOperation {
     /// Whether it went back itself: such a one is not taken back (B17).
     pub fn is_rollback(&self) -> bool {
         self.operation == Operation::Rollback.name()
+    }
+
+    /// From when on it is watched: what was merged long before bpctl delivers it has had no time yet (B13, B16).
+    pub fn began(&self) -> Timestamp {
+        self.delivered_at.map_or(self.merged_at, |delivered| delivered.max(self.merged_at))
     }
 }
 
@@ -268,6 +276,9 @@ pub struct LastChange {
     /// The newest commit after it that changed such `ConfigMap`s and not the manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newer: Option<Box<LastChange>>,
+    /// It is a merge: it is reverted by `git revert -m 1` alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge: bool,
     /// It gave a field back the value that the change before it had taken: whoever made it went back already.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub went_back: bool,

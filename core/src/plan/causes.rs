@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigChange, Plan, PlanItem};
+use super::{BlueprintPlan, ConfigChange, Plan, PlanItem};
 use crate::action::{Action, RevertedField};
 use crate::blueprint::{Catalog, Tier};
 use crate::decide::{Reported, UnknownFact};
@@ -146,6 +146,7 @@ impl Causes {
             let now = part(plan, &gone.blueprint).filter(|_| known(&gone.blueprint));
             now.is_some_and(|now| {
                 now.items.iter().all(|item| item.verdict.tier != Tier::Forbidden)
+                    && !is_only_undecided(&gone.item.action, now)
                     && after.governs(&plan.environment, &gone.blueprint, object)
                     && now.findings.iter().all(|found| found.object.as_ref() != Some(object))
             })
@@ -278,4 +279,30 @@ fn cause(item: &PlanItem, twin: Option<&PlanItem>) -> Cause {
         _ if same => Cause::Before,
         _ => Cause::Partly(before), // drifted further counts as well
     }
+}
+
+/// Whether an action that rests on what pods use is gone only because the change is to be delivered first: what they use with it nobody has seen.
+/// It is settled where the change itself does as much.
+fn is_only_undecided(gone: &Action, now: &BlueprintPlan) -> bool {
+    let (replicas, template) = (["spec", "replicas"], ["spec", "template"]);
+    let changed: Vec<&RevertedField> = now
+        .items
+        .iter()
+        .filter_map(|item| match &item.action {
+            Action::Reconcile(reconcile) if reconcile.workload == *gone.workload() => Some(&reconcile.fields),
+            _ => None,
+        })
+        .flatten()
+        .filter(|field| field.field.is_keys(&replicas) || field.field.starts_with_keys(&template))
+        .collect();
+    let does_as_much = |field: &&RevertedField| match gone {
+        Action::Scale(scale) if field.field.is_keys(&replicas) => {
+            let becomes = field.to.as_ref().map_or(Some(1), serde_json::Value::as_u64);
+            let (from, to) = (scale.from.unwrap_or(1), u64::from(scale.to));
+            becomes.is_some_and(|becomes| if scale.to > from { becomes >= to } else { becomes <= to })
+        }
+        Action::Resize(_) => field.field.has_key("resources"),
+        _ => false,
+    };
+    matches!(gone, Action::Scale(_) | Action::Resize(_)) && !changed.is_empty() && !changed.iter().any(does_as_much)
 }

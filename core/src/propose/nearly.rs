@@ -21,7 +21,9 @@ impl ChangeSet {
 
     /// The same of what is rendered alone: an edit whose rendering is another change than the one that was meant is not proposed.
     pub fn renders_as_told(&self, text: &str) -> bool {
-        let rendered = |governed: &&Governed| governed.environment.is_some();
+        // What a file does unseen is for a person to judge, and no other change than the one that is told.
+        let rendered =
+            |governed: &&Governed| governed.environment.is_some() && !matches!(governed.change, Change::Opaque(_));
         self.governed.iter().filter(rendered).all(|governed| is_told(&governed.change, text))
     }
 }

@@ -148,7 +148,11 @@ impl Page<'_> {
     /// Verdict and counts.
     fn head(&mut self, own: &Sides<'_>, before: &Sides<'_>) {
         let counts = own.counts();
-        let _ = writeln!(self.out, "### bpctl · {} — {}", self.plan.environment, verdict(self.plan, own, counts));
+        // Of a change: whose verdict it is has to stand beside it. Whether the change may be merged is another question.
+        let about = self.plan.causes.is_some() && own.items().next().is_some();
+        let when = if about { "once merged: " } else { "" };
+        let verdict = verdict(self.plan, own, counts);
+        let _ = writeln!(self.out, "### bpctl · {} — {when}{verdict}", self.plan.environment);
         let mut told = format!(
             "**{} allowed · {} need{} approval · {} forbidden**",
             counts.allowed,

@@ -13,7 +13,8 @@ use self::measured::{Changed, judge_window};
 use crate::blueprint::{Catalog, Delivery, Operation, Verification, containers, quantity, quantity_of};
 use crate::model::{Name, ObjectRef, Period, Quantity, Segment, Timestamp, Untrusted};
 use crate::observe::{
-    CheckConclusion, Known, ObservedFrom, PastChange, PastConfig, PastOperation, Pod, Recorder, Resource, Window,
+    CheckConclusion, FailedDelivery, Known, ObservedFrom, PastChange, PastConfig, PastOperation, Pod, Recorder,
+    Resource, Window,
 };
 use crate::render::count;
 use crate::yaml::{Node, value_at};
@@ -35,10 +36,12 @@ pub struct VerifyInput<'a> {
     pub fields: &'a [PastChange],
     /// The values of `ConfigMap`s that went back with them, as Git declares them still (B17).
     pub config: &'a [PastConfig],
-    /// When they were merged, by the forge's clock.
-    pub merged_at: Timestamp,
+    /// When they were merged, by the forge's clock; where bpctl has delivered since, when it did.
+    pub began: Timestamp,
     /// How they reach the cluster.
     pub delivery: Delivery,
+    /// bpctl delivered since the merge, or the cluster refused it. Under `direct` what is missing before that is only not delivered yet.
+    pub attempted: bool,
     /// The windows.
     pub windows: &'a Verification,
     /// What is measured in the later ones; else why nothing is.
@@ -151,6 +154,17 @@ impl VerifyReport {
         all.filter(|line| line.outcome == Some(Outcome::Failure)).map(MeasuredChange::numbers).collect()
     }
 
+    /// The report as it stands before a pass that delivers itself has done so: what the cluster lacks is what the pass is still to bring (B13).
+    #[must_use]
+    pub fn before_delivery(mut self) -> Self {
+        for check in &mut self.checks {
+            if check.window == APPLIED && check.outcome == Outcome::Failure {
+                check.outcome = Outcome::Pending;
+            }
+        }
+        report(self.checks, self.due)
+    }
+
     /// The report where another operation follows now: what it would still have shown is not to be seen any more. A window that was only
     /// watched for longer is none of it.
     #[must_use]
@@ -170,6 +184,9 @@ pub fn is_verified(past: &PastOperation) -> bool {
     let known = [Operation::Scale, Operation::Resize, Operation::Rollback];
     !past.foreign && known.iter().any(|known| known.name() == past.operation)
 }
+
+/// The window in which the cluster gets the value.
+const APPLIED: &str = "applied";
 
 /// How far back operations are looked for that are not verified yet.
 pub const HORIZON: Period = Period::from_secs(86_400);
@@ -200,14 +217,17 @@ pub fn verify_operation(
     };
     let config =
         if operation.is_rollback() { standing(catalog, environment, blueprint, &operation.config) } else { Vec::new() };
+    let refused = |all: &&Vec<FailedDelivery>| all.iter().any(|failed| failed.at >= operation.merged_at);
+    let refused = facts.deliveries(blueprint).known().is_some_and(refused);
     let input = VerifyInput {
         workload: &workload,
         replicas: if declares { Some(u32::try_from(declared).ok()?) } else { None },
         requests: &requests,
         fields: back,
         config: &config,
-        merged_at: operation.merged_at,
+        began: operation.began(),
         delivery: place.delivery,
+        attempted: operation.delivered_at.is_some() || refused,
         windows: &catalog.workspace.value.verification,
         measured: Targets::of(&effective.value.spec, place).map(|targets| MeasuredInput {
             blueprint,
@@ -254,52 +274,46 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     let now = facts.now();
     if let ObservedFrom::Snapshot { .. } = input.from {
         let told = "a recorded cluster shows nothing that happens after the recording";
-        return report(vec![check("applied", Outcome::Unknown, told)], None);
+        return report(vec![check(APPLIED, Outcome::Unknown, told)], None);
     }
     // The windows begin when the cluster got the value; a controller may take its time before.
     let lag = input.measured.as_ref().map_or(Period::from_millis(0), |measured| measured.lag);
-    let spans = Spans::of(input.windows, input.delivery, input.merged_at, lag);
+    let spans = Spans::of(input.windows, input.delivery, input.began, lag);
     let (applied_by, ready_by) = (spans.applied_by, spans.ready_by);
+    let missing = |evidence: String| {
+        if input.delivery == Delivery::Direct && !input.attempted {
+            return report(vec![check(APPLIED, Outcome::Pending, format!("{evidence}; not delivered yet"))], None);
+        }
+        let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
+        report(vec![check(APPLIED, outcome, evidence)], (now < applied_by).then_some(applied_by))
+    };
     let live = match facts.object(input.workload) {
         Known::Known(Some(live)) => live,
-        Known::Known(None) if now >= applied_by => {
-            return report(vec![check("applied", Outcome::Failure, "the workload is not in the cluster")], None);
-        }
-        Known::Known(None) => {
-            return report(vec![check("applied", Outcome::Pending, "not in the cluster yet")], Some(applied_by));
-        }
-        Known::Unknown(unknown) => return report(vec![check("applied", Outcome::Unknown, unknown.message)], None),
+        Known::Known(None) => return missing("the workload is not in the cluster".into()),
+        Known::Unknown(unknown) => return report(vec![check(APPLIED, Outcome::Unknown, unknown.message)], None),
     };
     let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
     let has = number("/spec/replicas").or_else(|| number("/status/desiredNumberScheduled")).unwrap_or(1);
     if let Some(replicas) = input.replicas.filter(|replicas| has != u64::from(*replicas)) {
-        let evidence = format!("spec.replicas is {has}, merged were {replicas}");
-        let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
-        return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
+        return missing(format!("spec.replicas is {has}, merged were {replicas}"));
     }
     if let Some((told, merged)) = input.requests.iter().find_map(|declared| other_request(&live.body, declared)) {
-        let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
-        let evidence = format!("{told}, merged was {merged}");
-        return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
+        return missing(format!("{told}, merged was {merged}"));
     }
     if let Some(change) = input.fields.iter().find(|change| !is_live(&live.body, change)) {
-        let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
         let field = crate::render::sink::terminal(&Untrusted::new(change.field.to_string()));
-        let evidence = format!("{field} is not what was merged");
-        return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
+        return missing(format!("{field} is not what was merged"));
     }
     for one in input.config {
         let object = &one.object;
         let live = match facts.object(object) {
             Known::Known(live) => live,
-            Known::Unknown(unknown) => return report(vec![check("applied", Outcome::Unknown, unknown.message)], None),
+            Known::Unknown(unknown) => return report(vec![check(APPLIED, Outcome::Unknown, unknown.message)], None),
         };
         let there = |change: &&PastChange| live.is_some_and(|live| is_live(&live.body, change));
         if let Some(change) = one.changes.iter().flatten().find(|change| !there(change)) {
-            let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
             let field = crate::render::sink::terminal(&Untrusted::new(change.field.to_string()));
-            let evidence = format!("{field} of {object} is not what was merged");
-            return report(vec![check("applied", outcome, evidence)], (now < applied_by).then_some(applied_by));
+            return missing(format!("{field} of {object} is not what was merged"));
         }
     }
     let told: Vec<String> =
@@ -321,7 +335,7 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     } else {
         told
     };
-    let mut applied = check("applied", Outcome::Success, told);
+    let mut applied = check(APPLIED, Outcome::Success, told);
     if let Some(before) = scaled {
         let (measure, before, after) = ("replicas".into(), Some(before.to_string()), Some(has.to_string()));
         applied.measured = vec![MeasuredChange { measure, before, after, target: None, outcome: None, because: None }];

@@ -456,6 +456,7 @@ fn b11_a_restart_and_a_merge_keep_their_distance() {
         operation: "scale".into(),
         merged_at: ago("59s"),
         commit: "c".into(),
+        delivered_at: None,
         outcome: None,
         changes: None,
         config: Vec::new(),

@@ -99,6 +99,7 @@ fn history(text: &str) -> Vec<PastOperation> {
             operation: operation.into(),
             merged_at: ago(at),
             commit: format!("commit{}", number + 1),
+            delivered_at: None,
             outcome: match outcome {
                 "ok" => Some(CheckConclusion::Success),
                 "fail" | "reset" => Some(CheckConclusion::Failure),
@@ -173,6 +174,7 @@ fn last(text: &str) -> Known<Option<LastChange>> {
         changes: changes(text),
         config: Vec::new(),
         newer: None,
+        merge: false,
         went_back: false,
     }))
 }
@@ -594,8 +596,9 @@ fn b17_what_went_back_is_verified(
         requests: &[],
         fields: &fields,
         config: &[],
-        merged_at: ago(since),
+        began: ago(since),
         delivery: Delivery::Gitops,
+        attempted: false,
         windows: &windows,
         measured: Err("the environment names no Prometheus"),
         from: &observation.from,

@@ -1,5 +1,6 @@
 //! Verification in a pass: what earlier runs brought, first, and what this one brought, last (B13, B14, B16).
 
+use bpctl_core::blueprint::Delivery;
 use bpctl_core::ledger::Event;
 use bpctl_core::model::{Name, Timestamp};
 use bpctl_core::observe::{CheckConclusion, Known, Observation, ObservedFrom, PastOperation, Recorder};
@@ -21,6 +22,9 @@ impl Pass<'_> {
         let mut done = Vec::new();
         for (blueprint, operation) in open(self.session, &self.environment, &base.rules, observation).await? {
             let Some(report) = self.look(base, &blueprint, &operation, observation) else { continue };
+            // What this pass may still bring has not failed to arrive; it is looked at again after that.
+            let direct = self.place.delivery == Delivery::Direct;
+            let report = if direct { report.before_delivery() } else { report };
             if is_final(report.outcome, &observation.from) {
                 self.conclude(&blueprint, &operation, &report, &observation.from).await?;
                 done.push(Verified { blueprint, operation, report });
@@ -78,8 +82,9 @@ impl Pass<'_> {
             let (mut pending, mut due) = (Vec::new(), None);
             for (blueprint, operation) in open {
                 let Some(report) = self.look(base, &blueprint, &operation, observation) else { continue };
-                let again =
-                    report.outcome == Outcome::Pending && runtime::now() < deadline && !self.effects.is_dry_run();
+                // What nobody has delivered yet is not waited for: this pass has done what it may.
+                let waits = report.outcome == Outcome::Pending && report.due.is_some();
+                let again = waits && runtime::now() < deadline && !self.effects.is_dry_run();
                 if again {
                     due = due.into_iter().chain(report.due).min();
                     pending.push((blueprint, operation));

@@ -59,6 +59,32 @@ fn b08_an_image_that_is_not_there_goes_back_and_the_pods_are_well() {
     assert_eq!(repo.merges(), 1);
 }
 
+/// B13. Would miss: a failure for good of what a person merged long before the pass that delivers it, and the advice to take back what mends.
+#[test]
+fn b13_what_was_merged_long_before_the_pass_that_delivers_it_has_not_failed() {
+    let namespace = Namespace::new("merged-before");
+    let repo = deployed(&namespace, "1", 3, ("direct", "1s"));
+    wait_for("2 pods", 60, || well(&namespace));
+    thread::sleep(Duration::from_millis(1200));
+    let program = bpctl(&repo, None);
+    repo.replace(MANIFEST, "web:1", "web:nopull");
+    repo.commit(&[], "a new version");
+    program.run(&["apply"]).exits(0);
+    let opened = wait_for("the way back", 60, || {
+        let ran = program.run(&["apply"]).exits(0).stdout;
+        ran.contains("opened local pull request #1").then_some(ran)
+    });
+    assert!(opened.contains("image web:nopull → web:1"), "{opened}");
+    // The cluster's clock gives whole seconds.
+    thread::sleep(Duration::from_millis(1200));
+    // A person merges it, and the next pass comes later than `applied` (1s here) allows.
+    repo.git(&["merge", "-q", "--no-ff", "-m", "Merge: back", "bpctl/lab/web/rollback"]);
+    thread::sleep(Duration::from_millis(2500));
+    let ran = program.run(&["apply", "--wait", "60s"]).exits(0).stdout;
+    assert!(ran.contains("applied Deployment/web") && !ran.contains("failure"), "{ran}");
+    assert!(ran.contains("verified local pull request #1: success"), "{ran}");
+}
+
 /// The workload reads a `ConfigMap` of this mode, in Git and in the cluster.
 fn configured(namespace: &Namespace, delivery: &str) -> Repo {
     let repo = deployed(namespace, "1", 3, (delivery, "3s"));

@@ -113,9 +113,14 @@ fn b10_an_approval_says_why_where_the_blueprint_asks_for_it() {
         &repo.run(&["plan", "--env", "staging", "--target", "backend"]).exits(0).stdout,
         &["asked for 1h, then closed · an approval has to say why"],
     );
-    repo.run(&APPLY).exits(0);
-    repo.run(&["approve", "1", "--signing-key", &alice]).exits(0);
-    says(&repo.run(&["judge", "1"]).exits(6).stdout, &["it does not say why, and the blueprint asks for that"]);
+    // What is to be run says it, and what would not count is not recorded.
+    let why = "bpctl approve 1 --signing-key FILE -m WHY";
+    says(&repo.run(&APPLY).exits(0).stdout, &[why]);
+    // What stands open is not proposed again by a dry run either.
+    let dry = repo.run(&["apply", "--env", "staging", "--dry-run"]).exits(0).stdout;
+    assert!(dry.contains("pull request #1 waits") && !dry.contains("staging/backend/scale"), "{dry}");
+    let refused = repo.run(&["approve", "1", "--signing-key", &alice]).exits(1).stderr;
+    says(&refused, &["backend asks approvers why", why]);
     repo.run(&APPLY).exits(0);
     assert_eq!(repo.merges(), 0);
     repo.run(&["approve", "1", "--signing-key", &alice, "--message", "the sale begins"]).exits(0);

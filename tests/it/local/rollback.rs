@@ -111,6 +111,34 @@ fn b08_a_broken_image_goes_back_through_a_pull_request() {
     assert!(!replayed.contains("different"), "{replayed}");
 }
 
+/// Would miss: bpctl's own replica more that stands before the image that broke the pods, and closes the way back.
+#[test]
+fn b08_what_bpctl_scaled_since_does_not_hide_the_image_that_broke_the_pods() {
+    let (repo, _) = signed_shop();
+    repo.replace(DEPLOYMENTS, "\"value\":\"debug\"", "\"value\":\"info\"");
+    repo.replace(MANIFEST, "frontend:1.4.0", "frontend:1.5.0");
+    edit(&repo, DEPLOYMENTS, |item| {
+        if item["metadata"]["name"] == "frontend" {
+            item["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.shop.example/frontend:1.5.0".into();
+        }
+    });
+    repo.commit(&[], "a new version, which has arrived");
+    let scaled = repo.run(&APPLY).exits(0).stdout;
+    says(&scaled, &["frontend", ": replicas 2 → 3", "merged local pull request #"]);
+    super::look(&repo);
+    record(&repo, "registry.shop.example/frontend:1.5.0", "ImagePullBackOff");
+    repo.commit(&[], "and is gone");
+    let plan = repo.run(&["plan", "--target", "frontend"]).exits(0).stdout;
+    says(&plan, &["↩ rollback", "image frontend:1.5.0 → frontend:1.4.0"]);
+    // What a person scaled is no pod template either, and theirs to judge.
+    let replicas = repo.read(MANIFEST);
+    let three = replicas.lines().find(|line| line.contains("replicas: 3")).expect("3 replicas");
+    repo.write(MANIFEST, &replicas.replace(three, &three.replace("replicas: 3", "replicas: 2")));
+    repo.commit(&[], "less of it");
+    let plan = repo.run(&["plan", "--target", "frontend"]).exits(0).stdout;
+    says(&plan, &["image-not-pulled, for a person", "is not in the pod template"]);
+}
+
 /// Would miss: a person who is told of no way, or of one that is none.
 #[test]
 fn b08_what_cannot_go_back_in_place_is_a_persons_and_says_why() {

@@ -9,6 +9,7 @@ use super::ActionType;
 use crate::blueprint::{Catalog, Operation};
 use crate::execute::{Effect, Place, SetField};
 use crate::model::{FieldPath, Name, ObjectRef};
+use crate::render::listed;
 use crate::rendering::edit_of;
 
 /// Set a workload's replicas.
@@ -65,6 +66,20 @@ impl ActionType for Scale {
             let overrides = blueprint.value.environments.values();
             if overrides.into_iter().any(|o| o.spec.get("scaling").is_some_and(|s| s.get("max_replicas").is_some())) {
                 return Err("an environment overrides max_replicas; a person raises the right one".into());
+            }
+            // What bpctl raises for one environment, it would scale to in the others without asking anybody.
+            let places = tree.workspace.value.environments.keys();
+            let others: Vec<&Name> =
+                places.filter(|place| *place != environment && blueprint.value.is_in(place)).collect();
+            if !others.is_empty() {
+                return Err(format!(
+                    "{} says max_replicas: {} for {} too; a person raises it there, or gives {environment} a maximum of its own, by a pull \
+                     request: environments: {{{environment}: {{spec: {{scaling: {{max_replicas: {}}}}}}}}}",
+                    blueprint.path,
+                    limit.from,
+                    listed(&others, 3),
+                    limit.to
+                ));
             }
             let field = ["spec", "scaling", "max_replicas"];
             let node = blueprint.document.root.at(&field);

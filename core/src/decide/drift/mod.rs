@@ -159,6 +159,11 @@ impl DeliveryManagers {
     }
 }
 
+/// Whether what was written came from Git, as far as the writer's name tells: nothing is permitted by it.
+pub(crate) fn delivers(by: &Attribution) -> bool {
+    by.subresource.is_none() && DeliveryManagers::default().contains(by.manager.raw())
+}
+
 /// Compares one manifest document with the live object: differences in the manifest's order, then pending removals by
 /// path.
 pub fn compare(

@@ -47,7 +47,7 @@ impl Rule for OpenVerification {
         let windows = &input.catalog.workspace.value.verification;
         let measured = Targets::of(&input.blueprint.value.spec, place).is_ok();
         let lag = if measured { Targets::lag(place) } else { Period::from_millis(0) };
-        let spans = Spans::of(windows, place.delivery, last.merged_at, lag);
+        let spans = Spans::of(windows, place.delivery, last.began(), lag);
         let (until, window) = if measured { (spans.settled(), "settled") } else { (spans.ready_by, "ready") };
         if until <= input.facts.now() {
             return Vec::new();
