@@ -202,7 +202,7 @@ fn x08_a_key_that_the_cluster_lacks_goes_with_its_line() {
     assert_eq!(repo.read(MANIFEST), with.replace("      priorityClassName: high   # for the sale\n", ""));
 }
 
-/// Would miss: an edit of the base, which is another environment's too, and one that renders as something else.
+/// Would miss: a tag that only a person may adopt, though one line says it; a name that is edited in the base, which is another environment's too.
 #[test]
 fn x08_a_value_of_an_overlay_is_adopted_where_it_is_made() {
     let (repo, alice) = super::rendered::shop();
@@ -232,7 +232,14 @@ fn x08_a_value_of_an_overlay_is_adopted_where_it_is_made() {
     repo.replace(overlay, "newTag: 1.4.0", "newTag: 1.5.0");
     repo.commit(&[], "and another tag");
     says(&repo.run(&asked).exits(1).stderr, &["makes only a part of it; a person edits it"]);
-    // Replicas have a line of their own.
+}
+
+/// Would miss: an edit of the base, which is another environment's too, and one that renders as something else.
+#[test]
+fn x08_replicas_of_an_overlay_are_adopted_where_they_are_made() {
+    let (repo, alice) = super::rendered::shop();
+    let overlay = "overlays/staging/kustomization.yaml";
+    repo.replace("blueprints/frontend/blueprint.yaml", "scale_up_threshold: 80%", "scale_up_threshold: 99%");
     repo.replace(overlay, "count: 2", "count: 4");
     repo.commit(&[], "four");
     let asked = ["apply", "--env", "staging", "--adopt", "frontend:replicas"];
