@@ -36,18 +36,22 @@ impl Repository {
         for commit in &theirs {
             theirs_touch.extend(self.touched(commit)?);
         }
+        // A merge is no commit of its own there.
+        let replayed: Vec<_> = mine.iter().filter(|commit| commit.parents.len() == 1).collect();
+        for commit in &replayed {
+            if self.touched(commit)?.iter().any(|path| theirs_touch.contains(path)) {
+                return Ok(None);
+            }
+        }
+        // Held from here on: nothing below asks the repository itself.
         let raw = self.raw();
         let tree = |id: &str| -> Result<Oid, GitError> {
             let commit = raw.find_commit(oid(id)?).map_err(GitError::library(format!("read commit {id}")))?;
             Ok(commit.tree_id())
         };
         let mut stands = Some((tree(base)?, TREE));
-        for commit in &mine {
-            // A merge is no commit of its own there.
+        for commit in replayed {
             let [parent] = commit.parents.as_slice() else { continue };
-            if self.touched(commit)?.iter().any(|path| theirs_touch.contains(path)) {
-                return Ok(None);
-            }
             let mut replay = Merge { raw: &raw, conflicts: BTreeSet::new(), lines: BTreeSet::new() };
             stands = replay.slot("", Some((tree(parent)?, TREE)), stands, Some((tree(&commit.id)?, TREE)))?;
             if !replay.conflicts.is_empty() || !replay.lines.is_empty() {
