@@ -25,7 +25,7 @@ fn b18_a_fourth_replica_beyond_the_maximum_is_approved_with_a_justification() {
     page.bpctl(&repo, "bpctl plan --target backend", 0);
     page.bpctl(&repo, "bpctl apply", 0);
     let approve = ["approve", "1", "--signing-key", alice.as_str()];
-    page.run("bpctl approve 1 --signing-key ~/.ssh/id_ed25519", &approve, |words| repo.run(words), 0);
+    page.run("bpctl approve 1 --signing-key ~/.ssh/id_ed25519", &approve, |words| repo.run(words), 1);
     page.bpctl(&repo, "bpctl judge 1", 6);
     let why = "the sale starts tonight, and finance agreed to a fourth pod";
     let command = format!("bpctl approve 1 --signing-key ~/.ssh/id_ed25519 --message \"{why}\"");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::server::{ADMIN, REVIEWER, Shop, told};
+use super::server::{ADMIN, Shop, told};
 
 const VALUES: &str = "charts/frontend/values-staging.yaml";
 const ADOPT: [&str; 7] = ["apply", "--env", "staging", "-o", "json", "--adopt", "frontend:LOG_LEVEL"];
@@ -51,11 +51,6 @@ fn x08_a_charts_value_is_adopted_on_the_server_and_a_close_is_a_no() {
     let report = shop.apply();
     let left = report["left"].to_string();
     assert!(left.contains(&format!("held by adoption until #{number} is merged or closed")), "{report}");
-    // Approved it is a person's to merge: a chart computes.
-    shop.approve(REVIEWER, number);
-    let lines = told(&shop.apply());
-    assert!(lines.iter().any(|line| line.contains("that is for a person to merge")), "{lines:?}");
-
     // Closed: brought back, and not proposed again.
     shop.api(ADMIN, "PATCH", &format!("/pulls/{number}"), json!({ "state": "closed" }), 201);
     let lines = told(&shop.bpctl().run(&ADOPT).exits(0).json());
