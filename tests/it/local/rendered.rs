@@ -105,6 +105,9 @@ fn x09_what_reaches_another_environment_is_judged_there_and_left_to_a_person() {
     repo.write("overlays/canary/kustomization.yaml", "resources: [../staging]\n");
     let canary = "  canary:\n    tier: staging\n    cluster: {snapshot: clusters/staging}\n    render: [{kustomize: overlays/canary}]\n";
     repo.replace("bpctl.yaml", "  staging:\n", &format!("{canary}  staging:\n"));
+    // A maximum that both have is not raised by bpctl.
+    let (source, alone) = ("source: deploy/backend.yaml", "source: deploy/backend.yaml\n    environments: [staging]");
+    repo.replace("blueprints/backend/blueprint.yaml", source, alone);
     repo.commit(&[], "another overlay on top of it");
     repo.run(&APPLY).exits(0);
     let backend = "bpctl/staging/backend/scale";
