@@ -37,8 +37,9 @@ impl Repository {
             theirs_touch.extend(self.touched(commit)?);
         }
         // A merge is no commit of its own there.
-        let replayed: Vec<_> = mine.iter().filter(|commit| commit.parents.len() == 1).collect();
-        for commit in &replayed {
+        let replayed =
+            || mine.iter().filter_map(|commit| Some((commit, <&[String; 1]>::try_from(&*commit.parents).ok()?)));
+        for (commit, _) in replayed() {
             if self.touched(commit)?.iter().any(|path| theirs_touch.contains(path)) {
                 return Ok(None);
             }
@@ -50,8 +51,7 @@ impl Repository {
             Ok(commit.tree_id())
         };
         let mut stands = Some((tree(base)?, TREE));
-        for commit in replayed {
-            let [parent] = commit.parents.as_slice() else { continue };
+        for (commit, [parent]) in replayed() {
             let mut replay = Merge { raw: &raw, conflicts: BTreeSet::new(), lines: BTreeSet::new() };
             stands = replay.slot("", Some((tree(parent)?, TREE)), stands, Some((tree(&commit.id)?, TREE)))?;
             if !replay.conflicts.is_empty() || !replay.lines.is_empty() {

@@ -155,10 +155,15 @@ async fn changes_from(
 pub fn asks_why(rules: &Catalog, branch: Option<&str>) -> Option<Name> {
     rules.workspace.value.environments.keys().find_map(|environment| {
         let (name, _) = BranchName::parse_proposal(environment, branch?)?;
-        let blueprint = rules.blueprint_as_written(&name, environment)?;
-        let asked = blueprint.value.governance.approval_workflow.justification;
-        (asked == Justification::Required).then_some(name)
+        says_why(rules, &name, environment).then_some(name)
     })
+}
+
+/// Whether an approval of what is proposed for a blueprint has to say why (B10).
+pub fn says_why(rules: &Catalog, blueprint: &Name, environment: &Name) -> bool {
+    rules
+        .blueprint_as_written(blueprint, environment)
+        .is_some_and(|asked| asked.value.governance.approval_workflow.justification == Justification::Required)
 }
 
 /// What stands beside the lines of a judged head, where the forge shows such things. It is a courtesy: what cannot be read for it keeps no

@@ -154,7 +154,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             // A path that no tree of ours can hold is never harmless.
             Err(raw) => {
                 let change = opaque(raw.clone(), changed, true, "its path is refused");
-                add_to_all(catalog, &mut set, &change);
+                add_to_all(catalog, &mut set, changed, &change);
                 continue;
             }
         };
@@ -212,7 +212,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             && let Some(because) = reach::delivers(&was, &is, catalog)
         {
             let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
-            add_to_all(catalog, &mut set, &change);
+            add_to_all(catalog, &mut set, changed, &change);
             continue;
         }
         if !own && owners.is_empty() {
@@ -245,12 +245,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             if own {
                 match own_blueprint(catalog, &change) {
                     Some(blueprint) => set.governed.push(Governed { blueprint, environment: None, change }),
-                    None => {
-                        add_to_all(catalog, &mut set, &change);
-                        if catalog.blueprints.is_empty() {
-                            set.ungoverned.insert(path.as_str().into(), changed.after.clone());
-                        }
-                    }
+                    None => add_to_all(catalog, &mut set, changed, &change),
                 }
             } else {
                 let anywhere = |b: &Blueprint| {
@@ -285,8 +280,7 @@ impl ChangeSet {
         let mut any = false;
         for environment in catalog.workspace.value.environments.keys() {
             let plain = |b: &&Located<Blueprint>| {
-                let source = &b.value.spec.target.source;
-                path.is_within(source) && b.value.is_in(environment) && !catalog.renders(environment, source)
+                path.is_within(&b.value.spec.target.source) && reach::is_read_plainly(catalog, &b.value, environment)
             };
             let here: Vec<_> = owners.iter().copied().filter(plain).collect();
             if here.is_empty() {
@@ -323,14 +317,14 @@ impl ChangeSet {
 }
 
 /// A change that touches rules shared by all is judged for every blueprint.
-fn add_to_all(catalog: &Catalog, set: &mut ChangeSet, change: &Change) {
+fn add_to_all(catalog: &Catalog, set: &mut ChangeSet, changed: &ChangedPath, change: &Change) {
     for blueprint in catalog.blueprints.keys() {
         set.governed.push(Governed { blueprint: blueprint.clone(), environment: None, change: change.clone() });
     }
-    if catalog.blueprints.is_empty()
-        && let Change::Opaque(OpaqueChange { path, to, .. }) = change
-    {
-        set.ungoverned.insert(path.raw().into(), to.clone());
+    // Where there is none, what is approved holds the file all the same.
+    if catalog.blueprints.is_empty() {
+        let path = changed.path.as_ref().map_or_else(Untrusted::raw, RepoPath::as_str);
+        set.ungoverned.insert(path.into(), changed.after.clone());
     }
 }
 

@@ -116,6 +116,11 @@ pub(super) fn delivers(was: &Declared, is: &Declared, catalog: &Catalog) -> Opti
     (!same).then_some("it tells a controller to deliver something else than before")
 }
 
+/// Whether an environment takes the files of a blueprint's source as they stand.
+pub(super) fn is_read_plainly(catalog: &Catalog, blueprint: &Blueprint, environment: &Name) -> bool {
+    blueprint.is_in(environment) && !catalog.renders(environment, &blueprint.spec.target.source)
+}
+
 /// Whether a file says how a folder is delivered in which, or below which, the source of a blueprint lies that is read plainly: then it is no
 /// more delivered as it stands.
 pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Blueprint) -> bool {
@@ -157,7 +162,7 @@ pub(super) fn declares(path: &RepoPath, is: &Declared, catalog: &Catalog, bluepr
         .value
         .environments
         .keys()
-        .filter(|environment| blueprint.is_in(environment) && !catalog.renders(environment, source))
+        .filter(|environment| is_read_plainly(catalog, blueprint, environment))
         .peekable();
     match is {
         Declared::Objects(objects) => plain.any(|environment| are_of(objects, catalog, blueprint, environment)),
@@ -174,9 +179,8 @@ pub(super) fn declares_of_another(
     owners: &[&Located<Blueprint>],
 ) -> bool {
     let together = |environment: &&Name| {
-        let plainly =
-            |owner: &Blueprint| owner.is_in(environment) && !catalog.renders(environment, &owner.spec.target.source);
-        blueprint.is_in(environment) && owners.iter().any(|owner| plainly(&owner.value))
+        let mut plainly = owners.iter().map(|owner| is_read_plainly(catalog, &owner.value, environment));
+        blueprint.is_in(environment) && plainly.any(|plainly| plainly)
     };
     let mut environments = catalog.workspace.value.environments.keys().filter(together);
     environments.any(|environment| are_of(is.objects(), catalog, blueprint, environment))

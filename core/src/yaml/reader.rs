@@ -207,6 +207,10 @@ fn check_encoding<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str, Box<Diagno
         };
         return refuse(at, &what, "remove it; in a double-quoted text it can be written \\x00 and so on");
     }
+    // Most files: the rest is about other characters.
+    if bytes.is_ascii() {
+        return Ok(text);
+    }
     // YAML 1.1 ends lines and comments there, YAML 1.2 does not: Kubernetes' reader would see other objects than this one.
     for (mark, escape) in [('\u{85}', "\\N"), ('\u{2028}', "\\L"), ('\u{2029}', "\\P")] {
         if let Some(at) = memchr::memmem::find(bytes, mark.encode_utf8(&mut [0; 4]).as_bytes()) {

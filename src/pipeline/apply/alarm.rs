@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::alert::{self, Alert, Cause, Known, PassFacts, Refused, Unclear, standing};
-use bpctl_core::blueprint::{Alerts, Justification, Notification};
+use bpctl_core::blueprint::{Alerts, Notification};
 use bpctl_core::govern::PullJudgement;
 use bpctl_core::ledger::Event;
 use bpctl_core::model::{Name, Period, Untrusted};
@@ -186,9 +186,7 @@ impl Pass<'_> {
         let because: Vec<&str> = judged.blockers.iter().map(|blocker| blocker.because.as_str()).collect();
         let approval = judged.blockers.iter().any(|blocker| blocker.code == "needs-approval");
         let workspace = &base.rules.get().workspace.value;
-        let blueprint_asked = base.rules.get().blueprint_as_written(blueprint, &self.environment);
-        let says_why = blueprint_asked
-            .is_some_and(|asked| asked.value.governance.approval_workflow.justification == Justification::Required);
+        let says_why = pulls::says_why(base.rules.get(), blueprint, &self.environment);
         let next = (approval && forge.kind() == "local").then(|| pulls::approval(workspace, number, says_why));
         if approval && self.notifies(base, blueprint, Notification::Webhook) {
             let told = format!("pull request {number} waits: {}", because.join("; "));
