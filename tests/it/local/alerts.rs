@@ -73,11 +73,14 @@ fn b10_approvers_hear_of_what_waits_for_them_once() {
     repo.replace("blueprints/backend/blueprint.yaml", "timeout: 1h}", "timeout: 1s}");
     repo.commit(&[], "somebody has to hurry");
     apply(&repo, &chat).exits(0);
-    chat.heard();
     std::thread::sleep(std::time::Duration::from_millis(2_200));
     apply(&repo, &chat).exits(0);
-    let heard = chat.heard().join("\n");
-    says(&heard, &["*bpctl staging/backend*: nobody approved in time — pull request "]);
+    // On a slow machine the second has passed when the first pass judges what it opened.
+    let late: Vec<String> = chat.heard().into_iter().filter(|text| text.contains("nobody approved in time")).collect();
+    assert!(
+        late.len() == 1 && late[0].contains("*bpctl staging/backend*: nobody approved in time — pull request "),
+        "{late:?}"
+    );
     // The forge alone asks, or nobody is to hear of it at all.
     for (file, from, to) in [
         ("blueprints/backend/blueprint.yaml", "timeout: 1h}", "timeout: 1h, notifications: [review_request]}"),
