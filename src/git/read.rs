@@ -191,27 +191,31 @@ impl Repository {
 
     /// The paths, at or below the wanted ones, at which these files are not what the commit has: "uncommitted". Modes do not count.
     pub fn uncommitted_in(&self, files: &Files, commit: &str, wanted: &[RepoPath]) -> Result<Vec<RepoPath>, GitError> {
-        let mut committed: BTreeMap<RepoPath, Option<String>> = BTreeMap::new();
+        let (mut changed, mut committed) = (Vec::new(), Vec::with_capacity(files.0.len()));
         walk_wanted(&self.raw(), commit, wanted, &mut |path, id, found| {
-            committed.insert(path, found.ok().map(|()| id.to_string()));
-            Ok(())
-        })?;
-        let mut changed = Vec::new();
-        for (path, file) in &files.0 {
-            let same = match (committed.remove(path), file) {
-                (Some(Some(id)), File::Blob(blob)) => id == blob.id,
+            let here = files.0.get_key_value(&path);
+            let same = match (found, here) {
+                (Ok(()), Some((_, File::Blob(blob)))) => id.to_string() == blob.id,
                 // Refused on both sides: whatever it is, nothing is read from it.
-                (Some(None), File::Refused(_)) => true,
+                (Err(_), Some((_, File::Refused(_)))) => true,
                 // An oversized file has an id in the tree; on disk it is not hashed.
-                (Some(Some(_)), File::Refused(why)) => why == LARGE,
+                (Ok(()), Some((_, File::Refused(why)))) => why == LARGE,
                 _ => false,
             };
+            committed.extend(here.map(|(path, _)| path));
             if !same {
-                changed.push(path.clone());
+                changed.push(path);
             }
+            Ok(())
+        })?;
+        committed.sort_unstable();
+        committed.dedup();
+        if committed.len() < files.0.len() {
+            let missing = files.0.keys().filter(|path| committed.binary_search(path).is_err());
+            changed.extend(missing.cloned());
         }
-        changed.extend(committed.into_keys());
-        changed.sort();
+        changed.sort_unstable();
+        changed.dedup();
         Ok(changed)
     }
 

@@ -1,6 +1,6 @@
 //! Looks at an environment: cluster, metrics and the forge's record of past operations, gathered into one observation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -475,11 +475,38 @@ impl Asked {
 
 /// Usage of one resource over one window.
 enum WindowUsage {
-    Prometheus(Measured),
-    Snapshot(BTreeMap<String, Known<crate::cluster::RecordedUsage>>),
+    /// With what stands for a namespace without samples, which has no entry.
+    Prometheus(Known<BTreeMap<String, Samples>>, Samples),
+    Snapshot(BTreeMap<String, Known<Samples>>),
     /// One moment, by the cluster's own metrics API.
     Moment(Moment),
     Unknown(Unknown),
+}
+
+/// What the pods of a namespace used over a window, found by their names: each workload asks for its own.
+struct Samples {
+    window: Period,
+    expected: u32,
+    pods: Vec<PodUsage>,
+    positions: HashMap<String, Vec<usize>>,
+}
+
+impl Samples {
+    fn new(window: Period, expected: u32, pods: Vec<PodUsage>) -> Self {
+        let mut positions: HashMap<String, Vec<usize>> = HashMap::new();
+        for (position, sample) in pods.iter().enumerate() {
+            positions.entry(sample.pod.raw().to_owned()).or_default().push(position);
+        }
+        Self { window, expected, pods, positions }
+    }
+
+    /// Those of these pods, in the order in which they came.
+    fn of(&self, names: &BTreeSet<String>) -> Vec<PodUsage> {
+        let mut mine: Vec<usize> =
+            names.iter().filter_map(|name| self.positions.get(name)).flatten().copied().collect();
+        mine.sort_unstable();
+        mine.into_iter().filter_map(|position| self.pods.get(position).cloned()).collect()
+    }
 }
 
 /// What pods used at one moment, by namespace.
@@ -533,37 +560,34 @@ fn moments_in(window: Period, over: Period) -> u64 {
 
 impl WindowUsage {
     fn of(&self, workload: &ObjectRef, pods: Option<&BTreeSet<String>>, window: Period) -> Known<Usage> {
-        let (expected_samples, of_namespace, measured_over) = match self {
-            Self::Unknown(unknown) => return Known::Unknown(unknown.clone()),
+        let samples = match self {
             Self::Moment(moment) => {
                 let Some(pods) = pods else { return not_observed("which pods are the workload's is not known") };
                 return moment.of(&workload.namespace, pods, window);
             }
-            Self::Prometheus(measured) => match &measured.pods {
-                Known::Unknown(unknown) => return Known::Unknown(unknown.clone()),
-                Known::Known(all) => {
-                    (measured.expected_samples, all.get(&workload.namespace).cloned(), measured.window)
-                }
-            },
+            Self::Unknown(unknown) | Self::Prometheus(Known::Unknown(unknown), _) => {
+                return Known::Unknown(unknown.clone());
+            }
+            Self::Prometheus(Known::Known(all), none) => all.get(&workload.namespace).unwrap_or(none),
             Self::Snapshot(recorded) => match recorded.get(&workload.namespace) {
-                Some(Known::Known(usage)) => (usage.expected_samples, Some(usage.pods.clone()), usage.window),
+                Some(Known::Known(samples)) => samples,
                 Some(Known::Unknown(unknown)) => return Known::Unknown(unknown.clone()),
                 None => return not_observed("the snapshot holds no usage"),
             },
         };
-        if measured_over != window {
-            let message = format!("usage was recorded over {measured_over}, the blueprint asks for {window}");
+        if samples.window != window {
+            let message = format!("usage was recorded over {}, the blueprint asks for {window}", samples.window);
             return Known::unknown(UnknownCode::NotObserved, message);
         }
         let Some(pods) = pods else { return not_observed("which pods are the workload's is not known") };
-        let mine: Vec<_> =
-            of_namespace.unwrap_or_default().into_iter().filter(|sample| pods.contains(sample.pod.raw())).collect();
+        let mine = samples.of(pods);
         if mine.is_empty() && !pods.is_empty() {
             return Known::unknown(
                 UnknownCode::NoSamples,
                 format!("no sample of its pods arrived over the last {window}"),
             );
         }
+        let expected_samples = samples.expected;
         Known::Known(Usage { window, expected_samples, pods: mine, point_in_time: false })
     }
 }
@@ -583,9 +607,12 @@ async fn usage(
     let prometheus = match (cluster, &place.prometheus) {
         (ClusterEdge::Snapshot(snapshot), _) => {
             for (window, resource) in windows {
-                let recorded =
-                    wanted.lists.keys().map(|ns| (ns.clone(), snapshot.usage_over(ns, resource, window))).collect();
-                answers.insert((window, resource), WindowUsage::Snapshot(recorded));
+                let of_namespace = |namespace: &String| {
+                    let recorded = snapshot.usage_over(namespace, resource, window);
+                    recorded.map(|usage| Samples::new(usage.window, usage.expected_samples, usage.pods))
+                };
+                let recorded = wanted.lists.keys().map(|namespace| (namespace.clone(), of_namespace(namespace)));
+                answers.insert((window, resource), WindowUsage::Snapshot(recorded.collect()));
             }
             return answers;
         }
@@ -607,7 +634,13 @@ async fn usage(
             Ok(prometheus) => match prometheus.moment(now).await {
                 Ok(at) => {
                     let namespaces: Vec<String> = wanted.lists.keys().cloned().collect();
-                    WindowUsage::Prometheus(prometheus.usage(&namespaces, resource, window, at).await)
+                    let Measured { window, expected_samples, pods } =
+                        prometheus.usage(&namespaces, resource, window, at).await;
+                    let samples = |pods| Samples::new(window, expected_samples, pods);
+                    let by_name = |all: BTreeMap<String, Vec<PodUsage>>| {
+                        all.into_iter().map(|(namespace, pods)| (namespace, samples(pods))).collect()
+                    };
+                    WindowUsage::Prometheus(pods.map(by_name), samples(Vec::new()))
                 }
                 Err(error) => WindowUsage::Unknown(error.into_unknown()),
             },

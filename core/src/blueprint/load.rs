@@ -1,6 +1,6 @@
 //! Reads a tree's files into a catalog: workspace, blueprints, policies, manifests, and what is wrong with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use smol_str::SmolStr;
@@ -115,7 +115,7 @@ pub struct Catalog {
     /// The file that says whose signatures count on the local forge, and the id of its content; `None`: none is named, or it is not there.
     pub signers: Option<(RepoPath, String)>,
     /// Which object stands where: path and position in its list.
-    pub(super) by_object: Arc<BTreeMap<ObjectName, Vec<(RepoPath, usize)>>>,
+    pub(super) by_object: Arc<HashMap<ObjectName, Vec<(RepoPath, usize)>>>,
     /// Which blueprint governs which object, in each environment.
     by_target: Arc<BTreeMap<(Option<Name>, ObjectRef), Name>>,
     /// What renderers read: each rendered folder, with the files and folders that it is made of, whatever the environment.

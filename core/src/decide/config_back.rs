@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::DetectInput;
 use crate::action::ConfigBack;
 use crate::blueprint::Manifest;
-use crate::model::{FieldPath, Name, ObjectRef, Segment, Timestamp, Untrusted};
+use crate::model::{At, FieldPath, Name, ObjectRef, Segment, Timestamp, Untrusted};
 use crate::observe::{Known, PastChange, PastConfig, PastOperation};
 use crate::propose::is_writable;
 use crate::render::sink::terminal;
@@ -31,7 +31,7 @@ pub struct ConfigBroken {
 pub(super) fn arrived_at(input: &DetectInput<'_>, config: &[PastConfig]) -> Option<Timestamp> {
     let written = |one: &PastConfig| {
         let live = input.facts.object(&one.object).known().copied()??;
-        let entries = live.body.pointer("/metadata/managedFields")?.as_array()?;
+        let entries = live.body.at("/metadata/managedFields")?.as_array()?;
         entries.iter().filter_map(|entry| entry.get("time")?.as_str()?.parse().ok()).max()
     };
     let all: Option<Vec<Timestamp>> = config.iter().map(written).collect();

@@ -9,7 +9,7 @@ use super::switched_off::is_told;
 use super::{DetectInput, Detected, Detector, Finding, Reported};
 use crate::action::Action;
 use crate::blueprint::{Probe, containers, declared, sized_container};
-use crate::model::{Name, Quantity, Severity, Untrusted};
+use crate::model::{At, Name, Quantity, Severity, Untrusted};
 use crate::observe::{Known, Resource};
 use crate::render::count;
 use crate::yaml::Node;
@@ -103,7 +103,7 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
         let help = "change replicas in the manifest, or the bounds in the blueprint".into();
         found.push(broken("replicas-outside-bounds", Severity::Warning, message, help));
     }
-    let has = live.and_then(|live| live.body.pointer("/spec/replicas")).and_then(Json::as_i64).map(i128::from);
+    let has = live.and_then(|live| live.body.at("/spec/replicas")).and_then(Json::as_i64).map(i128::from);
     let Some(has) = has.filter(|has| !(low..=high).contains(has)) else { return found };
     let (replicas, is_left) = (count(has, "replica"), owner.is_some());
     // That no pods run at all is told already.

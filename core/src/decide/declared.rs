@@ -14,7 +14,7 @@ use crate::action::{Action, Reconcile, RevertedField};
 use crate::blueprint::lint::{first_fault, instead, served_instead};
 use crate::blueprint::{Delivery, Manifest};
 use crate::govern::FIELD_MANAGER;
-use crate::model::{FieldPath, ObjectRef, RepoPath, Severity, Untrusted};
+use crate::model::{At, FieldPath, ObjectRef, RepoPath, Severity, Untrusted};
 use crate::observe::{Known, LiveObject, Unknown, UnknownCode};
 use crate::render::{listed, shell};
 use crate::rendering::Unclear;
@@ -242,7 +242,7 @@ impl Detector for CompanionDetector {
 fn being_deleted(input: &DetectInput<'_>, object: &ObjectRef) -> Option<Reported> {
     let live = input.facts.object(object).known().copied()??;
     let since = live.deleted_at()?;
-    let finalizers = live.body.pointer("/metadata/finalizers").and_then(serde_json::Value::as_array);
+    let finalizers = live.body.at("/metadata/finalizers").and_then(serde_json::Value::as_array);
     let finalizers: Vec<&str> = finalizers.into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
     let held = match finalizers.len() {
         0 => String::new(),
@@ -417,7 +417,7 @@ fn is_immutable(object: &ObjectRef, live: &LiveObject, drift: &FieldDrift) -> bo
             ["selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"].iter().any(below)
         }
         ("batch/v1", "Job") => {
-            let suspended = live.body.pointer("/spec/suspend").and_then(serde_json::Value::as_bool) == Some(true);
+            let suspended = live.body.at("/spec/suspend").and_then(serde_json::Value::as_bool) == Some(true);
             !suspended && ["template", "selector", "completionMode", "podFailurePolicy"].iter().any(below)
         }
         ("v1", "Service") => changed && below(&"clusterIP"),
@@ -498,7 +498,7 @@ fn immutable(object: &ObjectRef, live: &LiveObject, different: &Different<'_>) -
     );
     // Pods that another selector looks for are nobody's, and their names are taken: a new set could make none.
     let reselects = fixed.iter().any(|path| path.starts_with_keys(&["spec", "selector"]));
-    let claims_go = live.body.pointer("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted")
+    let claims_go = live.body.at("/spec/persistentVolumeClaimRetentionPolicy/whenDeleted")
         == Some(&serde_json::Value::from("Delete"));
     let (orphan, pods) = match object.kind.as_str() {
         "StatefulSet" if reselects && claims_go => {

@@ -5,7 +5,7 @@ use super::declared::kept;
 use super::drift::{DriftKind, FieldDrift};
 use super::{DetectInput, Reported};
 use crate::blueprint::Manifest;
-use crate::model::{ObjectRef, Untrusted};
+use crate::model::{At, ObjectRef, Untrusted};
 use crate::render::shell;
 use crate::yaml::Node;
 
@@ -22,7 +22,7 @@ pub(super) fn headless(input: &DetectInput<'_>, object: &ObjectRef, manifest: &M
         |key: &str| manifest.document.root.at(&["spec", key]).and_then(Node::as_str).filter(|text| !text.is_empty());
     let addressed = text("clusterIP").is_none() && text("type") != Some("ExternalName");
     let addresses = manifest.document.root.at(&["spec", "clusterIPs"]).is_some_and(|all| !all.items().is_empty());
-    if !addressed || addresses || live.body.pointer("/spec/clusterIP").and_then(|ip| ip.as_str()) != Some("None") {
+    if !addressed || addresses || live.body.at("/spec/clusterIP").and_then(|ip| ip.as_str()) != Some("None") {
         return None;
     }
     let message = format!(

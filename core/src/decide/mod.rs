@@ -47,7 +47,7 @@ pub use saturation::{MOMENTARY, SaturationDetector, Utilization, utilization};
 use crate::action::Action;
 use crate::blueprint::lint::first_fault;
 use crate::blueprint::{Blueprint, Catalog, Located, Manifest};
-use crate::model::{Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
+use crate::model::{At, Name, ObjectRef, Percent, Period, Quantity, Severity, Untrusted, WorkloadKind};
 use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown, UnknownCode};
 use crate::render::count;
 
@@ -327,7 +327,7 @@ const ROLLED_OUT: &str = "whether a roll-out is through";
 fn rolled_out(live: &LiveObject, pods: Known<&Vec<Pod>>) -> Result<(), Left> {
     let not = |because: String| Err(Left::Not(because));
     let pods = pods.ok().map_err(Left::Unseen)?;
-    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
+    let number = |pointer: &str| live.body.at(pointer).and_then(serde_json::Value::as_u64);
     // Kubernetes leaves out a zero.
     let status = |key: &str| number(&format!("/status/{key}")).unwrap_or(0);
     if number("/metadata/generation").is_none() || number("/status/observedGeneration").is_none() {
@@ -337,12 +337,12 @@ fn rolled_out(live: &LiveObject, pods: Known<&Vec<Pod>>) -> Result<(), Left> {
     if readiness::is_unseen(live) {
         return not("the controller has not seen the last change yet; it waits for that".into());
     }
-    if live.body.pointer("/spec/paused") == Some(&serde_json::Value::Bool(true)) {
+    if live.body.at("/spec/paused") == Some(&serde_json::Value::Bool(true)) {
         return not("its roll-outs are paused; it waits until somebody resumes them".into());
     }
     let there = || pods.iter().filter(|pod| !pod.terminating);
     let revisions: BTreeSet<&str> = there().filter_map(|pod| pod.revision.as_deref()).collect();
-    let newest = live.body.pointer("/status/updateRevision").and_then(serde_json::Value::as_str);
+    let newest = live.body.at("/status/updateRevision").and_then(serde_json::Value::as_str);
     let (wanted, all, updated, ready, unavailable) = if live.reference.kind == WorkloadKind::DaemonSet.as_str() {
         let [wanted, all, updated, ready, unavailable] = [
             "desiredNumberScheduled",

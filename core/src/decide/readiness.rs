@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::declared::edit;
 use super::{DetectInput, Detected, Detector, Finding, Reported, recovery};
 use crate::blueprint::Manifest;
-use crate::model::{Period, Severity, Timestamp, Untrusted, WorkloadKind};
+use crate::model::{At, Period, Severity, Timestamp, Untrusted, WorkloadKind};
 use crate::observe::{Known, LiveObject, Pod, current_revision};
 use crate::render::listed;
 use crate::yaml::Node;
@@ -20,13 +20,13 @@ const PROGRESS: Period = Period::from_secs(600);
 
 /// How long this workload's roll-outs may go without progress.
 pub(super) fn deadline(live: &LiveObject) -> Period {
-    let told = live.body.pointer("/spec/progressDeadlineSeconds").and_then(Json::as_u64);
+    let told = live.body.at("/spec/progressDeadlineSeconds").and_then(Json::as_u64);
     told.map_or(PROGRESS, Period::from_secs)
 }
 
 /// Whether the controller has not seen the last change of the workload: its status is of before.
 pub(super) fn is_unseen(live: &LiveObject) -> bool {
-    let number = |pointer: &str| live.body.pointer(pointer).and_then(Json::as_u64);
+    let number = |pointer: &str| live.body.at(pointer).and_then(Json::as_u64);
     let generation = number("/metadata/generation");
     generation.is_some() && number("/status/observedGeneration").is_some_and(|seen| Some(seen) < generation)
 }
@@ -38,7 +38,7 @@ fn condition<'l>(live: &'l LiveObject, name: &str, status: &str, reason: &str) -
             .iter()
             .all(|(key, value)| condition.get(key).and_then(Json::as_str) == Some(*value))
     };
-    live.body.pointer("/status/conditions")?.as_array()?.iter().find(is)
+    live.body.at("/status/conditions")?.as_array()?.iter().find(is)
 }
 
 /// The controller has given up on its roll-out.
@@ -62,8 +62,8 @@ impl<'p> Rollout<'p> {
         let newest = current_revision(live, pods);
         let of_newest = pods.iter().filter(|pod| pod.revision.is_some() && pod.revision.as_deref() == newest);
         let moved = of_newest.filter_map(|pod| pod.created_at).chain(since).max();
-        let replaces = live.body.pointer("/spec/updateStrategy/type").and_then(Json::as_str) != Some("OnDelete")
-            && live.body.pointer("/spec/paused") != Some(&Json::Bool(true));
+        let replaces = live.body.at("/spec/updateStrategy/type").and_then(Json::as_str) != Some("OnDelete")
+            && live.body.at("/spec/paused") != Some(&Json::Bool(true));
         Self {
             newest,
             is_unclear: newest.is_none() && pods.iter().any(|pod| pod.revision.is_some()),
@@ -113,7 +113,7 @@ impl Detector for ReadinessDetector {
 /// What the workload lacks, the cause before the consequence.
 fn short(input: &DetectInput<'_>, live: &LiveObject, pods: &[Pod]) -> Option<Reported> {
     let target = &input.blueprint.value.spec.target;
-    let number = |pointer: &str| live.body.pointer(pointer).and_then(Json::as_u64);
+    let number = |pointer: &str| live.body.at(pointer).and_then(Json::as_u64);
     let describe = |what: &str| format!("see why: kubectl -n {} describe {what}", target.namespace);
     let workload = format!("{}/{}", target.workload.kind.as_str().to_lowercase(), target.workload.name);
     let wanted = if target.workload.kind.has_replicas() {
@@ -173,7 +173,7 @@ fn paused(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
     let target = &input.blueprint.value.spec.target;
     let by_git = input.manifest.is_some_and(|manifest| manifest.document.root.at(&["spec", "paused"]).is_some());
     let waits = input.earlier.iter().any(recovery::rolls_out);
-    if by_git || !waits || live.body.pointer("/spec/paused") != Some(&Json::Bool(true)) {
+    if by_git || !waits || live.body.at("/spec/paused") != Some(&Json::Bool(true)) {
         return None;
     }
     let message = "its roll-outs are paused in the cluster: what Git declares of its pod template reaches no pod";
@@ -186,7 +186,7 @@ fn paused(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
 /// declares. Where the cluster's template is not Git's, it keeps somebody's template from them instead, and to take it out would spread that.
 fn rollout_held(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> {
     let target = input.blueprint.value.spec.target.object();
-    let status = |key: &str| live.body.pointer(&format!("/status/{key}")).and_then(Json::as_u64);
+    let status = |key: &str| live.body.at(&format!("/status/{key}")).and_then(Json::as_u64);
     let (all, updated) = match input.blueprint.value.spec.target.workload.kind {
         WorkloadKind::StatefulSet => (status("replicas")?, status("updatedReplicas")),
         WorkloadKind::DaemonSet => (status("currentNumberScheduled")?, status("updatedNumberScheduled")),
@@ -198,8 +198,8 @@ fn rollout_held(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> 
         let path = [&["spec", "updateStrategy"], path].concat();
         input.manifest.and_then(|manifest| manifest.document.root.at(&path)).map(Node::to_json)
     };
-    let strategy = live.body.pointer("/spec/updateStrategy")?;
-    let partition = strategy.pointer("/rollingUpdate/partition").and_then(Json::as_u64).unwrap_or(0);
+    let strategy = live.body.at("/spec/updateStrategy")?;
+    let partition = strategy.at("/rollingUpdate/partition").and_then(Json::as_u64).unwrap_or(0);
     let on_delete = strategy.get("type").and_then(Json::as_str) == Some("OnDelete");
     let (held, declared, meant) = if on_delete {
         let declared = of_git(&["type"]);
@@ -269,9 +269,9 @@ fn rollout_held(input: &DetectInput<'_>, live: &LiveObject) -> Option<Reported> 
 /// When the workload or a pod of it changed last, as far as the cluster says.
 fn moved(live: &LiveObject, pods: &[Pod]) -> Option<Timestamp> {
     let time = |value: Option<&Json>| value.and_then(Json::as_str).and_then(|text| text.parse().ok());
-    let written = live.body.pointer("/metadata/managedFields").and_then(Json::as_array).into_iter().flatten();
+    let written = live.body.at("/metadata/managedFields").and_then(Json::as_array).into_iter().flatten();
     let written = written.filter_map(|entry| time(entry.get("time")));
-    let made: Option<Timestamp> = time(live.body.pointer("/metadata/creationTimestamp"));
+    let made: Option<Timestamp> = time(live.body.at("/metadata/creationTimestamp"));
     let of_pods = pods.iter().flat_map(|pod| [pod.created_at, pod.ready_since]).flatten();
     of_pods.chain(written).chain(made).max()
 }

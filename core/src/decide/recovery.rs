@@ -12,7 +12,7 @@ use super::readiness::{Rollout, deadline, is_unseen};
 use super::{DetectInput, Detected, Detector, Finding, Reported, UnknownFact, WhyNot, rollback};
 use crate::action::{Action, Restart};
 use crate::blueprint::{Catalog, Delivery};
-use crate::model::{Period, Severity, Timestamp, Untrusted};
+use crate::model::{At, Period, Severity, Timestamp, Untrusted};
 use crate::observe::{Known, LiveObject, PastRestart, Pod, Recorder, StoppedContainer, Warning, next_restart};
 use crate::render::{count, listed, shell};
 use crate::rendering::{LeftAlone, Syncs};
@@ -131,7 +131,7 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
     if !pods.iter().any(|pod| is_failed(pod)) {
         return Recovery::Healthy;
     }
-    let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
+    let number = |pointer: &str| live.body.at(pointer).and_then(serde_json::Value::as_u64);
     let declared = number("/spec/replicas").or_else(|| number("/status/desiredNumberScheduled")).unwrap_or(1);
     let ready = pods.iter().filter(|pod| pod.ready).count() as u64;
     // A pod that ended as a whole stays listed after another one took its place.
@@ -166,11 +166,11 @@ pub fn recovery(input: &RecoveryInput, live: &LiveObject, pods: &[Pod]) -> Recov
     {
         return person("when it was restarted last is not known: somebody else wrote bpctl's annotation".into());
     }
-    let text = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_str);
+    let text = |pointer: &str| live.body.at(pointer).and_then(serde_json::Value::as_str);
     if text("/spec/updateStrategy/type") == Some("OnDelete") {
         return person("its strategy is OnDelete: a restart would replace no pod".into());
     }
-    if live.body.pointer("/spec/paused") == Some(&serde_json::Value::Bool(true)) {
+    if live.body.at("/spec/paused") == Some(&serde_json::Value::Bool(true)) {
         return person("its roll-outs are paused: a restart would replace no pod".into());
     }
     if of_now.is_empty() {
@@ -553,7 +553,7 @@ fn cannot_run(input: &DetectInput<'_>, pods: &[Pod]) -> Vec<Reported> {
 
 /// Whether a `StatefulSet` replaces no pod before all are ready: a template that mends one that is not never reaches it.
 fn waits_for_ready(live: &LiveObject) -> bool {
-    let text = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_str);
+    let text = |pointer: &str| live.body.at(pointer).and_then(serde_json::Value::as_str);
     live.reference.kind == "StatefulSet"
         && text("/spec/podManagementPolicy") != Some("Parallel")
         && text("/spec/updateStrategy/type") != Some("OnDelete")
@@ -562,9 +562,9 @@ fn waits_for_ready(live: &LiveObject) -> bool {
 /// A pod that such a `StatefulSet` waits for, and that is not of the template which it would be made anew of: of the newest, or, below a partition,
 /// of the one before. Nothing but its deletion helps.
 fn is_stuck<'p>(live: &LiveObject, rollout: &Rollout<'_>, mut pods: impl Iterator<Item = &'p Pod>) -> Option<&'p Pod> {
-    let partition = live.body.pointer("/spec/updateStrategy/rollingUpdate/partition");
+    let partition = live.body.at("/spec/updateStrategy/rollingUpdate/partition");
     let partition = partition.and_then(serde_json::Value::as_u64).unwrap_or(0);
-    let before = live.body.pointer("/status/currentRevision").and_then(serde_json::Value::as_str);
+    let before = live.body.at("/status/currentRevision").and_then(serde_json::Value::as_str);
     let ordinal = |pod: &Pod| pod.name.raw().rsplit_once('-').and_then(|(_, number)| number.parse::<u64>().ok());
     let comes_back_otherwise = |pod: &Pod| match ordinal(pod) {
         Some(ordinal) if ordinal < partition => {

@@ -3,7 +3,7 @@
 use super::Reported;
 use super::declared::kept;
 use super::drift::{DriftKind, FieldDrift};
-use crate::model::{ObjectRef, Untrusted};
+use crate::model::{At, ObjectRef, Untrusted};
 use crate::observe::LiveObject;
 use crate::render::count;
 
@@ -17,7 +17,7 @@ pub(super) fn replicas_reset(
     replicas: &[FieldDrift],
 ) -> Option<Reported> {
     let dropped = replicas.iter().find(|drift| drift.kind == DriftKind::PendingRemoval)?;
-    let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).filter(|has| *has > 1)?;
+    let has = live.body.at("/spec/replicas").and_then(serde_json::Value::as_u64).filter(|has| *has > 1)?;
     let message = format!(
         "{object}: Git says spec.replicas no more, and what delivers it applied them: the next delivery takes them out, and Kubernetes makes \
          of {} its default, 1, until the autoscaler has scaled up again ({owner})",

@@ -10,7 +10,7 @@ use super::sizing::{self, Size, Sizing};
 use super::{DetectInput, Detected, Detector, Finding, Left, UnknownFact, WhyNot};
 use crate::action::{Action, QuantityChange, RequestChange, Resize};
 use crate::blueprint::{ResourceBounds, TierName, declared, divides_by, sized_container};
-use crate::model::{Name, Percent, Period, Quantity};
+use crate::model::{At, Name, Percent, Period, Quantity};
 use crate::observe::{Known, Pod, Resource, Unknown, UnknownCode};
 use crate::render::count as counted;
 use crate::yaml::Node;
@@ -73,7 +73,7 @@ impl Detector for ResizeDetector {
         // A DaemonSet declares no replicas: how many nodes it is for, its controller says.
         let replicated = spec.target.workload.kind.has_replicas();
         let pointer = if replicated { "/spec/replicas" } else { "/status/desiredNumberScheduled" };
-        let has = live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
+        let has = live.body.at(pointer).and_then(serde_json::Value::as_u64);
         let Some(has) = has.or(replicated.then_some(1)) else {
             let message = "the DaemonSet's status does not say how many nodes it is for".into();
             let why = Unknown { code: UnknownCode::NotObserved, message, detail: None };

@@ -11,7 +11,7 @@ use super::readiness::is_unseen;
 use super::recovery::rolls_out;
 use super::{DetectInput, Detected, Detector, Finding, Recovery, Reported, WhyNot};
 use crate::action::{Action, ActionType, Rollback, SetBack};
-use crate::model::{FieldPath, Severity, Timestamp, Untrusted};
+use crate::model::{At, FieldPath, Severity, Timestamp, Untrusted};
 use crate::observe::{
     CheckConclusion, Known, LastChange, LiveObject, PastChange, PastConfig, PastOperation, Pod, Unknown,
     current_revision,
@@ -150,9 +150,8 @@ fn of_pods(input: &DetectInput<'_>, pulled: bool) -> Result<(Action, BrokenChang
         return Err("its manifest is rendered; a person reverts the change of what it is rendered from".into());
     }
     let (live, pods) = seen(input)?;
-    let text = |pointer: &str| live.body.pointer(pointer).and_then(Json::as_str);
-    if text("/spec/updateStrategy/type") == Some("OnDelete") || live.body.pointer("/spec/paused") == Some(&true.into())
-    {
+    let text = |pointer: &str| live.body.at(pointer).and_then(Json::as_str);
+    if text("/spec/updateStrategy/type") == Some("OnDelete") || live.body.at("/spec/paused") == Some(&true.into()) {
         return Err("its roll-outs are paused or OnDelete, so that it would replace no pod".into());
     }
     if !of_newest(live, pods) {
@@ -217,7 +216,7 @@ fn seen<'a>(input: &'a DetectInput<'_>) -> Result<(&'a LiveObject, &'a [Pod]), S
 
 /// Whether pods of the newest template are there, and one of them does not run.
 fn of_newest(live: &LiveObject, pods: &[Pod]) -> bool {
-    let status = |key: &str| live.body.pointer(&format!("/status/{key}"));
+    let status = |key: &str| live.body.at(&format!("/status/{key}"));
     let updated = ["updatedReplicas", "updatedNumberScheduled"].iter().find_map(|key| status(key)?.as_u64());
     let there: Vec<&Pod> = pods.iter().filter(|pod| !pod.terminating).collect();
     let Some(newest) = current_revision(live, &there).filter(|_| updated.is_some_and(|updated| updated > 0)) else {
@@ -398,7 +397,7 @@ fn of_verification(
 
 /// As many pods as are declared, and all of them ready.
 fn is_well(live: &LiveObject, pods: &[Pod]) -> bool {
-    let number = |pointer: &str| live.body.pointer(pointer).and_then(Json::as_u64);
+    let number = |pointer: &str| live.body.at(pointer).and_then(Json::as_u64);
     let declared = number("/spec/replicas").or_else(|| number("/status/desiredNumberScheduled")).unwrap_or(1);
     let there = pods.iter().filter(|pod| !pod.terminating);
     there.clone().all(|pod| pod.ready) && there.count() as u64 == declared

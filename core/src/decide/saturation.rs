@@ -7,7 +7,7 @@ use super::passed::PassedReplicas;
 use super::{DetectInput, Detected, Detector, Finding, Saturation, UnknownFact, WhyNot};
 use crate::action::{Action, LimitChange, Scale};
 use crate::blueprint::{Blueprint, Scaling};
-use crate::model::{ObjectRef, Percent, Period, Quantity};
+use crate::model::{At, ObjectRef, Percent, Period, Quantity};
 use crate::observe::{Known, LiveObject, ObservedFrom, Pod, Resource, Unknown, UnknownCode, Usage};
 use crate::render::count;
 
@@ -151,8 +151,8 @@ impl Detector for SaturationDetector {
         let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(crate::yaml::Node::as_int);
         let Ok(replicas) = u32::try_from(declared.unwrap_or(1)) else { return detected };
         let why_not = |because: String| WhyNot::new("scale", because);
-        if live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
-            let has = live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        if live.body.at("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
+            let has = live.body.at("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
             let because = if matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_))) {
                 format!("an autoscaler set {}, which are its own to change; Git says {replicas}", count(has, "replica"))
             } else if let Some(passed) = PassedReplicas::of(input, live) {

@@ -5,7 +5,7 @@ use super::passed::PassedReplicas;
 use super::{DetectInput, Finding, Reported};
 use crate::action::Action;
 use crate::blueprint::Manifest;
-use crate::model::{Severity, Untrusted};
+use crate::model::{At, Severity, Untrusted};
 use crate::observe::{Known, LiveObject};
 use crate::render::shell;
 
@@ -20,8 +20,7 @@ pub(super) fn switched_off(
     manifest: &Manifest,
     live: Option<&LiveObject>,
 ) -> Option<(Finding, Option<Action>)> {
-    let live =
-        live.filter(|live| live.body.pointer("/spec/replicas").and_then(serde_json::Value::as_i64) == Some(0))?;
+    let live = live.filter(|live| live.body.at("/spec/replicas").and_then(serde_json::Value::as_i64) == Some(0))?;
     let declared = crate::blueprint::replicas(&manifest.document.root);
     // What Git wants to be zero is judged as that.
     if declared == Some(0) {

@@ -4,13 +4,13 @@
 use super::drift::{DriftKind, FieldDrift, delivers};
 use super::{Detected, Finding, WhyNot};
 use crate::action::{Action, ActionType, Resize, Scale};
-use crate::model::ObjectRef;
+use crate::model::{At, ObjectRef};
 use crate::observe::LiveObject;
 
 /// Takes back what would follow such a change before it is delivered.
 pub(super) fn wait(target: &ObjectRef, live: Option<&LiveObject>, detected: &mut Detected) {
     // Where nothing says who wrote what, nobody wrote it for all that is known.
-    let told = live.and_then(|live| live.body.pointer("/metadata/managedFields")?.as_array());
+    let told = live.and_then(|live| live.body.at("/metadata/managedFields")?.as_array());
     if told.is_none_or(Vec::is_empty) {
         return;
     }

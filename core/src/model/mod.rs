@@ -2,6 +2,7 @@
 //!
 //! Each type refuses what it must never hold, once, at its constructor.
 
+mod at;
 mod diagnostic;
 mod digest;
 mod field_path;
@@ -16,6 +17,7 @@ mod repo_path;
 mod trust;
 mod untrusted;
 
+pub(crate) use at::At;
 pub use diagnostic::{Diagnostic, Label, Severity, Source, SourceSpan};
 pub use digest::{Digest, canonical_json};
 pub use field_path::{FieldPath, Segment};

@@ -1,21 +1,33 @@
 //! The same work on many items, on a few threads.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 /// Fewer are done sooner than a thread begins.
 const WORTH_A_THREAD: usize = 64;
 const THREADS: usize = 4;
+/// Each thread takes the next of so many parts for each: some items are far more work than others.
+const PARTS: usize = 8;
 
 /// What `one` makes of each item, in the items' order; of many items on several threads.
 pub(crate) fn map_all<T: Sync, R: Send>(items: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
     if items.len() < 2 * WORTH_A_THREAD {
         return items.iter().map(one).collect();
     }
-    let (part, one) = (items.len().div_ceil(THREADS).max(WORTH_A_THREAD), &one);
-    std::thread::scope(|scope| {
-        let parts: Vec<_> =
-            items.chunks(part).map(|chunk| scope.spawn(move || chunk.iter().map(one).collect::<Vec<_>>())).collect();
-        let joined = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+    let parts: Vec<&[T]> = items.chunks(items.len().div_ceil(THREADS * PARTS)).collect();
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let taken = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+        let made = taken.map_while(|at| Some((at, parts.get(at)?.iter().map(&one).collect::<Vec<R>>())));
+        made.collect::<Vec<_>>()
+    };
+    let mut made: Vec<(usize, Vec<R>)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS.min(items.len() / WORTH_A_THREAD)).map(|_| scope.spawn(run)).collect();
+        let joined =
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         joined.flatten().collect()
-    })
+    });
+    made.sort_unstable_by_key(|(at, _)| *at);
+    made.into_iter().flat_map(|(_, made)| made).collect()
 }
 
 #[cfg(test)]

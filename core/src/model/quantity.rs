@@ -133,7 +133,9 @@ fn parse(text: &str) -> Option<i128> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || whole.len() > 19 || fraction.len() > 18 {
         return None;
     }
-    let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let digit = |so_far: i128, byte: u8| so_far * 10 + i128::from(byte - b'0');
+    // At most 37 of them, and nothing else: see above.
+    let digits = whole.bytes().chain(fraction.bytes()).fold(0, digit);
     // value = digits × multiplier ÷ divisor, in nano
     let mut multiplier = NANO;
     let mut divisor = 10_i128.checked_pow(u32::try_from(fraction.len()).ok()?)?;

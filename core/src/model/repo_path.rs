@@ -81,10 +81,16 @@ fn refusal(path: &str) -> Option<&'static str> {
     if path.starts_with('/') {
         return Some("it is absolute");
     }
-    if path.contains(|c: char| c.is_control() || c == '\\') {
+    // Every file of a tree passes here: most names are ASCII, of which no character is invisible.
+    let odd = if path.is_ascii() {
+        path.bytes().any(|byte| byte.is_ascii_control() || byte == b'\\')
+    } else {
+        path.contains(|c: char| c.is_control() || c == '\\')
+    };
+    if odd {
         return Some("it holds a backslash or a control character");
     }
-    if path.contains(is_ignorable) {
+    if !path.is_ascii() && path.contains(is_ignorable) {
         return Some("it holds an invisible character");
     }
     if path == "." {
@@ -94,10 +100,10 @@ fn refusal(path: &str) -> Option<&'static str> {
         if part.is_empty() || part == "." || part == ".." {
             return Some("a part of it is empty, `.` or `..`");
         }
-        // Case-insensitive file systems, NTFS short names and streams, and HFS+'s ignored characters all lead to .git.
-        let visible: String = part.chars().filter(|c| !is_ignorable(*c)).collect::<String>().to_ascii_lowercase();
-        let stem = visible.split(':').next().unwrap_or("").trim_end_matches([' ', '.']);
-        if stem == ".git" || stem.starts_with("git~") {
+        // Case-insensitive file systems, NTFS short names and streams all lead to .git; so would HFS+'s ignored characters, refused above.
+        let stem = part.split(':').next().unwrap_or("").trim_end_matches([' ', '.']);
+        let begins = stem.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("git~"));
+        if stem.eq_ignore_ascii_case(".git") || begins {
             return Some("a part of it can mean .git");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::{Known, LiveObject, UnknownCode, WorkloadName};
-use crate::model::{Untrusted, WorkloadKind};
+use crate::model::{At, Untrusted, WorkloadKind};
 
 /// API version and kind of an autoscaler, as it is listed.
 pub const AUTOSCALER: (&str, &str) = ("autoscaling/v2", "HorizontalPodAutoscaler");
@@ -15,7 +15,7 @@ pub const AUTOSCALER: (&str, &str) = ("autoscaling/v2", "HorizontalPodAutoscaler
 pub fn autoscaled(all: Vec<LiveObject>) -> Known<BTreeMap<WorkloadName, Untrusted>> {
     let mut scaled = BTreeMap::new();
     for scaler in all {
-        let Some(target) = scaler.body.pointer("/spec/scaleTargetRef") else {
+        let Some(target) = scaler.body.at("/spec/scaleTargetRef") else {
             let why = "of some autoscalers only the name was recorded; record it anew with: bpctl snapshot";
             return Known::unknown(UnknownCode::NotObserved, why);
         };

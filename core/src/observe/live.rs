@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::body::{Body, Field, ObjectText};
 use crate::blueprint::quantity_of;
-use crate::model::{ObjectParts, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
+use crate::model::{At, ObjectParts, ObjectRef, Period, Quantity, Timestamp, Untrusted, WorkloadKind};
 
 /// One object as the API server gave it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,7 +57,7 @@ impl LiveObject {
 
     /// Since when it is being deleted. Nobody can take that back: it goes with its last finalizer (X8).
     pub fn deleted_at(&self) -> Option<&str> {
-        self.body.pointer("/metadata/deletionTimestamp").and_then(Json::as_str)
+        self.body.at("/metadata/deletionTimestamp").and_then(Json::as_str)
     }
 }
 
@@ -203,9 +203,9 @@ pub struct StoppedContainer {
 
 /// A container's status where it runs and its last run failed.
 fn restarted(status: &Json, pod: &Json) -> Option<StoppedContainer> {
-    let text = |pointer: &str| status.pointer(pointer).and_then(Json::as_str);
-    status.pointer("/state/running").filter(|state| !state.is_null())?;
-    let last = status.pointer("/lastState/terminated").filter(|state| !state.is_null())?;
+    let text = |pointer: &str| status.at(pointer).and_then(Json::as_str);
+    status.at("/state/running").filter(|state| !state.is_null())?;
+    let last = status.at("/lastState/terminated").filter(|state| !state.is_null())?;
     let code = last.get("exitCode").and_then(Json::as_i64);
     let reason = text("/lastState/terminated/reason").unwrap_or("Error");
     if code == Some(0) && reason != "OOMKilled" {
@@ -215,7 +215,7 @@ fn restarted(status: &Json, pod: &Json) -> Option<StoppedContainer> {
     let count = status.get("restartCount").and_then(Json::as_u64).unwrap_or(0);
     let name = text("/name").unwrap_or_default();
     let spec = || lasting(pod).find(|container| container.get("name").and_then(Json::as_str) == Some(name));
-    let limit = || quantity_of(spec()?.pointer("/resources/limits/memory")?);
+    let limit = || quantity_of(spec()?.at("/resources/limits/memory")?);
     Some(StoppedContainer {
         name: Untrusted::new(name),
         reason: Untrusted::new(reason),
@@ -231,10 +231,10 @@ fn restarted(status: &Json, pod: &Json) -> Option<StoppedContainer> {
 
 /// A container's status where it waits for more than its creation, or ended in failure; `None`: it runs, begins, or is done.
 fn stopped(status: &Json) -> Option<StoppedContainer> {
-    let text = |pointer: &str| status.pointer(pointer).and_then(Json::as_str);
-    let code = |pointer: &str| status.pointer(pointer).and_then(Json::as_i64);
+    let text = |pointer: &str| status.at(pointer).and_then(Json::as_str);
+    let code = |pointer: &str| status.at(pointer).and_then(Json::as_i64);
     let waiting = text("/state/waiting/reason").filter(|r| !matches!(*r, "ContainerCreating" | "PodInitializing"));
-    let terminated = status.pointer("/state/terminated").filter(|state| !state.is_null());
+    let terminated = status.at("/state/terminated").filter(|state| !state.is_null());
     let failed = terminated.filter(|state| state.get("exitCode").and_then(Json::as_i64) != Some(0));
     let last = if terminated.is_some() { "/state/terminated" } else { "/lastState/terminated" };
     let at = |key: &str| text(&format!("{last}/{key}")).and_then(|text| text.parse().ok());
@@ -270,7 +270,7 @@ pub fn newest_revision<'p>(pods: &[&'p Pod]) -> Option<&'p str> {
 /// or tell two. The newest pod alone is no witness: during a roll-out a controller that scales makes pods of the revision before as well. A
 /// `StatefulSet` names it itself, also where no pod is of it yet.
 pub fn current_revision<'p>(live: &'p LiveObject, pods: &[&'p Pod]) -> Option<&'p str> {
-    let status = |key: &str| live.body.pointer(&format!("/status/{key}"));
+    let status = |key: &str| live.body.at(&format!("/status/{key}"));
     if let Some(told) = status("updateRevision").and_then(Json::as_str) {
         return pods.iter().any(|pod| pod.revision.is_some()).then_some(told);
     }
@@ -315,7 +315,7 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
         let count = container.get("restartCount").and_then(Json::as_u64).unwrap_or(0);
         restarts = restarts.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         for pointer in ["/state/waiting/reason", "/state/terminated/reason", "/lastState/terminated/reason"] {
-            if let Some(reason) = container.pointer(pointer).and_then(Json::as_str) {
+            if let Some(reason) = container.at(pointer).and_then(Json::as_str) {
                 reasons.push(Untrusted::new(reason));
             }
         }
@@ -355,17 +355,17 @@ pub fn pod_from_json(body: &Json) -> Option<Pod> {
 
 /// The containers that run, and are measured, as long as the pod does: sidecars among the init containers too.
 fn lasting(body: &Json) -> impl Iterator<Item = &Json> {
-    let list = |pointer| body.pointer(pointer).and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice).iter();
+    let list = |pointer| body.at(pointer).and_then(Json::as_array).map_or(&[] as &[Json], Vec::as_slice).iter();
     let sidecar = |container: &&Json| container.get("restartPolicy").and_then(Json::as_str) == Some("Always");
     list("/spec/containers").chain(list("/spec/initContainers").filter(sidecar))
 }
 
 fn request(container: &Json, resource: &str) -> Option<Quantity> {
-    quantity_of(container.pointer("/resources/requests")?.get(resource)?)
+    quantity_of(container.at("/resources/requests")?.get(resource)?)
 }
 
 fn request_sum(body: &Json, resource: &str) -> Option<Quantity> {
-    body.pointer("/spec/containers")?.as_array()?;
+    body.at("/spec/containers")?.as_array()?;
     let sum = lasting(body).try_fold(0_i128, |sum, one| sum.checked_add(request(one, resource)?.nanos()));
     sum.map(Quantity::from_nanos)
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Pod;
-use crate::model::{ObjectRef, Timestamp, Untrusted};
+use crate::model::{At, ObjectRef, Timestamp, Untrusted};
 
 /// A warning: the API server's event, in the words of whoever wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,7 +41,7 @@ pub fn warnings_of(workload: &ObjectRef, pods: &[Pod], events: &[Json]) -> Vec<W
 }
 
 fn warning(workload: &ObjectRef, pods: &[Pod], event: &Json) -> Option<Warning> {
-    let text = |pointer: &str| event.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+    let text = |pointer: &str| event.at(pointer).and_then(Json::as_str).unwrap_or_default();
     let (kind, name) = (text("/involvedObject/kind"), text("/involvedObject/name"));
     let mine = match kind {
         "Pod" => pods.iter().any(|pod| pod.name.raw() == name),
@@ -56,7 +56,7 @@ fn warning(workload: &ObjectRef, pods: &[Pod], event: &Json) -> Option<Warning> 
         return None;
     }
     let times = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp"];
-    let count = event.pointer("/series/count").or_else(|| event.get("count")).and_then(Json::as_u64);
+    let count = event.at("/series/count").or_else(|| event.get("count")).and_then(Json::as_u64);
     Some(Warning {
         about: Untrusted::new(format!("{kind}/{name}")),
         reason: Untrusted::new(text("/reason")),

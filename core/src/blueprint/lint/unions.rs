@@ -17,7 +17,7 @@ const PROBE_FIELDS: [&str; 6] = [
     "terminationGracePeriodSeconds",
     "timeoutSeconds",
 ];
-const HOOKS: [&str; 2] = ["lifecycle.postStart", "lifecycle.preStop"];
+const HOOKS: [&str; 2] = ["postStart", "preStop"];
 const HOOK_HANDLERS: [&str; 4] = ["exec", "httpGet", "sleep", "tcpSocket"];
 const SOURCES: [&str; 5] = ["configMapKeyRef", "fieldRef", "fileKeyRef", "resourceFieldRef", "secretKeyRef"];
 
@@ -26,29 +26,27 @@ pub(super) fn excluding(manifest: &Manifest) -> Vec<Diagnostic> {
     let (root, object) = (&manifest.document.root, &manifest.object);
     let mut found = Vec::new();
     if let Some(pod) = pod_keys(object).and_then(|keys| root.at(keys)) {
-        for container in ["initContainers[]", "containers[]"] {
-            for probe in PROBES {
-                each(pod, &format!("{container}.{probe}"), &mut |probe| {
-                    one_of(manifest, probe, &PROBE_HANDLERS, &mut found);
-                    found.extend(without_handler(manifest, probe));
-                });
+        for container in
+            ["initContainers", "containers"].into_iter().filter_map(|list| pod.get(list)).flat_map(Node::items)
+        {
+            for key in PROBES {
+                let Some(probe) = container.get(key) else { continue };
+                one_of(manifest, probe, &PROBE_HANDLERS, &mut found);
+                found.extend(without_handler(manifest, probe));
             }
-            for probe in ["livenessProbe", "startupProbe"] {
-                each(pod, &format!("{container}.{probe}"), &mut |probe| {
-                    found.extend(succeeds_at_once(manifest, probe));
-                });
+            for key in ["livenessProbe", "startupProbe"] {
+                found.extend(container.get(key).and_then(|probe| succeeds_at_once(manifest, probe)));
             }
-            for hook in HOOKS {
-                each(pod, &format!("{container}.{hook}"), &mut |hook| {
-                    one_of(manifest, hook, &HOOK_HANDLERS, &mut found);
-                });
+            for hook in HOOKS.into_iter().filter_map(|key| container.get("lifecycle")?.get(key)) {
+                one_of(manifest, hook, &HOOK_HANDLERS, &mut found);
             }
-            each(pod, &format!("{container}.env[]"), &mut |env| {
-                one_of(manifest, env, &["value", "valueFrom"], &mut found);
-            });
-            each(pod, &format!("{container}.env[].valueFrom"), &mut |from| {
+            let env = container.get("env").map(Node::items).unwrap_or_default();
+            for variable in env {
+                one_of(manifest, variable, &["value", "valueFrom"], &mut found);
+            }
+            for from in env.iter().filter_map(|variable| variable.get("valueFrom")) {
                 one_of(manifest, from, &SOURCES, &mut found);
-            });
+            }
         }
         each(pod, "volumes[]", &mut |volume| {
             let sources: Vec<&str> = volume.entries().iter().map(|entry| entry.key.as_str()).collect();

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::{DeliveryManagers, DriftKind, FieldDrift, applied_by_alone, ownership, quirks, removal, scalar};
 use crate::govern::FIELD_MANAGER;
-use crate::model::{FieldPath, Segment, Untrusted};
+use crate::model::{At, FieldPath, Segment, Untrusted};
 use crate::observe::LiveObject;
 use crate::yaml::{Document, Node};
 
@@ -87,7 +87,7 @@ pub fn kept_port(
         return None;
     }
     let declared = document.root.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
-    let has = live.body.pointer("/spec/ports").and_then(Json::as_array)?;
+    let has = live.body.at("/spec/ports").and_then(Json::as_array)?;
     let text = |port: &Node, key: &str| port.get(key).and_then(scalar::node_text);
     let declared: Vec<Port> = declared.iter().filter_map(|port| Port::of(|key| text(port, key))).collect();
     let text = |port: &Json, key: &str| port.get(key).and_then(scalar::json_text);
