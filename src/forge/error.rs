@@ -52,6 +52,9 @@ pub enum ForgeError {
         #[source]
         source: crate::git::GitError,
     },
+    /// A person closed what was opened for the same branch meanwhile: that is a no.
+    #[error("pull request #{0} was open for the same branch meanwhile, and a person closed it")]
+    Declined(u64),
     /// This forge cannot do that.
     #[error("{0}")]
     Unsupported(String),
@@ -83,7 +86,9 @@ pub(super) fn unknown(error: &ForgeError) -> Unknown {
             (UnknownCode::Unreachable, Some(said.clone()))
         }
         ForgeError::Malformed { .. } => (UnknownCode::Incomplete, None),
-        ForgeError::Unsupported(_) | ForgeError::Input { .. } => (UnknownCode::Unsupported, None),
+        ForgeError::Unsupported(_) | ForgeError::Declined(_) | ForgeError::Input { .. } => {
+            (UnknownCode::Unsupported, None)
+        }
     };
     Unknown { code, message: error.to_string(), detail }
 }

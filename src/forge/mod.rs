@@ -17,7 +17,7 @@ pub(crate) mod testing;
 
 use async_trait::async_trait;
 use bpctl_core::govern::MergePermit;
-use bpctl_core::model::{BaseTip, RepoPath, Timestamp, Untrusted};
+use bpctl_core::model::{BaseTip, Period, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::{CheckConclusion, CheckRun, Identity, PullFacts, PullState};
 use bpctl_core::render::marks::Marks;
 
@@ -65,11 +65,17 @@ pub enum PullFilter {
     UpdatedSince(Timestamp),
 }
 
+/// What was said of a change is remembered for so long: a pull request that nobody touched since counts no more.
+pub const REMEMBERED: Period = Period::from_secs(90 * 86_400);
+
 /// What a new pull request says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPull {
     /// The branch that holds the change; it exists already.
     pub branch: BranchName,
+    /// The newest pull request of the branch among those that the caller looked at, of all that are [`REMEMBERED`]. On the local forge, where looking and opening are one, a newer
+    /// one that a person closed by now is [`ForgeError::Declined`]; a server may open it again within the time of one request.
+    pub after: Option<u64>,
     /// Title, escaped for Markdown.
     pub title: String,
     /// Body, Markdown.

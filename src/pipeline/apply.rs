@@ -531,8 +531,7 @@ impl Pass<'_> {
             return Ok(false);
         }
         // Or closed it after pushing to it: what would be opened then is what they pushed, and said no to.
-        let last = remembered.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
-        let last = last.max_by_key(|pull| pull.number);
+        let last = pulls::newest(&remembered, &branch);
         let closed = last.is_some_and(|last| {
             matches!(last.state, bpctl_core::observe::PullState::Closed { .. }) && last.head != head
         });
@@ -542,6 +541,7 @@ impl Pass<'_> {
         }
         let new = NewPull {
             branch: branch.clone(),
+            after: last.map(|last| last.number),
             title: proposal.title.clone(),
             body: proposal.body.clone(),
             reviewers: self.reviewers(base, &blueprint, proposal.reviewers),
@@ -549,6 +549,10 @@ impl Pass<'_> {
         };
         let number = match self.effects.open_pull(&new).await {
             Ok(number) => number,
+            Err(PipelineError::Forge(ForgeError::Declined(_))) => {
+                self.step(&blueprint, no, None);
+                return Ok(false);
+            }
             Err(_) if self.landed_meanwhile(base, &branch, &head).await? => return Ok(true),
             Err(error) => return Err(error),
         };

@@ -15,7 +15,7 @@ use bpctl_core::propose::{self, ChangeSet, Places, Proposal, change_set};
 use bpctl_core::render::marks::{Marks, marks};
 
 use super::{PipelineError, Reading, Session, render};
-use crate::forge::{BranchName, Forge, PullFilter, PullSummary};
+use crate::forge::{BranchName, Forge, PullFilter, PullSummary, REMEMBERED};
 use crate::git::{MergedTree, Repository};
 
 /// Judges one pull request for these environments, whose facts are given.
@@ -215,8 +215,14 @@ pub(super) async fn draft(
 
 /// Pull requests of the last 90 days: as long a person's no is remembered.
 pub(super) async fn remembered(forge: &dyn Forge) -> Result<Vec<PullSummary>, PipelineError> {
-    let since = Period::from_secs(90 * 86_400).before(forge.clock().await?.now);
+    let since = REMEMBERED.before(forge.clock().await?.now);
     Ok(forge.pulls(PullFilter::UpdatedSince(since)).await?)
+}
+
+/// The newest pull request of a branch.
+pub(super) fn newest<'p>(pulls: &'p [PullSummary], branch: &BranchName) -> Option<&'p PullSummary> {
+    let mine = pulls.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
+    mine.max_by_key(|pull| pull.number)
 }
 
 /// Whether a person closed the same change before.
@@ -227,8 +233,7 @@ pub(super) async fn declined(
     (branch, wanted): (&BranchName, &ChangeSet),
     pulls: &[PullSummary],
 ) -> Result<bool, PipelineError> {
-    let mine = pulls.iter().filter(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));
-    let Some(last) = mine.max_by_key(|pull| pull.number) else { return Ok(false) };
+    let Some(last) = newest(pulls, branch) else { return Ok(false) };
     match &last.state {
         // What bpctl closed itself (a twin that another run opened) is nobody's no.
         PullState::Closed { by: Some(by), .. } if by.id == forge.identity().await?.id => {

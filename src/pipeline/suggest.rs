@@ -269,7 +269,8 @@ async fn propose(
     {
         return Ok(format!("not proposed: somebody else moves {branch}"));
     }
-    let new = NewPull { branch, title, body: body(suggestion), reviewers, labels: labels.clone() };
+    let after = pulls::newest(remembered, &branch).map(|pull| pull.number);
+    let new = NewPull { branch, after, title, body: body(suggestion), reviewers, labels: labels.clone() };
     let number = effects.open_pull(&new).await?;
     if !labels.is_empty() && !effects.is_dry_run() {
         effects.label_pull(number, &labels).await?;

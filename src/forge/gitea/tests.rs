@@ -155,7 +155,14 @@ async fn z8_a_write_is_sent_once() {
 async fn z6_a_server_that_lags_behind_gets_one_pull_request() {
     let pull = || {
         let branch = BranchName::new("bpctl/test/lags").unwrap();
-        NewPull { branch, title: "Scale".into(), body: "why".into(), reviewers: Vec::new(), labels: Vec::new() }
+        NewPull {
+            branch,
+            after: None,
+            title: "Scale".into(),
+            body: "why".into(),
+            reviewers: Vec::new(),
+            labels: Vec::new(),
+        }
     };
     let posts = |server: &Server| server.requests().iter().filter(|request| request.starts_with("POST ")).count();
     let early = AtomicUsize::new(0);

@@ -85,6 +85,7 @@ async fn every_request_is_as_github_describes_it() {
     let branch = BranchName::new(branch).unwrap();
     let pull = NewPull {
         branch: branch.clone(),
+        after: None,
         title: "Scale".into(),
         body: "why".into(),
         reviewers,

@@ -23,7 +23,7 @@ use bpctl_core::observe::{
 
 use crate::forge::{
     Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, IssueFilter, Landed, NewPull, OwnComment,
-    OwnIssue, PullFilter, PullSummary, Swapped,
+    OwnIssue, PullFilter, PullSummary, REMEMBERED, Swapped,
 };
 use crate::git::{GitError, MergedTree, RefCreated, RefSwapped, Repository, Signature, WriteLock};
 
@@ -581,8 +581,20 @@ impl ForgeWrite for LocalForge {
         // Looking and opening happen under one lock, and opening is one ref: two runs never open two (Z2), a killed one none or one.
         let mut lock = self.store.lock()?;
         for record in self.store.pulls()? {
-            if record.pull.branch == branch && self.settle(Arc::clone(&record))?.state == PullState::Open {
-                return Ok(record.pull.number);
+            if record.pull.branch != branch {
+                continue;
+            }
+            let number = record.pull.number;
+            match self.settle(Arc::clone(&record))?.state {
+                PullState::Open => return Ok(number),
+                PullState::Closed { at, by: Some(by) }
+                    if new.after.is_none_or(|after| number > after)
+                        && at > REMEMBERED.before(self.now())
+                        && by.id != self.options.me.id =>
+                {
+                    return Err(ForgeError::Declined(number));
+                }
+                _ => {}
             }
         }
         let base = self.options.base_branch.as_str();

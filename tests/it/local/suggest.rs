@@ -23,8 +23,14 @@ fn land(repo: &Repo, from: u32, to: u32, outcome: Option<CheckConclusion>) {
         let workspace = work_tree(&repository).expect("a tree").catalog.workspace.value;
         let session = Session::open(&repo.path(), &workspace, SessionOptions::default()).await.expect("a session");
         let branch = BranchName::new(BRANCH).expect("a name");
-        let pull =
-            NewPull { branch, title: "scale".into(), body: String::new(), reviewers: Vec::new(), labels: Vec::new() };
+        let pull = NewPull {
+            branch,
+            after: None,
+            title: "scale".into(),
+            body: String::new(),
+            reviewers: Vec::new(),
+            labels: Vec::new(),
+        };
         session.forge.writing().expect("writing").open_pull(&pull).await.expect("opened");
     });
     repo.git(&["merge", "-q", "--no-ff", "-m", "scale", BRANCH]);

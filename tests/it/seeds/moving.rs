@@ -80,7 +80,7 @@ pub async fn pass(world: &World, mut dice: Dice) -> &'static str {
         let cluster = Arc::new(connect_cluster(place, session.repository.work_tree()).await?);
         let effects = Effects::new(session.forge.writing()?, Some(cluster.writing()), false);
         let options = ApplyOptions { wait: Period::from_secs(0), adopt: Vec::new() };
-        apply(&session, &effects, &cluster, &name, &options).await.0.map(|report| world.tell(&report))
+        Box::pin(apply(&session, &effects, &cluster, &name, &options)).await.0.map(|report| world.tell(&report))
     };
     tokio::select! {
         biased;
