@@ -19,6 +19,7 @@ mod rebase;
 mod refs;
 pub mod remote;
 mod repository;
+mod signing;
 mod walk;
 mod write;
 
@@ -34,4 +35,5 @@ pub use merge::MergedTree;
 pub use read::{ChangedPath, Entry, MAX_FILE_BYTES};
 pub use refs::{RefCreated, RefSwapped};
 pub use repository::Repository;
+pub use signing::{SigningError, SshKey};
 pub use write::Signature;

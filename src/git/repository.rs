@@ -4,11 +4,11 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use git2::Oid;
 
-use super::{GitError, config};
+use super::{GitError, SshKey, config};
 
 /// A repository on this machine. Any number of threads and processes may use one at the same time.
 pub struct Repository {
@@ -16,6 +16,8 @@ pub struct Repository {
     common_dir: PathBuf,
     work_tree: Option<PathBuf>,
     raw: Mutex<git2::Repository>,
+    /// What signs the commits that are made.
+    key: OnceLock<SshKey>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -49,7 +51,20 @@ impl Repository {
 
     /// The same repository once more, for another thread.
     pub fn again(&self) -> Result<Self, GitError> {
-        Self::open(self.git_dir.clone(), self.work_tree.clone())
+        let again = Self::open(self.git_dir.clone(), self.work_tree.clone())?;
+        if let Some(key) = self.key.get() {
+            again.sign_with(key.clone());
+        }
+        Ok(again)
+    }
+
+    /// From here on each commit that is made is signed with this key, as `git` with `gpg.format=ssh` signs. The first key stays.
+    pub fn sign_with(&self, key: SshKey) {
+        let _ = self.key.set(key);
+    }
+
+    pub(super) fn key(&self) -> Option<&SshKey> {
+        self.key.get()
     }
 
     /// From here on this process does not compute objects' hashes again when it reads them, as `git` itself does not. Only for a listing, on
@@ -71,7 +86,7 @@ impl Repository {
         // From here on every setting has its default, whatever the config of repository, user or machine says (T21).
         let nothing = git2::Config::new().map_err(GitError::library(attempt()))?;
         raw.set_config(&nothing).map_err(GitError::library(attempt()))?;
-        Ok(Self { git_dir, common_dir, work_tree, raw: Mutex::new(raw) })
+        Ok(Self { git_dir, common_dir, work_tree, raw: Mutex::new(raw), key: OnceLock::new() })
     }
 
     /// The folder with HEAD and index: `.git`, or a linked work tree's own part of it.

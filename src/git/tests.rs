@@ -665,3 +665,27 @@ fn measures_reading_ten_thousand_files() -> Result<()> {
     }
     bail!("{lines:#?}")
 }
+
+/// Would miss: a signature that changes with each run, so that a killed one's work is not found again.
+#[test]
+fn a_signed_commit_has_the_same_id_each_time() -> Result<()> {
+    let repo = TestRepo::new()?;
+    std::fs::write(repo.file("a"), "a")?;
+    repo.git(&["add", "."])?;
+    repo.git(&["commit", "--quiet", "-m", "a"])?;
+    let changes = BTreeMap::from([(RepoPath::new("b")?, Some(b"b".to_vec()))]);
+    let parent = repo.head()?;
+    let made = |repository: &Repository| repository.commit_files(&parent, &changes, &who("bot"), "b\n\nü\n");
+    let plain = made(&repo.repository)?;
+    let key = super::SshKey::generate()?;
+    let signing = repo.again()?;
+    signing.sign_with(key.clone());
+    let signed = made(&signing)?;
+    assert_eq!((made(&signing)?, made(&signing.again()?)?), (signed.clone(), signed.clone()));
+    // It is the same but for the signature.
+    let text = repo.git(&["cat-file", "commit", &signed])?;
+    let (head, rest) = text.split_once("gpgsig -----BEGIN SSH SIGNATURE-----\n").context("a signature")?;
+    let (_, message) = rest.split_once(" -----END SSH SIGNATURE-----\n").context("its end")?;
+    assert_eq!(format!("{head}{message}"), repo.git(&["cat-file", "commit", &plain])?);
+    Ok(())
+}

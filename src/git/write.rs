@@ -74,10 +74,7 @@ impl Repository {
         }
         let tree = update.create_updated(&raw, &tree).map_err(GitError::library(attempt()))?;
         let tree = raw.find_tree(tree).map_err(GitError::library(attempt()))?;
-        let who = author.raw()?;
-        let id =
-            raw.commit(None, &who, &who, message, &tree, &[&parent_commit]).map_err(GitError::library(attempt()))?;
-        Ok(id.to_string())
+        self.write_commit(&raw, &tree, &[&parent_commit], (author, message), &attempt())
     }
 
     /// Makes the merge commit of `head` into `base` with a given tree. No ref moves.
@@ -104,10 +101,28 @@ impl Repository {
         let raw = self.raw();
         let tree = raw.find_tree(oid(tree)?).map_err(GitError::library(attempt()))?;
         let parents = parents.iter().map(|id| commit(&raw, id)).collect::<Result<Vec<_>, _>>()?;
+        self.write_commit(&raw, &tree, &parents.iter().collect::<Vec<_>>(), (author, message), &attempt())
+    }
+
+    /// Signed, where there is a key. Equal input gives an equal id all the same: an Ed25519 signature has nothing random.
+    fn write_commit(
+        &self,
+        raw: &git2::Repository,
+        tree: &git2::Tree<'_>,
+        parents: &[&git2::Commit<'_>],
+        (author, message): (&Signature, &str),
+        attempt: &str,
+    ) -> Result<String, GitError> {
         let who = author.raw()?;
-        let id = raw
-            .commit(None, &who, &who, message, &tree, &parents.iter().collect::<Vec<_>>())
-            .map_err(GitError::library(attempt()))?;
+        let Some(key) = self.key() else {
+            let id = raw.commit(None, &who, &who, message, tree, parents);
+            return Ok(id.map_err(GitError::library(attempt))?.to_string());
+        };
+        let text = raw.commit_create_buffer(&who, &who, message, tree, parents).map_err(GitError::library(attempt))?;
+        let signature = key.sign_commit(&text).map_err(|error| GitError::refused(attempt, error.to_string()))?;
+        let text = std::str::from_utf8(&text).map_err(|_| GitError::refused(attempt, "it is not UTF-8"))?;
+        // A signature's last line end would be a line of the commit's.
+        let id = raw.commit_signed(text, signature.trim_end(), None).map_err(GitError::library(attempt))?;
         Ok(id.to_string())
     }
 

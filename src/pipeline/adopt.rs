@@ -146,10 +146,11 @@ async fn objects(
     repository: &Repository,
     pull: &PullSummary,
 ) -> Result<Option<Vec<ObjectRef>>, PipelineError> {
-    let own = super::ledger::signature(bpctl_core::model::Timestamp::UNIX_EPOCH);
     let info = repository.commit_info(&pull.head)?;
     let found = catalogs.iter().find_map(|catalog| Some((catalog, catalog.blueprints.get(name)?)));
-    let Some((catalog, blueprint)) = found.filter(|_| info.parents.len() == 1 && info.author.email == own.email) else {
+    let Some((catalog, blueprint)) =
+        found.filter(|_| info.parents.len() == 1 && super::ledger::is_own(&info.author.email))
+    else {
         return Ok(None);
     };
     let source = &blueprint.value.spec.target.source;

@@ -19,7 +19,7 @@ use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{Decision, permit_apply};
 use bpctl_core::ledger::{Entry, Event};
-use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Timestamp, Trusted};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Trusted};
 use bpctl_core::observe::{Known, Observation, PastOperation, Recorder};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
@@ -652,8 +652,7 @@ impl Pass<'_> {
     /// Whether this head is work that bpctl did not write and no pull request keeps: moving its branch would lose it. Nothing is
     /// permitted by this, so that what a commit says of its author is enough.
     async fn is_anothers(&self, branch: &BranchName, head: &str) -> Result<bool, PipelineError> {
-        let bpctl = ledger::signature(Timestamp::UNIX_EPOCH);
-        if self.session.repository.commit_info(head)?.author.email == bpctl.email {
+        if ledger::is_own(&self.session.repository.commit_info(head)?.author.email) {
             return Ok(false);
         }
         let forge = self.session.forge.reading();

@@ -27,9 +27,37 @@ const RECALLED_LINES: usize = 100_000;
 /// By how much the clocks that entries go by may differ.
 const SKEW: Period = Period::from_secs(60);
 
+/// Whose bpctl's commits are where nothing else is said.
+const NAME: &str = "bpctl";
+const EMAIL: &str = "bpctl@localhost";
+
+/// Whom `BPCTL_COMMIT_AUTHOR` names: `NAME <EMAIL>`; `None`: nobody.
+pub fn named_author() -> Result<Option<(String, String)>, PipelineError> {
+    let Some(text) = runtime::variable("BPCTL_COMMIT_AUTHOR") else { return Ok(None) };
+    let parts = text.trim().strip_suffix('>').and_then(|rest| rest.split_once('<'));
+    let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_control() || matches!(c, '<' | '>'));
+    match parts.map(|(name, email)| (name.trim(), email.trim())) {
+        Some((name, email)) if plain(name) && plain(email) && email.contains('@') && !email.contains(' ') => {
+            Ok(Some((name.to_owned(), email.to_owned())))
+        }
+        _ => Err(PipelineError::told(
+            "BPCTL_COMMIT_AUTHOR is not a name and an e-mail address",
+            "write it as Git does: BPCTL_COMMIT_AUTHOR='bpctl <bpctl@example.org>'",
+        )),
+    }
+}
+
 /// Who writes bpctl's commits.
 pub fn signature(at: Timestamp) -> Signature {
-    Signature { name: "bpctl".into(), email: "bpctl@localhost".into(), at }
+    // What is wrong with it was said when the session began.
+    let named = named_author().ok().flatten();
+    let (name, email) = named.unwrap_or_else(|| (NAME.to_owned(), EMAIL.to_owned()));
+    Signature { name, email, at }
+}
+
+/// Whether a commit says that bpctl wrote it: under its name of today, or without one. Nothing is permitted by what a commit says.
+pub fn is_own(email: &str) -> bool {
+    email == EMAIL || email == signature(Timestamp::UNIX_EPOCH).email
 }
 
 /// A ledger as it stands.

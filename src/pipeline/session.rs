@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bpctl_core::blueprint::{ForgeKind, Workspace};
 use bpctl_core::model::Untrusted;
 use bpctl_core::observe::Identity;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::PipelineError;
 use super::address::Address;
@@ -15,7 +15,7 @@ use crate::forge::github::{Credentials, GithubForge, GithubOptions};
 use crate::forge::local::{LocalForge, LocalOptions, SigningKey};
 use crate::forge::offline::OfflineForge;
 use crate::forge::{Forge, ForgeWrite};
-use crate::git::Repository;
+use crate::git::{Repository, SshKey};
 use crate::runtime;
 
 /// What the command line and the environment say about access.
@@ -104,6 +104,17 @@ impl Session {
     /// and only that branch's own bpctl.yaml may name another base.
     pub async fn open(folder: &Path, workspace: &Workspace, options: SessionOptions) -> Result<Self, PipelineError> {
         let repository = Arc::new(Repository::discover(folder)?);
+        super::ledger::named_author()?;
+        if let Some(key) = runtime::secret(&["BPCTL_COMMIT_KEY"]) {
+            let key = SshKey::of(key.expose_secret()).map_err(|error| {
+                let source = super::error::cause(&error);
+                PipelineError::told(
+                    format!("BPCTL_COMMIT_KEY: {error}{source}"),
+                    "make one with: ssh-keygen -t ed25519 -N '' -f FILE   (its path or its text is the variable's value)",
+                )
+            })?;
+            repository.sign_with(key);
+        }
         let forge = connect(&repository, workspace, options).await?;
         Ok(Self { repository, forge })
     }

@@ -53,8 +53,9 @@ pub async fn check(session: &Session, environment: &Name, known: Option<&str>) -
                 merges: commit.parents.len() > 1,
                 changed,
             };
-            let made_there = commit.author.email.starts_with(&own);
-            let (found, old) = check_growth(&written, if made_there { &commit.author.email } else { &machine });
+            let email = &commit.author.email;
+            let mine = ledger::is_own(email) || email.starts_with(&own);
+            let (found, old) = check_growth(&written, if mine { email } else { &machine });
             problems.extend(found);
             dropped.extend(old);
         }

@@ -22,6 +22,7 @@ mod review;
 mod rollback;
 mod secrets;
 mod seeing;
+mod signed;
 mod suggest;
 mod syncing;
 mod telling;

@@ -116,6 +116,44 @@ fn t03_t14_t40_t41_workflows_hold_what_their_jobs_need_and_no_more() {
     );
 }
 
+/// T24, X5. Would miss: a pull request in GitHub's merge queue that is judged by rules which the one before it changes.
+#[test]
+fn t24_in_a_merge_queue_nothing_is_judged_before_what_lands_first() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("templates/workflows/merge-queue.yml")).expect("a file");
+    let workflow: Json = serde_yaml::from_str(&text).expect("YAML");
+    let script = workflow["jobs"]["verdict"]["steps"][1]["run"].as_str().expect("a script");
+    let folder = tempfile::tempdir().expect("a folder");
+    // The branch is where the one before began, twice, and then where that landed.
+    for (name, body) in [
+        ("gh", "echo \"$2\" >>asked; [ \"$(wc -l <asked)\" -gt 2 ] && echo landed || echo before\n"),
+        ("sleep", "exit 0\n"),
+    ] {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("#!/bin/sh\n{body}")).expect("written");
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+    let run = |group: &str| {
+        std::process::Command::new("bash")
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .env("PATH", format!("{}:{}", folder.path().display(), std::env::var("PATH").expect("a path")))
+            .env("REF", format!("refs/heads/gh-readonly-queue/main/{group}"))
+            .envs([("BASE", "landed"), ("BRANCH", "refs/heads/main"), ("GITHUB_REPOSITORY", "shop/shop")])
+            .env("GITHUB_OUTPUT", folder.path().join("output"))
+            .status()
+            .expect("bash starts")
+    };
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("a file");
+    assert!(run("pr-12-0123456789abcdef").success());
+    assert_eq!(
+        (read("output"), read("asked")),
+        ("number=12\n".into(), "repos/shop/shop/git/ref/heads/main\n".repeat(3))
+    );
+    assert!(!run("somebody's").success());
+}
+
 /// T40. Would miss: a workflow that runs nothing because it names no commit, one that runs another commit than was looked at or one that nobody can
 /// fetch, a file of a person's that is overwritten, and a name that is part of the script.
 #[test]

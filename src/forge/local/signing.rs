@@ -3,92 +3,43 @@
 use std::path::Path;
 
 use bpctl_core::model::{Timestamp, canonical_json};
-use ssh_key::rand_core::OsRng;
-use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
+use ssh_key::{PublicKey, SshSig};
 
 use crate::forge::Answer;
+pub use crate::git::SigningError;
+use crate::git::SshKey;
 
 /// The SSH signature namespace of approvals: a signature over a commit or a file is none.
 pub const NAMESPACE: &str = "bpctl-approval";
 
-/// What can go wrong with a signing key.
-#[derive(Debug, thiserror::Error)]
-pub enum SigningError {
-    /// The file cannot be read, or is no OpenSSH private key.
-    #[error("couldn't read the signing key {path}")]
-    Load {
-        /// The file.
-        path: String,
-        /// Why.
-        #[source]
-        source: ssh_key::Error,
-    },
-    /// The key has a passphrase, or is of a kind that bpctl does not sign with.
-    #[error("couldn't use the signing key: {0}")]
-    Unusable(&'static str),
-    /// The library refused.
-    #[error("couldn't {attempt}")]
-    Library {
-        /// What was attempted.
-        attempt: &'static str,
-        /// Why.
-        #[source]
-        source: ssh_key::Error,
-    },
-}
-
-/// A private key that signs approvals: Ed25519, without a passphrase. `Debug` shows the public half only.
-#[derive(Clone)]
-pub struct SigningKey(PrivateKey);
-
-impl std::fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SigningKey({})", self.0.fingerprint(HashAlg::Sha256))
-    }
-}
+/// A private key that signs approvals.
+#[derive(Debug, Clone)]
+pub struct SigningKey(SshKey);
 
 impl SigningKey {
     /// Reads an OpenSSH private key file.
     pub fn load(path: &Path) -> Result<Self, SigningError> {
-        let key = PrivateKey::read_openssh_file(path)
-            .map_err(|source| SigningError::Load { path: path.display().to_string(), source })?;
-        if key.is_encrypted() {
-            return Err(SigningError::Unusable("it has a passphrase; bpctl asks for none"));
-        }
-        if key.algorithm() != Algorithm::Ed25519 {
-            return Err(SigningError::Unusable("it is not an Ed25519 key"));
-        }
-        Ok(Self(key))
+        SshKey::load(path).map(Self)
     }
 
     /// Makes a new key from the system's random source: for the tour and for tests.
     pub fn generate() -> Result<Self, SigningError> {
-        let made = PrivateKey::random(&mut OsRng, Algorithm::Ed25519);
-        made.map(Self).map_err(|source| SigningError::Library { attempt: "make a signing key", source })
+        SshKey::generate().map(Self)
     }
 
     /// Writes the key as an OpenSSH private key file that only its owner may read.
     pub fn save(&self, path: &Path) -> Result<(), SigningError> {
-        self.0
-            .write_openssh_file(path, LineEnding::LF)
-            .map_err(|source| SigningError::Library { attempt: "write the signing key", source })
+        self.0.save(path)
     }
 
     /// The line of an allowed-signers file that lets this key approve as `principal`, an e-mail address.
     pub fn public_line(&self, principal: &str) -> Result<String, SigningError> {
-        let mut public = self.0.public_key().clone();
-        public.set_comment("");
-        let key =
-            public.to_openssh().map_err(|source| SigningError::Library { attempt: "write a public key", source })?;
-        Ok(format!("{principal} namespaces=\"{NAMESPACE}\" {}", key.trim_end()))
+        Ok(format!("{principal} namespaces=\"{NAMESPACE}\" {}", self.0.public()?))
     }
 
     /// Signs; the armored signature.
     pub(super) fn sign(&self, payload: &str) -> Result<String, SigningError> {
-        self.0
-            .sign(NAMESPACE, HashAlg::Sha512, payload.as_bytes())
-            .and_then(|signature| signature.to_pem(LineEnding::LF))
-            .map_err(|source| SigningError::Library { attempt: "sign an answer", source })
+        self.0.sign(NAMESPACE, payload.as_bytes())
     }
 }
 
