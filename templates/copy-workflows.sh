@@ -26,7 +26,7 @@ git -C "$here" diff --quiet HEAD -- action.yml action templates/workflows src co
 
 for name in "$@"; do
   [[ $name =~ ^[a-z-]+$ ]] && [ -f "$here/templates/workflows/$name.yml" ] || die "there is no workflow $name"
-  [ ! -e "$into/$name.yml" ] || die "$into/$name.yml is there already"
+  [ ! -e "$into/$name.yml" ] && [ ! -L "$into/$name.yml" ] || die "$into/$name.yml is there already"
 done
 mkdir -p "$into"
 for name in "$@"; do

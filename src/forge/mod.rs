@@ -255,6 +255,11 @@ pub trait Forge: Send + Sync {
     async fn rebases(&self) -> Result<bool, ForgeError> {
         Ok(false)
     }
+    /// Whether a person may merge so that each commit comes to stand on the base branch's own line, by a rebase or by moving the branch on: then what
+    /// a commit in the middle has looks like what once stood there (T32).
+    async fn keeps_each_commit(&self) -> Result<bool, ForgeError> {
+        self.rebases().await
+    }
     /// Whether a check that bpctl writes there may mark lines of files.
     fn shows_marks(&self) -> bool {
         false

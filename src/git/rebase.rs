@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use bpctl_core::model::RepoPath;
 use git2::Oid;
 
 use super::history::CommitInfo;
@@ -12,6 +13,8 @@ use super::{GitError, Repository};
 
 /// Longer lines, and more commits, are not followed.
 const MOST: usize = 500;
+/// More changed paths of all commits together are not compared: each commit of a branch may change them all (T42).
+const MOST_PATHS: usize = 50_000;
 
 impl Repository {
     /// Whether all that `head` adds is one line of commits on top of `base`: there a rebase changes nothing, and gives what a merge gives.
@@ -27,20 +30,40 @@ impl Repository {
         Ok(false)
     }
 
+    /// The paths that more than one of the commits changes which `head` has and `base` has not, so that something stood there in between. `None`: they
+    /// are too many to be looked at.
+    pub fn changed_again(&self, base: &str, head: &str) -> Result<Option<BTreeSet<String>>, GitError> {
+        let Some(mine) = self.bounded(base, head)? else { return Ok(None) };
+        let (mut once, mut again, mut left) = (BTreeSet::new(), BTreeSet::new(), MOST_PATHS);
+        if mine.len() > 1 {
+            for commit in &mine {
+                let Some(touched) = self.touched(commit, &mut left)? else { return Ok(None) };
+                for path in touched {
+                    if !once.insert(path.clone()) {
+                        again.insert(path);
+                    }
+                }
+            }
+        }
+        Ok(Some(again))
+    }
+
     /// The tree that a rebase of `head` onto `base` gives. `None`: that depends on how it is done, because two commits have to be merged within a
     /// file, the branch merges lines of its own, or the base branch has since changed a path that one of the commits changes, so that Git may
     /// take one for brought already.
     pub fn rebased_tree(&self, base: &str, head: &str) -> Result<Option<String>, GitError> {
         let (Some(mine), Some(theirs)) = (self.line(base, head)?, self.bounded(head, base)?) else { return Ok(None) };
-        let mut theirs_touch = BTreeSet::new();
+        let (mut theirs_touch, mut left) = (BTreeSet::new(), MOST_PATHS);
         for commit in &theirs {
-            theirs_touch.extend(self.touched(commit)?);
+            let Some(touched) = self.touched(commit, &mut left)? else { return Ok(None) };
+            theirs_touch.extend(touched);
         }
         // A merge is no commit of its own there.
         let replayed =
             || mine.iter().filter_map(|commit| Some((commit, <&[String; 1]>::try_from(&*commit.parents).ok()?)));
         for (commit, _) in replayed() {
-            if self.touched(commit)?.iter().any(|path| theirs_touch.contains(path)) {
+            let Some(touched) = self.touched(commit, &mut left)? else { return Ok(None) };
+            if touched.iter().any(|path| theirs_touch.contains(path)) {
                 return Ok(None);
             }
         }
@@ -82,10 +105,13 @@ impl Repository {
         Ok(Some(found).filter(|found| found.len() <= MOST))
     }
 
-    /// The paths that a commit changes against its parent; none of a merge, and of a first one.
-    fn touched(&self, commit: &CommitInfo) -> Result<BTreeSet<String>, GitError> {
-        let [parent] = commit.parents.as_slice() else { return Ok(BTreeSet::new()) };
-        let paths = self.diff_paths(parent, &commit.id)?.into_iter();
-        Ok(paths.map(|changed| changed.path.map_or_else(|text| text, |path| path.to_string())).collect())
+    /// The paths that a commit changes against its parent; none of a merge, and of a first one. `None`: they are more than are left.
+    fn touched(&self, commit: &CommitInfo, left: &mut usize) -> Result<Option<BTreeSet<String>>, GitError> {
+        let [parent] = commit.parents.as_slice() else { return Ok(Some(BTreeSet::new())) };
+        let paths = self.diff_paths(parent, &commit.id)?;
+        let Some(rest) = left.checked_sub(paths.len()) else { return Ok(None) };
+        *left = rest;
+        let text = |path: Result<RepoPath, String>| path.map_or_else(|text| text, |path| path.to_string());
+        Ok(Some(paths.into_iter().map(|changed| text(changed.path)).collect()))
     }
 }

@@ -1,5 +1,7 @@
 //! SSH keys that sign: commits as `git` with `gpg.format=ssh` does, and on the local forge approvals. In process: no agent, no program.
 
+#![expect(clippy::disallowed_methods, reason = "an edge: looks for a key")]
+
 use std::path::Path;
 
 use ssh_key::rand_core::OsRng;
@@ -55,13 +57,16 @@ impl SshKey {
     /// The text of such a file, or the path of one.
     pub fn of(text_or_path: &str) -> Result<Self, SigningError> {
         let given = text_or_path.trim();
-        // What has several lines is meant to be a key, and is not repeated as a path.
-        if !given.starts_with("-----BEGIN ") && !given.contains('\n') {
+        // What is no file may be a key in another dress, and is not repeated.
+        if !given.starts_with("-----BEGIN ") && Path::new(given).is_file() {
             return Self::load(Path::new(given));
         }
         // As an environment variable hands it on: whatever surrounds the key is lost, its last line end too.
         PrivateKey::from_openssh(format!("{given}\n"))
-            .map_err(|source| SigningError::Load { path: "that was given".into(), source })
+            .map_err(|source| SigningError::Load {
+                path: "that was given: it is neither the text of an OpenSSH key nor the path of a file".into(),
+                source,
+            })
             .and_then(Self::usable)
     }
 

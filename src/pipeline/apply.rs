@@ -5,6 +5,7 @@
 
 mod account;
 mod alarm;
+mod deliver;
 mod execute;
 mod expiry;
 mod restart;
@@ -14,18 +15,18 @@ mod verify;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bpctl_core::action::{Action, Reconcile};
+use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
-use bpctl_core::execute::Effect;
-use bpctl_core::govern::{Decision, permit_apply};
+use bpctl_core::govern::Decision;
 use bpctl_core::ledger::{Entry, Event};
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Trusted};
-use bpctl_core::observe::{Known, Observation, PastOperation, Recorder};
+use bpctl_core::observe::{Known, Observation, PastOperation};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
 use bpctl_core::verify::{Outcome, VerifyReport};
 
 use self::alarm::Raised;
+use self::deliver::Undelivered;
 use super::adopt::{self, AdoptRequest};
 use super::alerts::{self, Told};
 use super::observe::{Look, observe_on};
@@ -72,23 +73,6 @@ pub struct ApplyReport {
     pub recorded: usize,
     /// The worst that happened: a verification that failed.
     pub failed: bool,
-}
-
-/// What a delivery left undone.
-#[derive(Debug, Default)]
-struct Undelivered {
-    /// What the cluster refused, by blueprint: the action, and what was said. The breaker counts it.
-    refused: BTreeMap<Name, Vec<(Digest, String)>>,
-    /// Blueprints of which something is not delivered that says nothing of their manifests: for want of rights, or overtaken.
-    uncounted: BTreeSet<Name>,
-}
-
-/// An apply that came to nothing, because somebody else was there first or holds the fields.
-struct Idle<'p> {
-    reconcile: &'p Reconcile,
-    told: String,
-    next: Option<String>,
-    overtaken: bool,
 }
 
 /// The base as a pass sees it.
@@ -496,7 +480,7 @@ impl Pass<'_> {
         let remembered = pulls::remembered(forge).await?;
         let no = format!("not proposed: a person closed this {} before, and nothing changed since", proposal.operation);
         if pulls::declined(self.session.reading(), &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
-            self.step(&blueprint, no, None);
+            self.declined(item, no);
             return Ok(false);
         }
         if let Some(rest) = pulls::resting(self.session.reading(), item, &branch, &remembered).await? {
@@ -527,7 +511,7 @@ impl Pass<'_> {
         // And a person may have closed, meanwhile, what was open when this began.
         let remembered = pulls::remembered(forge).await?;
         if pulls::declined(self.session.reading(), &base.tip, &base.rules, (&branch, &wanted), &remembered).await? {
-            self.step(&blueprint, no, None);
+            self.declined(item, no);
             return Ok(false);
         }
         // Or closed it after pushing to it: what would be opened then is what they pushed, and said no to.
@@ -550,7 +534,7 @@ impl Pass<'_> {
         let number = match self.effects.open_pull(&new).await {
             Ok(number) => number,
             Err(PipelineError::Forge(ForgeError::Declined(_))) => {
-                self.step(&blueprint, no, None);
+                self.declined(item, no);
                 return Ok(false);
             }
             Err(_) if self.landed_meanwhile(base, &branch, &head).await? => return Ok(true),
@@ -660,133 +644,13 @@ impl Pass<'_> {
         Ok(!pulls.iter().any(|pull| pull.head == head && pull.head_branch.as_deref() == Some(branch.as_str())))
     }
 
-    /// Applies what stands on base where the cluster differs. Answers whether the cluster is another than was seen: something was applied, or
-    /// another run was there first (Z2).
-    async fn deliver(&mut self, base: &Base, observation: &Observation, plan: &Plan) -> Result<bool, PipelineError> {
-        let server_clock = self.session.forge.reading().clock().await?.from_server;
-        let mut applied_any = false;
-        let mut undelivered = Undelivered::default();
-        let mut idle = Vec::new();
-        for item in plan.items() {
-            let Action::Reconcile(reconcile) = &item.action else { continue };
-            for effect in &item.effects {
-                let Effect::ApplyObject(effect) = effect else { continue };
-                let facts = Recorder::new(observation);
-                let Some(permit) =
-                    permit_apply(&base.rules, &self.environment, &item.action, effect, &facts, server_clock)
-                else {
-                    self.undelivered(item, server_clock);
-                    continue;
-                };
-                let what = match (reconcile.fields.len(), &reconcile.uid) {
-                    (_, None) => format!("{}: created", reconcile.workload),
-                    (1, _) => format!("{}: {}", reconcile.workload, reverted(reconcile)),
-                    (fields, _) => format!("{}: {fields} fields", reconcile.workload),
-                };
-                let applied = match self.effects.apply_object(permit).await {
-                    Ok(applied) => applied,
-                    Err(PipelineError::Cluster(error)) if error.is_overtaken() => {
-                        let told = format!("{error}; the next run decides anew");
-                        idle.push(Idle { reconcile, told, next: None, overtaken: true });
-                        continue;
-                    }
-                    // One object that the server refuses does not keep the others waiting.
-                    Err(PipelineError::Cluster(error)) => {
-                        let said = self.refused(&reconcile.blueprint, &error);
-                        if error.is_want_of_rights() {
-                            undelivered.uncounted.insert(reconcile.blueprint.clone());
-                        } else {
-                            let refused = undelivered.refused.entry(reconcile.blueprint.clone()).or_default();
-                            refused.push((item.id.clone(), said));
-                        }
-                        continue;
-                    }
-                    Err(other) => return Err(other),
-                };
-                let Some(applied) = applied else {
-                    self.step(&reconcile.blueprint, format!("would apply {what}"), None);
-                    continue;
-                };
-                if !applied.changed {
-                    let told = format!("{}: the server took the manifest and changed nothing", reconcile.workload);
-                    let next = Some(format!(
-                        "bpctl plan --env {} --exact: what it stores is not what Git declares",
-                        self.environment
-                    ));
-                    idle.push(Idle { reconcile, told, next, overtaken: false });
-                    continue;
-                }
-                applied_any = true;
-                let now = self.session.forge.reading().clock().await?.now;
-                let event = Event::Applied {
-                    summary: account::delivered(reconcile),
-                    base: base.tip.commit().into(),
-                    object: reconcile.workload.clone(),
-                    receipt: account::receipt(&observation.from, applied.applied_at, &applied.resource_version),
-                    uid: applied.uid,
-                };
-                self.entry(&reconcile.blueprint, &item.id, now, event);
-                self.step(&reconcile.blueprint, format!("applied {what}"), None);
-            }
-        }
-        let overtaken = self.settle_idle(base, idle, &mut undelivered).await?;
-        self.count_deliveries(base, plan, observation, &undelivered).await?;
-        Ok(applied_any || overtaken)
-    }
-
-    /// Looks again at what an apply did not change: where the workload is as Git declares it by now, another run was there first, and nothing
-    /// is left undone (Z2). Answers whether that is so of any.
-    async fn settle_idle(
-        &mut self,
-        base: &Base,
-        idle: Vec<Idle<'_>>,
-        undelivered: &mut Undelivered,
-    ) -> Result<bool, PipelineError> {
-        if idle.is_empty() {
-            return Ok(false);
-        }
-        let mut meanwhile = false;
-        let now = self.observe(base).await?;
-        let plan = self.plan(base, &now).await;
-        let blind: BTreeSet<&Name> = plan.uncompared().map(|(name, _)| name).collect();
-        for Idle { reconcile: Reconcile { blueprint, workload, .. }, told, next, overtaken } in idle {
-            let drifts =
-                |item: &PlanItem| matches!(item.action, Action::Reconcile(_)) && item.action.workload() == workload;
-            if blind.contains(blueprint) || plan.items().any(drifts) {
-                self.failed |= overtaken;
-                undelivered.uncounted.insert(blueprint.clone());
-                self.step(blueprint, told, next);
-            } else {
-                meanwhile = true;
-                self.step(blueprint, format!("{workload}: changed meanwhile, and is as Git declares it"), None);
-            }
-        }
-        Ok(meanwhile)
-    }
-
-    /// Says why what stands on base was not brought to the cluster; held and forbidden items are said with the plan.
-    fn undelivered(&mut self, item: &PlanItem, server_clock: bool) {
-        let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
-        let why = match (item.verdict.tier, item.hold()) {
-            (_, Some(_)) | (Tier::Forbidden, _) => return,
-            (Tier::RequiresApproval, _) => {
-                format!("needs approval ({rule}): change that rule by a pull request, or apply it yourself")
-            }
-            (Tier::Allowed, _) if !server_clock => "a local clock permits nothing in production".into(),
-            (Tier::Allowed, _) => "no permit was given".into(),
-        };
-        self.step(item.action.blueprint(), format!("{} not applied: {why}", item.action.workload()), None);
+    /// A person said no to it: that is no action of the pass, and what it would end has none.
+    fn declined(&mut self, item: &PlanItem, told: String) {
+        self.raised.declined.insert(item.id.clone(), pulls::CLOSED_BEFORE.to_owned());
+        self.step(item.action.blueprint(), told, None);
     }
 
     fn step(&mut self, blueprint: &Name, told: String, next: Option<String>) {
         self.steps.push(Step { blueprint: blueprint.clone(), told, next });
     }
-}
-
-/// `replicas 2 → 3`, for a delivery of one field.
-fn reverted(reconcile: &bpctl_core::action::Reconcile) -> String {
-    let Some(field) = reconcile.fields.first() else { return "1 field".into() };
-    let value = |v| bpctl_core::render::sink::terminal(&bpctl_core::render::value(v));
-    let name = bpctl_core::render::sink::terminal(&bpctl_core::model::Untrusted::new(field.field.to_string()));
-    format!("{name} {} → {}", value(field.from.as_ref()), value(field.to.as_ref()))
 }

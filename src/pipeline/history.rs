@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::blueprint::{Catalog, Delivery, Environment, Target};
+use bpctl_core::blueprint::{Catalog, Delivery, Environment, Operation, Target};
 use bpctl_core::govern::{FIELD_MANAGER, last_apply};
 use bpctl_core::model::{Name, ObjectRef, Period, RepoPath, Timestamp};
 use bpctl_core::observe::{
@@ -238,8 +238,10 @@ pub(super) async fn history(
                 (operation.changes, operation.config) = parts(landed);
             }
         }
-        // A name alone makes no operation.
-        operations.retain(|past| !(past.foreign && past.is_nothing()));
+        // A name alone makes no operation; nor does bpctl's own pull request, onto whose branch somebody else pushed something of no consequence:
+        // what was to go back stands.
+        let named = |past: &PastOperation| past.foreign || past.operation == Operation::Rollback.name();
+        operations.retain(|past| !(named(past) && past.is_nothing()));
         if let Some(last) = operations.iter_mut().rfind(|past| !past.foreign) {
             match is_on(repository, tip.commit(), &last.commit) {
                 Ok(Some(held)) => last.rewritten = !held,

@@ -18,6 +18,9 @@ use super::{PipelineError, Reading, Session, render};
 use crate::forge::{BranchName, Forge, PullFilter, PullSummary, REMEMBERED};
 use crate::git::{MergedTree, Repository};
 
+/// Why something is not proposed again (Z5).
+pub(super) const CLOSED_BEFORE: &str = "a person closed this before, and nothing changed since";
+
 /// Judges one pull request for these environments, whose facts are given.
 pub async fn judge_one(
     session: &Session,
@@ -39,7 +42,12 @@ pub async fn judge_one(
     }
     let merged_tree = match repository.merge_tree_as_forges_do(tip.commit(), &pull.head).await {
         Ok(MergedTree::Clean(tree)) => {
-            match rebased(session.forge.reading(), repository, tip, (&pull.head, &tree)).await? {
+            let forge = session.forge.reading();
+            let why = match between(forge, repository, tip, &pull.head, &changes).await? {
+                None => rebased(forge, repository, tip, (&pull.head, &tree)).await?,
+                why => why,
+            };
+            match why {
                 None => landing(repository, tip, rules, tree, &changes).await?,
                 Some(why) => Known::unknown(UnknownCode::Unsupported, why),
             }
@@ -103,6 +111,40 @@ async fn rebased(
         ))),
         Err(error) => Ok(Some(format!("whether it may be merged by a rebase cannot be seen: {error}"))),
     }
+}
+
+/// Why what a commit in the middle has may come to stand on base's own line, where nobody looked at it: bpctl goes back to what stood there, and takes a
+/// change of a blueprint there for a person's (T32, B11). A path that one commit alone changes passes from what was to what is judged.
+async fn between(
+    forge: &dyn Forge,
+    repository: &Repository,
+    tip: &BaseTip,
+    head: &str,
+    judged: &ChangeSet,
+) -> Result<Option<String>, PipelineError> {
+    let path = match repository.changed_again(tip.commit(), head)? {
+        None => None,
+        Some(again) => match again.into_iter().find(|path| !judged.ungoverned.contains_key(path)) {
+            None => return Ok(None),
+            path => path,
+        },
+    };
+    let is_kept = match forge.keeps_each_commit().await {
+        Ok(false) => return Ok(None),
+        Ok(true) => "a rebase may bring".to_owned(),
+        Err(error) => format!("a rebase may bring (whether it is allowed cannot be seen: {error})"),
+    };
+    let what = path.map_or_else(
+        || "it has too many commits to be looked at one by one, each of which".to_owned(),
+        |path| {
+            let shown = bpctl_core::render::sink::terminal(&Untrusted::new(path));
+            format!("more than one of its commits changes {shown}, each of which")
+        },
+    );
+    Ok(Some(format!(
+        "{what} {is_kept} onto {}: squash them into one commit, or let the repository allow neither rebase nor fast-forward",
+        tip.branch()
+    )))
 }
 
 /// The merged tree, where it changes base in just the way that was judged: a merge by lines may put a value under another object (X2).
@@ -306,7 +348,7 @@ pub(super) async fn all_declined(
         let Ok(proposal) = propose::propose(plan, item, files) else { continue };
         let (_, wanted) = draft(reading.repository, tip, rules, &proposal).await?;
         if declined(reading, tip, rules, (&branch, &wanted), &pulls).await? {
-            found.insert(item.id.clone(), "a person closed this before, and nothing changed since".to_owned());
+            found.insert(item.id.clone(), CLOSED_BEFORE.to_owned());
         } else if let Some(rest) = resting(reading, item, &branch, &pulls).await? {
             found.insert(item.id.clone(), rest);
         }

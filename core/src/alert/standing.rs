@@ -198,19 +198,25 @@ fn breaker(pass: &PassFacts<'_>, name: &Name) -> Option<Alert> {
     Some(Alert::new(Cause::BreakerOpen, Some(name), &newest, told).said(said).next(next))
 }
 
-/// Each blueprint of which a rollback or a restart needs a person.
+/// Each blueprint of which a rollback or a restart needs a person, or a rollback may not be made, now or at all: what it would end goes on.
 pub fn waiting(plan: &Plan) -> Vec<Alert> {
     plan.blueprints.iter().filter_map(|part| waits_for_person(&part.name, &part.items)).collect()
 }
 
 fn waits_for_person(name: &Name, items: &[PlanItem]) -> Option<Alert> {
-    let waits = |item: &&PlanItem| {
-        item.verdict.tier == Tier::RequiresApproval
-            && item.hold().is_none()
-            && matches!(item.action, Action::Rollback(_) | Action::Restart(_))
-    };
-    let item = items.iter().find(waits)?;
-    let told = format!("{} needs approval", item.action.name());
+    let (item, told) = items.iter().find_map(|item| {
+        let is_back = matches!(item.action, Action::Rollback(_));
+        let told = match (item.verdict.tier, item.hold()) {
+            (Tier::Forbidden, _) if is_back => "is forbidden".to_owned(),
+            // A restart may be held for a minute; of a way back nobody would hear until it is proposed.
+            (_, Some(hold)) if is_back => format!("is held by {} {}", hold.rule.cite, hold.until()),
+            (Tier::RequiresApproval, None) if is_back || matches!(item.action, Action::Restart(_)) => {
+                "needs approval".to_owned()
+            }
+            _ => return None,
+        };
+        Some((item, format!("{} {told}", item.action.name())))
+    })?;
     let because = Some(Untrusted::new(render::because(item)));
     Some(Alert::new(Cause::WaitsForPerson, Some(name), &item.id, told).said(because))
 }

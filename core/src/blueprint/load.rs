@@ -470,6 +470,16 @@ impl Catalog {
         rendered
     }
 
+    /// What a rendered folder is made of, in any environment: itself, and what it reads elsewhere.
+    pub fn rendered_from(&self, root: &RepoPath) -> Vec<&str> {
+        let mut all: Vec<&RepoPath> = self.render_inputs.get(root).into_iter().flatten().collect();
+        all.extend(self.render_inputs.get_key_value(root).map(|(root, _)| root));
+        all.sort_unstable();
+        all.dedup();
+        let outermost = |path: &&RepoPath| !all.iter().any(|other| other != path && path.is_within(other));
+        all.iter().copied().filter(outermost).map(RepoPath::as_str).collect()
+    }
+
     /// The rendered folders that read a path, in any environment.
     pub fn roots_reading(&self, path: &RepoPath) -> Vec<&RepoPath> {
         let reads = |inputs: &BTreeSet<RepoPath>| inputs.iter().any(|input| path.is_within(input));

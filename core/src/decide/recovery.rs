@@ -590,6 +590,9 @@ fn unstick(input: &DetectInput<'_>) -> Option<Untrusted> {
     )))
 }
 
+/// More are not named on one line.
+const NAMED_INPUTS: usize = 12;
+
 /// How Git goes back, where it holds something to go back to: a revert of the commit that brought the manifest would delete it.
 fn way_back(input: &DetectInput<'_>) -> Untrusted {
     let blueprint = &input.blueprint.value;
@@ -610,9 +613,16 @@ fn way_back(input: &DetectInput<'_>) -> Untrusted {
             format!("no late change of {path} did it: none of the base branch's last commits changed it")
         }
         Known::Unknown(_) => {
+            // What is rendered is made of more than the folder: values files and bases lie beside it.
+            let from = input.manifest.filter(|manifest| manifest.rendered).map(|manifest| &manifest.path);
+            let mut paths = from.map_or_else(Vec::new, |root| input.catalog.rendered_from(root));
+            if paths.is_empty() || paths.len() > NAMED_INPUTS {
+                paths = vec![path.as_str()];
+            }
+            let log: Vec<String> = paths.into_iter().map(shell).collect();
             format!(
-                "if a change of {path} did it: git log -5 -- {}, then git revert COMMIT (-m 1 where it is a merge) and a pull request",
-                shell(path.as_str())
+                "if a change of what makes {path} did it: git log -5 -- {}, then git revert COMMIT (-m 1 where it is a merge) and a pull request",
+                log.join(" ")
             )
         }
     })

@@ -38,7 +38,7 @@ impl GiteaForge {
                         merge that is judged, the verdict waits";
             checks.push(Check::limited(
                 told,
-                "turn both ways of rebasing off in the repository's settings, and leave merge commits or squashing",
+                "turn both ways of rebasing and fast-forward off in the repository's settings, and leave merge commits or squashing",
             ));
         }
         let branch = self.base_branch().await?;

@@ -268,6 +268,12 @@ impl Forge for GiteaForge {
         Ok(settings.rebases())
     }
 
+    async fn keeps_each_commit(&self) -> Result<bool, ForgeError> {
+        let attempt = format!("read the settings of {}", self.name());
+        let settings: RepositorySettings = self.api.read(&attempt, &self.path(&[])).await?;
+        Ok(settings.rebases() || settings.allow_fast_forward_only_merge)
+    }
+
     fn issue_url(&self, number: u64) -> Option<String> {
         Some(self.page(&["issues", &number.to_string()]).into())
     }

@@ -253,6 +253,9 @@ pub(super) struct RepositorySettings {
     /// The same, and a merge commit.
     #[serde(default = "allowed")]
     pub(super) allow_rebase_explicit: bool,
+    /// The branch is moved on, without a commit of the merge.
+    #[serde(default = "allowed")]
+    pub(super) allow_fast_forward_only_merge: bool,
     /// What the caller may do.
     #[serde(default)]
     pub(super) permissions: RepositoryPermissions,

@@ -364,6 +364,15 @@ impl Forge for GithubForge {
         locked(&self.armed).contains_key(&number)
     }
 
+    async fn keeps_each_commit(&self) -> Result<bool, ForgeError> {
+        let settings = self.settings().await?;
+        if settings.allow_rebase_merge == Some(false) {
+            return Ok(false);
+        }
+        let (protection, _) = self.protection().await?;
+        Ok(protection.methods.is_none_or(|methods| methods.iter().any(|method| method == "rebase")))
+    }
+
     fn issue_url(&self, number: u64) -> Option<String> {
         Some(self.page(&["issues", &number.to_string()]).into())
     }

@@ -22,6 +22,8 @@ pub(super) struct Repo {
     #[serde(default)]
     pub(super) allow_squash_merge: Option<bool>,
     #[serde(default)]
+    pub(super) allow_rebase_merge: Option<bool>,
+    #[serde(default)]
     pub(super) allow_auto_merge: Option<bool>,
 }
 

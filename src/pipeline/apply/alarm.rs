@@ -6,7 +6,7 @@ use bpctl_core::alert::{self, Alert, Cause, Known, PassFacts, Refused, Unclear, 
 use bpctl_core::blueprint::{Alerts, Notification};
 use bpctl_core::govern::PullJudgement;
 use bpctl_core::ledger::Event;
-use bpctl_core::model::{Name, Period, Untrusted};
+use bpctl_core::model::{Digest, Name, Period, Untrusted};
 use bpctl_core::observe::{Observation, Recorder};
 use bpctl_core::plan::Plan;
 use bpctl_core::render::sink;
@@ -38,6 +38,8 @@ pub(super) struct Raised {
     pub(super) misasked: bool,
     refused: BTreeMap<Name, Refused>,
     unrecovered: BTreeMap<Name, (String, String)>,
+    /// Actions that are not proposed again, and why.
+    pub(super) declined: BTreeMap<Digest, String>,
     /// By pull request: who is asked, and what was not approved.
     asked: BTreeMap<u64, Alert>,
     expired: BTreeMap<u64, Alert>,
@@ -106,6 +108,9 @@ impl Raised {
 impl Pass<'_> {
     /// Sees what stands at the end of a pass.
     pub(super) fn take_stock(&mut self, base: &Base, observation: &Observation, plan: &Plan, verified: &[Verified]) {
+        let declined = std::mem::take(&mut self.raised.declined);
+        let told = (!declined.is_empty()).then(|| plan.clone().without_declined(&declined));
+        let plan = told.as_ref().unwrap_or(plan);
         let concluded = verified.iter().map(|done| (done.operation.commit.clone(), done.report.outcome));
         let (found, unclear) = standing(&PassFacts {
             catalog: base.rules.get(),

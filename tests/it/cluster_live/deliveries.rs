@@ -145,3 +145,39 @@ fn z2_two_runs_that_make_the_same_objects_leave_no_failure() {
     assert_eq!(bpctl(&repo, None).run(&["breaker"]).exits(0).stdout.trim(), "nothing is stopped, and nothing failed");
     assert!(bpctl(&repo, None).run(&["apply"]).exits(0).stdout.contains("nothing to do"));
 }
+
+/// B4. Would miss: pods that start before what they read is there, or with the values of before; a roll-out onto what the server refused.
+#[test]
+fn b04_what_pods_read_is_delivered_before_them_and_without_it_they_are_not() {
+    let first = Namespace::new("order");
+    let all = |version: u8, level: &str, immutable: bool| {
+        let web = manifest(&first.name, "web")
+            .replace("web:1\"", &format!("web:{version}\", envFrom: [{{configMapRef: {{name: web}}}}]"));
+        format!(
+            "{web}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: web, namespace: {}}}\nimmutable: {immutable}\ndata: {{LEVEL: {level}}}\n",
+            first.name
+        )
+    };
+    let repo = repository(&first, &[("web".into(), "deploy/web.yaml".into(), all(1, "info", true))]);
+    let told = bpctl(&repo, None).run(&["apply"]).exits(0).stdout;
+    let at = |what: &str| told.find(what).unwrap_or_else(|| panic!("{what}: {told}"));
+    assert!(at("applied ConfigMap/web: created") < at("applied Deployment/web: created"), "{told}");
+    let namespace = Namespace::new("refused");
+    let of = |version, level| {
+        all(version, level, true)
+            .replace(&format!("namespace: {}", first.name), &format!("namespace: {}", namespace.name))
+    };
+    namespace.kubectl(&["apply", "-f", "-"], Some(&of(1, "info")));
+    let repo = repository(&namespace, &[("web".into(), "deploy/web.yaml".into(), of(2, "debug"))]);
+    let told = bpctl(&repo, None).run(&["apply"]).exits(1).stdout;
+    assert!(told.contains("immutable"), "{told}");
+    assert!(told.contains("Deployment/web not applied: ConfigMap/web"), "{told}");
+    assert!(told.contains("comes first, and could not be brought"), "{told}");
+    let live =
+        || namespace.get("deployments")["items"][0]["spec"]["template"]["spec"]["containers"][0]["image"].clone();
+    assert_eq!(live(), "registry.example.org/web:1");
+    // A person makes way, and both come.
+    namespace.kubectl(&["delete", "configmap/web"], None);
+    bpctl(&repo, None).run(&["apply"]).exits(0);
+    assert_eq!(live(), "registry.example.org/web:2");
+}

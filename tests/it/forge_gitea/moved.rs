@@ -196,9 +196,10 @@ fn t22_names_are_never_options() {
 
 /// Where the server lets people rebase, each commit is brought anew. Would miss: a pull request that is green for a word in README.md and lands
 /// another image that way; one that is held where nobody can rebase; and a plain branch beside a base that moved on, or that was brought up to
-/// date by a merge, which is held for nothing.
+/// date by a merge, which is held for nothing; and a commit in the middle of a branch that would come to stand on base's own line, where bpctl goes
+/// back to what stood there (T32).
 #[test]
-fn x02_what_a_rebase_would_land_otherwise_is_not_green() {
+fn x02_t32_what_a_rebase_would_land_otherwise_is_not_green() {
     let shop = Shop::changed(|repo| {
         repo.write("README.md", "hello\n");
         repo.write("NOTES", "notes\n");
@@ -237,9 +238,28 @@ fn x02_what_a_rebase_would_land_otherwise_is_not_green() {
         let number = open(name, head);
         assert_eq!(verdict(number, head).0, "success", "{name}: {:#}", shop.judge(number));
     }
-    let rebase = |is: bool| json!({"has_pull_requests": true, "allow_rebase": is, "allow_rebase_explicit": is});
+    let rebase = |is: bool| {
+        json!({
+            "has_pull_requests": true,
+            "allow_rebase": is,
+            "allow_rebase_explicit": is,
+            "allow_fast_forward_only_merge": is,
+        })
+    };
+    // An image that comes and goes again, on a branch that is straight.
+    let tuned = shop.commit_on(&moved, "deploy/frontend.yaml", image, "evil.example/x:1", "tune", email);
+    let there_and_back =
+        readme(&shop.commit_on(&tuned, "deploy/frontend.yaml", "evil.example/x:1", image, "back", email));
+    let passing = open("passing", &there_and_back);
+    assert_eq!(verdict(passing, &there_and_back).0, "pending");
+    let why = shop.judge(passing).to_string();
+    assert!(
+        why.contains("more than one of its commits changes deploy/frontend.yaml, each of which a rebase may bring"),
+        "{why}"
+    );
     shop.api(ADMIN, "PATCH", "", rebase(false), 200);
     assert_eq!(verdict(number, &hidden).0, "success", "nobody can rebase here");
+    assert_eq!(verdict(passing, &there_and_back).0, "success", "nor move the branch on");
     shop.api(ADMIN, "PATCH", "", rebase(true), 200);
     assert_eq!(verdict(number, &hidden).0, "pending");
     // It is as was said.

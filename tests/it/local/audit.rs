@@ -140,7 +140,7 @@ fn t30_what_was_done_to_the_ledger_is_reported_and_changes_no_verdict() {
     let repo = story();
     let check = |code: i32| repo.run(&["audit", "verify"]).exits(code).stdout;
     let clean = check(0);
-    says(&clean, &["it only grew, and the forge says the same"]);
+    says(&clean, &["it only grew, and the forge has its pull requests as it has them; who approved, the forge says"]);
     let tip = repo.git(&["rev-parse", LEDGER]).trim().to_owned();
     let file = repo.git(&["ls-tree", "-r", "--name-only", LEDGER]).trim().to_owned();
     let text = repo.git(&["show", &format!("{LEDGER}:{file}")]);

@@ -55,6 +55,40 @@ fn broken(from: &str, to: &str) -> (Repo, String, String) {
     (repo, alice, before)
 }
 
+/// T9, Z5. Would miss: a way back that counts as gone because somebody pushed a word onto its branch, and what failed stands.
+#[test]
+fn t09_what_changes_nothing_is_no_rollback() {
+    let (repo, _, _) = broken("frontend:1.4.0", "frontend:1.5.0");
+    let first = repo.run(&APPLY).exits(0).stdout;
+    assert!(first.contains(": rollback to what"), "{first}");
+    repo.git(&["checkout", "-q", "-B", "bpctl/staging/frontend/rollback", "main"]);
+    repo.commit(&[("README.md", "a word\n")], "a word");
+    repo.git(&["checkout", "-q", "main"]);
+    for _ in 0..2 {
+        repo.run(&APPLY);
+    }
+    assert!(repo.read(MANIFEST).contains("frontend:1.5.0"));
+    let plan = repo.run(&["plan", "--target", "frontend"]).stdout;
+    assert!(plan.contains("↩ rollback") && !plan.contains("is itself a rollback"), "{plan}");
+}
+
+/// R6. Would miss: an outage of which nobody hears as long as the way back may not be proposed; an alert that is called over meanwhile.
+#[test]
+fn r06_a_way_back_that_is_held_or_forbidden_is_told_as_long_as_it_is() {
+    let (repo, _, _) = broken("frontend:1.4.0", "frontend:1.5.0");
+    let policy = "blueprints/policies/base.yaml";
+    let rules = repo.read(policy);
+    let freeze = "freezes: [{name: always, from: 2020-01-01T00:00:00Z, to: 2096-01-01T00:00:00Z}]\n";
+    repo.commit(&[(policy, &format!("{rules}{freeze}"))], "nothing moves");
+    let held = "alert: frontend: waits for a person: rollback is held by freeze always until 2096-01-01T00:00:00Z";
+    says(&repo.run(&APPLY).exits(0).stdout, &[held]);
+    let blueprint = repo.read("blueprints/frontend/blueprint.yaml");
+    let (before, after) = blueprint.split_once("forbidden_operations: [").expect("some are");
+    let none = format!("{before}forbidden_operations: [rollback, {after}");
+    repo.commit(&[(policy, &rules), ("blueprints/frontend/blueprint.yaml", &none)], "never back");
+    says(&repo.run(&APPLY).exits(0).stdout, &["alert: frontend: waits for a person: rollback is forbidden"]);
+}
+
 /// Would miss: a rollback that nobody proposes, one that lands without a person, one that changes another byte, and one that is taken back.
 #[test]
 fn b08_a_broken_image_goes_back_through_a_pull_request() {
