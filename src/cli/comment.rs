@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use bpctl_core::model::Name;
 use bpctl_core::plan::Plan;
 use clap::{Args, ValueEnum};
 use schemars::JsonSchema;
@@ -74,7 +75,15 @@ pub struct CommentOutput {
 
 /// Runs the command.
 pub async fn run(global: &Global, args: &CommentArgs, output: &Output) -> Result<Exit, CommandError> {
-    let plan = read(&args.plan)?.told();
+    let plan = match read(&args.plan) {
+        Ok(plan) => plan.told(),
+        Err(error) => {
+            if let Some(told) = unplanned(global, args).await? {
+                output.data(&told);
+            }
+            return Err(error);
+        }
+    };
     if let Some(named) = args.environment.environment.as_deref().filter(|named| !named.is_empty())
         && plan.environment.as_str() != named
     {
@@ -99,6 +108,25 @@ pub async fn run(global: &Global, args: &CommentArgs, output: &Output) -> Result
     let done = comment::write(&session, &plan, &options).await?;
     shown(args, done, &session.forge.reading().pull_url(args.number), output);
     Ok(Exit::Fine)
+}
+
+/// Where there is no plan, an earlier comment is not left to say of this head what was said of another one.
+async fn unplanned(global: &Global, args: &CommentArgs) -> Result<Option<String>, CommandError> {
+    let named = args.environment.environment.as_deref().and_then(|named| Name::new(named).ok());
+    let missing = runtime::read_at_most(&args.plan, 0).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    let Some(environment) = named.filter(|_| missing && !matches!(args.when, When::Never)) else {
+        return Ok(None);
+    };
+    let session = session(global).await?;
+    let (method, when) = (comment::Method::Update, comment::When::Always);
+    let options = CommentOptions { number: args.number, method, when, run: args.run_url.as_deref() };
+    let url = session.forge.reading().pull_url(args.number);
+    Ok(match comment::unplanned(&session, &environment, &options).await? {
+        Commented::Updated(id) if matches!(args.output, Format::Text) => {
+            Some(format!("{url} · comment {id} says now that there is no plan"))
+        }
+        _ => None,
+    })
 }
 
 fn read(file: &std::path::Path) -> Result<Plan, CommandError> {

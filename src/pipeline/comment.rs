@@ -1,9 +1,9 @@
 //! `comment`: the one comment of an environment on a pull request, by the forge's own list of bpctl's comments. Nothing is remembered: twice
 //! the same is no write, and of runs at once one comment stays (Z1, Z2, Z9).
 
-use bpctl_core::model::RepoPath;
+use bpctl_core::model::{Name, RepoPath};
 use bpctl_core::plan::Plan;
-use bpctl_core::render::comment::{Around, comment, is_telling, marker};
+use bpctl_core::render::comment::{Around, comment, is_telling, marker, unplanned as unplanned_comment};
 
 use super::{Effects, PipelineError, Session};
 use crate::forge::{OwnComment, PullFilter};
@@ -50,6 +50,33 @@ pub enum Commented {
     Unchanged(String),
     /// Nothing, and why.
     Nothing(String),
+}
+
+/// Says of a head that it could not be planned, in the place of what was said of an earlier one. Of a head that was followed by another the newer
+/// run tells.
+pub async fn unplanned(
+    session: &Session,
+    environment: &Name,
+    options: &CommentOptions<'_>,
+) -> Result<Commented, PipelineError> {
+    let (forge, number) = (session.forge.reading(), options.number);
+    let open = forge.pulls(PullFilter::Open).await?;
+    let here = session.repository.head_commit()?;
+    let Some(pull) = open.into_iter().find(|pull| pull.number == number && here.as_ref() == Some(&pull.head)) else {
+        return Ok(Commented::Nothing(format!("what is checked out is not the head of #{number}")));
+    };
+    let body = unplanned_comment(environment, &pull.head, options.run);
+    let before = forge.comments(number, marker(environment).trim_end()).await?;
+    let effects = Effects::new(session.forge.writing()?, None, false);
+    match before.first() {
+        Some(kept) if says(kept, &body) => Ok(Commented::Unchanged(kept.id.clone())),
+        Some(kept) => {
+            effects.edit_comment(number, &kept.id, &body).await?;
+            Ok(Commented::Updated(kept.id.clone()))
+        }
+        // Nothing was said that could be wrong: the job that failed says it.
+        None => Ok(Commented::Nothing("nothing was said before".into())),
+    }
 }
 
 /// Tells a plan on a pull request.

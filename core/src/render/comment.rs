@@ -46,6 +46,17 @@ pub fn marker(environment: &Name) -> String {
     format!("<!-- bpctl:{environment} -->\n")
 }
 
+/// The comment where a head could not be planned: what was said of an earlier one does not hold for it (R6).
+pub fn unplanned(environment: &Name, head: &str, run: Option<&str>) -> String {
+    let short = head.get(..7).unwrap_or(head);
+    let run = run.and_then(target).map_or_else(|| "The run".to_owned(), |run| format!("[The run]({run})"));
+    format!(
+        "{}### bpctl · {environment} — not planned\n\n**`{short}` could not be planned**, and what stood here before was said of another commit. {run} says \
+         why, and so does `bpctl plan --env {environment}`.\n",
+        marker(environment)
+    )
+}
+
 /// The comment on a pull request.
 pub fn comment(plan: &Plan, around: &Around<'_>) -> String {
     marker(&plan.environment) + &page(plan, around)

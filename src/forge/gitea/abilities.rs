@@ -33,9 +33,9 @@ impl GiteaForge {
             let told = "the repository allows neither merge commits nor squashing: bpctl merges nothing";
             checks.push(Check::limited(told, "allow one of them in the repository's settings"));
         }
-        if settings.rebases() {
-            let told = "pull requests may be merged by a rebase, which brings each commit anew: where that may give something else than the \
-                        merge that is judged, the verdict waits";
+        if settings.rebases() || settings.allow_fast_forward_only_merge {
+            let told = "pull requests may be merged by a rebase or a fast-forward, which brings each commit: where that may give something \
+                        else than the merge that is judged, or more than one commit changes a governed file, the verdict waits";
             checks.push(Check::limited(
                 told,
                 "turn both ways of rebasing and fast-forward off in the repository's settings, and leave merge commits or squashing",

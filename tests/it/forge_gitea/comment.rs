@@ -94,6 +94,21 @@ fn t09_one_comment_is_found_again_and_says_what_is_true_now() {
     it.plan();
     assert_eq!(it.done(&["--when", "on-change"]), ("updated".into(), id));
     assert!(it.marked()[1]["body"].as_str().is_some_and(|body| body.contains("nothing to do because of this change")));
+    // Of a head that could not be planned nothing stands that was said of another: not on the older head's word, and once.
+    let nowhere = |on: &[&str]| {
+        let number = it.number.to_string();
+        let command = [&["comment", &number, "--plan", "nowhere.json", "--env", "staging"], on].concat();
+        it.shop.bpctl().run(&command).exits(1)
+    };
+    it.shop.repo.git(&["checkout", "-q", "--detach", "HEAD^"]);
+    nowhere(&[]);
+    assert!(it.marked()[1]["body"].as_str().is_some_and(|body| body.contains("nothing to do because of this change")));
+    it.shop.repo.git(&["checkout", "-q", "-"]);
+    nowhere(&["--when", "never"]);
+    assert!(nowhere(&["--run-url", "https://ci.test/run/9"]).stdout.contains("says now that there is no plan"));
+    let body = it.marked()[1]["body"].as_str().expect("a body").to_owned();
+    assert!(body.contains("could not be planned") && body.contains("](https://ci.test/run/9)"), "{body}");
+    assert_eq!(nowhere(&["--run-url", "https://ci.test/run/9"]).stdout, "");
     // Written anew, below the talk.
     it.push("replicas: 2 ", "replicas: 5 ");
     super::server::head_becomes(&it.shop, it.number, it.shop.repo.git(&["rev-parse", "HEAD"]).trim());

@@ -204,6 +204,7 @@ fn x02_t32_what_a_rebase_would_land_otherwise_is_not_green() {
         repo.write("README.md", "hello\n");
         repo.write("NOTES", "notes\n");
     });
+    shop.rebases(true);
     let base = shop.fetch("refs/heads/main");
     let email = "a@x.test";
     let moved = shop.commit_on(&base, "NOTES", "notes", "more notes", "moved", email);
@@ -238,14 +239,6 @@ fn x02_t32_what_a_rebase_would_land_otherwise_is_not_green() {
         let number = open(name, head);
         assert_eq!(verdict(number, head).0, "success", "{name}: {:#}", shop.judge(number));
     }
-    let rebase = |is: bool| {
-        json!({
-            "has_pull_requests": true,
-            "allow_rebase": is,
-            "allow_rebase_explicit": is,
-            "allow_fast_forward_only_merge": is,
-        })
-    };
     // An image that comes and goes again, on a branch that is straight.
     let tuned = shop.commit_on(&moved, "deploy/frontend.yaml", image, "evil.example/x:1", "tune", email);
     let there_and_back =
@@ -257,10 +250,10 @@ fn x02_t32_what_a_rebase_would_land_otherwise_is_not_green() {
         why.contains("more than one of its commits changes deploy/frontend.yaml, each of which a rebase may bring"),
         "{why}"
     );
-    shop.api(ADMIN, "PATCH", "", rebase(false), 200);
+    shop.rebases(false);
     assert_eq!(verdict(number, &hidden).0, "success", "nobody can rebase here");
     assert_eq!(verdict(passing, &there_and_back).0, "success", "nor move the branch on");
-    shop.api(ADMIN, "PATCH", "", rebase(true), 200);
+    shop.rebases(true);
     assert_eq!(verdict(number, &hidden).0, "pending");
     // It is as was said.
     let path = format!("/repos/forge-admin/{}/pulls/{number}/merge", shop.name);

@@ -49,7 +49,20 @@ impl Shop {
         wait_for("the repository's first push", 30, || {
             (shop.api(ADMIN, "GET", "", json!(null), 200)["empty"] == false).then_some(())
         });
+        // As the set-up says.
+        shop.rebases(false);
         shop
+    }
+
+    /// Lets people merge so that each commit comes to stand on the base branch, or not.
+    pub fn rebases(&self, may: bool) {
+        let ways = json!({
+            "has_pull_requests": true,
+            "allow_rebase": may,
+            "allow_rebase_explicit": may,
+            "allow_fast_forward_only_merge": may,
+        });
+        self.api(ADMIN, "PATCH", "", ways, 200);
     }
 
     /// Its address, without credentials.

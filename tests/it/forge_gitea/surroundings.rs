@@ -258,13 +258,14 @@ fn z14_a_wrong_clock_here_changes_nothing_and_prod_goes_by_the_servers() {
 #[test]
 fn the_doctor_tells_what_the_server_lets_bpctl_do() {
     let shop = Shop::new();
+    shop.rebases(true);
     let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
     let name = format!("forge-admin/{}", shop.name);
     for line in [
         "bpctl is forge-bot there (id ",
         &format!("  ✓ forge-bot may write to {name}\n"),
         "  ! main is not protected: whoever may write can pass bpctl by\n",
-        "  ! pull requests may be merged by a rebase, which brings each commit anew: ",
+        "  ! pull requests may be merged by a rebase or a fast-forward, which brings each commit: ",
         "go by the forge's clock, which agrees with this machine's\n",
     ] {
         assert!(told.contains(line), "{line:?} is missing in:\n{told}");
@@ -275,8 +276,7 @@ fn the_doctor_tells_what_the_server_lets_bpctl_do() {
     let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
     assert!(told.contains("  ! main does not wait for the check bpctl/verdict"), "{told}");
     shop.api(ADMIN, "PATCH", "/branch_protections/main", rule(json!(["bpctl/verdict"])), 200);
-    let merges = json!({"has_pull_requests": true, "allow_rebase": false, "allow_rebase_explicit": false});
-    shop.api(ADMIN, "PATCH", "", merges, 200);
+    shop.rebases(false);
     let told = shop.bpctl().run(&["doctor"]).exits(0).stdout;
     assert!(!told.contains("rebase"), "{told}");
     // A status is anybody's who may write.
