@@ -73,8 +73,9 @@ pub const REMEMBERED: Period = Period::from_secs(90 * 86_400);
 pub struct NewPull {
     /// The branch that holds the change; it exists already.
     pub branch: BranchName,
-    /// The newest pull request of the branch among those that the caller looked at, of all that are [`REMEMBERED`]. On the local forge, where looking and opening are one, a newer
-    /// one that a person closed by now is [`ForgeError::Declined`]; a server may open it again within the time of one request.
+    /// The newest pull request of the branch among those that the caller looked at, of all that are [`REMEMBERED`]. On the local forge, where
+    /// looking and opening are one, a newer one that a person closed by now is [`ForgeError::Declined`]; a server may open it again within the
+    /// time of one request.
     pub after: Option<u64>,
     /// Title, escaped for Markdown.
     pub title: String,

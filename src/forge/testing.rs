@@ -9,6 +9,20 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use url::Url;
 
+use super::{BranchName, NewPull};
+
+/// A pull request of a branch that asks nobody.
+pub(crate) fn new_pull(branch: &BranchName) -> NewPull {
+    NewPull {
+        branch: branch.clone(),
+        after: None,
+        title: "Scale".into(),
+        body: "why".into(),
+        reviewers: Vec::new(),
+        labels: Vec::new(),
+    }
+}
+
 /// Answers every request with what a function makes of it, one after the other, and remembers the requests.
 pub(crate) struct Server {
     pub(crate) url: Url,

@@ -252,7 +252,7 @@ async fn propose(
     let commit = repository.commit_files(tip.commit(), &[change].into(), &author, &message)?;
     let wanted = pulls::changes_at(repository, tip, rules, &commit).await?;
     if pulls::declined(session.reading(), tip, rules, (&branch, &wanted), remembered).await? {
-        return Ok("not proposed: a person closed this before, and nothing changed since".into());
+        return Ok(format!("not proposed: {}", pulls::CLOSED_BEFORE));
     }
     let open = forge.pulls(PullFilter::Open).await?;
     let open = open.iter().find(|pull| pull.head_branch.as_deref() == Some(branch.as_str()));

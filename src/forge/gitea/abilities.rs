@@ -4,15 +4,14 @@ use bpctl_core::govern::VERDICT_CHECK;
 use bpctl_core::render::sink;
 
 use super::GiteaForge;
-use super::wire::{Branch, RepositorySettings};
+use super::wire::Branch;
 use crate::forge::{Check, Forge as _, ForgeError};
 
 impl GiteaForge {
     pub(super) async fn looked_over(&self) -> Result<Vec<Check>, ForgeError> {
         let me = self.identity().await?;
         let who = sink::terminal(&me.login);
-        let attempt = format!("read the settings of {}", self.name());
-        let settings: RepositorySettings = self.api.read(&attempt, &self.path(&[])).await?;
+        let settings = self.settings().await?;
         let mut checks = vec![Check::fine(format!("{} answers; bpctl is {who} there (id {})", self.server, me.id))];
         let rights = &settings.permissions;
         checks.push(if rights.push {
@@ -33,7 +32,7 @@ impl GiteaForge {
             let told = "the repository allows neither merge commits nor squashing: bpctl merges nothing";
             checks.push(Check::limited(told, "allow one of them in the repository's settings"));
         }
-        if settings.rebases() || settings.allow_fast_forward_only_merge {
+        if settings.keeps_each_commit() {
             let told = "pull requests may be merged by a rebase or a fast-forward, which brings each commit: where that may give something \
                         else than the merge that is judged, or more than one commit changes a governed file, the verdict waits";
             checks.push(Check::limited(

@@ -124,14 +124,7 @@ async fn propose(lab: &Lab, who: &str, name: &str) -> (u64, String, String) {
 
 fn new_pull(branch: &BranchName, reviewers: &[&str]) -> NewPull {
     let reviewers = reviewers.iter().map(|&reviewer| reviewer.to_owned()).collect();
-    NewPull {
-        branch: branch.clone(),
-        after: None,
-        title: "Scale".into(),
-        body: "why".into(),
-        reviewers,
-        labels: Vec::new(),
-    }
+    NewPull { reviewers, ..crate::forge::testing::new_pull(branch) }
 }
 
 fn pin<'a>(pull: u64, base: &'a str, head: &'a str, tree: &'a str) -> Pin<'a> {

@@ -71,9 +71,7 @@ impl GiteaForge {
 
     /// A merge commit, or a squash where the repository allows only that: both give the same tree.
     async fn style(&self) -> Result<Option<&'static str>, ForgeError> {
-        let attempt = format!("read the settings of {}", self.name());
-        let settings: RepositorySettings = self.api.read(&attempt, &self.path(&[])).await?;
-        Ok(match settings {
+        Ok(match self.settings().await? {
             RepositorySettings { allow_merge_commits: true, .. } => Some("merge"),
             RepositorySettings { allow_squash_merge: true, .. } => Some("squash"),
             _ => None,

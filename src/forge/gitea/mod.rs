@@ -133,9 +133,13 @@ impl GiteaForge {
 
     /// The same forge with the base branch that the server itself calls the default: no file of the repository has a say.
     pub async fn on_default_branch(self) -> Result<Self, ForgeError> {
-        let attempt = format!("read the settings of {}", self.name());
-        let settings: RepositorySettings = self.api.read(&attempt, &self.path(&[])).await?;
+        let settings = self.settings().await?;
         self.on_branch(settings.default_branch)
+    }
+
+    async fn settings(&self) -> Result<RepositorySettings, ForgeError> {
+        let attempt = format!("read the settings of {}", self.name());
+        self.api.read(&attempt, &self.path(&[])).await
     }
 
     /// The same forge with another base branch.
@@ -263,15 +267,11 @@ impl Forge for GiteaForge {
     }
 
     async fn rebases(&self) -> Result<bool, ForgeError> {
-        let attempt = format!("read the settings of {}", self.name());
-        let settings: RepositorySettings = self.api.read(&attempt, &self.path(&[])).await?;
-        Ok(settings.rebases())
+        Ok(self.settings().await?.rebases())
     }
 
     async fn keeps_each_commit(&self) -> Result<bool, ForgeError> {
-        let attempt = format!("read the settings of {}", self.name());
-        let settings: RepositorySettings = self.api.read(&attempt, &self.path(&[])).await?;
-        Ok(settings.rebases() || settings.allow_fast_forward_only_merge)
+        Ok(self.settings().await?.keeps_each_commit())
     }
 
     fn issue_url(&self, number: u64) -> Option<String> {

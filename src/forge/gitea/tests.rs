@@ -10,7 +10,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::*;
-use crate::forge::testing::{Server, bare, reply};
+use crate::forge::testing::{Server, bare, new_pull, reply};
 
 const TOKEN: &str = "canary-token";
 
@@ -153,17 +153,7 @@ async fn z8_a_write_is_sent_once() {
 /// (and so opened twice), tries without end.
 #[tokio::test]
 async fn z6_a_server_that_lags_behind_gets_one_pull_request() {
-    let pull = || {
-        let branch = BranchName::new("bpctl/test/lags").unwrap();
-        NewPull {
-            branch,
-            after: None,
-            title: "Scale".into(),
-            body: "why".into(),
-            reviewers: Vec::new(),
-            labels: Vec::new(),
-        }
-    };
+    let pull = || new_pull(&BranchName::new("bpctl/test/lags").unwrap());
     let posts = |server: &Server| server.requests().iter().filter(|request| request.starts_with("POST ")).count();
     let early = AtomicUsize::new(0);
     let server = Server::new(move |line| match line.split_whitespace().next() {

@@ -270,6 +270,11 @@ impl RepositorySettings {
     pub(super) fn rebases(&self) -> bool {
         self.allow_rebase || self.allow_rebase_explicit
     }
+
+    /// Whether each commit of a pull request may come to stand on the base branch.
+    pub(super) fn keeps_each_commit(&self) -> bool {
+        self.rebases() || self.allow_fast_forward_only_merge
+    }
 }
 
 /// What the caller may do in the repository.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::fake::{APP, BOT, CI, Fake, strict, user};
 use super::*;
-use crate::forge::testing::{Server, bare, reply};
+use crate::forge::testing::{Server, bare, new_pull, reply};
 
 const TOKEN: &str = "canary-token";
 const COMMIT: &str = "0123456789012345678901234567890123456789";
@@ -320,17 +320,7 @@ async fn z8_what_became_of_a_lost_answer_is_read() {
 /// tries without end.
 #[tokio::test]
 async fn z6_a_server_that_lags_behind_gets_one_pull_request() {
-    let pull = || {
-        let branch = BranchName::new("bpctl/test/lags").unwrap();
-        NewPull {
-            branch,
-            after: None,
-            title: "Scale".into(),
-            body: "why".into(),
-            reviewers: Vec::new(),
-            labels: Vec::new(),
-        }
-    };
+    let pull = || new_pull(&BranchName::new("bpctl/test/lags").unwrap());
     let posts = |server: &Server| server.requests().iter().filter(|request| request.starts_with("POST ")).count();
     let early = AtomicUsize::new(0);
     let server = Server::new(move |line| match line.split_whitespace().next() {

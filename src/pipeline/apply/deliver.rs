@@ -96,7 +96,7 @@ impl Pass<'_> {
                 let Some(permit) =
                     permit_apply(&base.rules, &self.environment, &item.action, effect, &facts, server_clock)
                 else {
-                    self.undelivered(item, server_clock);
+                    self.not_done(item, ("applied", "apply it yourself"), server_clock);
                     if is_read && reconcile.uid.is_none() {
                         missing.insert(&reconcile.blueprint, &reconcile.workload);
                     }
@@ -191,18 +191,18 @@ impl Pass<'_> {
         Ok(meanwhile)
     }
 
-    /// Says why what stands on base was not brought to the cluster; held and forbidden items are said with the plan.
-    fn undelivered(&mut self, item: &PlanItem, server_clock: bool) {
+    /// Says why something was not done to the cluster, `applied` or `restarted`; held and forbidden items are said with the plan.
+    pub(super) fn not_done(&mut self, item: &PlanItem, (done, yourself): (&str, &str), server_clock: bool) {
         let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
         let why = match (item.verdict.tier, item.hold()) {
             (_, Some(_)) | (Tier::Forbidden, _) => return,
             (Tier::RequiresApproval, _) => {
-                format!("needs approval ({rule}): change that rule by a pull request, or apply it yourself")
+                format!("needs approval ({rule}): change that rule by a pull request, or {yourself}")
             }
             (Tier::Allowed, _) if !server_clock => "a local clock permits nothing in production".into(),
             (Tier::Allowed, _) => "no permit was given".into(),
         };
-        self.step(item.action.blueprint(), format!("{} not applied: {why}", item.action.workload()), None);
+        self.step(item.action.blueprint(), format!("{} not {done}: {why}", item.action.workload()), None);
     }
 }
 

@@ -1,14 +1,13 @@
 //! Restarts: the one thing that a pass does to a cluster without Git, under either delivery (B8, B15).
 
 use bpctl_core::action::Action;
-use bpctl_core::blueprint::Tier;
 use bpctl_core::decide::{FailedPod, Finding};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::permit_restart;
 use bpctl_core::ledger::Event;
 use bpctl_core::model::{Digest, Name, Period, Timestamp};
 use bpctl_core::observe::{Known, Observation, PastRestart, Recorder};
-use bpctl_core::plan::{Plan, PlanItem};
+use bpctl_core::plan::Plan;
 use bpctl_core::verify::{Outcome, RestartInput, VerifyReport, verify_restart};
 
 use super::account::REMEMBERED;
@@ -36,7 +35,7 @@ impl Pass<'_> {
                 let facts = Recorder::new(observation);
                 let permit = permit_restart(&base.rules, &self.environment, &item.action, effect, &facts, server_clock);
                 let Some(permit) = permit else {
-                    self.not_restarted(item, server_clock);
+                    self.not_done(item, ("restarted", "restart it yourself"), server_clock);
                     continue;
                 };
                 let applied = match self.effects.restart(permit).await {
@@ -71,20 +70,6 @@ impl Pass<'_> {
             }
         }
         Ok(any)
-    }
-
-    /// Says why pods that failed were not replaced; held and forbidden items are said with the plan.
-    fn not_restarted(&mut self, item: &PlanItem, server_clock: bool) {
-        let rule = item.verdict.principal().map_or("", |rule| rule.cite.as_str());
-        let why = match (item.verdict.tier, item.hold()) {
-            (_, Some(_)) | (Tier::Forbidden, _) => return,
-            (Tier::RequiresApproval, _) => {
-                format!("needs approval ({rule}): change that rule by a pull request, or restart it yourself")
-            }
-            (Tier::Allowed, _) if !server_clock => "a local clock permits nothing in production".into(),
-            (Tier::Allowed, _) => "no permit was given".into(),
-        };
-        self.step(item.action.blueprint(), format!("{} not restarted: {why}", item.action.workload()), None);
     }
 
     /// Verifies the restarts of the last day that the ledger has no final outcome of, and writes down those that a killed run did not; what
