@@ -31,7 +31,8 @@ fn request() -> FieldPath {
 }
 
 /// `scale:3>4:ok@5h`: an operation, what it changed (`?`: not known), how it ended (`reset`: it failed, and a person changed the blueprint
-/// since; `lost`: the base branch does not hold it any more; `theirs`: it has the name alone, and went well), and how long ago.
+/// since; `lost`: the base branch does not hold it any more; `theirs`: it is of another account, and went well; `theirs-fail`, `theirs-reset`),
+/// and how long ago.
 fn history(told: &str) -> Vec<PastOperation> {
     let one = |(number, told): (usize, &str)| {
         let (told, ago) = told.split_once('@').unwrap();
@@ -48,16 +49,16 @@ fn history(told: &str) -> Vec<PastOperation> {
             delivered_at: None,
             outcome: match *outcome {
                 "ok" | "theirs" => Some(CheckConclusion::Success),
-                "fail" | "reset" => Some(CheckConclusion::Failure),
+                "fail" | "reset" | "theirs-fail" | "theirs-reset" => Some(CheckConclusion::Failure),
                 "unseen" => Some(CheckConclusion::Neutral),
                 "open" | "lost" | "lost+reset" => None,
                 other => panic!("{other}"),
             },
             changes: values.split_once('>').map(|values| vec![change(values)]),
             config: Vec::new(),
-            reset_by: (*outcome == "reset" || *outcome == "lost+reset").then(|| "p".into()),
+            reset_by: outcome.ends_with("reset").then(|| "p".into()),
             rewritten: outcome.starts_with("lost"),
-            foreign: *outcome == "theirs",
+            foreign: outcome.starts_with("theirs"),
         }
     };
     told.split_whitespace().enumerate().map(one).collect()
@@ -116,6 +117,18 @@ const THREE: &str = "scale:1>2:fail@9h scale:2>3:fail@8h scale:3>4:fail@7h";
 
 #[rstest]
 #[case::nothing("", "", None)]
+#[case::of_another_account(
+    "",
+    "scale:1>2:theirs-fail@9h scale:2>3:fail@8h scale:3>4:theirs-fail@7h",
+    Some("failed one after another: scale #1 of another account, scale #2, scale #3 of another account")
+)]
+#[case::another_accounts_success_frees_nothing("", &format!("{THREE} scale:4>5:theirs@6h"), Some("failed one after another: scale #1, scale #2, scale #3"))]
+#[case::nor_does_the_answer_to_its_failure("", &format!("{THREE} scale:4>5:theirs-reset@6h"), Some("failed one after another: scale #1, scale #2, scale #3"))]
+#[case::but_its_failures_end_with_a_success(
+    "",
+    "scale:1>2:theirs-fail@9h scale:2>3:theirs-fail@8h scale:3>4:ok@7h scale:4>5:theirs-fail@6h",
+    None
+)]
 #[case::two("", "scale:1>2:fail@9h scale:2>3:fail@8h", None)]
 #[case::three("", THREE, Some("failed one after another: scale #1, scale #2, scale #3"))]
 #[case::four("", &format!("{THREE} resize:?:fail@6h"), Some("failed one after another: scale #1, scale #2, scale #3, resize #4"))]

@@ -640,6 +640,40 @@ fn b13_the_windows_begin_with_the_delivery_and_what_is_not_delivered_has_not_fai
     let gone = seen("2026-11-21T12:10:10Z", 2, delivered, None);
     assert_eq!(gone.outcome, Outcome::Failure, "{gone:#?}");
     assert_eq!(seen(late, 2, None, Some("2026-11-21T12:01:00Z")).outcome, Outcome::Failure);
+    // Unless the object says who: drift from what had arrived is not what was merged.
+    let drifted = |manager: &str, wrote: &str| {
+        let around = Around { now: "2026-11-21T12:10:10Z", ..Around::scale(2, 3, FINE, FINE) };
+        let mut past = around.past();
+        past.delivered_at = delivered.map(|at| at.parse().unwrap());
+        let mut observation = around.observation();
+        let Some(FactValue::Object(Known::Known(Some(live)))) =
+            observation.facts.get(&FactKey::Object(web())).map(|fact| &fact.value)
+        else {
+            panic!("no object");
+        };
+        let mut body = serde_json::to_value(&live.body).unwrap();
+        body["spec"]["replicas"] = 2.into();
+        body["metadata"]["managedFields"] = json!([
+            {"manager": "bpctl", "operation": "Apply", "apiVersion": "apps/v1", "time": "2026-11-21T12:10:00Z", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:template": {}}}},
+            {"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "time": wrote, "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+        ]);
+        let live = LiveObject::from_json("apps/v1", "Deployment", body);
+        observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));
+        let (rules, staging) = (trusted(&around.files()), Name::new("staging").unwrap());
+        let name = Name::new("web").unwrap();
+        verify_operation(rules.get(), &staging, &name, &past, &Recorder::new(&observation)).unwrap()
+    };
+    let taken = drifted("kubectl-edit", "2026-11-21T12:10:04Z");
+    assert_eq!(taken.outcome, Outcome::Unknown, "{taken:#?}");
+    assert_eq!(taken.checks[0].evidence, "spec.replicas is 2, merged were 3; kubectl-edit has written it since");
+    assert_eq!(
+        drifted("kubectl-edit", "2026-11-21T12:09:00Z").outcome,
+        Outcome::Failure,
+        "bpctl's value never arrived"
+    );
+    assert_eq!(drifted("bpctl", "2026-11-21T12:10:04Z").outcome, Outcome::Failure, "as an admission webhook has it");
     assert_eq!(seen(late, 2, None, Some("2026-11-21T11:59:00Z")).outcome, Outcome::Pending, "refused before it");
     // And none before a pass that will deliver it has done so.
     let before = gone.before_delivery();
@@ -669,4 +703,38 @@ fn b16_pods_of_later_say_nothing_of_what_was_measured() {
     observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known((0..2).map(pod).collect())));
     let report = around.report_of(&observation);
     assert_eq!((report.outcome, report.missed()), (Outcome::Unknown, Vec::new()), "{report:#?}");
+}
+
+/// B13. Would miss: "ready failure: 3 of 3 pods running and ready", by which nobody understands what failed.
+#[test]
+fn b13_a_failure_whose_pods_are_all_there_says_what_failed() {
+    let told = |ready: &str, more: bool, reason: Option<&str>| {
+        let around = Around { now: LATER, ..Around::scale(2, 3, FINE, FINE) };
+        let mut observation = around.observation();
+        let pod = |n: u32| {
+            let broken = more && n == 3;
+            let status = if broken { "False" } else { "True" };
+            let ready =
+                json!([{"type": "Ready", "status": status, "lastTransitionTime": if n == 0 { ready } else { MERGED }}]);
+            let waiting = reason.filter(|_| n == 1).map(|reason| json!({"waiting": {"reason": reason}}));
+            let statuses = json!([{"name": "web", "ready": !broken, "restartCount": 0, "state": waiting.unwrap_or_else(|| json!({"running": {}}))}]);
+            let containers =
+                json!([{"name": "web", "image": "web", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}]);
+            pod_from_json(&json!({"metadata": {"name": format!("web-7d9c5b8f6d-x2x9{n}"), "creationTimestamp": MERGED},
+                "spec": {"containers": containers},
+                "status": {"phase": "Running", "conditions": ready, "containerStatuses": statuses}}))
+            .unwrap()
+        };
+        let pods = (0..if more { 4 } else { 3 }).map(pod).collect();
+        observation.add(FactKey::Pods(web()), "t", FactValue::Pods(Known::Known(pods)));
+        let report = around.report_of(&observation);
+        let check = report.checks.iter().find(|check| check.window == "ready").unwrap().clone();
+        (check.outcome, check.evidence)
+    };
+    let all = "3 of 3 pods running and ready";
+    let failed = |why: &str| (Outcome::Failure, format!("{all}, {why}"));
+    assert_eq!(told("2026-11-21T12:40:00Z", false, None), failed("1 of them only after 2026-11-21T12:01:10Z"));
+    assert_eq!(told(MERGED, true, None), failed("and 1 more that is not"));
+    assert_eq!(told(MERGED, false, Some("CrashLoopBackOff")), failed("CrashLoopBackOff"));
+    assert_eq!(told(MERGED, false, None), (Outcome::Success, all.into()));
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use bpctl_core::model::Untrusted;
+use bpctl_core::render::sink;
 use clap::Args;
 
 use super::{CommandError, Global, Output, session_with};
@@ -62,8 +64,18 @@ pub async fn run(global: &Global, args: &AnswerArgs, output: &Output, answer: An
     let signed = args.signing_key.is_some();
     match answer {
         Answer::Approve if signed => {
-            output.data(&format!("approved {url} at {short}, signed"));
-            output.talk("next: bpctl apply");
+            // A courtesy, too: who approves in vain is not to learn it from the next pass.
+            let answered = forge.pull(args.number).await.ok();
+            match rules.zip(answered).and_then(|(rules, answered)| pulls::uncounted(rules.get(), &answered)) {
+                Some(why) => output.data(&format!(
+                    "recorded an approval of {url} at {short}, signed, that does not count: {}",
+                    sink::terminal(&Untrusted::new(why))
+                )),
+                None => {
+                    output.data(&format!("approved {url} at {short}, signed"));
+                    output.talk("next: bpctl apply");
+                }
+            }
         }
         Answer::Approve => {
             output.data(&format!(

@@ -19,7 +19,7 @@ use bpctl_core::action::Action;
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Tier};
 use bpctl_core::govern::Decision;
 use bpctl_core::ledger::{Entry, Event};
-use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Trusted};
+use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, Trusted, Untrusted};
 use bpctl_core::observe::{Known, Observation, PastOperation};
 use bpctl_core::plan::{Plan, PlanInput, PlanItem};
 use bpctl_core::propose::{ChangeSet, propose};
@@ -394,7 +394,7 @@ impl Pass<'_> {
             }
             return Ok(false);
         };
-        let message = bpctl_core::render::sink::commit_title(&title);
+        let message = self.subject(&head, title)?;
         match self.effects.merge(permit, &format!("{message}\n\nPull request {number}, permitted by bpctl.\n")).await? {
             Landed::Merged { commit, at, tree_as_permitted } => {
                 let event = Event::Merged {
@@ -631,6 +631,14 @@ impl Pass<'_> {
         }
         let moved = self.effects.update_branch(branch, other, commit).await? == Swapped::Swapped;
         Ok(moved.then(|| commit.to_owned()))
+    }
+
+    /// The first line of the commit that lands: as bpctl wrote it, because whoever may rename a pull request is not to name the commit.
+    fn subject(&self, head: &str, title: Untrusted) -> Result<String, PipelineError> {
+        let info = self.session.repository.commit_info(head)?;
+        let subject = info.message.raw().lines().next().filter(|line| !line.is_empty());
+        let own = subject.filter(|_| ledger::is_own(&info.author.email)).map(Untrusted::new);
+        Ok(bpctl_core::render::sink::commit_title(&own.unwrap_or(title)))
     }
 
     /// Whether this head is work that bpctl did not write and no pull request keeps: moving its branch would lose it. Nothing is

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::blueprint::{Catalog, Delivery, Environment, Operation, Target};
+use bpctl_core::blueprint::{Catalog, Delivery, Environment, Target};
 use bpctl_core::govern::{FIELD_MANAGER, last_apply};
 use bpctl_core::model::{Name, ObjectRef, Period, RepoPath, Timestamp};
 use bpctl_core::observe::{
@@ -194,16 +194,16 @@ pub(super) async fn history(
         Err(error) => return Known::Unknown(forge_unknown(&error)),
     };
     let mut all: BTreeMap<Name, Vec<PastOperation>> = BTreeMap::new();
-    let mut landed = BTreeSet::new();
+    let (mut landed, mut accounts) = (BTreeMap::new(), BTreeMap::new());
     for pull in &pulls {
         let PullState::Merged { at, commit } = &pull.state else { continue };
         let branch = pull.head_branch.as_deref();
-        if branch.is_some_and(|branch| branch.starts_with("bpctl/")) {
-            landed.insert(commit.clone());
-        }
+        let own = branch.is_some_and(|branch| branch.starts_with("bpctl/"));
+        landed.insert(commit.as_str(), (!own).then_some(*at));
         let Some((blueprint, operation)) = branch.and_then(|b| BranchName::parse_proposal(environment, b)) else {
             continue;
         };
+        accounts.insert(pull.number, pull.author.id.as_str());
         all.entry(blueprint).or_default().push(PastOperation {
             pull: pull.number,
             operation,
@@ -239,8 +239,8 @@ pub(super) async fn history(
             }
         }
         // A name alone makes no operation; nor does bpctl's own pull request, onto whose branch somebody else pushed something of no consequence:
-        // what was to go back stands.
-        let named = |past: &PastOperation| past.foreign || past.operation == Operation::Rollback.name();
+        // what was to go back stands, and what is watched is watched on.
+        let named = |past: &PastOperation| past.foreign || is_verified(past);
         operations.retain(|past| !(named(past) && past.is_nothing()));
         if let Some(last) = operations.iter_mut().rfind(|past| !past.foreign) {
             match is_on(repository, tip.commit(), &last.commit) {
@@ -264,11 +264,12 @@ pub(super) async fn history(
         let mut failed = None;
         let own = operations.iter_mut().enumerate().rev().filter(|(_, past)| !past.foreign);
         for (position, operation) in own.take(LOOKED_UP) {
-            operation.outcome = match verify::outcome(forge, environment, &operation.commit).await {
-                Ok(outcome) => outcome,
+            let check = match verify::check(forge, environment, &operation.commit).await {
+                Ok(check) => check,
                 Err(PipelineError::Forge(error)) => return Known::Unknown(forge_unknown(&error)),
                 Err(error) => return Known::unknown(UnknownCode::Incomplete, error.to_string()),
             };
+            operation.outcome = check.as_ref().map(|check| check.conclusion);
             match operation.outcome {
                 // Its branch takes pushes of others: what became of those says nothing of what failed before.
                 Some(CheckConclusion::Success) if !operation.is_what_it_says() => {
@@ -276,12 +277,28 @@ pub(super) async fn history(
                 }
                 // What lies before a success is over.
                 Some(CheckConclusion::Success) => break,
-                Some(CheckConclusion::Failure) if failed.is_none() => failed = Some(position),
+                Some(CheckConclusion::Failure) if failed.is_none() => {
+                    failed = check.map(|check| (position, check.at));
+                }
                 _ => {}
             }
         }
-        if let Some(last) = failed.and_then(|position| operations.get_mut(position)) {
-            last.reset_by = reset(repository, tip.commit(), &last.commit, &blueprint.path, &landed);
+        // Another account that runs bpctl saw failures, too: they hold, and nothing that it saw frees.
+        for operation in operations.iter_mut().rev().filter(|past| past.foreign).take(LOOKED_UP) {
+            let Some(account) = accounts.get(&operation.pull) else { continue };
+            match verify::standing_of(forge, environment, &operation.commit, account).await {
+                Ok(Some(check)) if check.conclusion == CheckConclusion::Failure => {
+                    operation.outcome = Some(CheckConclusion::Failure);
+                    let since = (operation.commit.as_str(), check.at);
+                    operation.reset_by = reset(repository, tip.commit(), since, &blueprint.path, &landed);
+                }
+                Ok(_) => {}
+                Err(PipelineError::Forge(error)) => return Known::Unknown(forge_unknown(&error)),
+                Err(error) => return Known::unknown(UnknownCode::Incomplete, error.to_string()),
+            }
+        }
+        if let Some((last, since)) = failed.and_then(|(at, since)| Some((operations.get_mut(at)?, since))) {
+            last.reset_by = reset(repository, tip.commit(), (&last.commit, since), &blueprint.path, &landed);
         }
     }
     Known::Known(all)
@@ -541,21 +558,28 @@ fn last_change(commit: &CommitInfo, changes: Option<Vec<PastChange>>, config: Ve
     }
 }
 
-/// The newest commit of the base branch after this one that touches the blueprint's file and is no merge of bpctl's own: a person's. What
-/// cannot be walked back to resets nothing.
+/// The newest commit of the base branch after the failed one that touches the blueprint's file, is no merge of bpctl's own, and came when the
+/// failure was known: a person's. A change that was on its way while the operation was still watched answers nothing. `landed`: when what
+/// was merged landed, by the forge's clock; `None`: it is bpctl's own. What was pushed without a pull request has its committer's time
+/// alone. What cannot be walked back to resets nothing.
 fn reset(
     repository: &Repository,
     tip: &str,
-    failed: &str,
+    (failed, known): (&str, Timestamp),
     blueprint: &RepoPath,
-    landed: &BTreeSet<String>,
+    landed: &BTreeMap<&str, Option<Timestamp>>,
 ) -> Option<String> {
     let log = repository.first_parent_log(tip, WALKED).ok()?;
     let since: Vec<_> = log.iter().take_while(|commit| commit.id != failed).collect();
     if since.len() == log.len() {
         return None;
     }
-    let mut people = since.into_iter().filter(|commit| !landed.contains(&commit.id));
+    // Forges and commits have whole seconds.
+    let answers = |commit: &&&CommitInfo| {
+        let at = landed.get(commit.id.as_str()).copied().unwrap_or(Some(commit.committer.at));
+        at.is_some_and(|at| at.as_second() >= known.as_second())
+    };
+    let mut people = since.iter().filter(answers);
     people.find(|commit| touches(repository, commit, blueprint)).map(|commit| commit.id.clone())
 }
 

@@ -201,6 +201,25 @@ pub fn asks_why(rules: &Catalog, branch: Option<&str>) -> Option<Name> {
     })
 }
 
+/// Why the newest review of a pull request's own head does not count (B10); `None`: it does, or that is not known.
+pub fn uncounted(rules: &Catalog, pull: &PullFacts) -> Option<String> {
+    let branch = pull.head_branch.as_deref()?;
+    let environments = rules.workspace.value.environments.keys();
+    let (name, _) = environments.into_iter().find_map(|environment| BranchName::parse_proposal(environment, branch))?;
+    let approvers = &rules.blueprints.get(&name)?.value.governance.approval_workflow.approvers;
+    let justified = asks_why(rules, Some(branch)).is_some();
+    let terms = ApprovalTerms { approvers, tier: dearest(rules), until: None, justified };
+    let newest = pull.reviews.known()?.iter().max_by_key(|review| review.at)?;
+    // Of what was looked at just now, nothing else is compared.
+    let judged = count_reviews(pull, &Digest::of(""), &terms).ok()?;
+    judged.into_iter().find(|judged| judged.reviewer.id == newest.reviewer.id)?.refused
+}
+
+/// The dearest tier of a workspace.
+fn dearest(rules: &Catalog) -> TierName {
+    rules.workspace.value.environments.values().map(|environment| environment.tier).max().unwrap_or(TierName::Prod)
+}
+
 /// Whether an approval of what is proposed for a blueprint has to say why (B10).
 pub fn says_why(rules: &Catalog, blueprint: &Name, environment: &Name) -> bool {
     rules
@@ -396,10 +415,9 @@ pub async fn merged(
     }
     let catalog = rules.get();
     let approvers = catalog.blueprints.get(blueprint).map(|b| &b.value.governance.approval_workflow.approvers);
-    let dearest = catalog.workspace.value.environments.values().map(|e| e.tier).max().unwrap_or(TierName::Prod);
     let approvers = approvers.map_or(&[] as &[_], Vec::as_slice);
     // It is merged: until when it would have counted, and with which words, was for whoever permitted that to say.
-    let terms = ApprovalTerms { approvers, tier: dearest, until: None, justified: false };
+    let terms = ApprovalTerms { approvers, tier: dearest(catalog), until: None, justified: false };
     let reviews = count_reviews(&pull, &changes, &terms);
     Ok((changes, reviews.unwrap_or_default()))
 }

@@ -1,8 +1,11 @@
 //! Reads a ledger's branch commit by commit, and the forge beside it (T30).
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bpctl_core::ledger::{ChangedFile, Problem, PullRecord, Skipped, Written, check_growth, check_pulls, day_of};
+use bpctl_core::ledger::{
+    Answers, ChangedFile, Event, Problem, PullRecord, Skipped, Written, check_growth, check_pulls, day_of,
+};
 use bpctl_core::model::{Name, Period, RepoPath, Timestamp, Untrusted};
 use bpctl_core::observe::PullState;
 
@@ -12,6 +15,8 @@ use crate::git::Repository;
 
 /// How many commits are walked.
 const WALKED: usize = 100_000;
+/// Of how many of the newest proposals people's answers are asked: some calls each.
+const ANSWERED: usize = 200;
 /// How far back proposals are looked for.
 const ASKED: Period = Period::from_secs(90 * 86_400);
 
@@ -91,7 +96,20 @@ pub async fn check(session: &Session, environment: &Name, known: Option<&str>) -
             _ => None,
         };
         let (number, mine) = (pull.number, pull.author.id == me.id);
-        pulls.push(PullRecord { number, mine, opened_at: pull.opened_at, state: pull.state, outcome });
+        pulls.push(PullRecord { number, mine, opened_at: pull.opened_at, state: pull.state, outcome, answers: None });
+    }
+    // Only of those of which the ledger says what people answered.
+    let ended = |event: &Event| matches!(event, Event::Merged { .. } | Event::Declined { .. });
+    let named = loaded.entries.iter().filter(|entry| ended(&entry.event)).filter_map(|entry| entry.event.pull());
+    let named: BTreeSet<u64> = named.collect();
+    pulls.sort_by_key(|pull| Reverse(pull.number));
+    for pull in pulls.iter_mut().filter(|pull| named.contains(&pull.number)).take(ANSWERED) {
+        let facts = forge.pull(pull.number).await?;
+        let closed_by = match facts.state {
+            PullState::Closed { by, .. } => by,
+            PullState::Open | PullState::Merged { .. } => None,
+        };
+        pull.answers = facts.reviews.known().cloned().map(|reviews| Answers { reviews, closed_by });
     }
     if loaded.commit.is_none() && pulls.iter().any(|pull| pull.mine) {
         problems.push(Problem::new("missing", "there is no ledger, and bpctl made proposals: its branch was deleted"));

@@ -73,9 +73,20 @@ pub fn is_partial(check: &CheckRun) -> bool {
 /// bpctl's own check as it stands; final ones first.
 pub async fn standing(forge: &dyn Forge, environment: &Name, commit: &str) -> Result<Option<CheckRun>, PipelineError> {
     let me = forge.identity().await?;
+    standing_of(forge, environment, commit, &me.id).await
+}
+
+/// The same of any account.
+pub async fn standing_of(
+    forge: &dyn Forge,
+    environment: &Name,
+    commit: &str,
+    account: &str,
+) -> Result<Option<CheckRun>, PipelineError> {
     let name = check_name(environment);
     let checks = forge.checks(commit).await?;
-    let mine = checks.into_iter().filter(|check| check.name == name && check.by.id == me.id && check.commit == commit);
+    let mine =
+        checks.into_iter().filter(|check| check.name == name && check.by.id == account && check.commit == commit);
     let (pending, ended): (Vec<CheckRun>, Vec<CheckRun>) =
         mine.partition(|check| check.conclusion == CheckConclusion::Pending);
     Ok(ended.into_iter().next_back().or(pending.into_iter().next_back()))

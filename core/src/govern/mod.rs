@@ -24,7 +24,7 @@ pub use pull::{
     Blocker, ChangeVerdict, PullInput, PullJudgement, VERDICT_CHECK, judge_pull, permit_apply, permit_restart,
     rules_hash,
 };
-pub use review::{ApprovalTerms, ReviewJudgement, count_reviews, looked_at};
+pub use review::{ApprovalTerms, ReviewJudgement, count_reviews, justification, looked_at};
 pub use rules::{FIELD_MANAGER, FREEZE, Failure, Outcome, RULES, Rule, RuleInput, ends, failures, is_open, last_apply};
 pub use subject::{ConfigTouch, LimitTouch, OperationInput, RequestTouch, Subject, Touch, Undoes};
 use subject::{follows, request_of};

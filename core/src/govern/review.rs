@@ -87,7 +87,8 @@ pub fn looked_at(reviews: &[Review]) -> BTreeSet<&str> {
 /// The longest justification that is kept, in characters.
 const JUSTIFICATION: usize = 2_000;
 
-fn justification(said: &Untrusted) -> Option<Untrusted> {
+/// What is kept of a reviewer's words; `None`: there are none.
+pub fn justification(said: &Untrusted) -> Option<Untrusted> {
     let said = said.raw().trim();
     (!said.is_empty()).then(|| Untrusted::new(said.chars().take(JUSTIFICATION).collect::<String>()))
 }

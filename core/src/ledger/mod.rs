@@ -24,7 +24,7 @@ use crate::verify::{Outcome, VerifyReport};
 
 pub use evidence::thin;
 pub use query::{Query, VerdictFilter};
-pub use trail::{ChangedFile, Problem, PullRecord, Written, check_growth, check_pulls};
+pub use trail::{Answers, ChangedFile, Problem, PullRecord, Written, check_growth, check_pulls};
 
 /// One line of the ledger (schema version 1).
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

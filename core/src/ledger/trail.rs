@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Event, Skipped, day_of, lines, read_line};
+use crate::govern::justification;
 use crate::model::{Period, RepoPath, Timestamp, Untrusted};
-use crate::observe::{CheckConclusion, PullState};
+use crate::observe::{CheckConclusion, Identity, PullState, Review, ReviewState};
 
 /// How long entries are kept; whole days that are older may be dropped by a person (B12).
 const KEPT: Period = Period::from_secs(90 * 86_400);
@@ -120,6 +121,58 @@ pub struct PullRecord {
     pub state: PullState,
     /// bpctl's own verification of the merge commit.
     pub outcome: Option<CheckConclusion>,
+    /// What people answered; `None`: nobody asked, or it is not known.
+    pub answers: Option<Answers>,
+}
+
+/// What people answered to a proposal, as the forge has it.
+#[derive(Debug, Clone, Default)]
+pub struct Answers {
+    /// Their reviews.
+    pub reviews: Vec<Review>,
+    /// Who closed it.
+    pub closed_by: Option<Identity>,
+}
+
+impl Answers {
+    fn of<'a>(&'a self, who: &'a Identity) -> impl Iterator<Item = &'a Review> {
+        self.reviews.iter().filter(|review| review.reviewer.id == who.id)
+    }
+
+    /// What an entry says of people that the forge does not. What somebody took back, or added, after the merge is no fault of the entry.
+    fn against(&self, event: &Event, state: &PullState) -> Vec<String> {
+        let mut told = Vec::new();
+        match (event, state) {
+            (Event::Merged { pull, reviews, .. }, PullState::Merged { at, .. }) => {
+                for review in reviews {
+                    let who = review.reviewer.login.raw();
+                    let stood = |there: &Review| [review.state, ReviewState::Dismissed].contains(&there.state);
+                    let says = |there: &Review| justification(&there.body) == review.justification;
+                    if !self.of(&review.reviewer).any(stood) {
+                        told.push(format!("says that {who} answered #{pull} so, and the forge has no such review"));
+                    } else if !self.of(&review.reviewer).any(says) {
+                        told.push(format!("gives other words of {who} on #{pull} than the forge has"));
+                    }
+                }
+                let named = |there: &Review| reviews.iter().any(|review| review.reviewer.id == there.reviewer.id);
+                let approved = |there: &&Review| there.state == ReviewState::Approved && SKEW.after(there.at) < *at;
+                for left in self.reviews.iter().filter(approved).filter(|there| !named(there)) {
+                    told.push(format!("leaves out that {} approved #{pull}", left.reviewer.login.raw()));
+                }
+            }
+            (Event::Declined { pull, by: Some(by), reason }, _) => {
+                let said_no = |review: &Review| review.state == ReviewState::ChangesRequested;
+                let closed = self.closed_by.as_ref().is_none_or(|closed| closed.id == by.id);
+                if !closed && !self.of(by).any(said_no) {
+                    told.push(format!("says that {} closed #{pull}, and the forge says otherwise", by.login.raw()));
+                } else if reason.is_some() && !self.of(by).any(|review| reason.as_ref() == Some(&review.body)) {
+                    told.push(format!("gives other words of {} on #{pull} than the forge has", by.login.raw()));
+                }
+            }
+            _ => {}
+        }
+        told
+    }
 }
 
 /// Where ledger and forge tell different things. `until`: the last write to the ledger; what happened after it is not written down yet.
@@ -153,6 +206,11 @@ pub fn check_pulls<E>(
         };
         if !agrees {
             tell("contradiction", format!("entry {id} says {name} of #{number}, and the forge says otherwise"));
+            continue;
+        }
+        let answers = pull.answers.as_ref();
+        for against in answers.map(|answers| answers.against(&entry.event, &pull.state)).unwrap_or_default() {
+            tell("contradiction", format!("entry {id} {against}"));
         }
     }
     // Whoever writes to the ledger writes down what the forge holds by then.
@@ -228,8 +286,14 @@ mod tests {
     /// Would miss: an entry without a proposal, a proposal without an entry, and one that says another end.
     #[test]
     fn t30_ledger_and_forge_tell_the_same() {
-        let pull =
-            |state| PullRecord { number: 1, mine: true, opened_at: at("2026-05-01T10:00:00Z"), state, outcome: None };
+        let pull = |state| PullRecord {
+            number: 1,
+            mine: true,
+            opened_at: at("2026-05-01T10:00:00Z"),
+            state,
+            outcome: None,
+            answers: None,
+        };
         let merged = PullState::Merged { at: at("2026-05-01T10:00:10Z"), commit: "a".into() };
         let codes = |entries: &[Entry], pulls: &[PullRecord]| -> Vec<String> {
             let until = Some(at("2026-05-01T10:01:00Z"));
@@ -250,5 +314,80 @@ mod tests {
         assert!(codes(&[opened.clone(), landed("a")], &[pull(merged.clone())]).is_empty());
         assert_eq!(codes(&[opened.clone(), landed("b")], &[pull(merged)]), ["contradiction"]);
         assert_eq!(codes(&[opened.clone(), landed("a")], &[pull(PullState::Open)]), ["contradiction"]);
+    }
+
+    fn person(name: &str) -> Identity {
+        Identity { id: name.into(), login: Untrusted::new(name), bot: false }
+    }
+
+    fn review(who: &str, state: ReviewState, body: &str, when: &str) -> Review {
+        Review {
+            reviewer: person(who),
+            state,
+            commit: "a".into(),
+            at: at(when),
+            stale: false,
+            rights: crate::observe::Known::Known(crate::observe::Rights::Write),
+            signed: None,
+            body: Untrusted::new(body),
+        }
+    }
+
+    /// Would miss: an approver who is written into the ledger, or out of it; other words than were said; somebody else who is said to have closed it.
+    #[test]
+    fn t30_who_answered_is_as_the_forge_has_it() {
+        let (before, after) = ("2026-05-01T10:00:00Z", "2026-05-01T12:00:00Z");
+        let merged = PullState::Merged { at: at("2026-05-01T11:00:00Z"), commit: "a".into() };
+        let told = |event: &Event, state: &PullState, reviews: Vec<Review>, closed_by: Option<&str>| {
+            Answers { reviews, closed_by: closed_by.map(person) }.against(event, state)
+        };
+        let landed = |named: &[(&str, ReviewState, &str)]| Event::Merged {
+            pull: 1,
+            commit: "a".into(),
+            reviews: named
+                .iter()
+                .map(|(who, state, words)| crate::govern::ReviewJudgement {
+                    reviewer: person(who),
+                    state: *state,
+                    refused: None,
+                    justification: justification(&Untrusted::new(*words)),
+                })
+                .collect(),
+            changes: Digest::of("changes"),
+        };
+        let yes = ReviewState::Approved;
+        let alice = landed(&[("alice", yes, "fine")]);
+        let none: Vec<String> = Vec::new();
+        assert_eq!(told(&alice, &merged, vec![review("alice", yes, "fine\n", before)], None), none);
+        // What she did later is hers to do.
+        let gone = ReviewState::Dismissed;
+        assert_eq!(told(&alice, &merged, vec![review("alice", gone, "fine", before)], None), none);
+        let later = vec![review("alice", yes, "fine", before), review("bob", yes, "", after)];
+        assert_eq!(told(&alice, &merged, later, None), none);
+        let no_such = "says that alice answered #1 so, and the forge has no such review";
+        assert_eq!(told(&alice, &merged, Vec::new(), None), [no_such]);
+        assert_eq!(
+            told(&alice, &merged, vec![review("alice", ReviewState::Commented, "fine", before)], None),
+            [no_such]
+        );
+        let others = told(&alice, &merged, vec![review("alice", yes, "do not", before)], None);
+        assert_eq!(others, ["gives other words of alice on #1 than the forge has"]);
+        let out = told(&landed(&[]), &merged, vec![review("alice", yes, "fine", before)], None);
+        assert_eq!(out, ["leaves out that alice approved #1"]);
+
+        let closed = PullState::Closed { at: at(after), by: Some(person("bob")) };
+        let no = |by: &str, reason: Option<&str>| Event::Declined {
+            pull: 1,
+            by: Some(person(by)),
+            reason: reason.map(Untrusted::new),
+        };
+        let said = || vec![review("alice", ReviewState::ChangesRequested, "no", before)];
+        assert_eq!(told(&no("bob", None), &closed, said(), Some("bob")), none);
+        assert_eq!(told(&no("alice", Some("no")), &closed, said(), Some("bob")), none);
+        assert_eq!(told(&no("bob", None), &closed, said(), None), none, "the forge does not tell");
+        let eve = "says that eve closed #1, and the forge says otherwise";
+        assert_eq!(told(&no("eve", None), &closed, said(), Some("bob")), [eve]);
+        let words = "gives other words of alice on #1 than the forge has";
+        assert_eq!(told(&no("alice", Some("yes")), &closed, said(), Some("bob")), [words]);
     }
 }

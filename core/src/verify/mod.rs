@@ -5,13 +5,17 @@ mod measured;
 mod restart;
 mod spans;
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use self::measured::{Changed, judge_window};
 use crate::blueprint::{Catalog, Delivery, Operation, Verification, containers, quantity, quantity_of};
-use crate::model::{Name, ObjectRef, Period, Quantity, Segment, Timestamp, Untrusted};
+use crate::decide::drift::{Attribution, writer};
+use crate::govern::FIELD_MANAGER;
+use crate::model::{FieldPath, Name, ObjectRef, Period, Quantity, Segment, Timestamp, Untrusted};
 use crate::observe::{
     CheckConclusion, FailedDelivery, Known, ObservedFrom, PastChange, PastConfig, PastOperation, Pod, Recorder,
     Resource, Window,
@@ -76,6 +80,18 @@ pub struct DeclaredRequest {
     pub resource: Resource,
     /// The request.
     pub request: Quantity,
+}
+
+impl DeclaredRequest {
+    /// Where it stands in a workload.
+    fn field(&self) -> FieldPath {
+        let container = Segment::Item(vec![("name".into(), self.container.clone())]);
+        FieldPath::keys(["spec", "template", "spec", "containers"])
+            .join(container)
+            .key("resources")
+            .key("requests")
+            .key(self.resource.name())
+    }
 }
 
 /// How a verification stands.
@@ -280,29 +296,37 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     let lag = input.measured.as_ref().map_or(Period::from_millis(0), |measured| measured.lag);
     let spans = Spans::of(input.windows, input.delivery, input.began, lag);
     let (applied_by, ready_by) = (spans.applied_by, spans.ready_by);
-    let missing = |evidence: String| {
+    let missing = |evidence: String, written_by: Option<Attribution>| {
         if input.delivery == Delivery::Direct && !input.attempted {
             return report(vec![check(APPLIED, Outcome::Pending, format!("{evidence}; not delivered yet"))], None);
+        }
+        // Drift from what had arrived is no failure of what was merged.
+        let since = |by: &Attribution| by.manager.raw() != FIELD_MANAGER && by.at.is_some_and(|at| at > input.began);
+        if let Some(by) = written_by.filter(|by| input.delivery == Delivery::Direct && since(by)) {
+            let by = crate::render::sink::terminal(&by.manager);
+            let evidence = format!("{evidence}; {by} has written it since");
+            return report(vec![check(APPLIED, Outcome::Unknown, evidence)], None);
         }
         let outcome = if now >= applied_by { Outcome::Failure } else { Outcome::Pending };
         report(vec![check(APPLIED, outcome, evidence)], (now < applied_by).then_some(applied_by))
     };
     let live = match facts.object(input.workload) {
         Known::Known(Some(live)) => live,
-        Known::Known(None) => return missing("the workload is not in the cluster".into()),
+        Known::Known(None) => return missing("the workload is not in the cluster".into(), None),
         Known::Unknown(unknown) => return report(vec![check(APPLIED, Outcome::Unknown, unknown.message)], None),
     };
     let number = |pointer: &str| live.body.pointer(pointer).and_then(serde_json::Value::as_u64);
     let has = number("/spec/replicas").or_else(|| number("/status/desiredNumberScheduled")).unwrap_or(1);
     if let Some(replicas) = input.replicas.filter(|replicas| has != u64::from(*replicas)) {
-        return missing(format!("spec.replicas is {has}, merged were {replicas}"));
+        let by = writer(live, &FieldPath::keys(["spec", "replicas"]));
+        return missing(format!("spec.replicas is {has}, merged were {replicas}"), by);
     }
-    if let Some((told, merged)) = input.requests.iter().find_map(|declared| other_request(&live.body, declared)) {
-        return missing(format!("{told}, merged was {merged}"));
+    if let Some((told, declared)) = input.requests.iter().find_map(|declared| other_request(&live.body, declared)) {
+        return missing(format!("{told}, merged was {}", declared.request), writer(live, &declared.field()));
     }
     if let Some(change) = input.fields.iter().find(|change| !is_live(&live.body, change)) {
         let field = crate::render::sink::terminal(&Untrusted::new(change.field.to_string()));
-        return missing(format!("{field} is not what was merged"));
+        return missing(format!("{field} is not what was merged"), writer(live, &change.field));
     }
     for one in input.config {
         let object = &one.object;
@@ -313,7 +337,8 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
         let there = |change: &&PastChange| live.is_some_and(|live| is_live(&live.body, change));
         if let Some(change) = one.changes.iter().flatten().find(|change| !there(change)) {
             let field = crate::render::sink::terminal(&Untrusted::new(change.field.to_string()));
-            return missing(format!("{field} of {object} is not what was merged"));
+            let by = live.and_then(|live| writer(live, &change.field));
+            return missing(format!("{field} of {object} is not what was merged"), by);
         }
     }
     let told: Vec<String> =
@@ -351,11 +376,8 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     let runs = |pod: &&&Pod| pod.ready && pod.phase.raw() == "Running" && has_requests(pod, input.requests);
     let ready = mine.iter().filter(runs).count();
     let out_of_memory = mine.iter().filter(|pod| pod.reasons.iter().any(|reason| reason.raw() == "OOMKilled")).count();
-    let crashed = mine.iter().any(|pod| {
-        pod.reasons.iter().any(|reason| {
-            matches!(reason.raw(), "CrashLoopBackOff" | "OOMKilled" | "ImagePullBackOff" | "ErrImagePull")
-        })
-    });
+    let stuck = |reason: &Untrusted| matches!(reason.raw(), "CrashLoopBackOff" | "ImagePullBackOff" | "ErrImagePull");
+    let crashed = out_of_memory > 0 || mine.iter().any(|pod| pod.reasons.iter().any(stuck));
     // Pods that became ready later than the window did not become ready in it, however late this run looks.
     let is_later = |pod: &Pod| pod.created_at.is_some_and(|created| created > ready_by);
     // What an autoscaler adds while it is watched says nothing of the change, as long as pods of that time are there.
@@ -365,11 +387,26 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
     };
     let in_time = mine.iter().filter(was_in_time).count();
     let with = if input.requests.is_empty() { "" } else { " with the merged requests" };
-    let killed =
-        if out_of_memory == 0 { String::new() } else { format!(", {out_of_memory} out of memory (OOMKilled)") };
-    let evidence = format!("{ready} of {has} pods running and ready{with}{killed}");
     let whole = u64::try_from(ready) == Ok(has) && mine.len() == ready && !crashed;
     let replaced = mine.iter().any(|pod| is_later(pod));
+    let mut evidence = format!("{ready} of {has} pods running and ready{with}");
+    // All of them are there, and still it is no success: why.
+    let more = mine.len().saturating_sub(ready);
+    if u64::try_from(ready) == Ok(has) && more > 0 {
+        evidence += &format!(", and {more} more that {} not", if more == 1 { "is" } else { "are" });
+    }
+    let late = ready.saturating_sub(in_time);
+    if whole && late > 0 && !replaced {
+        evidence += &format!(", {late} of them only after {ready_by:.0}");
+    }
+    if out_of_memory > 0 {
+        evidence += &format!(", {out_of_memory} out of memory (OOMKilled)");
+    }
+    let crashing = mine.iter().filter_map(|pod| pod.reasons.iter().find(|reason| stuck(reason)));
+    let crashing: BTreeSet<&str> = crashing.map(Untrusted::raw).collect();
+    if !crashing.is_empty() {
+        evidence += &format!(", {}", crashing.into_iter().collect::<Vec<_>>().join(", "));
+    }
     let outcome = match (whole, now >= ready_by) {
         (true, _) if in_time == ready => Outcome::Success,
         // The pods of that time are gone; what they did is not known any more.
@@ -459,7 +496,7 @@ fn is_live(live: &Json, change: &PastChange) -> bool {
 }
 
 /// What the live workload requests where that is not what was merged, and what was.
-fn other_request<'r>(live: &serde_json::Value, declared: &'r DeclaredRequest) -> Option<(String, &'r Quantity)> {
+fn other_request<'r>(live: &serde_json::Value, declared: &'r DeclaredRequest) -> Option<(String, &'r DeclaredRequest)> {
     let containers = live.pointer("/spec/template/spec/containers").and_then(serde_json::Value::as_array);
     let named =
         |item: &&serde_json::Value| item.get("name").and_then(|name| name.as_str()) == Some(&declared.container);
@@ -471,7 +508,7 @@ fn other_request<'r>(live: &serde_json::Value, declared: &'r DeclaredRequest) ->
         Some(request) => format!("the {} request is {request}", declared.resource),
         None => format!("there is no {} request", declared.resource),
     };
-    Some((told, &declared.request))
+    Some((told, declared))
 }
 
 /// Whether the pod itself, and not only what makes pods, has what was merged.

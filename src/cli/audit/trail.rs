@@ -80,7 +80,7 @@ pub(super) async fn run(global: &Global, args: &TrailArgs, output: &Output) -> R
             let verdict = if found {
                 format!("{} problems", problems.len())
             } else {
-                "it only grew, and the forge has its pull requests as it has them; who approved, the forge says".into()
+                "it only grew, and the forge has its pull requests, and who answered them, as it has them".into()
             };
             lines.push(format!("{environment}: {at}, {commits} commits, {entries} entries: {verdict}"));
             output.data(&lines.join("\n"));

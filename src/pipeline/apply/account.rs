@@ -16,10 +16,13 @@ use bpctl_core::verify::{Outcome, VerifyReport, WindowCheck};
 
 use super::{Base, Pass, Undelivered};
 use crate::forge::{BranchName, ForgeError, PullFilter, PullSummary};
+use crate::git::CommitInfo;
 use crate::pipeline::{PipelineError, history, ledger, pulls, verify};
 
 /// How far back a pass looks for what a killed one left.
 pub(super) const REMEMBERED: Period = Period::from_secs(86_400);
+/// Below how many commits that people pushed onto a proposal bpctl's own is looked for.
+const PUSHED: usize = 50;
 
 impl Pass<'_> {
     /// What earlier runs did, and may not have written down or cleared away before they were killed.
@@ -304,13 +307,21 @@ impl Pass<'_> {
 
     /// What the entries of one operation share: the action's id, as the proposal's commit says it (for people; no verdict rests on it).
     pub(super) fn correlation(&self, pull: u64, commit: &str) -> Digest {
-        let said = |commit: &str| -> Option<Digest> {
-            let info = self.session.repository.commit_info(commit).ok()?;
+        let repository = &self.session.repository;
+        let said = |info: &CommitInfo| -> Option<Digest> {
             let line = info.message.raw().lines().find_map(|line| line.strip_prefix("Bpctl-Action: "))?;
             serde_json::from_value(serde_json::Value::String(line.trim().to_owned())).ok()
         };
-        let merged = || self.session.repository.commit_info(commit).ok()?.parents.get(1).cloned();
-        said(commit).or_else(|| said(&merged()?)).unwrap_or_else(|| Digest::of(&("pull", &self.environment, pull)))
+        let found = || {
+            let landed = repository.commit_info(commit).ok()?;
+            // A person may have pushed onto it, and have merged it by hand: bpctl's own commit lies below.
+            let below = || {
+                let [base, head, ..] = landed.parents.as_slice() else { return None };
+                repository.commits_between(base, head, PUSHED).ok()?.iter().find_map(said)
+            };
+            said(&landed).or_else(below)
+        };
+        found().unwrap_or_else(|| Digest::of(&("pull", &self.environment, pull)))
     }
 
     pub(super) fn written(&self, blueprint: &Name, correlation: &Digest, at: Timestamp, event: Event) -> Entry {

@@ -134,13 +134,33 @@ fn f07_the_audit_is_asked_by_time_service_action_verdict_actor_and_correlation()
     repo.run(&["audit", "show", "nothing"]).exits(1);
 }
 
+/// Would miss: the end of an operation that is not found beside its beginning, because a person pushed onto the proposal and merged it.
+#[test]
+fn r07_what_a_person_added_to_a_proposal_is_of_the_same_operation() {
+    let (repo, _) = signed_shop();
+    repo.run(&APPLY).exits(0);
+    let of = |kind: &str| {
+        let entries = repo.ledger("staging").into_iter();
+        let mut found = entries.filter(|entry| entry["event"]["kind"] == kind && entry["event"]["pull"] == 1);
+        found.next().unwrap_or_else(|| panic!("no {kind} of #1"))["correlation"].clone()
+    };
+    let proposed = of("proposed");
+    let branch = repo.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/bpctl/staging/backend"]);
+    repo.git(&["switch", "-q", branch.trim()]);
+    repo.commit(&[("NOTES.md", "why\n")], "a word");
+    repo.git(&["switch", "-q", "main"]);
+    repo.git(&["merge", "-q", "--no-ff", "-m", "by hand", branch.trim()]);
+    repo.run(&APPLY);
+    assert_eq!(of("merged"), proposed);
+}
+
 /// Would miss: a ledger that was rewritten, shortened, forged or deleted and that nobody notices; a verdict that rests on it.
 #[test]
 fn t30_what_was_done_to_the_ledger_is_reported_and_changes_no_verdict() {
     let repo = story();
     let check = |code: i32| repo.run(&["audit", "verify"]).exits(code).stdout;
     let clean = check(0);
-    says(&clean, &["it only grew, and the forge has its pull requests as it has them; who approved, the forge says"]);
+    says(&clean, &["it only grew, and the forge has its pull requests, and who answered them, as it has them"]);
     let tip = repo.git(&["rev-parse", LEDGER]).trim().to_owned();
     let file = repo.git(&["ls-tree", "-r", "--name-only", LEDGER]).trim().to_owned();
     let text = repo.git(&["show", &format!("{LEDGER}:{file}")]);
@@ -155,6 +175,18 @@ fn t30_what_was_done_to_the_ledger_is_reported_and_changes_no_verdict() {
     let (shorter, _) = text.trim_end().rsplit_once('\n').expect("lines");
     rewrite(&repo, &file, &format!("{shorter}\n"));
     says(&check(6), &["shortened"]);
+    reset();
+    // One that was written anew from its first commit on, in bpctl's name, with another approver: the forge knows who it was.
+    rewrite(&repo, &file, &text.replace("alice@shop.example", "eve@shop.example"));
+    let tree = repo.git(&["rev-parse", &format!("{LEDGER}^{{tree}}")]);
+    let author = ["-c", "user.name=bpctl", "-c", "user.email=bpctl@localhost"];
+    let forged = repo.git(&[&author[..], &["commit-tree", "-m", "ledger", tree.trim()]].concat());
+    repo.git(&["update-ref", LEDGER, forged.trim()]);
+    let told = check(6);
+    says(
+        &told,
+        &["contradiction: entry ", "says that eve@shop.example answered #1 so, and the forge has no such review"],
+    );
     reset();
     // A whole history that was written anew lacks what the forge has, and what somebody saw before.
     let orphan =

@@ -12,19 +12,25 @@ const DEPLOYMENTS: &str = "clusters/staging/shop/deployments.json";
 
 /// Writes the outcome of the last merge as bpctl writes it.
 pub(super) fn conclude(repo: &Repo, conclusion: CheckConclusion) {
+    conclude_as(repo, conclusion, None);
+}
+
+/// The same by this account.
+fn conclude_as(repo: &Repo, conclusion: CheckConclusion, account: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let repository = bpctl::git::Repository::discover(&repo.path()).expect("a repository");
         let workspace = work_tree(&repository).expect("a tree").catalog.workspace.value;
-        let session = Session::open(&repo.path(), &workspace, SessionOptions::default()).await.expect("a session");
+        let options = SessionOptions { identity: account.map(str::to_owned), ..SessionOptions::default() };
+        let session = Session::open(&repo.path(), &workspace, options).await.expect("a session");
         let merge = repo.git(&["log", "-1", "--merges", "--format=%H", "main"]);
         let forge = session.forge.writing().expect("writing");
         forge.set_check(merge.trim(), "bpctl/verify-staging", conclusion, "as a test says").await.expect("written");
     });
 }
 
-/// Would miss: a breaker that never opens because nobody looks the outcomes up, one that a run of bpctl closes by itself, and one that
-/// a person cannot close.
+/// Would miss: a breaker that never opens because nobody looks the outcomes up, one that a run of bpctl closes by itself, one that a
+/// person closes who knew of no failure yet, and one that a person cannot close.
 #[test]
 fn b11_the_breaker_opens_by_checks_and_a_person_closes_it() {
     let (repo, _) = shop("63m", "104857600", 20);
@@ -48,6 +54,10 @@ fn b11_the_breaker_opens_by_checks_and_a_person_closes_it() {
         repo.run(&["plan", "--target", "frontend"]).exits(0).stdout
     };
     assert!(!plan().contains("limits.breaker"), "it is not verified yet");
+    // A person's change that lands while the operation is still watched answers nothing.
+    repo.replace("blueprints/frontend/blueprint.yaml", "version: 1.4.0", "version: 1.4.1");
+    repo.commit(&[], "something of ours");
+    std::thread::sleep(std::time::Duration::from_millis(1100)); // commits have whole seconds
     conclude(&repo, CheckConclusion::Failure);
     says(&plan(), &["frontend  reconcile (replicas 4 → 2)", held]);
     // Nothing that bpctl does itself closes it, and other workloads go on; people are alerted.
@@ -63,7 +73,7 @@ fn b11_the_breaker_opens_by_checks_and_a_person_closes_it() {
     // Nor does a person's change of something else.
     repo.commit(&[("README.md", "hello\n")], "something else");
     says(&plan(), &[held]);
-    repo.replace("blueprints/frontend/blueprint.yaml", "version: 1.4.0", "version: 1.4.1");
+    repo.replace("blueprints/frontend/blueprint.yaml", "version: 1.4.1", "version: 1.4.2");
     repo.commit(&[], "I looked at it");
     assert!(!plan().contains("limits.breaker"), "{}", plan());
     // It opens again with the next failure, and closes with a success.
@@ -137,4 +147,26 @@ fn b11_what_only_has_the_name_of_an_operation_closes_no_breaker() {
     merged(&repo, 73, "bpctl", ("README.md", "another word\n"));
     conclude(&repo, CheckConclusion::Success);
     stopped("bpctl's own, of something else");
+}
+
+/// Would miss: a run with another token, to which no failure of the first one's operations counts.
+#[test]
+fn b11_what_another_account_saw_fail_holds_as_well() {
+    let (repo, _) = shop("63m", "104857600", 20);
+    repo.replace("blueprints/policies/base.yaml", "cooldown: 60s", "cooldown: 60s, breaker: 1");
+    repo.commit(&[], "one failure is enough");
+    let stopped = || {
+        let told = repo.run(&["breaker", "--env", "staging"]).exits(0).stdout;
+        told.contains("frontend  stopped since").then_some(told)
+    };
+    let manifest = repo.read("deploy/frontend.yaml").replace("replicas: 2", "replicas: 3");
+    merged(&repo, 71, "robot-2", ("deploy/frontend.yaml", &manifest));
+    conclude_as(&repo, CheckConclusion::Failure, Some("mallory"));
+    assert_eq!(stopped(), None, "of somebody who did not propose it");
+    conclude_as(&repo, CheckConclusion::Failure, Some("robot-2"));
+    let told = stopped().expect("it is stopped");
+    says(&told, &["resize #71 of another account"]);
+    repo.replace("blueprints/frontend/blueprint.yaml", "version: 1.4.0", "version: 1.4.1");
+    repo.commit(&[], "I looked at it");
+    assert_eq!(stopped(), None);
 }

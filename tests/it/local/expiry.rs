@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{APPLY, leave_the_frontend, says};
 use crate::kill::{On, Story, calls, delivered};
-use crate::support::{Repo, signed_shop};
+use crate::support::{Repo, key, signed_shop};
 
 const BACKEND: &str = "blueprints/backend/blueprint.yaml";
 
@@ -125,4 +125,27 @@ fn b10_an_approval_says_why_where_the_blueprint_asks_for_it() {
     assert_eq!(repo.merges(), 0);
     repo.run(&["approve", "1", "--signing-key", &alice, "--message", "the sale begins"]).exits(0);
     says(&repo.run(&APPLY).exits(0).stdout, &["merged local pull request #1 as "]);
+}
+
+/// Would miss: somebody who goes home with "approved, next: bpctl apply", and is no approver.
+#[test]
+fn b10_who_approves_in_vain_is_told_at_once() {
+    let (repo, alice) = shop("justification: optional");
+    let (line, eve) = key(&repo, "eve@shop.example", "eve");
+    let signers = "blueprints/allowed_signers";
+    let both = format!("{}{line}", repo.read(signers));
+    repo.commit(&[(signers, &both)], "eve may sign");
+    repo.run(&APPLY).exits(0);
+    let told = repo.run(&["approve", "1", "--signing-key", &eve]).exits(0);
+    says(
+        &told.stdout,
+        &["recorded an approval of ", "signed, that does not count: the blueprint names other approvers: alice@"],
+    );
+    assert!(!told.stderr.contains("next: bpctl apply"), "{}", told.stderr);
+    repo.run(&APPLY).exits(0);
+    assert_eq!(repo.merges(), 0);
+    let told = repo.run(&["approve", "1", "--signing-key", &alice]).exits(0);
+    assert!(told.stdout.starts_with("approved local pull request #1 at "), "{}", told.stdout);
+    repo.run(&APPLY).exits(0);
+    assert_eq!(repo.merges(), 1);
 }

@@ -110,14 +110,22 @@ pub fn is_open(failures: &[Failure], limit: u32) -> bool {
 }
 
 /// The failures since the last success or reset, oldest first: operations whose verification failed, and deliveries that were refused. What
-/// was never verified, or could not be, is passed over, as is what somebody else merged under such a name: it neither counts nor resets.
+/// was never verified, or could not be, is passed over. What another account proposed under such a name, as a run with another token does,
+/// counts where that account saw it fail; its successes free nothing.
 pub fn failures(catalog: &Catalog, environment: &Name, blueprint: &Name, facts: &Recorder<'_>) -> Known<Vec<Failure>> {
     let history = match facts.history(blueprint) {
         Known::Known(history) => history,
         Known::Unknown(unknown) => return Known::Unknown(unknown),
     };
     let mut failed = Vec::new();
-    for operation in history.iter().rev().filter(|operation| !operation.foreign) {
+    for operation in history.iter().rev() {
+        if operation.foreign {
+            if operation.outcome == Some(CheckConclusion::Failure) && operation.reset_by.is_none() {
+                let what = format!("{} #{} of another account", operation.operation, operation.pull);
+                failed.push(Failure { what, at: operation.merged_at, because: None, rewritten: false });
+            }
+            continue;
+        }
         match operation.outcome {
             _ if operation.reset_by.is_some() => break,
             _ if operation.rewritten => {
