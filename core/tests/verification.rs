@@ -659,12 +659,16 @@ fn b13_the_windows_begin_with_the_delivery_and_what_is_not_delivered_has_not_fai
             {"manager": manager, "operation": "Update", "apiVersion": "apps/v1", "time": wrote, "fieldsType": "FieldsV1",
                 "fieldsV1": {"f:spec": {"f:replicas": {}}}},
         ]);
+        if wrote.is_empty() {
+            body["metadata"]["managedFields"][1].as_object_mut().unwrap().remove("time");
+        }
         let live = LiveObject::from_json("apps/v1", "Deployment", body);
         observation.add(FactKey::Object(web()), "t", FactValue::Object(Known::Known(live)));
         let (rules, staging) = (trusted(&around.files()), Name::new("staging").unwrap());
         let name = Name::new("web").unwrap();
         verify_operation(rules.get(), &staging, &name, &past, &Recorder::new(&observation)).unwrap()
     };
+    assert_eq!(drifted("kubectl", "").outcome, Outcome::Unknown, "kubectl scale leaves no time");
     let taken = drifted("kubectl-edit", "2026-11-21T12:10:04Z");
     assert_eq!(taken.outcome, Outcome::Unknown, "{taken:#?}");
     assert_eq!(taken.checks[0].evidence, "spec.replicas is 2, merged were 3; kubectl-edit has written it since");

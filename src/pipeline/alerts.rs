@@ -189,7 +189,7 @@ pub fn failed(error: &PipelineError) -> Alert {
 
 fn told_of(error: &PipelineError) -> bpctl_core::model::Untrusted {
     let said = error.said().map_or_else(String::new, |said| format!(": {}", said.raw()));
-    crate::runtime::said(&format!("{error}{}{said}", super::error::cause(error)))
+    crate::runtime::said(&format!("{}{}{said}", error.placed(), super::error::cause(error)))
 }
 
 /// What can be said of an alert that is over.

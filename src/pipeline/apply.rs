@@ -368,8 +368,8 @@ impl Pass<'_> {
         let head = facts.head.clone();
         let branch = facts.head_branch.clone();
         let title = facts.title.clone();
-        let Some(blueprint) =
-            branch.as_deref().and_then(|b| BranchName::parse_proposal(&self.environment, b)).map(|(b, _)| b)
+        let Some((blueprint, operation)) =
+            branch.as_deref().and_then(|b| BranchName::parse_proposal(&self.environment, b))
         else {
             return Ok(false);
         };
@@ -394,7 +394,10 @@ impl Pass<'_> {
             }
             return Ok(false);
         };
-        let message = self.subject(&head, title)?;
+        // What lands is told by what it is: whoever may rename a pull request, or push onto its branch, is not to name the commit.
+        let changes = pulls::changes_at(&self.session.repository, &base.tip, &base.rules, &head).await?;
+        let title = bpctl_core::render::proposal::landed(&self.environment, &blueprint, &operation, &changes);
+        let message = bpctl_core::render::sink::commit_title(&Untrusted::new(title));
         match self.effects.merge(permit, &format!("{message}\n\nPull request {number}, permitted by bpctl.\n")).await? {
             Landed::Merged { commit, at, tree_as_permitted } => {
                 let event = Event::Merged {
@@ -631,14 +634,6 @@ impl Pass<'_> {
         }
         let moved = self.effects.update_branch(branch, other, commit).await? == Swapped::Swapped;
         Ok(moved.then(|| commit.to_owned()))
-    }
-
-    /// The first line of the commit that lands: as bpctl wrote it, because whoever may rename a pull request is not to name the commit.
-    fn subject(&self, head: &str, title: Untrusted) -> Result<String, PipelineError> {
-        let info = self.session.repository.commit_info(head)?;
-        let subject = info.message.raw().lines().next().filter(|line| !line.is_empty());
-        let own = subject.filter(|_| ledger::is_own(&info.author.email)).map(Untrusted::new);
-        Ok(bpctl_core::render::sink::commit_title(&own.unwrap_or(title)))
     }
 
     /// Whether this head is work that bpctl did not write and no pull request keeps: moving its branch would lose it. Nothing is

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::lint::LintOptions;
 use super::observe::{ClusterEdge, connect_cluster, connect_prometheus};
 use super::plan::{PlanOptions, base_place};
-use super::{PipelineError, Session, SessionOptions, lint, plan, work_tree_workspace, workspace_on_base};
+use super::{PipelineError, Session, SessionOptions, base_tree, lint, plan, work_tree_workspace, workspace_on_base};
 use crate::cluster::LiveCluster;
 use crate::forge::Check;
 use crate::git::Repository;
@@ -137,7 +137,7 @@ async fn forge_checks(session: &Session) -> Vec<Check> {
     };
     match forge.base_tip().await.map_err(PipelineError::from) {
         Err(error) => checks.push(failed(&error)),
-        Ok(tip) => match workspace_on_base(&session.repository, &tip) {
+        Ok(tip) => match base_tree(&session.repository, &tip).and_then(|(_, rules)| plan::whole(rules.get())) {
             Err(error) => checks.push(failed(&error)),
             Ok(_) => {
                 let commit = tip.commit().get(..7).unwrap_or_default();
@@ -186,7 +186,12 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
     let dead: Vec<_> = unseen.iter().filter(|one| unknowns().any(|fact| one.holds(fact) && is_dead(fact))).collect();
     for unknown in unknowns().filter(|fact| !dead.iter().any(|one| one.holds(fact))) {
         let blind = unknown.uncompared || unknown.unread;
+        let refused = unknown.why.message.contains("(401)");
         let denied = (unknown.why.code == UnknownCode::Forbidden).then(|| {
+            if refused {
+                // No right mends credentials that are not taken.
+                return "log in as the context's user again; in CI, make the account a new token".into();
+            }
             // What a blueprint names as a companion may be of any kind, which that file does not know.
             match unknown.why.detail.as_ref().and_then(bpctl_core::render::missing_rule) {
                 Some(rule) => format!("add to the rules of the role that bpctl's account has: {rule}"),
@@ -268,8 +273,9 @@ fn targets(catalog: &bpctl_core::blueprint::Catalog, environment: &Name) -> Targ
 
 /// What bpctl may write to the cluster, by its delivery.
 async fn rights(cluster: &LiveCluster, place: &Environment, targets: &Targets) -> Check {
-    let mut denied = Vec::new();
+    let (mut denied, mut makes) = (Vec::new(), true);
     for (namespace, kind) in targets {
+        makes = makes && cluster.may("create", *kind, namespace).await.unwrap_or(true);
         match cluster.may("patch", *kind, namespace).await {
             Ok(true) => {}
             Ok(false) => denied.push(format!("{} in {namespace}", kind.plural())),
@@ -281,7 +287,10 @@ async fn rights(cluster: &LiveCluster, place: &Environment, targets: &Targets) -
     }
     let mend = "kubectl apply -f templates/rbac/applier.yaml, with your own subject in it";
     match (place.delivery, denied.is_empty()) {
-        (Delivery::Direct, true) => Check::fine("it may apply what stands on base, and restart pods"),
+        (Delivery::Direct, true) if makes => Check::fine("it may apply what stands on base, and restart pods"),
+        (Delivery::Direct, true) => Check::fine(
+            "it may apply what stands on base, and restart pods; not make what the cluster lacks: that takes `create` (templates/rbac/applier.yaml)",
+        ),
         (Delivery::Direct, false) => {
             let told = format!("it may not patch {}, and `delivery: direct` has to", denied.join(", "));
             Check::broken(told, Some(mend.into()))
@@ -318,7 +327,7 @@ fn why(unknown: &Unknown) -> String {
 }
 
 pub(super) fn told(error: &PipelineError) -> String {
-    format!("{error}{}", super::error::cause(error))
+    format!("{}{}", error.placed(), super::error::cause(error))
 }
 
 fn failed(error: &PipelineError) -> Check {

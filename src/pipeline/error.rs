@@ -55,6 +55,18 @@ impl PipelineError {
         Self::Told { message: message.into(), hint: Some(hint.into()) }
     }
 
+    /// What is wrong, and in which line of which file.
+    pub fn placed(&self) -> String {
+        match self {
+            Self::Input(diagnostic) => {
+                let place = diagnostic.labels.first().map(|label| &label.span);
+                let place = place.map(|span| format!("{}:{}:{}: ", span.file, span.line, span.column));
+                format!("{}{}", place.unwrap_or_default(), diagnostic.message)
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// What to do, where that is known.
     pub fn hint(&self) -> Option<String> {
         match self {

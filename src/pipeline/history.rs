@@ -199,7 +199,7 @@ pub(super) async fn history(
         let PullState::Merged { at, commit } = &pull.state else { continue };
         let branch = pull.head_branch.as_deref();
         let own = branch.is_some_and(|branch| branch.starts_with("bpctl/"));
-        landed.insert(commit.as_str(), (!own).then_some(*at));
+        landed.insert(commit.as_str(), (own, *at));
         let Some((blueprint, operation)) = branch.and_then(|b| BranchName::parse_proposal(environment, b)) else {
             continue;
         };
@@ -289,7 +289,8 @@ pub(super) async fn history(
             match verify::standing_of(forge, environment, &operation.commit, account).await {
                 Ok(Some(check)) if check.conclusion == CheckConclusion::Failure => {
                     operation.outcome = Some(CheckConclusion::Failure);
-                    let since = (operation.commit.as_str(), check.at);
+                    // Whoever writes it may write it again: any answer since the merge is one.
+                    let since = (operation.commit.as_str(), operation.merged_at);
                     operation.reset_by = reset(repository, tip.commit(), since, &blueprint.path, &landed);
                 }
                 Ok(_) => {}
@@ -559,25 +560,31 @@ fn last_change(commit: &CommitInfo, changes: Option<Vec<PastChange>>, config: Ve
 }
 
 /// The newest commit of the base branch after the failed one that touches the blueprint's file, is no merge of bpctl's own, and came when the
-/// failure was known: a person's. A change that was on its way while the operation was still watched answers nothing. `landed`: when what
-/// was merged landed, by the forge's clock; `None`: it is bpctl's own. What was pushed without a pull request has its committer's time
-/// alone. What cannot be walked back to resets nothing.
+/// failure was known: a person's. A change that was on its way while the operation was still watched answers nothing. `landed`: what was
+/// merged from bpctl's own branches or others, and when, by the forge's clock. Any other commit came by its committer's time, and at the
+/// latest with the next merge that holds it: a date is whatever its author wrote (T31). What cannot be walked back to resets nothing.
 fn reset(
     repository: &Repository,
     tip: &str,
     (failed, known): (&str, Timestamp),
     blueprint: &RepoPath,
-    landed: &BTreeMap<&str, Option<Timestamp>>,
+    landed: &BTreeMap<&str, (bool, Timestamp)>,
 ) -> Option<String> {
     let log = repository.first_parent_log(tip, WALKED).ok()?;
     let since: Vec<_> = log.iter().take_while(|commit| commit.id != failed).collect();
     if since.len() == log.len() {
         return None;
     }
-    // Forges and commits have whole seconds.
+    let mut latest = None;
     let answers = |commit: &&&CommitInfo| {
-        let at = landed.get(commit.id.as_str()).copied().unwrap_or(Some(commit.committer.at));
-        at.is_some_and(|at| at.as_second() >= known.as_second())
+        let (own, at) = match landed.get(commit.id.as_str()) {
+            Some((own, at)) => (*own, *at),
+            None => (false, commit.committer.at),
+        };
+        let at = latest.map_or(at, |latest| at.min(latest));
+        latest = Some(at);
+        // Forges and commits have whole seconds.
+        !own && at.as_second() >= known.as_second()
     };
     let mut people = since.iter().filter(answers);
     people.find(|commit| touches(repository, commit, blueprint)).map(|commit| commit.id.clone())

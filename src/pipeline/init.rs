@@ -114,7 +114,7 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
     let (places, others) = rendered(repository, &mut files, known.as_ref(), options).await?;
     let first = |roots: &[FoundRoot]| {
         let name = places.first().map_or_else(default_environment, |place| Ok(place.name.clone()))?;
-        let text = workspace(options, &name, roots);
+        let text = workspace(options, &name, roots, other_base(repository)?.as_deref());
         let about = format!("environment {name}, tier {}", tier(options, &name));
         Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text, about })
     };
@@ -403,7 +403,25 @@ fn blueprints_folder() -> Result<RepoPath, PipelineError> {
     repo_path("blueprints")
 }
 
-fn workspace(options: &InitOptions, environment: &Name, roots: &[FoundRoot]) -> String {
+/// The base branch where it is not called as usual.
+fn other_base(repository: &Repository) -> Result<Option<String>, PipelineError> {
+    let is_there = |name: &str| -> Result<bool, PipelineError> {
+        let refs = [format!("refs/heads/{name}"), format!("refs/remotes/origin/{name}")];
+        Ok(repository.ref_target(&refs[0])?.is_some() || repository.ref_target(&refs[1])?.is_some())
+    };
+    if is_there(DEFAULT_BASE)? {
+        return Ok(None);
+    }
+    if is_there("master")? {
+        return Ok(Some("master".into()));
+    }
+    Ok(repository.head_branch()?.filter(|branch| branch != DEFAULT_BASE))
+}
+
+fn workspace(options: &InitOptions, environment: &Name, roots: &[FoundRoot], base: Option<&str>) -> String {
+    let base = base.map_or_else(String::new, |base| {
+        format!("base: {} # guessed: there is no {DEFAULT_BASE} here\n", serde_json::Value::from(base))
+    });
     let given = runtime::variable("BPCTL_KUBECONFIG").map(std::path::PathBuf::from);
     let (context, mark) = match &options.context {
         Some(context) => (context.clone(), ""),
@@ -414,7 +432,7 @@ fn workspace(options: &InitOptions, environment: &Name, roots: &[FoundRoot]) -> 
     };
     let mut text = format!(
         "# What bpctl looks at. See docs/BLUEPRINT_FORMAT.md of bpctl for all fields.\napiVersion: bpctl.dev/v1\nkind: Workspace\n\
-         blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
+         {base}blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
          # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
          delivery: gitops\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
         tier = tier(options, environment),

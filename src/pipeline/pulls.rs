@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::Action;
-use bpctl_core::blueprint::{Catalog, Justification, Tier, TierName, Workspace};
+use bpctl_core::blueprint::{Catalog, Justification, Tier, TierName, WORKSPACE_FILE, Workspace};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{
     ApprovalTerms, PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull, looked_at,
@@ -14,6 +14,7 @@ use bpctl_core::plan::{Plan, PlanItem};
 use bpctl_core::propose::{self, ChangeSet, Places, Proposal, change_set};
 use bpctl_core::render::marks::{Marks, marks};
 
+use super::tree::{Beside, commit_tree};
 use super::{PipelineError, Reading, Session, render};
 use crate::forge::{BranchName, Forge, PullFilter, PullSummary, REMEMBERED};
 use crate::git::{MergedTree, Repository};
@@ -158,6 +159,20 @@ async fn landing(
     let author = super::ledger::signature(bpctl_core::model::Timestamp::UNIX_EPOCH);
     let landed = repository.commit_tree(&tree, &[tip.commit()], &author, "what a merge would give")?;
     if changes_at(repository, tip, rules, &landed).await?.hash() == judged.hash() {
+        // By rules that cannot be read nothing is judged, nor the pull request that mends them.
+        let own = &rules.get().workspace.value.blueprints;
+        let changed = repository.diff_paths(tip.commit(), &landed)?;
+        let of_rules = |path: &RepoPath| path.is_within(own) || path.as_str() == WORKSPACE_FILE;
+        if changed.iter().any(|changed| changed.path.as_ref().is_ok_and(of_rules))
+            && let Err(error) = commit_tree(repository, &landed, Beside::default())
+                .and_then(|tree| super::plan::whole(&tree.catalog))
+            // Whoever takes bpctl away means it.
+            && matches!(&error, PipelineError::Input(what) if what.code != "workspace-missing")
+        {
+            let told = bpctl_core::render::sink::terminal(&Untrusted::new(error.placed()));
+            let why = format!("with it the rules cannot be read, and nothing could be judged any more: {told}");
+            return Ok(Known::unknown(UnknownCode::Unsupported, why));
+        }
         return Ok(Known::Known(tree));
     }
     let why = format!(

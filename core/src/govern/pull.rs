@@ -286,6 +286,10 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if !ours {
         block("not-ours", "bpctl merges only pull requests that it opened itself".into());
     }
+    // Its title, its reason and its entries tell what bpctl proposed, and nothing of what came onto it.
+    if ours && matches!(&pull.last_pusher, Known::Known(pusher) if pusher.id != me.id) {
+        block("pushed-onto", "somebody else pushed onto it: that is for a person to merge".into());
+    }
     if pull.base_branch != rules.tip().branch() {
         block("other-base", format!("it goes to another branch than {}", rules.tip().branch()));
     }

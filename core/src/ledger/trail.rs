@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Event, Skipped, day_of, lines, read_line};
+use super::{Entry, Event, Skipped, day_of, first_of_day, lines, read_line};
 use crate::govern::justification;
 use crate::model::{Period, RepoPath, Timestamp, Untrusted};
 use crate::observe::{CheckConclusion, Identity, PullState, Review, ReviewState};
@@ -94,6 +94,9 @@ pub fn check_growth(written: &Written, machine: &str) -> (Vec<Problem>, Vec<Repo
                         Some(entry) if !entry.is_genuine() => {
                             tell("forged", format!("entry {} says another event than its id", entry.id.short()));
                         }
+                        Some(entry) if first_of_day(entry.at) != day => {
+                            tell("forged", format!("entry {} is of another day than {path}", entry.id.short()));
+                        }
                         Some(entry) if entry.at > SKEW.after(written.at) => {
                             let id = entry.id.short();
                             tell("forged", format!("entry {id} is dated after the commit that wrote it"));
@@ -150,6 +153,8 @@ impl Answers {
                     let says = |there: &Review| justification(&there.body) == review.justification;
                     if !self.of(&review.reviewer).any(stood) {
                         told.push(format!("says that {who} answered #{pull} so, and the forge has no such review"));
+                    } else if !self.of(&review.reviewer).any(|there| there.reviewer.login == review.reviewer.login) {
+                        told.push(format!("calls somebody {who} on #{pull} whom the forge calls otherwise"));
                     } else if !self.of(&review.reviewer).any(says) {
                         told.push(format!("gives other words of {who} on #{pull} than the forge has"));
                     }
@@ -188,15 +193,25 @@ pub fn check_pulls<E>(
     let by_number: BTreeMap<u64, &PullRecord> = pulls.iter().map(|pull| (pull.number, pull)).collect();
     let told: BTreeSet<(u64, &'static str)> =
         entries.iter().filter_map(|entry| Some((entry.event.pull()?, entry.event.name()))).collect();
-    for entry in entries.iter().filter(|entry| entry.at >= since) {
+    let mut seen = BTreeSet::new();
+    // Whatever day an entry says: what the forge has of its pull request is compared.
+    for entry in entries {
         let (id, name) = (entry.id.short(), entry.event.name());
+        if !seen.insert(&entry.id) {
+            tell("forged", format!("entry {id} stands there twice"));
+        }
         let Some(number) = entry.event.pull() else { continue };
         let Some(pull) = by_number.get(&number) else {
+            if entry.at < since {
+                continue;
+            }
             tell("no-proposal", format!("entry {id} says {name} of #{number}, and the forge has no such proposal"));
             continue;
         };
         let agrees = match (&entry.event, &pull.state) {
-            (Event::Merged { commit, .. }, PullState::Merged { commit: landed, .. }) => commit == landed,
+            (Event::Merged { commit, .. }, PullState::Merged { commit: landed, at }) => {
+                commit == landed && entry.at <= SKEW.after(*at) && entry.at >= SKEW.before(*at)
+            }
             (Event::Declined { .. } | Event::Expired { .. }, state) => matches!(state, PullState::Closed { .. }),
             (Event::Verified { commit, report, .. }, PullState::Merged { commit: landed, .. }) => {
                 commit == landed && pull.outcome == Some(report.outcome.conclusion())
@@ -277,6 +292,8 @@ mod tests {
         assert_eq!(code(BOT, &two, Some(text.replace("\"pull\":1", "\"pull\":7").as_bytes())), ["rewritten"]);
         assert_eq!(code(BOT, &one, Some(text.replace("\"pull\":2", "\"pull\":7").as_bytes())), ["forged"]);
         assert_eq!(code(BOT, &one, Some(&[&one[..], b"{}\n"].concat())), ["unreadable"]);
+        let (_, other_day) = file(&[proposed(2, "2026-04-30T10:00:00Z")]);
+        assert_eq!(code(BOT, &one, Some(&[&one[..], &other_day[..]].concat())), ["forged"]);
         assert_eq!(codes(BOT, "2026-05-01T09:00:00Z", None, Some(one.clone())).0, ["forged"]);
         // 90 days later a person may drop the day.
         assert_eq!(codes("eve@example.org", "2026-08-01T10:00:00Z", Some(two.clone()), None), (Vec::new(), 1));
@@ -305,14 +322,19 @@ mod tests {
         assert_eq!(codes(&[], &[pull(PullState::Open)]), ["no-entry"]);
         assert_eq!(codes(std::slice::from_ref(&opened), &[]), ["no-proposal"]);
         assert_eq!(codes(std::slice::from_ref(&opened), &[pull(merged.clone())]), ["no-entry"]);
-        let landed = |commit: &str| {
+        let landed_at = |commit: &str, when: &str| {
             let event =
                 Event::Merged { pull: 1, commit: commit.into(), reviews: Vec::new(), changes: Digest::of("changes") };
-            let Entry { at: when, environment, blueprint, correlation, .. } = opened.clone();
-            Entry::new(when, environment, blueprint, correlation, event)
+            let Entry { environment, blueprint, correlation, .. } = opened.clone();
+            Entry::new(at(when), environment, blueprint, correlation, event)
         };
+        let landed = |commit: &str| landed_at(commit, "2026-05-01T10:00:10Z");
         assert!(codes(&[opened.clone(), landed("a")], &[pull(merged.clone())]).is_empty());
-        assert_eq!(codes(&[opened.clone(), landed("b")], &[pull(merged)]), ["contradiction"]);
+        assert_eq!(codes(&[opened.clone(), landed("b")], &[pull(merged.clone())]), ["contradiction"]);
+        assert_eq!(codes(&[opened.clone(), landed("a"), landed("a")], &[pull(merged.clone())]), ["forged"]);
+        // Nor is it another one's by its date.
+        let long_ago = landed_at("a", "2026-01-01T00:00:00Z");
+        assert_eq!(codes(&[opened.clone(), long_ago], &[pull(merged)]), ["contradiction"]);
         assert_eq!(codes(&[opened.clone(), landed("a")], &[pull(PullState::Open)]), ["contradiction"]);
     }
 
@@ -370,6 +392,10 @@ mod tests {
             told(&alice, &merged, vec![review("alice", ReviewState::Commented, "fine", before)], None),
             [no_such]
         );
+        let mut renamed = review("alice", yes, "fine", before);
+        renamed.reviewer.login = Untrusted::new("ceo");
+        let other_name = "calls somebody alice on #1 whom the forge calls otherwise";
+        assert_eq!(told(&alice, &merged, vec![renamed], None), [other_name]);
         let others = told(&alice, &merged, vec![review("alice", yes, "do not", before)], None);
         assert_eq!(others, ["gives other words of alice on #1 than the forge has"]);
         let out = told(&landed(&[]), &merged, vec![review("alice", yes, "fine", before)], None);

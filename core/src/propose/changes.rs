@@ -173,25 +173,33 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                     || readers.iter().any(|pair| pair.is_of(b))
             })
             .collect();
-        if readers.iter().any(|pair| pair.changes.is_err() && !all().any(|blueprint| pair.is_of(blueprint))) {
-            owners = all().collect(); // whose workloads it makes is not known
+        // What cannot be rendered may make anything of anybody's: another renderer may take what ours refuses.
+        for pair in readers.iter().filter(|pair| pair.changes.is_err()) {
+            let nobodys = !all().any(|blueprint| pair.is_of(blueprint));
+            let among = |b: &&Located<Blueprint>| nobodys || b.value.is_in(pair.environment);
+            let more: Vec<_> =
+                all().filter(among).filter(|b| !owners.iter().any(|own| std::ptr::eq(*own, *b))).collect();
+            owners.extend(more);
         }
         // Read for what it declares: once, whoever asks.
         let [was, is] = if own {
-            [Declared::Objects(Vec::new()), Declared::Objects(Vec::new())]
+            [Declared::default(), Declared::default()]
         } else {
             [&before.files, &after.files].map(|files| Declared::of(path, files))
         };
+        // What a submodule holds is known to whoever checks it out.
+        let is_submodule = [&changed.before, &changed.after].into_iter().any(|side| mode(side.as_ref()) == "160000");
+        let [was, is] = if is_submodule { [Declared::unseen(), Declared::unseen()] } else { [was, is] };
         let nobodys = owners.is_empty();
-        // What goes is the workload's as much as what comes.
         let declares = |b: &&Located<Blueprint>| {
-            let another = |side| reach::declares_of_another(side, catalog, &b.value, &owners);
-            let beside = |side| reach::declares(path, side, catalog, &b.value);
-            [&was, &is].into_iter().any(|side| if nobodys { beside(side) } else { another(side) })
+            let another = |side| reach::declares_of_another(path, side, catalog, &b.value, &owners);
+            if nobodys { reach::declares(path, (&was, &is), catalog, &b.value) } else { another(&was) || another(&is) }
         };
+        // As nobody renders it, it is nothing that is known.
+        let plainly = owners.iter().any(|owner| reach::is_plain_anywhere(catalog, &owner.value));
         let concerned = |b: &&Located<Blueprint>| {
             let known = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
-            !known && (declares(b) || (nobodys && reach::takes_over(path, catalog, &b.value)))
+            !known && (declares(b) || ((nobodys || plainly) && reach::takes_over(path, catalog, &b.value)))
         };
         let more: Vec<_> = if own { Vec::new() } else { all().filter(concerned).collect() };
         owners.extend(more);
@@ -206,9 +214,9 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             }
         }
         // A template of a chart's cannot be read mostly: whoever owns it is asked, and what it makes is judged as what it renders to.
-        let readable = [&was, &is].iter().all(|side| matches!(side, Declared::Objects(_)));
+        let readable = was.is_readable() && is.is_readable();
         if !own
-            && (nobodys || readable)
+            && (nobodys || readable || plainly)
             && let Some(because) = reach::delivers(&was, &is, catalog)
         {
             let change = opaque(Untrusted::new(path.as_str()), changed, false, because);

@@ -44,16 +44,22 @@ pub(super) fn of_all(path: &RepoPath, sides: [&Files; 2]) -> Option<&'static str
     }
 }
 
-/// What a changed file declares on one side.
-#[derive(Debug)]
-pub(super) enum Declared {
-    /// These objects; none: it is not there, or is no manifest.
-    Objects(Vec<Manifest>),
-    /// It cannot be read, and whoever delivers it may read it otherwise (kubectl applies the documents before a broken one).
-    Unread {
-        /// It may hold an object of Argo CD's or Flux's.
-        delivers: bool,
-    },
+/// What a changed file declares on one side; nothing, where it is not there, or is no manifest.
+#[derive(Debug, Default)]
+pub(super) struct Declared {
+    /// What can be read of it.
+    objects: Vec<Manifest>,
+    /// What else it names: items of a list that is none of Kubernetes' own sorts, which kubectl applies all the same.
+    names: BTreeSet<String>,
+    /// Something of it cannot be read, and whoever delivers it may read it otherwise (kubectl applies the documents before a broken one).
+    unread: Option<Unread>,
+}
+
+/// What cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unread {
+    /// It may hold an object of Argo CD's or Flux's.
+    delivers: bool,
 }
 
 impl Declared {
@@ -61,35 +67,73 @@ impl Declared {
     pub(super) fn of(path: &RepoPath, files: &Files) -> Self {
         let is_program = path.as_str().ends_with(".jsonnet") || path.as_str().ends_with(".libsonnet");
         if !is_manifest(path) && !is_program {
-            return Self::Objects(Vec::new());
+            return Self::default();
         }
-        match files.get(path) {
-            None => Self::Objects(Vec::new()),
-            Some(File::Refused(_)) => Self::Unread { delivers: true },
-            Some(File::Blob(blob)) => {
-                let parsed =
-                    if is_program { None } else { yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok() };
-                match parsed {
-                    Some(documents) => {
-                        let all: Vec<_> = documents.into_iter().flat_map(Document::listed).collect();
-                        // What it lists is applied, whatever it calls itself.
-                        if all.iter().any(|document| document.unread_list().is_some()) {
-                            return Self::Unread { delivers: may_deliver(&blob.bytes) };
-                        }
-                        Self::Objects(all.into_iter().filter_map(|document| manifest(path, document)).collect())
-                    }
-                    None => Self::Unread { delivers: may_deliver(&blob.bytes) },
-                }
-            }
+        let blob = match files.get(path) {
+            None => return Self::default(),
+            Some(File::Refused(_)) => return Self { unread: Some(Unread { delivers: true }), ..Self::default() },
+            Some(File::Blob(blob)) => blob,
+        };
+        let unread = || Some(Unread { delivers: may_deliver(&blob.bytes) });
+        if is_program {
+            return Self { unread: unread(), ..Self::default() };
         }
+        let parse = |bytes: &[u8]| yaml::parse(path.as_str(), bytes, Kind::Manifest).ok();
+        let whole = parse(&blob.bytes);
+        let is_broken = whole.is_none();
+        let documents = whole.unwrap_or_else(|| {
+            let parts = documents_of(&blob.bytes).take(PARTS);
+            parts.filter_map(parse).flatten().collect()
+        });
+        let all: Vec<Document> = documents.into_iter().flat_map(Document::listed).collect();
+        let mut names = BTreeSet::new();
+        let mut lists = false;
+        // What it lists is applied, whatever it calls itself.
+        for list in all.iter().filter(|document| document.unread_list().is_some()) {
+            lists = true;
+            let items = list.root.get("items").map_or(&[] as &[Node], Node::items);
+            names.extend(items.iter().flat_map(named).map(str::to_owned));
+        }
+        let objects = all.into_iter().filter_map(|document| manifest(path, document)).collect();
+        Self { objects, names, unread: if is_broken || lists { unread() } else { None } }
     }
 
-    fn objects(&self) -> &[Manifest] {
-        match self {
-            Self::Objects(objects) => objects,
-            Self::Unread { .. } => &[],
-        }
+    /// What lies in another repository.
+    pub(super) fn unseen() -> Self {
+        Self { unread: Some(Unread { delivers: false }), ..Self::default() }
     }
+
+    /// Whether all of it can be read.
+    pub(super) fn is_readable(&self) -> bool {
+        self.unread.is_none()
+    }
+}
+
+/// Of how many documents of a file that cannot be read as a whole each is read by itself.
+const PARTS: usize = 1000;
+
+/// The documents of a text, each by itself.
+fn documents_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr::memmem::find(text, b"\n---");
+        rest = end.and_then(|end| text.get(end + 1..));
+        Some(end.map_or(text, |end| text.get(..=end).unwrap_or(text)))
+    })
+}
+
+/// The names by which an object is one, or is about one.
+fn named(root: &Node) -> impl Iterator<Item = &str> {
+    let own = root.at(&["metadata", "name"]).and_then(Node::as_str);
+    own.into_iter().chain(meant(root).map(|(_, name)| name))
+}
+
+/// What an object's specification points to, as `scaleTargetRef` and `workloadRef` do: kind, where it says one, and name.
+fn meant(root: &Node) -> impl Iterator<Item = (Option<&str>, &str)> {
+    let entries = root.get("spec").map_or(&[] as &[yaml::Entry], Node::entries);
+    let refs = entries.iter().filter(|entry| entry.key.ends_with("Ref")).map(|entry| &entry.value);
+    refs.filter_map(|at| Some((at.get("kind").and_then(Node::as_str), at.get("name").and_then(Node::as_str)?)))
 }
 
 /// Whether a text that cannot be read may name Argo CD or Flux: plainly, or written so that it cannot be looked for.
@@ -100,11 +144,11 @@ fn may_deliver(bytes: &[u8]) -> bool {
 
 /// Why a file that no blueprint's path names concerns all of them: it tells Argo CD or Flux what to deliver, or may. `None`: it does not.
 pub(super) fn delivers(was: &Declared, is: &Declared, catalog: &Catalog) -> Option<&'static str> {
-    if [was, is].iter().any(|side| matches!(side, Declared::Unread { delivers: true })) {
+    if [was, is].iter().any(|side| side.unread.is_some_and(|unread| unread.delivers)) {
         return Some("it cannot be read, and may tell a controller what to deliver");
     }
     let named = |side: &Declared| -> Vec<(ObjectRef, Delivery)> {
-        let all = side.objects().iter();
+        let all = side.objects.iter();
         all.filter_map(|one| Some((one.object.clone(), Delivery::of(&one.document.root)?))).collect()
     };
     let (was, is) = (named(was), named(is));
@@ -144,35 +188,54 @@ pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Bluepri
     })
 }
 
-/// Whether a file declares, beside the source of a blueprint that is read plainly, its workload or what belongs to that, or may: who delivers
-/// the folder applies both.
-pub(super) fn declares(path: &RepoPath, is: &Declared, catalog: &Catalog, blueprint: &Blueprint) -> bool {
-    let target = &blueprint.spec.target;
-    let source = &target.source;
-    let folder = |path: &RepoPath| path.as_str().rsplit_once('/').map(|(folder, _)| folder.to_owned());
-    let beside = match folder(source) {
-        Some(above) => path.as_str().strip_prefix(&above).is_some_and(|rest| rest.starts_with('/')),
-        None => folder(path).is_none(),
-    };
-    if !beside || path.is_within(source) {
-        return false;
-    }
-    let mut plain = catalog
-        .workspace
-        .value
-        .environments
-        .keys()
-        .filter(|environment| is_read_plainly(catalog, blueprint, environment))
-        .peekable();
-    match is {
-        Declared::Objects(objects) => plain.any(|environment| are_of(objects, catalog, blueprint, environment)),
-        Declared::Unread { .. } => plain.peek().is_some(),
+/// Whether any environment takes the files of a blueprint's source as they stand.
+pub(super) fn is_plain_anywhere(catalog: &Catalog, blueprint: &Blueprint) -> bool {
+    let mut environments = catalog.workspace.value.environments.keys();
+    environments.any(|environment| is_read_plainly(catalog, blueprint, environment))
+}
+
+/// Whether a file lies in the folder of a source or below: who delivers the folder mostly delivers both.
+fn is_beside(path: &RepoPath, source: &RepoPath) -> bool {
+    match source.as_str().rsplit_once('/') {
+        Some((above, _)) => path.as_str().strip_prefix(above).is_some_and(|rest| rest.starts_with('/')),
+        None => true,
     }
 }
 
-/// Whether a file that others own declares a blueprint's workload, or what belongs to that, where both are delivered as they stand: nobody
-/// else's approval is a way around its rules.
+/// Whether a file of nobody's declares the workload of a blueprint that is read plainly, or what belongs to that, or may: who delivers both
+/// applies both.
+pub(super) fn declares(
+    path: &RepoPath,
+    (was, is): (&Declared, &Declared),
+    catalog: &Catalog,
+    blueprint: &Blueprint,
+) -> bool {
+    let source = &blueprint.spec.target.source;
+    let environments = catalog.workspace.value.environments.keys();
+    let plain: Vec<&Name> =
+        environments.filter(|environment| is_read_plainly(catalog, blueprint, environment)).collect();
+    if plain.is_empty() || path.is_within(source) {
+        return false;
+    }
+    let are_its = |objects: &[&Manifest]| plain.iter().any(|at| are_of(objects, catalog, blueprint, at));
+    if is_beside(path, source) {
+        // What goes is the workload's as much as what comes.
+        return [was, is].iter().any(|side| !side.is_readable() || are_its(&side.objects.iter().collect::<Vec<_>>()));
+    }
+    // Elsewhere, a copy that stood there before is another cluster's, or an example. One that comes may be delivered from a folder above both.
+    let comes = |one: &&Manifest| !was.objects.iter().any(|before| before.object == one.object);
+    let new: Vec<&Manifest> = is.objects.iter().filter(comes).collect();
+    let named = |at: &&Name| {
+        let name = &blueprint.object_in(at).name;
+        is.names.contains(name) && !was.names.contains(name)
+    };
+    are_its(&new) || plain.iter().any(named)
+}
+
+/// Whether a file that others own declares a blueprint's workload, or what belongs to that, or may, where both are delivered as they stand:
+/// nobody else's approval is a way around its rules.
 pub(super) fn declares_of_another(
+    path: &RepoPath,
     is: &Declared,
     catalog: &Catalog,
     blueprint: &Blueprint,
@@ -182,24 +245,28 @@ pub(super) fn declares_of_another(
         let mut plainly = owners.iter().map(|owner| is_read_plainly(catalog, &owner.value, environment));
         blueprint.is_in(environment) && plainly.any(|plainly| plainly)
     };
+    let objects: Vec<&Manifest> = is.objects.iter().collect();
+    let may = |environment: &Name| {
+        let beside = !is.is_readable() && is_beside(path, &blueprint.spec.target.source);
+        is.names.contains(&blueprint.object_in(environment).name)
+            || (beside && is_read_plainly(catalog, blueprint, environment))
+    };
     let mut environments = catalog.workspace.value.environments.keys().filter(together);
-    environments.any(|environment| are_of(is.objects(), catalog, blueprint, environment))
+    environments.any(|environment| may(environment) || are_of(&objects, catalog, blueprint, environment))
 }
 
 /// Whether one of these objects is a blueprint's workload in an environment, or belongs to it.
-fn are_of(objects: &[Manifest], catalog: &Catalog, blueprint: &Blueprint, environment: &Name) -> bool {
+fn are_of(objects: &[&Manifest], catalog: &Catalog, blueprint: &Blueprint, environment: &Name) -> bool {
     let target = &blueprint.spec.target;
     let object = blueprint.object_in(environment);
     let workload = catalog.manifest(environment, &target.source, &object);
     let near = |other: &ObjectRef| other.namespace.is_empty() || other.namespace == object.namespace;
     objects.iter().any(|other| {
         let is_its = || workload.is_some_and(|workload| belongs(other, target, &workload.document.root));
-        // Whatever its kind: an autoscaler of somebody else's making scales as well.
-        let root = &other.document.root;
-        let scales = ["scaleTargetRef", "targetRef"]
-            .iter()
-            .any(|key| root.at(&["spec", key, "name"]).and_then(Node::as_str) == Some(object.name.as_str()));
-        object.is_declared_by(&other.object) || (near(&other.object) && (scales || is_its()))
+        // Whatever its kind: an autoscaler of somebody else's making scales as well, and a rollout takes its pods over.
+        let mut refs = meant(&other.document.root);
+        let is_about = refs.any(|(kind, name)| name == object.name && kind.is_none_or(|kind| kind == object.kind));
+        object.is_declared_by(&other.object) || (near(&other.object) && (is_about || is_its()))
     })
 }
 

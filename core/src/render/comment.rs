@@ -185,6 +185,13 @@ impl Page<'_> {
             let _ = write!(told, " · {stood} stood before this change · {settled} settled by it");
         }
         self.line(&format!("{told}\n"));
+        if self.plan.causes.is_some() {
+            // At night nobody reads to the end: green here is not green there.
+            self.line(
+                "This is what bpctl would deliver or propose once it is merged. Whether it **may be merged** is another question: \
+                 the check `bpctl/verdict` says it.\n",
+            );
+        }
         if let Some(scope) = &self.plan.scope {
             let asked = sink::markdown(&Untrusted::new(scope.asked.join(" ")));
             let told = format!("Of {} blueprints only {}: {asked}\n", scope.of, self.plan.blueprints.len());
@@ -448,12 +455,6 @@ impl Page<'_> {
         let plan = self.plan;
         if plan.items().next().is_none() && plan.findings().next().is_none() {
             self.line(&format!("\n{}", told(words::nothing(plan))));
-        }
-        if plan.causes.is_some() {
-            self.line(
-                "\nThese are deliveries and proposals. Whether the change itself may be merged is judged on its pull request: \
-                 the check `bpctl/verdict`.",
-            );
         }
         let commit = plan.desired.commit.as_deref().map_or_else(|| "the work tree".into(), |commit| short(commit, 7));
         let id = plan.items().next().map_or_else(String::new, |_| format!(" · plan {}", short(plan.hash.short(), 12)));

@@ -1,16 +1,44 @@
 //! Title, body and commit message of a proposal.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+
+use serde_json::Value as Json;
 
 use super::{back, because, change, provenance, sink, words};
 use crate::action::Action;
 use crate::blueprint::{Delivery, Tier};
-use crate::model::Untrusted;
+use crate::model::{Name, Untrusted};
 use crate::plan::{Plan, PlanItem};
+use crate::propose::{Change, ChangeSet, Governed};
 
 /// `scale frontend: replicas 2 → 3 (staging)`.
 pub fn title(plan: &Plan, item: &PlanItem) -> String {
     format!("{} {}: {} ({})", item.action.name(), item.action.blueprint(), change(item), plan.environment)
+}
+
+/// The same of what is merged, by its changes alone: no text of the pull request's goes in.
+pub fn landed(environment: &Name, blueprint: &Name, operation: &str, changes: &ChangeSet) -> String {
+    let shown = |value: &Option<Json>| match value {
+        None => "nothing".to_owned(),
+        Some(Json::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    };
+    let told = |governed: &Governed| match governed.change.told() {
+        Change::Field(change) => {
+            let field = change.field.short();
+            let field = field.strip_prefix("spec.").unwrap_or(&field);
+            Some(format!("{field} {} → {}", shown(&change.from), shown(&change.to)))
+        }
+        Change::Object(_) | Change::Opaque(_) => None,
+    };
+    // The same change may be judged by several blueprints.
+    let all: BTreeSet<Option<String>> = changes.governed.iter().map(told).collect();
+    let what = match all.iter().next() {
+        Some(Some(only)) if all.len() == 1 => only.clone(),
+        _ => super::count(changes.governed.len(), "change"),
+    };
+    format!("{operation} {blueprint}: {what} ({environment})")
 }
 
 /// The pull request's body: what, why, who may, what happens next; then the evidence.

@@ -301,7 +301,8 @@ pub fn verify_merged(input: &VerifyInput<'_>, facts: &Recorder<'_>) -> VerifyRep
             return report(vec![check(APPLIED, Outcome::Pending, format!("{evidence}; not delivered yet"))], None);
         }
         // Drift from what had arrived is no failure of what was merged.
-        let since = |by: &Attribution| by.manager.raw() != FIELD_MANAGER && by.at.is_some_and(|at| at > input.began);
+        // Without a time, as of a subresource, it is the one that owns the field now; bpctl's own apply took it from all others.
+        let since = |by: &Attribution| by.manager.raw() != FIELD_MANAGER && by.at.is_none_or(|at| at > input.began);
         if let Some(by) = written_by.filter(|by| input.delivery == Delivery::Direct && since(by)) {
             let by = crate::render::sink::terminal(&by.manager);
             let evidence = format!("{evidence}; {by} has written it since");

@@ -20,8 +20,7 @@ use crate::pipeline::verify::Verified;
 use crate::pipeline::{PipelineError, ledger, pulls};
 
 /// What a person does where bpctl's own account may not do what it has to.
-const RIGHTS: &str =
-    "grant the account that bpctl runs as what it lacks (templates/rbac/applier.yaml); no manifest is wrong";
+const RIGHTS: &str = "grant the account that bpctl runs as the verb that it lacks (templates/rbac/applier.yaml, which leaves out create); no manifest is wrong";
 
 /// What a pass has gathered so far.
 #[derive(Debug, Default)]

@@ -245,7 +245,7 @@ fn a_reader_delivers_nothing_and_with_the_applier_role_just_what_exists() {
         "{told:#?}"
     );
     assert!(told[1].contains("forbidden") && told[1].contains("create"), "{told:#?}");
-    assert!(doctor(0).contains("  ✓ it may apply what stands on base, and restart pods\n"));
+    assert!(doctor(0).contains("  ✓ it may apply what stands on base, and restart pods"));
     assert_eq!(image(), "registry.example.org/web:1");
     assert_eq!(namespace.get("deployments")["items"].as_array().unwrap().len(), 1);
 }

@@ -231,3 +231,26 @@ fn x05_a_change_of_allowed_signers_is_told_as_one_of_rules() {
     let plan = repo.run(&["plan", "--env", "staging", "--base", "main", "-o", "json"]).exits(0).json();
     assert!(plan["proposedRules"]["files"].as_array().is_some_and(|all| all == &[signers]), "{plan:#}");
 }
+
+/// Would miss: a typing error in the rules that one approval merges, and after which nothing is judged any more, nor the pull request that
+/// mends it.
+#[test]
+fn b10_rules_that_cannot_be_read_are_not_merged() {
+    let (repo, alice) = signed_shop();
+    repo.run(&super::APPLY).exits(0);
+    repo.git(&["checkout", "-q", "-f", "bpctl/staging/backend/scale"]);
+    let broken = repo.read("blueprints/frontend/blueprint.yaml").replace("max_replicas:", "max_replica:");
+    repo.commit(&[("blueprints/frontend/blueprint.yaml", &broken)], "a typing error");
+    repo.git(&["switch", "-q", "main"]);
+    repo.run(&["approve", "1", "--signing-key", &alice, "--message", "fine"]);
+    let judged = repo.run(&["judge", "1"]);
+    assert_ne!(judged.code, Some(0), "{}", judged.stdout);
+    says(
+        &judged.stdout,
+        &[
+            "the rules cannot be read, and nothing could be judged any more: blueprints/frontend/blueprint.yaml:",
+            "`max_replica`",
+            "somebody else pushed onto it: that is for a person to merge",
+        ],
+    );
+}

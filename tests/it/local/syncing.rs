@@ -241,6 +241,9 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
     let hydrated = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: web}\nspec: {sourceHydrator: {drySource: {path: x}}}\n";
     let scaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web, namespace: shop}\nspec: {maxReplicas: 1, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: frontend}}\n";
     let another = scaler.replace("name: frontend", "name: other");
+    let item = second.trim_end().replace("apiVersion: apps/v1\nkind: Deployment\n", "").replace('\n', "\n  ");
+    let list = format!("apiVersion: apps/v1\nkind: DeploymentList\nitems:\n- {item}\n");
+    let rollout = "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: any, namespace: shop}\nspec: {workloadRef: {apiVersion: apps/v1, kind: Deployment, name: frontend, scaleDown: onsuccess}}\n";
     for (file, text, told) in [
         (".gitattributes", "*.yaml ident\n", "it decides what a checkout writes of other files"),
         ("docs/.sourceignore", "deploy/\n", "it decides which files Flux leaves out"),
@@ -249,7 +252,14 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
         ("clusters/web.yaml", &elsewhere, other),
         ("clusters/redis.yaml", helm, other),
         ("clusters/web.yaml", hydrated, "it tells a controller what to deliver from here"),
-        ("docs/frontend.yaml", &second, ""),
+        // From wherever: a controller's folder may lie above both, in this repository's words or in another's.
+        ("docs/frontend.yaml", &second, "Deployment/frontend is added"),
+        ("docs/frontend.yaml", &second.replace("namespace: shop", "namespace: docs"), ""),
+        ("docs/list.yaml", &list, "needs approval frontend"),
+        ("docs/zz.yaml", &format!("{second}---\n{{{{ x\n"), "needs approval frontend"),
+        ("deploy/zz.yaml", rollout, "Rollout/any is added"),
+        ("deploy/backend-canary.yaml", &format!("{second}---\n{{{{ x\n"), "needs approval frontend"),
+        ("deploy/backend-canary.yaml", &list, "needs approval frontend"),
         // kubectl takes a tag that it does not know for nothing, and applies what stands before a broken document.
         ("deploy/zz.yaml", &second.replacen("metadata:", "metadata: !x", 1), unread),
         ("deploy/zz.yaml", &format!("{second}---\n{{{{ x\n"), unread),
@@ -331,6 +341,20 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
         says(&judged, &["needs approval backend", told]);
         assert_eq!(judged.matches(file).count() + judged.matches("is added").count() > 0, !told.is_empty(), "{judged}");
     }
+}
+
+/// Would miss: a kustomization by which one team's approval is enough to deliver another team's workload otherwise.
+#[test]
+fn t21_a_kustomization_in_a_neighbours_folder_asks_whom_it_takes_over() {
+    let repo = Repo::shop();
+    repo.replace("blueprints/backend/blueprint.yaml", "source: deploy/backend.yaml", "source: deploy");
+    repo.commit(&[], "a folder");
+    repo.run(&super::APPLY);
+    repo.git(&["checkout", "-q", "-f", "bpctl/staging/backend/scale"]);
+    let image = "resources: [frontend.yaml]\nimages: [{name: frontend, newName: evil}]\n";
+    repo.commit(&[("deploy/kustomization.yaml", image)], "nothing to see");
+    repo.git(&["switch", "-q", "main"]);
+    says(&repo.run(&["judge", "1"]).stdout, &["needs approval frontend", "deploy/kustomization.yaml"]);
 }
 
 /// Would miss: a link that leads a controller to another folder.
