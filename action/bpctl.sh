@@ -110,6 +110,7 @@ fails() {
     plan-*) die "fail-on: $3 is none of error, forbidden, needs-approval, changes" ;;
     # What the judge says is not the step's failure.
     judge-error) [ "$2" != 0 ] && [ "$2" != 6 ] ;;
+    judge-?*) die "fail-on: of judge it is error, or left out; not $3" ;;
     *) [ "$2" != 0 ] ;;
   esac
 }
@@ -138,10 +139,11 @@ pull_requests() {
 
 run() {
   local command code=0 stop plan='' sarif='' number hash
-  read -r -a command <<<"${INPUT_COMMAND:?}"
+  read -r -a command <<<"${INPUT_COMMAND-}"
   [ ${#command[@]} -gt 0 ] || die "command: it is empty"
   # Before anything is done: whether fail-on is a word that it knows.
   fails "${command[0]}" 0 "$INPUT_FAIL_ON" || true
+  case $INPUT_COMMENT in '' | always | on-change | never) ;; *) die "comment: $INPUT_COMMENT is none of always, on-change, never" ;; esac
   cd -- "$INPUT_WORKING_DIRECTORY" || die "working-directory: there is no folder $INPUT_WORKING_DIRECTORY"
   FOLDER=$(folder)
   trap 'rm -f "$FOLDER/kubeconfig"' EXIT
@@ -205,6 +207,14 @@ run() {
     grep -E '^::(error|warning|notice) ' "$FOLDER/annotations" || true
     if [ -n "${GITHUB_STEP_SUMMARY-}" ]; then cat "$FOLDER/lint.md" >>"$GITHUB_STEP_SUMMARY"; fi
   fi
+  case ${command[0]} in
+    plan | judge | apply | verify | snapshot)
+      if [ "$code" = 1 ] && [ -z "${BPCTL_KUBECONFIG-}${KUBECONFIG-}" ] && [ ! -e ~/.kube/config ] &&
+        [ ! -d /var/run/secrets/kubernetes.io/serviceaccount ]; then
+        echo "kubeconfig: the input is empty, as a secret is that is not there, and the runner has none of its own" >&2
+      fi
+      ;;
+  esac
   put exitcode "$code"
   put verdict "$(verdict "${command[0]}" "$code")"
   if [ "$code" -ge 3 ] && [ "$code" -le 5 ]; then put changes true; else put changes false; fi

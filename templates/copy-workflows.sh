@@ -2,6 +2,7 @@
 # copy-workflows.sh FOLDER ENVIRONMENT [NAME...]: copies workflows of bpctl into FOLDER, such as .github/workflows or .gitea/workflows, ready to run: with
 # the commit of this clone of bpctl in the place of the zeros that they are shipped with, and your environment's name.
 #   NAME   pull-request, judge, apply and the other files of templates/workflows; left out: pull-request
+# Run it in your repository's folder: where bpctl.yaml there names another base branch than main, they run for that one.
 # Check out what you looked at first, a release or a commit: it is what your workflows will run. Nothing is overwritten.
 set -euo pipefail
 
@@ -28,9 +29,15 @@ for name in "$@"; do
   [[ $name =~ ^[a-z-]+$ ]] && [ -f "$here/templates/workflows/$name.yml" ] || die "there is no workflow $name"
   [ ! -e "$into/$name.yml" ] && [ ! -L "$into/$name.yml" ] || die "$into/$name.yml is there already"
 done
+# The workflows run for the base branch, which bpctl.yaml names where it is not main.
+base=
+if [ -f bpctl.yaml ]; then
+  base=$(sed -n "s/^base:[[:blank:]]*[\"']\{0,1\}\([A-Za-z0-9._\/-]*\).*/\1/p" bpctl.yaml | head -n 1)
+fi
+base=${base:-main}
 mkdir -p "$into"
 for name in "$@"; do
-  sed -e "s/@0\{40\} #.*/@$commit/" -e "/\[staging, prod\]/!s/staging/$environment/g" \
+  sed -e "s/@0\{40\} #.*/@$commit/" -e "s|branches: \[main\]|branches: [$base]|" -e "/\[staging, prod\]/!s/staging/$environment/g" \
     "$here/templates/workflows/$name.yml" >"$into/$name.yml"
   echo "$into/$name.yml uses bpctl at $commit"
   if grep -q '\[staging, prod\]' "$into/$name.yml"; then

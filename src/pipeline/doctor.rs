@@ -139,7 +139,7 @@ async fn forge_checks(session: &Session) -> Vec<Check> {
         Err(error) => checks.push(failed(&error)),
         Ok(tip) => match base_tree(&session.repository, &tip).and_then(|(_, rules)| plan::whole(rules.get())) {
             Err(error) => checks.push(failed(&error)),
-            Ok(_) => {
+            Ok(()) => {
                 let commit = tip.commit().get(..7).unwrap_or_default();
                 checks
                     .push(Check::fine(format!("{}@{commit} has the rules that everything is judged by", tip.branch())));

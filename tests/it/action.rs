@@ -218,6 +218,16 @@ fn a_plan_tells_its_outputs_and_fails_on_what_is_asked() {
             Step::new().fake(&format!("exit {code}")).with("INPUT_COMMAND", "judge 1").with("INPUT_FAIL_ON", fail_on);
         assert_eq!(judge.run(&repo.path(), "run").status.code(), Some(fails), "{fail_on} {code}");
     }
+    // Before anything is done.
+    for (command, input, value, told) in [
+        ("judge 1", "INPUT_FAIL_ON", "warn", "fail-on: of judge it is error"),
+        ("plan", "INPUT_COMMENT", "sometimes", "comment: sometimes is none of always, on-change, never"),
+        ("", "INPUT_FAIL_ON", "", "command: it is empty"),
+    ] {
+        let ran = Step::new().fake("exit 0").with("INPUT_COMMAND", command).with(input, value).run(&repo.path(), "run");
+        assert_eq!(ran.status.code(), Some(2), "{told}");
+        assert!(text(&ran.stderr).contains(told), "{}", text(&ran.stderr));
+    }
     let lint = Step::new()
         .with("BPCTL_BIN", env!("CARGO_BIN_EXE_bpctl"))
         .with("INPUT_COMMAND", "lint")

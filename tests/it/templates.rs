@@ -207,6 +207,12 @@ fn t40_workflows_are_copied_with_the_commit_that_was_looked_at() {
         assert_eq!(copied.to_string(), wanted, "{name}");
     }
     refused(&[".github/workflows", "live", "judge"], "is there already");
+    // They run for the base branch that bpctl.yaml names.
+    std::fs::write(here.path().join("bpctl.yaml"), "kind: Workspace\nbase: \"release/1.x\" # ours\n").expect("written");
+    let (code, told) = copy(&["other", "live", "apply"]);
+    assert_eq!(code, Some(0), "{told}");
+    let copied = std::fs::read_to_string(here.path().join("other/apply.yml")).expect("a copy");
+    assert!(copied.contains("branches: [release/1.x]\n") && !copied.contains("[main]"), "{copied}");
     clone.write("action.yml", "other");
     refused(&["elsewhere", "live"], "not what would run");
 }
