@@ -286,8 +286,9 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if !ours {
         block("not-ours", "bpctl merges only pull requests that it opened itself".into());
     }
-    // Its title, its reason and its entries tell what bpctl proposed, and nothing of what came onto it.
-    if ours && matches!(&pull.last_pusher, Known::Known(pusher) if pusher.id != me.id) {
+    // Whether a scale or a resize is what it says is asked of the facts; that of an adoption is only known as long as it is bpctl's own.
+    let adopts = pull.head_branch.as_deref().is_some_and(|branch| branch.rsplit('/').next() == Some(Adopt::NAME));
+    if ours && adopts && matches!(&pull.last_pusher, Known::Known(pusher) if pusher.id != me.id) {
         block("pushed-onto", "somebody else pushed onto it: that is for a person to merge".into());
     }
     if pull.base_branch != rules.tip().branch() {

@@ -249,3 +249,18 @@ fn x08_replicas_of_an_overlay_are_adopted_where_they_are_made() {
     says(&repo.run(&APPLY).exits(0).stdout, &[&format!("merged local pull request #{number} as ")]);
     says(&repo.read(overlay), &["count: 2}   # two zones"]);
 }
+
+/// Would miss: a scale that a person pushes onto an adoption, and that is merged and told as the adoption of something else.
+#[test]
+fn x08_an_adoption_onto_which_somebody_pushed_is_for_a_person_to_merge() {
+    let (repo, alice) = shop();
+    repo.run(&ADOPT).exits(0);
+    repo.git(&["switch", "-q", "bpctl/staging/frontend/adopt"]);
+    repo.replace(MANIFEST, "replicas: 2", "replicas: 4");
+    repo.commit(&[], "and this");
+    repo.git(&["switch", "-q", "main"]);
+    repo.run(&["approve", "1", "--signing-key", &alice, "--message", "we need the logs"]).exits(0);
+    let merges = repo.merges();
+    says(&repo.run(&APPLY).stdout, &["#1 waits: somebody else pushed onto it: that is for a person to merge"]);
+    assert_eq!(repo.merges(), merges);
+}

@@ -250,7 +250,6 @@ fn b10_rules_that_cannot_be_read_are_not_merged() {
         &[
             "the rules cannot be read, and nothing could be judged any more: blueprints/frontend/blueprint.yaml:",
             "`max_replica`",
-            "somebody else pushed onto it: that is for a person to merge",
         ],
     );
 }
