@@ -369,6 +369,41 @@ fn t18_a_link_that_is_turned_is_judged_wherever_it_lies() {
     says(&repo.run(&["judge", "1"]).stdout, &["needs approval frontend", "live: it is a link"]);
 }
 
+/// Would miss: a submodule beside a source that is moved to whatever another repository holds.
+#[test]
+fn t20_a_submodule_beside_a_source_is_judged() {
+    let repo = Repo::shop();
+    repo.run(&super::APPLY);
+    repo.git(&["checkout", "-q", "-f", "bpctl/staging/backend/scale"]);
+    for (path, told) in [("vendor/mod", false), ("deploy/mod", true)] {
+        repo.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{},{path}", "1".repeat(40))]);
+        repo.git(&["commit", "-q", "-m", "nothing to see"]);
+        let judged = repo.run(&["judge", "1"]).stdout;
+        assert_eq!(judged.contains("needs approval frontend"), told, "{path}: {judged}");
+    }
+}
+
+/// Would miss: another team's workload that a kustomization brings along with what bpctl cannot render.
+#[test]
+fn t18_what_cannot_be_rendered_asks_all_of_the_environment() {
+    let repo = delivered();
+    repo.replace(
+        "blueprints/policies/base.yaml",
+        "{delete: forbidden,",
+        "{scale: requires_approval, delete: forbidden,",
+    );
+    repo.commit(&[], "somebody looks at each pull request");
+    repo.run(&super::APPLY);
+    repo.git(&["switch", "-q", "bpctl/staging/backend/scale"]);
+    let file = "overlays/staging/kustomization.yaml";
+    let broken =
+        format!("{}\nhelmCharts: [{{name: x, repo: \"https://charts.example\", version: 1.0.0}}]\n", repo.read(file));
+    repo.commit(&[(file, &broken)], "nothing to see");
+    repo.git(&["switch", "-q", "main"]);
+    let judged = repo.run(&["judge", "1"]).stdout;
+    says(&judged, &["needs approval frontend", "needs approval backend-canary", file]);
+}
+
 /// Would miss: an autoscaler of a workload, or a second manifest of it, that goes, or is turned to another, beside its source.
 #[test]
 fn t21_what_a_workload_loses_is_judged_as_what_it_gets() {
