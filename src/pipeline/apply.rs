@@ -395,8 +395,9 @@ impl Pass<'_> {
             return Ok(false);
         };
         // What lands is told by what it is: whoever may rename a pull request, or push onto its branch, is not to name the commit.
-        let changes = pulls::changes_at(&self.session.repository, &base.tip, &base.rules, &head).await?;
-        let title = bpctl_core::render::proposal::landed(&self.environment, &blueprint, &operation, &changes);
+        let here = judged.verdicts.iter().filter(|judged| judged.environment == self.environment);
+        let changes = here.map(|judged| &judged.change);
+        let title = bpctl_core::render::proposal::landed(&self.environment, &blueprint, &operation, changes);
         let message = bpctl_core::render::sink::commit_title(&Untrusted::new(title));
         match self.effects.merge(permit, &format!("{message}\n\nPull request {number}, permitted by bpctl.\n")).await? {
             Landed::Merged { commit, at, tree_as_permitted } => {

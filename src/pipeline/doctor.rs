@@ -273,7 +273,8 @@ fn targets(catalog: &bpctl_core::blueprint::Catalog, environment: &Name) -> Targ
 
 /// What bpctl may write to the cluster, by its delivery.
 async fn rights(cluster: &LiveCluster, place: &Environment, targets: &Targets) -> Check {
-    let (mut denied, mut makes) = (Vec::new(), true);
+    // Under gitops nothing is made.
+    let (mut denied, mut makes) = (Vec::new(), place.delivery == Delivery::Direct);
     for (namespace, kind) in targets {
         makes = makes && cluster.may("create", *kind, namespace).await.unwrap_or(true);
         match cluster.may("patch", *kind, namespace).await {

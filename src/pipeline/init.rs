@@ -12,6 +12,7 @@ use bpctl_core::model::{
 };
 use bpctl_core::rendering::{Delivered, RenderFailure, Rendering, inputs};
 
+use super::session::{USUAL, fetched, heads};
 use super::{PipelineError, tree};
 use crate::cluster::LiveCluster;
 use crate::git::Repository;
@@ -405,15 +406,10 @@ fn blueprints_folder() -> Result<RepoPath, PipelineError> {
 
 /// The base branch where it is not called as usual.
 fn other_base(repository: &Repository) -> Result<Option<String>, PipelineError> {
-    let is_there = |name: &str| -> Result<bool, PipelineError> {
-        let refs = [format!("refs/heads/{name}"), format!("refs/remotes/origin/{name}")];
-        Ok(repository.ref_target(&refs[0])?.is_some() || repository.ref_target(&refs[1])?.is_some())
-    };
-    if is_there(DEFAULT_BASE)? {
-        return Ok(None);
-    }
-    if is_there("master")? {
-        return Ok(Some("master".into()));
+    for name in USUAL {
+        if repository.ref_target(&heads(name))?.is_some() || repository.ref_target(&fetched(name))?.is_some() {
+            return Ok(Some(name.to_owned()).filter(|name| name != DEFAULT_BASE));
+        }
     }
     Ok(repository.head_branch()?.filter(|branch| branch != DEFAULT_BASE))
 }

@@ -210,20 +210,21 @@ async fn changes_from(
 
 /// The blueprint of a proposal's branch, where an approval of it has to say why (B10).
 pub fn asks_why(rules: &Catalog, branch: Option<&str>) -> Option<Name> {
-    rules.workspace.value.environments.keys().find_map(|environment| {
-        let (name, _) = BranchName::parse_proposal(environment, branch?)?;
-        says_why(rules, &name, environment).then_some(name)
-    })
+    proposed(rules, branch).filter(|(environment, name)| says_why(rules, name, environment)).map(|(_, name)| name)
+}
+
+/// Environment and blueprint of a proposal, by its branch.
+fn proposed<'r>(rules: &'r Catalog, branch: Option<&str>) -> Option<(&'r Name, Name)> {
+    let mut environments = rules.workspace.value.environments.keys();
+    environments.find_map(|environment| Some((environment, BranchName::parse_proposal(environment, branch?)?.0)))
 }
 
 /// Why the newest review of a pull request's own head does not count (B10); `None`: it does, or that is not known.
 pub fn uncounted(rules: &Catalog, pull: &PullFacts) -> Option<String> {
-    let branch = pull.head_branch.as_deref()?;
-    let environments = rules.workspace.value.environments.keys();
-    let (name, _) = environments.into_iter().find_map(|environment| BranchName::parse_proposal(environment, branch))?;
+    let (environment, name) = proposed(rules, pull.head_branch.as_deref())?;
     let approvers = &rules.blueprints.get(&name)?.value.governance.approval_workflow.approvers;
-    let justified = asks_why(rules, Some(branch)).is_some();
-    let terms = ApprovalTerms { approvers, tier: dearest(rules), until: None, justified };
+    let justified = says_why(rules, &name, environment);
+    let terms = ApprovalTerms { approvers, tier: dearest(&rules.workspace.value), until: None, justified };
     let newest = pull.reviews.known()?.iter().max_by_key(|review| review.at)?;
     // Of what was looked at just now, nothing else is compared.
     let judged = count_reviews(pull, &Digest::of(""), &terms).ok()?;
@@ -231,8 +232,8 @@ pub fn uncounted(rules: &Catalog, pull: &PullFacts) -> Option<String> {
 }
 
 /// The dearest tier of a workspace.
-fn dearest(rules: &Catalog) -> TierName {
-    rules.workspace.value.environments.values().map(|environment| environment.tier).max().unwrap_or(TierName::Prod)
+fn dearest(workspace: &Workspace) -> TierName {
+    workspace.environments.values().map(|environment| environment.tier).max().unwrap_or(TierName::Prod)
 }
 
 /// Whether an approval of what is proposed for a blueprint has to say why (B10).
@@ -265,9 +266,8 @@ pub async fn marks_of(session: &Session, tip: &BaseTip, rules: &Trusted<Catalog>
 pub fn approval(workspace: &Workspace, number: u64, says_why: bool) -> String {
     let why = if says_why { " -m WHY" } else { "" };
     let signed = format!("bpctl approve {number} --signing-key FILE{why}");
-    let dearest = workspace.environments.values().map(|environment| environment.tier).max();
     match &workspace.local.allowed_signers {
-        _ if dearest == Some(TierName::Dev) => format!("bpctl approve {number}{why}"),
+        _ if dearest(workspace) == TierName::Dev => format!("bpctl approve {number}{why}"),
         Some(_) => signed,
         None => format!(
             "say whose keys approve: local.allowed_signers in bpctl.yaml, on the base branch (docs/LOCAL_FORGE.md); then {signed}"
@@ -432,7 +432,7 @@ pub async fn merged(
     let approvers = catalog.blueprints.get(blueprint).map(|b| &b.value.governance.approval_workflow.approvers);
     let approvers = approvers.map_or(&[] as &[_], Vec::as_slice);
     // It is merged: until when it would have counted, and with which words, was for whoever permitted that to say.
-    let terms = ApprovalTerms { approvers, tier: dearest(catalog), until: None, justified: false };
+    let terms = ApprovalTerms { approvers, tier: dearest(&catalog.workspace.value), until: None, justified: false };
     let reviews = count_reviews(&pull, &changes, &terms);
     Ok((changes, reviews.unwrap_or_default()))
 }

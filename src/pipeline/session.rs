@@ -204,13 +204,13 @@ fn offline(repository: &Arc<Repository>, unanswered: Option<String>) -> Result<F
 }
 
 /// What default branches are called.
-const USUAL: [&str; 2] = ["main", "master"];
+pub(super) const USUAL: [&str; 2] = ["main", "master"];
 
-fn heads(name: &str) -> String {
+pub(super) fn heads(name: &str) -> String {
     format!("refs/heads/{name}")
 }
 
-fn fetched(name: &str) -> String {
+pub(super) fn fetched(name: &str) -> String {
     format!("refs/remotes/origin/{name}")
 }
 

@@ -286,9 +286,18 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if !ours {
         block("not-ours", "bpctl merges only pull requests that it opened itself".into());
     }
+    // Environment, blueprint and operation, as a branch of bpctl's own names them.
+    let named: Vec<&str> = pull
+        .head_branch
+        .as_deref()
+        .and_then(|branch| branch.strip_prefix("bpctl/"))
+        .map(|branch| branch.splitn(3, '/').collect())
+        .unwrap_or_default();
     // Whether a scale or a resize is what it says is asked of the facts; that of an adoption is only known as long as it is bpctl's own.
-    let adopts = pull.head_branch.as_deref().is_some_and(|branch| branch.rsplit('/').next() == Some(Adopt::NAME));
-    if ours && adopts && matches!(&pull.last_pusher, Known::Known(pusher) if pusher.id != me.id) {
+    if ours
+        && named.get(2) == Some(&Adopt::NAME)
+        && matches!(&pull.last_pusher, Known::Known(pusher) if pusher.id != me.id)
+    {
         block("pushed-onto", "somebody else pushed onto it: that is for a person to merge".into());
     }
     if pull.base_branch != rules.tip().branch() {
@@ -337,13 +346,6 @@ pub fn judge_pull(input: PullInput<'_>) -> PullJudgement {
     if let Some((code, because)) = scaled {
         block(code, because);
     }
-    // Environment, blueprint and operation, as a branch of bpctl's own names them.
-    let named: Vec<&str> = pull
-        .head_branch
-        .as_deref()
-        .and_then(|branch| branch.strip_prefix("bpctl/"))
-        .map(|branch| branch.splitn(3, '/').collect())
-        .unwrap_or_default();
     // What it was made for may be gone, or not to be seen any more.
     if let [place, blueprint, operation] = named[..]
         && ours

@@ -1,6 +1,5 @@
 //! Title, body and commit message of a proposal.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::Value as Json;
@@ -10,7 +9,7 @@ use crate::action::Action;
 use crate::blueprint::{Delivery, Tier};
 use crate::model::{Name, Untrusted};
 use crate::plan::{Plan, PlanItem};
-use crate::propose::{Change, ChangeSet, Governed};
+use crate::propose::Change;
 
 /// `scale frontend: replicas 2 → 3 (staging)`.
 pub fn title(plan: &Plan, item: &PlanItem) -> String {
@@ -18,13 +17,18 @@ pub fn title(plan: &Plan, item: &PlanItem) -> String {
 }
 
 /// The same of what is merged, by its changes alone: no text of the pull request's goes in.
-pub fn landed(environment: &Name, blueprint: &Name, operation: &str, changes: &ChangeSet) -> String {
+pub fn landed<'c>(
+    environment: &Name,
+    blueprint: &Name,
+    operation: &str,
+    changes: impl Iterator<Item = &'c Change>,
+) -> String {
     let shown = |value: &Option<Json>| match value {
         None => "nothing".to_owned(),
         Some(Json::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     };
-    let told = |governed: &Governed| match governed.change.told() {
+    let told = |change: &Change| match change.told() {
         Change::Field(change) => {
             let field = change.field.short();
             let field = field.strip_prefix("spec.").unwrap_or(&field);
@@ -33,10 +37,10 @@ pub fn landed(environment: &Name, blueprint: &Name, operation: &str, changes: &C
         Change::Object(_) | Change::Opaque(_) => None,
     };
     // The same change may be judged by several blueprints.
-    let all: BTreeSet<Option<String>> = changes.governed.iter().map(told).collect();
-    let what = match all.iter().next() {
-        Some(Some(only)) if all.len() == 1 => only.clone(),
-        _ => super::count(changes.governed.len(), "change"),
+    let all: Vec<Option<String>> = changes.map(told).collect();
+    let what = match all.first() {
+        Some(Some(only)) if all.iter().all(|other| other.as_ref() == Some(only)) => only.clone(),
+        _ => super::count(all.len(), "change"),
     };
     format!("{operation} {blueprint}: {what} ({environment})")
 }
