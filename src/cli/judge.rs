@@ -66,7 +66,7 @@ fn text(url: &str, judged: &PullJudgement, state: &PullState) -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
     // What was merged is base's own by now: there is nothing left of it to judge.
-    if let PullState::Merged { at, commit } = state {
+    if let PullState::Merged { at, commit, .. } = state {
         let commit = commit.get(..7).unwrap_or_default();
         return format!("{url} · merged as {commit} at {at:.0}: it changes nothing any more\n");
     }

@@ -368,6 +368,7 @@ impl Pass<'_> {
         let head = facts.head.clone();
         let branch = facts.head_branch.clone();
         let title = facts.title.clone();
+        let by = Some(forge.identity().await?).filter(|me| me.id != facts.author.id);
         let Some((blueprint, operation)) =
             branch.as_deref().and_then(|b| BranchName::parse_proposal(&self.environment, b))
         else {
@@ -406,6 +407,7 @@ impl Pass<'_> {
                     commit: commit.clone(),
                     reviews: judged.reviews,
                     changes: judged.changes,
+                    by,
                 };
                 self.entry(&blueprint, &correlation, at, event);
                 let short = commit.get(..7).unwrap_or(&commit).to_owned();

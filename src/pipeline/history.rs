@@ -196,7 +196,7 @@ pub(super) async fn history(
     let mut all: BTreeMap<Name, Vec<PastOperation>> = BTreeMap::new();
     let (mut landed, mut accounts) = (BTreeMap::new(), BTreeMap::new());
     for pull in &pulls {
-        let PullState::Merged { at, commit } = &pull.state else { continue };
+        let PullState::Merged { at, commit, .. } = &pull.state else { continue };
         let branch = pull.head_branch.as_deref();
         let own = branch.is_some_and(|branch| branch.starts_with("bpctl/"));
         landed.insert(commit.as_str(), (own, *at));
@@ -321,7 +321,7 @@ fn meant(
     pulls: &[PullSummary],
 ) -> Option<String> {
     pulls.iter().find_map(|pull| {
-        let PullState::Merged { at, commit } = &pull.state else { return None };
+        let PullState::Merged { at, commit, .. } = &pull.state else { return None };
         let person = *at > after && pull.head_branch.as_deref().is_none_or(|branch| !branch.starts_with("bpctl/"));
         let held = person
             && is_on(repository, tip, commit).is_ok_and(|held| held == Some(true))

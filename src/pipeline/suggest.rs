@@ -205,7 +205,7 @@ async fn earnings(
             let mine = named.is_some_and(|(name, action)| {
                 name == blueprint.metadata.name && EARNABLE.iter().any(|operation| operation.name() == action)
             });
-            let PullState::Merged { at, commit } = &pull.state else { continue };
+            let PullState::Merged { at, commit, .. } = &pull.state else { continue };
             if !mine || pull.author.id != me.id {
                 continue;
             }

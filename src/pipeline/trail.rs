@@ -105,11 +105,11 @@ pub async fn check(session: &Session, environment: &Name, known: Option<&str>) -
     pulls.sort_by_key(|pull| Reverse(pull.number));
     for pull in pulls.iter_mut().filter(|pull| named.contains(&pull.number)).take(ANSWERED) {
         let facts = forge.pull(pull.number).await?;
-        let closed_by = match facts.state {
-            PullState::Closed { by, .. } => by,
-            PullState::Open | PullState::Merged { .. } => None,
+        let ended_by = match &facts.state {
+            PullState::Closed { by, .. } => by.clone(),
+            PullState::Open | PullState::Merged { .. } => facts.merged_by_another(),
         };
-        pull.answers = facts.reviews.known().cloned().map(|reviews| Answers { reviews, closed_by });
+        pull.answers = facts.reviews.known().cloned().map(|reviews| Answers { reviews, ended_by });
     }
     if loaded.commit.is_none() && pulls.iter().any(|pull| pull.mine) {
         problems.push(Problem::new("missing", "there is no ledger, and bpctl made proposals: its branch was deleted"));

@@ -122,6 +122,9 @@ pub enum Event {
         reviews: Vec<ReviewJudgement>,
         /// Hash of the changes.
         changes: Digest,
+        /// Who merged it, where that is another account than its author's, and the forge tells.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Identity>,
     },
     /// A person closed the pull request.
     Declined {

@@ -84,7 +84,9 @@ impl Event {
     /// Who did it, by login and by the forge's id: bpctl, and the people whose word counted.
     pub fn actors(&self) -> Vec<&str> {
         let mut actors = match self {
-            Self::Declined { by, .. } => by.iter().flat_map(|by| [by.login.raw(), by.id.as_str()]).collect(),
+            Self::Declined { by, .. } | Self::Merged { by: by @ Some(_), .. } => {
+                by.iter().flat_map(|by| [by.login.raw(), by.id.as_str()]).collect()
+            }
             _ => vec!["bpctl"],
         };
         if let Self::Merged { reviews, .. } = self {

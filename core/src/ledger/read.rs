@@ -41,6 +41,8 @@ enum Fields {
         commit: String,
         reviews: Vec<ReviewJudgement>,
         changes: Digest,
+        #[serde(default)]
+        by: Option<Identity>,
     },
     Declined {
         pull: u64,

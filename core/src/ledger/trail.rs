@@ -133,8 +133,8 @@ pub struct PullRecord {
 pub struct Answers {
     /// Their reviews.
     pub reviews: Vec<Review>,
-    /// Who closed it.
-    pub closed_by: Option<Identity>,
+    /// Who closed it; of a merge, who merged it where that is another account than its author's.
+    pub ended_by: Option<Identity>,
 }
 
 impl Answers {
@@ -146,7 +146,16 @@ impl Answers {
     fn against(&self, event: &Event, state: &PullState) -> Vec<String> {
         let mut told = Vec::new();
         match (event, state) {
-            (Event::Merged { pull, reviews, .. }, PullState::Merged { at, .. }) => {
+            (Event::Merged { pull, reviews, by, .. }, PullState::Merged { at, .. }) => {
+                let who = |by: &Option<Identity>| by.as_ref().map(|by| (by.id.clone(), by.login.clone()));
+                if who(by) != who(&self.ended_by) {
+                    let called = |by: &Option<Identity>| by.as_ref().map_or("bpctl", |by| by.login.raw()).to_owned();
+                    told.push(format!(
+                        "says that {} merged #{pull}, and the forge says {}",
+                        called(by),
+                        called(&self.ended_by)
+                    ));
+                }
                 for review in reviews {
                     let who = review.reviewer.login.raw();
                     let stood = |there: &Review| [review.state, ReviewState::Dismissed].contains(&there.state);
@@ -167,7 +176,7 @@ impl Answers {
             }
             (Event::Declined { pull, by: Some(by), reason }, _) => {
                 let said_no = |review: &Review| review.state == ReviewState::ChangesRequested;
-                let closed = self.closed_by.as_ref().is_none_or(|closed| closed.id == by.id);
+                let closed = self.ended_by.as_ref().is_none_or(|closed| closed.id == by.id);
                 if !closed && !self.of(by).any(said_no) {
                     told.push(format!("says that {} closed #{pull}, and the forge says otherwise", by.login.raw()));
                 } else if reason.is_some() && !self.of(by).any(|review| reason.as_ref() == Some(&review.body)) {
@@ -209,7 +218,7 @@ pub fn check_pulls<E>(
             continue;
         };
         let agrees = match (&entry.event, &pull.state) {
-            (Event::Merged { commit, .. }, PullState::Merged { commit: landed, at }) => {
+            (Event::Merged { commit, .. }, PullState::Merged { commit: landed, at, .. }) => {
                 commit == landed && entry.at <= SKEW.after(*at) && entry.at >= SKEW.before(*at)
             }
             (Event::Declined { .. } | Event::Expired { .. }, state) => matches!(state, PullState::Closed { .. }),
@@ -311,7 +320,7 @@ mod tests {
             outcome: None,
             answers: None,
         };
-        let merged = PullState::Merged { at: at("2026-05-01T10:00:10Z"), commit: "a".into() };
+        let merged = PullState::Merged { at: at("2026-05-01T10:00:10Z"), commit: "a".into(), by: None };
         let codes = |entries: &[Entry], pulls: &[PullRecord]| -> Vec<String> {
             let until = Some(at("2026-05-01T10:01:00Z"));
             let problems = check_pulls(entries, pulls, at("2026-05-01T00:00:00Z"), until);
@@ -323,8 +332,8 @@ mod tests {
         assert_eq!(codes(std::slice::from_ref(&opened), &[]), ["no-proposal"]);
         assert_eq!(codes(std::slice::from_ref(&opened), &[pull(merged.clone())]), ["no-entry"]);
         let landed_at = |commit: &str, when: &str| {
-            let event =
-                Event::Merged { pull: 1, commit: commit.into(), reviews: Vec::new(), changes: Digest::of("changes") };
+            let changes = Digest::of("changes");
+            let event = Event::Merged { pull: 1, commit: commit.into(), reviews: Vec::new(), changes, by: None };
             let Entry { environment, blueprint, correlation, .. } = opened.clone();
             Entry::new(at(when), environment, blueprint, correlation, event)
         };
@@ -359,9 +368,9 @@ mod tests {
     #[test]
     fn t30_who_answered_is_as_the_forge_has_it() {
         let (before, after) = ("2026-05-01T10:00:00Z", "2026-05-01T12:00:00Z");
-        let merged = PullState::Merged { at: at("2026-05-01T11:00:00Z"), commit: "a".into() };
-        let told = |event: &Event, state: &PullState, reviews: Vec<Review>, closed_by: Option<&str>| {
-            Answers { reviews, closed_by: closed_by.map(person) }.against(event, state)
+        let merged = PullState::Merged { at: at("2026-05-01T11:00:00Z"), commit: "a".into(), by: None };
+        let told = |event: &Event, state: &PullState, reviews: Vec<Review>, ended_by: Option<&str>| {
+            Answers { reviews, ended_by: ended_by.map(person) }.against(event, state)
         };
         let landed = |named: &[(&str, ReviewState, &str)]| Event::Merged {
             pull: 1,
@@ -376,6 +385,7 @@ mod tests {
                 })
                 .collect(),
             changes: Digest::of("changes"),
+            by: None,
         };
         let yes = ReviewState::Approved;
         let alice = landed(&[("alice", yes, "fine")]);
@@ -400,6 +410,13 @@ mod tests {
         assert_eq!(others, ["gives other words of alice on #1 than the forge has"]);
         let out = told(&landed(&[]), &merged, vec![review("alice", yes, "fine", before)], None);
         assert_eq!(out, ["leaves out that alice approved #1"]);
+        // A merge by hand is not one of bpctl's, nor the other way round.
+        let by_hand = told(&landed(&[]), &merged, Vec::new(), Some("eve"));
+        assert_eq!(by_hand, ["says that bpctl merged #1, and the forge says eve"]);
+        let Event::Merged { pull, commit, reviews, changes, .. } = landed(&[]) else { unreachable!() };
+        let by_eve = Event::Merged { pull, commit, reviews, changes, by: Some(person("eve")) };
+        assert_eq!(told(&by_eve, &merged, Vec::new(), Some("eve")), none);
+        assert_eq!(told(&by_eve, &merged, Vec::new(), None), ["says that eve merged #1, and the forge says bpctl"]);
 
         let closed = PullState::Closed { at: at(after), by: Some(person("bob")) };
         let no = |by: &str, reason: Option<&str>| Event::Declined {

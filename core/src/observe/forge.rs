@@ -40,6 +40,9 @@ pub enum PullState {
         at: Timestamp,
         /// The commit that landed on the base branch.
         commit: String,
+        /// Who merged it, where the forge tells; no verdict reads it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Identity>,
     },
 }
 
@@ -158,6 +161,16 @@ pub struct PullFacts {
     /// For each reviewed commit: the hash of the changes it proposes against today's base, and whether no other path changed.
     #[serde(default)]
     pub changes_at: std::collections::BTreeMap<String, Known<Digest>>,
+}
+
+impl PullFacts {
+    /// Who merged it, where that is another account than its author's, and the forge tells.
+    pub fn merged_by_another(&self) -> Option<Identity> {
+        match &self.state {
+            PullState::Merged { by: Some(by), .. } if by.id != self.author.id => Some(by.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// One operation of the past, from merged pull requests and the checks on their merge commits.

@@ -79,14 +79,22 @@ pub(super) fn told(event: &Event) -> String {
             format!("{what} — {}{held} by {} (blueprint {})", verdict.tier, shown(rule), shown(version))
         }
         Event::Proposed { pull, head } => format!("#{pull} at {}", short(head)),
-        Event::Merged { pull, commit, reviews, .. } => {
+        Event::Merged { pull, commit, reviews, by: merger, .. } => {
             let said = |review: &ReviewJudgement| {
                 let why = review.justification.as_ref().map(|why| format!(" ({})", sink::terminal(why)));
                 sink::terminal(&review.reviewer.login) + &why.unwrap_or_default()
             };
             let by: Vec<String> = reviews.iter().filter(|review| review.approves()).map(said).collect();
-            let by = if by.is_empty() { String::new() } else { format!(", approved by {}", by.join(", ")) };
-            format!("#{pull} as {}{by}", short(commit))
+            // What bpctl merged had what its rules ask for; a machine may be the forge's own queue, to which bpctl gave it.
+            let by_hand = merger.as_ref().is_some_and(|who| !who.bot);
+            let approved = match by.is_empty() {
+                false => format!(", approved by {}", by.join(", ")),
+                true if by_hand => ", without an approval that counts".into(),
+                true => String::new(),
+            };
+            let merger = merger.as_ref().map_or_else(String::new, |who| format!(" by {}", sink::terminal(&who.login)));
+            let by_hand = if by_hand { ", not by bpctl" } else { "" };
+            format!("#{pull} as {}{merger}{by_hand}{approved}", short(commit))
         }
         Event::Declined { pull, by, reason } => {
             let by = by.as_ref().map_or_else(|| "a person".into(), |by| sink::terminal(&by.login));

@@ -73,12 +73,12 @@ impl GiteaForge {
             }
             let branch = head_branch(&wire);
             // Only of bpctl's own proposals does it matter who closed them.
-            let closed_by = if is_own(&wire) && wire.state == "closed" && !wire.merged {
+            let by = if is_own(&wire) && wire.state == "closed" && !wire.merged {
                 self.closed_by(&self.timeline(wire.number).await?)
             } else {
-                None
+                self.merged_by(&wire)
             };
-            let state = state_of(&wire, closed_by)?;
+            let state = state_of(&wire, by)?;
             summaries.push(PullSummary {
                 number: wire.number,
                 title: Untrusted::new(&wire.title),
@@ -161,7 +161,7 @@ impl GiteaForge {
             Some(user) => self.whole_identity(user).await.unwrap_or_else(|_| self.identity_of(Some(user))),
             None => super::ghost(),
         };
-        let state = state_of(&wire, closed_by)?;
+        let state = state_of(&wire, self.merged_by(&wire).or(closed_by))?;
         // The head may have moved while all this was read: then nothing of it fits together.
         if wire.state == "open" {
             let now = self.wire_pull(number).await?;
@@ -291,6 +291,10 @@ impl GiteaForge {
     }
 
     /// Who closed it last.
+    fn merged_by(&self, wire: &Pull) -> Option<Identity> {
+        wire.merged_by.as_ref().filter(|_| wire.merged).map(|user| self.identity_of(Some(user)))
+    }
+
     fn closed_by(&self, timeline: &[Event]) -> Option<Identity> {
         let closings = timeline.iter().filter(|event| event.kind == "close");
         closings.max_by_key(|event| event.id).map(|event| self.identity_of(event.user.as_ref()))
@@ -434,17 +438,19 @@ fn is_own(wire: &Pull) -> bool {
     head_branch(wire).is_some_and(|branch| branch.starts_with("bpctl/"))
 }
 
-pub(super) fn state_of(wire: &Pull, closed_by: Option<Identity>) -> Result<PullState, ForgeError> {
+/// `by`: who merged or closed it, where that is known.
+pub(super) fn state_of(wire: &Pull, by: Option<Identity>) -> Result<PullState, ForgeError> {
     let incomplete =
         |why: &str| ForgeError::Malformed { attempt: format!("read pull request #{}", wire.number), why: why.into() };
     match (wire.merged, wire.state.as_str()) {
         (true, _) => {
             let at: Timestamp = wire.merged_at.ok_or_else(|| incomplete("it is merged at no time"))?;
             let commit = wire.merge_commit_sha.clone().filter(|commit| !commit.is_empty());
-            Ok(PullState::Merged { at, commit: commit.ok_or_else(|| incomplete("it is merged by no commit"))? })
+            let commit = commit.ok_or_else(|| incomplete("it is merged by no commit"))?;
+            Ok(PullState::Merged { at, commit, by })
         }
         (false, "open") => Ok(PullState::Open),
-        (false, "closed") => Ok(PullState::Closed { at: wire.closed_at.unwrap_or(wire.updated_at), by: closed_by }),
+        (false, "closed") => Ok(PullState::Closed { at: wire.closed_at.unwrap_or(wire.updated_at), by }),
         (false, _) => Err(incomplete("it is neither open nor closed")),
     }
 }

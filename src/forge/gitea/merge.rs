@@ -129,7 +129,7 @@ impl GiteaForge {
 
     /// Compares what landed with what was permitted.
     async fn landed(&self, wire: &Pull, pin: Pin<'_>) -> Result<Landed, ForgeError> {
-        let PullState::Merged { at, commit } = state_of(wire, None)? else { return Ok(Landed::Moved) };
+        let PullState::Merged { at, commit, .. } = state_of(wire, None)? else { return Ok(Landed::Moved) };
         landed(&self.remote, &wire.base.label, pin, (commit, at)).await
     }
 }

@@ -41,6 +41,7 @@ pub(super) struct Pull {
     #[serde(default)]
     pub(super) merged: bool,
     pub(super) merged_at: Option<Timestamp>,
+    pub(super) merged_by: Option<User>,
     pub(super) merge_commit_sha: Option<String>,
     pub(super) base: Side,
     pub(super) head: Side,

@@ -171,7 +171,8 @@ impl GithubForge {
         };
         let closed = wire.state == "closed" && wire.merged_at.is_none();
         let closed_by = if closed { self.closed_by(&wire).await.unwrap_or_default() } else { None };
-        let state = state_of(&wire, closed_by)?;
+        let merged_by = wire.merged_by.as_ref().map(|user| self.identity_of(Some(user)));
+        let state = state_of(&wire, merged_by.or(closed_by))?;
         // The head may have moved while all this was read: then nothing of it fits together.
         if wire.state == "open" {
             let now = self.wire_pull(number).await?;
@@ -442,16 +443,18 @@ fn is_own(wire: &Pull) -> bool {
     head_branch(wire).is_some_and(|branch| branch.starts_with("bpctl/"))
 }
 
-pub(super) fn state_of(wire: &Pull, closed_by: Option<Identity>) -> Result<PullState, ForgeError> {
+/// `by`: who merged or closed it, where that is known.
+pub(super) fn state_of(wire: &Pull, by: Option<Identity>) -> Result<PullState, ForgeError> {
     let incomplete =
         |why: &str| ForgeError::Malformed { attempt: format!("read pull request #{}", wire.number), why: why.into() };
     match (wire.merged_at, wire.state.as_str()) {
         (Some(at), _) => {
             let commit = wire.merge_commit_sha.clone().filter(|commit| !commit.is_empty());
-            Ok(PullState::Merged { at, commit: commit.ok_or_else(|| incomplete("it is merged by no commit"))? })
+            let commit = commit.ok_or_else(|| incomplete("it is merged by no commit"))?;
+            Ok(PullState::Merged { at, commit, by })
         }
         (None, "open") => Ok(PullState::Open),
-        (None, "closed") => Ok(PullState::Closed { at: wire.closed_at.unwrap_or(wire.updated_at), by: closed_by }),
+        (None, "closed") => Ok(PullState::Closed { at: wire.closed_at.unwrap_or(wire.updated_at), by }),
         (None, _) => Err(incomplete("it is neither open nor closed")),
     }
 }

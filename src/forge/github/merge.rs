@@ -148,7 +148,7 @@ impl GithubForge {
     }
 
     async fn landed(&self, wire: &Pull, pin: Pin<'_>) -> Result<Landed, ForgeError> {
-        let PullState::Merged { at, commit } = state_of(wire, None)? else { return Ok(Landed::Moved) };
+        let PullState::Merged { at, commit, .. } = state_of(wire, None)? else { return Ok(Landed::Moved) };
         landed(&*self.remote().await?, &wire.base.name, pin, (commit, at)).await
     }
 }

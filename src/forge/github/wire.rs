@@ -58,6 +58,9 @@ pub(super) struct Pull {
     #[serde(default)]
     pub(super) draft: bool,
     pub(super) merged_at: Option<Timestamp>,
+    /// In no list.
+    #[serde(default)]
+    pub(super) merged_by: Option<User>,
     /// Of one that is open: a merge that was tried.
     pub(super) merge_commit_sha: Option<String>,
     pub(super) base: Side,

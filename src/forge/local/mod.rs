@@ -25,7 +25,7 @@ use crate::forge::{
     Answer, BranchName, Check, Clock, Created, Forge, ForgeError, ForgeWrite, IssueFilter, Landed, NewPull, OwnComment,
     OwnIssue, PullFilter, PullSummary, REMEMBERED, Swapped,
 };
-use crate::git::{GitError, MergedTree, RefCreated, RefSwapped, Repository, Signature, WriteLock};
+use crate::git::{CommitInfo, GitError, MergedTree, RefCreated, RefSwapped, Repository, Signature, WriteLock};
 
 pub use signing::{AllowedSigners, NAMESPACE, SigningError, SigningKey};
 
@@ -166,8 +166,8 @@ impl LocalForge {
             let fresh = !repository.is_ancestor(&known, &pull.head.base).map_err(attempt())?;
             let landed = |head: &str| repository.landed_by(&base, head).map_err(attempt());
             if let Some(commit) = if fresh { landed(&known)? } else { None } {
-                let at = repository.commit_info(&commit).map_err(attempt())?.committer.at;
-                return Ok(Current { head: known, state: PullState::Merged { at, commit }, record });
+                let state = self.merged(repository.commit_info(&commit).map_err(attempt())?);
+                return Ok(Current { head: known, state, record });
             }
             // A head that was pushed without bpctl counts only as the second parent of a merge.
             if let Some(tip) = tip.as_ref().filter(|tip| **tip != known)
@@ -175,12 +175,19 @@ impl LocalForge {
             {
                 let info = repository.commit_info(&commit).map_err(attempt())?;
                 if info.parents.get(1) == Some(tip) {
-                    let state = PullState::Merged { at: info.committer.at, commit };
-                    return Ok(Current { head: tip.clone(), state, record });
+                    return Ok(Current { head: tip.clone(), state: self.merged(info), record });
                 }
             }
         }
         Ok(Current { head: tip.unwrap_or(known), state: PullState::Open, record })
+    }
+
+    /// Merged by this commit, and by whoever it says committed it; of a fast-forward that is whoever wrote the head.
+    fn merged(&self, landed: CommitInfo) -> PullState {
+        let id = person_id(&landed.committer.email);
+        let me = &self.options.me;
+        let by = if id == me.id { me.clone() } else { Identity { id, login: landed.committer.name, bot: false } };
+        PullState::Merged { at: landed.committer.at, commit: landed.id, by: (landed.parents.len() > 1).then_some(by) }
     }
 
     /// Who moved the branch to this head: bpctl's record where it names the head, else whoever the commit says.
@@ -343,7 +350,7 @@ impl LocalForge {
         let mut lock = self.store.lock()?;
         let current = self.current(number)?;
         match &current.state {
-            PullState::Merged { at, commit } => {
+            PullState::Merged { at, commit, .. } => {
                 if current.head != wanted.head {
                     return Ok(Landed::Moved);
                 }
@@ -379,7 +386,8 @@ impl LocalForge {
             Err(error @ GitError::LocalChanges { .. }) => return held(error.to_string()),
             Err(error) => return Err(attempt()(error)),
         }
-        let state = PullState::Merged { at: who.at, commit: commit.clone() };
+        let by = Some(self.options.me.clone());
+        let state = PullState::Merged { at: who.at, commit: commit.clone(), by };
         self.record_merge(&mut lock, number, &seen, &state)?;
         let landed = repository.commit_info(&commit).map_err(attempt())?.tree;
         Ok(Landed::Merged { commit, at: who.at, tree_as_permitted: landed == wanted.tree })

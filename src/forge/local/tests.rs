@@ -147,7 +147,7 @@ async fn a_proposal_from_branch_to_merge() -> Result<()> {
     assert_eq!(setup.repo.git(&["status", "--porcelain"])?, "");
     assert_eq!(std::fs::read_to_string(setup.repo.file("deploy/web.yaml"))?, "replicas: 3\n");
     let facts = forge.pull(1).await?;
-    assert_eq!(facts.state, PullState::Merged { at, commit });
+    assert_eq!(facts.state, PullState::Merged { at, commit, by: Some(person("bpctl@example.com")) });
     assert_eq!(known(&facts.co_authors)?.len(), 1);
     let branch = BranchName::new(BRANCH).context("branch")?;
     assert_eq!(forge.delete_branch(&branch, &head).await?, Swapped::Swapped);
@@ -313,7 +313,8 @@ async fn z4_killed_after_the_merge_it_is_derived_as_merged_and_not_merged_again(
     // Others merge on top before anybody looks.
     let later = setup.repo.commit(&commit, &[("other", Some("x"))], "a@example.com")?;
     setup.repo.repository.advance("refs/heads/main", &commit, &later)?;
-    let merged = PullState::Merged { at: Timestamp::UNIX_EPOCH, commit: commit.clone() };
+    let by = Some(setup.bot()?.identity().await?);
+    let merged = PullState::Merged { at: Timestamp::UNIX_EPOCH, commit: commit.clone(), by };
     assert_eq!(setup.bot()?.pull(number).await?.state, merged);
     assert!(setup.bot()?.pulls(PullFilter::Open).await?.is_empty());
     let wanted = Wanted { pull: number, head: &head, base: &base, base_branch: "main", tree: &tree };

@@ -73,7 +73,7 @@ impl Pass<'_> {
                 }
                 // Whoever takes such a name for a branch brings no operation of bpctl's.
                 PullState::Merged { .. } if pull.author.id != me.id => {}
-                PullState::Merged { at, commit } => {
+                PullState::Merged { at, commit, .. } => {
                     self.remember_merged(base, &known, (&blueprint, &correlation), &pull, (*at, commit)).await?;
                     left.insert(branch.as_str().to_owned(), (branch, pull.head));
                 }
@@ -119,12 +119,12 @@ impl Pass<'_> {
     ) -> Result<(), PipelineError> {
         let forge = self.session.forge.reading();
         let event =
-            Event::Merged { pull: pull.number, commit: commit.into(), reviews: Vec::new(), changes: Digest::of("") };
-        if !known.has(&self.written(blueprint, correlation, at, event)) {
+            |reviews, changes, by| Event::Merged { pull: pull.number, commit: commit.into(), reviews, changes, by };
+        if !known.has(&self.written(blueprint, correlation, at, event(Vec::new(), Digest::of(""), None))) {
             let facts = forge.pull(pull.number).await?;
+            let by = facts.merged_by_another();
             let (changes, reviews) = pulls::merged(self.session, &base.rules, blueprint, facts, commit).await?;
-            let event = Event::Merged { pull: pull.number, commit: commit.into(), reviews, changes };
-            self.entry(blueprint, correlation, at, event);
+            self.entry(blueprint, correlation, at, event(reviews, changes, by));
         }
         let verified = |outcome, evidence: &str| {
             let check =

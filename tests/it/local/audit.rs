@@ -152,6 +152,10 @@ fn r07_what_a_person_added_to_a_proposal_is_of_the_same_operation() {
     repo.git(&["merge", "-q", "--no-ff", "-m", "by hand", branch.trim()]);
     repo.run(&APPLY);
     assert_eq!(of("merged"), proposed);
+    // Whoever reads the account learns that no rule permitted it.
+    says(&repo.run(&["audit"]).exits(0).stdout, &[" by Test, not by bpctl, without an approval that counts"]);
+    assert_eq!(kinds(&repo, &["--actor", "Test"]), ["merged"]);
+    repo.run(&["audit", "verify"]).exits(0);
 }
 
 /// Would miss: a ledger that was rewritten, shortened, forged or deleted and that nobody notices; a verdict that rests on it.
