@@ -464,6 +464,20 @@ pub(crate) fn belongs(manifest: &Manifest, target: &Target, workload: &Node) -> 
     Workload::declared_by(workload).is_some_and(|workload| workload.has(manifest, target))
 }
 
+/// Whether an object acts on the pods of the workload that this manifest declares: it belongs to that, holds what they read, or says who reaches them.
+pub(crate) fn acts_on(manifest: &Manifest, target: &Target, workload: &Node) -> bool {
+    let Some(workload) = Workload::declared_by(workload) else { return false };
+    let (object, root) = (&manifest.object, &manifest.document.root);
+    workload.has(manifest, target)
+        || match object.kind.as_str() {
+            "Secret" => workload.secrets.contains(object.name.as_str()),
+            "NetworkPolicy" => {
+                root.at(&["spec", "podSelector"]).is_none_or(|selector| selects(selector, &workload.labels))
+            }
+            _ => false,
+        }
+}
+
 /// Whether a manifest is a `HorizontalPodAutoscaler` that scales the target.
 pub(super) fn is_scaler(manifest: &Manifest, target: &Target) -> bool {
     let (object, root) = (&manifest.object, &manifest.document.root);

@@ -1,14 +1,15 @@
 //! What a head tree changes against a base tree: fields of governed objects, and an opaque change for every other byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::accounts::Leaves;
+use super::declared::{Changed, Declared, Workload};
 use super::edits::edit;
-use super::reach::{self, Declared};
+use super::reach;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_manifest, is_yaml};
@@ -148,6 +149,8 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
     let mut set = ChangeSet::default();
     let leaves = Leaves::of(paths, before, after);
     let pairs = Pair::all(before, after, &leaves);
+    let named = paths.iter().filter_map(|changed| changed.path.as_ref().ok());
+    let moved = named.filter_map(|path| reach::moves_to(path, &after.files)).collect();
     for changed in paths {
         let path = match &changed.path {
             Ok(path) => path,
@@ -191,15 +194,17 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let is_submodule = [&changed.before, &changed.after].into_iter().any(|side| mode(side.as_ref()) == "160000");
         let [was, is] = if is_submodule { [Declared::unseen(), Declared::unseen()] } else { [was, is] };
         let nobodys = owners.is_empty();
-        let declares = |b: &&Located<Blueprint>| {
-            let another = |side| reach::declares_of_another(path, side, catalog, &b.value, &owners);
-            if nobodys { reach::declares(path, (&was, &is), catalog, &b.value) } else { another(&was) || another(&is) }
-        };
         // As nobody renders it, it is nothing that is known.
         let plainly = owners.iter().any(|owner| reach::is_plain_anywhere(catalog, &owner.value));
+        let known = !readers.is_empty() && readers.iter().all(|pair| pair.changes.is_ok());
+        let file = Changed { path, was: &was, is: &is, known: known && !plainly, moved: &moved };
         let concerned = |b: &&Located<Blueprint>| {
-            let known = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
-            !known && (declares(b) || ((nobodys || plainly) && reach::takes_over(path, catalog, &b.value)))
+            let owns = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
+            let takes_over = || {
+                reach::takes_over(path, catalog, &b.value)
+                    || (!known && reach::makes(path, [&before.files, &after.files], catalog, &b.value))
+            };
+            !owns && (file.concerns(catalog, &b.value, &owners) || ((nobodys || plainly) && takes_over()))
         };
         let more: Vec<_> = if own { Vec::new() } else { all().filter(concerned).collect() };
         owners.extend(more);
@@ -263,10 +268,23 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             }
         }
     }
+    let unmoved = BTreeSet::new();
     for pair in &pairs {
         let owners: Vec<_> = catalog.blueprints.values().map(AsRef::as_ref).filter(|b| pair.is_of(b)).collect();
         for change in pair.changes.iter().flatten() {
             set.add_to(&owners, |b| vec![b.object_in(pair.environment)], Some(pair.environment), change);
+        }
+        // What it makes of another's workload, or for it, is that one's to judge as well.
+        let changed = pair.changed();
+        let here = catalog.blueprints.values().map(AsRef::as_ref).filter(|b| b.value.is_in(pair.environment));
+        for other in here.filter(|b| !changed.is_empty() && !pair.is_of(b)) {
+            let workload = Workload::of(catalog, &other.value, pair.environment, &unmoved);
+            let its = changed.iter().filter(|one| workload.has(one)).map(|one| &one.object);
+            let its: BTreeSet<&ObjectRef> = its.collect();
+            let about = |change: &&Change| change.object().is_some_and(|object| its.contains(object));
+            for change in pair.changes.iter().flatten().filter(about) {
+                set.add(&[other], Some(pair.environment), change);
+            }
         }
     }
     set
@@ -351,12 +369,7 @@ fn own_blueprint(catalog: &Catalog, change: &Change) -> Option<Name> {
 }
 
 fn is(target: &ObjectRef, change: &Change) -> bool {
-    let object = match change {
-        Change::Field(change) => &change.object,
-        Change::Object(change) => &change.object,
-        Change::Opaque(_) => return false,
-    };
-    target.is_declared_by(object)
+    change.object().is_some_and(|object| target.is_declared_by(object))
 }
 
 pub(super) fn changes_of(path: &RepoPath, changed: &ChangedPath, base: &Files, head: &Files, own: bool) -> Vec<Change> {
@@ -513,6 +526,15 @@ impl Change {
             Self::Field(change) => change.object.api_version.starts_with("bpctl.dev/"),
             Self::Object(change) => change.object.api_version.starts_with("bpctl.dev/"),
             Self::Opaque(change) => change.governance,
+        }
+    }
+
+    /// The object that it is a change of; `None`: bytes have none.
+    pub fn object(&self) -> Option<&ObjectRef> {
+        match self {
+            Self::Field(change) => Some(&change.object),
+            Self::Object(change) => Some(&change.object),
+            Self::Opaque(_) => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod changes;
+mod declared;
 mod diff;
 mod edits;
 mod nearly;

@@ -1,11 +1,12 @@
-//! Files that decide about others: what a checkout writes, what a controller delivers, and a second manifest of one workload.
+//! Files that decide about others: what a checkout writes, and what a controller delivers and makes of it.
 
 use std::collections::BTreeSet;
 
-use crate::blueprint::{Blueprint, Catalog, Located, Manifest, belongs, is_manifest, manifest};
-use crate::model::{File, Files, Name, ObjectRef, RepoPath};
+use super::declared::{Declared, mentions, searched};
+use crate::blueprint::{Blueprint, Catalog, is_manifest};
+use crate::model::{Files, Name, ObjectRef, RepoPath};
 use crate::rendering::{KUSTOMIZATIONS, resolve};
-use crate::yaml::{self, Document, Kind, Node};
+use crate::yaml::{self, Kind, Node};
 
 /// Where forges look for the programs that they run.
 const WORKFLOWS: [&str; 13] = [
@@ -44,107 +45,9 @@ pub(super) fn of_all(path: &RepoPath, sides: [&Files; 2]) -> Option<&'static str
     }
 }
 
-/// What a changed file declares on one side; nothing, where it is not there, or is no manifest.
-#[derive(Debug, Default)]
-pub(super) struct Declared {
-    /// What can be read of it.
-    objects: Vec<Manifest>,
-    /// What else it names: items of a list that is none of Kubernetes' own sorts, which kubectl applies all the same.
-    names: BTreeSet<String>,
-    /// Something of it cannot be read, and whoever delivers it may read it otherwise (kubectl applies the documents before a broken one).
-    unread: Option<Unread>,
-}
-
-/// What cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Unread {
-    /// It may hold an object of Argo CD's or Flux's.
-    delivers: bool,
-}
-
-impl Declared {
-    /// Reads one side of a file.
-    pub(super) fn of(path: &RepoPath, files: &Files) -> Self {
-        let is_program = path.as_str().ends_with(".jsonnet") || path.as_str().ends_with(".libsonnet");
-        if !is_manifest(path) && !is_program {
-            return Self::default();
-        }
-        let blob = match files.get(path) {
-            None => return Self::default(),
-            Some(File::Refused(_)) => return Self { unread: Some(Unread { delivers: true }), ..Self::default() },
-            Some(File::Blob(blob)) => blob,
-        };
-        let unread = || Some(Unread { delivers: may_deliver(&blob.bytes) });
-        if is_program {
-            return Self { unread: unread(), ..Self::default() };
-        }
-        let parse = |bytes: &[u8]| yaml::parse(path.as_str(), bytes, Kind::Manifest).ok();
-        let whole = parse(&blob.bytes);
-        let is_broken = whole.is_none();
-        let documents = whole.unwrap_or_else(|| {
-            let parts = documents_of(&blob.bytes).take(PARTS);
-            parts.filter_map(parse).flatten().collect()
-        });
-        let all: Vec<Document> = documents.into_iter().flat_map(Document::listed).collect();
-        let mut names = BTreeSet::new();
-        let mut lists = false;
-        // What it lists is applied, whatever it calls itself.
-        for list in all.iter().filter(|document| document.unread_list().is_some()) {
-            lists = true;
-            let items = list.root.get("items").map_or(&[] as &[Node], Node::items);
-            names.extend(items.iter().flat_map(named).map(str::to_owned));
-        }
-        let objects = all.into_iter().filter_map(|document| manifest(path, document)).collect();
-        Self { objects, names, unread: if is_broken || lists { unread() } else { None } }
-    }
-
-    /// What lies in another repository.
-    pub(super) fn unseen() -> Self {
-        Self { unread: Some(Unread { delivers: false }), ..Self::default() }
-    }
-
-    /// Whether all of it can be read.
-    pub(super) fn is_readable(&self) -> bool {
-        self.unread.is_none()
-    }
-}
-
-/// Of how many documents of a file that cannot be read as a whole each is read by itself.
-const PARTS: usize = 1000;
-
-/// The documents of a text, each by itself.
-fn documents_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let end = memchr::memmem::find(text, b"\n---");
-        rest = end.and_then(|end| text.get(end + 1..));
-        Some(end.map_or(text, |end| text.get(..=end).unwrap_or(text)))
-    })
-}
-
-/// The names by which an object is one, or is about one.
-fn named(root: &Node) -> impl Iterator<Item = &str> {
-    let own = root.at(&["metadata", "name"]).and_then(Node::as_str);
-    own.into_iter().chain(meant(root).map(|(_, name)| name))
-}
-
-/// What an object's specification points to, as `scaleTargetRef` and `workloadRef` do: kind, where it says one, and name.
-fn meant(root: &Node) -> impl Iterator<Item = (Option<&str>, &str)> {
-    let entries = root.get("spec").map_or(&[] as &[yaml::Entry], Node::entries);
-    let refs = entries.iter().filter(|entry| entry.key.ends_with("Ref")).map(|entry| &entry.value);
-    refs.filter_map(|at| Some((at.get("kind").and_then(Node::as_str), at.get("name").and_then(Node::as_str)?)))
-}
-
-/// Whether a text that cannot be read may name Argo CD or Flux: plainly, or written so that it cannot be looked for.
-fn may_deliver(bytes: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(bytes) else { return true };
-    ["argoproj", "fluxcd"].iter().any(|group| text.contains(group)) || text.contains(['\\', '\0'])
-}
-
 /// Why a file that no blueprint's path names concerns all of them: it tells Argo CD or Flux what to deliver, or may. `None`: it does not.
 pub(super) fn delivers(was: &Declared, is: &Declared, catalog: &Catalog) -> Option<&'static str> {
-    if [was, is].iter().any(|side| side.unread.is_some_and(|unread| unread.delivers)) {
+    if [was, is].iter().any(|side| side.may_deliver()) {
         return Some("it cannot be read, and may tell a controller what to deliver");
     }
     let named = |side: &Declared| -> Vec<(ObjectRef, Delivery)> {
@@ -188,86 +91,107 @@ pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Bluepri
     })
 }
 
+/// What of a kustomization computes objects, so that they cannot be told from what it lists.
+const COMPUTES: [&str; 9] = [
+    "helmCharts",
+    "helmChartInflationGenerator",
+    "generators",
+    "transformers",
+    "validators",
+    "configurations",
+    "openapi",
+    "vars",
+    "replacements",
+];
+
+/// What of a kustomization names other files: the key of the list, and the key of the name in an entry.
+const NAMES: [(&str, &str); 6] = [
+    ("resources", ""),
+    ("bases", ""),
+    ("components", ""),
+    ("patches", "path"),
+    ("patchesStrategicMerge", ""),
+    ("patchesJson6902", "path"),
+];
+
+/// The namespaces into which a changed kustomization puts what it lists.
+pub(super) fn moves_to(path: &RepoPath, files: &Files) -> Option<String> {
+    let root = kustomization(path, files)?.ok()?;
+    root.get("namespace").and_then(Node::as_str).map(str::to_owned)
+}
+
+/// What a kustomization says; `None`: it is none, or is not there. `Err`: it cannot be read.
+fn kustomization(path: &RepoPath, files: &Files) -> Option<Result<Node, ()>> {
+    let blob =
+        KUSTOMIZATIONS.contains(&path.file_name()).then(|| files.get(path)).flatten().map(|_| files.blob(path))?;
+    let documents = blob.and_then(|blob| yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok());
+    Some(match documents.map(|mut all| (all.pop(), all.is_empty())) {
+        Some((Some(document), true)) => Ok(document.root),
+        _ => Err(()),
+    })
+}
+
+/// Whether a changed kustomization that nobody renders here may make a blueprint's workload, or what acts on it, of something that does not look
+/// so: Flux takes each that lies below its folder, and Argo CD any that it is sent to.
+pub(super) fn makes(path: &RepoPath, [before, after]: [&Files; 2], catalog: &Catalog, blueprint: &Blueprint) -> bool {
+    let is = match kustomization(path, after) {
+        None => return false,
+        Some(Err(())) => return true,
+        Some(Ok(root)) => root,
+    };
+    let was = kustomization(path, before).and_then(Result::ok);
+    let was = was.as_ref();
+    let anew = |key: &str| {
+        is.get(key).is_some() && is.get(key).map(Node::to_json) != was.and_then(|was| was.get(key)).map(Node::to_json)
+    };
+    if COMPUTES.iter().any(|key| anew(key)) {
+        return true;
+    }
+    let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
+    let source = &blueprint.spec.target.source;
+    // Its own kind of file, here: whatever else it takes is read by it alone.
+    let is_plain = |named: &str| {
+        let is_remote =
+            ["://", "@", "?", "//"].iter().any(|sign| named.contains(sign)) || named.starts_with("github.com");
+        let resolved = resolve(folder, named)
+            .and_then(|path| if path.is_empty() { Some(RepoPath::root()) } else { RepoPath::new(path).ok() });
+        !is_remote
+            && resolved.is_some_and(|path| {
+                let is_folder = || !path.file_name().contains('.') && after.get(&path).is_none();
+                !path.is_root() && !path.meets(source) && (is_manifest(&path) || is_folder())
+            })
+    };
+    let listed = |root: &Node| -> BTreeSet<String> {
+        let entries = NAMES.iter().flat_map(|(list, key)| {
+            let named = |entry: &Node| {
+                if key.is_empty() { entry.as_str() } else { entry.get(key)?.as_str() }.map(str::to_owned)
+            };
+            root.get(list).map_or(&[] as &[Node], Node::items).iter().filter_map(named).collect::<Vec<_>>()
+        });
+        entries.collect()
+    };
+    let had = was.map(&listed).unwrap_or_default();
+    if listed(&is).difference(&had).any(|named| !is_plain(named)) {
+        return true;
+    }
+    let text = |files: &Files| files.blob(path).and_then(|blob| searched(&blob.bytes));
+    let (before, after) = (text(before).unwrap_or_default(), text(after));
+    let part = |key: &str| is.get(key).and_then(Node::as_str).unwrap_or_default();
+    let (prefix, suffix) = (part("namePrefix"), part("nameSuffix"));
+    let renames = (anew("namePrefix") || anew("nameSuffix")) && !(prefix.is_empty() && suffix.is_empty());
+    let mut environments = catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
+    environments.any(|environment| {
+        let object = blueprint.object_in(environment);
+        let name = object.name.as_str();
+        (renames && name.len() > prefix.len() + suffix.len() && name.starts_with(prefix) && name.ends_with(suffix))
+            || after.as_ref().is_none_or(|after| mentions(after, name) > mentions(&before, name))
+    })
+}
+
 /// Whether any environment takes the files of a blueprint's source as they stand.
 pub(super) fn is_plain_anywhere(catalog: &Catalog, blueprint: &Blueprint) -> bool {
     let mut environments = catalog.workspace.value.environments.keys();
     environments.any(|environment| is_read_plainly(catalog, blueprint, environment))
-}
-
-/// Whether a file lies in the folder of a source or below: who delivers the folder mostly delivers both.
-fn is_beside(path: &RepoPath, source: &RepoPath) -> bool {
-    match source.as_str().rsplit_once('/') {
-        Some((above, _)) => path.as_str().strip_prefix(above).is_some_and(|rest| rest.starts_with('/')),
-        None => true,
-    }
-}
-
-/// Whether a file of nobody's declares the workload of a blueprint that is read plainly, or what belongs to that, or may: who delivers both
-/// applies both.
-pub(super) fn declares(
-    path: &RepoPath,
-    (was, is): (&Declared, &Declared),
-    catalog: &Catalog,
-    blueprint: &Blueprint,
-) -> bool {
-    let source = &blueprint.spec.target.source;
-    let environments = catalog.workspace.value.environments.keys();
-    let plain: Vec<&Name> =
-        environments.filter(|environment| is_read_plainly(catalog, blueprint, environment)).collect();
-    if plain.is_empty() || path.is_within(source) {
-        return false;
-    }
-    let are_its = |objects: &[&Manifest]| plain.iter().any(|at| are_of(objects, catalog, blueprint, at));
-    if is_beside(path, source) {
-        // What goes is the workload's as much as what comes.
-        return [was, is].iter().any(|side| !side.is_readable() || are_its(&side.objects.iter().collect::<Vec<_>>()));
-    }
-    // Elsewhere, a copy that stood there before is another cluster's, or an example. One that comes may be delivered from a folder above both.
-    let comes = |one: &&Manifest| !was.objects.iter().any(|before| before.object == one.object);
-    let new: Vec<&Manifest> = is.objects.iter().filter(comes).collect();
-    let named = |at: &&Name| {
-        let name = &blueprint.object_in(at).name;
-        is.names.contains(name) && !was.names.contains(name)
-    };
-    are_its(&new) || plain.iter().any(named)
-}
-
-/// Whether a file that others own declares a blueprint's workload, or what belongs to that, or may, where both are delivered as they stand:
-/// nobody else's approval is a way around its rules.
-pub(super) fn declares_of_another(
-    path: &RepoPath,
-    is: &Declared,
-    catalog: &Catalog,
-    blueprint: &Blueprint,
-    owners: &[&Located<Blueprint>],
-) -> bool {
-    let together = |environment: &&Name| {
-        let mut plainly = owners.iter().map(|owner| is_read_plainly(catalog, &owner.value, environment));
-        blueprint.is_in(environment) && plainly.any(|plainly| plainly)
-    };
-    let objects: Vec<&Manifest> = is.objects.iter().collect();
-    let may = |environment: &Name| {
-        let beside = !is.is_readable() && is_beside(path, &blueprint.spec.target.source);
-        is.names.contains(&blueprint.object_in(environment).name)
-            || (beside && is_read_plainly(catalog, blueprint, environment))
-    };
-    let mut environments = catalog.workspace.value.environments.keys().filter(together);
-    environments.any(|environment| may(environment) || are_of(&objects, catalog, blueprint, environment))
-}
-
-/// Whether one of these objects is a blueprint's workload in an environment, or belongs to it.
-fn are_of(objects: &[&Manifest], catalog: &Catalog, blueprint: &Blueprint, environment: &Name) -> bool {
-    let target = &blueprint.spec.target;
-    let object = blueprint.object_in(environment);
-    let workload = catalog.manifest(environment, &target.source, &object);
-    let near = |other: &ObjectRef| other.namespace.is_empty() || other.namespace == object.namespace;
-    objects.iter().any(|other| {
-        let is_its = || workload.is_some_and(|workload| belongs(other, target, &workload.document.root));
-        // Whatever its kind: an autoscaler of somebody else's making scales as well, and a rollout takes its pods over.
-        let mut refs = meant(&other.document.root);
-        let is_about = refs.any(|(kind, name)| name == object.name && kind.is_none_or(|kind| kind == object.kind));
-        object.is_declared_by(&other.object) || (near(&other.object) && (is_about || is_its()))
-    })
 }
 
 /// What an object of Argo CD's or Flux's delivers.

@@ -2,7 +2,7 @@
 //!
 //! Both sides are rendered by the edge, by the `render` entries of base; here they are data like any other file of a proposal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,14 @@ impl<'s> Pair<'s> {
             let made = || side.outcome.iter().flat_map(|all| all.iter()).any(|m| target.is_declared_by(&m.object));
             side.root.meets(source) || made()
         })
+    }
+
+    /// The objects of its changes, as they stand on each side.
+    pub(super) fn changed(&self) -> Vec<&'s Manifest> {
+        let changed: BTreeSet<&ObjectRef> = self.changes.iter().flatten().filter_map(Change::object).collect();
+        let made = |side: &'s Rendering| side.outcome.iter().flat_map(|all| all.iter()).chain(side.hooks.iter());
+        let both = [self.before, self.after].into_iter().flat_map(made);
+        both.filter(|manifest| changed.contains(&manifest.object)).collect()
     }
 
     /// Why a changed file of this rendering is not seen whole in what is rendered.
