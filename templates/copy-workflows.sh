@@ -35,9 +35,12 @@ if [ -f bpctl.yaml ]; then
   base=$(sed -n "s/^base:[[:blank:]]*[\"']\{0,1\}\([A-Za-z0-9._\/-]*\).*/\1/p" bpctl.yaml | head -n 1)
 fi
 base=${base:-main}
+# On another branch than the default one each push is one to act on; a schedule runs on the default branch all the same.
+also=
+[ "$base" = main ] || also="github.ref == 'refs\/heads\/${base//\//\\\/}' || "
 mkdir -p "$into"
 for name in "$@"; do
-  sed -e "s/@0\{40\} #.*/@$commit/" -e "s|branches: \[main\]|branches: [$base]|" -e "/\[staging, prod\]/!s/staging/$environment/g" \
+  sed -e "s/@0\{40\} #.*/@$commit/" -e "s|branches: \[main\]|branches: [$base]|" -e "s/if: github.ref == format/if: ${also}github.ref == format/" -e "/\[staging, prod\]/!s/staging/$environment/g" \
     "$here/templates/workflows/$name.yml" >"$into/$name.yml"
   echo "$into/$name.yml uses bpctl at $commit"
   if grep -q '\[staging, prod\]' "$into/$name.yml"; then

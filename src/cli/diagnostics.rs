@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use bpctl_core::credential::lines_that_hold;
 use bpctl_core::model::{Diagnostic, Label, Severity, Source, Untrusted};
 use bpctl_core::render::sink;
 use miette::{
@@ -159,10 +160,11 @@ fn excerpt(diagnostic: &Diagnostic, file: &str, labels: &[&Label]) -> Excerpt {
     let labels = spans.collect();
     let count = |text: &str| text.bytes().filter(|byte| *byte == b'\n').count();
     let above = count(text.get(..lines.start).unwrap_or_default());
+    let from = lines.start;
     let shown = text.get(lines).unwrap_or_default();
     let counted = if count(shown) > LONGEST_EXCERPT { 0 } else { above };
     Excerpt {
-        source: Some(Window { name: file.into(), text: tame(shown), above, counted }),
+        source: Some(Window { name: file.into(), text: tame(&withheld(text, from, shown)), above, counted }),
         labels,
         instead: String::new(),
     }
@@ -225,6 +227,29 @@ fn may_hold_secret(text: &str) -> bool {
     named || ["\\u0053", "\\x53", "\\U00000053"].iter().any(|escaped| text.contains(escaped))
 }
 
+/// How many lines above an excerpt say what its own lines belong to.
+const CONTEXT: usize = 200;
+
+/// An excerpt without values that may be credentials: byte for byte, so that every span still fits (T38).
+fn withheld(text: &str, from: usize, shown: &str) -> String {
+    let above = text.get(..from).unwrap_or_default();
+    let start = above.rmatch_indices('\n').nth(CONTEXT).map_or(0, |(at, _)| at + 1);
+    let context = text.get(start..from + shown.len()).unwrap_or(shown);
+    let skipped = context.get(..from - start).unwrap_or_default().lines().count();
+    let holds = lines_that_hold(context);
+    let mut out = String::with_capacity(shown.len());
+    for (line, holds) in
+        shown.split_inclusive('\n').zip(holds.into_iter().skip(skipped).chain(std::iter::repeat(false)))
+    {
+        let value = line.find([':', '=']).map_or(0, |at| at + 1);
+        let (name, value) = if holds { line.split_at(value) } else { (line, "") };
+        out.push_str(name);
+        let hidden = |c: char| if c.is_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) };
+        out.extend(value.chars().map(hidden));
+    }
+    out
+}
+
 /// A text whose excerpts can be shown: what a terminal would obey becomes `?`, byte for byte, so that every span still fits (T10).
 fn tame(text: &str) -> String {
     let mut tamed = String::with_capacity(text.len());
@@ -248,6 +273,20 @@ mod tests {
     use miette::NamedSource;
 
     use super::*;
+
+    /// T38. Would miss: a credential in the line that is shown, or in its neighbour; and a place that is pointed to elsewhere than without it.
+    #[test]
+    fn t38_no_excerpt_shows_a_credential() {
+        let text = "a: 1\nenv:\n- name: DB_PASSWORD\n  value: hunter2\n- {name: API_TOKEN, value: \"s3cr3t\"}\nb: 2\n";
+        let at = text.find("hunter2").unwrap();
+        let span = SourceSpan { file: "a.yaml".into(), line: 4, column: 10, start: at, end: at + 7 };
+        let source = Source { name: "a.yaml".into(), text: text.into() };
+        let found = Diagnostic::error("code", "it is wrong").label(span, "here").source(source);
+        let told = render(&[found], false, 200);
+        assert!(!told.contains("hunter2") && !told.contains("s3cr3t"), "{told}");
+        assert!(told.contains("value: *******") || told.contains("value: \u{2a}"), "{told}");
+        assert!(told.contains("- name: DB_PASSWORD") && told.contains("here"), "{told}");
+    }
 
     /// T42. Would miss: excerpts whose lines are numbered from the window's first, that lose the line before or after, or that take other
     /// places together than those of the whole file.

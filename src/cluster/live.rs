@@ -698,7 +698,11 @@ pub(super) fn desired(object: &ObjectRef, manifest: &Json, attempt: &str) -> Res
     map.remove("status");
     let metadata = map.get_mut("metadata").and_then(Json::as_object_mut);
     let metadata = metadata.ok_or_else(|| malformed("the permit's manifest has no metadata"))?;
-    for key in ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"] {
+    // What the server writes; and what decides whether the object goes, which is no value that was judged.
+    let never = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
+    for key in
+        never.into_iter().chain(["deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "ownerReferences"])
+    {
         metadata.remove(key);
     }
     let namespace = metadata.entry("namespace").or_insert_with(|| object.namespace.clone().into());
@@ -708,7 +712,20 @@ pub(super) fn desired(object: &ObjectRef, manifest: &Json, attempt: &str) -> Res
     if metadata.get("name").and_then(Json::as_str) != Some(&object.name) {
         return Err(malformed("the permit's manifest has another name than its object"));
     }
+    without_nulls(&mut body);
     Ok(body)
+}
+
+/// Takes out what is declared as nothing: a plan compares nothing there, and the server would take the field from whoever owns it.
+fn without_nulls(value: &mut Json) {
+    match value {
+        Json::Object(map) => {
+            map.retain(|_, value| !value.is_null());
+            map.values_mut().for_each(without_nulls);
+        }
+        Json::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
 }
 
 fn apply_body(object: &ObjectRef, uid: Option<&str>, manifest: &Json, attempt: &str) -> Result<Vec<u8>, ClusterError> {

@@ -189,6 +189,11 @@ impl Repository {
         }
     }
 
+    /// Whether a folder stands at a path in the work tree.
+    pub fn is_folder_in_work_tree(&self, path: &RepoPath) -> bool {
+        self.work_tree().is_some_and(|root| root.join(path.as_str()).is_dir())
+    }
+
     /// The paths, at or below the wanted ones, at which these files are not what the commit has: "uncommitted". Modes do not count.
     pub fn uncommitted_in(&self, files: &Files, commit: &str, wanted: &[RepoPath]) -> Result<Vec<RepoPath>, GitError> {
         let (mut changed, mut committed) = (Vec::new(), Vec::with_capacity(files.0.len()));

@@ -387,7 +387,7 @@ impl Pass<'_> {
             }
         };
         self.say_verdict(base, &judged).await?;
-        let correlation = self.correlation(number, &head);
+        let correlation = self.correlation(number, &head, base.tip.commit());
         let Some(permit) = permit else {
             match judged.expired {
                 Some(within) => self.expire(&blueprint, number, &correlation, within).await?,

@@ -135,6 +135,9 @@ async fn forge_checks(session: &Session) -> Vec<Check> {
         Ok(checks) => checks,
         Err(error) => vec![failed(&error.into())],
     };
+    if let Some((told, mend)) = session.forge.undecided() {
+        checks = vec![Check::broken(told, Some(mend.into()))];
+    }
     match forge.base_tip().await.map_err(PipelineError::from) {
         Err(error) => checks.push(failed(&error)),
         Ok(tip) => match base_tree(&session.repository, &tip).and_then(|(_, rules)| plan::whole(rules.get())) {

@@ -72,7 +72,16 @@ impl PipelineError {
         match self {
             Self::Input(diagnostic) => diagnostic.help.clone(),
             Self::Told { hint, .. } | Self::Forge(ForgeError::Input { hint, .. }) => hint.clone(),
-            Self::Forge(ForgeError::Refused { status: 401 | 403, .. }) => Some(TOKEN.into()),
+            Self::Forge(ForgeError::Refused { status: 401, .. }) => Some(
+                "the server does not take the token in BPCTL_TOKEN: it is mistyped, has expired, or is another server's; make a new one".into(),
+            ),
+            Self::Forge(ForgeError::Refused { status: 403, .. }) => Some(TOKEN.into()),
+            Self::Forge(ForgeError::Refused { status: 404, .. }) => Some(
+                "see that the remote `origin` is this repository (git remote -v), and that the token's account may see it".into(),
+            ),
+            Self::Forge(ForgeError::Unreachable { .. }) => {
+                Some("see that the server of the remote `origin` (git remote -v) is up, and can be reached from here".into())
+            }
             Self::Forge(ForgeError::Git { source: GitError::Program { said, .. }, .. }) if is_about_access(said) => {
                 Some(TOKEN.into())
             }
@@ -80,6 +89,9 @@ impl PipelineError {
                 Some("a shallow clone lacks it: git fetch --unshallow, in CI `fetch-depth: 0`".into())
             }
             Self::Webhook(error) => Some(error.hint().into()),
+            Self::Cluster(ClusterError::Config { .. }) => Some(
+                "name the file by --kubeconfig or KUBECONFIG, and in bpctl.yaml a context that is in it (kubectl config get-contexts)".into(),
+            ),
             Self::Cluster(ClusterError::Forbidden { .. }) => {
                 Some("kubectl apply -f templates/rbac/reader.yaml   (grants get, list, watch; nothing else)".into())
             }

@@ -575,14 +575,16 @@ fn reset(
     if since.len() == log.len() {
         return None;
     }
-    let mut latest = None;
+    let mut next = None;
     let answers = |commit: &&&CommitInfo| {
         let (own, at) = match landed.get(commit.id.as_str()) {
-            Some((own, at)) => (*own, *at),
-            None => (false, commit.committer.at),
+            // Only the forge's own time bounds what lies below.
+            Some((own, at)) => {
+                next = Some(*at);
+                (*own, *at)
+            }
+            None => (false, next.map_or(commit.committer.at, |next| commit.committer.at.min(next))),
         };
-        let at = latest.map_or(at, |latest| at.min(latest));
-        latest = Some(at);
         // Forges and commits have whole seconds.
         !own && at.as_second() >= known.as_second()
     };

@@ -279,7 +279,8 @@ fn missing(repository: &Repository, workspace: &Workspace) -> Result<BTreeSet<Re
     let named = snapshots.chain(workspace.local.allowed_signers.as_ref()).chain([&workspace.blueprints]);
     let mut missing = BTreeSet::new();
     for path in named {
-        if !repository.is_in_work_tree(path)? {
+        let signers = workspace.local.allowed_signers.as_ref() == Some(path);
+        if !repository.is_in_work_tree(path)? || (signers && repository.is_folder_in_work_tree(path)) {
             missing.insert(path.clone());
         }
     }

@@ -163,15 +163,22 @@ async fn landing(
         let own = &rules.get().workspace.value.blueprints;
         let changed = repository.diff_paths(tip.commit(), &landed)?;
         let of_rules = |path: &RepoPath| path.is_within(own) || path.as_str() == WORKSPACE_FILE;
-        if changed.iter().any(|changed| changed.path.as_ref().is_ok_and(of_rules))
-            && let Err(error) = commit_tree(repository, &landed, Beside::default())
-                .and_then(|tree| super::plan::whole(&tree.catalog))
+        // A name that is refused may keep all of them from being read.
+        if changed.iter().any(|changed| changed.path.as_ref().map_or(true, of_rules)) {
+            let read = commit_tree(repository, &landed, Beside::default()).and_then(|tree| {
+                super::plan::whole(&tree.catalog)?;
+                super::session::has_base(repository, &tree.catalog.workspace.value, &rules.get().workspace.value)
+            });
             // Whoever takes bpctl away means it.
-            && matches!(&error, PipelineError::Input(what) if what.code != "workspace-missing")
-        {
-            let told = bpctl_core::render::sink::terminal(&Untrusted::new(error.placed()));
-            let why = format!("with it the rules cannot be read, and nothing could be judged any more: {told}");
-            return Ok(Known::unknown(UnknownCode::Unsupported, why));
+            let removed =
+                |error: &PipelineError| matches!(error, PipelineError::Input(what) if what.code == "workspace-missing");
+            if let Err(error) = read
+                && !removed(&error)
+            {
+                let told = bpctl_core::render::sink::terminal(&Untrusted::new(error.placed()));
+                let why = format!("with it the rules cannot be read, and nothing could be judged any more: {told}");
+                return Ok(Known::unknown(UnknownCode::Unsupported, why));
+            }
         }
         return Ok(Known::Known(tree));
     }

@@ -35,6 +35,9 @@ pub struct SessionOptions {
 pub enum ForgeAccess {
     /// Base only: no token was given, or the forge does not answer.
     Offline(OfflineForge),
+    /// This clone's own branches, only to look at: `origin` is a server by ssh, and nobody says what serves it. What stands here may be
+    /// unpushed and unreviewed.
+    Undecided(LocalForge),
     /// All.
     Full(Box<dyn ForgeWrite>),
 }
@@ -50,6 +53,7 @@ impl ForgeAccess {
     pub fn reading(&self) -> &dyn Forge {
         match self {
             Self::Offline(forge) => forge,
+            Self::Undecided(forge) => forge,
             Self::Full(forge) => forge.as_ref(),
         }
     }
@@ -58,14 +62,26 @@ impl ForgeAccess {
     pub fn unanswered(&self) -> Option<&str> {
         match self {
             Self::Offline(forge) => forge.unanswered(),
-            Self::Full(_) => None,
+            Self::Undecided(_) | Self::Full(_) => None,
         }
+    }
+
+    /// What keeps anything from being written here, where nobody says which forge it is, and what mends it.
+    pub fn undecided(&self) -> Option<(&'static str, &'static str)> {
+        matches!(self, Self::Undecided(_)).then_some((
+            "the remote `origin` is a server by ssh, which does not tell what serves it: this clone's own branches are looked at, and nothing is written",
+            "write `forge: gitea` or `forge: github` into bpctl.yaml on the base branch, or `forge: local` where this clone's own branch is what counts",
+        ))
     }
 
     /// The writing half.
     pub fn writing(&self) -> Result<&dyn ForgeWrite, PipelineError> {
         match self {
             Self::Full(forge) => Ok(forge.as_ref()),
+            Self::Undecided(_) => {
+                let (told, mend) = self.undecided().unwrap_or_default();
+                Err(PipelineError::told(told, mend))
+            }
             Self::Offline(_) => Err(PipelineError::told(
                 "this needs the forge, and no token was given",
                 "set BPCTL_TOKEN to a token that can read and write this repository, on GitHub BPCTL_APP_ID and BPCTL_APP_KEY, or set `forge: local` in bpctl.yaml",
@@ -144,7 +160,9 @@ async fn connect(
             Some(default) => local_root(repository, &[heads(&default), fetched(&default)])?,
             None => local_root(repository, &USUAL.map(heads))?,
         };
-        return local(repository, root, &options);
+        let forge = local(repository, root, &options)?;
+        let undecided = workspace.forge == ForgeKind::Auto && address.is_some();
+        return Ok(if undecided { ForgeAccess::Undecided(forge) } else { ForgeAccess::Full(Box::new(forge)) });
     }
     // The work tree of a pull request may not lead away from a server that is known (X5).
     if known == ForgeKind::Github && kind != ForgeKind::Github {
@@ -233,6 +251,22 @@ fn default_branch(repository: &Repository) -> Result<Option<String>, PipelineErr
     }
 }
 
+/// Whether the base that a workspace would name is there, where that is another than today's: nothing is judged by a branch that is not.
+pub(super) fn has_base(repository: &Repository, after: &Workspace, before: &Workspace) -> Result<(), PipelineError> {
+    let named = after.base.as_str();
+    let mut places = [heads(named), fetched(named)].into_iter();
+    let is_there = |place: String| Ok::<_, PipelineError>(repository.ref_target(&place)?.is_some());
+    if named == before.base
+        || places.try_fold(false, |found, place| Ok::<_, PipelineError>(found || is_there(place)?))?
+    {
+        return Ok(());
+    }
+    Err(PipelineError::told(
+        format!("bpctl.yaml would name the base branch {}, and there is none here", named.escape_debug()),
+        "make the branch first, and fetch it",
+    ))
+}
+
 /// The base that the default branch's own bpctl.yaml names, where that is another.
 async fn other_base(repository: &Repository, forge: &dyn Forge) -> Result<Option<String>, PipelineError> {
     let root = forge.base_tip().await?;
@@ -277,7 +311,7 @@ fn may_be_local(repository: &Repository) -> Result<bool, PipelineError> {
     Ok(runtime::variable("BPCTL_BASE").is_some())
 }
 
-fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -> Result<ForgeAccess, PipelineError> {
+fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -> Result<LocalForge, PipelineError> {
     let me = |name: &str, bot| Identity { id: name.into(), login: Untrusted::new(name), bot };
     let signer = options.signing_key.as_deref().map(SigningKey::load).transpose().map_err(|error| {
         let source = super::error::cause(&error);
@@ -298,7 +332,7 @@ fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -
         PipelineError::told(format!("there is no branch {base}"), hint)
     })?;
     let allowed_signers = super::tree::base_signers(repository, &tip)?;
-    let forge = LocalForge::open(
+    Ok(LocalForge::open(
         repository.clone(),
         LocalOptions {
             base_branch: base,
@@ -307,6 +341,5 @@ fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -
             clock: Arc::new(runtime::now),
             signer,
         },
-    )?;
-    Ok(ForgeAccess::Full(Box::new(forge)))
+    )?)
 }

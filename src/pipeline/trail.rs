@@ -49,12 +49,14 @@ pub async fn check(session: &Session, environment: &Name, known: Option<&str>) -
         let me = forge.identity().await?;
         // The address of bpctl's account where the forge made the commit. Like any author's it is what a commit says.
         let own = format!("{}+{}@users.noreply.", me.id, me.login.raw());
+        let mut after = None;
         for commit in log.iter().rev() {
             let changed = changed(repository, &commit.id, commit.parents.first().map(String::as_str), &mut problems)?;
             let written = Written {
                 commit: commit.id.clone(),
                 by: Untrusted::new(&commit.author.email),
                 at: commit.committer.at,
+                after: after.replace(commit.committer.at),
                 merges: commit.parents.len() > 1,
                 changed,
             };

@@ -213,6 +213,8 @@ fn t40_workflows_are_copied_with_the_commit_that_was_looked_at() {
     assert_eq!(code, Some(0), "{told}");
     let copied = std::fs::read_to_string(here.path().join("other/apply.yml")).expect("a copy");
     assert!(copied.contains("branches: [release/1.x]\n") && !copied.contains("[main]"), "{copied}");
+    let condition = "    if: github.ref == 'refs/heads/release/1.x' || github.ref == format('refs/heads/{0}', github.event.repository.default_branch)\n";
+    assert!(copied.contains(condition), "{copied}");
     clone.write("action.yml", "other");
     refused(&["elsewhere", "live"], "not what would run");
 }

@@ -639,6 +639,9 @@ fn check_line(
         } else {
             format!("{tier}, given by {}", count(approvals.len(), "person"))
         };
+        // Its page says what bpctl opened, and that bpctl merges it.
+        let pushed = blockers.iter().find(|blocker| blocker.code == "pushed-onto");
+        let text = pushed.map_or_else(|| text.clone(), |blocker| format!("{text}; {}", blocker.because));
         return (CheckConclusion::Success, text);
     }
     let first = blockers.first().map_or_else(String::new, |blocker| format!(": {}", blocker.because));

@@ -14,6 +14,8 @@ use crate::observe::{CheckConclusion, Identity, PullState, Review, ReviewState};
 
 /// How long entries are kept; whole days that are older may be dropped by a person (B12).
 const KEPT: Period = Period::from_secs(90 * 86_400);
+/// How much older than its commit an entry may be: a pass tells what killed ones left, and what failed for a month.
+const LATE: Period = Period::from_secs(40 * 86_400);
 /// How much later than its commit an entry may be dated: clocks differ.
 const SKEW: Period = Period::from_secs(300);
 
@@ -46,6 +48,8 @@ pub struct Written {
     pub by: Untrusted,
     /// When it was made, as it says itself.
     pub at: Timestamp,
+    /// When the one before it was made.
+    pub after: Option<Timestamp>,
     /// Whether it has more than one parent.
     pub merges: bool,
     /// What it changed: before and after.
@@ -66,6 +70,9 @@ pub fn check_growth(written: &Written, machine: &str) -> (Vec<Problem>, Vec<Repo
             message: Untrusted::new(message),
         });
     };
+    if written.after.is_some_and(|after| SKEW.after(written.at) < after) {
+        tell("forged", "it is dated before the commit that it stands on".into());
+    }
     if written.merges {
         tell("merged", "it merges two histories".into());
     }
@@ -93,6 +100,9 @@ pub fn check_growth(written: &Written, machine: &str) -> (Vec<Problem>, Vec<Repo
                         None => tell("unreadable", format!("a new line of {path} cannot be read")),
                         Some(entry) if !entry.is_genuine() => {
                             tell("forged", format!("entry {} says another event than its id", entry.id.short()));
+                        }
+                        Some(entry) if entry.at < LATE.before(written.at) => {
+                            tell("forged", format!("entry {} is dated long before it was written", entry.id.short()));
                         }
                         Some(entry) if first_of_day(entry.at) != day => {
                             tell("forged", format!("entry {} is of another day than {path}", entry.id.short()));
@@ -277,7 +287,8 @@ mod tests {
     fn codes(by: &str, when: &str, before: Option<Vec<u8>>, after: Option<Vec<u8>>) -> (Vec<String>, usize) {
         let (path, _) = file(&[proposed(1, "2026-05-01T10:00:00Z")]);
         let changed = vec![(path, before, after)];
-        let written = Written { commit: "c".into(), by: Untrusted::new(by), at: at(when), merges: false, changed };
+        let written =
+            Written { commit: "c".into(), by: Untrusted::new(by), at: at(when), after: None, merges: false, changed };
         let (problems, dropped) = check_growth(&written, BOT);
         (problems.into_iter().map(|problem| problem.code).collect(), dropped.len())
     }
@@ -304,6 +315,14 @@ mod tests {
         let (_, other_day) = file(&[proposed(2, "2026-04-30T10:00:00Z")]);
         assert_eq!(code(BOT, &one, Some(&[&one[..], &other_day[..]].concat())), ["forged"]);
         assert_eq!(codes(BOT, "2026-05-01T09:00:00Z", None, Some(one.clone())).0, ["forged"]);
+        // Nor is something told long after it happened, or before what stands already.
+        assert_eq!(codes(BOT, "2026-07-01T10:00:00Z", None, Some(one.clone())).0, ["forged"]);
+        let (path, _) = file(&[proposed(1, "2026-05-01T10:00:00Z")]);
+        let after = Some(at("2026-05-01T11:00:00Z"));
+        let changed = vec![(path, None, Some(one.clone()))];
+        let written =
+            Written { commit: "c".into(), by: Untrusted::new(BOT), at: at(now), after, merges: false, changed };
+        assert_eq!(check_growth(&written, BOT).0.len(), 1);
         // 90 days later a person may drop the day.
         assert_eq!(codes("eve@example.org", "2026-08-01T10:00:00Z", Some(two.clone()), None), (Vec::new(), 1));
         assert_eq!(codes("eve@example.org", "2026-07-01T10:00:00Z", Some(two), None).0, ["shortened"]);

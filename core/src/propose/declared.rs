@@ -82,7 +82,9 @@ impl Declared {
                 texts(&document.root, &mut names);
             }
         }
-        let objects = all.into_iter().filter_map(|document| manifest(path, document)).collect();
+        // Items may leave their kind to the list: of those all texts are known.
+        let all = all.into_iter().flat_map(Document::listed_in_any);
+        let objects = all.filter_map(|document| manifest(path, document)).collect();
         Self { objects, names, unread: if is_broken || lists { unread() } else { None } }
     }
 
@@ -191,11 +193,16 @@ pub(super) fn mentions(text: &str, name: &str) -> usize {
     text.match_indices(name).filter(|(at, _)| is_word(*at)).count()
 }
 
-/// What an object's specification points to, as `scaleTargetRef` and `workloadRef` do: kind, where it says one, and name.
-fn meant(root: &Node) -> impl Iterator<Item = (Option<&str>, &str)> {
+/// What an object's specification points to, as `scaleTargetRef` and `workloadRef` do: kind and name. Without a kind the first is a Deployment's;
+/// other references without one are those of another sort.
+fn meant(root: &Node) -> impl Iterator<Item = (&str, &str)> {
     let entries = root.get("spec").map_or(&[] as &[yaml::Entry], Node::entries);
-    let refs = entries.iter().filter(|entry| entry.key.ends_with("Ref")).map(|entry| &entry.value);
-    refs.filter_map(|at| Some((at.get("kind").and_then(Node::as_str), at.get("name").and_then(Node::as_str)?)))
+    let refs = entries.iter().filter(|entry| entry.key.ends_with("Ref"));
+    refs.filter_map(|entry| {
+        let scaled = (entry.key == "scaleTargetRef").then_some("Deployment");
+        let kind = entry.value.get("kind").and_then(Node::as_str).or(scaled)?;
+        Some((kind, entry.value.get("name").and_then(Node::as_str)?))
+    })
 }
 
 /// Whether a file lies in the folder of a source or below: who delivers the folder mostly delivers both.
@@ -285,7 +292,7 @@ impl<'c> Workload<'c> {
         // Whatever its kind: an autoscaler of somebody else's making scales as well, and a rollout takes its pods over.
         let is_about = || {
             let mut refs = meant(&other.document.root);
-            refs.any(|(kind, name)| is_named(name) && kind.is_none_or(|kind| kind == object.kind))
+            refs.any(|(kind, name)| is_named(name) && kind == object.kind)
         };
         let acts = || self.manifest.is_some_and(|manifest| acts_on(other, self.target, &manifest.document.root));
         near && (is_it() || is_about() || acts())

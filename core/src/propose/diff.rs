@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::model::{FieldPath, Segment};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Entry, Node, Value};
 
 /// One field that differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,14 +27,14 @@ pub fn differences(before: &Node, after: &Node) -> Vec<FieldDifference> {
 fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDifference>) {
     match (&before.value, &after.value) {
         (Value::Mapping(old), Value::Mapping(new)) => {
-            for entry in old {
+            for entry in old.iter().filter(|entry| is_last(before, entry)) {
                 let at = path.key(entry.key.as_str());
                 match after.get(&entry.key) {
                     Some(value) => walk(&at, &entry.value, value, found),
                     None => found.push(FieldDifference { field: at, from: Some(entry.value.to_json()), to: None }),
                 }
             }
-            for entry in new.iter().filter(|entry| before.get(&entry.key).is_none()) {
+            for entry in new.iter().filter(|entry| before.get(&entry.key).is_none() && is_last(after, entry)) {
                 let to = Some(entry.value.to_json());
                 found.push(FieldDifference { field: path.key(entry.key.as_str()), from: None, to });
             }
@@ -71,6 +71,11 @@ fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDiff
     }
 }
 
+/// Whether an entry is the one that counts: of a key given twice, as beside what is merged in, the last.
+fn is_last(mapping: &Node, entry: &Entry) -> bool {
+    mapping.entry(&entry.key).is_some_and(|last| std::ptr::eq(last, entry))
+}
+
 fn whole(path: &FieldPath, before: &Node, after: &Node) -> FieldDifference {
     FieldDifference { field: path.clone(), from: Some(before.to_json()), to: Some(after.to_json()) }
 }
@@ -89,4 +94,22 @@ fn names(items: &[Node]) -> Option<Vec<&str>> {
     sorted.sort_unstable();
     sorted.dedup();
     (sorted.len() == names.len()).then_some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::{Kind, parse};
+
+    /// Would miss: a value that is told twice, as what is merged in and as what overrides it, where one of them alone counts.
+    #[test]
+    fn what_overrides_a_merged_value_differs_once() {
+        let node = |replicas: u8| {
+            let text = format!("defaults: &d {{replicas: 7}}\nspec:\n  <<: *d\n  replicas: {replicas}\n");
+            parse("a.yaml", text.as_bytes(), Kind::Manifest).expect("YAML").remove(0).root
+        };
+        let found = differences(&node(2), &node(3));
+        let found: Vec<_> = found.iter().map(|one| (one.field.to_string(), one.from.clone(), one.to.clone())).collect();
+        assert_eq!(found, [("spec.replicas".into(), Some(Json::from(2)), Some(Json::from(3)))]);
+    }
 }

@@ -31,7 +31,7 @@ const RUN: [&str; 4] = ["action.yml", "action.yaml", "Jenkinsfile", "justfile"];
 pub(super) fn of_all(path: &RepoPath, sides: [&Files; 2]) -> Option<&'static str> {
     let runs = || {
         let blobs = sides.into_iter().filter_map(|files| files.blob(path));
-        blobs.into_iter().any(|blob| memchr::memmem::find(&blob.bytes, b"bpctl").is_some())
+        blobs.into_iter().any(|blob| blob.bytes.windows(5).any(|word| word.eq_ignore_ascii_case(b"bpctl")))
     };
     match path.file_name() {
         "CODEOWNERS" => Some("it decides who has to look at changes"),

@@ -218,6 +218,20 @@ impl Document {
         }) else {
             return vec![self];
         };
+        self.below(items).into_iter().flat_map(Self::listed).collect()
+    }
+
+    /// What it lists, whatever it calls itself, and what that lists: for kubectl whatever has `items` is a list.
+    pub fn listed_in_any(self) -> Vec<Self> {
+        let items = self.root.get("items").filter(|items| matches!(items.value, Value::Sequence(_)));
+        let below = items.map(|items| self.below(items)).unwrap_or_default();
+        let mut all: Vec<Self> = below.into_iter().flat_map(Self::listed_in_any).collect();
+        all.push(self);
+        all
+    }
+
+    /// The items of a list of its own, each as a document.
+    fn below(&self, items: &Node) -> Vec<Self> {
         let items = items.items().iter().enumerate();
         let item = |(position, item): (usize, &Node)| Self {
             source: self.source.clone(),
@@ -226,7 +240,7 @@ impl Document {
             within: self.within.key("items").join(Segment::Index(position)),
             lines: self.lines.clone(),
         };
-        items.map(item).flat_map(Self::listed).collect()
+        items.map(item).collect()
     }
 
     /// What keeps a list of another sort from being read. To kubectl whatever has `items` is a list, and it applies those alone.

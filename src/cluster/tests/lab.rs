@@ -75,12 +75,18 @@ async fn lab_an_apply_does_what_the_permit_says_and_a_snapshot_does_the_same() {
     second["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{"name": "B", "value": "3"}]);
     second["spec"]["template"]["spec"]["containers"][0]["ports"] =
         json!([{"containerPort": 80}, {"containerPort": 81}]);
+    // What would end the object, and what is declared as nothing, is no part of it.
+    second["metadata"]["finalizers"] = json!(["x.example/y"]);
+    second["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "1"}]);
+    second["spec"]["minReadySeconds"] = Json::Null;
     let desired = crate::cluster::live::desired(&object, &second, "test").expect("a manifest");
+    assert!(!desired.to_string().contains("null") && desired["metadata"].get("finalizers").is_none(), "{desired}");
     let predicted =
         server_side::apply(Some(&drifted.body), &desired, &schema, "2026-01-01T00:00:00Z".parse().expect("a time"));
     lab.apply_object(&object, uid, &second, false).await.expect("applied");
     let after = live(&lab, &object).await;
     assert_eq!(after.body["metadata"]["labels"], json!({"theirs": "yes", "tier": "b"}));
+    assert!(after.body["metadata"].get("ownerReferences").is_none(), "{:#}", after.body["metadata"]);
     assert_eq!(substance(&predicted), substance(&after.body));
     let fields = |body: &Json| {
         let entries = body["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();

@@ -48,7 +48,11 @@ impl Pass<'_> {
         for pull in recent {
             let Some(branch) = pull.head_branch.clone().and_then(BranchName::new) else { continue };
             let Some((blueprint, _)) = BranchName::parse_proposal(&self.environment, branch.as_str()) else { continue };
-            let correlation = self.correlation(pull.number, &pull.head);
+            let landed = match &pull.state {
+                PullState::Merged { commit, .. } => commit,
+                _ => &pull.head,
+            };
+            let correlation = self.correlation(pull.number, landed, base.tip.commit());
             if pull.author.id == me.id {
                 let event = Event::Proposed { pull: pull.number, head: pull.head.clone() };
                 self.entry(&blueprint, &correlation, pull.opened_at, event);
@@ -306,7 +310,7 @@ impl Pass<'_> {
     }
 
     /// What the entries of one operation share: the action's id, as the proposal's commit says it (for people; no verdict rests on it).
-    pub(super) fn correlation(&self, pull: u64, commit: &str) -> Digest {
+    pub(super) fn correlation(&self, pull: u64, commit: &str, base: &str) -> Digest {
         let repository = &self.session.repository;
         let said = |info: &CommitInfo| -> Option<Digest> {
             let line = info.message.raw().lines().find_map(|line| line.strip_prefix("Bpctl-Action: "))?;
@@ -316,7 +320,10 @@ impl Pass<'_> {
             let landed = repository.commit_info(commit).ok()?;
             // A person may have pushed onto it, and have merged it by hand: bpctl's own commit lies below.
             let below = || {
-                let [base, head, ..] = landed.parents.as_slice() else { return None };
+                let (base, head) = match landed.parents.as_slice() {
+                    [base, head, ..] => (base.as_str(), head.as_str()),
+                    _ => (base, commit),
+                };
                 repository.commits_between(base, head, PUSHED).ok()?.iter().find_map(said)
             };
             said(&landed).or_else(below)

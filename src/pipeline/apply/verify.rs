@@ -151,7 +151,7 @@ impl Pass<'_> {
         self.effects.set_check(&operation.commit, &name, report.outcome.conclusion(), &summary(report)).await?;
         let now = self.session.forge.reading().clock().await?.now;
         let event = Event::Verified { pull: operation.pull, commit: operation.commit.clone(), report: report.clone() };
-        let correlation = self.correlation(operation.pull, &operation.commit);
+        let correlation = self.correlation(operation.pull, &operation.commit, &operation.commit);
         self.entry(blueprint, &correlation, now, event);
         Ok(())
     }

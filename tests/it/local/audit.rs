@@ -139,19 +139,14 @@ fn f07_the_audit_is_asked_by_time_service_action_verdict_actor_and_correlation()
 fn r07_what_a_person_added_to_a_proposal_is_of_the_same_operation() {
     let (repo, _) = signed_shop();
     repo.run(&APPLY).exits(0);
-    let of = |kind: &str| {
-        let entries = repo.ledger("staging").into_iter();
-        let mut found = entries.filter(|entry| entry["event"]["kind"] == kind && entry["event"]["pull"] == 1);
-        found.next().unwrap_or_else(|| panic!("no {kind} of #1"))["correlation"].clone()
-    };
-    let proposed = of("proposed");
+    let proposed = of_pull(&repo, "proposed");
     let branch = repo.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads/bpctl/staging/backend"]);
     repo.git(&["switch", "-q", branch.trim()]);
     repo.commit(&[("NOTES.md", "why\n")], "a word");
     repo.git(&["switch", "-q", "main"]);
     repo.git(&["merge", "-q", "--no-ff", "-m", "by hand", branch.trim()]);
     repo.run(&APPLY);
-    assert_eq!(of("merged"), proposed);
+    assert_eq!(of_pull(&repo, "merged"), proposed);
     // Whoever reads the account learns that no rule permitted it.
     says(&repo.run(&["audit"]).exits(0).stdout, &[" by Test, not by bpctl, without an approval that counts"]);
     assert_eq!(kinds(&repo, &["--actor", "Test"]), ["merged"]);
@@ -271,6 +266,27 @@ fn b10_a_rejection_is_written_down_with_who_and_why() {
         &repo.run(&["audit", "--actor", "alice@shop.example"]).exits(0).stdout,
         &["#1 was closed by alice@shop.example: not before the sale"],
     );
+    assert_eq!(of_pull(&repo, "declined"), of_pull(&repo, "proposed"));
+}
+
+/// What the entries about #1 of a kind have in common with others of the operation.
+fn of_pull(repo: &Repo, kind: &str) -> Json {
+    let mut entries = repo.ledger("staging").into_iter();
+    let found = entries.find(|entry| entry["event"]["kind"] == kind && entry["event"]["pull"] == 1);
+    found.unwrap_or_else(|| panic!("no {kind} of #1"))["correlation"].clone()
+}
+
+/// Would miss: an operation whose end is told as another's, because a person pushed onto its branch.
+#[test]
+fn r07_what_was_pushed_onto_and_declined_is_of_the_same_operation() {
+    let (repo, key) = signed_shop();
+    repo.run(&APPLY).exits(0);
+    repo.git(&["switch", "-q", "bpctl/staging/backend/scale"]);
+    repo.commit(&[("NOTES.md", "why\n")], "a word");
+    repo.git(&["switch", "-q", "main"]);
+    repo.run(&["reject", "1", "--signing-key", &key, "--message", "no"]).exits(0);
+    repo.run(&APPLY);
+    assert_eq!(of_pull(&repo, "declined"), of_pull(&repo, "proposed"));
 }
 
 /// Would miss: a policy whose effect on the past is not told, or told of what it would leave alone.

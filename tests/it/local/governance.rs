@@ -252,4 +252,41 @@ fn b10_rules_that_cannot_be_read_are_not_merged() {
             "`max_replica`",
         ],
     );
+    // Nor where no branch of the name is, nor a file whose name is refused.
+    let head = repo.git(&["rev-parse", "bpctl/staging/backend/scale~1"]);
+    for (file, text, told) in [
+        (
+            "bpctl.yaml",
+            repo.read("bpctl.yaml").replace("base: main", "base: other"),
+            "would name the base branch other",
+        ),
+        ("blueprints/a\\b.yaml", "x: 1\n".into(), "the rules cannot be read"),
+    ] {
+        repo.git(&["checkout", "-q", "-f", "bpctl/staging/backend/scale"]);
+        repo.git(&["reset", "-q", "--hard", head.trim()]);
+        repo.commit(&[(file, &text)], "a slip");
+        repo.git(&["switch", "-q", "main"]);
+        repo.run(&["approve", "1", "--signing-key", &alice, "--message", "fine"]);
+        let judged = repo.run(&["judge", "1"]);
+        assert_ne!(judged.code, Some(0), "{}", judged.stdout);
+        says(&judged.stdout, &[told]);
+    }
+}
+
+/// Would miss: a clone of a server by ssh, whose own unpushed branch is taken for what was reviewed, and delivered.
+#[test]
+fn x05_what_serves_a_remote_by_ssh_is_not_guessed_where_something_is_written() {
+    let repo = Repo::shop();
+    repo.replace("bpctl.yaml", "forge: local ", "# forge ");
+    repo.commit(&[], "no forge is named");
+    repo.git(&["remote", "add", "origin", "git@git.example:me/shop.git"]);
+    let before = repo.everything();
+    repo.run(&["plan"]).exits(0);
+    let ran = repo.run(&super::APPLY).exits(1);
+    says(&ran.stderr, &["does not tell what serves it", "write `forge: gitea` or `forge: github` into bpctl.yaml"]);
+    says(&repo.run(&["doctor"]).stdout, &["✗ the remote `origin` is a server by ssh"]);
+    assert_eq!(repo.everything(), before);
+    repo.replace("bpctl.yaml", "# forge ", "forge: local ");
+    repo.commit(&[], "ours");
+    repo.run(&super::APPLY).exits(0);
 }

@@ -22,7 +22,7 @@ impl Rule for PathMissing {
         let mut found = Vec::new();
         let mut report = |path: &RepoPath, keys: &[&str]| {
             if look.surroundings.missing.contains(path) {
-                let diagnostic = Diagnostic::error("path-missing", format!("there is nothing at {path}"));
+                let diagnostic = Diagnostic::error("path-missing", format!("there is no such file or folder: {path}"));
                 let diagnostic = mark(diagnostic, workspace, keys, "leads nowhere");
                 found.push(
                     diagnostic.help("correct the path, which begins at the repository's root, or add what it names"),
@@ -31,7 +31,7 @@ impl Rule for PathMissing {
         };
         report(&workspace.value.blueprints, &["blueprints"]);
         if let Some(signers) = &workspace.value.local.allowed_signers {
-            report(signers, &["local", "allowed_signers"]);
+            report(signers, &["local", "allowed_signers"]); // or a folder, which is no file of signers
         }
         for (name, environment) in &workspace.value.environments {
             if let Some(snapshot) = &environment.cluster.snapshot {

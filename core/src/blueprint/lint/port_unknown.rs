@@ -52,6 +52,11 @@ fn named(node: &Node) -> Option<&str> {
     node.as_str().filter(|name| name.contains(|c: char| c.is_ascii_lowercase()) && !is_placeholder(name))
 }
 
+/// A text of digits alone, which is no port's name.
+fn quoted_number(node: &Node) -> Option<&str> {
+    node.as_str().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn problem(
     severity: Severity,
     message: String,
@@ -77,6 +82,15 @@ fn probes(manifest: &Manifest) -> Vec<Diagnostic> {
         for probe in ["readinessProbe", "livenessProbe", "startupProbe"] {
             for handler in ["httpGet", "tcpSocket"] {
                 let Some(node) = container.at(&[probe, handler, "port"]) else { continue };
+                if let Some(digits) = quoted_number(node) {
+                    let (object, owner) = (&manifest.object, container_name(container));
+                    let message = format!(
+                        "the {probe} of {owner} in {object} asks port \"{digits}\", which is a name in quotes: the API server refuses it"
+                    );
+                    let diagnostic = mark_node(Diagnostic::error(CODE, message), manifest, node, "a text");
+                    found.push(diagnostic.help(format!("write the number without quotes: {digits}")));
+                    continue;
+                }
                 // One that is spelt so, but for capitals, is told where it stands: no port is called so (`manifest-invalid`).
                 let alike = |name: &&str| names.iter().any(|known| known.eq_ignore_ascii_case(name));
                 let Some(name) = named(node).filter(|name| !alike(name)) else { continue };
