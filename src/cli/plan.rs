@@ -172,18 +172,19 @@ fn next(planned: &plan::Planned, adopt: &[AdoptRequest]) -> Option<String> {
 fn exit(plan: &Plan, detailed: bool) -> Exit {
     // Blind is not green: what could not be compared may be anything.
     let seen = if plan.is_blind() { Exit::Error } else { Exit::Fine };
-    if !detailed {
+    if !detailed || seen != Exit::Fine {
         return seen;
     }
-    let counts = plan.counts();
+    // Of a change: what it causes. What stood before is the schedule's to tell.
+    let counts = plan.counts_of(plan.of_change());
     let planned = if counts.forbidden > 0 {
         Exit::Forbidden
-    } else if counts.needs_approval > 0 || plan.needs_person() {
+    } else if counts.needs_approval > 0 || plan.for_persons(plan.of_change(), plan.findings_of_change()) > 0 {
         Exit::NeedsApproval
     } else if counts.allowed + counts.controller > 0 {
         Exit::Changes
     } else {
         Exit::Fine
     };
-    planned.max(seen)
+    planned
 }

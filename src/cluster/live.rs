@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::api::Api;
+use super::desired::{apply_body, substance};
 use super::list::{self, Item, Listed};
 use super::openapi::{self, SchemaFile};
 use super::{
@@ -196,8 +197,8 @@ impl LiveCluster {
         Ok(format!("{}.{}", digits(&version.major), digits(&version.minor)))
     }
 
-    /// Whether bpctl's account may do this to workloads of a kind in a namespace, by the server's own word.
-    pub async fn may(&self, verb: &str, kind: WorkloadKind, namespace: &str) -> Result<bool, ClusterError> {
+    /// Whether bpctl's account may do this to objects of a kind in a namespace, by the server's own word.
+    pub async fn may(&self, verb: &str, kind: &ObjectKind, namespace: &str) -> Result<bool, ClusterError> {
         #[derive(serde::Deserialize)]
         struct Review {
             status: Status,
@@ -207,8 +208,10 @@ impl LiveCluster {
             allowed: bool,
         }
         let attempt = format!("ask context {} what bpctl may do in namespace {namespace}", self.context);
+        let path = self.path_of(kind, namespace).await?;
+        let resource = path.rsplit('/').next();
         let about =
-            serde_json::json!({ "verb": verb, "group": "apps", "resource": kind.plural(), "namespace": namespace });
+            serde_json::json!({ "verb": verb, "group": kind.group(), "resource": resource, "namespace": namespace });
         let version = "authorization.k8s.io/v1";
         let review = serde_json::json!({
             "apiVersion": version, "kind": "SelfSubjectAccessReview", "spec": { "resourceAttributes": about },
@@ -684,78 +687,6 @@ pub(super) fn same_object(judged: Option<&str>, found: Option<&str>, attempt: &s
         _ => "another object has its name now",
     };
     Err(ClusterError::Replaced { attempt: attempt.into(), why: why.into() })
-}
-
-/// The manifest as it is applied: for this object alone, without what only the server writes.
-pub(super) fn desired(object: &ObjectRef, manifest: &Json, attempt: &str) -> Result<Json, ClusterError> {
-    let malformed = |why: &str| ClusterError::Malformed { attempt: attempt.into(), why: why.into() };
-    let mut body = manifest.clone();
-    let is = |key: &str, expected: &str| manifest.get(key).and_then(Json::as_str) == Some(expected);
-    if !is("apiVersion", &object.api_version) || !is("kind", &object.kind) {
-        return Err(malformed("the permit's manifest is of another kind than its object"));
-    }
-    let map = body.as_object_mut().ok_or_else(|| malformed("the permit's manifest is not an object"))?;
-    map.remove("status");
-    let metadata = map.get_mut("metadata").and_then(Json::as_object_mut);
-    let metadata = metadata.ok_or_else(|| malformed("the permit's manifest has no metadata"))?;
-    // What the server writes; and what decides whether the object goes, which is no value that was judged.
-    let never = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
-    for key in
-        never.into_iter().chain(["deletionTimestamp", "deletionGracePeriodSeconds", "finalizers", "ownerReferences"])
-    {
-        metadata.remove(key);
-    }
-    let namespace = metadata.entry("namespace").or_insert_with(|| object.namespace.clone().into());
-    if namespace.as_str() != Some(&object.namespace) {
-        return Err(malformed("the permit's manifest is of another namespace than its object"));
-    }
-    if metadata.get("name").and_then(Json::as_str) != Some(&object.name) {
-        return Err(malformed("the permit's manifest has another name than its object"));
-    }
-    without_nulls(&mut body);
-    Ok(body)
-}
-
-/// Takes out what is declared as nothing: a plan compares nothing there, and the server would take the field from whoever owns it.
-fn without_nulls(value: &mut Json) {
-    match value {
-        Json::Object(map) => {
-            map.retain(|_, value| !value.is_null());
-            map.values_mut().for_each(without_nulls);
-        }
-        Json::Array(items) => items.iter_mut().for_each(without_nulls),
-        _ => {}
-    }
-}
-
-fn apply_body(object: &ObjectRef, uid: Option<&str>, manifest: &Json, attempt: &str) -> Result<Vec<u8>, ClusterError> {
-    let mut body = desired(object, manifest, attempt)?;
-    if let Some(uid) = uid {
-        // The server refuses the apply where the object has another one.
-        body["metadata"]["uid"] = uid.into();
-    }
-    Ok(body.to_string().into_bytes())
-}
-
-/// What an object says, without bookkeeping and status.
-pub(super) fn substance(body: &Json) -> Json {
-    let mut body = body.clone();
-    if let Some(map) = body.as_object_mut() {
-        map.remove("status");
-        if let Some(metadata) = map.get_mut("metadata").and_then(Json::as_object_mut) {
-            for key in ["generation", "managedFields", "resourceVersion"] {
-                metadata.remove(key);
-            }
-            // Written by the Deployment controller, not by whoever applies.
-            if let Some(annotations) = metadata.get_mut("annotations").and_then(Json::as_object_mut) {
-                annotations.remove("deployment.kubernetes.io/revision");
-            }
-            if metadata.get("annotations").and_then(Json::as_object).is_some_and(serde_json::Map::is_empty) {
-                metadata.remove("annotations");
-            }
-        }
-    }
-    body
 }
 
 /// The kind of an object, where it is one that bpctl may apply: it can be no Secret, whatever a permit says.

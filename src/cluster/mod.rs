@@ -4,6 +4,7 @@
 //! for a complete one (Z9, T42). Calls are constant per kind, namespace and page. Secrets are never fetched.
 
 mod api;
+mod desired;
 mod error;
 mod list;
 #[expect(clippy::disallowed_methods, reason = "the folder of cached schemas")]

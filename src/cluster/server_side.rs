@@ -51,7 +51,7 @@ fn created(desired: &Json, at: Timestamp) -> Json {
         "uid": format!("snapshot-{}", name.short()), "resourceVersion": "1", "generation": 1, "creationTimestamp": at}})
 }
 
-fn without_nulls(value: &Json) -> Json {
+pub(super) fn without_nulls(value: &Json) -> Json {
     match value {
         Json::Object(map) => {
             let kept = map.iter().filter(|(_, value)| !value.is_null());

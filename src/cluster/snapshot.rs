@@ -18,8 +18,9 @@ use bpctl_core::observe::{
 use bpctl_core::yaml;
 use serde_json::Value as Json;
 
+use super::desired::{desired, substance};
 use super::list::{self, Item, Listed};
-use super::live::{appliable, desired, may_restart, same_object, substance};
+use super::live::{appliable, may_restart, same_object};
 use super::openapi::SchemaFile;
 use super::record::{self, HEADER, LEVELS, RecordedLevel, RecordedUsage, SnapshotHeader, USAGE, write_whole};
 use super::server_side;

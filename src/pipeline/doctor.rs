@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bpctl_core::action::{ActionType as _, Adopt, Resize, Rollback, Scale};
-use bpctl_core::blueprint::{Delivery, Environment, Proposals};
+use bpctl_core::blueprint::{Catalog, Delivery, Environment, Proposals};
 use bpctl_core::decide::UnknownFact;
-use bpctl_core::model::{Name, RepoPath, Severity, Untrusted, WorkloadKind};
+use bpctl_core::model::{Name, ObjectKind, RepoPath, Severity, Untrusted};
 use bpctl_core::observe::{ObservedFrom, Unknown, UnknownCode};
 use bpctl_core::plan::Plan;
 use bpctl_core::render::{count, listed, sink};
@@ -224,7 +224,7 @@ async fn environment_checks(session: &Session, environment: &Name) -> Vec<Check>
     checks.extend(labels(session, &base.get().proposals, environment, &planned.plan).await);
     match connect_cluster(place, session.repository.work_tree()).await {
         Ok(ClusterEdge::Live(cluster)) => {
-            checks.push(rights(&cluster, place, &targets(&planned.tree.catalog, environment)).await);
+            checks.push(rights(&cluster, place, &targets(&planned.tree.catalog, environment, place.delivery)).await);
             checks.push(prometheus(place).await);
         }
         Ok(ClusterEdge::Snapshot(_)) => {
@@ -261,15 +261,23 @@ async fn labels(session: &Session, proposals: &Proposals, environment: &Name, pl
     }
 }
 
-/// The kinds of workloads by namespace.
-type Targets = BTreeSet<(String, WorkloadKind)>;
+/// What bpctl would write to, by namespace.
+type Targets = BTreeSet<(String, ObjectKind)>;
 
-fn targets(catalog: &bpctl_core::blueprint::Catalog, environment: &Name) -> Targets {
+/// Under `direct` the workloads and what belongs to them; under `gitops` the workloads whose pods may be restarted.
+fn targets(catalog: &Catalog, environment: &Name, delivery: Delivery) -> Targets {
     let mut targets = Targets::new();
     for name in catalog.blueprints.keys() {
         let Some(blueprint) = catalog.blueprint(name, environment, runtime::now()) else { continue };
-        let target = &blueprint.value.spec.target;
-        targets.insert((target.object().namespace.clone(), target.workload.kind));
+        let workload = blueprint.value.object_in(environment);
+        let namespace = workload.namespace.clone();
+        if delivery == Delivery::Direct {
+            let all = catalog.companions(environment, name).compared;
+            targets.extend(all.iter().map(|one| (namespace.clone(), ObjectKind::of(&one.object))));
+        } else if blueprint.value.spec.reliability.max_restart_count.is_none() {
+            continue;
+        }
+        targets.insert((namespace, ObjectKind::of(&workload)));
     }
     targets
 }
@@ -279,10 +287,10 @@ async fn rights(cluster: &LiveCluster, place: &Environment, targets: &Targets) -
     // Under gitops nothing is made.
     let (mut denied, mut makes) = (Vec::new(), place.delivery == Delivery::Direct);
     for (namespace, kind) in targets {
-        makes = makes && cluster.may("create", *kind, namespace).await.unwrap_or(true);
-        match cluster.may("patch", *kind, namespace).await {
+        makes = makes && cluster.may("create", kind, namespace).await.unwrap_or(true);
+        match cluster.may("patch", kind, namespace).await {
             Ok(true) => {}
-            Ok(false) => denied.push(format!("{} in {namespace}", kind.plural())),
+            Ok(false) => denied.push(format!("{} in {namespace}", kind.kind)),
             Err(error) => {
                 let told = format!("whether bpctl may write to the cluster was not answered: {}", told(&error.into()));
                 return Check::limited(told, "kubectl auth can-i patch deployments");
@@ -296,8 +304,11 @@ async fn rights(cluster: &LiveCluster, place: &Environment, targets: &Targets) -
             "it may apply what stands on base, and restart pods; not make what the cluster lacks: that takes `create` (templates/rbac/applier.yaml)",
         ),
         (Delivery::Direct, false) => {
-            let told = format!("it may not patch {}, and `delivery: direct` has to", denied.join(", "));
+            let told = format!("it may not patch {}, and `delivery: direct` has to", listed(&denied, 5));
             Check::broken(told, Some(mend.into()))
+        }
+        (Delivery::Gitops, _) if targets.is_empty() => {
+            Check::fine("it writes nothing there: the controller delivers, and no blueprint lets pods be restarted")
         }
         (Delivery::Gitops, true) => Check::fine("it may restart pods that failed; all else is the controller's"),
         (Delivery::Gitops, false) => {

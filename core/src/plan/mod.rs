@@ -152,6 +152,18 @@ impl Plan {
         self.counts_of(self.items())
     }
 
+    /// Its actions; of a plan against a base those that the change causes (X1).
+    pub fn of_change(&self) -> impl Iterator<Item = &PlanItem> {
+        let stood = |item: &PlanItem| self.causes.as_ref().is_some_and(|causes| *causes.get(item) == Cause::Before);
+        self.items().filter(move |item| !stood(item))
+    }
+
+    /// Its findings, in the same way.
+    pub fn findings_of_change(&self) -> impl Iterator<Item = (&Name, &Reported)> {
+        let stood = |name: &Name, one: &Reported| self.causes.as_ref().is_some_and(|causes| causes.stood(name, one));
+        self.findings().filter(move |(name, reported)| !stood(name, reported))
+    }
+
     /// The same of some of its actions.
     pub fn counts_of<'p>(&self, items: impl Iterator<Item = &'p PlanItem>) -> Counts {
         let mut counts = Counts::default();

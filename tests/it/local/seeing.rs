@@ -52,9 +52,9 @@ fn r06_a_missing_renderer_is_not_green_where_a_blueprint_needs_it() {
     run(&["lint", "--fail-on", "warning"]).exits(6);
     let planned = run(&PLAN).exits(1);
     assert_eq!(last_line(&planned), "1 of 3 workloads could not be compared: frontend");
-    // All the rest is done, and the highest code wins.
+    // All the rest is done, and no code of what was seen hides it.
     says(&planned.stdout, &["needs approval  scaling.max_replicas = 3"]);
-    run(&["plan", "--detailed-exitcode"]).exits(5);
+    run(&["plan", "--detailed-exitcode"]).exits(1);
     says(&run(&APPLY).exits(1).stdout, &["opened local pull request #1", "there is neither kustomize nor kubectl"]);
     // An overlay that no blueprint is about is a note.
     repo.replace("blueprints/frontend/blueprint.yaml", "source: overlays/staging", "source: deploy/frontend.yaml");
