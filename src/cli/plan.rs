@@ -177,7 +177,7 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
     }
     // Of a change: what it causes. What stood before is the schedule's to tell.
     let counts = plan.counts_of(plan.of_change());
-    let planned = if counts.forbidden > 0 {
+    if counts.forbidden > 0 {
         Exit::Forbidden
     } else if counts.needs_approval > 0 || plan.for_persons(plan.of_change(), plan.findings_of_change()) > 0 {
         Exit::NeedsApproval
@@ -185,6 +185,5 @@ fn exit(plan: &Plan, detailed: bool) -> Exit {
         Exit::Changes
     } else {
         Exit::Fine
-    };
-    planned
+    }
 }

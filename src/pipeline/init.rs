@@ -116,7 +116,7 @@ pub async fn prepare(repository: &Repository, options: &InitOptions) -> Result<I
     let first = |roots: &[FoundRoot]| {
         let name = places.first().map_or_else(default_environment, |place| Ok(place.name.clone()))?;
         let text = workspace(options, &name, roots, other_base(repository)?.as_deref());
-        let about = format!("environment {name}, tier {}", tier(options, &name));
+        let about = format!("environment {name}, tier {}", tier(options, &name, &context(options, &name).0));
         Ok::<_, PipelineError>(NewFile { path: repo_path(WORKSPACE_FILE)?, text, about })
     };
     // Blueprints may be there without a workspace.
@@ -418,29 +418,39 @@ fn workspace(options: &InitOptions, environment: &Name, roots: &[FoundRoot], bas
     let base = base.map_or_else(String::new, |base| {
         format!("base: {} # guessed: there is no {DEFAULT_BASE} here\n", serde_json::Value::from(base))
     });
-    let given = runtime::variable("BPCTL_KUBECONFIG").map(std::path::PathBuf::from);
-    let (context, mark) = match &options.context {
-        Some(context) => (context.clone(), ""),
-        None => match LiveCluster::current_context(given.as_deref()) {
-            Some(context) => (context, " # guessed: the current context"),
-            None => (environment.to_string(), " # guessed: there is no kubeconfig here"),
-        },
-    };
+    let (context, mark) = context(options, environment);
     let mut text = format!(
         "# What bpctl looks at. See docs/BLUEPRINT_FORMAT.md of bpctl for all fields.\napiVersion: bpctl.dev/v1\nkind: Workspace\n\
-         {base}blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}\n    cluster:\n      context: {context}{mark}\n    \
+         {base}blueprints: blueprints\nenvironments:\n  {environment}:\n    tier: {tier}{tier_mark}\n    cluster:\n      context: {context}{mark}\n    \
          # gitops: a controller delivers and bpctl writes nothing to the cluster; direct: bpctl applies what is merged.\n    \
-         delivery: gitops\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
-        tier = tier(options, environment),
+         delivery: gitops # guessed\n    # For proposals of replicas, which need CPU usage:\n    # prometheus: {{url: \"http://prometheus.example:9090\"}}\n",
+        tier = tier(options, environment, &context),
+        tier_mark = if options.tier.is_some() { "" } else { " # guessed by name: dev, staging or prod" },
         context = serde_json::Value::from(context),
     );
     text.push_str(&render_text(roots));
     text
 }
 
-/// The tier that somebody said, or that the environment's name says: production is never less because nobody thought of it.
-fn tier(options: &InitOptions, environment: &Name) -> TierName {
-    options.tier.unwrap_or(match Stage::of(environment.as_str()) {
+/// The cluster's context, and how it was found.
+fn context(options: &InitOptions, environment: &Name) -> (String, &'static str) {
+    let given = runtime::variable("BPCTL_KUBECONFIG").map(std::path::PathBuf::from);
+    match &options.context {
+        Some(context) => (context.clone(), ""),
+        None => match LiveCluster::current_context(given.as_deref()) {
+            Some(context) => (context, " # guessed: the current context"),
+            None => (environment.to_string(), " # guessed: there is no kubeconfig here"),
+        },
+    }
+}
+
+/// The tier that somebody said, or that the name of the environment or of its cluster says: production is never less because nobody thought of it.
+fn tier(options: &InitOptions, environment: &Name, context: &str) -> TierName {
+    let mut words = context.split(|c: char| !c.is_ascii_alphanumeric());
+    let in_prod =
+        words.any(|word| Stage::of(word) == Some(Stage::Prod)) && !context.contains("pre") && !context.contains("non");
+    let stage = if in_prod { Some(Stage::Prod) } else { Stage::of(environment.as_str()) };
+    options.tier.unwrap_or(match stage {
         Some(Stage::Prod) => TierName::Prod,
         Some(Stage::Dev | Stage::Test) => TierName::Dev,
         Some(Stage::Staging) | None => TierName::Staging,

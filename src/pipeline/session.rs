@@ -37,7 +37,7 @@ pub enum ForgeAccess {
     Offline(OfflineForge),
     /// This clone's own branches, only to look at: `origin` is a server by ssh, and nobody says what serves it. What stands here may be
     /// unpushed and unreviewed.
-    Undecided(LocalForge),
+    Undecided(Box<LocalForge>),
     /// All.
     Full(Box<dyn ForgeWrite>),
 }
@@ -53,7 +53,7 @@ impl ForgeAccess {
     pub fn reading(&self) -> &dyn Forge {
         match self {
             Self::Offline(forge) => forge,
-            Self::Undecided(forge) => forge,
+            Self::Undecided(forge) => forge.as_ref(),
             Self::Full(forge) => forge.as_ref(),
         }
     }
@@ -162,7 +162,11 @@ async fn connect(
         };
         let forge = local(repository, root, &options)?;
         let undecided = workspace.forge == ForgeKind::Auto && address.is_some();
-        return Ok(if undecided { ForgeAccess::Undecided(forge) } else { ForgeAccess::Full(Box::new(forge)) });
+        return Ok(if undecided {
+            ForgeAccess::Undecided(Box::new(forge))
+        } else {
+            ForgeAccess::Full(Box::new(forge))
+        });
     }
     // The work tree of a pull request may not lead away from a server that is known (X5).
     if known == ForgeKind::Github && kind != ForgeKind::Github {

@@ -217,7 +217,7 @@ fn a_reader_delivers_nothing_and_with_the_applier_role_just_what_exists() {
 
     let doctor = |code| bpctl(&repo, Some(&kubeconfig)).run(&["doctor"]).exits(code).stdout;
     let told = doctor(6);
-    let denied = format!("  ✗ it may not patch deployments in {}, and `delivery: direct` has to\n", namespace.name);
+    let denied = format!("  ✗ it may not patch Deployment in {}, and `delivery: direct` has to\n", namespace.name);
     assert!(told.contains(&denied) && told.contains("templates/rbac/applier.yaml"), "{told}");
     let told = pass(1);
     assert_eq!(told.len(), 2, "{told:#?}");
