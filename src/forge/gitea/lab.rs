@@ -356,8 +356,8 @@ async fn a_pinned_merge_lands_the_permitted_tree_once() {
     assert_eq!(bot.land(pin(number, &base, &head, &tree), "again").await.unwrap(), landed);
     let other = bot.land(pin(number, &base, &head, &base), "again").await.unwrap();
     assert!(matches!(other, Landed::Merged { tree_as_permitted: false, .. }), "Z20: {other:?}");
-    let facts = bot.pull(number).await.unwrap();
     let by = Some(bot.identity().await.unwrap());
+    let facts = bot.pull(number).await.unwrap();
     assert_eq!(facts.state, bpctl_core::observe::PullState::Merged { at, commit, by });
     assert_eq!(facts.head, head);
     assert_eq!(bot.branch(&BranchName::new("bpctl/test/land").unwrap()).await.unwrap(), Some(head));
