@@ -97,9 +97,9 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
     };
     let planned = plan::plan(&session, args.environment.environment.as_deref(), &options).await?;
     let next = next(&planned, &args.adopt);
-    let plan::Planned { plan, tree, notes, faults, .. } = planned;
+    let plan::Planned { plan, tree, notes, faults, spent, .. } = planned;
     // The process ends when all is said: to free ten thousand blueprints one by one would take longer than to tell of them.
-    let (plan, _tree) = (&*ManuallyDrop::new(plan.told()), ManuallyDrop::new(tree));
+    let (plan, _tree, _spent) = (&*ManuallyDrop::new(plan.told()), ManuallyDrop::new(tree), ManuallyDrop::new(spent));
     for note in &notes {
         output.talk(&format!("note: {note}"));
     }

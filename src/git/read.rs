@@ -544,6 +544,7 @@ fn list(root: &Path, folder: &RepoPath, found: &mut Vec<Found>, depth: usize) ->
         found.push((folder.clone(), Some(DEEP.to_owned())));
         return Ok(());
     }
+    let mut folders = Vec::new();
     for entry in root.join(folder.as_str()).read_dir().map_err(GitError::io(attempt()))? {
         let entry = entry.map_err(GitError::io(attempt()))?;
         let name = entry.file_name();
@@ -555,16 +556,26 @@ fn list(root: &Path, folder: &RepoPath, found: &mut Vec<Found>, depth: usize) ->
         if file_type.is_symlink() {
             found.push((path, Some(LINK.to_owned())));
         } else if file_type.is_dir() {
-            if is_submodule(&entry.path()) {
-                found.push((path, Some(SUBMODULE.to_owned())));
-            } else {
-                list(root, &path, found, depth + 1)?;
-            }
+            folders.push(path);
         } else if file_type.is_file() {
             found.push((path, None));
         } else {
             found.push((path, Some(refusal(Kind::Other).to_owned())));
         }
+    }
+    let listed = on_threads(&folders, "list the work tree", |part| {
+        let mut found = Vec::new();
+        for folder in part {
+            if is_submodule(&root.join(folder.as_str())) {
+                found.push((folder.clone(), Some(SUBMODULE.to_owned())));
+            } else {
+                list(root, folder, &mut found, depth + 1)?;
+            }
+        }
+        Ok(found)
+    });
+    for part in listed {
+        found.extend(part?);
     }
     Ok(())
 }

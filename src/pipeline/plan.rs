@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use bpctl_core::blueprint::lint::{Surroundings, lint};
 use bpctl_core::blueprint::{Catalog, Environment, Workspace};
-use bpctl_core::model::{Diagnostic, Name, Proposed, Severity};
+use bpctl_core::model::{Diagnostic, Name, Proposed, Severity, Trusted};
+use bpctl_core::observe::Observation;
 use bpctl_core::plan::{Causes, ConfigChanges, Plan, PlanInput, Scope, Selector, Shard, Target, touches};
 
 use super::adopt::{self, AdoptRequest};
@@ -27,6 +28,16 @@ pub struct Planned {
     pub notes: Vec<String>,
     /// The errors that `lint` finds in the tree: a plan goes on over them, but not silently.
     pub faults: Vec<Diagnostic>,
+    /// What it was made of: of ten thousand workloads it takes longer to free than to tell of the plan, and whoever ends with it need not.
+    pub spent: Spent,
+}
+
+/// What a plan was made of.
+#[derive(Debug)]
+pub struct Spent {
+    _observation: Observation,
+    _rules: Trusted<Catalog>,
+    _desired: Proposed<Catalog>,
 }
 
 /// The environment of this name, of a workspace; the only one, where none is named.
@@ -255,5 +266,6 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
         causes.config = changes.placed(&traced, &tree.files, &environment);
         plan.causes = Some(causes);
     }
-    Ok(Planned { plan, tree, server_clock, notes, faults })
+    let spent = Spent { _observation: observation, _rules: rules, _desired: desired };
+    Ok(Planned { plan, tree, server_clock, notes, faults, spent })
 }

@@ -13,7 +13,7 @@ use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::execute::ApplyObject;
 use crate::model::{
     Content, Diagnostic, FieldPath, File, Files, Name, ObjectParts, ObjectRef, RepoPath, Source, SourceSpan, Untrusted,
-    WorkloadKind,
+    WorkloadKind, map_all,
 };
 use crate::rendering::{
     Delivered, RenderFailure, Rendering, SyncPolicy, Unclear, application_folders, inputs, resolve_application,
@@ -424,8 +424,15 @@ impl Catalog {
             parts: BTreeMap::new(),
             in_part: BTreeSet::new(),
         };
-        for (path, parsed) in own.documents {
-            catalog.read_own(&path, parsed);
+        let documents = own.documents;
+        let is_blueprint = |document: &&Document| document.root.get("kind").and_then(Node::as_str) == Some("Blueprint");
+        // Most of what is read, and each by itself.
+        let values = map_all(&documents, |(_, parsed)| {
+            let blueprints = parsed.iter().flatten().filter(is_blueprint);
+            blueprints.map(|document| yaml::from_node::<Blueprint>(document, &document.root).ok()).collect::<Vec<_>>()
+        });
+        for ((path, parsed), values) in documents.into_iter().zip(values) {
+            catalog.read_own(&path, parsed, values);
         }
         let folder = catalog.workspace.value.blueprints.clone();
         let rendered = catalog.read_by_renderers(files);
@@ -486,14 +493,16 @@ impl Catalog {
         self.render_inputs.iter().filter(|(_, inputs)| reads(inputs)).map(|(root, _)| root).collect()
     }
 
-    fn read_own(&mut self, path: &RepoPath, parsed: Parsed) {
+    /// `values`: of its blueprints, in their order; `None`: of one that cannot be read.
+    fn read_own(&mut self, path: &RepoPath, parsed: Parsed, values: Vec<Option<Blueprint>>) {
+        let mut values = values.into_iter();
         let documents = match parsed {
             Ok(documents) => documents,
             Err(diagnostic) => return self.diagnostics.push(*diagnostic),
         };
         for document in documents {
             let outcome = match document.root.get("kind").and_then(Node::as_str) {
-                Some("Blueprint") => self.add_blueprint(path, document),
+                Some("Blueprint") => self.add_blueprint(path, document, values.next().flatten()),
                 Some("Policy") => self.add_policy(path, document),
                 Some("Suppression") => self.add_suppression(path, document),
                 other => Err(Box::new(unknown_kind(&document, other))),
@@ -513,8 +522,16 @@ impl Catalog {
         value.ok()
     }
 
-    fn add_blueprint(&mut self, path: &RepoPath, document: Document) -> Result<(), Box<Diagnostic>> {
-        let Some(value) = self.typed::<Blueprint>(&document) else { return Ok(()) };
+    fn add_blueprint(
+        &mut self,
+        path: &RepoPath,
+        document: Document,
+        value: Option<Blueprint>,
+    ) -> Result<(), Box<Diagnostic>> {
+        let Some(value) = value else {
+            self.diagnostics.extend(yaml::problems::<Blueprint>(&document));
+            return Ok(());
+        };
         let mut located = Located { value, path: path.clone(), document: document.into() };
         // Every environment's overrides must give a blueprint too, so that no run meets a surprise.
         for environment in located.value.environments.keys() {

@@ -537,14 +537,25 @@ impl Error {
 struct Entries<'a> {
     all: &'a [Entry],
     next: usize,
-    /// Where each key stands last: of a key given twice the last one counts.
-    last: HashMap<&'a str, usize>,
+    /// Where each key of many stands last; of few it is looked for, which costs less than a map.
+    last: Option<HashMap<&'a str, usize>>,
 }
+
+/// Of so many entries a map is made.
+const MANY: usize = 24;
 
 impl<'a> Entries<'a> {
     fn new(entries: &'a [Entry]) -> Self {
-        let last = entries.iter().enumerate().map(|(at, entry)| (entry.key.as_str(), at)).collect();
-        Self { all: entries, next: 0, last }
+        let last = || entries.iter().enumerate().map(|(at, entry)| (entry.key.as_str(), at)).collect();
+        Self { all: entries, next: 0, last: (entries.len() > MANY).then(last) }
+    }
+
+    /// Whether an entry is the one that counts: of a key given twice the last one does.
+    fn counts(&self, at: usize, entry: &Entry) -> bool {
+        match &self.last {
+            Some(last) => last.get(entry.key.as_str()) == Some(&at),
+            None => !self.all.get(at + 1..).unwrap_or_default().iter().any(|later| later.key == entry.key),
+        }
     }
 }
 
@@ -553,7 +564,7 @@ impl<'de> de::MapAccess<'de> for Entries<'de> {
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
         while let Some(entry) = self.all.get(self.next)
-            && self.last.get(entry.key.as_str()) != Some(&self.next)
+            && !self.counts(self.next, entry)
         {
             self.next += 1;
         }
