@@ -4,16 +4,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Fewer are done sooner than a thread begins.
 const WORTH_A_THREAD: usize = 64;
-const THREADS: usize = 4;
+const THREADS: usize = 8;
 /// Each thread takes the next of so many parts for each: some items are far more work than others.
 const PARTS: usize = 8;
 
 /// What `one` makes of each item, in the items' order; of many items on several threads.
 pub(crate) fn map_all<T: Sync, R: Send>(items: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    if items.len() < 2 * WORTH_A_THREAD {
+    // More than there are cores take each other's time, and each keeps memory of its own.
+    let threads =
+        std::thread::available_parallelism().map_or(1, usize::from).min(THREADS).min(items.len() / WORTH_A_THREAD);
+    if threads < 2 {
         return items.iter().map(one).collect();
     }
-    let parts: Vec<&[T]> = items.chunks(items.len().div_ceil(THREADS * PARTS)).collect();
+    let parts: Vec<&[T]> = items.chunks(items.len().div_ceil(threads * PARTS)).collect();
     let next = AtomicUsize::new(0);
     let run = || {
         let taken = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
@@ -21,7 +24,7 @@ pub(crate) fn map_all<T: Sync, R: Send>(items: &[T], one: impl Fn(&T) -> R + Syn
         made.collect::<Vec<_>>()
     };
     let mut made: Vec<(usize, Vec<R>)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS.min(items.len() / WORTH_A_THREAD)).map(|_| scope.spawn(run)).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
         let joined =
             threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         joined.flatten().collect()
