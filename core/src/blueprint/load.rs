@@ -424,15 +424,19 @@ impl Catalog {
             parts: BTreeMap::new(),
             in_part: BTreeSet::new(),
         };
-        let documents = own.documents;
         let is_blueprint = |document: &&Document| document.root.get("kind").and_then(Node::as_str) == Some("Blueprint");
-        // Most of what is read, and each by itself.
-        let values = map_all(&documents, |(_, parsed)| {
-            let blueprints = parsed.iter().flatten().filter(is_blueprint);
-            blueprints.map(|document| yaml::from_node::<Blueprint>(document, &document.root).ok()).collect::<Vec<_>>()
-        });
-        for ((path, parsed), values) in documents.into_iter().zip(values) {
-            catalog.read_own(&path, parsed, values);
+        // Side by side, and not all at a time: what is read of a document takes its place in memory.
+        let mut documents = own.documents.into_iter().peekable();
+        while documents.peek().is_some() {
+            let part: Vec<(RepoPath, Parsed)> = documents.by_ref().take(1024).collect();
+            let values = map_all(&part, |(_, parsed)| {
+                let blueprints = parsed.iter().flatten().filter(is_blueprint);
+                let read = |document: &Document| yaml::from_node::<Blueprint>(document, &document.root).ok();
+                blueprints.map(read).collect::<Vec<_>>()
+            });
+            for ((path, parsed), values) in part.into_iter().zip(values) {
+                catalog.read_own(&path, parsed, values);
+            }
         }
         let folder = catalog.workspace.value.blueprints.clone();
         let rendered = catalog.read_by_renderers(files);
