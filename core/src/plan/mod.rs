@@ -152,16 +152,24 @@ impl Plan {
         self.counts_of(self.items())
     }
 
+    /// Whether an action stood before the change that this is the plan of; of a plan without a base none did (X1).
+    pub fn stood(&self, item: &PlanItem) -> bool {
+        self.causes.as_ref().is_some_and(|causes| *causes.get(item) == Cause::Before)
+    }
+
+    /// The same of a finding.
+    pub fn found_before(&self, blueprint: &Name, reported: &Reported) -> bool {
+        self.causes.as_ref().is_some_and(|causes| causes.stood(blueprint, reported))
+    }
+
     /// Its actions; of a plan against a base those that the change causes (X1).
     pub fn of_change(&self) -> impl Iterator<Item = &PlanItem> {
-        let stood = |item: &PlanItem| self.causes.as_ref().is_some_and(|causes| *causes.get(item) == Cause::Before);
-        self.items().filter(move |item| !stood(item))
+        self.items().filter(|item| !self.stood(item))
     }
 
     /// Its findings, in the same way.
     pub fn findings_of_change(&self) -> impl Iterator<Item = (&Name, &Reported)> {
-        let stood = |name: &Name, one: &Reported| self.causes.as_ref().is_some_and(|causes| causes.stood(name, one));
-        self.findings().filter(move |(name, reported)| !stood(name, reported))
+        self.findings().filter(|(name, reported)| !self.found_before(name, reported))
     }
 
     /// The same of some of its actions.
@@ -183,11 +191,6 @@ impl Plan {
     /// What is not as it should be and no action answers, with the blueprint that it is of.
     pub fn findings(&self) -> impl Iterator<Item = (&Name, &Reported)> {
         self.blueprints.iter().flat_map(|part| part.findings.iter().map(|reported| (&part.name, reported)))
-    }
-
-    /// Whether something stays as it is until a person does something.
-    pub fn needs_person(&self) -> bool {
-        self.for_persons(self.items(), self.findings()) > 0
     }
 
     /// How much of some of its actions and findings stays as it is until a person does something.

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::accounts::Leaves;
 use super::declared::{Changed, Declared, Workload};
 use super::edits::edit;
-use super::reach;
+use super::reach::{self, Remade};
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_manifest, is_yaml};
@@ -198,11 +198,12 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let plainly = owners.iter().any(|owner| reach::is_plain_anywhere(catalog, &owner.value));
         let known = !readers.is_empty() && readers.iter().all(|pair| pair.changes.is_ok());
         let file = Changed { path, was: &was, is: &is, known: known && !plainly, moved: &moved };
+        let remade = if own || known { None } else { Remade::of(path, [&before.files, &after.files]) };
         let concerned = |b: &&Located<Blueprint>| {
             let owns = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
             let takes_over = || {
                 reach::takes_over(path, catalog, &b.value)
-                    || (!known && reach::makes(path, [&before.files, &after.files], catalog, &b.value))
+                    || remade.as_ref().is_some_and(|remade| remade.may_be(catalog, &b.value))
             };
             !owns && (file.concerns(catalog, &b.value, &owners) || ((nobodys || plainly) && takes_over()))
         };

@@ -131,61 +131,80 @@ fn kustomization(path: &RepoPath, files: &Files) -> Option<Result<Node, ()>> {
     })
 }
 
-/// Whether a changed kustomization that nobody renders here may make a blueprint's workload, or what acts on it, of something that does not look
-/// so: Flux takes each that lies below its folder, and Argo CD any that it is sent to.
-pub(super) fn makes(path: &RepoPath, [before, after]: [&Files; 2], catalog: &Catalog, blueprint: &Blueprint) -> bool {
-    let is = match kustomization(path, after) {
-        None => return false,
-        Some(Err(())) => return true,
-        Some(Ok(root)) => root,
-    };
-    let was = kustomization(path, before).and_then(Result::ok);
-    let was = was.as_ref();
-    let anew = |key: &str| {
-        is.get(key).is_some() && is.get(key).map(Node::to_json) != was.and_then(|was| was.get(key)).map(Node::to_json)
-    };
-    if COMPUTES.iter().any(|key| anew(key)) {
-        return true;
+/// What a changed kustomization that nobody renders here may make of things that do not look so: Flux takes each that lies below its folder, and
+/// Argo CD any that it is sent to.
+#[derive(Debug, Default)]
+pub(super) struct Remade {
+    /// It may be anything.
+    anything: bool,
+    /// The files and folders of this repository that it newly lists.
+    listed: Vec<RepoPath>,
+    /// The prefix and the suffix that it newly gives to names.
+    renamed: Option<(String, String)>,
+    /// What it says before and after.
+    texts: [String; 2],
+}
+
+impl Remade {
+    /// Reads both sides of a file; `None`: it is no kustomization, or is gone.
+    pub(super) fn of(path: &RepoPath, [before, after]: [&Files; 2]) -> Option<Self> {
+        let anything = || Some(Self { anything: true, ..Self::default() });
+        let Ok(is) = kustomization(path, after)? else { return anything() };
+        let was = kustomization(path, before).and_then(Result::ok);
+        let was = was.as_ref();
+        let anew = |key: &&str| {
+            is.get(key).is_some()
+                && is.get(key).map(Node::to_json) != was.and_then(|was| was.get(key)).map(Node::to_json)
+        };
+        let text = |files: &Files| files.blob(path).and_then(|blob| searched(&blob.bytes));
+        let (before, Some(after_text)) = (text(before).unwrap_or_default(), text(after)) else { return anything() };
+        let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
+        let had = was.map(names_of).unwrap_or_default();
+        let listed: Option<Vec<RepoPath>> =
+            names_of(&is).difference(&had).map(|named| local(folder, named, after)).collect();
+        let Some(listed) = listed.filter(|_| !COMPUTES.iter().any(anew)) else { return anything() };
+        let part = |key: &str| is.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
+        let (prefix, suffix) = (part("namePrefix"), part("nameSuffix"));
+        let renames = ["namePrefix", "nameSuffix"].iter().any(anew) && !(prefix.is_empty() && suffix.is_empty());
+        let renamed = renames.then_some((prefix, suffix));
+        Some(Self { anything: false, listed, renamed, texts: [before, after_text] })
     }
-    let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
-    let source = &blueprint.spec.target.source;
-    // Its own kind of file, here: whatever else it takes is read by it alone.
-    let is_plain = |named: &str| {
-        let is_remote =
-            ["://", "@", "?", "//"].iter().any(|sign| named.contains(sign)) || named.starts_with("github.com");
-        let resolved = resolve(folder, named)
-            .and_then(|path| if path.is_empty() { Some(RepoPath::root()) } else { RepoPath::new(path).ok() });
-        !is_remote
-            && resolved.is_some_and(|path| {
-                let is_folder = || !path.file_name().contains('.') && after.get(&path).is_none();
-                !path.is_root() && !path.meets(source) && (is_manifest(&path) || is_folder())
+
+    /// Whether a blueprint's workload, or what acts on it, may be among that.
+    pub(super) fn may_be(&self, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+        let [before, after] = &self.texts;
+        let source = &blueprint.spec.target.source;
+        let becomes = |name: &str| {
+            self.renamed.as_ref().is_some_and(|(prefix, suffix)| {
+                name.len() > prefix.len() + suffix.len() && name.starts_with(prefix) && name.ends_with(suffix)
             })
-    };
-    let listed = |root: &Node| -> BTreeSet<String> {
-        let entries = NAMES.iter().flat_map(|(list, key)| {
-            let named = |entry: &Node| {
-                if key.is_empty() { entry.as_str() } else { entry.get(key)?.as_str() }.map(str::to_owned)
-            };
-            root.get(list).map_or(&[] as &[Node], Node::items).iter().filter_map(named).collect::<Vec<_>>()
-        });
-        entries.collect()
-    };
-    let had = was.map(&listed).unwrap_or_default();
-    if listed(&is).difference(&had).any(|named| !is_plain(named)) {
-        return true;
+        };
+        let mut environments = catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
+        self.anything
+            || self.listed.iter().any(|path| path.meets(source))
+            || environments.any(|environment| {
+                let object = blueprint.object_in(environment);
+                becomes(&object.name) || mentions(after, &object.name) > mentions(before, &object.name)
+            })
     }
-    let text = |files: &Files| files.blob(path).and_then(|blob| searched(&blob.bytes));
-    let (before, after) = (text(before).unwrap_or_default(), text(after));
-    let part = |key: &str| is.get(key).and_then(Node::as_str).unwrap_or_default();
-    let (prefix, suffix) = (part("namePrefix"), part("nameSuffix"));
-    let renames = (anew("namePrefix") || anew("nameSuffix")) && !(prefix.is_empty() && suffix.is_empty());
-    let mut environments = catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
-    environments.any(|environment| {
-        let object = blueprint.object_in(environment);
-        let name = object.name.as_str();
-        (renames && name.len() > prefix.len() + suffix.len() && name.starts_with(prefix) && name.ends_with(suffix))
-            || after.as_ref().is_none_or(|after| mentions(after, name) > mentions(&before, name))
-    })
+}
+
+/// The files and folders that a kustomization lists.
+fn names_of(root: &Node) -> BTreeSet<String> {
+    let entries = NAMES.iter().flat_map(|(list, key)| {
+        let named =
+            |entry: &Node| if key.is_empty() { entry.as_str() } else { entry.get(key)?.as_str() }.map(str::to_owned);
+        root.get(list).map_or(&[] as &[Node], Node::items).iter().filter_map(named).collect::<Vec<_>>()
+    });
+    entries.collect()
+}
+
+/// Where a name in a kustomization leads, if that is to a manifest or a folder here: whatever else it takes is read by it alone.
+fn local(folder: &str, named: &str, files: &Files) -> Option<RepoPath> {
+    let is_remote = ["://", "@", "?", "//"].iter().any(|sign| named.contains(sign)) || named.starts_with("github.com");
+    let path = RepoPath::new(resolve(folder, named).filter(|path| !is_remote && !path.is_empty())?).ok()?;
+    let is_folder = || !path.file_name().contains('.') && files.get(&path).is_none();
+    (is_manifest(&path) || is_folder()).then_some(path)
 }
 
 /// Whether any environment takes the files of a blueprint's source as they stand.

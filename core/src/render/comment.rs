@@ -16,7 +16,7 @@ use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Reported, UnknownFact};
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, RepoPath, Untrusted};
-use crate::plan::{Cause, ConfigChange, Counts, Plan, PlanItem, Settled};
+use crate::plan::{ConfigChange, Counts, Plan, PlanItem, Settled};
 
 /// Forges refuse comments over 65,536 characters. Each part of the page ends where its share of these bytes does, so that the last line
 /// always has room.
@@ -101,8 +101,7 @@ struct Sides<'a> {
 
 impl<'a> Sides<'a> {
     fn is_here(&self, item: &PlanItem) -> bool {
-        let stood = self.plan.causes.as_ref().is_some_and(|causes| *causes.get(item) == Cause::Before);
-        stood == self.before
+        self.plan.stood(item) == self.before
     }
 
     fn items(&self) -> impl Iterator<Item = (&'a Name, &'a PlanItem)> {
@@ -111,9 +110,7 @@ impl<'a> Sides<'a> {
     }
 
     fn findings(&self) -> impl Iterator<Item = (&'a Name, &'a Reported)> {
-        self.plan.findings().filter(|(name, reported)| {
-            self.plan.causes.as_ref().is_some_and(|causes| causes.stood(name, reported)) == self.before
-        })
+        self.plan.findings().filter(|(name, reported)| self.plan.found_before(name, reported) == self.before)
     }
 
     fn counts(&self) -> Counts {
