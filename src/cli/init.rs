@@ -1,6 +1,7 @@
 //! `bpctl init`.
 
 use bpctl_core::blueprint::TierName;
+use bpctl_core::blueprint::derive::DECLARED_TOO;
 use bpctl_core::model::{Name, Period, RepoPath, Untrusted};
 use bpctl_core::render::sink;
 use clap::{Args, ValueEnum};
@@ -103,6 +104,12 @@ pub async fn run(global: &Global, args: &InitArgs, output: &Output) -> Result<Ex
         let (guesses, lines) =
             (initial.guesses(), if initial.guesses() == 1 { "line is a guess" } else { "lines are guesses" });
         output.talk(&format!("\n{guesses} {lines}: grep -rn '# guessed' bpctl.yaml blueprints"));
+        if initial.files.iter().any(|file| file.text.lines().any(|line| line.ends_with(DECLARED_TOO))) {
+            output.talk(
+                "several places declare the same workloads, and the one nearest to the root was taken: if another is deployed, delete these \
+                 files and run bpctl init FOLDER",
+            );
+        }
         output.talk("next: bpctl lint; then commit, and merge to the base branch: plans are judged by the rules that stand there");
     }
     Ok(Exit::Fine)

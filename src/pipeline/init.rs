@@ -362,8 +362,15 @@ fn faults(files: &Files, new: &[NewFile], places: &[Place]) -> Result<Vec<Diagno
             }
         }
         if catalog.renderings(&place.name).is_empty() && !place.made.is_empty() {
-            let made = place.made.iter().map(|(rendering, _)| rendering.clone());
-            catalog.set_renderings(&place.name, made.collect());
+            // What the workspace to be does not render stands in nobody's way.
+            let kept = catalog.workspace.value.environments.get(&place.name);
+            let kept: BTreeSet<RepoPath> = kept
+                .into_iter()
+                .flat_map(|place| &place.render)
+                .filter_map(|render| Some(render.root()?.1.clone()))
+                .collect();
+            let made = place.made.iter().map(|(rendering, _)| rendering).filter(|made| kept.contains(&made.root));
+            catalog.set_renderings(&place.name, made.cloned().collect());
         }
     }
     let mine = |file: &str| new.iter().any(|new| new.path.as_str() == file);

@@ -63,6 +63,9 @@ impl DeriveOptions {
     }
 }
 
+/// How the mark of a source ends that is one of several.
+pub const DECLARED_TOO: &str = " declares it too";
+
 /// A blueprint to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
@@ -237,6 +240,12 @@ pub fn derive(
     for workload in &found {
         *doubled.entry((workload.path.clone(), workload.object.clone())).or_default() += 1;
     }
+    // Of copies the one nearest to the root is meant, more often than not: what lies deeper is a variant, an extra, an archive.
+    found.sort_by_key(|workload| (workload.rendered, workload.path.as_str().matches('/').count()));
+    let mut copies: BTreeMap<ObjectRef, BTreeSet<RepoPath>> = BTreeMap::new();
+    for workload in &found {
+        copies.entry(workload.object.clone()).or_default().insert(workload.path.clone());
+    }
     let mut folders = Folders { files, rendered: &rendered, options, read: BTreeMap::new() };
     for workload in found {
         // A manifest without a namespace is of the namespace that its blueprint says.
@@ -282,7 +291,8 @@ pub fn derive(
         let scaled = [workload.object.namespace.as_str(), ""].into_iter().chain(elsewhere).find_map(|namespace| {
             autoscalers.get(&(workload.kind, workload.object.name.clone(), namespace.to_owned()))
         });
-        let text = workload.text(&name, &spread, scaled, options);
+        let others = copies.get(&workload.object).into_iter().flatten().filter(|path| **path != workload.path);
+        let text = workload.text(&name, &spread, (scaled, &others.collect::<Vec<_>>()), options);
         let (workload, manifest, covers) = (workload.object, workload.path, spread.covers);
         derived.drafts.push(Draft { name, path, text, workload, manifest, covers });
     }
@@ -507,7 +517,14 @@ impl Found {
         (file(), Some(LeftOut { path: first.path.clone(), because, unrendered: false }))
     }
 
-    fn text(&self, name: &Name, spread: &Spread, autoscaled: Option<&Divided>, options: &DeriveOptions) -> String {
+    /// `others`: what declares the same workload and was not taken.
+    fn text(
+        &self,
+        name: &Name,
+        spread: &Spread,
+        (autoscaled, others): (Option<&Divided>, &[&RepoPath]),
+        options: &DeriveOptions,
+    ) -> String {
         let root = &self.document.root;
         let label = |key| root.at(&["metadata", "labels", key]).and_then(Node::as_str).filter(|text| !text.is_empty());
         let labelled = ["team", "owner", "app.kubernetes.io/part-of"].into_iter().find_map(label);
@@ -519,10 +536,14 @@ impl Found {
         };
         let namespace = &self.object.namespace;
         let namespace_mark = self.guessed_namespace.as_ref().map(|why| format!(" # {why}")).unwrap_or_default();
+        let source_mark = others.first().map_or_else(String::new, |first| {
+            let more = if others.len() > 1 { format!(", one of {},", others.len()) } else { String::new() };
+            format!(" # guessed: {}{more}{DECLARED_TOO}", comment(first.as_str()))
+        });
         let mut text = format!(
             "# Derived from {manifest} by bpctl init. Check each line marked as guessed, then delete the mark.\n\
              apiVersion: bpctl.dev/v1\nkind: Blueprint\nmetadata:\n  name: {name}\n  version: 0.1.0\n  owner: {owner}{mark}\n\
-             spec:\n  target:\n    workload: {workload}\n    namespace: {namespace}{namespace_mark}\n    source: {source}\n",
+             spec:\n  target:\n    workload: {workload}\n    namespace: {namespace}{namespace_mark}\n    source: {source}{source_mark}\n",
             manifest = self.path,
             owner = scalar(owner),
             name = scalar(name.as_str()),
@@ -646,6 +667,11 @@ fn memory(nanos: i128) -> Option<String> {
     const MI: i128 = 1 << 20;
     let bytes = nanos / 1_000_000_000;
     (bytes >= MI).then(|| format!("{}Mi", bytes / MI))
+}
+
+/// Text that may stand in a comment.
+fn comment(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 /// Text as a YAML scalar: plain where nobody can read it as something else.
