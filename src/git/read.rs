@@ -433,6 +433,10 @@ fn walk_wanted(raw: &git2::Repository, commit: &str, wanted: &[RepoPath], each: 
     let mut trees: BTreeMap<Oid, git2::Tree<'_>> = BTreeMap::new();
     let left = Entries::new();
     'wanted: for path in outermost(wanted) {
+        if path.is_root() {
+            walk_folder(raw, path, root, each, &left, 0)?;
+            continue;
+        }
         let (mut id, mut entry_kind) = (root, Kind::Folder);
         let mut end = 0;
         for part in path.as_str().split('/') {

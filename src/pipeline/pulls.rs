@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::Action;
-use bpctl_core::blueprint::{Catalog, Justification, Tier, TierName, WORKSPACE_FILE, Workspace};
+use bpctl_core::blueprint::{Catalog, Justification, Tier, TierName, WORKSPACE_FILE, Workspace, is_yaml};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{
     ApprovalTerms, PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull, looked_at,
@@ -13,6 +13,7 @@ use bpctl_core::observe::{CheckConclusion, Identity, Known, Observation, PullFac
 use bpctl_core::plan::{Plan, PlanItem};
 use bpctl_core::propose::{self, ChangeSet, Places, Proposal, change_set};
 use bpctl_core::render::marks::{Marks, marks};
+use bpctl_core::rendering::is_kustomization;
 
 use super::tree::{Beside, commit_tree};
 use super::{PipelineError, Reading, Session, render};
@@ -210,9 +211,36 @@ async fn changes_from(
     let merge_base = left_base(repository, base, head)?;
     let paths = convert(repository.diff_paths(&merge_base, head)?);
     let wanted: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
+    let wanted = [deliveries(repository, rules.get(), &wanted, [&merge_base, head])?, wanted].concat();
     let workspace = rules.get().workspace_as_written()?;
     let (before, after) = render::sides(repository, &workspace, &wanted, (&merge_base, head)).await?;
     Ok(change_set(rules, &before, &after, &paths))
+}
+
+/// What says how other files are delivered, on either side: kustomizations, and what of Flux's moves to another namespace. It is asked for where a
+/// change is of a file that no blueprint's source names.
+fn deliveries(
+    repository: &Repository,
+    rules: &Catalog,
+    changed: &[RepoPath],
+    commits: [&str; 2],
+) -> Result<Vec<RepoPath>, PipelineError> {
+    let is_known = |path: &RepoPath| rules.blueprints.values().any(|one| path.is_within(&one.value.spec.target.source));
+    if changed.iter().all(is_known) {
+        return Ok(Vec::new());
+    }
+    let mut found = BTreeSet::new();
+    for commit in commits {
+        let mine = |path: &RepoPath| is_kustomization(path) || is_yaml(path);
+        repository.each_in_tree(commit, &[RepoPath::root()], mine, |path, text| {
+            let says = |word| text.is_ok_and(|text| String::from_utf8_lossy(text).contains(word));
+            if is_kustomization(&path) || says("targetNamespace") {
+                found.insert(path);
+            }
+            Ok::<(), PipelineError>(())
+        })?;
+    }
+    Ok(found.into_iter().collect())
 }
 
 /// The blueprint of a proposal's branch, where an approval of it has to say why (B10).

@@ -445,12 +445,12 @@ impl<'c> Pointers<'c> {
         names.into_iter().filter_map(|name| Some((name, self.workloads.get(name)?))).collect()
     }
 
-    /// Whether it is a Service or disruption budget that selects no pods of any workload, in the file of a single one: a slip in a selector
-    /// must not make bpctl look away from the object that it cuts off (X8).
+    /// Whether it is a Service or disruption budget that selects the pods of no workload, by a slip, by a label that somebody sets on running pods
+    /// or by none at all, in the file of a single one: what a selector says must not make bpctl look away from the object that it cuts off (X8).
     fn is_beside(&self, manifest: &Manifest) -> bool {
         matches!(manifest.object.kind.as_str(), "Service" | "PodDisruptionBudget")
             && self.pods.is_only_workload(&manifest.path)
-            && self.pods.selecting_nothing(manifest).is_some()
+            && self.pods.selects_none(manifest)
     }
 }
 
@@ -476,6 +476,18 @@ pub(crate) fn acts_on(manifest: &Manifest, target: &Target, workload: &Node) -> 
             }
             _ => false,
         }
+}
+
+/// The `ConfigMap`s and Secrets that the pods of a workload read: kind and name.
+pub(crate) fn read(workload: &Node) -> Vec<(&'static str, &str)> {
+    let Some(workload) = Workload::declared_by(workload) else { return Vec::new() };
+    let (config, secrets) = (workload.config.into_iter(), workload.secrets.into_iter());
+    config.map(|name| ("ConfigMap", name)).chain(secrets.map(|name| ("Secret", name))).collect()
+}
+
+/// Whether the pods of a workload read an object of this kind and name.
+pub(crate) fn reads(workload: &Node, kind: &str, name: &str) -> bool {
+    read(workload).contains(&(kind, name))
 }
 
 /// Whether a manifest is a `HorizontalPodAutoscaler` that scales the target.

@@ -9,6 +9,7 @@ use super::companion::CompanionIndex;
 use super::kinds::unknown_kind;
 use super::kustomized::Kustomized;
 use super::overrides::effective;
+use super::workspace::check;
 use super::{Blueprint, Policy, Render, Renderer, Suppression, Workspace};
 use crate::execute::ApplyObject;
 use crate::model::{
@@ -188,10 +189,7 @@ pub fn load_workspace(files: &Files) -> Result<Located<Workspace>, Box<Diagnosti
     };
     let value: Workspace = yaml::from_node(&document, &document.root)?;
     let workspace = Located { value, path, document: document.into() };
-    for name in workspace.value.environments.keys() {
-        check_cluster(&workspace, name)?;
-        check_render(&workspace, name)?;
-    }
+    check(&workspace)?;
     Ok(workspace)
 }
 
@@ -200,42 +198,6 @@ pub fn workspace_problems(files: &Files) -> Vec<Diagnostic> {
     let blob = RepoPath::new(WORKSPACE_FILE).ok().and_then(|path| files.blob(&path));
     let parsed = blob.and_then(|blob| yaml::parse(WORKSPACE_FILE, &blob.bytes, Kind::Own).ok());
     parsed.unwrap_or_default().first().map(yaml::problems::<Workspace>).unwrap_or_default()
-}
-
-fn check_render(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
-    let entries = &workspace.value.environments[name].render;
-    let nodes =
-        workspace.document.root.at(&["environments", name.as_str(), "render"]).map_or(&[] as &[Node], Node::items);
-    for (position, (entry, node)) in entries.iter().zip(nodes).enumerate() {
-        let twice = || {
-            let again = entries[..position].contains(entry);
-            again.then(|| ("", "this entry stands there twice".to_owned(), "delete one of the two".to_owned()))
-        };
-        let Some((field, wrong, help)) = entry.fault().or_else(twice) else { continue };
-        let key = node.entry(field).map(|entry| entry.key_start as usize..entry.key_end as usize);
-        let span = workspace.document.span(key.unwrap_or_else(|| node.range()));
-        return Err(Box::new(
-            Diagnostic::error("bad-value", wrong).label(span, "here").source(workspace.source()).help(help),
-        ));
-    }
-    Ok(())
-}
-
-fn check_cluster(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
-    let cluster = &workspace.value.environments[name].cluster;
-    let given = usize::from(cluster.context.is_some())
-        + usize::from(cluster.in_cluster == Some(true))
-        + usize::from(cluster.snapshot.is_some());
-    if given == 1 {
-        return Ok(());
-    }
-    let span = workspace.span(&["environments", name.as_str(), "cluster"]);
-    Err(Box::new(
-        Diagnostic::error("bad-value", format!("environment {name} names {given} clusters; it needs exactly one"))
-            .label(span, "here")
-            .source(workspace.source())
-            .help("write one of {context: NAME}, {in_cluster: true} or {snapshot: FOLDER}"),
-    ))
 }
 
 fn refused(path: &RepoPath, why: &str) -> Diagnostic {
@@ -497,6 +459,12 @@ impl Catalog {
         self.render_inputs.iter().filter(|(_, inputs)| reads(inputs)).map(|(root, _)| root).collect()
     }
 
+    /// Whether a source is rendered, and of what stands at or below a path.
+    pub(crate) fn is_made_of(&self, source: &RepoPath, path: &RepoPath) -> bool {
+        let mut roots = self.render_inputs.iter().filter(|(root, _)| root.meets(source));
+        roots.any(|(_, inputs)| inputs.iter().any(|input| input.meets(path)))
+    }
+
     /// `values`: of its blueprints, in their order; `None`: of one that cannot be read.
     fn read_own(&mut self, path: &RepoPath, parsed: Parsed, values: Vec<Option<Blueprint>>) {
         let mut values = values.into_iter();
@@ -504,6 +472,11 @@ impl Catalog {
             Ok(documents) => documents,
             Err(diagnostic) => return self.diagnostics.push(*diagnostic),
         };
+        if documents.is_empty() {
+            let told = format!("{path} is empty, and may be the one that forbids something");
+            let told = Diagnostic::error("unknown-kind", told);
+            self.diagnostics.push(told.help("delete it, or bring back what stood there (git log -p)"));
+        }
         for document in documents {
             let outcome = match document.root.get("kind").and_then(Node::as_str) {
                 Some("Blueprint") => self.add_blueprint(path, document, values.next().flatten()),

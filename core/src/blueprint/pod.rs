@@ -230,6 +230,20 @@ impl<'m> PodLabels<'m> {
         (!self.carrying(&fewest.key, value).iter().any(all)).then_some(*fewest)
     }
 
+    /// Whether a Service or disruption budget selects the pods of no manifest, whatever its labels are; not known, and so not, of what something else
+    /// fills in later.
+    pub(super) fn selects_none(&self, manifest: &Manifest) -> bool {
+        let root = &manifest.document.root;
+        let expressions = root.at(&["spec", "selector", "matchExpressions"]).map(Node::items).unwrap_or_default();
+        if !expressions.is_empty() {
+            return self.selecting_nothing(manifest).is_some();
+        }
+        let Some(labels) = selected_labels(manifest) else { return true };
+        let filled_in = |text: &str| text.contains('$') || self.custom.binary_search(&text).is_ok();
+        !labels.entries().iter().any(|entry| entry.value.as_str().is_some_and(filled_in))
+            && self.selected(labels).is_empty()
+    }
+
     /// What makes the pods that carry all of these labels.
     pub(super) fn selected(&self, wanted: &Node) -> Vec<&'m Manifest> {
         let carrying = wanted.entries().iter().map(|e| self.carrying(&e.key, e.value.as_str().unwrap_or_default()));

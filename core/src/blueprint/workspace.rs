@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::BlueprintVersion;
+use super::{BlueprintVersion, Located};
 use crate::alert::Cause;
-use crate::model::{Name, Period, RepoPath};
+use crate::model::{Diagnostic, Name, Period, RepoPath};
 use crate::rendering::{OwnValues, Parameter};
+use crate::yaml::Node;
 
 /// The file's kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -521,6 +522,77 @@ fn default_sustained() -> Period {
 }
 fn default_recovered() -> Period {
     Period::from_secs(30)
+}
+
+/// What a workspace says beyond the types of its fields that nobody can go by.
+pub(super) fn check(workspace: &Located<Workspace>) -> Result<(), Box<Diagnostic>> {
+    if workspace.value.environments.is_empty() {
+        let span = workspace.span(&["environments"]);
+        let told = Diagnostic::error("bad-value", "there is no environment: nothing is compared with any cluster");
+        let help = "name one: environments: {staging: {tier: staging, cluster: {context: NAME}, delivery: gitops}}";
+        return Err(Box::new(told.label(span, "here").source(workspace.source()).help(help)));
+    }
+    for name in workspace.value.environments.keys() {
+        check_cluster(workspace, name)?;
+        check_render(workspace, name)?;
+        check_prometheus(workspace, name)?;
+    }
+    Ok(())
+}
+
+fn check_prometheus(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
+    let Some(source) = &workspace.value.environments[name].prometheus else { return Ok(()) };
+    let rest = ["http://", "https://"].iter().find_map(|scheme| source.url.strip_prefix(scheme));
+    let host = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    let (wrong, help) = match (rest, host) {
+        (Some(_), Some(host)) if host.contains('@') => {
+            let help = "leave them out, and put a bearer token into BPCTL_PROMETHEUS_TOKEN; what was committed is to be changed there";
+            ("the address of Prometheus holds credentials", help)
+        }
+        (Some(rest), Some(host)) if !host.is_empty() && !rest.contains(['?', '#', ' ']) => return Ok(()),
+        _ => (
+            "this is no plain http or https address",
+            "write it as http://HOST:PORT or https://HOST/PATH, without a query",
+        ),
+    };
+    let span = workspace.span(&["environments", name.as_str(), "prometheus", "url"]);
+    Err(Box::new(Diagnostic::error("bad-value", wrong).label(span, "here").source(workspace.source()).help(help)))
+}
+
+fn check_render(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
+    let entries = &workspace.value.environments[name].render;
+    let nodes =
+        workspace.document.root.at(&["environments", name.as_str(), "render"]).map_or(&[] as &[Node], Node::items);
+    for (position, (entry, node)) in entries.iter().zip(nodes).enumerate() {
+        let twice = || {
+            let again = entries[..position].contains(entry);
+            again.then(|| ("", "this entry stands there twice".to_owned(), "delete one of the two".to_owned()))
+        };
+        let Some((field, wrong, help)) = entry.fault().or_else(twice) else { continue };
+        let key = node.entry(field).map(|entry| entry.key_start as usize..entry.key_end as usize);
+        let span = workspace.document.span(key.unwrap_or_else(|| node.range()));
+        return Err(Box::new(
+            Diagnostic::error("bad-value", wrong).label(span, "here").source(workspace.source()).help(help),
+        ));
+    }
+    Ok(())
+}
+
+fn check_cluster(workspace: &Located<Workspace>, name: &Name) -> Result<(), Box<Diagnostic>> {
+    let cluster = &workspace.value.environments[name].cluster;
+    let given = usize::from(cluster.context.is_some())
+        + usize::from(cluster.in_cluster == Some(true))
+        + usize::from(cluster.snapshot.is_some());
+    if given == 1 {
+        return Ok(());
+    }
+    let span = workspace.span(&["environments", name.as_str(), "cluster"]);
+    Err(Box::new(
+        Diagnostic::error("bad-value", format!("environment {name} names {given} clusters; it needs exactly one"))
+            .label(span, "here")
+            .source(workspace.source())
+            .help("write one of {context: NAME}, {in_cluster: true} or {snapshot: FOLDER}"),
+    ))
 }
 
 #[cfg(test)]

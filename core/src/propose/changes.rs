@@ -9,7 +9,8 @@ use serde_json::Value as Json;
 use super::accounts::Leaves;
 use super::declared::{Changed, Declared, Workload};
 use super::edits::edit;
-use super::reach::{self, Remade};
+use super::kustomizations::{Home, Remade, Unrendered, moves_to};
+use super::reach;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_manifest, is_yaml};
@@ -149,8 +150,14 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
     let mut set = ChangeSet::default();
     let leaves = Leaves::of(paths, before, after);
     let pairs = Pair::all(before, after, &leaves);
-    let named = paths.iter().filter_map(|changed| changed.path.as_ref().ok());
-    let moved = named.filter_map(|path| reach::moves_to(path, &after.files)).collect();
+    let named = || paths.iter().filter_map(|changed| changed.path.as_ref().ok());
+    let moved: BTreeSet<String> = named().filter_map(|path| moves_to(path, &after.files)).collect();
+    // Asked for by what no blueprint's path names, which most changes are not.
+    let is_known = |path: &RepoPath| catalog.blueprints.values().any(|b| path.is_within(&b.value.spec.target.source));
+    let sides = [&before.files, &after.files];
+    let asked = !named().all(is_known);
+    let unrendered = if asked { Unrendered::of(catalog, sides) } else { Unrendered::default() };
+    let by_flux = if asked { reach::moved_by_flux(sides) } else { Vec::new() };
     for changed in paths {
         let path = match &changed.path {
             Ok(path) => path,
@@ -188,7 +195,8 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let [was, is] = if own {
             [Declared::default(), Declared::default()]
         } else {
-            [&before.files, &after.files].map(|files| Declared::of(path, files))
+            let taken = unrendered.takes(path);
+            [&before.files, &after.files].map(|files| Declared::of(path, files, taken))
         };
         // What a submodule holds is known to whoever checks it out.
         let is_submodule = [&changed.before, &changed.after].into_iter().any(|side| mode(side.as_ref()) == "160000");
@@ -197,13 +205,23 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         // As nobody renders it, it is nothing that is known.
         let plainly = owners.iter().any(|owner| reach::is_plain_anywhere(catalog, &owner.value));
         let known = !readers.is_empty() && readers.iter().all(|pair| pair.changes.is_ok());
-        let file = Changed { path, was: &was, is: &is, known: known && !plainly, moved: &moved };
+        let mut home = unrendered.home(path);
+        let delivered = by_flux.iter().filter(|(folder, _)| folder.is_root() || path.is_within(folder));
+        home.moved.extend(moved.iter().cloned().chain(delivered.map(|(_, namespace)| namespace.clone())));
+        let file = Changed { path, was: &was, is: &is, known: known && !plainly, home: &home };
         let remade = if own || known { None } else { Remade::of(path, [&before.files, &after.files]) };
         let concerned = |b: &&Located<Blueprint>| {
             let owns = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
             let takes_over = || {
                 reach::takes_over(path, catalog, &b.value)
-                    || remade.as_ref().is_some_and(|remade| remade.may_be(catalog, &b.value))
+                    || remade.as_ref().is_some_and(|remade| remade.may_be(catalog, &b.value, &unrendered, &home))
+                    || !known
+                        && unrendered.remakes(
+                            path,
+                            remade.as_ref().is_some_and(Remade::works_otherwise),
+                            catalog,
+                            &b.value,
+                        )
             };
             !owns && (file.concerns(catalog, &b.value, &owners) || ((nobodys || plainly) && takes_over()))
         };
@@ -269,14 +287,20 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             }
         }
     }
-    let unmoved = BTreeSet::new();
+    let unmoved = Home::default();
     for pair in &pairs {
         let owners: Vec<_> = catalog.blueprints.values().map(AsRef::as_ref).filter(|b| pair.is_of(b)).collect();
         for change in pair.changes.iter().flatten() {
             set.add_to(&owners, |b| vec![b.object_in(pair.environment)], Some(pair.environment), change);
         }
-        // What it makes of another's workload, or for it, is that one's to judge as well.
+        // What it makes of another's workload, or for it, is that one's to judge as well; and what tells a controller what to deliver is everybody's.
         let changed = pair.changed();
+        let delivering = reach::delivering(&changed);
+        let told = |change: &&Change| change.object().is_some_and(|object| delivering.contains(object));
+        for change in pair.changes.iter().flatten().filter(told) {
+            let others: Vec<_> = catalog.blueprints.values().map(AsRef::as_ref).filter(|b| !pair.is_of(b)).collect();
+            set.add(&others, None, change);
+        }
         let here = catalog.blueprints.values().map(AsRef::as_ref).filter(|b| b.value.is_in(pair.environment));
         for other in here.filter(|b| !changed.is_empty() && !pair.is_of(b)) {
             let workload = Workload::of(catalog, &other.value, pair.environment, &unmoved);

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
+use super::kustomizations::Home;
 use super::reach::is_read_plainly;
-use crate::blueprint::{Blueprint, Catalog, Located, Manifest, Target, acts_on, is_manifest, manifest};
+use crate::blueprint::{Blueprint, Catalog, Located, Manifest, Target, acts_on, is_manifest, manifest, read, reads};
 use crate::model::{File, Files, Name, ObjectRef, RepoPath};
 use crate::yaml::{self, Document, Kind, Node, Value};
 
@@ -48,10 +49,10 @@ impl Unread {
 }
 
 impl Declared {
-    /// Reads one side of a file.
-    pub(super) fn of(path: &RepoPath, files: &Files) -> Self {
+    /// Reads one side of a file. `taken`: a kustomization takes it for a manifest or a patch, whatever it is called.
+    pub(super) fn of(path: &RepoPath, files: &Files, taken: bool) -> Self {
         let is_program = path.as_str().ends_with(".jsonnet") || path.as_str().ends_with(".libsonnet");
-        if !is_manifest(path) && !is_program {
+        if !is_manifest(path) && !is_program && !taken {
             return Self::default();
         }
         let blob = match files.get(path) {
@@ -105,6 +106,15 @@ impl Declared {
             Some(Unread::Anything) => true,
             Some(Unread::Text(text)) => ["argoproj", "fluxcd"].iter().any(|group| text.contains(group)),
         }
+    }
+
+    /// Whether the text of what cannot be read says a kind and a name, and did not before.
+    fn holds_anew(&self, before: &Self, kind: &str, name: &str) -> bool {
+        let text = |side: &Self| match &side.unread {
+            Some(Unread::Text(text)) => mentions(text, kind).min(mentions(text, name)),
+            _ => 0,
+        };
+        text(self) > text(before)
     }
 
     /// Whether it names something, where it is not known as what, and did not before.
@@ -221,8 +231,8 @@ pub(super) struct Changed<'c> {
     pub(super) is: &'c Declared,
     /// What is rendered with it is known, on both sides, and it is delivered in no other way: its text says nothing besides.
     pub(super) known: bool,
-    /// Namespaces into which changed kustomizations put what they list.
-    pub(super) moved: &'c BTreeSet<String>,
+    /// Where what it declares goes.
+    pub(super) home: &'c Home,
 }
 
 impl Changed<'_> {
@@ -237,12 +247,16 @@ impl Changed<'_> {
         let sides = [self.was, self.is];
         let mut environments = catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
         environments.any(|environment| {
-            let workload = Workload::of(catalog, blueprint, environment, self.moved);
+            let workload = Workload::of(catalog, blueprint, environment, self.home);
             let had = |one: &Manifest| self.was.objects.iter().any(|old| old.object == one.object && workload.has(old));
             if self.is.objects.iter().any(|one| workload.has(one) && !had(one)) {
                 return true;
             }
             if !self.known && self.is.names_anew(self.was, &workload.object.name) {
+                return true;
+            }
+            // What its pods read may stand in a text that bpctl's reader refuses and kubectl's takes.
+            if !self.known && workload.read().iter().any(|(kind, name)| self.is.holds_anew(self.was, kind, name)) {
                 return true;
             }
             // Where both are delivered as they stand, what goes is the workload's as much as what comes.
@@ -264,35 +278,42 @@ pub(super) struct Workload<'c> {
     object: ObjectRef,
     target: &'c Target,
     manifest: Option<&'c Manifest>,
-    moved: &'c BTreeSet<String>,
+    home: &'c Home,
 }
 
 impl<'c> Workload<'c> {
-    pub(super) fn of(
-        catalog: &'c Catalog,
-        blueprint: &'c Blueprint,
-        environment: &Name,
-        moved: &'c BTreeSet<String>,
-    ) -> Self {
+    pub(super) fn of(catalog: &'c Catalog, blueprint: &'c Blueprint, environment: &Name, home: &'c Home) -> Self {
         let (target, object) = (&blueprint.spec.target, blueprint.object_in(environment));
-        Self { manifest: catalog.manifest(environment, &target.source, &object), object, target, moved }
+        Self { manifest: catalog.manifest(environment, &target.source, &object), object, target, home }
+    }
+
+    /// Whether its pods read an object of this kind and name.
+    pub(super) fn reads(&self, kind: &str, name: &str) -> bool {
+        self.manifest.is_some_and(|manifest| reads(&manifest.document.root, kind, name))
+    }
+
+    /// What its pods read: kind and name.
+    fn read(&self) -> Vec<(&'static str, &str)> {
+        self.manifest.map(|manifest| read(&manifest.document.root)).unwrap_or_default()
     }
 
     /// Whether an object is it, belongs to it, or acts on it.
     pub(super) fn has(&self, other: &Manifest) -> bool {
         let Self { object, .. } = self;
-        let place = &other.object.namespace;
+        let own = Some(&other.object.namespace).filter(|place| !place.is_empty());
+        let place = own.or(self.home.own.as_ref()).map_or("", String::as_str);
         let near = place.is_empty()
-            || *place == object.namespace
+            || place == object.namespace
             || may_become(place, &object.namespace)
-            || self.moved.contains(&object.namespace);
+            || self.home.moved.contains(&object.namespace);
         let is_named = |name: &str| name == object.name || may_become(name, &object.name);
         // Of whatever version: one that this cluster does not serve another may.
-        let is_it = || other.object.kind == object.kind && is_named(&other.object.name);
+        let is_kind = |kind: &str| kind == object.kind || may_become(kind, &object.kind);
+        let is_it = || is_kind(&other.object.kind) && is_named(&other.object.name);
         // Whatever its kind: an autoscaler of somebody else's making scales as well, and a rollout takes its pods over.
         let is_about = || {
             let mut refs = meant(&other.document.root);
-            refs.any(|(kind, name)| is_named(name) && kind == object.kind)
+            refs.any(|(kind, name)| is_named(name) && is_kind(kind))
         };
         let acts = || self.manifest.is_some_and(|manifest| acts_on(other, self.target, &manifest.document.root));
         near && (is_it() || is_about() || acts())

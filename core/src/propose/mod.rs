@@ -5,6 +5,7 @@ mod changes;
 mod declared;
 mod diff;
 mod edits;
+mod kustomizations;
 mod nearly;
 mod past;
 mod places;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::declared::{Declared, mentions, searched};
-use crate::blueprint::{Blueprint, Catalog, is_manifest};
-use crate::model::{Files, Name, ObjectRef, RepoPath};
+use super::declared::Declared;
+use crate::blueprint::{Blueprint, Catalog, Manifest, is_yaml};
+use crate::model::{File, Files, Name, ObjectRef, RepoPath};
 use crate::rendering::{KUSTOMIZATIONS, resolve};
-use crate::yaml::{self, Kind, Node};
+use crate::yaml::{self, Document, Kind, Node};
 
 /// Where forges look for the programs that they run.
 const WORKFLOWS: [&str; 13] = [
@@ -63,6 +63,39 @@ pub(super) fn delivers(was: &Declared, is: &Declared, catalog: &Catalog) -> Opti
     (!same).then_some("it tells a controller to deliver something else than before")
 }
 
+/// The namespaces into which objects of Flux's put a file's objects, whatever those name: each with the folder that it delivers.
+pub(super) fn moved_by_flux(sides: [&Files; 2]) -> Vec<(RepoPath, String)> {
+    let says =
+        |file: &File| matches!(file, File::Blob(blob) if blob.bytes.windows(15).any(|word| word == b"targetNamespace"));
+    let files = sides.into_iter().flat_map(|files| files.0.iter()).filter(|(path, file)| is_yaml(path) && says(file));
+    let mut all = Vec::new();
+    for (path, file) in files {
+        let File::Blob(blob) = file else { continue };
+        let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default();
+        for document in documents.into_iter().flat_map(Document::listed_in_any) {
+            let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str);
+            let flux = text(&["apiVersion"]).is_some_and(|version| version.starts_with("kustomize.toolkit.fluxcd.io/"));
+            let Some(namespace) = text(&["spec", "targetNamespace"]).filter(|_| flux) else { continue };
+            let folder = resolve("", text(&["spec", "path"]).unwrap_or("."));
+            let folder = folder.and_then(|folder| RepoPath::new(folder).ok()).unwrap_or_else(RepoPath::root);
+            all.push((folder, namespace.to_owned()));
+        }
+    }
+    all
+}
+
+/// The objects among these that tell a controller what to deliver, and say something else than before.
+pub(super) fn delivering(changed: &[&Manifest]) -> BTreeSet<ObjectRef> {
+    let deliveries: Vec<(&ObjectRef, Delivery)> =
+        changed.iter().filter_map(|one| Some((&one.object, Delivery::of(&one.document.root)?))).collect();
+    let alone = |at: usize| {
+        let (object, delivery) = &deliveries[at];
+        let same = |(other, one): &&(&ObjectRef, Delivery)| other == object && one == delivery;
+        deliveries.iter().filter(same).count() < 2
+    };
+    (0..deliveries.len()).filter(|at| alone(*at)).map(|at| deliveries[at].0.clone()).collect()
+}
+
 /// Whether an environment takes the files of a blueprint's source as they stand.
 pub(super) fn is_read_plainly(catalog: &Catalog, blueprint: &Blueprint, environment: &Name) -> bool {
     blueprint.is_in(environment) && !catalog.renders(environment, &blueprint.spec.target.source)
@@ -91,127 +124,15 @@ pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Bluepri
     })
 }
 
-/// What of a kustomization computes objects, so that they cannot be told from what it lists.
-const COMPUTES: [&str; 9] = [
-    "helmCharts",
-    "helmChartInflationGenerator",
-    "generators",
-    "transformers",
-    "validators",
-    "configurations",
-    "openapi",
-    "vars",
-    "replacements",
-];
-
-/// What of a kustomization names other files: the key of the list, and the key of the name in an entry.
-const NAMES: [(&str, &str); 6] = [
-    ("resources", ""),
-    ("bases", ""),
-    ("components", ""),
-    ("patches", "path"),
-    ("patchesStrategicMerge", ""),
-    ("patchesJson6902", "path"),
-];
-
-/// The namespaces into which a changed kustomization puts what it lists.
-pub(super) fn moves_to(path: &RepoPath, files: &Files) -> Option<String> {
-    let root = kustomization(path, files)?.ok()?;
-    root.get("namespace").and_then(Node::as_str).map(str::to_owned)
-}
-
-/// What a kustomization says; `None`: it is none, or is not there. `Err`: it cannot be read.
-fn kustomization(path: &RepoPath, files: &Files) -> Option<Result<Node, ()>> {
-    let blob =
-        KUSTOMIZATIONS.contains(&path.file_name()).then(|| files.get(path)).flatten().map(|_| files.blob(path))?;
-    let documents = blob.and_then(|blob| yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok());
-    Some(match documents.map(|mut all| (all.pop(), all.is_empty())) {
-        Some((Some(document), true)) => Ok(document.root),
-        _ => Err(()),
-    })
-}
-
-/// What a changed kustomization that nobody renders here may make of things that do not look so: Flux takes each that lies below its folder, and
-/// Argo CD any that it is sent to.
-#[derive(Debug, Default)]
-pub(super) struct Remade {
-    /// It may be anything.
-    anything: bool,
-    /// The files and folders of this repository that it newly lists.
-    listed: Vec<RepoPath>,
-    /// The prefix and the suffix that it newly gives to names.
-    renamed: Option<(String, String)>,
-    /// What it says before and after.
-    texts: [String; 2],
-}
-
-impl Remade {
-    /// Reads both sides of a file; `None`: it is no kustomization, or is gone.
-    pub(super) fn of(path: &RepoPath, [before, after]: [&Files; 2]) -> Option<Self> {
-        let anything = || Some(Self { anything: true, ..Self::default() });
-        let Ok(is) = kustomization(path, after)? else { return anything() };
-        let was = kustomization(path, before).and_then(Result::ok);
-        let was = was.as_ref();
-        let anew = |key: &&str| {
-            is.get(key).is_some()
-                && is.get(key).map(Node::to_json) != was.and_then(|was| was.get(key)).map(Node::to_json)
-        };
-        let text = |files: &Files| files.blob(path).and_then(|blob| searched(&blob.bytes));
-        let (before, Some(after_text)) = (text(before).unwrap_or_default(), text(after)) else { return anything() };
-        let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
-        let had = was.map(names_of).unwrap_or_default();
-        let listed: Option<Vec<RepoPath>> =
-            names_of(&is).difference(&had).map(|named| local(folder, named, after)).collect();
-        let Some(listed) = listed.filter(|_| !COMPUTES.iter().any(anew)) else { return anything() };
-        let part = |key: &str| is.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
-        let (prefix, suffix) = (part("namePrefix"), part("nameSuffix"));
-        let renames = ["namePrefix", "nameSuffix"].iter().any(anew) && !(prefix.is_empty() && suffix.is_empty());
-        let renamed = renames.then_some((prefix, suffix));
-        Some(Self { anything: false, listed, renamed, texts: [before, after_text] })
-    }
-
-    /// Whether a blueprint's workload, or what acts on it, may be among that.
-    pub(super) fn may_be(&self, catalog: &Catalog, blueprint: &Blueprint) -> bool {
-        let [before, after] = &self.texts;
-        let source = &blueprint.spec.target.source;
-        let becomes = |name: &str| {
-            self.renamed.as_ref().is_some_and(|(prefix, suffix)| {
-                name.len() > prefix.len() + suffix.len() && name.starts_with(prefix) && name.ends_with(suffix)
-            })
-        };
-        let mut environments = catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
-        self.anything
-            || self.listed.iter().any(|path| path.meets(source))
-            || environments.any(|environment| {
-                let object = blueprint.object_in(environment);
-                becomes(&object.name) || mentions(after, &object.name) > mentions(before, &object.name)
-            })
-    }
-}
-
-/// The files and folders that a kustomization lists.
-fn names_of(root: &Node) -> BTreeSet<String> {
-    let entries = NAMES.iter().flat_map(|(list, key)| {
-        let named =
-            |entry: &Node| if key.is_empty() { entry.as_str() } else { entry.get(key)?.as_str() }.map(str::to_owned);
-        root.get(list).map_or(&[] as &[Node], Node::items).iter().filter_map(named).collect::<Vec<_>>()
-    });
-    entries.collect()
-}
-
-/// Where a name in a kustomization leads, if that is to a manifest or a folder here: whatever else it takes is read by it alone.
-fn local(folder: &str, named: &str, files: &Files) -> Option<RepoPath> {
-    let is_remote = ["://", "@", "?", "//"].iter().any(|sign| named.contains(sign)) || named.starts_with("github.com");
-    let path = RepoPath::new(resolve(folder, named).filter(|path| !is_remote && !path.is_empty())?).ok()?;
-    let is_folder = || !path.file_name().contains('.') && files.get(&path).is_none();
-    (is_manifest(&path) || is_folder()).then_some(path)
-}
-
 /// Whether any environment takes the files of a blueprint's source as they stand.
 pub(super) fn is_plain_anywhere(catalog: &Catalog, blueprint: &Blueprint) -> bool {
     let mut environments = catalog.workspace.value.environments.keys();
     environments.any(|environment| is_read_plainly(catalog, blueprint, environment))
 }
+
+/// What Argo CD and Flux may have Kustomize do that makes other objects of a folder's: images and replicas are by name, labels change none.
+const REMAKES: [&str; 7] =
+    ["components", "patches", "patchesStrategicMerge", "patchesJson6902", "namePrefix", "nameSuffix", "namespace"];
 
 /// What an object of Argo CD's or Flux's delivers.
 #[derive(Debug, PartialEq, Eq)]
@@ -243,9 +164,14 @@ impl Delivery {
                 let several = root.at(&["spec", "sources"]).map_or(&[] as &[Node], Node::items);
                 let sources = root.at(&["spec", "source"]).into_iter().chain(several);
                 for (position, source) in sources.enumerate() {
-                    for key in ["repoURL", "path", "chart", "targetRevision", "ref"] {
+                    for key in ["repoURL", "path", "chart", "targetRevision", "ref", "plugin", "directory"] {
                         if let Some(value) = source.get(key) {
                             leaf(&format!("{position}.{key}"), value, &mut written);
+                        }
+                    }
+                    for key in REMAKES {
+                        if let Some(value) = source.at(&["kustomize", key]) {
+                            leaf(&format!("{position}.kustomize.{key}"), value, &mut written);
                         }
                     }
                     folders.extend(source.get("path").and_then(Node::as_str));
@@ -256,14 +182,14 @@ impl Delivery {
             }
             ("kustomize.toolkit.fluxcd.io", "Kustomization") => {
                 folders.push(text(&["spec", "path"]).unwrap_or("."));
-                for key in ["sourceRef", "path"] {
+                for key in ["sourceRef", "path"].into_iter().chain(REMAKES) {
                     if let Some(value) = root.at(&["spec", key]) {
                         leaf(key, value, &mut written);
                     }
                 }
             }
             ("helm.toolkit.fluxcd.io", "HelmRelease") => {
-                for key in ["chart", "chartRef"] {
+                for key in ["chart", "chartRef", "postRenderers"] {
                     if let Some(value) = root.at(&["spec", key]) {
                         leaf(key, value, &mut written);
                     }

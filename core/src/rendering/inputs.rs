@@ -10,6 +10,11 @@ use crate::yaml::{self, Document, Kind, Node, Value};
 /// The names that Kustomize knows its file by.
 pub(crate) const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+/// Whether a file is a kustomization, by its name.
+pub fn is_kustomization(path: &RepoPath) -> bool {
+    KUSTOMIZATIONS.contains(&path.file_name())
+}
+
 /// What a rendering reads, as far as the files at hand tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {

@@ -31,6 +31,7 @@ pub use application::{Delivered, OwnValues, Parameter, application_folders, reso
 pub(crate) use fields::item_of;
 pub use fields::{all_fields, differing_field, governed_fields};
 pub use ignored::IgnoreRule;
+pub use inputs::is_kustomization;
 pub use inputs::{Inputs, inputs};
 pub(crate) use inputs::{KUSTOMIZATIONS, resolve};
 pub use mutate::Mutation;

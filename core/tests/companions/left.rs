@@ -86,7 +86,7 @@ fn r6_what_no_kubernetes_takes_says_nothing_of_what_git_wants(
     let part = &plan.blueprints[0];
     assert_eq!(part.items, []);
     assert_eq!(part.not_proposed, []);
-    let [unknown] = part.unknown.as_slice() else { panic!("{part:#?}") };
+    let [unknown] = unseen(part)[..] else { panic!("{part:#?}") };
     assert!(unknown.uncompared && unknown.why.message.starts_with(&format!("{path}:")), "{unknown:?}");
     assert!(unknown.why.detail.as_ref().unwrap().raw().contains(told), "{unknown:?}");
 }
@@ -623,7 +623,7 @@ fn r6_a_workload_that_two_manifests_declare_is_not_compared(#[case] path: &str, 
     let plan = build(&input);
     let part = &plan.blueprints[0];
     assert_eq!(part.items, []);
-    let [unknown] = part.unknown.as_slice() else { panic!("{part:#?}") };
+    let [unknown] = unseen(part)[..] else { panic!("{part:#?}") };
     assert_eq!((unknown.what.as_str(), unknown.why.message.as_str(), unknown.uncompared), ("the manifest", told, true));
 }
 

@@ -466,6 +466,108 @@ fn t21_what_comes_of_a_workload_is_judged_in_whatever_dress() {
     );
 }
 
+/// Would miss: a kustomization, or an object of a controller's, that stands there and that nobody renders here, by which a change that says nothing of a
+/// workload makes another of it, or brings a second one to its place; and a neighbour's everyday change that is held for it.
+#[test]
+fn t21_what_delivers_already_may_not_be_turned_against_a_workload() {
+    let kustomization =
+        |more: &str| format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{more}\n");
+    let second = |place: &str| Repo::shop().read("deploy/frontend.yaml").replace("namespace: shop", place);
+    let zero =
+        "patches:\n- target: {kind: Deployment}\n  patch: |-\n    - {op: replace, path: /spec/replicas, value: 0}";
+    let flux = |more: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: x, namespace: flux-system}}\nspec:\n  path: ./flux\n  {more}\n"
+        )
+    };
+    let argo = |more: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: x}}\nspec:\n  source: {{repoURL: r, path: apps/a{more}}}\n  destination: {{namespace: shop}}\n"
+        )
+    };
+    let network = |place: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: n{place}}}\nspec: {{podSelector: {{}}}}\n"
+        )
+    };
+    let repo = Repo::shop();
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
+    for (path, text) in [
+        ("deploy/kustomization.yaml", kustomization("resources: [frontend.yaml]")),
+        ("overlays/live/kustomization.yaml", kustomization("resources: [../../mid]")),
+        (
+            "overlays/file/kustomization.yaml",
+            kustomization("resources: [../../deploy]\npatches: [{path: p.patch, target: {kind: Deployment}}]"),
+        ),
+        ("overlays/file/p.patch", "- {op: replace, path: /spec/minReadySeconds, value: 1}\n".into()),
+        ("mid/kustomization.yaml", kustomization("resources: [../deploy]")),
+        ("apps/out/kustomization.yaml", kustomization("namespace: shop\nresources: [../in]")),
+        ("apps/in/kustomization.yaml", kustomization("resources: [a.yaml, cart.tpl]")),
+        ("apps/in/a.yaml", config.into()),
+        ("apps/in/cart.tpl", config.into()),
+        ("pay/kustomization.yaml", kustomization("namespace: pay\nresources: [n.yaml]")),
+        ("pay/n.yaml", config.into()),
+        ("flux.yaml", flux("targetNamespace: shop")),
+        ("flux/a.yaml", config.into()),
+        ("argo.yaml", argo("")),
+    ] {
+        repo.write(path, &text);
+    }
+    repo.replace(
+        "deploy/frontend.yaml",
+        "          env:\n",
+        "          envFrom: [{configMapRef: {name: shop-config}}]\n          env:\n",
+    );
+    repo.commit(&[], "what is there");
+    repo.run(&super::APPLY);
+    let is = |asked: bool, files: &[(&str, &str)]| assert_eq!(asks_frontend(&repo, files), asked, "{files:?}");
+    for (path, text) in [
+        // Into its place, by what lists the file, directly or not, and whatever the file is called.
+        ("apps/in/a.yaml", second("namespace: other")),
+        ("apps/in/cart.tpl", second("namespace: other")),
+        ("flux/a.yaml", second("namespace: other")),
+        // What its pods read.
+        (
+            "apps/in/kustomization.yaml",
+            kustomization("resources: [a.yaml, cart.tpl]\nconfigMapGenerator: [{name: shop-config, literals: [A=b]}]"),
+        ),
+        (
+            "zz/c.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop-config, namespace: shop}\ndata: !x {A: b}\n".into(),
+        ),
+        // Something else of what it lists.
+        ("overlays/live/kustomization.yaml", kustomization(&format!("resources: [../../mid]\n{zero}"))),
+        ("overlays/new/kustomization.yaml", kustomization(&format!("resources: [../../mid]\n{zero}"))),
+        ("overlays/file/p.patch", "- {op: replace, path: /spec/replicas, value: 0}\n".into()),
+        ("flux.yaml", flux("targetNamespace: shop\n  components: [../deploy]")),
+        ("flux.yaml", flux("targetNamespace: shop\n  patches: [{target: {kind: Deployment}, patch: x}]")),
+        ("argo.yaml", argo(", kustomize: {namePrefix: front}")),
+        ("argo.yaml", argo(", plugin: {name: x}")),
+        // A kind that Flux fills in.
+        ("zz/d.yaml", second("namespace: shop").replace("kind: Deployment", "kind: \"${K:=Deployment}\"")),
+    ] {
+        is(true, &[(path, &text)]);
+    }
+    for (path, text) in [
+        ("apps/in/a.yaml", second("namespace: other").replace("frontend", "cart")),
+        ("zz/a.yaml", network(", namespace: blog")),
+        (
+            "apps/in/kustomization.yaml",
+            kustomization("resources: [a.yaml, cart.tpl]\nconfigMapGenerator: [{name: cart, literals: [A=b]}]"),
+        ),
+        (
+            "apps/in/kustomization.yaml",
+            kustomization("resources: [a.yaml, cart.tpl]\nimages: [{name: cart, newTag: b}]"),
+        ),
+        ("pay/n.yaml", network("")),
+        ("pay/n.yaml", second("labels: {a: b}").replace("frontend", "pay")),
+        ("flux/a.yaml", format!("{config}data: {{a: b}}\n")),
+        ("mid/kustomization.yaml", kustomization("resources: [../deploy, ../apps/in]")),
+    ] {
+        is(false, &[(path, &text)]);
+    }
+}
+
 /// Would miss: a rendered workload that a second manifest, or somebody else's rendering, takes over.
 #[test]
 fn t21_a_rendered_workload_has_no_second_manifest_either() {

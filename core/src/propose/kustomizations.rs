@@ -1,0 +1,319 @@
+//! Kustomizations that nobody renders here: Flux takes each that lies below its folder, and Argo CD any that it is sent to. What a change of one,
+//! or of a file that it works with, may make of a workload is that workload's blueprint's to judge (T21).
+
+use std::collections::BTreeSet;
+
+use super::declared::{Workload, mentions, searched};
+use crate::blueprint::{Blueprint, Catalog, is_manifest};
+use crate::model::{Files, RepoPath};
+use crate::rendering::{KUSTOMIZATIONS, resolve};
+use crate::yaml::{self, Kind, Node};
+
+/// What of a kustomization computes objects, so that they cannot be told from what it lists.
+const COMPUTES: [&str; 9] = [
+    "helmCharts",
+    "helmChartInflationGenerator",
+    "generators",
+    "transformers",
+    "validators",
+    "configurations",
+    "openapi",
+    "vars",
+    "replacements",
+];
+
+/// What of a kustomization names other files: the key of the list, and the key of the name in an entry.
+const NAMES: [(&str, &str); 6] = [
+    ("resources", ""),
+    ("bases", ""),
+    ("components", ""),
+    ("patches", "path"),
+    ("patchesStrategicMerge", ""),
+    ("patchesJson6902", "path"),
+];
+
+/// The namespaces into which a changed kustomization puts what it lists.
+pub(super) fn moves_to(path: &RepoPath, files: &Files) -> Option<String> {
+    let root = kustomization(path, files)?.ok()?;
+    root.get("namespace").and_then(Node::as_str).map(str::to_owned)
+}
+
+/// What a kustomization says; `None`: it is none, or is not there. `Err`: it cannot be read.
+fn kustomization(path: &RepoPath, files: &Files) -> Option<Result<Node, ()>> {
+    let blob =
+        KUSTOMIZATIONS.contains(&path.file_name()).then(|| files.get(path)).flatten().map(|_| files.blob(path))?;
+    let documents = blob.and_then(|blob| yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok());
+    Some(match documents.map(|mut all| (all.pop(), all.is_empty())) {
+        Some((Some(document), true)) => Ok(document.root),
+        _ => Err(()),
+    })
+}
+
+/// What of a kustomization is about what it lists and makes nothing else of it: names that come and go are looked at by themselves.
+const LISTS: [&str; 2] = ["resources", "bases"];
+/// What of one says nothing of what it makes.
+const HARMLESS: [&str; 6] =
+    ["apiVersion", "kind", "metadata", "commonAnnotations", "buildMetadata", "generatorOptions"];
+/// What of a kustomization names files that only become what it generates.
+const GENERATORS: [(&str, &str); 2] = [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")];
+
+/// A kustomization that nobody renders here.
+#[derive(Debug)]
+struct One {
+    path: RepoPath,
+    /// The files and folders that it lists.
+    lists: Vec<RepoPath>,
+    /// The files and folders that say what it makes of that: patches, components, transformers.
+    works_with: Vec<RepoPath>,
+    namespace: Option<String>,
+}
+
+impl One {
+    /// One that cannot be read lists nothing; its change may be anything, which is told by itself.
+    fn read(path: &RepoPath, files: &Files) -> Option<Self> {
+        let root = kustomization(path, files)?.ok()?;
+        let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
+        let leads = |named: &str| {
+            let remote = ["://", "@", "?"].iter().any(|sign| named.contains(sign)) || named.contains('\n');
+            RepoPath::new(resolve(folder, named).filter(|path| !remote && !path.is_empty())?).ok()
+        };
+        let (mut lists, mut works_with) = (Vec::new(), Vec::new());
+        for entry in root.entries() {
+            let mut texts = BTreeSet::new();
+            all_texts(&entry.value, &mut texts);
+            let found = texts.iter().filter_map(|text| leads(text));
+            match entry.key.as_str() {
+                key if LISTS.contains(&key) => lists.extend(found),
+                key if GENERATORS.iter().any(|(generator, _)| *generator == key) => {}
+                _ => works_with.extend(found),
+            }
+        }
+        let namespace = root.get("namespace").and_then(Node::as_str).map(str::to_owned);
+        Some(Self { path: path.clone(), lists, works_with, namespace })
+    }
+
+    fn folder(&self) -> &str {
+        self.path.as_str().strip_suffix(self.path.file_name()).unwrap_or_default().trim_end_matches('/')
+    }
+}
+
+/// Where what a file declares goes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Home {
+    /// The namespace of what names none: the kustomization beside the file sets it.
+    pub(super) own: Option<String>,
+    /// The namespaces into which kustomizations put what they list, whatever that names.
+    pub(super) moved: BTreeSet<String>,
+}
+
+/// All kustomizations of both sides that nobody renders here, by what they list and work with.
+#[derive(Debug, Default)]
+pub(super) struct Unrendered(Vec<One>);
+
+impl Unrendered {
+    /// Reads them; `rules`: what says which are rendered.
+    pub(super) fn of(rules: &Catalog, sides: [&Files; 2]) -> Self {
+        let mut all = Vec::new();
+        for files in sides {
+            let paths = files.0.keys().filter(|path| KUSTOMIZATIONS.contains(&path.file_name()));
+            all.extend(
+                paths.filter(|path| rules.roots_reading(path).is_empty()).filter_map(|path| One::read(path, files)),
+            );
+        }
+        Self(all)
+    }
+
+    /// Where what a file declares goes, as these deliver it.
+    pub(super) fn home(&self, path: &RepoPath) -> Home {
+        let lists = |one: &&One| {
+            let mut seen = BTreeSet::new();
+            let mut next: Vec<&RepoPath> = one.lists.iter().collect();
+            let mut found = false;
+            while let Some(listed) = next.pop().filter(|_| !found) {
+                found = listed == path;
+                if seen.insert(listed) {
+                    next.extend(self.at(listed).flat_map(|inner| &inner.lists));
+                }
+            }
+            found
+        };
+        let placing = self.0.iter().filter(|one| one.namespace.is_some()).filter(lists);
+        let (mut own, mut moved) = (None, BTreeSet::new());
+        for (one, namespace) in placing.filter_map(|one| Some((one, one.namespace.clone()?))) {
+            let direct = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder) == one.folder();
+            own = own.or(direct.then(|| namespace.clone()));
+            moved.insert(namespace);
+        }
+        Home { own, moved }
+    }
+
+    /// Those that a file is a part of the working of.
+    fn worked<'u>(&'u self, path: &'u RepoPath, otherwise: bool) -> impl Iterator<Item = &'u One> {
+        self.0.iter().filter(move |one| {
+            (otherwise && one.path == *path) || {
+                // A component's patches are its user's.
+                let mut seen = BTreeSet::new();
+                let mut next: Vec<&RepoPath> = one.works_with.iter().collect();
+                let mut works = false;
+                while let Some(named) = next.pop().filter(|_| !works) {
+                    works = path.is_within(named);
+                    if seen.insert(named) {
+                        next.extend(self.at(named).flat_map(|inner| &inner.works_with));
+                    }
+                }
+                works
+            }
+        })
+    }
+
+    /// The kustomization of a folder.
+    fn at<'u>(&'u self, folder: &'u RepoPath) -> impl Iterator<Item = &'u One> {
+        self.0.iter().filter(move |one| one.folder() == folder.as_str())
+    }
+
+    /// Whether what is listed, or what that lists, is what a blueprint's workload is made of.
+    fn lead<'u>(
+        &'u self,
+        listed: impl Iterator<Item = &'u RepoPath>,
+        catalog: &Catalog,
+        blueprint: &Blueprint,
+    ) -> bool {
+        let source = &blueprint.spec.target.source;
+        let mut seen = BTreeSet::new();
+        let mut next: Vec<&RepoPath> = listed.collect();
+        while let Some(listed) = next.pop() {
+            if !seen.insert(listed) {
+                continue;
+            }
+            let mut inner = self.at(listed).peekable();
+            if inner.peek().is_none() && (listed.meets(source) || catalog.is_made_of(source, listed)) {
+                return true;
+            }
+            next.extend(inner.flat_map(|one| one.lists.iter().chain(&one.works_with)));
+        }
+        false
+    }
+
+    /// Whether a change of a file makes something else of a blueprint's source, as one of these delivers it. `otherwise`: it is one of these itself,
+    /// and more of it changed than what it lists.
+    pub(super) fn remakes(&self, path: &RepoPath, otherwise: bool, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+        self.worked(path, otherwise).any(|one| self.lead(one.lists.iter(), catalog, blueprint))
+    }
+
+    /// Whether one of them lists a file, or works with it, whatever it is called: then it is a manifest, or a patch.
+    pub(super) fn takes(&self, path: &RepoPath) -> bool {
+        self.0.iter().any(|one| one.lists.iter().chain(&one.works_with).any(|taken| taken == path))
+    }
+}
+
+fn all_texts(node: &Node, into: &mut BTreeSet<String>) {
+    into.extend(node.as_str().map(str::to_owned));
+    node.items().iter().for_each(|item| all_texts(item, into));
+    node.entries().iter().for_each(|entry| all_texts(&entry.value, into));
+}
+
+/// What a changed kustomization that nobody renders here may make of things that do not look so.
+#[derive(Debug, Default)]
+pub(super) struct Remade {
+    /// It may be anything.
+    anything: bool,
+    /// The files and folders of this repository that it newly lists.
+    listed: Vec<RepoPath>,
+    /// The prefix and the suffix that it newly gives to names.
+    renamed: Option<(String, String)>,
+    /// What it newly generates, or otherwise: kind and name.
+    generated: Vec<(&'static str, String)>,
+    /// More of it changed than what it lists and generates.
+    works_otherwise: bool,
+    /// What it says before and after.
+    texts: [String; 2],
+}
+
+impl Remade {
+    /// Reads both sides of a file; `None`: it is no kustomization, or is gone.
+    pub(super) fn of(path: &RepoPath, [before, after]: [&Files; 2]) -> Option<Self> {
+        let anything = || Some(Self { anything: true, ..Self::default() });
+        let Ok(is) = kustomization(path, after)? else { return anything() };
+        let was = kustomization(path, before).and_then(Result::ok);
+        let was = was.as_ref();
+        let anew = |key: &&str| {
+            is.get(key).is_some()
+                && is.get(key).map(Node::to_json) != was.and_then(|was| was.get(key)).map(Node::to_json)
+        };
+        let text = |files: &Files| files.blob(path).and_then(|blob| searched(&blob.bytes));
+        let (before, Some(after_text)) = (text(before).unwrap_or_default(), text(after)) else { return anything() };
+        let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
+        let had = was.map(names_of).unwrap_or_default();
+        let listed: Option<Vec<RepoPath>> =
+            names_of(&is).difference(&had).map(|named| local(folder, named, after)).collect();
+        let Some(listed) = listed.filter(|_| !COMPUTES.iter().any(anew)) else { return anything() };
+        let part = |key: &str| is.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
+        let (prefix, suffix) = (part("namePrefix"), part("nameSuffix"));
+        let renames = ["namePrefix", "nameSuffix"].iter().any(anew) && !(prefix.is_empty() && suffix.is_empty());
+        let mut generated = Vec::new();
+        for (generator, kind) in GENERATORS {
+            let entries = |root: Option<&Node>| {
+                let all = root.and_then(|root| root.get(generator)).map_or(&[] as &[Node], Node::items);
+                all.iter().map(Node::to_json).collect::<Vec<_>>()
+            };
+            let had = entries(was);
+            let new = entries(Some(&is)).into_iter().filter(|entry| !had.contains(entry));
+            let names = new.filter_map(|entry| Some(format!("{prefix}{}{suffix}", entry.get("name")?.as_str()?)));
+            generated.extend(names.map(|name| (kind, name)));
+        }
+        let renamed = renames.then_some((prefix, suffix));
+        let entries = is.entries().iter().chain(was.map(Node::entries).unwrap_or_default());
+        let all: BTreeSet<String> = entries.map(|entry| entry.key.to_string()).collect();
+        let of_itself = |key: &str| {
+            LISTS.contains(&key) || GENERATORS.iter().any(|(generator, _)| *generator == key) || HARMLESS.contains(&key)
+        };
+        let value = |root: Option<&Node>, key: &str| root.and_then(|root| root.get(key)).map(Node::to_json);
+        let works_otherwise =
+            all.iter().filter(|key| !of_itself(key)).any(|key| value(Some(&is), key) != value(was, key));
+        Some(Self { anything: false, listed, renamed, generated, works_otherwise, texts: [before, after_text] })
+    }
+
+    /// Whether more of it changed than what it lists and generates; what is not known may have.
+    pub(super) fn works_otherwise(&self) -> bool {
+        self.works_otherwise || self.anything
+    }
+
+    /// Whether a blueprint's workload, or what acts on it, may be among that.
+    pub(super) fn may_be(&self, catalog: &Catalog, blueprint: &Blueprint, all: &Unrendered, home: &Home) -> bool {
+        let [before, after] = &self.texts;
+        let becomes = |name: &str| {
+            self.renamed.as_ref().is_some_and(|(prefix, suffix)| {
+                name.len() > prefix.len() + suffix.len() && name.starts_with(prefix) && name.ends_with(suffix)
+            })
+        };
+        let mut environments = catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
+        self.anything
+            || all.lead(self.listed.iter(), catalog, blueprint)
+            || environments.any(|environment| {
+                let object = blueprint.object_in(environment);
+                let reads = || {
+                    let workload = Workload::of(catalog, blueprint, environment, home);
+                    self.generated.iter().any(|(kind, name)| workload.reads(kind, name))
+                };
+                becomes(&object.name) || mentions(after, &object.name) > mentions(before, &object.name) || reads()
+            })
+    }
+}
+
+/// The files and folders that a kustomization lists.
+fn names_of(root: &Node) -> BTreeSet<String> {
+    let entries = NAMES.iter().flat_map(|(list, key)| {
+        let named =
+            |entry: &Node| if key.is_empty() { entry.as_str() } else { entry.get(key)?.as_str() }.map(str::to_owned);
+        root.get(list).map_or(&[] as &[Node], Node::items).iter().filter_map(named).collect::<Vec<_>>()
+    });
+    entries.collect()
+}
+
+/// Where a name in a kustomization leads, if that is to a manifest or a folder here: whatever else it takes is read by it alone.
+fn local(folder: &str, named: &str, files: &Files) -> Option<RepoPath> {
+    let is_remote = ["://", "@", "?", "//"].iter().any(|sign| named.contains(sign)) || named.starts_with("github.com");
+    let path = RepoPath::new(resolve(folder, named).filter(|path| !is_remote && !path.is_empty())?).ok()?;
+    let is_folder = || !path.file_name().contains('.') && files.get(&path).is_none();
+    (is_manifest(&path) || is_folder()).then_some(path)
+}
