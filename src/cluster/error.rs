@@ -193,7 +193,8 @@ impl ClusterError {
             Self::NotRecorded { .. } => UnknownCode::NotObserved,
             Self::Unsupported(_) => UnknownCode::Unsupported,
         };
-        let mut message = self.to_string();
+        // A library's words about a value quote it, and no value begins a line of what is shown (T11).
+        let mut message = self.to_string().replace('\n', "\\n").replace('\r', "\\r");
         let mut source = std::error::Error::source(&self);
         let mut detail = self.said().cloned();
         if detail.is_none() {

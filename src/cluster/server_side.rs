@@ -51,13 +51,32 @@ fn created(desired: &Json, at: Timestamp) -> Json {
         "uid": format!("snapshot-{}", name.short()), "resourceVersion": "1", "generation": 1, "creationTimestamp": at}})
 }
 
-pub(super) fn without_nulls(value: &Json) -> Json {
+/// An object as it is applied: what is declared as nothing is left out. But a key of labels and the like, whose values are texts, is empty text
+/// then, as the API server makes it for whoever applies it.
+pub(super) fn without_nulls(object: &Json) -> Json {
+    let kind = object.get("kind").and_then(Json::as_str).unwrap_or_default();
+    let group = object.get("apiVersion").and_then(Json::as_str).and_then(|text| Some(text.split_once('/')?.0));
+    let native = group.is_none_or(|group| !group.contains('.') || group.ends_with(".k8s.io"));
+    let holds_texts = |above: &str, key: &str| match (above, key) {
+        ("metadata", "labels" | "annotations") => true,
+        (_, "matchLabels" | "nodeSelector") => native,
+        ("", "data" | "binaryData") => native && kind == "ConfigMap",
+        ("spec", "selector") => native && kind == "Service",
+        _ => false,
+    };
+    kept(object, "", false, &holds_texts)
+}
+
+fn kept(value: &Json, key: &str, texts: bool, holds_texts: &dyn Fn(&str, &str) -> bool) -> Json {
     match value {
         Json::Object(map) => {
-            let kept = map.iter().filter(|(_, value)| !value.is_null());
-            Json::Object(kept.map(|(key, value)| (key.clone(), without_nulls(value))).collect())
+            let kept = map.iter().filter_map(|(name, value)| match value {
+                Json::Null => texts.then(|| (name.clone(), Json::from(""))),
+                value => Some((name.clone(), kept(value, name, holds_texts(key, name), holds_texts))),
+            });
+            Json::Object(kept.collect())
         }
-        Json::Array(items) => Json::Array(items.iter().map(without_nulls).collect()),
+        Json::Array(items) => Json::Array(items.iter().map(|item| kept(item, "", false, holds_texts)).collect()),
         other => other.clone(),
     }
 }

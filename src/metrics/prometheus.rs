@@ -115,7 +115,8 @@ impl MetricsError {
             Self::Malformed { .. } => (UnknownCode::Malformed, None),
             Self::Empty { .. } => (UnknownCode::NoSamples, None),
         };
-        Unknown { code, message: self.to_string(), detail }
+        // What is quoted begins no line (T11).
+        Unknown { code, message: self.to_string().replace('\n', "\\n").replace('\r', "\\r"), detail }
     }
 }
 

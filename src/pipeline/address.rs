@@ -57,6 +57,12 @@ impl Address {
     }
 }
 
+/// Whether a remote is a folder of this machine, as Git has it: no address of any kind, no `HOST:PATH`, no helper of its own (`codecommit::…`).
+pub(super) fn is_folder(remote: &str) -> bool {
+    let before_slash = remote.split('/').next().unwrap_or_default();
+    remote.starts_with("file://") || !(remote.contains("://") || before_slash.contains(':'))
+}
+
 /// `ssh://[USER@]HOST[:PORT]/PATH` and `[USER@]HOST:PATH` as the web address of the same. The port is ssh's own.
 fn web_address(remote: &str) -> Option<String> {
     let (host, path) = match remote.strip_prefix("ssh://") {
@@ -138,6 +144,12 @@ mod tests {
         }
         for folder in ["/srv/o/r.git", "../o/r", "file:///srv/o/r.git", "./a:b/c", ""] {
             assert_eq!(Address::of(folder).unwrap(), None, "{folder}");
+            assert!(is_folder(folder), "{folder}");
+        }
+        for server in
+            ["git@host:shop", "host:shop.git", "git+ssh://h/o/r", "git://h/o/r", "codecommit::eu://r", "git@[::1]:o/r"]
+        {
+            assert!(!is_folder(server), "{server}");
         }
         assert!(Address::of("https://github.com/r").is_err());
     }

@@ -90,7 +90,7 @@ impl PipelineError {
             }
             Self::Webhook(error) => Some(error.hint().into()),
             Self::Cluster(ClusterError::Config { .. }) => Some(
-                "name the file by --kubeconfig or KUBECONFIG, and in bpctl.yaml a context that is in it (kubectl config get-contexts)".into(),
+                "see that the kubeconfig is there, by BPCTL_KUBECONFIG, KUBECONFIG or ~/.kube/config, with each file that it names, and that bpctl.yaml names a context of it (kubectl config get-contexts)".into(),
             ),
             Self::Cluster(ClusterError::Forbidden { .. }) => {
                 Some("kubectl apply -f templates/rbac/reader.yaml   (grants get, list, watch; nothing else)".into())

@@ -9,7 +9,7 @@ use bpctl_core::observe::Identity;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::PipelineError;
-use super::address::Address;
+use super::address::{Address, is_folder};
 use crate::forge::gitea::{GiteaForge, GiteaOptions};
 use crate::forge::github::{Credentials, GithubForge, GithubOptions};
 use crate::forge::local::{LocalForge, LocalOptions, SigningKey};
@@ -35,7 +35,7 @@ pub struct SessionOptions {
 pub enum ForgeAccess {
     /// Base only: no token was given, or the forge does not answer.
     Offline(OfflineForge),
-    /// This clone's own branches, only to look at: `origin` is a server by ssh, and nobody says what serves it. What stands here may be
+    /// This clone's own branches, only to look at: `origin` is a server that is not asked by http, and nobody says what serves it. What stands here may be
     /// unpushed and unreviewed.
     Undecided(Box<LocalForge>),
     /// All.
@@ -69,7 +69,7 @@ impl ForgeAccess {
     /// What keeps anything from being written here, where nobody says which forge it is, and what mends it.
     pub fn undecided(&self) -> Option<(&'static str, &'static str)> {
         matches!(self, Self::Undecided(_)).then_some((
-            "the remote `origin` is a server by ssh, which does not tell what serves it: this clone's own branches are looked at, and nothing is written",
+            "the remote `origin` is on a server, and its address does not tell what serves it: this clone's own branches are looked at, and nothing is written",
             "write `forge: gitea` or `forge: github` into bpctl.yaml on the base branch, or `forge: local` where this clone's own branch is what counts",
         ))
     }
@@ -146,11 +146,14 @@ async fn connect(
     workspace: &Workspace,
     options: SessionOptions,
 ) -> Result<ForgeAccess, PipelineError> {
-    let address = repository.remote_url("origin")?.as_deref().map(Address::of).transpose()?.flatten();
+    let origin = repository.remote_url("origin")?;
+    let address = origin.as_deref().map(Address::of).transpose()?.flatten();
+    let elsewhere = origin.as_deref().is_some_and(|origin| !is_folder(origin));
     let known = address.as_ref().map_or(ForgeKind::Local, Address::kind);
     let kind = if workspace.forge == ForgeKind::Auto { known } else { workspace.forge };
     if kind == ForgeKind::Local {
-        if known != ForgeKind::Local && !may_be_local(repository)? {
+        let said = workspace.forge == ForgeKind::Local;
+        if (known != ForgeKind::Local || elsewhere && said) && !may_be_local(repository, known)? {
             return Err(PipelineError::told(
                 "the work tree's bpctl.yaml says `forge: local`, and the base branch of the remote `origin` does not",
                 "merge that line into the base branch first, and git fetch origin",
@@ -161,7 +164,7 @@ async fn connect(
             None => local_root(repository, &USUAL.map(heads))?,
         };
         let forge = local(repository, root, &options)?;
-        let undecided = workspace.forge == ForgeKind::Auto && address.is_some();
+        let undecided = workspace.forge == ForgeKind::Auto && elsewhere;
         return Ok(if undecided {
             ForgeAccess::Undecided(Box::new(forge))
         } else {
@@ -304,15 +307,16 @@ fn local_root(repository: &Repository, roots: &[String]) -> Result<String, Pipel
     ))
 }
 
-/// A work tree may not leave a server for the local forge: where there is a server, its branches have to say so.
-fn may_be_local(repository: &Repository) -> Result<bool, PipelineError> {
+/// A work tree may not leave a server for the local forge: where there is a server, its branches have to say so. Of one that names no forge
+/// nothing may have been fetched yet.
+fn may_be_local(repository: &Repository, known: ForgeKind) -> Result<bool, PipelineError> {
     for root in server_roots(repository)? {
         let Some(commit) = repository.ref_target(&root)? else { continue };
         if let Some(workspace) = super::tree::workspace_at(repository, &commit)? {
             return Ok(workspace.forge == ForgeKind::Local);
         }
     }
-    Ok(runtime::variable("BPCTL_BASE").is_some())
+    Ok(known == ForgeKind::Local || runtime::variable("BPCTL_BASE").is_some())
 }
 
 fn local(repository: &Arc<Repository>, base: String, options: &SessionOptions) -> Result<LocalForge, PipelineError> {

@@ -107,7 +107,7 @@ const JOINED: [&str; 10] =
     ["pass", "pwd", "pw", "psk", "accesskey", "accountkey", "signingkey", "encryptionkey", "privatekey", "sharedkey"];
 const UNJOINED: [&str; 2] = ["bypass", "compass"];
 /// How tokens of well-known services begin, each with how many signs are behind that at least.
-const TOKENS: [(&str, usize); 13] = [
+const TOKENS: [(&str, usize); 18] = [
     ("ghp_", 20),
     ("gho_", 20),
     ("ghu_", 20),
@@ -121,6 +121,11 @@ const TOKENS: [(&str, usize); 13] = [
     ("AKIA", 16),
     ("eyJ", 30),
     ("hooks.slack.com/services/", 8),
+    ("hooks.slack.com/workflows/", 8),
+    ("hooks.slack.com/triggers/", 8),
+    ("discord.com/api/webhooks/", 8),
+    ("discordapp.com/api/webhooks/", 8),
+    ("webhook.office.com/webhookb2/", 8),
 ];
 /// Words that go on with a sentence: `the token is renewed`.
 const PROSE: [&str; 14] =
@@ -214,13 +219,31 @@ pub fn value_holds(value: &Json) -> bool {
             let texts: Vec<&str> = items.iter().filter_map(Json::as_str).collect();
             // Of a command line a name and its value may be two items.
             let command = texts.iter().any(|text| text.starts_with('-')) && text_holds(&texts.join(" "));
-            command || items.iter().any(value_holds)
+            command || is_login(&texts) || items.iter().any(value_holds)
         }
         Json::Object(map) => {
-            let named = map.get("name").and_then(Json::as_str).is_some_and(|name| is_credential(name, None));
-            (named && map.contains_key("value")) || map.iter().any(|(key, value)| entry_holds(key, value))
+            let name = map.get("name").and_then(Json::as_str);
+            let named = map.get("value").zip(name).is_some_and(|(value, name)| variable_holds(name, Some(value)));
+            named || map.iter().any(|(key, value)| entry_holds(key, value))
         }
     }
+}
+
+/// A command line that hands a password over by an option that is something else in all other programs.
+fn is_login(items: &[&str]) -> bool {
+    let program = |item: &&str| ["redis-cli", "valkey-cli", "keydb-cli"].iter().any(|name| item.ends_with(name));
+    let words = || items.iter().flat_map(|item| item.split_whitespace());
+    words().any(|word| program(&word)) && words().any(|word| word == "-a")
+}
+
+/// Whether a variable of a container may be one: by its name, or by its name and its value as they would stand in a file.
+fn variable_holds(name: &str, value: Option<&Json>) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let text = || Some(format!("{name}: {}", value?.as_str()?));
+    is_credential(name, None)
+        || lower == "dsn"
+        || lower.ends_with("_dsn")
+        || text().is_some_and(|text| text_holds(&text))
 }
 
 fn entry_holds(key: &str, value: &Json) -> bool {
@@ -249,14 +272,22 @@ pub fn field_holds<'v>(kind: &str, field: &FieldPath, values: impl IntoIterator<
     if kind == "Secret" || (config && field.0.iter().any(named)) || names_credential(field) {
         return true;
     }
-    let holds = |value: &Json| last.map_or_else(|| value_holds(value), |key| entry_holds(key, value));
+    let variables = field.0.iter().filter(|_| field.has_key("env")).filter_map(|segment| match segment {
+        Segment::Item(keys) => keys.iter().find(|(key, _)| key == "name").map(|(_, name)| name.as_str()),
+        Segment::Key(_) | Segment::Index(_) => None,
+    });
+    let variables: Vec<&str> = variables.collect();
+    let holds = |value: &Json| {
+        let by_itself = || last.map_or_else(|| value_holds(value), |key| entry_holds(key, value));
+        variables.iter().any(|name| variable_holds(name, Some(value))) || by_itself()
+    };
     values.into_iter().flatten().any(holds)
 }
 
 /// Whether a field is the value of a variable that is named as a credential (T38).
 pub fn names_credential(field: &FieldPath) -> bool {
     let named = |segment: &Segment| match segment {
-        Segment::Item(keys) => keys.iter().any(|(_, name)| is_credential(name, None)),
+        Segment::Item(keys) => keys.iter().any(|(_, name)| variable_holds(name, None)),
         Segment::Key(_) | Segment::Index(_) => false,
     };
     field.has_key("env") && field.0.iter().any(named)

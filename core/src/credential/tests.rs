@@ -172,6 +172,27 @@ fn t38_lines_belong_to_what_names_them() {
 /// Would miss: a command whose option and password are two items; a Kubernetes field that only names a Secret, and is withheld.
 #[test]
 fn t38_values_of_objects_are_looked_at_by_name_and_text() {
+    let field = |name: &str| {
+        let item = Segment::Item(vec![("name".into(), name.into())]);
+        FieldPath::keys(["spec", "template", "spec", "containers", "env"]).join(item).key("value")
+    };
+    let variable = |name: &str, value: &str| field_holds("Deployment", &field(name), [Some(&Json::from(value))]);
+    for (name, value) in [
+        ("DATABASE_DSN", "host=db user=a"),
+        ("REDISCLI_AUTH", "hunter2"),
+        ("SMTP_AUTH", "hunter2"),
+        ("X", "https://discord.com/api/webhooks/123456/abcdefgh"),
+        ("X", "https://hooks.slack.com/triggers/T1/2/abcdefgh"),
+    ] {
+        assert!(variable(name, value), "{name}={value}");
+    }
+    for (name, value) in [("SMTP_AUTH", "true"), ("LOG_LEVEL", "debug"), ("X", "https://discord.com/channels/1/2")] {
+        assert!(!variable(name, value), "{name}={value}");
+    }
+    assert!(
+        value_holds(&json!(["redis-cli", "-a", "hunter2"])) && value_holds(&json!({"name": "DB_DSN", "value": "x"}))
+    );
+    assert!(!value_holds(&json!(["ls", "-a", "x"])) && !value_holds(&json!({"name": "DB", "value": "x"})));
     for held in [
         json!(["--db-password=hunter2"]),
         json!(["serve", "--db-password", "hunter2"]),

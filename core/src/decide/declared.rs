@@ -3,7 +3,7 @@
 use super::beside::{beside, key_kept};
 use super::drift::{
     Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact,
-    is_refused_to_bpctl_alone, kept_by, kept_by_others, kept_keys, kept_port, kept_rivals, writer,
+    is_refused_to_bpctl_alone, kept_by, kept_by_others, kept_keys, kept_port, kept_rivals, replaced, writer,
 };
 use super::headless::{headless, is_kept_address};
 use super::passed::{passed_over, told_passed_over, unread_rules};
@@ -329,6 +329,9 @@ fn differences<'a>(
     let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
     let mut fields =
         live.map(|live| compare(&manifest.document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
+    if let Some(live) = live.filter(|_| !is_direct(input)) {
+        fields.extend(replaced(&manifest.document, live, &fields));
+    }
     fields.retain(|drift| !manifest.is_unstable(&drift.path) && !is_kept_address(object, drift));
     if live.is_some() && fields.is_empty() {
         return Ok(None);

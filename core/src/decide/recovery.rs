@@ -305,9 +305,8 @@ fn look(input: &DetectInput<'_>, detected: &mut Detected) -> Option<Recovery> {
     let pods = match input.facts.pods(&target) {
         Known::Known(pods) => pods,
         Known::Unknown(why) => {
-            if max.is_some() {
-                detected.unknown.push(UnknownFact::new("whether its pods failed", why));
-            }
+            // Whatever the blueprint asks for: pods that do not run are told of every workload, so that not to have looked is told too (R6).
+            detected.unknown.push(UnknownFact::new("whether its pods run", why));
             return None;
         }
     };

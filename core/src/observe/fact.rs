@@ -303,8 +303,8 @@ pub struct Observation {
     pub observed_at: Timestamp,
     /// The forge's time, by which pauses and freezes go: a recording cannot end them.
     pub governed_at: Timestamp,
-    /// The facts.
-    pub facts: BTreeMap<FactKey, Fact>,
+    /// The facts; each by itself, since a map's nodes are half empty and a fact is large.
+    pub facts: BTreeMap<FactKey, Box<Fact>>,
 }
 
 impl Observation {
@@ -316,7 +316,7 @@ impl Observation {
     /// Adds a fact, seen when the observation began.
     pub fn add(&mut self, key: FactKey, source: &str, value: FactValue) {
         let fact = Fact { value, source: source.into(), at: self.observed_at };
-        self.facts.insert(key, fact);
+        self.facts.insert(key, Box::new(fact));
     }
 
     /// The same observation with only these facts: the evidence of a decision, enough to derive it again (X3).

@@ -378,11 +378,12 @@ pub fn value_at<'a>(document: &'a Document, path: &FieldPath) -> Option<&'a Node
     }
 }
 
-/// Values of one document at many paths: long lists are searched once, and not for each path (T42).
+/// Values of one document at many paths: long lists and mappings are searched once, and not for each path (T42).
 #[derive(Debug)]
 pub struct Finder<'d> {
     document: &'d Document,
     lists: RefCell<HashMap<(*const Node, Vec<String>), ByKeys<'d>>>,
+    mappings: RefCell<HashMap<*const Node, HashMap<&'d str, &'d Entry>>>,
 }
 
 /// The items of a list that have the same values of some keys: how many, and the first.
@@ -394,15 +395,30 @@ const FEW: usize = 16;
 impl<'d> Finder<'d> {
     /// Finds in this document.
     pub fn new(document: &'d Document) -> Self {
-        Self { document, lists: RefCell::default() }
+        Self { document, lists: RefCell::default(), mappings: RefCell::default() }
     }
 
     /// As [`value_at`] finds it.
     pub fn value_at(&self, path: &FieldPath) -> Option<&'d Node> {
-        match find_by(self.document, path, &mut |list, keys| self.item(list, keys)) {
+        match find_by(self.document, path, self) {
             Ok(Target::Value { node, .. }) => Some(node),
             _ => None,
         }
+    }
+}
+
+impl<'d> Pick<'d> for Finder<'d> {
+    fn entry(&self, mapping: &'d Node, key: &str) -> Option<&'d Entry> {
+        let entries = mapping.entries();
+        if entries.len() <= FEW {
+            return mapping.entry(key);
+        }
+        let mut mappings = self.mappings.borrow_mut();
+        // Of a key that stands there twice the last counts.
+        let by_key = mappings
+            .entry(std::ptr::from_ref(mapping))
+            .or_insert_with(|| entries.iter().map(|entry| (entry.key.as_str(), entry)).collect());
+        by_key.get(key).copied()
     }
 
     fn item(&self, list: &'d Node, keys: &[(String, String)]) -> Result<&'d Node, usize> {
@@ -440,16 +456,34 @@ fn item_of<'a>(list: &'a Node, keys: &[(String, String)]) -> Result<&'a Node, us
 }
 
 fn find<'a, 'p>(document: &'a Document, path: &'p FieldPath) -> Result<Target<'a, 'p>, EditRefused> {
-    find_by(document, path, &mut item_of)
+    find_by(document, path, &OneByOne)
 }
 
-/// Which item of a list has these merge keys, or how many.
-type Pick<'a, 'f> = &'f mut dyn FnMut(&'a Node, &[(String, String)]) -> Result<&'a Node, usize>;
+/// How what is in a node is found.
+trait Pick<'a> {
+    /// The entry of a key of a mapping.
+    fn entry(&self, mapping: &'a Node, key: &str) -> Option<&'a Entry>;
+    /// Which item of a list has these merge keys, or how many.
+    fn item(&self, list: &'a Node, keys: &[(String, String)]) -> Result<&'a Node, usize>;
+}
+
+/// For a single path.
+struct OneByOne;
+
+impl<'a> Pick<'a> for OneByOne {
+    fn entry(&self, mapping: &'a Node, key: &str) -> Option<&'a Entry> {
+        mapping.entry(key)
+    }
+
+    fn item(&self, list: &'a Node, keys: &[(String, String)]) -> Result<&'a Node, usize> {
+        item_of(list, keys)
+    }
+}
 
 fn find_by<'a, 'p>(
     document: &'a Document,
     path: &'p FieldPath,
-    pick: Pick<'a, '_>,
+    pick: &impl Pick<'a>,
 ) -> Result<Target<'a, 'p>, EditRefused> {
     let text = document.source.text.as_bytes();
     let not_found = |reason: String| EditRefused::NotFound { path: path.clone(), reason };
@@ -464,7 +498,7 @@ fn find_by<'a, 'p>(
                 if !matches!(node.value, Value::Mapping(_)) {
                     return Err(not_found(format!("`{key}` would be a key of {}", node.kind())));
                 }
-                match node.entry(key) {
+                match pick.entry(node, key) {
                     Some(found) if is_merged(document, found) => {
                         return Err(unspliceable(document, path, &found.value, "comes through a merge key (`<<`)"));
                     }
@@ -477,7 +511,7 @@ fn find_by<'a, 'p>(
                 }
             }
             Segment::Item(keys) => {
-                node = match pick(node, keys) {
+                node = match pick.item(node, keys) {
                     Ok(item) => item,
                     Err(0) => {
                         let keys: Vec<_> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();

@@ -65,7 +65,7 @@ fn page(entry: &Entry) -> String {
             let fact = |(key, fact): (&bpctl_core::observe::FactKey, &bpctl_core::observe::Fact)| {
                 format!("         {} from {}{}", shown(&key.to_string()), shown(&fact.source), known(&fact.value))
             };
-            lines.extend(facts.facts.iter().map(fact));
+            lines.extend(facts.facts.iter().map(|(key, found)| fact((key, found))));
         }
     }
     lines.push(format!("  correlation {}", shown(entry.correlation.as_str())));

@@ -46,3 +46,30 @@ fn r6_a_container_that_only_a_patch_makes_is_found_at_the_patch() {
     assert_eq!((&part["items"], &part["unknown"][0]["uncompared"]), (&serde_json::json!([]), &true.into()), "{part:#}");
     assert!(part["unknown"][0].to_string().contains("has no image"), "{part:#}");
 }
+
+/// Would miss: a number that the API server keeps a part of without a word, so that what looks like many replicas is none; a number that it keeps
+/// whole, or a quantity, told as too long.
+#[test]
+fn r6_a_number_that_kubernetes_would_cut_is_refused_wherever_it_stands() {
+    let repo = Repo::shop();
+    let scaler = "---\napiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: h, namespace: shop}\nspec:\n  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: backend}\n  maxReplicas: 4294967297\n";
+    let backend = repo.read("deploy/backend.yaml");
+    repo.write("deploy/backend.yaml", &format!("{}{scaler}", backend.replace("replicas: 3", "replicas: 4294967296")));
+    repo.replace(
+        "deploy/frontend.yaml",
+        "      containers:",
+        "      terminationGracePeriodSeconds: 4294967297\n      securityContext: {runAsUser: 4294967297}\n      tolerations: [{key: a, tolerationSeconds: 4294967297}]\n      \
+         volumes: [{name: v, emptyDir: {sizeLimit: 8589934592}}]\n      containers:",
+    );
+    let found: Vec<_> = lint(&repo).into_iter().filter(|found| found["code"] == "manifest-invalid").collect();
+    let told: Vec<&str> = found.iter().filter_map(|found| found["message"].as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "spec.replicas is 4294967296, and can not be more than 2147483647 either way",
+            "spec.maxReplicas is 4294967297, and can not be more than 2147483647 either way"
+        ]
+    );
+    let plan = repo.run(&["plan", "-t", "backend", "-o", "json"]).exits(1).json();
+    assert_eq!(plan["blueprints"][0]["items"], serde_json::json!([]), "{plan:#}");
+}

@@ -284,7 +284,7 @@ fn x05_what_serves_a_remote_by_ssh_is_not_guessed_where_something_is_written() {
     repo.run(&["plan"]).exits(0);
     let ran = repo.run(&super::APPLY).exits(1);
     says(&ran.stderr, &["does not tell what serves it", "write `forge: gitea` or `forge: github` into bpctl.yaml"]);
-    says(&repo.run(&["doctor"]).stdout, &["✗ the remote `origin` is a server by ssh"]);
+    says(&repo.run(&["doctor"]).stdout, &["✗ the remote `origin` is on a server, and its address does not tell"]);
     assert_eq!(repo.everything(), before);
     repo.replace("bpctl.yaml", "# forge ", "forge: local ");
     repo.commit(&[], "ours");

@@ -18,7 +18,7 @@ impl Rule for ImageInvalid {
                 \x20 image: Nginx:latest      # nginx:latest\n  image: \"nginx:1.27 \"     # nginx:1.27\n\
                 \x20 image: https://reg.example/web:1   # reg.example/web:1\n\n\
                 A digest is sha256: and 64 hexadecimal digits, small letters; one that was cut off in copying is none.\n\
-                Write the name as the registry has it. Names of capitals alone, which something fills in later, are left out.",
+                Write the name as the registry has it. Names of capitals alone and ko://, which something fills in later, are left out.",
         }
     }
 
@@ -47,6 +47,10 @@ fn fault(image: &str) -> Option<(&'static str, String)> {
         let squeezed: String = image.chars().filter(|c| !c.is_whitespace()).collect();
         // Nothing at all has a finding of its own.
         return (!squeezed.is_empty()).then(|| ("holds a blank", format!("write {squeezed}")));
+    }
+    // What `ko` builds and fills in when it applies.
+    if image.starts_with("ko://") {
+        return None;
     }
     if let Some((scheme, rest)) = image.split_once("://") {
         return Some(("begins like an address", format!("write it without {scheme}://: {rest}")));

@@ -64,6 +64,7 @@ fn duplicates(manifest: &Manifest, found: &mut Vec<Diagnostic>) {
     };
     twice("container", Severity::Error, &containers, &named);
     twice("volume", Severity::Error, &items("volumes").iter().collect::<Vec<_>>(), &named);
+    twice("pull secret", Severity::Warning, &items("imagePullSecrets").iter().collect::<Vec<_>>(), &named);
     for container in &containers {
         let name = container_name(container);
         let items = |key: &str| container.get(key).map(Node::items).unwrap_or_default().iter().collect::<Vec<_>>();

@@ -507,8 +507,11 @@ fn fault(node: &Node, wanted: Wanted) -> Option<String> {
         (Wanted::Image, Value::String(text)) => {
             text.trim().is_empty().then(|| "is empty, and must name an image".into())
         }
-        (Wanted::PullPolicy, Value::String(text)) => (!is_placeholder(text) && !PULL_POLICIES.contains(&&**text))
-            .then(|| format!("is none of {}: `{text}`", PULL_POLICIES.join(", "))),
+        // An empty one the server fills in.
+        (Wanted::PullPolicy, Value::String(text)) => {
+            (!text.is_empty() && !is_placeholder(text) && !PULL_POLICIES.contains(&&**text))
+                .then(|| format!("is none of {}: `{text}`", PULL_POLICIES.join(", ")))
+        }
         (
             Wanted::Whole
             | Wanted::Any

@@ -55,7 +55,13 @@ impl Rule for RenderFailed {
                 let field = node.get("kustomize").or_else(|| node.get("helm")).unwrap_or(node);
                 let said = failure.said.as_ref().map_or_else(|| "this entry".into(), sink::terminal);
                 let diagnostic = diagnostic.label(workspace.document.span_of(field), said).source(workspace.source());
-                found.push(diagnostic.help("until it renders, nothing is planned for the workloads in it"));
+                let old = failure.said.as_ref().is_some_and(|said| said.raw().contains("kubeVersion"));
+                let help = if old {
+                    "say what the cluster has beside `helm:`, as in `kube_version: \"1.36\"`; until it renders, nothing is planned for the workloads in it"
+                } else {
+                    "until it renders, nothing is planned for the workloads in it"
+                };
+                found.push(diagnostic.help(help));
             }
         }
         found

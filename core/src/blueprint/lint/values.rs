@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::manifest_invalid::{CODE, each, is_placeholder, meant, way};
 use super::mark_node;
 use crate::blueprint::Manifest;
-use crate::model::{Diagnostic, ObjectRef};
-use crate::yaml::{Node, Value, nearest};
+use crate::model::{Diagnostic, ObjectRef, Quantity};
+use crate::yaml::{Entry, Node, Value, nearest};
 
 /// Fields, each with the texts that it takes. Paths are as in `manifest-invalid`.
 type Choices = &'static [(&'static str, &'static [&'static str])];
@@ -108,6 +108,21 @@ const AUTOSCALER_BOUNDS: Bounds = &[
     ("spec.behavior.scaleDown.policies[].periodSeconds", 1, 1800),
 ];
 
+/// Numbers that Kubernetes keeps as 64 bits; it keeps all others as 32, and of a longer one the last 32: 4294967296 replicas are none.
+const LONG: &[&str] = &[
+    "activeDeadlineSeconds",
+    "expirationSeconds",
+    "fsGroup",
+    "runAsGroup",
+    "runAsUser",
+    "supplementalGroups",
+    "terminationGracePeriodSeconds",
+    "tolerationSeconds",
+];
+/// What is a quantity, or holds nothing else.
+const QUANTITIES: &[&str] =
+    &["averageValue", "capacity", "divisor", "limits", "overhead", "requests", "sizeLimit", "storage", "value"];
+
 /// Numbers of pods or shares of them, and whether a share may be above 100%.
 type Shares = &'static [(&'static str, bool)];
 
@@ -184,6 +199,9 @@ pub(super) fn refused(manifest: &Manifest) -> Vec<(String, Diagnostic)> {
             container.items().iter().for_each(|container| look.choices(container, CONTAINER));
         }
     }
+    if let Some(spec) = root.get("spec") {
+        look.too_long(spec);
+    }
     match manifest.object.kind.as_str() {
         "Service" => look.twin_ports(),
         "ConfigMap" => look.twin_keys(),
@@ -239,6 +257,31 @@ impl<'m> Look<'m> {
         }
     }
 
+    /// Numbers that the API server would keep a part of, wherever they stand, and not refuse.
+    fn too_long(&mut self, node: &'m Node) {
+        let fits = |number: i128| (i128::from(i32::MIN)..=MOST).contains(&number);
+        let written = match &node.value {
+            Value::Int(number) if !fits(number.get()) => number.get().to_string(),
+            // 3e9 and 3000000000.0 are whole to Kubernetes; fractions are told elsewhere.
+            Value::Float(text)
+                if text.parse::<Quantity>().is_ok_and(|number| !fits(number.nanos() / 1_000_000_000)) =>
+            {
+                text.to_string()
+            }
+            Value::Mapping(entries) => {
+                let short = |entry: &&Entry| !LONG.contains(&&*entry.key) && !QUANTITIES.contains(&&*entry.key);
+                return entries.iter().filter(short).for_each(|entry| self.too_long(&entry.value));
+            }
+            Value::Sequence(items) => return items.iter().for_each(|item| self.too_long(item)),
+            _ => return,
+        };
+        let place = way(&self.manifest.document.root, node);
+        if !self.found.iter().any(|(told, _)| Some(told) == place.as_ref()) {
+            let told = |place: &str| format!("{place} is {written}, and can not be more than {MOST} either way");
+            self.report(node, told, "the API server would keep the last 32 bits of it: write a smaller number".into());
+        }
+    }
+
     /// A whole number from 0, or a share with its `%`.
     fn shares(&mut self, root: &'m Node, shares: Shares) {
         for (pattern, above) in shares {
@@ -247,6 +290,9 @@ impl<'m> Look<'m> {
             for node in all {
                 let (what, help) = match &node.value {
                     Value::Int(number) if number.get() < 0 => ("can not be below 0", "write 0 or more".to_owned()),
+                    Value::Float(text) if !text.trim_end_matches('0').ends_with('.') && !text.contains(['e', 'E']) => {
+                        ("must be a whole number or a share", "write it like 1 or 25%".to_owned())
+                    }
                     Value::String(text) if !is_placeholder(text) => {
                         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
                         let share = text.strip_suffix('%').filter(|share| digits(share));
@@ -262,10 +308,11 @@ impl<'m> Look<'m> {
                     }
                     _ => continue,
                 };
-                let written = node.as_str().map_or_else(
-                    || node.as_int().map_or_else(String::new, |number| number.to_string()),
-                    |text| format!("`{text}`"),
-                );
+                let written = match &node.value {
+                    Value::String(text) => format!("`{text}`"),
+                    Value::Float(text) => text.to_string(),
+                    _ => node.as_int().map_or_else(String::new, |number| number.to_string()),
+                };
                 self.report(node, |place| format!("{place} {what}, this is {written}"), help);
             }
         }

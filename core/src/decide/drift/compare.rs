@@ -98,12 +98,18 @@ impl<'a> Walk<'a> {
             let inner = self.way.down(Step::Key(&field.key));
             for entry in effective(field.value.entries()) {
                 let ignored = field.key == "annotations" && quirks::is_ignored_annotation(&entry.key);
-                if ignored || entry.value.value == Value::Null {
+                if ignored {
                     continue;
                 }
                 let mark = self.way.down(Step::Key(&entry.key));
                 match live.and_then(|live| live.get(entry.key.as_str())) {
+                    None if entry.value.value == Value::Null => {}
                     None => self.report(DriftKind::Missing, &entry.value, None),
+                    Some(live) if entry.value.value == Value::Null => {
+                        if live.as_str().is_some_and(|text| !text.is_empty()) {
+                            self.report(DriftKind::Changed, &entry.value, Some(live));
+                        }
+                    }
                     Some(live) => self.value(&entry.key, &entry.value, Some(live)),
                 }
                 self.way.up(mark);
@@ -178,7 +184,14 @@ impl<'a> Walk<'a> {
             let below = map.get(entry.key.as_str()).filter(|live| !live.is_null());
             let mark = self.way.down(Step::Key(&entry.key));
             let empty_text = matches!(&entry.value.value, Value::String(text) if text.is_empty());
-            if below.is_none() && empty_text && (quirks::is_free_map(key) || took_another_form(&entry.key, node, map)) {
+            let nothing = native && entry.value.value == Value::Null && quirks::is_free_map(key);
+            if nothing && below.is_some_and(|live| live.as_str().is_some_and(|text| !text.is_empty())) {
+                // Whatever applies it makes it empty, or takes it away.
+                self.report(DriftKind::Changed, &entry.value, below);
+            } else if below.is_none()
+                && empty_text
+                && (quirks::is_free_map(key) || took_another_form(&entry.key, node, map))
+            {
                 self.report(DriftKind::Missing, &entry.value, None);
             } else {
                 self.value(&entry.key, &entry.value, below);

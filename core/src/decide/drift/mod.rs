@@ -27,7 +27,7 @@ mod tests;
 
 pub use exact::exact;
 pub use kept::{KeptKeys, kept_by, kept_by_others, kept_keys, kept_port};
-pub use rivals::{Rival, is_refused_to_bpctl_alone, kept_rivals, merged_away};
+pub use rivals::{Rival, is_refused_to_bpctl_alone, kept_rivals, merged_away, replaced};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;

@@ -122,12 +122,13 @@ impl<'a> Walk<'a> {
         let beside = |other: &str| has.get(other) == Some(value);
         let at_pod = self.way.steps().len() == self.pod;
         let above = self.way.steps().len() < self.pod;
+        let in_strategy = matches!(self.way.steps().get(1), Some(Step::Key("updateStrategy")));
         match key {
             // Whose number it is, autoscaler, manifest or nobody, is judged where replicas are.
             "replicas" if self.way.steps().len() == 1 => return true,
             // Of a container it is nobody's default: an init container that restarts gates no start.
             "restartPolicy" if !at_pod => return false,
-            "maxSurge" | "maxUnavailable" if above && self.per_node => {
+            "maxSurge" | "maxUnavailable" if in_strategy && self.per_node => {
                 return value.as_u64() == Some(u64::from(key == "maxUnavailable"));
             }
             "whenDeleted" | "whenScaled" if above => return value == "Retain",

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Attribution, DeliveryManagers, ownership, quirks, removal, writer};
+use super::{Attribution, DeliveryManagers, DriftKind, FieldDrift, ownership, quirks, removal, writer};
 use crate::model::{FieldPath, Segment};
 use crate::observe::LiveObject;
 use crate::yaml::{Document, Node, Value};
@@ -73,9 +73,33 @@ pub fn merged_away(document: &Document, live: &LiveObject) -> Vec<FieldPath> {
     sources.chain(strategy).collect()
 }
 
-/// Whether only a server-side apply is refused for what the cluster has of another kind of roll-out: `kubectl apply` takes it away (`retainKeys`).
+/// The same as differences, beside what Git declares in their place: what the cluster has there is half of what differs, and the graver half where
+/// it is a folder of the node's (X10).
+pub fn replaced(document: &Document, live: &LiveObject, found: &[FieldDrift]) -> Vec<FieldDrift> {
+    let gone = merged_away(document, live).into_iter().filter_map(|path| {
+        if found.iter().any(|drift| path.0.starts_with(&drift.path.0) || drift.path.0.starts_with(&path.0)) {
+            return None;
+        }
+        let (_, above) = path.0.split_last()?;
+        let instead = found.iter().find(|drift| drift.path.0.starts_with(above))?;
+        Some(FieldDrift {
+            kind: DriftKind::PendingRemoval,
+            span: instead.span.clone(),
+            unplaced: None,
+            declared: None,
+            live: Some(removal::value_at(&live.body, &path)?.clone()),
+            admitted: None,
+            by: writer(live, &path),
+            path,
+        })
+    });
+    gone.collect()
+}
+
+/// Whether only a server-side apply is refused for what the cluster has in place of what Git declares, of a volume or a roll-out: `kubectl apply`
+/// takes it away (`retainKeys`).
 pub fn is_refused_to_bpctl_alone(document: &Document, live: &LiveObject) -> bool {
-    merges(live) && merged_away(document, live).iter().any(|path| path.is_keys(&["spec", "strategy", PARAMETERS]))
+    merges(live) && !merged_away(document, live).is_empty()
 }
 
 /// What a rolling update goes by, in a Deployment and in a `StatefulSet`.

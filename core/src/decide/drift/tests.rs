@@ -498,6 +498,36 @@ fn a_volume_of_another_kind_is_drift() {
     );
 }
 
+/// Would miss: a selector that Git empties, whose labels stay in the cluster and cut an object off; a key without a value beside one that has one.
+#[test]
+fn what_git_empties_differs_from_what_the_cluster_has() {
+    let budget = |git: &str, has: &str| objects("policy/v1", "PodDisruptionBudget", git, has);
+    let has = "spec: {selector: {matchLabels: {app: web}}}";
+    assert_eq!(
+        budget("spec: {selector: {matchLabels: {}}}", has),
+        [r#"Changed spec.selector.matchLabels {} → {"app":"web"}"#]
+    );
+    assert_eq!(budget(has, has), NONE);
+    let service = |git: &str| objects("v1", "Service", git, "spec: {selector: {app: web}}");
+    assert_eq!(service("spec: {selector: {}}"), [r#"Changed spec.selector {} → {"app":"web"}"#]);
+    assert_eq!(service("spec: {selector: {app: web}}"), NONE);
+    let labels = |git: &str, has: &str| {
+        objects(
+            "v1",
+            "ConfigMap",
+            &format!("metadata: {{labels: {git}}}\ndata: {git}"),
+            &format!("metadata: {{labels: {has}}}\ndata: {has}"),
+        )
+    };
+    assert_eq!(
+        labels("{a: null}", "{a: b}"),
+        [r#"Changed metadata.labels.a null → "b""#, r#"Changed data.a null → "b""#]
+    );
+    for has in ["{}", "{a: ''}"] {
+        assert_eq!(labels("{a: null}", has), NONE, "{has}");
+    }
+}
+
 #[test]
 fn sets_match_in_any_order() {
     let mut schema = TypeSchema::default();

@@ -111,9 +111,10 @@ impl<'a> Way<'a> {
         self.schema.defaults.get(&format!("{}.{key}", self.shape))
     }
 
-    /// Whether the mapping here is replaced as a whole.
+    /// Whether the mapping here is replaced as a whole, by itself or with the one that it is in: a selector's `matchLabels`.
     pub(super) fn is_atomic_map(&self) -> bool {
-        self.schema.atomic_maps.contains(&self.shape)
+        let whole = |shape: &str| self.schema.atomic_maps.iter().any(|atomic| atomic == shape);
+        whole(&self.shape) || self.shape.rsplit_once('.').is_some_and(|(above, _)| whole(above))
     }
 
     fn lookup<T>(&self, by_path: &'a BTreeMap<String, T>) -> Option<&'a T> {
