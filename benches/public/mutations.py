@@ -16,6 +16,7 @@ class Mutation:
     kubectl: list = None
     live: object = None  # what the cluster has then in the one field that differs
     gone: bool = False  # the object itself is
+    instead: list = field(default_factory=list)  # what the cluster has in a declared field's place: told beside that, where an apply takes it away
     autoscaled: int = None  # before that, an autoscaler brings the workload to so many replicas; not drift
 
 
@@ -562,7 +563,7 @@ def volume_source(obj):
                     yield replaced(path + [index, source, key], "/mutated" if source == "hostPath" else "mutated")
             if "emptyDir" in item:
                 other = {"name": item["name"], "configMap": {"name": "mutated"}}
-                yield Mutation([{"op": "replace", "path": pointer(path + [index]), "value": other}], [path + [index, "emptyDir"]])
+                yield Mutation([{"op": "replace", "path": pointer(path + [index]), "value": other}], [path + [index, "emptyDir"]], instead=[path + [index, "configMap"]])
 
 
 @kind

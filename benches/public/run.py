@@ -363,6 +363,7 @@ class Repository:
             for hit in hits:
                 left.remove(hit)
                 wrong += self.judge_field(key, mutation, hit)
+        left = [hit for hit in left if not any(hit[0] == key and hit[1] is not None and self.covers(key, hit[1], path) for path in mutation.instead)]
         if left:
             wrong.append(f"invented {self.show(left)}")
         return wrong
@@ -384,10 +385,11 @@ class Repository:
 
     def judge_field(self, key, mutation, hit):
         _, path, field = hit
-        if mutation.live is not None and field["kind"] == "changed" and field.get("live") != mutation.live:
+        withheld = "(withheld)"  # what may be a credential is told without its values
+        if mutation.live is not None and field.get("live") != withheld and field["kind"] == "changed" and field.get("live") != mutation.live:
             yield f"{mutations.pointer(path)}: live is {field.get('live')!r}, not {mutation.live!r}"
         declared = mutations.get(self.declared[key], path)
-        if isinstance(declared, (str, int)) and str(field.get("declared")) != str(declared):
+        if isinstance(declared, (str, int)) and field.get("declared") != withheld and str(field.get("declared")) != str(declared):
             yield f"{mutations.pointer(path)}: declared is {field.get('declared')!r}, not {declared!r}"
         span = field.get("span")
         if not span:

@@ -86,6 +86,9 @@ pub async fn run(global: &Global, args: &PlanArgs, output: &Output) -> Result<Ex
             "warning: {why}: rules are those that were fetched last, and what was done before is unknown, so that nothing is permitted"
         ));
     }
+    if let Some((told, mend)) = session.forge.undecided() {
+        output.talk(&format!("warning: {told}; {mend}"));
+    }
     let options = PlanOptions {
         targets: args.target.clone(),
         selector: args.selector.clone(),

@@ -2,6 +2,7 @@
 
 use bpctl_core::model::{Name, Period};
 use bpctl_core::observe::Recorder;
+use bpctl_core::render::sink;
 use bpctl_core::verify::{Outcome, VerifyReport, verify_operation};
 use clap::Args;
 use schemars::JsonSchema;
@@ -63,6 +64,16 @@ pub async fn run(global: &Global, args: &VerifyArgs, output: &Output) -> Result<
     let reports = loop {
         let observation =
             observe(&environment, place, &[rules.get()], &cluster, &session.repository, forge).await?.observation;
+        // What is not known is not nothing (R6).
+        let mut histories = rules.get().blueprints.keys().map(|name| Recorder::new(&observation).history(name).ok());
+        if let Some(Err(why)) = histories.find(Result::is_err) {
+            let said = why.detail.as_ref().map_or_else(String::new, |said| format!(" ({})", sink::terminal(said)));
+            let told = format!("what bpctl merged is not known: {}{said}", why.message);
+            return Err(CommandError::told(
+                told,
+                "it is the forge that says it: set BPCTL_TOKEN, and see bpctl doctor",
+            ));
+        }
         let open = verify::open(&session, &environment, &rules, &observation).await?;
         let reports: Vec<_> = open
             .into_iter()

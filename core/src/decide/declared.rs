@@ -327,8 +327,11 @@ fn differences<'a>(
         return Ok(Some(Different { live, fields: Vec::new(), approximate, passed: Vec::new() }));
     }
     let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
-    let mut fields =
-        live.map(|live| compare(&manifest.document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
+    // bpctl's own apply leaves out what is declared as nothing. Of the workload itself that is told with what stays beside Git.
+    let belongs = is_direct(input) && *object != input.blueprint.value.spec.target.object();
+    let said = manifest.document.without_nothing().filter(|_| belongs);
+    let document = said.as_ref().unwrap_or(&manifest.document);
+    let mut fields = live.map(|live| compare(document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
     if let Some(live) = live.filter(|_| !is_direct(input)) {
         fields.extend(replaced(&manifest.document, live, &fields));
     }

@@ -157,7 +157,8 @@ impl Answers {
         let mut told = Vec::new();
         match (event, state) {
             (Event::Merged { pull, reviews, by, .. }, PullState::Merged { at, .. }) => {
-                let who = |by: &Option<Identity>| by.as_ref().map(|by| (by.id.clone(), by.login.clone()));
+                // People are their numbers: a name may be another since (T6).
+                let who = |by: &Option<Identity>| by.as_ref().map(|by| by.id.clone());
                 if who(by) != who(&self.ended_by) {
                     let called = |by: &Option<Identity>| by.as_ref().map_or("bpctl", |by| by.login.raw()).to_owned();
                     told.push(format!(

@@ -210,18 +210,17 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         home.moved.extend(moved.iter().cloned().chain(delivered.map(|(_, namespace)| namespace.clone())));
         let file = Changed { path, was: &was, is: &is, known: known && !plainly, home: &home };
         let remade = if own || known { None } else { Remade::of(path, [&before.files, &after.files]) };
+        let worked = unrendered.worked(path, remade.as_ref().is_some_and(Remade::works_otherwise));
         let concerned = |b: &&Located<Blueprint>| {
             let owns = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
             let takes_over = || {
                 reach::takes_over(path, catalog, &b.value)
                     || remade.as_ref().is_some_and(|remade| remade.may_be(catalog, &b.value, &unrendered, &home))
-                    || !known
-                        && unrendered.remakes(
-                            path,
-                            remade.as_ref().is_some_and(Remade::works_otherwise),
-                            catalog,
-                            &b.value,
-                        )
+                    || !known && unrendered.reach(&worked, catalog, &b.value)
+                    || remade.as_ref().is_some_and(|remade| {
+                        remade.sets(catalog, &b.value, &home)
+                            && unrendered.reach(&unrendered.worked(path, true), catalog, &b.value)
+                    })
             };
             !owns && (file.concerns(catalog, &b.value, &owners) || ((nobodys || plainly) && takes_over()))
         };
@@ -241,7 +240,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let readable = was.is_readable() && is.is_readable();
         if !own
             && (nobodys || readable || plainly)
-            && let Some(because) = reach::delivers(&was, &is, catalog)
+            && let Some(because) = reach::delivers(&was, &is, catalog, &unrendered)
         {
             let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
             add_to_all(catalog, &mut set, changed, &change);

@@ -292,6 +292,22 @@ impl<'c> Workload<'c> {
         self.manifest.is_some_and(|manifest| reads(&manifest.document.root, kind, name))
     }
 
+    /// Whether it has this name, or may: Kustomize matches names by regular expressions.
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        name == self.object.name || name.contains(['*', '.', '|', '[', '('])
+    }
+
+    /// Whether a container of it runs an image of this name, whatever its tag; not known of a workload that is not.
+    pub(super) fn runs(&self, name: &str) -> bool {
+        let Some(pod) = self.manifest.and_then(|manifest| manifest.document.root.at(&["spec", "template", "spec"]))
+        else {
+            return true;
+        };
+        let lists = ["containers", "initContainers"].into_iter().filter_map(|list| pod.get(list));
+        let mut images = lists.flat_map(Node::items).filter_map(|container| container.get("image")?.as_str());
+        images.any(|image| image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@'])))
+    }
+
     /// What its pods read: kind and name.
     fn read(&self) -> Vec<(&'static str, &str)> {
         self.manifest.map(|manifest| read(&manifest.document.root)).unwrap_or_default()

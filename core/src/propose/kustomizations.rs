@@ -1,12 +1,12 @@
 //! Kustomizations that nobody renders here: Flux takes each that lies below its folder, and Argo CD any that it is sent to. What a change of one,
 //! or of a file that it works with, may make of a workload is that workload's blueprint's to judge (T21).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::declared::{Workload, mentions, searched};
 use crate::blueprint::{Blueprint, Catalog, is_manifest};
 use crate::model::{Files, RepoPath};
-use crate::rendering::{KUSTOMIZATIONS, resolve};
+use crate::rendering::{KUSTOMIZATIONS, is_kustomization, resolve};
 use crate::yaml::{self, Kind, Node};
 
 /// What of a kustomization computes objects, so that they cannot be told from what it lists.
@@ -51,6 +51,8 @@ fn kustomization(path: &RepoPath, files: &Files) -> Option<Result<Node, ()>> {
 
 /// What of a kustomization is about what it lists and makes nothing else of it: names that come and go are looked at by themselves.
 const LISTS: [&str; 2] = ["resources", "bases"];
+/// What of one is about objects by a name: an image's, a workload's.
+const SETS: [&str; 2] = ["images", "replicas"];
 /// What of one says nothing of what it makes.
 const HARMLESS: [&str; 6] =
     ["apiVersion", "kind", "metadata", "commonAnnotations", "buildMetadata", "generatorOptions"];
@@ -59,13 +61,15 @@ const GENERATORS: [(&str, &str); 2] = [("configMapGenerator", "ConfigMap"), ("se
 
 /// A kustomization that nobody renders here.
 #[derive(Debug)]
-struct One {
+pub(super) struct One {
     path: RepoPath,
     /// The files and folders that it lists.
     lists: Vec<RepoPath>,
     /// The files and folders that say what it makes of that: patches, components, transformers.
     works_with: Vec<RepoPath>,
     namespace: Option<String>,
+    /// It stands so in the head.
+    is_now: bool,
 }
 
 impl One {
@@ -89,7 +93,7 @@ impl One {
             }
         }
         let namespace = root.get("namespace").and_then(Node::as_str).map(str::to_owned);
-        Some(Self { path: path.clone(), lists, works_with, namespace })
+        Some(Self { path: path.clone(), lists, works_with, namespace, is_now: true })
     }
 
     fn folder(&self) -> &str {
@@ -108,67 +112,87 @@ pub(super) struct Home {
 
 /// All kustomizations of both sides that nobody renders here, by what they list and work with.
 #[derive(Debug, Default)]
-pub(super) struct Unrendered(Vec<One>);
+pub(super) struct Unrendered {
+    all: Vec<One>,
+    /// By their folders; by what they list; by what they work with. There may be thousands (T42).
+    at: BTreeMap<String, Vec<usize>>,
+    listing: BTreeMap<RepoPath, Vec<usize>>,
+    using: BTreeMap<RepoPath, Vec<usize>>,
+}
 
 impl Unrendered {
     /// Reads them; `rules`: what says which are rendered.
-    pub(super) fn of(rules: &Catalog, sides: [&Files; 2]) -> Self {
-        let mut all = Vec::new();
-        for files in sides {
-            let paths = files.0.keys().filter(|path| KUSTOMIZATIONS.contains(&path.file_name()));
-            all.extend(
-                paths.filter(|path| rules.roots_reading(path).is_empty()).filter_map(|path| One::read(path, files)),
-            );
+    pub(super) fn of(rules: &Catalog, [before, after]: [&Files; 2]) -> Self {
+        let mut found = Self::default();
+        for (files, is_now) in [(after, true), (before, false)] {
+            for path in files.0.keys().filter(|path| is_kustomization(path)) {
+                let same = || !is_now && after.blob(path).is_some_and(|now| before.blob(path) == Some(now));
+                if rules.roots_reading(path).is_empty()
+                    && !same()
+                    && let Some(one) = One::read(path, files)
+                {
+                    found.all.push(One { is_now, ..one });
+                }
+            }
         }
-        Self(all)
+        for (position, one) in found.all.iter().enumerate() {
+            found.at.entry(one.folder().to_owned()).or_default().push(position);
+            for listed in &one.lists {
+                found.listing.entry(listed.clone()).or_default().push(position);
+            }
+            for used in &one.works_with {
+                found.using.entry(used.clone()).or_default().push(position);
+            }
+        }
+        found
     }
 
     /// Where what a file declares goes, as these deliver it.
     pub(super) fn home(&self, path: &RepoPath) -> Home {
-        let lists = |one: &&One| {
-            let mut seen = BTreeSet::new();
-            let mut next: Vec<&RepoPath> = one.lists.iter().collect();
-            let mut found = false;
-            while let Some(listed) = next.pop().filter(|_| !found) {
-                found = listed == path;
-                if seen.insert(listed) {
-                    next.extend(self.at(listed).flat_map(|inner| &inner.lists));
-                }
-            }
-            found
-        };
-        let placing = self.0.iter().filter(|one| one.namespace.is_some()).filter(lists);
         let (mut own, mut moved) = (None, BTreeSet::new());
-        for (one, namespace) in placing.filter_map(|one| Some((one, one.namespace.clone()?))) {
-            let direct = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder) == one.folder();
-            own = own.or(direct.then(|| namespace.clone()));
-            moved.insert(namespace);
+        let beside = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let (mut seen, mut next) = (BTreeSet::new(), vec![path.clone()]);
+        while let Some(listed) = next.pop() {
+            for position in self.listing.get(&listed).into_iter().flatten().filter(|at| seen.insert(**at)) {
+                let one = &self.all[*position];
+                if let Some(namespace) = &one.namespace {
+                    own = own.or_else(|| (one.is_now && one.folder() == beside).then(|| namespace.clone()));
+                    moved.insert(namespace.clone());
+                }
+                next.extend(RepoPath::new(one.folder()));
+            }
         }
         Home { own, moved }
     }
 
-    /// Those that a file is a part of the working of.
-    fn worked<'u>(&'u self, path: &'u RepoPath, otherwise: bool) -> impl Iterator<Item = &'u One> {
-        self.0.iter().filter(move |one| {
-            (otherwise && one.path == *path) || {
-                // A component's patches are its user's.
-                let mut seen = BTreeSet::new();
-                let mut next: Vec<&RepoPath> = one.works_with.iter().collect();
-                let mut works = false;
-                while let Some(named) = next.pop().filter(|_| !works) {
-                    works = path.is_within(named);
-                    if seen.insert(named) {
-                        next.extend(self.at(named).flat_map(|inner| &inner.works_with));
-                    }
+    /// Those that a file is a part of the working of; `otherwise`: it is one of these itself, and more of it changed than what it lists.
+    pub(super) fn worked(&self, path: &RepoPath, otherwise: bool) -> Vec<&One> {
+        let mut found: BTreeSet<usize> = BTreeSet::new();
+        let mut next = vec![path.clone()];
+        while let Some(used) = next.pop() {
+            // What stands below a folder that is worked with, a component's, is worked with too.
+            let ends = used.as_str().match_indices('/').map(|(end, _)| end).chain([used.as_str().len()]);
+            for above in ends.filter_map(|end| RepoPath::new(used.as_str().get(..end)?).ok()) {
+                for position in self.using.get(&above).into_iter().flatten().filter(|at| found.insert(**at)) {
+                    next.extend(RepoPath::new(self.all[*position].folder()));
                 }
-                works
             }
-        })
+        }
+        if otherwise {
+            let own = path.as_str().strip_suffix(path.file_name()).unwrap_or_default().trim_end_matches('/');
+            found.extend(self.at.get(own).into_iter().flatten());
+        }
+        found.into_iter().map(|position| &self.all[position]).collect()
     }
 
-    /// The kustomization of a folder.
-    fn at<'u>(&'u self, folder: &'u RepoPath) -> impl Iterator<Item = &'u One> {
-        self.0.iter().filter(move |one| one.folder() == folder.as_str())
+    /// The kustomizations of a folder.
+    fn at(&self, folder: &RepoPath) -> impl Iterator<Item = &One> {
+        self.at.get(folder.as_str()).into_iter().flatten().map(|position| &self.all[*position])
+    }
+
+    /// Whether a folder is delivered by one of these, and a blueprint's workload with it.
+    pub(super) fn delivers(&self, folder: &RepoPath, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+        self.at(folder).any(|one| self.lead(one.lists.iter(), catalog, blueprint))
     }
 
     /// Whether what is listed, or what that lists, is what a blueprint's workload is made of.
@@ -194,15 +218,14 @@ impl Unrendered {
         false
     }
 
-    /// Whether a change of a file makes something else of a blueprint's source, as one of these delivers it. `otherwise`: it is one of these itself,
-    /// and more of it changed than what it lists.
-    pub(super) fn remakes(&self, path: &RepoPath, otherwise: bool, catalog: &Catalog, blueprint: &Blueprint) -> bool {
-        self.worked(path, otherwise).any(|one| self.lead(one.lists.iter(), catalog, blueprint))
+    /// Whether what one of these lists is what a blueprint's workload is made of.
+    pub(super) fn reach(&self, worked: &[&One], catalog: &Catalog, blueprint: &Blueprint) -> bool {
+        worked.iter().any(|one| self.lead(one.lists.iter(), catalog, blueprint))
     }
 
     /// Whether one of them lists a file, or works with it, whatever it is called: then it is a manifest, or a patch.
     pub(super) fn takes(&self, path: &RepoPath) -> bool {
-        self.0.iter().any(|one| one.lists.iter().chain(&one.works_with).any(|taken| taken == path))
+        self.listing.contains_key(path) || self.using.contains_key(path)
     }
 }
 
@@ -223,6 +246,8 @@ pub(super) struct Remade {
     renamed: Option<(String, String)>,
     /// What it newly generates, or otherwise: kind and name.
     generated: Vec<(&'static str, String)>,
+    /// The images and the replicas of others that it sets otherwise, each by the name that it is about.
+    set: Vec<(&'static str, String)>,
     /// More of it changed than what it lists and generates.
     works_otherwise: bool,
     /// What it says before and after.
@@ -232,9 +257,17 @@ pub(super) struct Remade {
 impl Remade {
     /// Reads both sides of a file; `None`: it is no kustomization, or is gone.
     pub(super) fn of(path: &RepoPath, [before, after]: [&Files; 2]) -> Option<Self> {
+        let before_files = before;
         let anything = || Some(Self { anything: true, ..Self::default() });
-        let Ok(is) = kustomization(path, after)? else { return anything() };
+        let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
         let was = kustomization(path, before).and_then(Result::ok);
+        let Some(is) = kustomization(path, after) else {
+            // With it goes what it delivered.
+            let had = was.as_ref().map(names_of)?;
+            let listed = had.iter().filter_map(|named| local(folder, named, before)).collect();
+            return Some(Self { listed, ..Self::default() });
+        };
+        let Ok(is) = is else { return anything() };
         let was = was.as_ref();
         let anew = |key: &&str| {
             is.get(key).is_some()
@@ -242,11 +275,19 @@ impl Remade {
         };
         let text = |files: &Files| files.blob(path).and_then(|blob| searched(&blob.bytes));
         let (before, Some(after_text)) = (text(before).unwrap_or_default(), text(after)) else { return anything() };
-        let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
-        let had = was.map(names_of).unwrap_or_default();
-        let listed: Option<Vec<RepoPath>> =
-            names_of(&is).difference(&had).map(|named| local(folder, named, after)).collect();
-        let Some(listed) = listed.filter(|_| !COMPUTES.iter().any(anew)) else { return anything() };
+        let (had, has) = (was.map(names_of).unwrap_or_default(), names_of(&is));
+        let listed: Option<Vec<RepoPath>> = has.difference(&had).map(|named| local(folder, named, after)).collect();
+        let Some(mut listed) = listed.filter(|_| !COMPUTES.iter().any(anew)) else { return anything() };
+        // What it lists no more goes where it is pruned.
+        listed.extend(had.difference(&has).filter_map(|named| local(folder, named, before_files)));
+        // What kept its objects apart from those of others of the same names.
+        let apart = |key: &str| {
+            was.is_some_and(|was| was.get(key).is_some())
+                && is.get(key).map(Node::to_json) != was.and_then(|was| was.get(key)).map(Node::to_json)
+        };
+        if ["namespace", "namePrefix", "nameSuffix"].into_iter().any(apart) {
+            return anything();
+        }
         let part = |key: &str| is.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
         let (prefix, suffix) = (part("namePrefix"), part("nameSuffix"));
         let renames = ["namePrefix", "nameSuffix"].iter().any(anew) && !(prefix.is_empty() && suffix.is_empty());
@@ -256,8 +297,10 @@ impl Remade {
                 let all = root.and_then(|root| root.get(generator)).map_or(&[] as &[Node], Node::items);
                 all.iter().map(Node::to_json).collect::<Vec<_>>()
             };
+            // Without the hash that they had their names are others.
+            let renamed = ["generatorOptions"].iter().any(anew);
             let had = entries(was);
-            let new = entries(Some(&is)).into_iter().filter(|entry| !had.contains(entry));
+            let new = entries(Some(&is)).into_iter().filter(|entry| renamed || !had.contains(entry));
             let names = new.filter_map(|entry| Some(format!("{prefix}{}{suffix}", entry.get("name")?.as_str()?)));
             generated.extend(names.map(|name| (kind, name)));
         }
@@ -265,12 +308,39 @@ impl Remade {
         let entries = is.entries().iter().chain(was.map(Node::entries).unwrap_or_default());
         let all: BTreeSet<String> = entries.map(|entry| entry.key.to_string()).collect();
         let of_itself = |key: &str| {
-            LISTS.contains(&key) || GENERATORS.iter().any(|(generator, _)| *generator == key) || HARMLESS.contains(&key)
+            LISTS.contains(&key)
+                || SETS.contains(&key)
+                || GENERATORS.iter().any(|(generator, _)| *generator == key)
+                || HARMLESS.contains(&key)
         };
         let value = |root: Option<&Node>, key: &str| root.and_then(|root| root.get(key)).map(Node::to_json);
         let works_otherwise =
             all.iter().filter(|key| !of_itself(key)).any(|key| value(Some(&is), key) != value(was, key));
-        Some(Self { anything: false, listed, renamed, generated, works_otherwise, texts: [before, after_text] })
+        let mut set = Vec::new();
+        for key in SETS {
+            let entries = |root: Option<&Node>| {
+                let all = root.and_then(|root| root.get(key)).map_or(&[] as &[Node], Node::items);
+                all.iter().map(Node::to_json).collect::<Vec<_>>()
+            };
+            let (had, has) = (entries(was), entries(Some(&is)));
+            let other =
+                has.iter().filter(|entry| !had.contains(entry)).chain(had.iter().filter(|entry| !has.contains(entry)));
+            set.extend(other.filter_map(|entry| Some((key, entry.get("name")?.as_str()?.to_owned()))));
+        }
+        Some(Self { anything: false, listed, renamed, generated, set, works_otherwise, texts: [before, after_text] })
+    }
+
+    /// Whether it sets an image or the replicas of a blueprint's workload otherwise, where it lists that.
+    pub(super) fn sets(&self, catalog: &Catalog, blueprint: &Blueprint, home: &Home) -> bool {
+        let mut environments = catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
+        !self.set.is_empty()
+            && environments.any(|environment| {
+                let workload = Workload::of(catalog, blueprint, environment, home);
+                self.set.iter().any(|(key, name)| match *key {
+                    "images" => workload.runs(name),
+                    _ => workload.is_called(name),
+                })
+            })
     }
 
     /// Whether more of it changed than what it lists and generates; what is not known may have.

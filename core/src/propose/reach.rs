@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::declared::Declared;
+use super::kustomizations::Unrendered;
 use crate::blueprint::{Blueprint, Catalog, Manifest, is_yaml};
 use crate::model::{File, Files, Name, ObjectRef, RepoPath};
 use crate::rendering::{KUSTOMIZATIONS, resolve};
@@ -46,7 +47,12 @@ pub(super) fn of_all(path: &RepoPath, sides: [&Files; 2]) -> Option<&'static str
 }
 
 /// Why a file that no blueprint's path names concerns all of them: it tells Argo CD or Flux what to deliver, or may. `None`: it does not.
-pub(super) fn delivers(was: &Declared, is: &Declared, catalog: &Catalog) -> Option<&'static str> {
+pub(super) fn delivers(
+    was: &Declared,
+    is: &Declared,
+    catalog: &Catalog,
+    unrendered: &Unrendered,
+) -> Option<&'static str> {
     if [was, is].iter().any(|side| side.may_deliver()) {
         return Some("it cannot be read, and may tell a controller what to deliver");
     }
@@ -55,7 +61,7 @@ pub(super) fn delivers(was: &Declared, is: &Declared, catalog: &Catalog) -> Opti
         all.filter_map(|one| Some((one.object.clone(), Delivery::of(&one.document.root)?))).collect()
     };
     let (was, is) = (named(was), named(is));
-    if was.iter().chain(&is).any(|(_, delivery)| delivery.is_ours(catalog)) {
+    if was.iter().chain(&is).any(|(_, delivery)| delivery.is_ours(catalog, unrendered)) {
         return Some("it tells a controller what to deliver from here");
     }
     // From wherever: the same objects may come from there, under the name of an Application that is followed here too.
@@ -164,8 +170,10 @@ impl Delivery {
                 let several = root.at(&["spec", "sources"]).map_or(&[] as &[Node], Node::items);
                 let sources = root.at(&["spec", "source"]).into_iter().chain(several);
                 for (position, source) in sources.enumerate() {
+                    // Another version of a chart that lies elsewhere is its maker's, and everyday.
+                    let of_charts = source.get("chart").is_some();
                     for key in ["repoURL", "path", "chart", "targetRevision", "ref", "plugin", "directory"] {
-                        if let Some(value) = source.get(key) {
+                        if let Some(value) = source.get(key).filter(|_| !(of_charts && key == "targetRevision")) {
                             leaf(&format!("{position}.{key}"), value, &mut written);
                         }
                     }
@@ -189,13 +197,18 @@ impl Delivery {
                 }
             }
             ("helm.toolkit.fluxcd.io", "HelmRelease") => {
-                for key in ["chart", "chartRef", "postRenderers"] {
+                for key in ["chartRef", "postRenderers"] {
                     if let Some(value) = root.at(&["spec", key]) {
                         leaf(key, value, &mut written);
                     }
                 }
                 // Of a repository of charts it is a name, of any other source a path.
                 let of_charts = text(&["spec", "chart", "spec", "sourceRef", "kind"]) == Some("HelmRepository");
+                for entry in root.at(&["spec", "chart", "spec"]).map(Node::entries).unwrap_or_default() {
+                    if !(of_charts && matches!(&*entry.key, "version" | "interval")) {
+                        leaf(&entry.key, &entry.value, &mut written);
+                    }
+                }
                 folders.extend(text(&["spec", "chart", "spec", "chart"]).filter(|_| !of_charts));
             }
             ("argoproj.io", "ApplicationSet" | "AppProject") | ("source.toolkit.fluxcd.io", _) => return any(),
@@ -218,11 +231,15 @@ impl Delivery {
     }
 
     /// Whether something of a blueprint's comes from it.
-    fn is_ours(&self, catalog: &Catalog) -> bool {
+    fn is_ours(&self, catalog: &Catalog, unrendered: &Unrendered) -> bool {
         let Self::From { folders, .. } = self else { return true };
         let entries = || catalog.workspace.value.environments.values().flat_map(|place| &place.render);
         let sources = catalog.blueprints.values().map(|blueprint| &blueprint.value.spec.target.source);
         let mut ours = sources.chain(entries().filter_map(|entry| Some(entry.root()?.1)));
         ours.any(|ours| folders.iter().any(|folder| folder.is_root() || folder.meets(ours)))
+            || folders.iter().any(|folder| {
+                let mut all = catalog.blueprints.values();
+                all.any(|blueprint| unrendered.delivers(folder, catalog, &blueprint.value))
+            })
     }
 }

@@ -379,26 +379,36 @@ fn gone(out: &mut String, title: &str, settled: &[Settled]) {
 }
 
 fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
-    let counts = plan.counts();
+    // As the exit code goes by it: what stood before a change is told above, and is the schedule's.
+    let of_change = plan.causes.is_some();
+    let counts = if of_change { plan.counts_of(plan.of_change()) } else { plan.counts() };
+    let persons = if of_change {
+        plan.for_persons(plan.of_change(), plan.findings_of_change())
+    } else {
+        plan.for_persons(plan.items(), plan.findings())
+    };
     let parts = [
         (counts.allowed, "allowed"),
         (counts.needs_approval, "needs approval"),
         (counts.forbidden, "forbidden"),
         (counts.held, "held"),
         (counts.controller, "for the controller"),
-        (plan.for_persons(plan.items(), plan.findings()), "for a person"),
+        (persons, "for a person"),
     ];
+    let about = if of_change { "of the change: " } else { "" };
     let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let _ = writeln!(out);
     if let Some(causes) = &plan.causes {
         let _ = writeln!(out, "{}", words::causes(causes, plan));
         let _ = writeln!(out, "whether the change itself may be merged is judged on its pull request: bpctl judge");
     }
-    if told.is_empty() {
+    if told.is_empty() && of_change && plan.items().next().is_some() {
+        let _ = writeln!(out, "{about}nothing{}", words::id(plan, "        "));
+    } else if told.is_empty() {
         let _ = writeln!(out, "{}", words::nothing(plan));
     } else {
         let next = next.map_or_else(String::new, |next| format!("   {next}"));
-        let _ = writeln!(out, "{}{}{next}", told.join(" · "), words::id(plan, "        "));
+        let _ = writeln!(out, "{about}{}{}{next}", told.join(" · "), words::id(plan, "        "));
     }
     if let Some(uncompared) = words::uncompared(plan) {
         let _ = writeln!(out, "{uncompared}");

@@ -187,6 +187,30 @@ pub struct Document {
 }
 
 impl Document {
+    /// The same without what is declared as nothing; `None`: nothing is. Of labels and the like an empty text is meant, so that stays.
+    pub fn without_nothing(&self) -> Option<Self> {
+        const TEXTS: [&str; 4] = ["annotations", "data", "labels", "matchLabels"];
+        fn has(node: &Node) -> bool {
+            let below =
+                |entry: &Entry| entry.value.value == Value::Null || !TEXTS.contains(&&*entry.key) && has(&entry.value);
+            node.entries().iter().any(below) || node.items().iter().any(has)
+        }
+        fn kept(node: &Node) -> Node {
+            let entry = |entry: &Entry| {
+                let value = if TEXTS.contains(&&*entry.key) { entry.value.clone() } else { kept(&entry.value) };
+                Entry { value, ..entry.clone() }
+            };
+            let there = |entry: &&Entry| entry.value.value != Value::Null;
+            let value = match &node.value {
+                Value::Mapping(entries) => Value::Mapping(entries.iter().filter(there).map(entry).collect()),
+                Value::Sequence(items) => Value::Sequence(items.iter().map(kept).collect()),
+                other => other.clone(),
+            };
+            Node { value, ..node.clone() }
+        }
+        has(&self.root).then(|| Self { root: kept(&self.root), ..self.clone() })
+    }
+
     /// The keys that a mapping has twice, each with the entry before and the one that counts. What a merge key (`<<`) brings gives way to the
     /// mapping's own.
     pub fn doubled_keys(&self) -> Vec<(&Entry, &Entry)> {

@@ -354,6 +354,8 @@ fn r6_a_companion_that_cannot_be_seen_is_unknown_and_nothing_else_is() {
     let part = &plan.blueprints[0];
     assert_eq!(part.items, []);
     assert_eq!(unseen(part).iter().map(|unknown| unknown.what.as_str()).collect::<Vec<_>>(), ["Service/x"]);
+    // Nobody saw its pods, and its blueprint asks for nothing that needs them: that is told all the same.
+    assert!(part.unknown.iter().any(|unknown| unknown.what == "whether its pods run"), "{part:#?}");
     assert!(plan.is_blind());
     let text = render::text::plan(&plan, None);
     assert!(text.ends_with("not all that belongs to web (Service/x) could be compared\n"), "{text}");

@@ -291,8 +291,19 @@ fn without_the_pods_drift_is_seen_and_utilization_is_not() {
     let seen = plan(&repo, &kubeconfig);
     let drifted: Vec<usize> = parts(&seen).map(|(_, part)| drift(part).len()).collect();
     assert_eq!(drifted, [1, 0], "{seen:#}");
-    let expected = ("CPU utilization".to_owned(), "forbidden".to_owned());
-    assert_eq!(unknown(&seen), [expected.clone(), expected]);
+    let expected = ["CPU utilization", "whether its pods run"].map(|what| (what.to_owned(), "forbidden".to_owned()));
+    assert_eq!(unknown(&seen), [expected.clone(), expected].concat());
+    // Also where the blueprint asks for nothing that needs them.
+    for number in 0..2 {
+        let name = format!("web-{number}");
+        let (path, blueprint) = blueprint(&name, &namespace.name, &format!("deploy/{name}.yaml"));
+        repo.write(&path, &blueprint);
+    }
+    repo.commit(&[], "no scaling");
+    let seen = plan(&repo, &kubeconfig);
+    assert!(unknown(&seen).iter().all(|(what, _)| what == "whether its pods run"), "{seen:#}");
+    let told = bpctl(&repo, Some(&kubeconfig)).run(&["doctor"]).stdout;
+    assert!(told.contains("whether its pods run of 2 workloads"), "{told}");
 }
 
 #[test]

@@ -73,3 +73,31 @@ fn r6_a_number_that_kubernetes_would_cut_is_refused_wherever_it_stands() {
     let plan = repo.run(&["plan", "-t", "backend", "-o", "json"]).exits(1).json();
     assert_eq!(plan["blueprints"][0]["items"], serde_json::json!([]), "{plan:#}");
 }
+
+/// Would miss: an address that every plan refuses, told by none of lint's rules; a password in Git that is shown; a workspace or a policy of nothing.
+#[test]
+fn r6_a_workspace_that_nobody_can_go_by_is_refused_where_it_is_written() {
+    let refused = |from: &str, to: &str, told: &str| {
+        let repo = Repo::shop();
+        repo.replace("bpctl.yaml", from, to);
+        let ran = repo.run(&["lint"]).exits(6);
+        let all = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(all.contains(told) && all.contains("bpctl.yaml:") && !all.contains("hunter2"), "{to}: {all}");
+    };
+    let direct = "    delivery: direct";
+    for (url, told) in [
+        ("http://app:hunter2@prometheus:9090", "the address of Prometheus holds credentials"),
+        ("prometheus:9090", "no plain http or https address"),
+        ("ftp://prometheus", "no plain http or https address"),
+        ("http://prometheus/graph?x=1", "no plain http or https address"),
+    ] {
+        refused(direct, &format!("    prometheus: {{url: \"{url}\"}}\n{direct}"), told);
+    }
+    let repo = Repo::shop();
+    repo.replace("bpctl.yaml", direct, &format!("    prometheus: {{url: \"http://prometheus:9090/path/\"}}\n{direct}"));
+    repo.run(&["lint"]).exits(0);
+    repo.write("blueprints/policies/base.yaml", "# \n");
+    assert!(repo.run(&["lint"]).exits(6).stdout.contains("blueprints/policies/base.yaml is empty"));
+    repo.write("bpctl.yaml", "apiVersion: bpctl.dev/v1\nkind: Workspace\nforge: local\nenvironments: {}\n");
+    assert!(repo.run(&["lint"]).exits(6).stdout.contains("there is no environment"));
+}

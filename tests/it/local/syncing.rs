@@ -510,6 +510,13 @@ fn t21_what_delivers_already_may_not_be_turned_against_a_workload() {
         ("flux.yaml", flux("targetNamespace: shop")),
         ("flux/a.yaml", config.into()),
         ("argo.yaml", argo("")),
+        ("argo-live.yaml", argo("").replace("name: x", "name: live").replace("apps/a", "overlays/live")),
+        (
+            "all/kustomization.yaml",
+            kustomization("resources: [../deploy, ../apps/in]\nimages: [{name: cart, newTag: a}]"),
+        ),
+        ("blue/kustomization.yaml", kustomization("nameSuffix: -blue\nresources: [a.yaml]")),
+        ("blue/a.yaml", config.into()),
     ] {
         repo.write(path, &text);
     }
@@ -543,6 +550,24 @@ fn t21_what_delivers_already_may_not_be_turned_against_a_workload() {
         ("flux.yaml", flux("targetNamespace: shop\n  patches: [{target: {kind: Deployment}, patch: x}]")),
         ("argo.yaml", argo(", kustomize: {namePrefix: front}")),
         ("argo.yaml", argo(", plugin: {name: x}")),
+        (
+            "argo-live.yaml",
+            argo(", kustomize: {images: [a=b]}").replace("name: x", "name: live").replace("apps/a", "overlays/live"),
+        ),
+        (
+            "all/kustomization.yaml",
+            kustomization(
+                "resources: [../deploy, ../apps/in]\nimages: [{name: registry.shop.example/frontend, newName: evil}]",
+            ),
+        ),
+        (
+            "all/kustomization.yaml",
+            kustomization("resources: [../deploy, ../apps/in]\nreplicas: [{name: frontend, count: 0}]"),
+        ),
+        // Nothing of what it listed, or under the names of others.
+        ("overlays/live/kustomization.yaml", kustomization("resources: []")),
+        ("blue/kustomization.yaml", kustomization("resources: [a.yaml]")),
+        ("pay/kustomization.yaml", kustomization("namespace: shop\nresources: [n.yaml]")),
         // A kind that Flux fills in.
         ("zz/d.yaml", second("namespace: shop").replace("kind: Deployment", "kind: \"${K:=Deployment}\"")),
     ] {
@@ -560,6 +585,14 @@ fn t21_what_delivers_already_may_not_be_turned_against_a_workload() {
             kustomization("resources: [a.yaml, cart.tpl]\nimages: [{name: cart, newTag: b}]"),
         ),
         ("pay/n.yaml", network("")),
+        (
+            "all/kustomization.yaml",
+            kustomization("resources: [../deploy, ../apps/in]\nimages: [{name: cart, newTag: b}]"),
+        ),
+        (
+            "all/kustomization.yaml",
+            kustomization("resources: [../deploy, ../apps/in, ../pay]\nimages: [{name: cart, newTag: a}]"),
+        ),
         ("pay/n.yaml", second("labels: {a: b}").replace("frontend", "pay")),
         ("flux/a.yaml", format!("{config}data: {{a: b}}\n")),
         ("mid/kustomization.yaml", kustomization("resources: [../deploy, ../apps/in]")),

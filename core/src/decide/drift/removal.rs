@@ -39,6 +39,12 @@ pub(super) fn pending(
     if let Some(applied) = &applied {
         walk.applied(applied, &root, &live.body);
     }
+    // A port that is left to be TCP is TCP.
+    let is_left = |drift: &FieldDrift| {
+        drift.live.as_ref().and_then(Json::as_str) == Some("TCP")
+            && matches!(drift.path.0.last(), Some(Segment::Key(key)) if key == "protocol")
+    };
+    walk.found.retain(|drift| !is_left(drift));
     sorted(walk.found)
 }
 

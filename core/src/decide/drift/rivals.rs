@@ -76,7 +76,9 @@ pub fn merged_away(document: &Document, live: &LiveObject) -> Vec<FieldPath> {
 /// The same as differences, beside what Git declares in their place: what the cluster has there is half of what differs, and the graver half where
 /// it is a folder of the node's (X10).
 pub fn replaced(document: &Document, live: &LiveObject, found: &[FieldDrift]) -> Vec<FieldDrift> {
-    let gone = merged_away(document, live).into_iter().filter_map(|path| {
+    // The parameters of a roll-out are mostly the server's own.
+    let sources = merged_away(document, live).into_iter().filter(|path| path.has_key("volumes"));
+    let gone = sources.filter_map(|path| {
         if found.iter().any(|drift| path.0.starts_with(&drift.path.0) || drift.path.0.starts_with(&path.0)) {
             return None;
         }

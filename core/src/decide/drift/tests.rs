@@ -529,6 +529,24 @@ fn what_git_empties_differs_from_what_the_cluster_has() {
 }
 
 #[test]
+fn a_port_that_is_left_to_be_tcp_is_no_removal() {
+    let port = r#"{".":{},"f:containerPort":{},"f:protocol":{},"f:name":{}}"#;
+    let list = format!(r#"{{"k:{{\"containerPort\":80,\"protocol\":\"TCP\"}}":{port}}}"#);
+    let container = format!(r#"{{"k:{{\"name\":\"c\"}}":{{".":{{}},"f:name":{{}},"f:ports":{list}}}}}"#);
+    let fields = format!(r#"{{"f:spec":{{"f:template":{{"f:spec":{{"f:containers":{container}}}}}}}}}"#);
+    let owned = format!(r#"[{{"manager":"kubectl","operation":"Apply","apiVersion":"apps/v1","fieldsV1":{fields}}}]"#);
+    let body = |ports: &str| {
+        format!(
+            "{{metadata: {{managedFields: {owned}}}, spec: {{template: {{spec: {{containers: [{{name: c, ports: [{ports}]}}]}}}}}}}}"
+        )
+    };
+    let git = |port: &str| format!("spec: {{template: {{spec: {{containers: [{{name: c, ports: [{{{port}}}]}}]}}}}}}");
+    let has = body("{containerPort: 80, protocol: TCP, name: a}");
+    assert_eq!(deployments(&git("containerPort: 80, name: a"), &has), NONE);
+    assert_eq!(deployments(&git("containerPort: 80"), &has).len(), 1, "the name went");
+}
+
+#[test]
 fn sets_match_in_any_order() {
     let mut schema = TypeSchema::default();
     schema.lists.insert("spec.modes".into(), crate::observe::ListType::Set);
