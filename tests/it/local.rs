@@ -9,6 +9,7 @@ mod causes;
 mod comment;
 mod config;
 mod doctor;
+mod dresses;
 mod expiry;
 mod faults;
 mod governance;

@@ -23,6 +23,8 @@ mod scalar;
 mod way;
 
 #[cfg(test)]
+mod emptied;
+#[cfg(test)]
 mod tests;
 
 pub use exact::exact;

@@ -1,0 +1,292 @@
+//! Who is asked about a pull request that brings a workload a second time, or turns what delivers it against it, in whatever dress (T21).
+
+use super::says;
+use super::syncing::delivered;
+use crate::support::Repo;
+
+/// What of a pull request of these files a judge asks the frontend about.
+fn asks_frontend(repo: &Repo, files: &[(&str, &str)]) -> bool {
+    repo.git(&["switch", "-q", "-f", "bpctl/staging/backend/scale"]);
+    let head = repo.git(&["rev-parse", "HEAD"]);
+    repo.commit(files, "nothing to see");
+    repo.git(&["switch", "-q", "main"]);
+    let judged = repo.run(&["judge", "1"]).stdout;
+    repo.git(&["update-ref", "refs/heads/bpctl/staging/backend/scale", head.trim()]);
+    says(&judged, &["backend"]);
+    let asks = |line: &str| {
+        let tier = ["needs approval", "forbidden"].into_iter().find_map(|tier| line.trim().strip_prefix(tier));
+        tier.is_some_and(|rest| rest.trim_start().starts_with("frontend "))
+    };
+    judged.lines().any(asks)
+}
+
+/// A manifest of the frontend's kind and of what acts on one, in a folder that nobody governs. Would miss: what kubectl, Argo CD or Flux takes for it
+/// and bpctl's reader does not, or only once it is made of something else; and people who are asked about what is none of theirs.
+#[test]
+fn t21_what_comes_of_a_workload_is_judged_in_whatever_dress() {
+    let second = Repo::shop().read("deploy/frontend.yaml");
+    let scaler = |name: &str| {
+        format!(
+            "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: x, namespace: shop}}\nspec: {{maxReplicas: 1, scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: {name}}}}}\n"
+        )
+    };
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: shop}\n";
+    let rename = "[{op: replace, path: /spec/scaleTargetRef/name, value: frontend}]\n";
+    let kustomization =
+        |more: &str| format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{more}\n");
+    let deep = "[".repeat(120) + &"]".repeat(120);
+    let list = format!(
+        "apiVersion: v1\nkind: List\nitems:\n- {}\n- {{apiVersion: x.dev/v1, kind: X, metadata: {{name: x}}, spec: {deep}}}\n",
+        second.trim_end().replace('\n', "\n  ")
+    );
+    let nested = format!(
+        "apiVersion: v1\nkind: Foo\nitems:\n- apiVersion: v1\n  kind: Bar\n  items:\n  - {}\n",
+        second.trim_end().replace('\n', "\n    ")
+    );
+    let json = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"f"}}{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"f\u0072ontend","namespace":"shop"}}"#;
+    let of = |namespace: &str| second.replace("namespace: shop", &format!("namespace: {namespace}"));
+    let repo = Repo::shop();
+    repo.write("live/h.yaml", &scaler("other"));
+    repo.commit(&[("charts/x/templates/a.yaml", "a: {{ x }} # frontend\n")], "what is there");
+    repo.run(&super::APPLY);
+    let is = |asked: bool, files: &[(&str, &str)]| assert_eq!(asks_frontend(&repo, files), asked, "{files:?}");
+    for text in [
+        second.replace("name: frontend\n", "name: !foo frontend\n"),
+        second.replace("name: frontend\n", "name: !!binary ZnJvbnRlbmQ=\n"),
+        second.replace("name: frontend\n", "name: !foo \"fr\\x6fnt\\\n    end\"\n"),
+        second.replace("name: frontend\n", "name: \"${NAME:=frontend}\"\n"),
+        format!("{config}---# c\n{second}"),
+        format!("# c\u{2028}{}", second.replace('\n', "\u{2028}")),
+        format!("{}{second}---\na: [\n", format!("{config}---\n").repeat(1100)),
+        second.replace("apps/v1", "extensions/v1beta1"),
+        list,
+        nested,
+    ] {
+        is(true, &[("zz/x.yaml", &text)]);
+    }
+    is(true, &[("zz/x.json", json)]);
+    // An autoscaler that was another's, a network that closes, and what the pods read.
+    is(true, &[("live/h.yaml", &scaler("frontend"))]);
+    is(
+        true,
+        &[(
+            "zz/n.yaml",
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: x, namespace: shop}\nspec: {podSelector: {}, policyTypes: [Ingress]}\n",
+        )],
+    );
+    // A kustomization that nobody renders here makes them of something else.
+    for (more, file, text) in [
+        ("resources: [h.txt]", "h.txt", &*scaler("frontend")),
+        ("resources: [\"https://git.example/x?ref=1\"]", "README.md", "x"),
+        ("namespace: shop\nresources: [d.yaml]", "d.yaml", &of("other")),
+        ("namePrefix: front\nresources: [d.yaml]", "d.yaml", &second.replace("frontend", "end")),
+        ("resources: [d.yaml]\npatches: [{path: p.yaml, target: {kind: HorizontalPodAutoscaler}}]", "p.yaml", rename),
+        ("resources: [../../deploy/frontend.yaml]\nimages: [{name: y, newName: z}]", "README.md", "x"),
+        ("generators: [g.yaml]", "g.yaml", config),
+    ] {
+        for folder in ["zz/a", "deploy/a"] {
+            is(
+                true,
+                &[(&format!("{folder}/kustomization.yaml"), &kustomization(more)), (&format!("{folder}/{file}"), text)],
+            );
+        }
+    }
+    // Nobody else's business.
+    is(
+        false,
+        &[
+            (
+                "zz/kustomization.yaml",
+                &kustomization("namespace: shop\nresources: [d.yaml]\nimages: [{name: y, newTag: z}]"),
+            ),
+            ("zz/d.yaml", &second.replace("frontend", "zz")),
+        ],
+    );
+    is(
+        false,
+        &[
+            ("deploy/zz/kustomization.yaml", &kustomization("resources: [d.yaml]")),
+            ("deploy/zz/d.yaml", &second.replace("frontend", "zz")),
+        ],
+    );
+    is(false, &[("zz/x.yaml", &of("qa")), ("live/h.yaml", &scaler("third"))]);
+    is(
+        false,
+        &[
+            ("charts/x/templates/a.yaml", "a: {{ x \\ y }} # frontend, still\n"),
+            ("charts/x/templates/b.yaml", "a: {{ .Values.x }}\n"),
+        ],
+    );
+    is(
+        false,
+        &[
+            ("zz/x.yaml", &second.replace("name: frontend\n", "name: \"${CLUSTER}-ingress\"\n")),
+            ("zz/s.yaml", &format!("{config}data: {{url: \"http://frontend\", name: frontend}}\n")),
+        ],
+    );
+}
+
+/// Would miss: a kustomization, or an object of a controller's, that stands there and that nobody renders here, by which a change that says nothing of a
+/// workload makes another of it, or brings a second one to its place; and a neighbour's everyday change that is held for it.
+#[test]
+fn t21_what_delivers_already_may_not_be_turned_against_a_workload() {
+    let kustomization =
+        |more: &str| format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{more}\n");
+    let second = |place: &str| Repo::shop().read("deploy/frontend.yaml").replace("namespace: shop", place);
+    let zero =
+        "patches:\n- target: {kind: Deployment}\n  patch: |-\n    - {op: replace, path: /spec/replicas, value: 0}";
+    let flux = |more: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: x, namespace: flux-system}}\nspec:\n  path: ./flux\n  {more}\n"
+        )
+    };
+    let argo = |more: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: x}}\nspec:\n  source: {{repoURL: r, path: apps/a{more}}}\n  destination: {{namespace: shop}}\n"
+        )
+    };
+    let network = |place: &str| {
+        format!(
+            "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: n{place}}}\nspec: {{podSelector: {{}}}}\n"
+        )
+    };
+    let repo = Repo::shop();
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n";
+    for (path, text) in [
+        ("deploy/kustomization.yaml", kustomization("resources: [frontend.yaml]")),
+        ("overlays/live/kustomization.yaml", kustomization("resources: [../../mid]")),
+        (
+            "overlays/file/kustomization.yaml",
+            kustomization("resources: [../../deploy]\npatches: [{path: p.patch, target: {kind: Deployment}}]"),
+        ),
+        ("overlays/file/p.patch", "- {op: replace, path: /spec/minReadySeconds, value: 1}\n".into()),
+        ("mid/kustomization.yaml", kustomization("resources: [../deploy]")),
+        ("apps/out/kustomization.yaml", kustomization("namespace: shop\nresources: [../in]")),
+        ("apps/in/kustomization.yaml", kustomization("resources: [a.yaml, cart.tpl]")),
+        ("apps/in/a.yaml", config.into()),
+        ("apps/in/cart.tpl", config.into()),
+        ("pay/kustomization.yaml", kustomization("namespace: pay\nresources: [n.yaml]")),
+        ("pay/n.yaml", config.into()),
+        ("flux.yaml", flux("targetNamespace: shop")),
+        ("flux/a.yaml", config.into()),
+        ("argo.yaml", argo("")),
+        ("argo-live.yaml", argo("").replace("name: x", "name: live").replace("apps/a", "overlays/live")),
+        (
+            "all/kustomization.yaml",
+            kustomization("resources: [../deploy, ../apps/in]\nimages: [{name: cart, newTag: a}]"),
+        ),
+        ("blue/kustomization.yaml", kustomization("nameSuffix: -blue\nresources: [a.yaml]")),
+        ("blue/a.yaml", config.into()),
+    ] {
+        repo.write(path, &text);
+    }
+    repo.replace(
+        "deploy/frontend.yaml",
+        "          env:\n",
+        "          envFrom: [{configMapRef: {name: shop-config}}]\n          env:\n",
+    );
+    repo.commit(&[], "what is there");
+    repo.run(&super::APPLY);
+    let is = |asked: bool, files: &[(&str, &str)]| assert_eq!(asks_frontend(&repo, files), asked, "{files:?}");
+    for (path, text) in [
+        // Into its place, by what lists the file, directly or not, and whatever the file is called.
+        ("apps/in/a.yaml", second("namespace: other")),
+        ("apps/in/cart.tpl", second("namespace: other")),
+        ("flux/a.yaml", second("namespace: other")),
+        // What its pods read.
+        (
+            "apps/in/kustomization.yaml",
+            kustomization("resources: [a.yaml, cart.tpl]\nconfigMapGenerator: [{name: shop-config, literals: [A=b]}]"),
+        ),
+        (
+            "zz/c.yaml",
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop-config, namespace: shop}\ndata: !x {A: b}\n".into(),
+        ),
+        // Something else of what it lists.
+        ("overlays/live/kustomization.yaml", kustomization(&format!("resources: [../../mid]\n{zero}"))),
+        ("overlays/new/kustomization.yaml", kustomization(&format!("resources: [../../mid]\n{zero}"))),
+        ("overlays/file/p.patch", "- {op: replace, path: /spec/replicas, value: 0}\n".into()),
+        ("flux.yaml", flux("targetNamespace: shop\n  components: [../deploy]")),
+        ("flux.yaml", flux("targetNamespace: shop\n  patches: [{target: {kind: Deployment}, patch: x}]")),
+        ("argo.yaml", argo(", kustomize: {namePrefix: front}")),
+        ("argo.yaml", argo(", plugin: {name: x}")),
+        (
+            "argo-live.yaml",
+            argo(", kustomize: {images: [a=b]}").replace("name: x", "name: live").replace("apps/a", "overlays/live"),
+        ),
+        (
+            "all/kustomization.yaml",
+            kustomization(
+                "resources: [../deploy, ../apps/in]\nimages: [{name: registry.shop.example/frontend, newName: evil}]",
+            ),
+        ),
+        (
+            "all/kustomization.yaml",
+            kustomization("resources: [../deploy, ../apps/in]\nreplicas: [{name: frontend, count: 0}]"),
+        ),
+        // Nothing of what it listed, or under the names of others.
+        ("overlays/live/kustomization.yaml", kustomization("resources: []")),
+        ("blue/kustomization.yaml", kustomization("resources: [a.yaml]")),
+        ("pay/kustomization.yaml", kustomization("namespace: shop\nresources: [n.yaml]")),
+        // A kind that Flux fills in.
+        ("zz/d.yaml", second("namespace: shop").replace("kind: Deployment", "kind: \"${K:=Deployment}\"")),
+    ] {
+        is(true, &[(path, &text)]);
+    }
+    for (path, text) in [
+        ("apps/in/a.yaml", second("namespace: other").replace("frontend", "cart")),
+        ("zz/a.yaml", network(", namespace: blog")),
+        (
+            "apps/in/kustomization.yaml",
+            kustomization("resources: [a.yaml, cart.tpl]\nconfigMapGenerator: [{name: cart, literals: [A=b]}]"),
+        ),
+        (
+            "apps/in/kustomization.yaml",
+            kustomization("resources: [a.yaml, cart.tpl]\nimages: [{name: cart, newTag: b}]"),
+        ),
+        ("pay/n.yaml", network("")),
+        (
+            "all/kustomization.yaml",
+            kustomization("resources: [../deploy, ../apps/in]\nimages: [{name: cart, newTag: b}]"),
+        ),
+        (
+            "all/kustomization.yaml",
+            kustomization("resources: [../deploy, ../apps/in, ../pay]\nimages: [{name: cart, newTag: a}]"),
+        ),
+        ("pay/n.yaml", second("labels: {a: b}").replace("frontend", "pay")),
+        ("flux/a.yaml", format!("{config}data: {{a: b}}\n")),
+        ("mid/kustomization.yaml", kustomization("resources: [../deploy, ../apps/in]")),
+    ] {
+        is(false, &[(path, &text)]);
+    }
+}
+
+/// Would miss: a rendered workload that a second manifest, or somebody else's rendering, takes over.
+#[test]
+fn t21_a_rendered_workload_has_no_second_manifest_either() {
+    let repo = delivered();
+    let second = repo.read("deploy/frontend.yaml");
+    let scaler = "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: x, namespace: shop}\nspec: {maxReplicas: 1, scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: frontend}}\n";
+    let kustomization = |listed: &str| format!("resources: [{listed}]\n");
+    // A rendering that no blueprint is about.
+    repo.replace(
+        "bpctl.yaml",
+        "{application: argocd/frontend.yaml}",
+        "{application: argocd/frontend.yaml}, {kustomize: infra}",
+    );
+    repo.write("infra/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: o, namespace: shop}\n");
+    repo.commit(&[("infra/kustomization.yaml", &kustomization("c.yaml"))], "infra");
+    repo.run(&super::APPLY);
+    let is = |asked: bool, files: &[(&str, &str)]| assert_eq!(asks_frontend(&repo, files), asked, "{files:?}");
+    is(true, &[("zz/x.yaml", &second)]);
+    is(true, &[("zz/x.yaml", scaler)]);
+    is(true, &[("infra/kustomization.yaml", &kustomization("c.yaml, h.txt")), ("infra/h.txt", scaler)]);
+    is(true, &[("infra/kustomization.yaml", &kustomization("c.yaml, h.txt")), ("infra/h.txt", &second)]);
+    is(
+        false,
+        &[
+            ("infra/kustomization.yaml", &kustomization("c.yaml, h.txt")),
+            ("infra/h.txt", &scaler.replace("name: frontend", "name: zz")),
+        ],
+    );
+}
