@@ -225,8 +225,7 @@ fn deliveries(
     changed: &[RepoPath],
     commits: [&str; 2],
 ) -> Result<Vec<RepoPath>, PipelineError> {
-    let is_known = |path: &RepoPath| rules.blueprints.values().any(|one| path.is_within(&one.value.spec.target.source));
-    if changed.iter().all(is_known) {
+    if changed.iter().all(|path| rules.is_in_a_source(path)) {
         return Ok(Vec::new());
     }
     let mut found = BTreeSet::new();

@@ -485,11 +485,6 @@ pub(crate) fn read(workload: &Node) -> Vec<(&'static str, &str)> {
     config.map(|name| ("ConfigMap", name)).chain(secrets.map(|name| ("Secret", name))).collect()
 }
 
-/// Whether the pods of a workload read an object of this kind and name.
-pub(crate) fn reads(workload: &Node, kind: &str, name: &str) -> bool {
-    read(workload).contains(&(kind, name))
-}
-
 /// Whether a manifest is a `HorizontalPodAutoscaler` that scales the target.
 pub(super) fn is_scaler(manifest: &Manifest, target: &Target) -> bool {
     let (object, root) = (&manifest.object, &manifest.document.root);

@@ -459,6 +459,11 @@ impl Catalog {
         self.render_inputs.iter().filter(|(_, inputs)| reads(inputs)).map(|(root, _)| root).collect()
     }
 
+    /// Whether a path lies in the source of a blueprint.
+    pub fn is_in_a_source(&self, path: &RepoPath) -> bool {
+        self.blueprints.values().any(|blueprint| path.is_within(&blueprint.value.spec.target.source))
+    }
+
     /// Whether a source is rendered, and of what stands at or below a path.
     pub(crate) fn is_made_of(&self, source: &RepoPath, path: &RepoPath) -> bool {
         let mut roots = self.render_inputs.iter().filter(|(root, _)| root.meets(source));

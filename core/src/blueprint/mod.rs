@@ -20,7 +20,7 @@ mod suppression;
 mod workspace;
 
 pub use companion::{Companion, CompanionRef, Companions};
-pub(crate) use companion::{acts_on, divides_by, read, reads};
+pub(crate) use companion::{acts_on, divides_by, read};
 pub use config::is_credential;
 pub use document::{Blueprint, BlueprintKind, BlueprintVersion, Metadata, Override};
 pub use limits::{Limit, ResizeLimits};

@@ -153,9 +153,8 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
     let named = || paths.iter().filter_map(|changed| changed.path.as_ref().ok());
     let moved: BTreeSet<String> = named().filter_map(|path| moves_to(path, &after.files)).collect();
     // Asked for by what no blueprint's path names, which most changes are not.
-    let is_known = |path: &RepoPath| catalog.blueprints.values().any(|b| path.is_within(&b.value.spec.target.source));
     let sides = [&before.files, &after.files];
-    let asked = !named().all(is_known);
+    let asked = !named().all(|path| catalog.is_in_a_source(path));
     let unrendered = if asked { Unrendered::of(catalog, sides) } else { Unrendered::default() };
     let by_flux = if asked { reach::moved_by_flux(sides) } else { Vec::new() };
     for changed in paths {

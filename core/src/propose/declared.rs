@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::kustomizations::Home;
 use super::reach::is_read_plainly;
-use crate::blueprint::{Blueprint, Catalog, Located, Manifest, Target, acts_on, is_manifest, manifest, read, reads};
+use crate::blueprint::{Blueprint, Catalog, Located, Manifest, Target, acts_on, is_manifest, manifest, read};
 use crate::model::{File, Files, Name, ObjectRef, RepoPath};
 use crate::yaml::{self, Document, Kind, Node, Value};
 
@@ -289,7 +289,7 @@ impl<'c> Workload<'c> {
 
     /// Whether its pods read an object of this kind and name.
     pub(super) fn reads(&self, kind: &str, name: &str) -> bool {
-        self.manifest.is_some_and(|manifest| reads(&manifest.document.root, kind, name))
+        self.read().contains(&(kind, name))
     }
 
     /// Whether it has this name, or may: Kustomize matches names by regular expressions.

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
 use super::declared::{Workload, mentions, searched};
 use crate::blueprint::{Blueprint, Catalog, is_manifest};
 use crate::model::{Files, RepoPath};
-use crate::rendering::{KUSTOMIZATIONS, is_kustomization, resolve};
+use crate::rendering::{is_kustomization, resolve};
 use crate::yaml::{self, Kind, Node};
 
 /// What of a kustomization computes objects, so that they cannot be told from what it lists.
@@ -40,13 +42,17 @@ pub(super) fn moves_to(path: &RepoPath, files: &Files) -> Option<String> {
 
 /// What a kustomization says; `None`: it is none, or is not there. `Err`: it cannot be read.
 fn kustomization(path: &RepoPath, files: &Files) -> Option<Result<Node, ()>> {
-    let blob =
-        KUSTOMIZATIONS.contains(&path.file_name()).then(|| files.get(path)).flatten().map(|_| files.blob(path))?;
+    let blob = files.get(path).filter(|_| is_kustomization(path)).map(|_| files.blob(path))?;
     let documents = blob.and_then(|blob| yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).ok());
     Some(match documents.map(|mut all| (all.pop(), all.is_empty())) {
         Some((Some(document), true)) => Ok(document.root),
         _ => Err(()),
     })
+}
+
+/// The folder of a kustomization.
+fn folder_of(path: &RepoPath) -> &str {
+    path.as_str().strip_suffix(path.file_name()).unwrap_or_default().trim_end_matches('/')
 }
 
 /// What of a kustomization is about what it lists and makes nothing else of it: names that come and go are looked at by themselves.
@@ -76,7 +82,7 @@ impl One {
     /// One that cannot be read lists nothing; its change may be anything, which is told by itself.
     fn read(path: &RepoPath, files: &Files) -> Option<Self> {
         let root = kustomization(path, files)?.ok()?;
-        let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
+        let folder = folder_of(path);
         let leads = |named: &str| {
             let remote = ["://", "@", "?"].iter().any(|sign| named.contains(sign)) || named.contains('\n');
             RepoPath::new(resolve(folder, named).filter(|path| !remote && !path.is_empty())?).ok()
@@ -97,7 +103,7 @@ impl One {
     }
 
     fn folder(&self) -> &str {
-        self.path.as_str().strip_suffix(self.path.file_name()).unwrap_or_default().trim_end_matches('/')
+        folder_of(&self.path)
     }
 }
 
@@ -150,7 +156,7 @@ impl Unrendered {
     /// Where what a file declares goes, as these deliver it.
     pub(super) fn home(&self, path: &RepoPath) -> Home {
         let (mut own, mut moved) = (None, BTreeSet::new());
-        let beside = path.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
+        let beside = folder_of(path);
         let (mut seen, mut next) = (BTreeSet::new(), vec![path.clone()]);
         while let Some(listed) = next.pop() {
             for position in self.listing.get(&listed).into_iter().flatten().filter(|at| seen.insert(**at)) {
@@ -179,8 +185,7 @@ impl Unrendered {
             }
         }
         if otherwise {
-            let own = path.as_str().strip_suffix(path.file_name()).unwrap_or_default().trim_end_matches('/');
-            found.extend(self.at.get(own).into_iter().flatten());
+            found.extend(self.at.get(folder_of(path)).into_iter().flatten());
         }
         found.into_iter().map(|position| &self.all[position]).collect()
     }
@@ -257,9 +262,8 @@ pub(super) struct Remade {
 impl Remade {
     /// Reads both sides of a file; `None`: it is no kustomization, or is gone.
     pub(super) fn of(path: &RepoPath, [before, after]: [&Files; 2]) -> Option<Self> {
-        let before_files = before;
         let anything = || Some(Self { anything: true, ..Self::default() });
-        let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
+        let folder = folder_of(path);
         let was = kustomization(path, before).and_then(Result::ok);
         let Some(is) = kustomization(path, after) else {
             // With it goes what it delivered.
@@ -269,65 +273,64 @@ impl Remade {
         };
         let Ok(is) = is else { return anything() };
         let was = was.as_ref();
-        let anew = |key: &&str| {
-            is.get(key).is_some()
-                && is.get(key).map(Node::to_json) != was.and_then(|was| was.get(key)).map(Node::to_json)
-        };
+        let value = |root: Option<&Node>, key: &str| root.and_then(|root| root.get(key)).map(Node::to_json);
+        let other = |key: &str| value(Some(&is), key) != value(was, key);
+        let anew = |key: &&str| is.get(key).is_some() && other(key);
         let text = |files: &Files| files.blob(path).and_then(|blob| searched(&blob.bytes));
-        let (before, Some(after_text)) = (text(before).unwrap_or_default(), text(after)) else { return anything() };
+        let (before_text, Some(after_text)) = (text(before).unwrap_or_default(), text(after)) else {
+            return anything();
+        };
         let (had, has) = (was.map(names_of).unwrap_or_default(), names_of(&is));
         let listed: Option<Vec<RepoPath>> = has.difference(&had).map(|named| local(folder, named, after)).collect();
         let Some(mut listed) = listed.filter(|_| !COMPUTES.iter().any(anew)) else { return anything() };
         // What it lists no more goes where it is pruned.
-        listed.extend(had.difference(&has).filter_map(|named| local(folder, named, before_files)));
+        listed.extend(had.difference(&has).filter_map(|named| local(folder, named, before)));
         // What kept its objects apart from those of others of the same names.
-        let apart = |key: &str| {
-            was.is_some_and(|was| was.get(key).is_some())
-                && is.get(key).map(Node::to_json) != was.and_then(|was| was.get(key)).map(Node::to_json)
-        };
+        let apart = |key: &str| was.is_some_and(|was| was.get(key).is_some()) && other(key);
         if ["namespace", "namePrefix", "nameSuffix"].into_iter().any(apart) {
             return anything();
         }
         let part = |key: &str| is.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
         let (prefix, suffix) = (part("namePrefix"), part("nameSuffix"));
         let renames = ["namePrefix", "nameSuffix"].iter().any(anew) && !(prefix.is_empty() && suffix.is_empty());
+        let entries = |root: Option<&Node>, key: &str| -> Vec<Json> {
+            let all = root.and_then(|root| root.get(key)).map_or(&[] as &[Node], Node::items);
+            all.iter().map(Node::to_json).collect()
+        };
         let mut generated = Vec::new();
+        // Without the hash that they had their names are others.
+        let renamed = anew(&"generatorOptions");
         for (generator, kind) in GENERATORS {
-            let entries = |root: Option<&Node>| {
-                let all = root.and_then(|root| root.get(generator)).map_or(&[] as &[Node], Node::items);
-                all.iter().map(Node::to_json).collect::<Vec<_>>()
-            };
-            // Without the hash that they had their names are others.
-            let renamed = ["generatorOptions"].iter().any(anew);
-            let had = entries(was);
-            let new = entries(Some(&is)).into_iter().filter(|entry| renamed || !had.contains(entry));
+            let had = entries(was, generator);
+            let new = entries(Some(&is), generator).into_iter().filter(|entry| renamed || !had.contains(entry));
             let names = new.filter_map(|entry| Some(format!("{prefix}{}{suffix}", entry.get("name")?.as_str()?)));
             generated.extend(names.map(|name| (kind, name)));
         }
         let renamed = renames.then_some((prefix, suffix));
-        let entries = is.entries().iter().chain(was.map(Node::entries).unwrap_or_default());
-        let all: BTreeSet<String> = entries.map(|entry| entry.key.to_string()).collect();
+        let mut keys = is.entries().iter().chain(was.map(Node::entries).unwrap_or_default()).map(|entry| &*entry.key);
         let of_itself = |key: &str| {
             LISTS.contains(&key)
                 || SETS.contains(&key)
                 || GENERATORS.iter().any(|(generator, _)| *generator == key)
                 || HARMLESS.contains(&key)
         };
-        let value = |root: Option<&Node>, key: &str| root.and_then(|root| root.get(key)).map(Node::to_json);
-        let works_otherwise =
-            all.iter().filter(|key| !of_itself(key)).any(|key| value(Some(&is), key) != value(was, key));
+        let works_otherwise = keys.any(|key| !of_itself(key) && other(key));
         let mut set = Vec::new();
         for key in SETS {
-            let entries = |root: Option<&Node>| {
-                let all = root.and_then(|root| root.get(key)).map_or(&[] as &[Node], Node::items);
-                all.iter().map(Node::to_json).collect::<Vec<_>>()
-            };
-            let (had, has) = (entries(was), entries(Some(&is)));
-            let other =
+            let (had, has) = (entries(was, key), entries(Some(&is), key));
+            let changed =
                 has.iter().filter(|entry| !had.contains(entry)).chain(had.iter().filter(|entry| !has.contains(entry)));
-            set.extend(other.filter_map(|entry| Some((key, entry.get("name")?.as_str()?.to_owned()))));
+            set.extend(changed.filter_map(|entry| Some((key, entry.get("name")?.as_str()?.to_owned()))));
         }
-        Some(Self { anything: false, listed, renamed, generated, set, works_otherwise, texts: [before, after_text] })
+        Some(Self {
+            anything: false,
+            listed,
+            renamed,
+            generated,
+            set,
+            works_otherwise,
+            texts: [before_text, after_text],
+        })
     }
 
     /// Whether it sets an image or the replicas of a blueprint's workload otherwise, where it lists that.

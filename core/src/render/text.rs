@@ -381,19 +381,14 @@ fn gone(out: &mut String, title: &str, settled: &[Settled]) {
 fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
     // As the exit code goes by it: what stood before a change is told above, and is the schedule's.
     let of_change = plan.causes.is_some();
-    let counts = if of_change { plan.counts_of(plan.of_change()) } else { plan.counts() };
-    let persons = if of_change {
-        plan.for_persons(plan.of_change(), plan.findings_of_change())
-    } else {
-        plan.for_persons(plan.items(), plan.findings())
-    };
+    let counts = plan.counts_of(plan.of_change());
     let parts = [
         (counts.allowed, "allowed"),
         (counts.needs_approval, "needs approval"),
         (counts.forbidden, "forbidden"),
         (counts.held, "held"),
         (counts.controller, "for the controller"),
-        (persons, "for a person"),
+        (plan.for_persons(plan.of_change(), plan.findings_of_change()), "for a person"),
     ];
     let about = if of_change { "of the change: " } else { "" };
     let told: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
