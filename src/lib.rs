@@ -6,6 +6,8 @@
 //! [`runtime`]), the [`pipeline`] that brings stages and edges together, and the
 //! doors ([`cli`]).
 
+#![forbid(unsafe_code)]
+
 pub mod cli;
 pub mod cluster;
 pub mod forge;
