@@ -20,7 +20,7 @@ use bpctl_core::observe::{
     PodUsage, PullFacts, PullState, Resource, Review, ReviewState, Rights, TypeSchema, UnknownCode, Usage,
     pod_from_json,
 };
-use bpctl_core::plan::{Causes, Plan, PlanInput, build};
+use bpctl_core::plan::{Cause, Causes, Plan, PlanInput, as_called_now, build};
 use bpctl_core::render::comment::Around;
 use serde_json::json;
 use small_world::{WORKSPACE, catalog, files, rewritten, rolled_out, selecting, trusted, web};
@@ -312,6 +312,34 @@ fn x01_what_is_not_decided_before_a_delivery_is_not_settled_by_it() {
     let borne = rewritten(situation.files(), |text| text.replace("scale_up_threshold: 80%", "scale_up_threshold: 95%"));
     let plan = planned(&borne, &situation.observation());
     assert_eq!(Causes::of(&plan, &before, "base", &catalog(&borne)).settled.len(), 1);
+}
+
+/// X1. Would miss: a blueprint that only has another name told as what causes everything that stood before.
+#[test]
+fn x01_a_renamed_blueprint_causes_nothing() {
+    let spec = "  scaling: {min_replicas: 1, max_replicas: 9, scale_up_threshold: 80%}\n";
+    let situation = Situation::new(spec, 4, 900);
+    let before = planned(&situation.files(), &situation.observation());
+    let changed = rewritten(situation.files(), |text| {
+        if text.contains("kind: Blueprint") { text.replacen("name: web", "name: site", 1) } else { text.clone() }
+    });
+    let plan = planned(&changed, &situation.observation());
+    let (was, now) = (catalog(&situation.files()), catalog(&changed));
+    let causes = Causes::of(&plan, &as_called_now(before, [&was, &now]), "base", &now);
+    assert_eq!(plan.items().count(), 1);
+    assert!(causes.items.values().all(|cause| *cause == Cause::Before), "{causes:#?}");
+    assert!(causes.settled.is_empty() && causes.lost.is_empty(), "{causes:#?}");
+}
+
+/// B6. Would miss: a number of replicas that Git leaves open taken for 1, which the cluster would wait for without end.
+#[test]
+fn b06_replicas_that_git_leaves_open_are_the_clusters() {
+    let spec = "  scaling: {min_replicas: 1, max_replicas: 9, scale_up_threshold: 80%}\n";
+    let situation = Situation::new(spec, 4, 900);
+    let open = rewritten(situation.files(), |text| text.replace("  replicas: 4\n", ""));
+    let plan = planned(&open, &situation.observation());
+    let told = bpctl_core::render::text::plan(&plan, None);
+    assert!(told.contains("▲ scale") && told.contains("replicas 4 (not in Git) → 5"), "{told}");
 }
 
 /// B7: 1000m requested, and every usage below twice as much; at least 400m.

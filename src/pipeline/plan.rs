@@ -7,7 +7,9 @@ use bpctl_core::blueprint::lint::{Surroundings, lint};
 use bpctl_core::blueprint::{Catalog, Environment, Workspace};
 use bpctl_core::model::{Diagnostic, Name, Proposed, Severity, Trusted};
 use bpctl_core::observe::Observation;
-use bpctl_core::plan::{Causes, ConfigChanges, Plan, PlanInput, Scope, Selector, Shard, Target, touches};
+use bpctl_core::plan::{
+    Causes, ConfigChanges, Plan, PlanInput, Scope, Selector, Shard, Target, as_called_now, touches,
+};
 
 use super::adopt::{self, AdoptRequest};
 use super::observe::{Look, Observed, observe_on, try_exactly};
@@ -257,6 +259,7 @@ pub async fn plan(session: &Session, named: Option<&str>, options: &PlanOptions)
     if let Some((before, files)) = &before {
         // The same observation, so that nothing differs but the change.
         let stood = render::plan(PlanInput { desired: before, ..input }, files, scope()).await;
+        let stood = as_called_now(stood, [before.get(), desired.get()]);
         let causes = Causes::of(&plan, &stood, before.commit().unwrap_or_default(), desired.get());
         let mut causes = causes.with_orphans(&plan, before.get(), desired.get(), &observation);
         let changes = ConfigChanges::of(&plan, before.get(), desired.get());

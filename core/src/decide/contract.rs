@@ -118,6 +118,12 @@ fn replicas(input: &DetectInput<'_>, root: &Node) -> Vec<Reported> {
                 "set minReplicas and maxReplicas of {owner} within {low} to {high}, or delete it where nobody wants it"
             ),
         )),
+        None if !is_declared => Some((
+            format!(
+                "the cluster has {replicas}, the blueprint allows {low} to {high}, and Git leaves their number open"
+            ),
+            format!("declare replicas within {low} to {high} in Git: no apply brings back what Git does not say"),
+        )),
         // Where Git and cluster disagree it is drift; here it matters that the cluster is outside while Git is within.
         None if has != declared => Some((
             format!("the cluster has {replicas}, Git says {declared}, and the blueprint allows {low} to {high}"),

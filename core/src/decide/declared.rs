@@ -2,7 +2,7 @@
 
 use super::beside::{beside, key_kept};
 use super::drift::{
-    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, Rival, compare, exact,
+    Attribution, CLIENT_SIDE_APPLY, DeliveryManagers, DriftKind, FieldDrift, KeptKeys, KeptPort, Rival, compare, exact,
     is_refused_to_bpctl_alone, kept_by, kept_by_others, kept_keys, kept_port, kept_rivals, replaced, writer,
 };
 use super::headless::{headless, is_kept_address};
@@ -458,9 +458,10 @@ fn refusals(
         if !direct {
             all.extend(immutable(object, live, different));
         }
-        if let Some(ports) = kept_port(&manifest.document, live, |path| stays(live, path)) {
-            let reported = port_kept(object, ports, different.fields.len());
-            all.push((reported, vec![FieldPath::keys(["spec", "ports"])]));
+        if let Some(port) = kept_port(&manifest.document, live, |path| stays(live, path)) {
+            // Of a container the finding does not say where: that is told beside it.
+            let told = if object.kind == "Service" { vec![port.list.clone()] } else { Vec::new() };
+            all.push((port_kept(object, &port, different.fields.len()), told));
         }
     }
     // bpctl asks by a server-side apply; what delivers the object takes away what that is refused for.
@@ -543,7 +544,7 @@ fn said_no(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
     } else {
         (
             format!("{object}: the API server refuses what Git declares, whoever applies it: {why}"),
-            "correct the manifest, or what refuses it".to_owned(),
+            "correct the manifest, or what refuses it; or, where it only is at odds with what the cluster has besides, take that out".to_owned(),
         )
     };
     let help = vec![Untrusted::new(help)];
@@ -551,11 +552,12 @@ fn said_no(object: &ObjectRef, different: &Different<'_>) -> Option<Reported> {
 }
 
 /// A field beside which the API server takes no field that Git declares, and which every apply leaves there.
-fn rival_kept(object: &ObjectRef, Rival { declared, kept: rival, by }: &Rival) -> Reported {
+fn rival_kept(object: &ObjectRef, Rival { declared, kept: rival, by, rule }: &Rival) -> Reported {
     let by = by.as_ref().map_or_else(String::new, |by| format!(" (by {})", by.manager.raw()));
     let message = format!(
-        "{object}: Git declares {declared}, and the cluster has {rival}{by}, which every apply leaves there: the API server takes only one \
-         of the two, and refuses the object"
+        "{object}: Git declares {declared}, and the cluster has {rival}{by}, which every apply leaves there: the API server {}, and refuses \
+         the object",
+        rule.unwrap_or("takes only one of the two")
     );
     // What a rolling update goes by the server puts there again where its type stays: both are written at once.
     let strategy = match object.kind.as_str() {
@@ -606,8 +608,12 @@ fn field_kept(object: &ObjectRef, manifest: &Manifest, live: &LiveObject, fields
     kept("field-kept", object, message, help)
 }
 
-/// A changed port of a Service, whose old one bpctl's apply cannot take away; `differences`: how many there are of the object.
-fn port_kept(object: &ObjectRef, (added, stays): (String, String), differences: usize) -> Reported {
+/// A changed port, whose old one no apply takes away; `differences`: how many there are of the object.
+fn port_kept(
+    object: &ObjectRef,
+    KeptPort { declared: added, kept: stays, .. }: &KeptPort,
+    differences: usize,
+) -> Reported {
     let wait = if differences > 1 { "; what else differs of it waits for that" } else { "" };
     let message = format!(
         "{object}: the cluster has port {stays}, Git says {added}. An apply would put {added} beside {stays}, which others own, and the \

@@ -52,7 +52,7 @@ use crate::observe::{Known, LiveObject, Pod, Recorder, Unknown, UnknownCode};
 use crate::render::count;
 
 /// Version of the decision logic. It rises with every change that can make the same facts give another decision (X3).
-pub const LOGIC: u32 = 13;
+pub const LOGIC: u32 = 14;
 
 /// What a detector looks at.
 #[derive(Debug)]

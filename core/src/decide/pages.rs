@@ -114,15 +114,16 @@ pub const PAGES: [Page; 28] = [
         "apply-refused",
         "The API server refuses what Git declares, whoever applies it",
         "Git changes a field that Kubernetes never changes in place (a selector, a StatefulSet's serviceName, podManagementPolicy or\n\
-         volumeClaimTemplates, a Service's clusterIP, most of a volume claim), or declares one of two fields that exclude each other while somebody else keeps the\n\
-         other one in the cluster, or the dry run of `plan --exact` was refused. No controller brings that: the whole\n\
+         volumeClaimTemplates, a Service's clusterIP, most of a volume claim), or declares one of two fields that exclude each other, or a request above\n\
+         a limit, while somebody else keeps the other one in the cluster, or the dry run of `plan --exact` was refused. No controller brings that: the whole\n\
          object stays as it is. Take the change back, or do what the finding names.",
     ),
     page(
         "port-kept",
-        "A Service's changed port that no apply can bring back",
-        "A port of a Service is told apart by its number and protocol, so that to an apply a changed number is another port, beside the\n\
-         old one. Where others than who delivers own the old one it stays, and the API server refuses two ports of one name, or without names.\n\
+        "A changed port that no apply can bring back",
+        "A port of a Service or a container is told apart by its number and protocol, so that to an apply a changed number is another port,\n\
+         beside the old one. Where others than who delivers own the old one it stays, and the API server refuses two ports of one name, and of a\n\
+         Service two without names.\n\
          Write Git's number in the place of the old one with the command of the finding.",
     ),
     page(

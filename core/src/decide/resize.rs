@@ -82,8 +82,9 @@ impl Detector for ResizeDetector {
         };
         let mut all = |because: String| detected.why_not.push(WhyNot::new("resize", because));
         let declares = replicated && !matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_)));
-        let declared_replicas = root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
-        let replicas = if declares { declared_replicas } else { i128::from(has) };
+        // What Git leaves open is the cluster's.
+        let said = root.at(&["spec", "replicas"]).and_then(Node::as_int).filter(|_| declares);
+        let replicas = said.unwrap_or(i128::from(has));
         if replicas == 0 {
             return detected;
         }

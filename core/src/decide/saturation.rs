@@ -147,12 +147,12 @@ impl Detector for SaturationDetector {
                 return detected;
             }
         }
-        // The manifest may leave replicas out; Kubernetes reads that as 1.
+        // Where the manifest leaves replicas out they are the cluster's: no apply changes them.
         let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(crate::yaml::Node::as_int);
-        let Ok(replicas) = u32::try_from(declared.unwrap_or(1)) else { return detected };
+        let has = live.body.at("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        let Ok(replicas) = u32::try_from(declared.unwrap_or(has.into())) else { return detected };
         let why_not = |because: String| WhyNot::new("scale", because);
-        if live.body.at("/spec/replicas").and_then(serde_json::Value::as_u64) != Some(u64::from(replicas)) {
-            let has = live.body.at("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+        if has != u64::from(replicas) || (replicas == 0 && declared.is_none()) {
             let because = if matches!(super::declared::autoscaler(input, Some(live)), Known::Known(Some(_))) {
                 format!("an autoscaler set {}, which are its own to change; Git says {replicas}", count(has, "replica"))
             } else if let Some(passed) = PassedReplicas::of(input, live) {

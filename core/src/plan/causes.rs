@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use super::{BlueprintPlan, ConfigChange, Plan, PlanItem};
 use crate::action::{Action, RevertedField};
@@ -252,6 +253,49 @@ impl Causes {
     /// Whether something was reported before in the same words.
     pub fn stood(&self, blueprint: &Name, reported: &Reported) -> bool {
         self.standing.iter().any(|one| one.blueprint == *blueprint && one.reported == *reported)
+    }
+}
+
+/// A plan of the base in which a blueprint that only has another name now, and is about the same workload, has that name.
+#[must_use]
+pub fn as_called_now(plan: Plan, [was, now]: [&Catalog; 2]) -> Plan {
+    let environment = &plan.environment;
+    let only_in = |one: &'_ Catalog, other: &Catalog| -> Vec<(Name, ObjectRef)> {
+        let mine = one.blueprints.iter().filter(|(name, _)| !other.blueprints.contains_key(*name));
+        let mine = mine.filter(|(_, blueprint)| blueprint.value.is_in(environment));
+        mine.map(|(name, blueprint)| (name.clone(), blueprint.value.object_in(environment))).collect()
+    };
+    let new = only_in(now, was);
+    let called = |object: &ObjectRef| new.iter().find(|(_, other)| other == object).map(|(name, _)| name.to_string());
+    let renamed = only_in(was, now).into_iter().filter_map(|(name, object)| Some((name.to_string(), called(&object)?)));
+    let renamed: BTreeMap<String, String> = renamed.collect();
+    if renamed.is_empty() {
+        return plan;
+    }
+    let Ok(mut json) = serde_json::to_value(&plan) else { return plan };
+    rename(&mut json, &renamed);
+    for part in json.get_mut("blueprints").and_then(Json::as_array_mut).into_iter().flatten() {
+        let name = part.get("name").and_then(Json::as_str).and_then(|name| renamed.get(name)).cloned();
+        if let (Some(name), Some(part)) = (name, part.as_object_mut()) {
+            part.insert("name".into(), name.into());
+        }
+    }
+    serde_json::from_value(json).unwrap_or(plan)
+}
+
+/// Every `blueprint` of a plan.
+fn rename(json: &mut Json, renamed: &BTreeMap<String, String>) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(|item| rename(item, renamed)),
+        Json::Object(map) => {
+            for (key, value) in map {
+                match value.as_str().filter(|_| key == "blueprint").and_then(|name| renamed.get(name)) {
+                    Some(name) => *value = name.as_str().into(),
+                    None => rename(value, renamed),
+                }
+            }
+        }
+        _ => {}
     }
 }
 

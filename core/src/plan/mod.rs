@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Decision, PlanInput, build, build_for, decide_all, govern, rendered_fields};
-pub use causes::{Cause, CauseCounts, Causes, Hidden, Orphan, Settled, Standing};
+pub use causes::{Cause, CauseCounts, Causes, Hidden, Orphan, Settled, Standing, as_called_now};
 pub use config::{ConfigChange, ConfigChanges};
 pub use pending::PendingSync;
 pub use scope::{Scope, Selector, SelectorError, Shard, ShardError, Target, touches};

@@ -22,7 +22,8 @@ use crate::plan::{BlueprintPlan, Cause, Causes, ConfigChange, Hidden, Plan, Plan
 pub fn symbol(item: &PlanItem) -> &'static str {
     match (&item.action, item.verdict.tier) {
         (_, Tier::Forbidden) => "✗",
-        (Action::Scale(scale), _) if scale.to < scale.from.unwrap_or(1) => "▼",
+        (Action::Scale(scale), _) if scale.from.is_some_and(|from| scale.to < from) => "▼",
+        (Action::Scale(_), _) if matches!(&item.finding, Finding::Saturation(found) if !found.above) => "▼",
         (Action::Resize(resize), _) if resize.requests.iter().all(|request| request.to < request.from) => "▼",
         (Action::Scale(_) | Action::Resize(_), _) => "▲",
         (Action::Restart(_), _) => "↻",
@@ -39,7 +40,11 @@ pub fn symbol(item: &PlanItem) -> &'static str {
 pub fn change(item: &PlanItem) -> String {
     match &item.action {
         Action::Scale(scale) => {
-            let from = scale.from.map_or_else(|| "1 (default)".into(), |from| from.to_string());
+            let has = match &item.finding {
+                Finding::Saturation(found) => format!("{} (not in Git)", found.replicas),
+                _ => "(not in Git)".into(),
+            };
+            let from = scale.from.map_or(has, |from| from.to_string());
             match &scale.limit {
                 None => format!("replicas {from} → {}", scale.to),
                 Some(limit) => format!("replicas {from} → {}, max_replicas {} → {}", scale.to, limit.from, limit.to),

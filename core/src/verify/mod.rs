@@ -220,8 +220,9 @@ pub fn verify_operation(
     let target = &effective.value.spec.target;
     let workload = target.object();
     let manifest = catalog.manifest(environment, &target.source, &workload)?;
-    let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).unwrap_or(1);
     let declares = target.workload.kind.has_replicas() && catalog.autoscaler(environment, blueprint).is_none();
+    // What Git leaves open is the cluster's.
+    let declared = manifest.document.root.at(&["spec", "replicas"]).and_then(Node::as_int).filter(|_| declares);
     // Of what went back the fields themselves are looked at; what pods request, where it is among them.
     let changes = operation.changes.as_deref();
     let back = changes.filter(|_| operation.is_rollback()).unwrap_or_default();
@@ -237,7 +238,7 @@ pub fn verify_operation(
     let refused = facts.deliveries(blueprint).known().is_some_and(refused);
     let input = VerifyInput {
         workload: &workload,
-        replicas: if declares { Some(u32::try_from(declared).ok()?) } else { None },
+        replicas: declared.map(u32::try_from).transpose().ok()?,
         requests: &requests,
         fields: back,
         config: &config,

@@ -2,7 +2,7 @@
 
 use super::workspace::{blueprint, bpctl, repository};
 use crate::chat::Chat;
-use crate::support::Namespace;
+use crate::support::{Namespace, lab};
 
 fn manifest(namespace: &str, app: &str) -> String {
     format!(
@@ -116,6 +116,43 @@ fn b11_what_no_apply_can_bring_back_is_told_with_the_way_out() {
         told.contains("~ reconcile") && told.contains("no longer in Git") && !told.contains("field-kept"),
         "{told}"
     );
+}
+
+/// Would miss: what every apply is refused for, told as brought back by the controller: a port's name that the cluster has under another number, a
+/// limit that stays below what Git requests.
+#[test]
+fn b05_what_the_cluster_keeps_at_odds_with_git_is_told() {
+    let namespace = Namespace::new("odds");
+    let port = "web:1\", ports: [{name: http, containerPort: 80}]";
+    let web = manifest(&namespace.name, "web").replace("web:1\"", port);
+    let sized = manifest(&namespace.name, "sized").replace("name: web, namespace", "name: sized, namespace");
+    let sized = sized.replace("web:1\"", "web:1\", resources: {requests: {cpu: 10m}}");
+    namespace.kubectl(&["apply", "-f", "-"], Some(&format!("{web}---\n{sized}")));
+    let files = [("web", &web), ("sized", &sized)];
+    let files = files.map(|(name, text)| (name.to_owned(), format!("deploy/{name}.yaml"), text.clone()));
+    let repo = repository(&namespace, &files);
+    repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
+    repo.commit(&[], "a controller delivers");
+    let list = "/spec/template/spec/containers/0";
+    let patch = format!(r#"[{{"op":"replace","path":"{list}/ports/0/containerPort","value":8080}}]"#);
+    namespace.kubectl(&["patch", "deployment", "web", "--type", "json", "-p", &patch], None);
+    namespace.kubectl(&["set", "resources", "deployment/sized", "--requests=cpu=1m", "--limits=cpu=5m"], None);
+    let told = bpctl(&repo, None).run(&["plan"]).stdout;
+    for wanted in ["the cluster has port 8080, Git says 80", "takes no request above its limit"] {
+        assert!(told.contains(wanted), "{wanted}: {told}");
+    }
+    assert!(!told.contains("~ reconcile"), "{told}");
+    // As said: nobody's apply goes through.
+    for name in ["web", "sized"] {
+        let file = repo.path().join(format!("deploy/{name}.yaml")).display().to_string();
+        let refused = std::process::Command::new("kubectl")
+            .args(["--namespace", &namespace.name, "apply", "-f", &file])
+            .env("KUBECONFIG", lab("KUBECONFIG"))
+            .output()
+            .expect("kubectl starts");
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("invalid"), "{said}");
+    }
 }
 
 /// Would miss: a run that came second and counts what the first one did as a refusal, so that every later run ends with 1.

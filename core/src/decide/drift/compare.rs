@@ -188,6 +188,12 @@ impl<'a> Walk<'a> {
             if nothing && below.is_some_and(|live| live.as_str().is_some_and(|text| !text.is_empty())) {
                 // Whatever applies it makes it empty, or takes it away.
                 self.report(DriftKind::Changed, &entry.value, below);
+            } else if native && entry.key == "imagePullPolicy" && empty_text && below.is_some() {
+                // Left to the server, which goes by the image.
+                let image = node.get("image").and_then(Node::as_str);
+                if image.is_some_and(|image| below.and_then(Json::as_str) != Some(quirks::pull_policy(image))) {
+                    self.report(DriftKind::Changed, &entry.value, below);
+                }
             } else if below.is_none()
                 && empty_text
                 && (quirks::is_free_map(key) || took_another_form(&entry.key, node, map))
@@ -199,10 +205,11 @@ impl<'a> Walk<'a> {
             self.way.up(mark);
         }
         // A mapping that is replaced as a whole is all the manifest's: a key that it does not declare is a difference.
-        if self.found.len() == before && map.len() > entries.len() && self.way.is_atomic_map() {
+        if self.found.len() == before && self.way.is_atomic_map() {
+            let free = quirks::is_free_map(key);
             let added = map.iter().any(|(key, live)| {
                 node.get(key).is_none_or(|node| node.value == Value::Null)
-                    && !quirks::is_atomic_default(key, live)
+                    && !quirks::is_atomic_default(free, key, live)
                     && self.way.default(key) != Some(live)
             });
             if added {

@@ -49,3 +49,54 @@ fn a_port_that_is_left_to_be_tcp_is_no_removal() {
     assert_eq!(deployments(&git("containerPort: 80, name: a"), &has), NONE);
     assert_eq!(deployments(&git("containerPort: 80"), &has).len(), 1, "the name went");
 }
+
+/// Would miss: a node's role, or a selector's key, with an empty text that somebody added; and what Git says beside keys that say nothing.
+#[test]
+fn keys_that_git_does_not_have_are_told_whatever_stands_beside_them() {
+    let service = |git: &str, has: &str| {
+        objects("v1", "Service", &format!("spec: {{selector: {git}}}"), &format!("spec: {{selector: {has}}}")).len()
+    };
+    for (git, has) in [
+        ("{a: b}", "{a: b, v: ''}"),
+        ("{a: b, z: }", "{a: b, c: d}"),
+        ("{a: b, a: b}", "{a: b, c: d}"),
+        ("{a: b}", "{a: b, apiVersion: v1}"),
+    ] {
+        assert_eq!(service(git, has), 1, "{git} {has}");
+        assert_eq!(service(git, git), 0, "{git}");
+    }
+}
+
+/// Would miss: what is empty in a custom resource, where it says something; what is left to the server, and is not what that makes of it.
+#[test]
+fn what_is_empty_is_compared_as_the_server_takes_it() {
+    let issuer = |git: &str, has: &str| objects("cert-manager.io/v1", "Issuer", git, has).len();
+    for empty in ["{}", "''", "[]"] {
+        assert_eq!(issuer(&format!("spec: {{selfSigned: {empty}}}"), "spec: {}"), 1, "{empty}");
+        assert_eq!(issuer(&format!("spec: {{selfSigned: {empty}}}"), &format!("spec: {{selfSigned: {empty}}}")), 0);
+    }
+    assert_eq!(issuer("spec: {selfSigned: null}", "spec: {}"), 0);
+    let pulls = |image: &str, has: &str| {
+        let pod = |policy: &str| {
+            format!(
+                "spec: {{template: {{spec: {{containers: [{{name: c, image: \"{image}\", imagePullPolicy: {policy}}}]}}}}}}"
+            )
+        };
+        deployments(&pod("''"), &pod(has)).len()
+    };
+    for (image, policy) in [
+        ("web:1", "IfNotPresent"),
+        ("web", "Always"),
+        ("web:latest", "Always"),
+        ("host:5000/web", "Always"),
+        ("web@sha256:0", "IfNotPresent"),
+    ] {
+        let other = if policy == "Always" { "IfNotPresent" } else { "Always" };
+        assert_eq!((pulls(image, policy), pulls(image, other)), (0, 1), "{image}");
+    }
+    let rolls = |has: &str| {
+        let (git, has) = ("spec: {updateStrategy: {type: ''}}", format!("spec: {{updateStrategy: {{type: {has}}}}}"));
+        objects("apps/v1", "StatefulSet", git, &has).len()
+    };
+    assert_eq!((rolls("RollingUpdate"), rolls("OnDelete")), (0, 1));
+}

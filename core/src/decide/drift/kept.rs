@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::rivals::pod_of;
 use super::{DeliveryManagers, DriftKind, FieldDrift, applied_by_alone, ownership, quirks, removal, scalar};
 use crate::govern::FIELD_MANAGER;
 use crate::model::{At, FieldPath, Segment, Untrusted};
@@ -64,8 +65,9 @@ pub fn kept_keys(document: &Document, live: &LiveObject, drift: &FieldDrift) -> 
         Some(applied) => removal::value_at(applied, &drift.path).is_some_and(|map| map.get(key).is_some()),
         None => by.is_none(),
     };
+    let free = matches!(drift.path.0.last(), Some(Segment::Key(key)) if quirks::is_free_map(key));
     let added =
-        has.iter().filter(|(key, value)| !declared.contains_key(*key) && !quirks::is_atomic_default(key, value));
+        has.iter().filter(|(key, value)| !declared.contains_key(*key) && !quirks::is_atomic_default(free, key, value));
     let (go, keys): (Vec<&str>, Vec<&str>) = added.map(|(key, _)| key.as_str()).partition(|key| brought(key));
     // A key without a value in Git takes the cluster's away.
     let emptied = declared.iter().any(|(key, value)| value.is_null() && has.contains_key(key));
@@ -73,32 +75,70 @@ pub fn kept_keys(document: &Document, live: &LiveObject, drift: &FieldDrift) -> 
     (!keys.is_empty()).then_some(KeptKeys { keys, by, others_go: emptied || !go.is_empty() })
 }
 
-/// A Service's port that Git declares and the cluster lacks, and one that an apply leaves beside it, where the API server takes no such
-/// two: several ports need a name each, and no two have the same. A port is told apart by its number and protocol alone, so that one whose
-/// number changed is another port to an apply. `stays`: whether a field that the apply leaves out is there after it.
-pub fn kept_port(
-    document: &Document,
-    live: &LiveObject,
-    stays: impl Fn(&FieldPath) -> bool,
-) -> Option<(String, String)> {
+/// A port of Git's and one of the cluster's that an apply leaves beside it, where the API server takes no such two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPort {
+    /// The list that holds both.
+    pub list: FieldPath,
+    /// The number that Git declares.
+    pub declared: String,
+    /// The number that stays.
+    pub kept: String,
+}
+
+/// A port that no apply can bring, since another one stays: no two of a Service, nor of a container, have the same name, and several of a Service
+/// need one each. A port is told apart by its number and protocol alone, so that one whose number changed is another port to an apply.
+/// `stays`: whether a field that the apply leaves out is there after it.
+pub fn kept_port(document: &Document, live: &LiveObject, stays: impl Fn(&FieldPath) -> bool) -> Option<KeptPort> {
     // Where it is not recorded who owns what, an apply may take the old one away.
-    let is_service = live.reference.api_version == "v1" && live.reference.kind == "Service";
-    if !is_service || !ownership::is_recorded(&live.body) {
+    if !ownership::is_recorded(&live.body) {
         return None;
     }
-    let declared = document.root.at(&["spec", "ports"]).map(Node::items).unwrap_or_default();
-    let has = live.body.at("/spec/ports").and_then(Json::as_array)?;
-    let text = |port: &Node, key: &str| port.get(key).and_then(scalar::node_text);
-    let declared: Vec<Port> = declared.iter().filter_map(|port| Port::of(|key| text(port, key))).collect();
-    let text = |port: &Json, key: &str| port.get(key).and_then(scalar::json_text);
-    let has: Vec<Port> = has.iter().filter_map(|port| Port::of(|key| text(port, key))).collect();
-    let kept = |port: &&Port| !port.is_among(&declared) && stays(&port.path());
-    let kept: Vec<&Port> = has.iter().filter(kept).collect();
-    let mut added = declared.iter().filter(|port| !port.is_among(&has));
-    added.find_map(|added| {
-        let clashes = |kept: &&&Port| added.name.is_empty() || kept.name.is_empty() || added.name == kept.name;
-        kept.iter().find(clashes).map(|kept| (added.number.clone(), kept.number.clone()))
+    let is_service = live.reference.api_version == "v1" && live.reference.kind == "Service";
+    if is_service {
+        let list = FieldPath::keys(["spec", "ports"]);
+        let (git, has) = (document.root.at(&["spec", "ports"]), live.body.at("/spec/ports"));
+        return clash(list, "port", git?, has?, &stays);
+    }
+    let keys = pod_of(live)?;
+    let git = document.root.at(keys)?;
+    let has = keys.iter().try_fold(&*live.body, |json, key| json.get(key))?;
+    let lists = ["containers", "initContainers"].into_iter();
+    let mut containers =
+        lists.flat_map(|list| git.get(list).map(Node::items).unwrap_or_default().iter().map(move |c| (list, c)));
+    containers.find_map(|(list, container)| {
+        let name = container.get("name")?.as_str()?;
+        let named = |other: &&Json| other.get("name").and_then(Json::as_str) == Some(name);
+        let has = has.get(list)?.as_array()?.iter().find(named)?;
+        let item = Segment::Item(vec![("name".into(), name.into())]);
+        let path = FieldPath::keys(keys.iter().copied()).key(list).join(item).key("ports");
+        clash(path, "containerPort", container.get("ports")?, has.get("ports")?, &stays)
     })
+}
+
+/// Such two of one list.
+fn clash(
+    list: FieldPath,
+    number: &str,
+    git: &Node,
+    has: &Json,
+    stays: impl Fn(&FieldPath) -> bool,
+) -> Option<KeptPort> {
+    let text = |port: &Node, key: &str| port.get(key).and_then(scalar::node_text);
+    let declared: Vec<Port> = git.items().iter().filter_map(|port| Port::of(number, |key| text(port, key))).collect();
+    let text = |port: &Json, key: &str| port.get(key).and_then(scalar::json_text);
+    let has: Vec<Port> = has.as_array()?.iter().filter_map(|port| Port::of(number, |key| text(port, key))).collect();
+    let kept = |port: &&Port| !port.is_among(&declared) && stays(&list.join(port.item(number)));
+    let kept: Vec<&Port> = has.iter().filter(kept).collect();
+    let (declared, kept) = declared.iter().find_map(|wanted| {
+        // Among several a port of a Service needs a name.
+        let nameless = |kept: &Port| {
+            number == "port" && !wanted.is_among(&has) && (wanted.name.is_empty() || kept.name.is_empty())
+        };
+        let clashes = |kept: &&&Port| nameless(kept) || (!wanted.name.is_empty() && wanted.name == kept.name);
+        kept.iter().find(clashes).map(|kept| (wanted.number.clone(), kept.number.clone()))
+    })?;
+    Some(KeptPort { list, declared, kept })
 }
 
 struct Port {
@@ -108,18 +148,17 @@ struct Port {
 }
 
 impl Port {
-    fn of(text: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    fn of(number: &str, text: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let protocol = text("protocol").unwrap_or_else(|| "TCP".into());
-        Some(Self { number: text("port")?, protocol, name: text("name").unwrap_or_default() })
+        Some(Self { number: text(number)?, protocol, name: text("name").unwrap_or_default() })
     }
 
     fn is_among(&self, ports: &[Self]) -> bool {
         ports.iter().any(|port| port.number == self.number && port.protocol == self.protocol)
     }
 
-    fn path(&self) -> FieldPath {
-        let keys = [("port", &self.number), ("protocol", &self.protocol)];
-        let item = Segment::Item(keys.map(|(key, value)| (key.to_owned(), value.clone())).into());
-        FieldPath::keys(["spec", "ports"]).join(item)
+    fn item(&self, number: &str) -> Segment {
+        let keys = [(number, &self.number), ("protocol", &self.protocol)];
+        Segment::Item(keys.map(|(key, value)| (key.to_owned(), value.clone())).into())
     }
 }

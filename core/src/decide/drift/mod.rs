@@ -28,8 +28,10 @@ mod emptied;
 mod tests;
 
 pub use exact::exact;
-pub use kept::{KeptKeys, kept_by, kept_by_others, kept_keys, kept_port};
+pub use kept::{KeptKeys, KeptPort, kept_by, kept_by_others, kept_keys, kept_port};
 pub use rivals::{Rival, is_refused_to_bpctl_alone, kept_rivals, merged_away, replaced};
+use std::cell::LazyCell;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
@@ -204,7 +206,7 @@ pub fn compare(
 const RIGHTS: [&str; 8] =
     ["hostNetwork", "hostPID", "hostIPC", "privileged", "capabilities", "serviceAccountName", "hostPath", "command"];
 
-/// Where an added field comes in the list: what is about a pod's rights, then containers, then the rest.
+/// Where an added field comes in the list: what is about a pod's rights, then containers, then the rest, the object's own labels and annotations last.
 fn rank(added: &FieldDrift) -> usize {
     fn holds(value: &Json, key: &str) -> bool {
         match value {
@@ -219,7 +221,8 @@ fn rank(added: &FieldDrift) -> usize {
         _ => false,
     };
     let of_container = is_container.then_some(RIGHTS.len());
-    RIGHTS.iter().position(about).or(of_container).unwrap_or(RIGHTS.len() + 1)
+    let is_metadata = added.path.starts_with_keys(&["metadata"]);
+    RIGHTS.iter().position(about).or(of_container).unwrap_or(RIGHTS.len() + 1 + usize::from(is_metadata))
 }
 
 /// A field that somebody added beside Git (X10).
@@ -241,10 +244,10 @@ pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec
     let managers = DeliveryManagers::default().of(document, live);
     let mut found = removal::added(document, live, schema, &managers);
     let known = found.len();
-    let goes = removal::pending(document, live, schema, &managers);
+    let goes = LazyCell::new(|| removal::pending(document, live, schema, &managers));
     for (path, value) in pods::undeclared(document, live, schema) {
         let told = |other: &FieldDrift| path.0.starts_with(&other.path.0);
-        if found[..known].iter().chain(&goes).any(told) {
+        if found[..known].iter().any(told) || goes.iter().any(told) {
             continue;
         }
         let by = writer(live, &path);

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::model::{FieldPath, Segment};
 use crate::yaml::{Node, Value};
 
 /// Whole numbers and booleans that are not pointers: the server drops a zero, so it equals an absent field.
@@ -40,7 +41,6 @@ const FILLED_IN: &[(&str, &[&str])] = &[
     ("dnsPolicy", &["ClusterFirst"]),
     ("failureThreshold", &["3"]),
     ("healthCheckNodePort", &[]),
-    ("imagePullPolicy", &["Always", "IfNotPresent"]),
     ("nodePort", &[]),
     ("path", &["/"]),
     ("periodSeconds", &["10"]),
@@ -54,7 +54,7 @@ const FILLED_IN: &[(&str, &[&str])] = &[
     ("terminationMessagePath", &["/dev/termination-log"]),
     ("terminationMessagePolicy", &["File"]),
     ("timeoutSeconds", &["1"]),
-    ("type", &["ClusterIP", "OnDelete", "RollingUpdate"]),
+    ("type", &["ClusterIP", "RollingUpdate"]),
 ];
 
 /// What the server fills in of a workload and a Service where nothing is said.
@@ -106,14 +106,13 @@ pub(super) fn is_free_map(key: &str) -> bool {
     FREE_MAPS.contains(&key)
 }
 
-/// Whether the lack of this declared value means anything.
+/// Whether the lack of this declared value means anything. Custom resources keep what is empty, and it may say something: `selfSigned: {}`.
 pub(super) fn counts(native: bool, key: &str, declared: &Node) -> bool {
     match &declared.value {
         Value::Null => false,
+        _ if !native => true,
         Value::String(text) => !text.is_empty(),
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-            !(native && is_zero(declared) && ZERO_IS_ABSENT.contains(&key))
-        }
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) => !(is_zero(declared) && ZERO_IS_ABSENT.contains(&key)),
         Value::Sequence(items) => !items.is_empty(),
         Value::Mapping(entries) => {
             PRESENCE_COUNTS.contains(&key)
@@ -149,9 +148,40 @@ pub(super) fn is_filled_in(native: bool, key: &str, declared: &Node, live: &Json
         })
 }
 
-/// Whether the server adds this to a mapping that is otherwise replaced as a whole.
-pub(super) fn is_atomic_default(key: &str, live: &Json) -> bool {
+/// What the server fills in of a container's `imagePullPolicy` where nobody says one.
+pub(super) fn pull_policy(image: &str) -> &'static str {
+    let named = image.split_once('@').map_or(image, |(name, _)| name);
+    let last = named.rsplit('/').next().unwrap_or_default();
+    let tag = last.rsplit_once(':').map(|(_, tag)| tag);
+    let is_pinned = image.contains('@') || tag.is_some_and(|tag| tag != "latest");
+    if is_pinned { "IfNotPresent" } else { "Always" }
+}
+
+/// Whether the server adds this to a mapping that is otherwise replaced as a whole. `free`: its keys are people's, and one with an empty text
+/// is a key.
+pub(super) fn is_atomic_default(free: bool, key: &str, live: &Json) -> bool {
+    if free {
+        return is_empty(live) && !live.is_string();
+    }
     is_empty(live) || ATOMIC_DEFAULTS.iter().any(|(field, default)| *field == key && live.as_str() == Some(default))
+}
+
+/// Whether this, at a path of an object, is what the server itself fills in where nobody says anything. `above`: the mapping that holds it.
+pub(super) fn is_default_at(kind: &str, path: &FieldPath, live: &Json, above: Option<&Json>) -> bool {
+    let (Some(Segment::Key(key)), before) = (path.0.last(), path.0.iter().rev().nth(1)) else { return false };
+    let below = |parent: &str| matches!(before, Some(Segment::Key(name)) if name == parent);
+    let beside = |key: &str| above.and_then(|above| above.get(key));
+    if matches!(before, Some(Segment::Key(name)) if is_free_map(name)) {
+        return false;
+    }
+    match key.as_str() {
+        "imagePullPolicy" => beside("image").and_then(Json::as_str).map(pull_policy) == live.as_str(),
+        // Of a disruption budget it is what somebody chose, and of a probe another grace than the pod's.
+        "maxUnavailable" | "maxSurge" => below("rollingUpdate") && is_default(key, live),
+        "terminationGracePeriodSeconds" => below("spec") && is_default(key, live),
+        "targetPort" if kind == "Service" => beside("port") == Some(live),
+        _ => is_default(key, live),
+    }
 }
 
 /// Whether this is what the server itself fills in where nobody says anything.
@@ -169,6 +199,9 @@ const POD_DEFAULTS: &[(&str, &str)] = &[
     ("divisor", "0"),
     ("expirationSeconds", "3600"),
     ("fsType", "ext4"),
+    // By the image that the container was made with.
+    ("imagePullPolicy", "Always"),
+    ("imagePullPolicy", "IfNotPresent"),
     ("iscsiInterface", "default"),
     ("keyring", "/etc/ceph/keyring"),
     ("pool", "rbd"),

@@ -104,11 +104,12 @@ pub(super) fn added(
     let mut found = sorted(walk.found);
     let restart = |added: &FieldDrift| [RESTARTED, RESTART_ANNOTATION].iter().any(|mark| added.path.has_key(mark));
     found.retain(|added| !restart(added) && !is_helms_mark(added));
-    // `kubectl apply --server-side` takes over what a client-side apply owned, and with that the server's own defaults.
-    let applied = |added: &FieldDrift| added.by.as_ref().is_some_and(|by| by.operation.raw() == "Apply");
-    found.retain(|added| match (added.path.0.last(), &added.live) {
-        (Some(Segment::Key(key)), Some(live)) => !applied(added) || !quirks::is_default(key, live),
-        _ => true,
+    // `kubectl apply --server-side` takes over what a client-side apply owned, and with that the server's own defaults; whoever changes an item
+    // of a list and changes it back owns those of the item.
+    found.retain(|added| {
+        let above = added.path.0.split_last().and_then(|(_, above)| value_at(&live.body, &FieldPath(above.to_vec())));
+        let is_default = |value: &Json| quirks::is_default_at(&live.reference.kind, &added.path, value, above);
+        !added.live.as_ref().is_some_and(is_default)
     });
     found
 }

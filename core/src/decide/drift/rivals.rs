@@ -1,10 +1,14 @@
 //! Fields that exclude each other: one that Git declares, and one that somebody keeps in the cluster beside it (X8). The API server takes no
-//! such two, so that no apply brings Git's. Only unions that Kubernetes checks in workloads and disruption budgets; nothing else is guessed.
+//! such two, so that no apply brings Git's. Only unions and bounds that Kubernetes checks in workloads, autoscalers and disruption budgets; nothing else
+//! is guessed.
+
+use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
 use super::{Attribution, DeliveryManagers, DriftKind, FieldDrift, ownership, quirks, removal, writer};
-use crate::model::{FieldPath, Segment};
+use crate::blueprint::quantity_of;
+use crate::model::{FieldPath, Quantity, Segment};
 use crate::observe::LiveObject;
 use crate::yaml::{Document, Node, Value};
 
@@ -17,6 +21,8 @@ pub struct Rival {
     pub kept: FieldPath,
     /// Who wrote that.
     pub by: Option<Attribution>,
+    /// What the API server asks of the two, where it takes both at all.
+    pub rule: Option<&'static str>,
 }
 
 /// How a probe, or a hook of a container's life, asks: by one of these.
@@ -55,6 +61,7 @@ pub fn kept_rivals(
                 look.pod(&document.root, keys);
             }
             look.rollout(document, direct);
+            look.bounds(document);
         }
     }
     look.found
@@ -168,6 +175,14 @@ impl<'a> Place<'a> {
     }
 }
 
+/// A number as Kubernetes writes it, or a share, which is none only where it is 0%.
+fn number(value: &Json) -> Option<Quantity> {
+    match value.as_str().and_then(|text| text.strip_suffix('%')) {
+        Some(share) => share.parse().ok(),
+        None => quantity_of(value),
+    }
+}
+
 struct Look<'a, F> {
     live: &'a LiveObject,
     stays: &'a F,
@@ -182,6 +197,7 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
         let live = self.live;
         let Some(pod) = Place::root(root, &live.body).at(keys) else { return };
         for container in ["containers", "initContainers"].into_iter().flat_map(|list| pod.named(list)) {
+            self.limits(&container);
             for variable in container.named("env") {
                 self.arms(Some(&variable), &["value", "valueFrom"]);
                 self.arms(variable.below("valueFrom").as_ref(), &SOURCES);
@@ -224,7 +240,80 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
         let taken = self.merges && live.reference.kind == "Deployment";
         if !all_go && !taken {
             let by = writer(live, &kept);
-            self.found.push(Rival { declared: place.path.key("type"), kept, by });
+            self.found.push(Rival { declared: place.path.key("type"), kept, by, rule: None });
+        }
+    }
+
+    /// Requests and limits of a container: no request is above its limit.
+    fn limits(&mut self, container: &Place<'_>) {
+        let Some(Place { path, git, live }) = container.below("resources") else { return };
+        let side = |key: &str| live.get(key).and_then(Json::as_object).into_iter().flatten();
+        for resource in side("limits").chain(side("requests")).map(|(name, _)| name).collect::<BTreeSet<_>>() {
+            let wanted = |part: &str| git.at(&[part, resource]).map(Node::to_json).as_ref().and_then(number);
+            let kept = |part: &str| {
+                let stays = git.at(&[part, resource]).is_none() && (self.stays)(&path.key(part).key(resource.as_str()));
+                live.get(part).and_then(|part| part.get(resource)).filter(|_| stays).and_then(number)
+            };
+            let (declared, other) = match (wanted("requests"), wanted("limits")) {
+                (Some(wanted), None) if kept("limits").is_some_and(|kept| wanted > kept) => ("requests", "limits"),
+                (None, Some(wanted)) if kept("requests").is_some_and(|kept| kept > wanted) => ("limits", "requests"),
+                _ => continue,
+            };
+            let field = |part: &str| path.key(part).key(resource.as_str());
+            let by = writer(self.live, &field(other));
+            let rule = Some("takes no request above its limit");
+            self.found.push(Rival { declared: field(declared), kept: field(other), by, rule });
+        }
+    }
+
+    /// Two numbers of which one may not be above the other, nor both zero.
+    fn bounds(&mut self, document: &Document) {
+        let root = Place::root(&document.root, &self.live.body);
+        match (self.live.reference.api_version.as_str(), self.live.reference.kind.as_str()) {
+            ("autoscaling/v2", "HorizontalPodAutoscaler") => {
+                let rule = "takes no minReplicas above maxReplicas";
+                self.ordered(root.below("spec").as_ref(), ["minReplicas", "maxReplicas"], rule, |low, high| {
+                    low <= high
+                });
+            }
+            ("apps/v1", "Deployment") => {
+                let rule = "takes only a progressDeadlineSeconds above minReadySeconds";
+                let keys = ["minReadySeconds", "progressDeadlineSeconds"];
+                self.ordered(root.below("spec").as_ref(), keys, rule, |low, high| low < high);
+                let rollout = Place::root(&document.root, &self.live.body).at(&["spec", "strategy", PARAMETERS]);
+                let rule = "takes no maxUnavailable and maxSurge that are both 0";
+                let zero = Quantity::from_nanos(0);
+                self.ordered(rollout.as_ref(), ["maxUnavailable", "maxSurge"], rule, |one, other| {
+                    *one != zero || *other != zero
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Two numbers that a rule is about: one of Git's, and one that stays beside it.
+    fn ordered(
+        &mut self,
+        place: Option<&Place<'_>>,
+        [low, high]: [&str; 2],
+        rule: &'static str,
+        holds: impl Fn(&Quantity, &Quantity) -> bool,
+    ) {
+        let Some(Place { path, git, live }) = place else { return };
+        let wanted = |key: &str| git.get(key).map(Node::to_json).as_ref().and_then(number);
+        let kept = |key: &str| {
+            let stays = git.get(key).is_none() && (self.stays)(&path.key(key));
+            live.get(key).filter(|_| stays).and_then(number)
+        };
+        let (declared, other, broken) = match (wanted(low), wanted(high)) {
+            (Some(wanted), None) => (low, high, kept(high).is_some_and(|kept| !holds(&wanted, &kept))),
+            (None, Some(wanted)) => (high, low, kept(low).is_some_and(|kept| !holds(&kept, &wanted))),
+            _ => return,
+        };
+        if broken {
+            let kept = path.key(other);
+            let by = writer(self.live, &kept);
+            self.found.push(Rival { declared: path.key(declared), kept, by, rule: Some(rule) });
         }
     }
 
@@ -241,7 +330,7 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
         if let (Some(declared), Some(kept)) = (declared, kept) {
             let kept = path.key(*kept);
             let by = writer(self.live, &kept);
-            self.found.push(Rival { declared: path.key(*declared), kept, by });
+            self.found.push(Rival { declared: path.key(*declared), kept, by, rule: None });
         }
     }
 }
