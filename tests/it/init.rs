@@ -73,6 +73,11 @@ fn what_git_ignores_and_what_stands_behind_links_is_not_taken() {
     std::os::unix::fs::symlink(elsewhere.path(), repo.folder.path().join("repo/linked")).expect("a link");
     let ran = repo.run(&["init", "--dry-run"]).exits(0);
     assert_eq!(ran.stdout.matches("# blueprints/").count(), 2, "the policy and web: {}", ran.stdout);
+    // What Git tracks it does not ignore, whatever its patterns say.
+    repo.git(&["add", "-f", "build/out.yaml"]);
+    let ran = repo.run(&["init", "--dry-run"]).exits(0);
+    assert!(ran.stdout.contains("# blueprints/built"), "{}", ran.stdout);
+    repo.git(&["rm", "-q", "--cached", "build/out.yaml"]);
 
     std::os::unix::fs::symlink(elsewhere.path(), repo.folder.path().join("repo/blueprints")).expect("a link");
     let ran = repo.run(&["init"]).exits(1);
