@@ -217,3 +217,28 @@ fn t18_links_in_place_of_our_files_are_refused() {
         }
     }
 }
+
+/// Would miss: a number of replicas that the API server cuts to none, or refuses, which people are asked about as one too many.
+#[test]
+fn b06_no_number_of_pods_is_forbidden() {
+    let repo = Repo::shop();
+    let manifest = repo.read("deploy/frontend.yaml");
+    repo.run(&super::APPLY);
+    repo.git(&["switch", "-q", "-f", "bpctl/staging/backend/scale"]);
+    for (replicas, tier) in [
+        ("4294967296", "forbidden"),
+        ("-1", "forbidden"),
+        ("2.5", "forbidden"),
+        ("2147483648", "forbidden"),
+        ("2147483647", "needs approval"),
+    ] {
+        let head = repo.git(&["rev-parse", "HEAD"]);
+        let changed = manifest.replace("replicas: 2", &format!("replicas: {replicas}"));
+        repo.commit(&[("deploy/frontend.yaml", &changed)], "more");
+        let judged = repo.run(&["judge", "1"]).stdout;
+        repo.git(&["reset", "-q", "--hard", head.trim()]);
+        let line = judged.lines().find(|line| line.contains("Deployment/frontend spec.replicas"));
+        let line = line.unwrap_or_else(|| panic!("{replicas}: {judged}"));
+        assert!(line.contains(tier), "{replicas}: {judged}");
+    }
+}

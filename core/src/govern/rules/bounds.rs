@@ -13,11 +13,16 @@ impl Rule for Bounds {
     }
 
     fn about(&self) -> &'static str {
-        "Replicas beyond min_replicas or max_replicas need approval; zero is forbidden, min_replicas is the alternative"
+        "Replicas beyond min_replicas or max_replicas need approval; zero, and what is no number of pods, is forbidden; min_replicas is the alternative"
     }
 
     fn cites(&self) -> &'static [&'static str] {
-        &["scaling.min_replicas", "scaling.max_replicas", "spec.scaling is missing"]
+        &[
+            "scaling.min_replicas",
+            "scaling.max_replicas",
+            "spec.scaling is missing",
+            "spec.replicas is no number of pods",
+        ]
     }
 
     fn check(&self, input: &RuleInput<'_>) -> Vec<Outcome> {
@@ -38,6 +43,17 @@ impl Rule for Bounds {
             alternative,
             source: scaling.is_some().then(|| input.blueprint.span(keys)),
         };
+        // The API server refuses it, or keeps 32 bits of it, which may be none at all.
+        if i32::try_from(to).is_err() {
+            return vec![Outcome {
+                cite: "spec.replicas is no number of pods".into(),
+                because:
+                    "what is negative or no whole number the API server refuses, and of one above 2147483647 it keeps \
+                          32 bits, which may be zero"
+                        .into(),
+                ..zero(minimum, scaling.map(|_| input.blueprint.span(&["spec", "scaling", "max_replicas"])))
+            }];
+        }
         let Some(bounds) = scaling else {
             return match input.operation {
                 // No number of the blueprint forbids it, nor says how many it needs.
