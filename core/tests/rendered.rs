@@ -102,7 +102,7 @@ impl World {
             let output = text.map(str::as_bytes).ok_or_else(|| RenderFailure::new("the renderer refused"));
             ((name(environment), 0), Rendering::of(&render, &inputs(&render, files), output).unwrap())
         });
-        Side { files: files.clone(), rendered: made.collect() }
+        Side { files: files.clone(), rendered: made.collect(), ..Side::default() }
     }
 
     fn set(&self, before: &Made<'_>, after: &Made<'_>) -> ChangeSet {

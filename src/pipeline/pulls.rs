@@ -11,7 +11,7 @@ use bpctl_core::govern::{
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, RepoPath, Timestamp, Trusted, Untrusted};
 use bpctl_core::observe::{CheckConclusion, Identity, Known, Observation, PullFacts, PullState, Recorder, UnknownCode};
 use bpctl_core::plan::{Plan, PlanItem};
-use bpctl_core::propose::{self, ChangeSet, Places, Proposal, change_set};
+use bpctl_core::propose::{self, ChangeSet, Places, Proposal, change_set, touched};
 use bpctl_core::render::marks::{Marks, marks};
 use bpctl_core::rendering::is_kustomization;
 
@@ -210,27 +210,32 @@ async fn changes_from(
     // just these changes is the forge's three-way merge, whose tree the permit names.
     let merge_base = left_base(repository, base, head)?;
     let paths = convert(repository.diff_paths(&merge_base, head)?);
-    let wanted: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
-    let wanted = [deliveries(repository, rules.get(), &wanted, [&merge_base, head])?, wanted].concat();
+    let changed: Vec<RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok().cloned()).collect();
+    let commits = (&*merge_base, head);
     let workspace = rules.get().workspace_as_written()?;
-    let (before, after) = render::sides(repository, &workspace, &wanted, (&merge_base, head)).await?;
+    let (mut before, mut after) = render::sides(repository, &workspace, &changed, commits).await?;
+    let delivering = deliveries(repository, rules.get(), &changed, [&merge_base, head])?;
+    before.files.0.extend(repository.read_tree(&merge_base, &delivering)?.0);
+    after.files.0.extend(repository.read_tree(head, &delivering)?.0);
+    let touched = touched(rules.get(), [&before.files, &after.files], &changed);
+    [before.beside, after.beside] = render::beside(repository, &touched, commits).await?;
     Ok(change_set(rules, &before, &after, &paths))
 }
 
-/// What says how other files are delivered, on either side: kustomizations, and what of Flux's moves to another namespace. It is asked for where a
-/// change is of a file that no blueprint's source names.
+/// What says how other files are delivered, on either side: kustomizations that no entry renders, and what of Flux's moves to another namespace.
+/// The latter is asked for where a change is of a file that no blueprint's source names.
 fn deliveries(
     repository: &Repository,
     rules: &Catalog,
     changed: &[RepoPath],
     commits: [&str; 2],
 ) -> Result<Vec<RepoPath>, PipelineError> {
-    if changed.iter().all(|path| rules.is_in_a_source(path)) {
-        return Ok(Vec::new());
-    }
+    let anywhere = changed.iter().any(|path| !rules.is_in_a_source(path));
     let mut found = BTreeSet::new();
     for commit in commits {
-        let mine = |path: &RepoPath| is_kustomization(path) || is_yaml(path);
+        let mine = |path: &RepoPath| {
+            if is_kustomization(path) { rules.roots_reading(path).is_empty() } else { anywhere && is_yaml(path) }
+        };
         repository.each_in_tree(commit, &[RepoPath::root()], mine, |path, text| {
             let says = |word| text.is_ok_and(|text| String::from_utf8_lossy(text).contains(word));
             if is_kustomization(&path) || says("targetNamespace") {

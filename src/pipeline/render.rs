@@ -11,7 +11,7 @@ use bpctl_core::plan::{Decision, Plan, PlanInput, Scope, decide_all, govern, ren
 use bpctl_core::propose::Side;
 use bpctl_core::rendering::{
     Delivered, Inputs, Mutation, RenderFailure, Rendering, Search, SearchInput, add_parts, application_folders, inputs,
-    objects, parts_to_find, resolve_application, settings, variants,
+    is_kustomization, objects, parts_to_find, resolve_application, settings, variants,
 };
 
 use crate::git::{GitError, Repository};
@@ -230,7 +230,37 @@ async fn side((files, found): (Files, FoundEntries), wanted: &BTreeSet<(Name, us
         };
         rendered.extend(made.map(|made| (key, made)));
     }
-    Side { files, rendered }
+    Side { files, rendered, beside: BTreeMap::new() }
+}
+
+/// How many kustomizations that no entry renders are built for one change; of more than that what they say has to do (T42).
+const MOST_BESIDE: usize = 40;
+
+/// What comes of kustomizations in these folders, in both commits; nothing, where one of them has none there.
+pub(super) async fn beside(
+    repository: &Repository,
+    folders: &BTreeSet<RepoPath>,
+    (before, after): (&str, &str),
+) -> Result<[BTreeMap<RepoPath, Rendering>; 2], GitError> {
+    let mut sides = [BTreeMap::new(), BTreeMap::new()];
+    if folders.len() > MOST_BESIDE {
+        return Ok(sides);
+    }
+    for (side, commit) in sides.iter_mut().zip([before, after]) {
+        let (mut files, mut wanted) = (Files::default(), Vec::new());
+        for folder in folders {
+            let entry = Render { kustomize: Some(folder.clone()), ..Render::default() };
+            read_inputs(&[&entry], &mut files, &mut wanted, |wanted| repository.read_tree(commit, wanted))?;
+            let is_there = |path: &RepoPath| is_kustomization(path) && files.get(path).is_some();
+            let made = if inputs(&entry, &files).reads.iter().any(is_there) {
+                rendering(&entry, &files).await
+            } else {
+                Rendering::of(&entry, &Inputs::default(), Ok(b""))
+            };
+            side.extend(made.map(|made| (folder.clone(), made)));
+        }
+    }
+    Ok(sides)
 }
 
 fn bench(entry: &Render, seen: Files) -> Result<Workbench, RenderFailure> {

@@ -7,16 +7,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::accounts::Leaves;
+use super::built::Built;
 use super::declared::{Changed, Declared, Workload};
 use super::edits::edit;
-use super::kustomizations::{Home, Remade, Unrendered, moves_to};
+use super::kustomizations::{Home, Remade, Unrendered, folder_of, moves_to};
 use super::reach;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
 use crate::blueprint::{Blueprint, Catalog, Located, WORKSPACE_FILE, declared_object, is_manifest, is_yaml};
 use crate::credential::{WITHHELD, field_holds};
 use crate::model::{Digest, FieldPath, Files, Name, ObjectRef, RepoPath, Segment, Trusted, Untrusted};
-use crate::rendering::KUSTOMIZATIONS;
+use crate::rendering::{KUSTOMIZATIONS, is_kustomization};
 use crate::yaml::{self, Document, Edit, Kind, Node};
 
 /// How many values of one file may change so that its bytes are compared with what they alone make: each is set in the file by itself (T42).
@@ -157,6 +158,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
     let asked = !named().all(|path| catalog.is_in_a_source(path));
     let unrendered = if asked { Unrendered::of(catalog, sides) } else { Unrendered::default() };
     let by_flux = if asked { reach::moved_by_flux(sides) } else { Vec::new() };
+    let built = Built::all(before, after, &by_flux);
     for changed in paths {
         let path = match &changed.path {
             Ok(path) => path,
@@ -208,20 +210,30 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let delivered = by_flux.iter().filter(|(folder, _)| folder.is_root() || path.is_within(folder));
         home.moved.extend(moved.iter().cloned().chain(delivered.map(|(_, namespace)| namespace.clone())));
         let file = Changed { path, was: &was, is: &is, known: known && !plainly, home: &home };
-        let remade = if own || known { None } else { Remade::of(path, [&before.files, &after.files]) };
-        let worked = unrendered.worked(path, remade.as_ref().is_some_and(Remade::works_otherwise));
+        // What comes of the kustomizations that nobody renders is known where they can be built; else what they say has to do.
+        let makers: Vec<&Built<'_>> = built.iter().filter(|one| !own && one.reads(path)).collect();
+        let is_built = !makers.is_empty() && makers.iter().all(|one| one.is_known());
+        let remade = if own || known || is_built { None } else { Remade::of(path, [&before.files, &after.files]) };
+        let otherwise = remade.as_ref().is_some_and(Remade::works_otherwise);
+        let worked = if is_built { BTreeSet::new() } else { unrendered.worked(path, otherwise) };
+        let sets = if remade.is_some() { unrendered.worked(path, true) } else { BTreeSet::new() };
+        // Flux takes one that comes for all that lay below it, and those below once it goes.
+        let comes =
+            comes_or_goes(path, changed).then(|| RepoPath::new(folder_of(path)).unwrap_or_else(|_| RepoPath::root()));
         let concerned = |b: &&Located<Blueprint>| {
             let owns = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
             let takes_over = || {
-                reach::takes_over(path, catalog, &b.value)
+                let known = is_built && changed.before.is_some() && changed.after.is_some();
+                reach::takes_over(path, known, catalog, &b.value)
                     || remade.as_ref().is_some_and(|remade| remade.may_be(catalog, &b.value, &unrendered, &home))
                     || !known && unrendered.reach(&worked, catalog, &b.value)
+                    || comes.as_ref().is_some_and(|folder| unrendered.delivers_below(folder, catalog, &b.value))
                     || remade.as_ref().is_some_and(|remade| {
-                        remade.sets(catalog, &b.value, &home)
-                            && unrendered.reach(&unrendered.worked(path, true), catalog, &b.value)
+                        remade.sets(catalog, &b.value, &home) && unrendered.reach(&sets, catalog, &b.value)
                     })
             };
-            !owns && (file.concerns(catalog, &b.value, &owners) || ((nobodys || plainly) && takes_over()))
+            let makes = || makers.iter().any(|one| one.concerns(catalog, &b.value));
+            !owns && (file.concerns(catalog, &b.value, &owners) || makes() || ((nobodys || plainly) && takes_over()))
         };
         let more: Vec<_> = if own { Vec::new() } else { all().filter(concerned).collect() };
         owners.extend(more);
@@ -237,9 +249,11 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         }
         // A template of a chart's cannot be read mostly: whoever owns it is asked, and what it makes is judged as what it renders to.
         let readable = was.is_readable() && is.is_readable();
+        let told =
+            || (nobodys || readable || plainly).then(|| reach::delivers(&was, &is, catalog, &unrendered)).flatten();
+        let makes = makers.iter().any(|one| one.delivers_otherwise());
         if !own
-            && (nobodys || readable || plainly)
-            && let Some(because) = reach::delivers(&was, &is, catalog, &unrendered)
+            && let Some(because) = told().or(makes.then_some("with it a controller is told to deliver something else"))
         {
             let change = opaque(Untrusted::new(path.as_str()), changed, false, because);
             add_to_all(catalog, &mut set, changed, &change);
@@ -311,6 +325,11 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         }
     }
     set
+}
+
+/// Whether a file is a kustomization that was not there, or is there no more.
+fn comes_or_goes(path: &RepoPath, changed: &ChangedPath) -> bool {
+    is_kustomization(path) && changed.before.is_some() != changed.after.is_some()
 }
 
 impl ChangeSet {

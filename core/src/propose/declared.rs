@@ -85,7 +85,8 @@ impl Declared {
         }
         // Items may leave their kind to the list: of those all texts are known.
         let all = all.into_iter().flat_map(Document::listed_in_any);
-        let objects = all.filter_map(|document| manifest(path, document)).collect();
+        let inside = |document: Document| document.objects_inside().into_iter().chain([document]).collect::<Vec<_>>();
+        let objects = all.flat_map(inside).filter_map(|document| manifest(path, document)).collect();
         Self { objects, names, unread: if is_broken || lists { unread() } else { None } }
     }
 
@@ -104,7 +105,7 @@ impl Declared {
         match &self.unread {
             None | Some(Unread::Elsewhere) => false,
             Some(Unread::Anything) => true,
-            Some(Unread::Text(text)) => ["argoproj", "fluxcd"].iter().any(|group| text.contains(group)),
+            Some(Unread::Text(text)) => may_tell(text),
         }
     }
 
@@ -203,6 +204,16 @@ pub(super) fn mentions(text: &str, name: &str) -> usize {
     text.match_indices(name).filter(|(at, _)| is_word(*at)).count()
 }
 
+/// Whether a text that is not read may be an object of Argo CD's or Flux's. Their annotations stand on everybody's objects, and an Argo Rollout
+/// delivers nothing.
+fn may_tell(text: &str) -> bool {
+    let computed = |line: &str| line.contains("kind") && ["{{", "${"].iter().any(|sign| line.contains(sign));
+    let tells = || ["Appl", "AppProject"].iter().any(|kind| text.contains(kind)) || text.lines().any(computed);
+    let flux = text.match_indices("fluxcd.io/").filter_map(|(at, group)| text.get(at + group.len()..));
+    (text.replace("argocd.argoproj.io/", "").contains("argoproj") && tells())
+        || flux.into_iter().any(|version| version.starts_with(['v', '{', '$']))
+}
+
 /// What an object's specification points to, as `scaleTargetRef` and `workloadRef` do: kind and name. Without a kind the first is a Deployment's;
 /// other references without one are those of another sort.
 fn meant(root: &Node) -> impl Iterator<Item = (&str, &str)> {
@@ -297,7 +308,8 @@ impl<'c> Workload<'c> {
         name == self.object.name || name.contains(['*', '.', '|', '[', '('])
     }
 
-    /// Whether a container of it runs an image of this name, whatever its tag; not known of a workload that is not.
+    /// Whether a container of it runs an image of this name, or may, whatever its tag: Kustomize takes the name for a regular expression. Not known of a
+    /// workload that is not.
     pub(super) fn runs(&self, name: &str) -> bool {
         let Some(pod) = self.manifest.and_then(|manifest| manifest.document.root.at(&["spec", "template", "spec"]))
         else {
@@ -305,7 +317,10 @@ impl<'c> Workload<'c> {
         };
         let lists = ["containers", "initContainers"].into_iter().filter_map(|list| pod.get(list));
         let mut images = lists.flat_map(Node::items).filter_map(|container| container.get("image")?.as_str());
-        images.any(|image| image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@'])))
+        name.contains(['*', '+', '?', '|', '[', '(', '\\', '^', '$'])
+            || images.any(|image| {
+                image.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '@']))
+            })
     }
 
     /// What its pods read: kind and name.

@@ -1,13 +1,15 @@
 //! Kustomizations that nobody renders here: Flux takes each that lies below its folder, and Argo CD any that it is sent to. What a change of one,
 //! or of a file that it works with, may make of a workload is that workload's blueprint's to judge (T21).
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::declared::{Workload, mentions, searched};
+use super::declared::{Declared, Workload, mentions, searched};
 use crate::blueprint::{Blueprint, Catalog, is_manifest};
-use crate::model::{Files, RepoPath};
+use crate::model::{Files, Name, ObjectRef, RepoPath};
 use crate::rendering::{is_kustomization, resolve};
 use crate::yaml::{self, Kind, Node};
 
@@ -51,7 +53,7 @@ fn kustomization(path: &RepoPath, files: &Files) -> Option<Result<Node, ()>> {
 }
 
 /// The folder of a kustomization.
-fn folder_of(path: &RepoPath) -> &str {
+pub(super) fn folder_of(path: &RepoPath) -> &str {
     path.as_str().strip_suffix(path.file_name()).unwrap_or_default().trim_end_matches('/')
 }
 
@@ -60,8 +62,7 @@ const LISTS: [&str; 2] = ["resources", "bases"];
 /// What of one is about objects by a name: an image's, a workload's.
 const SETS: [&str; 2] = ["images", "replicas"];
 /// What of one says nothing of what it makes.
-const HARMLESS: [&str; 6] =
-    ["apiVersion", "kind", "metadata", "commonAnnotations", "buildMetadata", "generatorOptions"];
+const HARMLESS: [&str; 5] = ["apiVersion", "kind", "metadata", "buildMetadata", "generatorOptions"];
 /// What of a kustomization names files that only become what it generates.
 const GENERATORS: [(&str, &str); 2] = [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")];
 
@@ -73,9 +74,13 @@ pub(super) struct One {
     lists: Vec<RepoPath>,
     /// The files and folders that say what it makes of that: patches, components, transformers.
     works_with: Vec<RepoPath>,
+    /// The files that become what it generates.
+    generates: Vec<RepoPath>,
     namespace: Option<String>,
     /// It stands so in the head.
     is_now: bool,
+    /// It is a part of others alone.
+    is_component: bool,
 }
 
 impl One {
@@ -87,23 +92,32 @@ impl One {
             let remote = ["://", "@", "?"].iter().any(|sign| named.contains(sign)) || named.contains('\n');
             RepoPath::new(resolve(folder, named).filter(|path| !remote && !path.is_empty())?).ok()
         };
-        let (mut lists, mut works_with) = (Vec::new(), Vec::new());
+        let (mut lists, mut works_with, mut generates) = (Vec::new(), Vec::new(), Vec::new());
         for entry in root.entries() {
             let mut texts = BTreeSet::new();
             all_texts(&entry.value, &mut texts);
             let found = texts.iter().filter_map(|text| leads(text));
             match entry.key.as_str() {
                 key if LISTS.contains(&key) => lists.extend(found),
-                key if GENERATORS.iter().any(|(generator, _)| *generator == key) => {}
+                // `files: [KEY=PATH]`
+                key if GENERATORS.iter().any(|(generator, _)| *generator == key) => {
+                    let paths = texts.iter().map(|text| text.split_once('=').map_or(text.as_str(), |(_, path)| path));
+                    generates.extend(paths.filter_map(leads));
+                }
                 _ => works_with.extend(found),
             }
         }
         let namespace = root.get("namespace").and_then(Node::as_str).map(str::to_owned);
-        Some(Self { path: path.clone(), lists, works_with, namespace, is_now: true })
+        let is_component = root.get("kind").and_then(Node::as_str) == Some("Component");
+        Some(Self { path: path.clone(), lists, works_with, generates, namespace, is_now: true, is_component })
     }
 
     fn folder(&self) -> &str {
         folder_of(&self.path)
+    }
+
+    fn place(&self) -> RepoPath {
+        RepoPath::new(self.folder()).unwrap_or_else(|_| RepoPath::root())
     }
 }
 
@@ -124,6 +138,40 @@ pub(super) struct Unrendered {
     at: BTreeMap<String, Vec<usize>>,
     listing: BTreeMap<RepoPath, Vec<usize>>,
     using: BTreeMap<RepoPath, Vec<usize>>,
+    generating: BTreeMap<RepoPath, Vec<usize>>,
+    /// By blueprint: those that list what its workload is made of, directly or not. Each changed file asks.
+    leading: RefCell<BTreeMap<Name, Rc<BTreeSet<usize>>>>,
+}
+
+/// The folders of the kustomizations that no entry renders and that a change of these paths may make otherwise, as `sides` have them. What a
+/// path of a source declares is its blueprint's to judge as it stands, and what only lists it makes nothing else of it, unless it comes or goes.
+pub fn touched(rules: &Catalog, sides: [&Files; 2], changed: &[RepoPath]) -> BTreeSet<RepoPath> {
+    let all = Unrendered::of(rules, sides);
+    let mut found = BTreeSet::new();
+    let mut next: Vec<(RepoPath, bool)> = Vec::new();
+    for path in changed {
+        if is_kustomization(path) {
+            found.extend(all.at.get(folder_of(path)).into_iter().flatten());
+        }
+        let declares = |files: &Files| -> BTreeSet<ObjectRef> {
+            Declared::of(path, files, false).objects.into_iter().map(|one| one.object).collect()
+        };
+        let as_before = || rules.is_in_a_source(path) && declares(sides[0]) == declares(sides[1]);
+        next.push((path.clone(), !as_before()));
+    }
+    next.extend(found.iter().map(|at: &usize| (all.all[*at].place(), true)));
+    while let Some((path, listed)) = next.pop() {
+        let listing = all.listing.get(&path).filter(|_| listed).into_iter().flatten();
+        let by =
+            all.users(&path).into_iter().chain(listing.chain(all.generating.get(&path).into_iter().flatten()).copied());
+        for position in by {
+            if found.insert(position) {
+                next.push((all.all[position].place(), true));
+            }
+        }
+    }
+    let built = found.into_iter().map(|at| &all.all[at]).filter(|one| !one.is_component);
+    built.map(One::place).collect()
 }
 
 impl Unrendered {
@@ -149,6 +197,9 @@ impl Unrendered {
             for used in &one.works_with {
                 found.using.entry(used.clone()).or_default().push(position);
             }
+            for used in &one.generates {
+                found.generating.entry(used.clone()).or_default().push(position);
+            }
         }
         found
     }
@@ -172,60 +223,85 @@ impl Unrendered {
     }
 
     /// Those that a file is a part of the working of; `otherwise`: it is one of these itself, and more of it changed than what it lists.
-    pub(super) fn worked(&self, path: &RepoPath, otherwise: bool) -> Vec<&One> {
+    pub(super) fn worked(&self, path: &RepoPath, otherwise: bool) -> BTreeSet<usize> {
         let mut found: BTreeSet<usize> = BTreeSet::new();
         let mut next = vec![path.clone()];
         while let Some(used) = next.pop() {
-            // What stands below a folder that is worked with, a component's, is worked with too.
-            let ends = used.as_str().match_indices('/').map(|(end, _)| end).chain([used.as_str().len()]);
-            for above in ends.filter_map(|end| RepoPath::new(used.as_str().get(..end)?).ok()) {
-                for position in self.using.get(&above).into_iter().flatten().filter(|at| found.insert(**at)) {
-                    next.extend(RepoPath::new(self.all[*position].folder()));
+            for position in self.users(&used) {
+                if found.insert(position) {
+                    next.extend(RepoPath::new(self.all[position].folder()));
                 }
             }
         }
         if otherwise {
             found.extend(self.at.get(folder_of(path)).into_iter().flatten());
         }
-        found.into_iter().map(|position| &self.all[position]).collect()
+        found
     }
 
-    /// The kustomizations of a folder.
-    fn at(&self, folder: &RepoPath) -> impl Iterator<Item = &One> {
-        self.at.get(folder.as_str()).into_iter().flatten().map(|position| &self.all[*position])
+    /// Those that work with a file, or with a folder above it: what stands below a component's is worked with too.
+    fn users(&self, used: &RepoPath) -> Vec<usize> {
+        let ends = used.as_str().match_indices('/').map(|(end, _)| end).chain([used.as_str().len()]);
+        let above = ends.filter_map(|end| RepoPath::new(used.as_str().get(..end)?).ok());
+        above.filter_map(|above| self.using.get(&above)).flatten().copied().collect()
     }
 
-    /// Whether a folder is delivered by one of these, and a blueprint's workload with it.
+    /// Whether a folder is delivered by one of these, and a blueprint's workload with it. Of a folder that has none of its own Flux takes all that
+    /// lie below.
     pub(super) fn delivers(&self, folder: &RepoPath, catalog: &Catalog, blueprint: &Blueprint) -> bool {
-        self.at(folder).any(|one| self.lead(one.lists.iter(), catalog, blueprint))
+        let own = self.at.get(folder.as_str());
+        own.map_or_else(
+            || self.delivers_below(folder, catalog, blueprint),
+            |own| {
+                let leading = self.leading(catalog, blueprint);
+                own.iter().any(|position| leading.contains(position))
+            },
+        )
+    }
+
+    /// Whether what lies below a folder delivers a blueprint's workload.
+    pub(super) fn delivers_below(&self, folder: &RepoPath, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+        let below = |one: &One| folder.is_root() || (one.place() != *folder && one.place().is_within(folder));
+        self.leading(catalog, blueprint).iter().any(|position| below(&self.all[*position]))
+    }
+
+    /// Those that list what a blueprint's workload is made of, directly or not.
+    fn leading(&self, catalog: &Catalog, blueprint: &Blueprint) -> Rc<BTreeSet<usize>> {
+        let name = &blueprint.metadata.name;
+        if let Some(known) = self.leading.borrow().get(name) {
+            return Rc::clone(known);
+        }
+        let direct = |one: &One| one.lists.iter().any(|listed| self.is_source(listed, catalog, blueprint));
+        let mut found: BTreeSet<usize> = (0..self.all.len()).filter(|position| direct(&self.all[*position])).collect();
+        let mut next: Vec<usize> = found.iter().copied().collect();
+        while let Some(position) = next.pop() {
+            let place = self.all[position].place();
+            let by = [&self.listing, &self.using].into_iter().filter_map(|by| by.get(&place)).flatten();
+            next.extend(by.filter(|outer| found.insert(**outer)));
+        }
+        let found = Rc::new(found);
+        self.leading.borrow_mut().insert(name.clone(), Rc::clone(&found));
+        found
+    }
+
+    /// Whether a blueprint's workload is made of what is listed itself.
+    fn is_source(&self, listed: &RepoPath, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+        let source = &blueprint.spec.target.source;
+        !self.at.contains_key(listed.as_str()) && (listed.meets(source) || catalog.is_made_of(source, listed))
     }
 
     /// Whether what is listed, or what that lists, is what a blueprint's workload is made of.
-    fn lead<'u>(
-        &'u self,
-        listed: impl Iterator<Item = &'u RepoPath>,
-        catalog: &Catalog,
-        blueprint: &Blueprint,
-    ) -> bool {
-        let source = &blueprint.spec.target.source;
-        let mut seen = BTreeSet::new();
-        let mut next: Vec<&RepoPath> = listed.collect();
-        while let Some(listed) = next.pop() {
-            if !seen.insert(listed) {
-                continue;
-            }
-            let mut inner = self.at(listed).peekable();
-            if inner.peek().is_none() && (listed.meets(source) || catalog.is_made_of(source, listed)) {
-                return true;
-            }
-            next.extend(inner.flat_map(|one| one.lists.iter().chain(&one.works_with)));
-        }
-        false
+    fn lead(&self, listed: &[RepoPath], catalog: &Catalog, blueprint: &Blueprint) -> bool {
+        let leading = self.leading(catalog, blueprint);
+        let inner = |listed: &RepoPath| self.at.get(listed.as_str()).into_iter().flatten();
+        listed.iter().any(|listed| {
+            self.is_source(listed, catalog, blueprint) || inner(listed).any(|position| leading.contains(position))
+        })
     }
 
     /// Whether what one of these lists is what a blueprint's workload is made of.
-    pub(super) fn reach(&self, worked: &[&One], catalog: &Catalog, blueprint: &Blueprint) -> bool {
-        worked.iter().any(|one| self.lead(one.lists.iter(), catalog, blueprint))
+    pub(super) fn reach(&self, worked: &BTreeSet<usize>, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+        !worked.is_empty() && !self.leading(catalog, blueprint).is_disjoint(worked)
     }
 
     /// Whether one of them lists a file, or works with it, whatever it is called: then it is a manifest, or a patch.
@@ -361,7 +437,7 @@ impl Remade {
         };
         let mut environments = catalog.workspace.value.environments.keys().filter(|name| blueprint.is_in(name));
         self.anything
-            || all.lead(self.listed.iter(), catalog, blueprint)
+            || all.lead(&self.listed, catalog, blueprint)
             || environments.any(|environment| {
                 let object = blueprint.object_in(environment);
                 let reads = || {

@@ -1,6 +1,7 @@
 //! Proposals: what differs between two trees, in the field's words, and the pull request that carries a plan's changes.
 
 mod accounts;
+mod built;
 mod changes;
 mod declared;
 mod diff;
@@ -17,6 +18,7 @@ mod widen;
 pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectChange, OpaqueChange, change_set};
 pub use diff::{FieldDifference, differences};
 pub(crate) use edits::{edit, is_writable};
+pub use kustomizations::touched;
 pub use past::{Landed, past_changes, past_rendered_changes};
 pub use places::{Place, Places};
 pub use proposal::{Proposal, ProposalError, propose};

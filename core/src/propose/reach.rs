@@ -108,8 +108,8 @@ pub(super) fn is_read_plainly(catalog: &Catalog, blueprint: &Blueprint, environm
 }
 
 /// Whether a file says how a folder is delivered in which, or below which, the source of a blueprint lies that is read plainly: then it is no
-/// more delivered as it stands.
-pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Blueprint) -> bool {
+/// more delivered as it stands. `known`: it said so before, and what comes of it on both sides is compared by itself.
+pub(super) fn takes_over(path: &RepoPath, known: bool, catalog: &Catalog, blueprint: &Blueprint) -> bool {
     let name = path.file_name();
     if !KUSTOMIZATIONS.contains(&name) && !name.ends_with("Chart.yaml") {
         return false;
@@ -126,7 +126,8 @@ pub(super) fn takes_over(path: &RepoPath, catalog: &Catalog, blueprint: &Bluepri
             .iter()
             .filter_map(|entry| Some((entry.resolved_from.as_ref().or(entry.application.as_ref())?, entry.root()?.1)));
         let mut followed = followed.filter(|(_, root)| source.meets(root) || root.meets(source));
-        followed.any(|(application, _)| above(application)) || (above(source) && !catalog.renders(environment, source))
+        followed.any(|(application, _)| above(application))
+            || (!known && above(source) && !catalog.renders(environment, source))
     })
 }
 

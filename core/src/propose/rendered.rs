@@ -23,6 +23,8 @@ pub struct Side {
     pub files: Files,
     /// By environment and place in its list: every entry that reads a changed file on one of the two sides.
     pub rendered: BTreeMap<(Name, usize), Rendering>,
+    /// By folder: what comes of the kustomizations that no entry renders and that the change may make otherwise ([`touched`](super::touched)).
+    pub beside: BTreeMap<RepoPath, Rendering>,
 }
 
 /// A file that renderings read, whose change stands as typed changes of what they make: each value of it as one of its own.
@@ -75,10 +77,7 @@ impl<'s> Pair<'s> {
 
     /// The objects of its changes, as they stand on each side.
     pub(super) fn changed(&self) -> Vec<&'s Manifest> {
-        let changed: BTreeSet<&ObjectRef> = self.changes.iter().flatten().filter_map(Change::object).collect();
-        let made = |side: &'s Rendering| side.outcome.iter().flat_map(|all| all.iter()).chain(side.hooks.iter());
-        let both = [self.before, self.after].into_iter().flat_map(made);
-        both.filter(|manifest| changed.contains(&manifest.object)).collect()
+        made_otherwise(self.changes.as_deref().unwrap_or_default(), [self.before, self.after])
     }
 
     /// Why a changed file of this rendering is not seen whole in what is rendered.
@@ -145,8 +144,15 @@ fn is_application(rendering: &Rendering, path: &RepoPath) -> bool {
     rendering.sync.as_ref().is_some_and(|sync| sync.file == *path)
 }
 
+/// The objects of these changes, as they stand on each side.
+pub(super) fn made_otherwise<'s>(changes: &[Change], sides: [&'s Rendering; 2]) -> Vec<&'s Manifest> {
+    let changed: BTreeSet<&ObjectRef> = changes.iter().filter_map(Change::object).collect();
+    let made = |side: &'s Rendering| side.outcome.iter().flat_map(|all| all.iter()).chain(side.hooks.iter());
+    sides.into_iter().flat_map(made).filter(|manifest| changed.contains(&manifest.object)).collect()
+}
+
 /// What differs between two renderings of an entry.
-fn compared(before: &Rendering, after: &Rendering) -> Result<Vec<Change>, String> {
+pub(super) fn compared(before: &Rendering, after: &Rendering) -> Result<Vec<Change>, String> {
     let (old, new) = (objects(before)?, objects(after)?);
     let gone: Vec<_> = old.iter().filter(|(object, _)| !new.contains_key(*object)).collect();
     let came: Vec<_> = new.iter().filter(|(object, _)| !old.contains_key(*object)).collect();

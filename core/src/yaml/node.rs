@@ -254,6 +254,23 @@ impl Document {
         all
     }
 
+    /// Whole objects that stand anywhere inside of it, each as a document: operators deliver what their own objects hold.
+    pub fn objects_inside(&self) -> Vec<Self> {
+        fn walk<'n>(node: &'n Node, found: &mut Vec<&'n Node>) {
+            for below in node.entries().iter().map(|entry| &entry.value).chain(node.items()) {
+                let text = |key: &str| below.get(key).and_then(Node::as_str).is_some();
+                if text("apiVersion") && text("kind") && below.get("metadata").is_some() {
+                    found.push(below);
+                }
+                walk(below, found);
+            }
+        }
+        let mut found = Vec::new();
+        walk(&self.root, &mut found);
+        let document = |root: &Node| Self { root: root.clone(), ..self.clone() };
+        found.into_iter().map(document).collect()
+    }
+
     /// The items of a list of its own, each as a document.
     fn below(&self, items: &Node) -> Vec<Self> {
         let items = items.items().iter().enumerate();

@@ -166,7 +166,7 @@ fn t21_what_delivers_already_may_not_be_turned_against_a_workload() {
         ("apps/in/a.yaml", config.into()),
         ("apps/in/cart.tpl", config.into()),
         ("pay/kustomization.yaml", kustomization("namespace: pay\nresources: [n.yaml]")),
-        ("pay/n.yaml", config.into()),
+        ("pay/n.yaml", second("annotations: {a: b}")),
         ("flux.yaml", flux("targetNamespace: shop")),
         ("flux/a.yaml", config.into()),
         ("argo.yaml", argo("")),
@@ -176,7 +176,7 @@ fn t21_what_delivers_already_may_not_be_turned_against_a_workload() {
             kustomization("resources: [../deploy, ../apps/in]\nimages: [{name: cart, newTag: a}]"),
         ),
         ("blue/kustomization.yaml", kustomization("nameSuffix: -blue\nresources: [a.yaml]")),
-        ("blue/a.yaml", config.into()),
+        ("blue/a.yaml", second("namespace: shop")),
     ] {
         repo.write(path, &text);
     }
@@ -256,6 +256,107 @@ fn t21_what_delivers_already_may_not_be_turned_against_a_workload() {
         ("pay/n.yaml", second("labels: {a: b}").replace("frontend", "pay")),
         ("flux/a.yaml", format!("{config}data: {{a: b}}\n")),
         ("mid/kustomization.yaml", kustomization("resources: [../deploy, ../apps/in]")),
+    ] {
+        is(false, &[(path, &text)]);
+    }
+}
+
+/// Would miss: what a kustomization that nobody renders comes to by something that its own words do not say: a name or a namespace that another
+/// one gives, a value that it takes from a file, a copy that it newly lists; and everybody who is asked about a neighbour's part of it.
+#[test]
+fn t21_what_nobody_renders_is_built_and_compared() {
+    let kustomization =
+        |more: &str| format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{more}\n");
+    let repo = Repo::shop();
+    let copy = |name: &str| {
+        let plain = Repo::shop().read("deploy/frontend.yaml");
+        plain.replace("namespace: shop", "annotations: {a: b}").replace("name: frontend", &format!("name: {name}"))
+    };
+    let config = |name: &str, data: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{{data}}}\n")
+    };
+    let replaced = "replacements:\n- source: {kind: ConfigMap, name: params, fieldPath: data.n}\n  targets:\n  - select: {kind: Deployment, name: frontend}\n    fieldPaths: [spec.replicas]";
+    let root = "resources: [deploy, apps/cart]";
+    for (path, text) in [
+        ("deploy/kustomization.yaml", kustomization("resources: [frontend.yaml]")),
+        ("kustomization.yaml", kustomization(root)),
+        // A namespace and a prefix of somebody else's.
+        (
+            "parts/ns/kustomization.yaml",
+            kustomization("namespace: shop").replace("v1beta1\nkind: Kustomization", "v1alpha1\nkind: Component"),
+        ),
+        ("apps/comp/kustomization.yaml", kustomization("resources: [a.yaml]\ncomponents: [../../parts/ns]")),
+        ("apps/comp/a.yaml", config("x", "")),
+        ("apps/outer/kustomization.yaml", kustomization("namespace: shop\nnamePrefix: front\nresources: [../inner]")),
+        ("apps/inner/kustomization.yaml", kustomization("resources: [a.yaml]")),
+        ("apps/inner/a.yaml", config("x", "")),
+        // Names that a patch gives.
+        (
+            "apps/green/kustomization.yaml",
+            kustomization(
+                "namespace: shop\nresources: [a.yaml]\npatches:\n- target: {kind: Deployment}\n  patch: |-\n    - {op: replace, path: /metadata/name, value: cart}",
+            ),
+        ),
+        ("apps/green/a.yaml", copy("frontend").replace("annotations: {a: b}", "namespace: x")),
+        ("apps/k/kustomization.yaml", kustomization("namespace: shop\nresources: []")),
+        ("docs/eu/kustomization.yaml", kustomization("resources: [a.yaml]")),
+        ("docs/eu/a.yaml", copy("frontend").replace("annotations: {a: b}", "namespace: eu")),
+        // Values of a file.
+        ("live/kustomization.yaml", kustomization(&format!("resources: [../deploy, params.yaml]\n{replaced}"))),
+        ("live/params.yaml", config("params", "n: 2")),
+        (
+            "more/kustomization.yaml",
+            kustomization(&format!(
+                "resources: [../deploy]\nconfigMapGenerator: [{{name: params, envs: [p.env]}}]\n{replaced}"
+            )),
+        ),
+        ("more/p.env", "n=2\n".into()),
+        // Neighbours of one overlay.
+        (
+            "prod/kustomization.yaml",
+            kustomization(
+                "resources: [../deploy, ../apps/cart]\npatches:\n- path: cart.yaml\n- {path: any.yaml, target: {kind: Deployment, name: cart}}",
+            ),
+        ),
+        (
+            "prod/cart.yaml",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cart}\nspec: {replicas: 3}\n".into(),
+        ),
+        ("prod/any.yaml", "- {op: add, path: /spec/minReadySeconds, value: 1}\n".into()),
+        ("apps/cart/kustomization.yaml", kustomization("resources: [a.yaml]")),
+        ("apps/cart/a.yaml", copy("cart")),
+        ("pay/kustomization.yaml", kustomization("namespace: pay\nresources: [a.yaml]")),
+        ("pay/a.yaml", config("x", "")),
+    ] {
+        repo.write(path, &text);
+    }
+    repo.commit(&[], "what is there");
+    repo.run(&super::APPLY);
+    let is = |asked: bool, files: &[(&str, &str)]| assert_eq!(asks_frontend(&repo, files), asked, "{files:?}");
+    for (path, text) in [
+        ("apps/comp/a.yaml", copy("frontend").replace("annotations: {a: b}", "namespace: x")),
+        ("apps/inner/a.yaml", copy("end").replace("annotations: {a: b}", "namespace: x")),
+        ("apps/green/kustomization.yaml", kustomization("namespace: shop\nresources: [a.yaml]")),
+        ("apps/k/kustomization.yaml", kustomization("namespace: shop\nresources: [../../docs/eu]")),
+        ("live/params.yaml", config("params", "n: 0")),
+        ("more/p.env", "n=0\n".into()),
+        ("prod/any.yaml", "- {op: replace, path: /metadata/name, value: frontend}\n".into()),
+        ("kustomization.yaml", kustomization(&format!("{root}\nreplicas: [{{name: frontend, count: 0}}]"))),
+    ] {
+        is(true, &[(path, &text)]);
+    }
+    for (path, text) in [
+        ("live/params.yaml", config("params", "n: 2, m: 1")),
+        ("prod/cart.yaml", repo.read("prod/cart.yaml").replace("replicas: 3", "replicas: 4")),
+        ("prod/any.yaml", "- {op: add, path: /spec/minReadySeconds, value: 2}\n".into()),
+        ("kustomization.yaml", kustomization("resources: [deploy, apps/cart, pay]")),
+        ("kustomization.yaml", kustomization(&format!("{root} # ours"))),
+        (
+            "pay/kustomization.yaml",
+            kustomization(
+                "namespace: pay\nresources: [a.yaml]\nconfigMapGenerator: [{name: shop-config, literals: [A=b]}]\nimages: [{name: frontend, newTag: b}]",
+            ),
+        ),
     ] {
         is(false, &[(path, &text)]);
     }

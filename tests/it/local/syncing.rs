@@ -266,7 +266,7 @@ fn t21_what_decides_about_governed_files_is_judged_wherever_it_lies() {
         ("deploy/zz.yaml", &format!("{second}---\n{{{{ x\n"), unread),
         ("docs/zz.yaml", &second.replacen("metadata:", "metadata: !x", 1), "needs approval frontend"),
         ("docs/zz.yaml", &flux.replacen("metadata:", "metadata: !x", 1), "may tell a controller what to deliver"),
-        ("docs/zz.yaml", "a: !x \"argo\\x70roj\"\n", "may tell a controller what to deliver"),
+        ("docs/zz.yaml", "a: !x \"argo\\x70roj Application\"\n", "may tell a controller what to deliver"),
         (
             "apps/templates/web.yaml",
             &helm.replace("redis", "{{ .Release.Name }}"),
