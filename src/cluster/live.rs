@@ -145,8 +145,15 @@ impl LiveCluster {
         config.connect_timeout = Some(std::time::Duration::from_secs(5));
         let agent = concat!("bpctl/", env!("CARGO_PKG_VERSION"));
         config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(agent)));
-        let client = kube::Client::try_from(config)
-            .map_err(|error| failed(format!("prepare a client for context {context}"), error.into()))?;
+        // What is most often missing is a program that gives out tokens.
+        let login = config.auth_info.exec.as_ref().and_then(|exec| exec.command.clone());
+        let attempt = match login {
+            Some(program) => {
+                format!("log in to context {context} by the program {program}, which the kubeconfig names")
+            }
+            None => format!("prepare a client for context {context}"),
+        };
+        let client = kube::Client::try_from(config).map_err(|error| failed(attempt, error.into()))?;
         let patience = options.patience.unwrap_or(LOOK);
         Ok(Self {
             api: Api::new(client),
