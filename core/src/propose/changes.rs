@@ -10,7 +10,7 @@ use super::accounts::Leaves;
 use super::built::Built;
 use super::declared::{Changed, Declared, Workload};
 use super::edits::edit;
-use super::kustomizations::{Home, Remade, Unrendered, folder_of, moves_to};
+use super::kustomizations::{Home, Remade, Unrendered, moves_to, place_of};
 use super::reach;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
@@ -218,8 +218,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let worked = if is_built { BTreeSet::new() } else { unrendered.worked(path, otherwise) };
         let sets = if remade.is_some() { unrendered.worked(path, true) } else { BTreeSet::new() };
         // Flux takes one that comes for all that lay below it, and those below once it goes.
-        let comes =
-            comes_or_goes(path, changed).then(|| RepoPath::new(folder_of(path)).unwrap_or_else(|_| RepoPath::root()));
+        let comes = comes_or_goes(path, changed).then(|| place_of(path));
         let concerned = |b: &&Located<Blueprint>| {
             let owns = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
             let takes_over = || {

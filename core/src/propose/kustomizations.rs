@@ -52,8 +52,13 @@ fn kustomization(path: &RepoPath, files: &Files) -> Option<Result<Node, ()>> {
     })
 }
 
+/// The folder of a kustomization, as a place of the repository.
+pub(super) fn place_of(path: &RepoPath) -> RepoPath {
+    RepoPath::new(folder_of(path)).unwrap_or_else(|_| RepoPath::root())
+}
+
 /// The folder of a kustomization.
-pub(super) fn folder_of(path: &RepoPath) -> &str {
+fn folder_of(path: &RepoPath) -> &str {
     path.as_str().strip_suffix(path.file_name()).unwrap_or_default().trim_end_matches('/')
 }
 
@@ -117,7 +122,7 @@ impl One {
     }
 
     fn place(&self) -> RepoPath {
-        RepoPath::new(self.folder()).unwrap_or_else(|_| RepoPath::root())
+        place_of(&self.path)
     }
 }
 

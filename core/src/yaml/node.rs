@@ -267,21 +267,20 @@ impl Document {
         }
         let mut found = Vec::new();
         walk(&self.root, &mut found);
-        let document = |root: &Node| Self { root: root.clone(), ..self.clone() };
-        found.into_iter().map(document).collect()
+        found.into_iter().map(|root| self.part(root, self.within.clone())).collect()
     }
 
     /// The items of a list of its own, each as a document.
     fn below(&self, items: &Node) -> Vec<Self> {
         let items = items.items().iter().enumerate();
-        let item = |(position, item): (usize, &Node)| Self {
-            source: self.source.clone(),
-            root: item.clone(),
-            index: self.index,
-            within: self.within.key("items").join(Segment::Index(position)),
-            lines: self.lines.clone(),
-        };
-        items.map(item).collect()
+        let within = |position| self.within.key("items").join(Segment::Index(position));
+        items.map(|(position, item)| self.part(item, within(position))).collect()
+    }
+
+    /// A node of it as a document of its own: the rest is not copied with it.
+    fn part(&self, root: &Node, within: FieldPath) -> Self {
+        let Self { source, index, lines, .. } = self;
+        Self { source: source.clone(), root: root.clone(), index: *index, within, lines: lines.clone() }
     }
 
     /// What keeps a list of another sort from being read. To kubectl whatever has `items` is a list, and it applies those alone.
