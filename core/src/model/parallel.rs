@@ -10,9 +10,10 @@ const PARTS: usize = 8;
 
 /// What `one` makes of each item, in the items' order; of many items on several threads.
 pub(crate) fn map_all<T: Sync, R: Send>(items: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    // More than there are cores take each other's time, and each keeps memory of its own.
-    let threads =
-        std::thread::available_parallelism().map_or(1, usize::from).min(THREADS).min(items.len() / WORTH_A_THREAD);
+    let useful = THREADS.min(items.len() / WORTH_A_THREAD);
+    // More than there are cores take each other's time, and each keeps memory of its own. How many there are is asked for many items
+    // only: the answer takes a dozen files of /proc and /sys.
+    let threads = if useful < 2 { 1 } else { std::thread::available_parallelism().map_or(1, usize::from).min(useful) };
     if threads < 2 {
         return items.iter().map(one).collect();
     }
