@@ -66,7 +66,14 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<Exit, CommandError> {
         output.data(&format!("{name}: {about}"));
         return Ok(Exit::Fine);
     }
-    Err(CommandError::usage(format!("there is no rule or operation {code:?}"), "`bpctl explain` lists all"))
+    let codes = lint::pages().map(|page| page.code).chain(PAGES.iter().map(|page| page.code));
+    let governance = govern::RULES.iter().map(|rule| rule.ident()).chain(govern::LONE.iter().map(|(name, _)| *name));
+    let known: Vec<&str> = codes.chain(governance).chain(Operation::ALL.into_iter().map(Operation::name)).collect();
+    let hint = match bpctl_core::yaml::nearest(code, &known) {
+        Some(meant) => format!("did you mean `{meant}`? `bpctl explain` lists all"),
+        None => "`bpctl explain` lists all".to_owned(),
+    };
+    Err(CommandError::usage(format!("there is no rule or operation {code:?}"), hint))
 }
 
 /// What an operation is, as its schema says.

@@ -37,10 +37,12 @@ pub struct Linted {
 pub struct FixedFile {
     /// The file.
     pub path: RepoPath,
-    /// The values.
+    /// The values that are written.
     pub values: Vec<Fix>,
-    /// Its bytes then; `Err`: why the file cannot be edited in place.
-    pub bytes: Result<Vec<u8>, EditRefused>,
+    /// Its bytes then.
+    pub bytes: Vec<u8>,
+    /// The values that cannot be edited in place, and why.
+    pub refused: Vec<(Fix, EditRefused)>,
 }
 
 /// What is linted, and against what.
@@ -268,9 +270,17 @@ fn fix(tree: &tree::Tree, found: &[Diagnostic]) -> Vec<FixedFile> {
     let all = lint::fixes(&tree.files, found).into_iter();
     all.filter_map(|(path, values)| {
         let blob = tree.files.blob(&path)?;
-        let edits: Vec<_> = values.iter().map(|fix| fix.edit.clone()).collect();
-        let bytes = yaml::apply(path.as_str(), &blob.bytes, &edits);
-        Some(FixedFile { path, values, bytes })
+        let mut fixed = FixedFile { path, values: Vec::new(), bytes: blob.bytes.to_vec(), refused: Vec::new() };
+        for value in values {
+            match yaml::apply(fixed.path.as_str(), &fixed.bytes, std::slice::from_ref(&value.edit)) {
+                Ok(bytes) => {
+                    fixed.bytes = bytes;
+                    fixed.values.push(value);
+                }
+                Err(why) => fixed.refused.push((value, why)),
+            }
+        }
+        Some(fixed)
     })
     .collect()
 }

@@ -104,9 +104,14 @@ pub fn write_file(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
     std::fs::create_dir_all(folder)?;
-    // As any file a person makes: the umask decides.
+    // As any file a person makes: the umask decides. One that was there keeps what may be done with it.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
+    if let Ok(before) = std::fs::symlink_metadata(path)
+        && before.is_file()
+    {
+        file.as_file().set_permissions(before.permissions())?;
+    }
     file.write_all(bytes)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

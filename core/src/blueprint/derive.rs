@@ -197,7 +197,8 @@ pub fn derive(
             Ok(manifests) => manifests,
             Err(failure) => {
                 let said = failure.said.as_ref().map_or_else(String::new, |said| format!(" ({})", said.raw()));
-                let because = format!("{} could not render it: {}{said}", rendering.renderer, failure.message);
+                let mend = failure.version_to_say().map_or_else(String::new, |mend| format!("; in bpctl.yaml, {mend}"));
+                let because = format!("{} could not render it: {}{said}{mend}", rendering.renderer, failure.message);
                 derived.left_out.push(LeftOut { path: rendering.root.clone(), because, unrendered: true });
                 continue;
             }

@@ -1,7 +1,9 @@
 //! What somebody has added to an object beside Git, and no delivery takes away: it is no drift that anything answers, and is told.
 
 use super::declared::{edit, is_direct, kept};
-use super::drift::{Added, DeliveryManagers, FieldDrift, KeptKeys, added, compare, kept_keys, merged_away};
+use super::drift::{
+    Added, DeliveryManagers, FieldDrift, KeptKeys, added, compare, goes_with_its_type, kept_keys, merged_away,
+};
 use super::{DetectInput, Reported, WhyNot};
 use crate::blueprint::Manifest;
 use crate::model::{FieldPath, ObjectRef, Untrusted};
@@ -12,6 +14,8 @@ fn left_beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest)
     let live = input.facts.object(object).known().copied()??;
     let schema = input.facts.schema(&object.api_version, &object.kind);
     let mut added = added(&manifest.document, live, schema.known()?);
+    let goes = goes_with_its_type(&manifest.document, live);
+    added.retain(|added| !goes(&added.path));
     if !is_direct(input) {
         let gone = merged_away(&manifest.document, live);
         added.retain(|added| !gone.iter().any(|gone| added.path.0.starts_with(&gone.0)));

@@ -95,6 +95,12 @@ impl RenderFailure {
     pub fn said(self, said: &str) -> Self {
         Self { said: Some(Untrusted::new(said.chars().take(1_000).collect::<String>())), ..self }
     }
+
+    /// What to write in bpctl.yaml where a chart asks for a cluster of a version, and nothing says which one it is.
+    pub fn version_to_say(&self) -> Option<&'static str> {
+        let asks = self.said.as_ref().is_some_and(|said| said.raw().contains("kubeVersion"));
+        asks.then_some("say what the cluster has beside `helm:`, as in `kube_version: \"1.36\"`")
+    }
 }
 
 /// Why it is not known what Git declares of an object. Nothing is decided about it.

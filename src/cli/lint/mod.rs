@@ -198,14 +198,11 @@ fn write(
     let mut any = false;
     for file in fixes {
         let Some(root) = repository.work_tree() else { continue };
-        let bytes = match &file.bytes {
-            Ok(bytes) => bytes,
-            Err(why) => {
-                refused.insert(format!("not fixed {}: {why}", file.path));
-                continue;
-            }
-        };
-        runtime::write_file(&root.join(file.path.as_str()), bytes)
+        refused.extend(file.refused.iter().map(|(fix, why)| format!("not fixed {}: {why}", fix.span)));
+        if file.values.is_empty() {
+            continue;
+        }
+        runtime::write_file(&root.join(file.path.as_str()), &file.bytes)
             .map_err(|source| CommandError::io(&format!("write {}", file.path), source))?;
         any = true;
         for fix in &file.values {

@@ -155,6 +155,46 @@ fn b05_what_the_cluster_keeps_at_odds_with_git_is_told() {
     }
 }
 
+/// Would miss: a field of a load balancer, told as kept beside Git, which the API server clears with the type that Git gives back; a type that
+/// every server-side apply leaves beside what Git says of a rolling update.
+#[test]
+fn b05_what_goes_with_a_type_is_not_told_as_kept() {
+    let namespace = Namespace::new("types");
+    let rolling = "replicas: 1\n  strategy: {rollingUpdate: {maxUnavailable: 0}}";
+    let web = manifest(&namespace.name, "web").replace("replicas: 1", rolling);
+    let service = format!(
+        "---\napiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: {}}}\nspec: {{type: ClusterIP, selector: {{app: web}}, ports: \
+         [{{port: 80}}]}}\n",
+        namespace.name
+    );
+    let (text, by_kubectl) = (format!("{web}{service}"), ["apply", "--server-side", "-f", "-"]);
+    namespace.kubectl(&by_kubectl, Some(&text));
+    let repo = repository(&namespace, &[("web".into(), "deploy/web.yaml".into(), text.clone())]);
+    repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
+    repo.commit(&[], "a controller delivers");
+    let patch =
+        |what: &str, text: &str| namespace.kubectl(&["patch", what, "web", "--type", "merge", "-p", text], None);
+    patch(
+        "service",
+        r#"{"spec":{"type":"LoadBalancer","externalTrafficPolicy":"Local","sessionAffinity":"ClientIP"}}"#,
+    );
+    patch("deployment", r#"{"spec":{"strategy":{"type":"Recreate","rollingUpdate":null}}}"#);
+    let told = bpctl(&repo, None).run(&["plan"]).stdout;
+    assert!(told.contains("spec.type") && told.contains("keeps it: spec.sessionAffinity (by kubectl-patch)"), "{told}");
+    for gone in ["allocateLoadBalancerNodePorts", "externalTrafficPolicy", "healthCheckNodePort"] {
+        assert!(!told.contains(gone), "{gone}: {told}");
+    }
+    let rival = "Git declares spec.strategy.rollingUpdate, and the cluster has spec.strategy.type (by kubectl-patch)";
+    assert!(told.contains(rival), "{told}");
+    // As said: the Service is as Git declares but for what is kept, and the Deployment is taken only without the type.
+    let (_, of_service) = text.split_once("---\n").expect("two documents");
+    namespace.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], Some(of_service));
+    let spec = &namespace.get("services")["items"][0]["spec"];
+    assert!(spec.get("externalTrafficPolicy").is_none() && spec["sessionAffinity"] == "ClientIP", "{spec}");
+    patch("deployment", r#"{"spec":{"strategy":{"type":null}}}"#);
+    namespace.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], Some(&web));
+}
+
 /// Would miss: a run that came second and counts what the first one did as a refusal, so that every later run ends with 1.
 #[test]
 fn z2_two_runs_that_make_the_same_objects_leave_no_failure() {

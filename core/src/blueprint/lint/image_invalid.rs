@@ -44,9 +44,14 @@ fn images(manifest: &Manifest) -> Vec<Diagnostic> {
 /// What is wrong, and what to write.
 fn fault(image: &str) -> Option<(&'static str, String)> {
     if image.contains(char::is_whitespace) {
-        let squeezed: String = image.chars().filter(|c| !c.is_whitespace()).collect();
-        // Nothing at all has a finding of its own.
-        return (!squeezed.is_empty()).then(|| ("holds a blank", format!("write {squeezed}")));
+        let parts: Vec<&str> = image.split_whitespace().collect();
+        let help = match parts[..] {
+            // Nothing at all has a finding of its own.
+            [] => return None,
+            [image] => format!("write {image}"),
+            _ => format!("write {}, or a `:` between a name and its tag", parts.concat()),
+        };
+        return Some(("holds a blank", help));
     }
     // What `ko` builds and fills in when it applies.
     if image.starts_with("ko://") {

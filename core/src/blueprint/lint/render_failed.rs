@@ -19,8 +19,9 @@ impl Rule for RenderFailed {
                 with the\nreal programs, from the repository alone, without network: remote bases and charts that are not in charts/ have \
                 to be vendored.\n\n\
                 \x20 environments:\n    prod:\n      render:\n        - kustomize: deploy/overlays/prd   # no such folder\n\n\
-                Run `kustomize build FOLDER` or `helm template FOLDER` to see all that the renderer says. Where the renderer itself is \
-                missing\non the machine that lints, this is a warning if a blueprint's workload comes by it, else a note.",
+                Run `kustomize build FOLDER` or `helm template FOLDER` to see all that the renderer says. A chart that asks for a \
+                newer\nKubernetes (its kubeVersion) renders once `kube_version` beside `helm:` says which one the cluster has.\n\
+                Where the renderer itself is missing on the machine that lints, this is a warning if a blueprint's workload comes by it, else a note.",
         }
     }
 
@@ -55,12 +56,8 @@ impl Rule for RenderFailed {
                 let field = node.get("kustomize").or_else(|| node.get("helm")).unwrap_or(node);
                 let said = failure.said.as_ref().map_or_else(|| "this entry".into(), sink::terminal);
                 let diagnostic = diagnostic.label(workspace.document.span_of(field), said).source(workspace.source());
-                let old = failure.said.as_ref().is_some_and(|said| said.raw().contains("kubeVersion"));
-                let help = if old {
-                    "say what the cluster has beside `helm:`, as in `kube_version: \"1.36\"`; until it renders, nothing is planned for the workloads in it"
-                } else {
-                    "until it renders, nothing is planned for the workloads in it"
-                };
+                let mend = failure.version_to_say().map_or_else(String::new, |mend| format!("{mend}; "));
+                let help = format!("{mend}until it renders, nothing is planned for the workloads in it");
                 found.push(diagnostic.help(help));
             }
         }

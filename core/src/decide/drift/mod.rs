@@ -29,7 +29,7 @@ mod tests;
 
 pub use exact::exact;
 pub use kept::{KeptKeys, KeptPort, kept_by, kept_by_others, kept_keys, kept_port};
-pub use rivals::{Rival, is_refused_to_bpctl_alone, kept_rivals, merged_away, replaced};
+pub use rivals::{Rival, goes_with_its_type, is_refused_to_bpctl_alone, kept_rivals, merged_away, replaced};
 use std::cell::LazyCell;
 
 use schemars::JsonSchema;

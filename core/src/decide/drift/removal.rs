@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::ownership::{self, Entry, Owned};
 use super::way::{Step, Way};
 use super::{Attribution, DeliveryManagers, DriftKind, FieldDrift, attribution, quirks, scalar};
-use crate::model::{FieldPath, Segment};
+use crate::model::{At, FieldPath, Segment};
 use crate::observe::{ListType, LiveObject, RESTART_ANNOTATION, TypeSchema};
 use crate::yaml::{Document, Node, Value};
 
@@ -88,7 +88,11 @@ pub(super) fn added(
         // Of what anybody may edit later, a field that only the server's defaults bring tells the maker from an editor.
         let made = entry.operation == "Update"
             && match live.reference.kind.as_str() {
-                "Service" => entry.owns(&selector("sessionAffinity")),
+                "Service" => {
+                    let external = live.body.at("/spec/type") == Some(&Json::from("ExternalName"));
+                    entry.owns(&selector("sessionAffinity"))
+                        && (external || entry.owns(&selector("internalTrafficPolicy")))
+                }
                 "PodDisruptionBudget" => false,
                 "HorizontalPodAutoscaler" => {
                     entry.owns(&selector("scaleTargetRef")) && entry.owns(&selector("maxReplicas"))

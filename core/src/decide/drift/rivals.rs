@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::{Attribution, DeliveryManagers, DriftKind, FieldDrift, ownership, quirks, removal, writer};
 use crate::blueprint::quantity_of;
-use crate::model::{FieldPath, Quantity, Segment};
+use crate::model::{At, FieldPath, Quantity, Segment};
 use crate::observe::LiveObject;
 use crate::yaml::{Document, Node, Value};
 
@@ -75,9 +75,31 @@ pub fn merged_away(document: &Document, live: &LiveObject) -> Vec<FieldPath> {
         let keys = volume.live.as_object().into_iter().flat_map(|keys| keys.keys());
         keys.filter(|key| *key != "name" && volume.git.get(key).is_none()).map(|key| volume.path.key(key))
     });
-    let strategy = of_another_rollout(document, live).filter(|place| place.path.is_keys(&["spec", "strategy"]));
-    let strategy = strategy.filter(|_| merges(live)).map(|place| place.path.key(PARAMETERS));
+    let a_deployments = |place: &Place<'_>| place.path.is_keys(&["spec", "strategy"]);
+    let parameters = of_another_rollout(document, live).filter(a_deployments).map(|place| place.path.key(PARAMETERS));
+    let kind = without_its_type(document, live).filter(a_deployments).map(|place| place.path.key("type"));
+    let strategy = parameters.or(kind).filter(|_| merges(live));
     sources.chain(strategy).collect()
+}
+
+/// Whether a field of a Service goes with the type that Git gives it in place of the cluster's: whatever is applied, the API server itself clears
+/// what the new type has no use for, unless it is changed as well (its `dropTypeDependentFields`, tried on a server).
+pub fn goes_with_its_type(document: &Document, live: &LiveObject) -> impl Fn(&FieldPath) -> bool {
+    let is_service = live.reference.api_version == "v1" && live.reference.kind == "Service";
+    let wanted = document.root.at(&["spec", "type"]).and_then(Node::as_str).filter(|_| is_service);
+    let has = live.body.at("/spec/type").and_then(Json::as_str);
+    let (balanced, exposed) = match (wanted, has) {
+        (Some(wanted), Some(has)) => {
+            let exposed = |kind: &str| ["LoadBalancer", "NodePort"].contains(&kind);
+            (has == "LoadBalancer" && wanted != has, exposed(has) && !exposed(wanted))
+        }
+        _ => (false, false),
+    };
+    move |path| {
+        let of_balancers = ["allocateLoadBalancerNodePorts", "healthCheckNodePort", "loadBalancerClass"];
+        (balanced && of_balancers.iter().any(|key| path.is_keys(&["spec", key])))
+            || (exposed && (path.is_keys(&["spec", "externalTrafficPolicy"]) || path.has_key("nodePort")))
+    }
 }
 
 /// The same as differences, beside what Git declares in their place: what the cluster has there is half of what differs, and the graver half where
@@ -126,6 +148,19 @@ fn of_another_rollout<'a>(document: &'a Document, live: &'a LiveObject) -> Optio
     let wanted = place.git.get("type").and_then(Node::as_str) == Some(other) && place.git.get(PARAMETERS).is_none();
     let has = place.live.get(PARAMETERS).is_some_and(|has| !quirks::is_empty(has));
     (wanted && has).then_some(place)
+}
+
+/// The strategy of which Git says the parameters of a rolling update and no type, where the cluster has another one.
+fn without_its_type<'a>(document: &'a Document, live: &'a LiveObject) -> Option<Place<'a>> {
+    let key = match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
+        ("apps/v1", "Deployment") => "strategy",
+        ("apps/v1", "StatefulSet") => "updateStrategy",
+        _ => return None,
+    };
+    let place = Place::root(&document.root, &live.body).at(&["spec", key])?;
+    let says = |key: &str| place.git.get(key).is_some_and(|node| !matches!(node.value, Value::Null));
+    let another = place.live.get("type").and_then(Json::as_str).is_some_and(|has| has != "RollingUpdate");
+    (says(PARAMETERS) && !says("type") && another).then_some(place)
 }
 
 /// Whether what delivers the object merges it here and updates it, as `kubectl apply` does.
@@ -222,6 +257,14 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
     /// A kind of roll-out that Git declares, and the parameters of another that an apply leaves beside it.
     fn rollout(&mut self, document: &Document, direct: bool) {
         let live = self.live;
+        if let Some(place) = without_its_type(document, live) {
+            let kept = place.path.key("type");
+            let taken = self.merges && live.reference.kind == "Deployment";
+            if !taken && (self.stays)(&kept) {
+                let (declared, by) = (place.path.key(PARAMETERS), writer(live, &kept));
+                self.found.push(Rival { declared, kept, by, rule: None });
+            }
+        }
         let Some(place) = of_another_rollout(document, live) else { return };
         let kept = place.path.key(PARAMETERS);
         let managers = DeliveryManagers::default().of(document, live);
