@@ -11,7 +11,7 @@ use bpctl_core::govern::{
 use bpctl_core::model::{BaseTip, Digest, Files, Name, Period, Proposed, RepoPath, Timestamp, Trusted, Untrusted};
 use bpctl_core::observe::{CheckConclusion, Identity, Known, Observation, PullFacts, PullState, Recorder, UnknownCode};
 use bpctl_core::plan::{Plan, PlanItem};
-use bpctl_core::propose::{self, ChangeSet, Places, Proposal, change_set, touched};
+use bpctl_core::propose::{self, ChangeSet, Places, Proposal, change_set, may_deliver_with_more, touched};
 use bpctl_core::render::marks::{Marks, marks};
 use bpctl_core::rendering::is_kustomization;
 
@@ -222,7 +222,8 @@ async fn changes_from(
     Ok(change_set(rules, &before, &after, &paths))
 }
 
-/// What says how other files are delivered, on either side: kustomizations that no entry renders, and what of Flux's moves to another namespace.
+/// What says how other files are delivered, on either side: kustomizations that no entry renders, and objects that have a controller deliver more
+/// than those say, or to another namespace.
 /// The latter is asked for where a change is of a file that no blueprint's source names.
 fn deliveries(
     repository: &Repository,
@@ -237,8 +238,7 @@ fn deliveries(
             if is_kustomization(path) { rules.roots_reading(path).is_empty() } else { anywhere && is_yaml(path) }
         };
         repository.each_in_tree(commit, &[RepoPath::root()], mine, |path, text| {
-            let says = |word| text.is_ok_and(|text| String::from_utf8_lossy(text).contains(word));
-            if is_kustomization(&path) || says("targetNamespace") {
+            if is_kustomization(&path) || text.is_ok_and(may_deliver_with_more) {
                 found.insert(path);
             }
             Ok::<(), PipelineError>(())

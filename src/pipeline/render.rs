@@ -235,6 +235,8 @@ async fn side((files, found): (Files, FoundEntries), wanted: &BTreeSet<(Name, us
 
 /// How many kustomizations that no entry renders are built for one change; of more than that what they say has to do (T42).
 const MOST_BESIDE: usize = 40;
+/// How long all of them may take: a few small files can ask for anything, and nobody needs to deliver them (T42).
+const LONGEST_BESIDE: Period = Period::from_secs(20);
 
 /// What comes of kustomizations in these folders, in both commits; nothing, where one of them has none there.
 pub(super) async fn beside(
@@ -246,16 +248,21 @@ pub(super) async fn beside(
     if folders.len() > MOST_BESIDE {
         return Ok(sides);
     }
+    let until = LONGEST_BESIDE.after(runtime::now());
     for (side, commit) in sides.iter_mut().zip([before, after]) {
         let (mut files, mut wanted) = (Files::default(), Vec::new());
         for folder in folders {
             let entry = Render { kustomize: Some(folder.clone()), ..Render::default() };
             read_inputs(&[&entry], &mut files, &mut wanted, |wanted| repository.read_tree(commit, wanted))?;
             let is_there = |path: &RepoPath| is_kustomization(path) && files.get(path).is_some();
-            let made = if inputs(&entry, &files).reads.iter().any(is_there) {
-                rendering(&entry, &files).await
-            } else {
+            let inputs = inputs(&entry, &files);
+            let made = if !inputs.reads.iter().any(is_there) {
                 Rendering::of(&entry, &Inputs::default(), Ok(b""))
+            } else if runtime::now() > until {
+                let late = RenderFailure::new("what the change touches took too long to build before it");
+                Rendering::of(&entry, &inputs, Err(late))
+            } else {
+                rendering(&entry, &files).await
             };
             side.extend(made.map(|made| (folder.clone(), made)));
         }

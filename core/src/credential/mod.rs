@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use crate::blueprint::is_credential;
 use crate::model::{FieldPath, Segment};
+use crate::yaml::{self, Kind};
 
 /// What stands for a value that is withheld (T38).
 pub const WITHHELD: &str = "(withheld)";
@@ -164,7 +165,7 @@ pub fn text_holds(text: &str) -> bool {
 
 /// Which lines of a text may hold one (T38): by what stands in them, or by what they belong to.
 pub fn lines_that_hold(text: &str) -> Vec<bool> {
-    if text.contains("-----BEGIN") {
+    if text.contains("-----BEGIN") || is_patch_that_holds(text) {
         return text.lines().map(|_| true).collect();
     }
     // What is above a line and less far in, the nearest last: how far in, and whether it names a credential.
@@ -210,6 +211,28 @@ pub fn lines_that_hold(text: &str) -> Vec<bool> {
     lines
 }
 
+/// Whether a text is a JSON patch that writes one: its names stand in paths, and may stand behind the values.
+fn is_patch_that_holds(text: &str) -> bool {
+    let says = |key: &str| text.contains(key);
+    if !says("path") || !says("value") || !["op:", "\"op\"", "'op'"].into_iter().any(says) {
+        return false;
+    }
+    let documents = yaml::parse("patch", text.as_bytes(), Kind::Manifest).unwrap_or_default();
+    documents.iter().map(|document| document.root.to_json()).any(|patch| match &patch {
+        Json::Array(steps) => steps.iter().any(|step| step.is_object() && value_holds(step)),
+        Json::Object(_) => patched(&patch) && value_holds(&patch),
+        _ => false,
+    })
+}
+
+/// Whether a step of a JSON patch writes to what is named as a credential.
+pub fn patched(step: &Json) -> bool {
+    let names = |part: &str| part != "key" && (key_holds(part) || is_name(part));
+    let path = step.get("path").and_then(Json::as_str).filter(|path| path.starts_with('/'));
+    step.get("value").is_some()
+        && path.is_some_and(|path| path.split('/').any(|part| names(&part.replace("~1", "/").replace("~0", "~"))))
+}
+
 /// Whether a value of an object may hold one (T38): a text of it does, or the name beside it says so.
 pub fn value_holds(value: &Json) -> bool {
     match value {
@@ -224,7 +247,7 @@ pub fn value_holds(value: &Json) -> bool {
         Json::Object(map) => {
             let name = map.get("name").and_then(Json::as_str);
             let named = map.get("value").zip(name).is_some_and(|(value, name)| variable_holds(name, Some(value)));
-            named || map.iter().any(|(key, value)| entry_holds(key, value))
+            named || patched(value) || map.iter().any(|(key, value)| entry_holds(key, value))
         }
     }
 }

@@ -251,3 +251,26 @@ fn t38_long_lines_take_time_by_their_length() {
     }
     assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
 }
+
+/// Would miss: what a JSON patch writes to a field that is named as a credential, wherever its name stands.
+#[test]
+fn t38_what_a_patch_writes_is_named_by_its_path() {
+    for text in [
+        r#"[{"op":"add","path":"/data/password","value":"hunter2"}]"#,
+        r#"[{"value":"hunter2","op":"add","path":"/data/pass\u0077ord"}]"#,
+        "- op: replace\n  path: /spec/template/metadata/annotations/api-token\n  value: hunter2",
+        "- op: add\n  path: /spec/template/spec/containers/0/env/1\n  value: {value: hunter2, name: DB_PASSWORD}",
+        "op: add\npath: /data/x~1password\nvalue: hunter2",
+    ] {
+        assert!(text_holds(text), "{text}");
+        assert!(value_holds(&json!({ "patch": text })), "{text}");
+    }
+    assert!(patched(&json!({"op": "add", "path": "/data/password", "value": "hunter2"})));
+    for harmless in [
+        "- op: replace\n  path: /spec/replicas\n  value: 3",
+        "- op: remove\n  path: /data/password",
+        "- op: add\n  path: /metadata/labels/key\n  value: a",
+    ] {
+        assert!(!text_holds(harmless), "{harmless}");
+    }
+}

@@ -13,8 +13,11 @@ use crate::render::listed;
 fn left_beside(input: &DetectInput<'_>, object: &ObjectRef, manifest: &Manifest) -> Option<Vec<Added>> {
     let live = input.facts.object(object).known().copied()??;
     let schema = input.facts.schema(&object.api_version, &object.kind);
-    let mut added = added(&manifest.document, live, schema.known()?);
-    let goes = goes_with_its_type(&manifest.document, live);
+    // As bpctl applies it: what is declared as nothing is not declared.
+    let said = manifest.document.without_nothing().filter(|_| is_direct(input));
+    let document = said.as_ref().unwrap_or(&manifest.document);
+    let mut added = added(document, live, schema.known()?);
+    let goes = goes_with_its_type(document, live);
     added.retain(|added| !goes(&added.path));
     if !is_direct(input) {
         let gone = merged_away(&manifest.document, live);

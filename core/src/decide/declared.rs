@@ -327,9 +327,8 @@ fn differences<'a>(
         return Ok(Some(Different { live, fields: Vec::new(), approximate, passed: Vec::new() }));
     }
     let schema = input.facts.schema(&object.api_version, &object.kind).ok().map_err(|why| (Part::Types, why))?;
-    // bpctl's own apply leaves out what is declared as nothing. Of the workload itself that is told with what stays beside Git.
-    let belongs = is_direct(input) && *object != input.blueprint.value.spec.target.object();
-    let said = manifest.document.without_nothing().filter(|_| belongs);
+    // bpctl's own apply leaves out what is declared as nothing, and with that takes away what it brought there before.
+    let said = manifest.document.without_nothing().filter(|_| is_direct(input));
     let document = said.as_ref().unwrap_or(&manifest.document);
     let mut fields = live.map(|live| compare(document, live, schema, &DeliveryManagers::default())).unwrap_or_default();
     if let Some(live) = live.filter(|_| !is_direct(input)) {
@@ -458,7 +457,7 @@ fn refusals(
         if !direct {
             all.extend(immutable(object, live, different));
         }
-        if let Some(port) = kept_port(&manifest.document, live, |path| stays(live, path)) {
+        if let Some(port) = kept_port(&manifest.document, live, direct, |path| stays(live, path)) {
             // Of a container the finding does not say where: that is told beside it.
             let told = if object.kind == "Service" { vec![port.list.clone()] } else { Vec::new() };
             all.push((port_kept(object, &port, different.fields.len()), told));
@@ -575,6 +574,10 @@ fn rival_kept(object: &ObjectRef, Rival { declared, kept: rival, by, rule }: &Ri
             object.kind.to_lowercase(),
             object.name
         ),
+        // Without any of them the server fills one in, or refuses the object.
+        None if rule.is_none() && !rival.has_key("type") => {
+            format!("write {declared} in the place of {rival}, or declare that in Git instead: {}", edit(object))
+        }
         None => format!("take {rival} out, or declare it in Git instead: {}", edit(object)),
     };
     Reported { severity: Severity::Error, ..kept("apply-refused", object, message, vec![Untrusted::new(help)]) }
@@ -611,15 +614,20 @@ fn field_kept(object: &ObjectRef, manifest: &Manifest, live: &LiveObject, fields
 /// A changed port, whose old one no apply takes away; `differences`: how many there are of the object.
 fn port_kept(
     object: &ObjectRef,
-    KeptPort { declared: added, kept: stays, .. }: &KeptPort,
+    KeptPort { declared: added, kept: stays, is_there, .. }: &KeptPort,
     differences: usize,
 ) -> Reported {
     let wait = if differences > 1 { "; what else differs of it waits for that" } else { "" };
+    let (brings, mend) = if *is_there {
+        (format!("make {added} as Git says"), format!("take {stays} out, or give it what is not {added}'s"))
+    } else {
+        (format!("put {added}"), format!("write {added} in the place of {stays}"))
+    };
     let message = format!(
-        "{object}: the cluster has port {stays}, Git says {added}. An apply would put {added} beside {stays}, which others own, and the \
+        "{object}: the cluster has port {stays}, Git says {added}. An apply would {brings} beside {stays}, which others own, and the \
          API server refuses the two{wait}"
     );
-    let help = format!("write {added} in the place of {stays}: {}", edit(object));
+    let help = format!("{mend}: {}", edit(object));
     kept("port-kept", object, message, vec![Untrusted::new(help)])
 }
 

@@ -159,6 +159,8 @@ impl Detector for SaturationDetector {
                 format!("Git says {replicas} and the cluster has {has}, which {}", passed.settled())
             } else if super::switched_off::is_told(input) {
                 "no pods run: a person scales it up first".into()
+            } else if declared.is_none() {
+                "no pods run, and Git leaves their number open: a person scales it up first".into()
             } else {
                 format!("Git says {replicas} and the cluster has {has}: that is settled first")
             };

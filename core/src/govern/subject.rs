@@ -280,7 +280,12 @@ impl Subject {
             {
                 // Kubernetes takes `-0.0` for none.
                 let none = |to: &serde_json::Value| to.as_f64() == Some(0.0);
-                let to = change.to.as_ref().map(|to| if none(to) { 0 } else { to.as_u64().unwrap_or(u64::MAX) });
+                // What is declared as nothing is left out.
+                let to = change
+                    .to
+                    .as_ref()
+                    .filter(|to| !to.is_null())
+                    .map(|to| if none(to) { 0 } else { to.as_u64().unwrap_or(u64::MAX) });
                 (change.object.clone(), Touch::Replicas { to })
             }
             Change::Field(change) if change.object.kind == "ConfigMap" => {

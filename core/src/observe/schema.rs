@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::model::{FieldPath, Segment};
+
 /// How a list's items are matched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -52,4 +54,22 @@ pub struct TypeSchema {
     pub atomic_maps: Vec<String>,
     /// Values that the server fills in where a manifest leaves them out, by path: JSON.
     pub defaults: BTreeMap<String, serde_json::Value>,
+}
+
+impl TypeSchema {
+    /// The value that the server fills in at a path of an object.
+    pub fn default_at(&self, path: &FieldPath) -> Option<&serde_json::Value> {
+        let mut shape = String::new();
+        for segment in &path.0 {
+            match segment {
+                Segment::Key(key) if shape.is_empty() => shape.push_str(key),
+                Segment::Key(key) => {
+                    shape.push('.');
+                    shape.push_str(key);
+                }
+                Segment::Index(_) | Segment::Item(_) => shape.push_str("[]"),
+            }
+        }
+        self.defaults.get(&shape)
+    }
 }

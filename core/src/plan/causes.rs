@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::{BlueprintPlan, ConfigChange, Plan, PlanItem};
 use crate::action::{Action, RevertedField};
 use crate::blueprint::{Catalog, Tier};
+use crate::decide::drift::FieldDrift;
 use crate::decide::{Reported, UnknownFact};
 use crate::model::{Digest, FieldPath, Name, ObjectRef, RepoPath, Severity, WorkloadKind};
 use crate::observe::{FactKey, Known, Observation, Recorder};
@@ -299,13 +300,16 @@ fn rename(json: &mut Json, renamed: &BTreeMap<String, String>) {
     }
 }
 
-/// Whether two findings of one code differ in numbers at most: what Git says now and said then.
+/// Whether a finding differs from one of before of its code in numbers at most: what Git says now and said then. Of what it says to differ the
+/// change has made nothing: that would be told as what nobody has to look at.
 fn says_the_same(one: &Reported, other: &Reported) -> bool {
     let words = |reported: &'_ Reported| -> Vec<String> {
         let text = reported.message.raw().split(|c: char| c.is_ascii_digit());
         text.filter(|part| !part.is_empty()).map(str::to_owned).collect()
     };
-    one.severity == other.severity && words(one) == words(other)
+    let differed =
+        |field: &FieldDrift| other.fields.iter().any(|then| then.path == field.path && then.declared == field.declared);
+    one.severity == other.severity && words(one) == words(other) && one.fields.iter().all(differed)
 }
 
 fn cause(item: &PlanItem, twin: Option<&PlanItem>) -> Cause {

@@ -153,12 +153,14 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
     let pairs = Pair::all(before, after, &leaves);
     let named = || paths.iter().filter_map(|changed| changed.path.as_ref().ok());
     let moved: BTreeSet<String> = named().filter_map(|path| moves_to(path, &after.files)).collect();
-    // Asked for by what no blueprint's path names, which most changes are not.
+    // Asked for by what no blueprint's path names, which most changes are not; and by what is made otherwise all the same.
     let sides = [&before.files, &after.files];
-    let asked = !named().all(|path| catalog.is_in_a_source(path));
+    let asked = !before.beside.is_empty() || !named().all(|path| catalog.is_in_a_source(path));
     let unrendered = if asked { Unrendered::of(catalog, sides) } else { Unrendered::default() };
-    let by_flux = if asked { reach::moved_by_flux(sides) } else { Vec::new() };
-    let built = Built::all(before, after, &by_flux);
+    let delivered = if asked { reach::delivered_with_more(sides) } else { Vec::new() };
+    let elsewhere: Vec<(RepoPath, String)> =
+        delivered.into_iter().filter_map(|one| Some((one.folder, one.namespace?))).collect();
+    let built = Built::all(before, after, &elsewhere);
     for changed in paths {
         let path = match &changed.path {
             Ok(path) => path,
@@ -207,7 +209,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let plainly = owners.iter().any(|owner| reach::is_plain_anywhere(catalog, &owner.value));
         let known = !readers.is_empty() && readers.iter().all(|pair| pair.changes.is_ok());
         let mut home = unrendered.home(path);
-        let delivered = by_flux.iter().filter(|(folder, _)| folder.is_root() || path.is_within(folder));
+        let delivered = elsewhere.iter().filter(|(folder, _)| folder.is_root() || path.is_within(folder));
         home.moved.extend(moved.iter().cloned().chain(delivered.map(|(_, namespace)| namespace.clone())));
         let file = Changed { path, was: &was, is: &is, known: known && !plainly, home: &home };
         // What comes of the kustomizations that nobody renders is known where they can be built; else what they say has to do.
@@ -215,10 +217,12 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let is_built = !makers.is_empty() && makers.iter().all(|one| one.is_known());
         let remade = if own || known || is_built { None } else { Remade::of(path, [&before.files, &after.files]) };
         let otherwise = remade.as_ref().is_some_and(Remade::works_otherwise);
-        let worked = if is_built { BTreeSet::new() } else { unrendered.worked(path, otherwise) };
+        let worked =
+            if is_built { unrendered.worked_elsewhere(path, otherwise) } else { unrendered.worked(path, otherwise) };
         let sets = if remade.is_some() { unrendered.worked(path, true) } else { BTreeSet::new() };
         // Flux takes one that comes for all that lay below it, and those below once it goes.
         let comes = comes_or_goes(path, changed).then(|| place_of(path));
+        let makes = |b: &Located<Blueprint>| makers.iter().any(|one| one.concerns(catalog, &b.value));
         let concerned = |b: &&Located<Blueprint>| {
             let owns = owners.iter().any(|owner| std::ptr::eq(*owner, *b));
             let takes_over = || {
@@ -231,10 +235,11 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
                         remade.sets(catalog, &b.value, &home) && unrendered.reach(&sets, catalog, &b.value)
                     })
             };
-            let makes = || makers.iter().any(|one| one.concerns(catalog, &b.value));
-            !owns && (file.concerns(catalog, &b.value, &owners) || makes() || ((nobodys || plainly) && takes_over()))
+            !owns && (file.concerns(catalog, &b.value, &owners) || makes(b) || ((nobodys || plainly) && takes_over()))
         };
         let more: Vec<_> = if own { Vec::new() } else { all().filter(concerned).collect() };
+        let by_file = |b: &&&Located<Blueprint>| file.concerns(catalog, &b.value, &owners);
+        let by_delivery: Vec<_> = more.iter().filter(|b| !by_file(b)).copied().collect();
         owners.extend(more);
         let links = [&changed.before, &changed.after].into_iter().any(|side| mode(side.as_ref()) == "120000");
         let followed = links.then_some("it is a link: a controller that delivers what it leads to follows it");
@@ -284,16 +289,29 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
             }
             continue;
         }
-        for change in changes_of(path, changed, &before.files, &after.files, own) {
+        let anywhere =
+            |b: &Blueprint| b.environments.keys().map(|e| b.object_in(e)).chain([b.spec.target.object()]).collect();
+        let changes: Vec<Change> = changes_of(path, changed, &before.files, &after.files, own);
+        // What is of somebody's own workload, and becomes a part of another's.
+        let of_own = |b: &Located<Blueprint>, change: &Change| {
+            let targets: Vec<ObjectRef> = anywhere(&b.value);
+            targets.iter().any(|target| self::is(target, change))
+        };
+        let all_theirs = |b: &Located<Blueprint>| {
+            changes.iter().all(|change| !of_own(b, change) && owners.iter().any(|owner| of_own(owner, change)))
+        };
+        let made: Vec<_> = by_delivery.into_iter().filter(|b| !changes.is_empty() && all_theirs(b)).collect();
+        if !own && !made.is_empty() {
+            let because = "what delivers it from here, and no entry renders, may make the workload otherwise of it";
+            set.add(&made, None, &opaque(Untrusted::new(path.as_str()), changed, false, because));
+        }
+        for change in changes {
             if own {
                 match own_blueprint(catalog, &change) {
                     Some(blueprint) => set.governed.push(Governed { blueprint, environment: None, change }),
                     None => add_to_all(catalog, &mut set, changed, &change),
                 }
             } else {
-                let anywhere = |b: &Blueprint| {
-                    b.environments.keys().map(|e| b.object_in(e)).chain([b.spec.target.object()]).collect()
-                };
                 set.add_to(&owners, anywhere, None, &change);
             }
         }

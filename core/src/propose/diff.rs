@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::credential::patched;
 use crate::model::{FieldPath, Segment};
 use crate::yaml::{Entry, Node, Value};
 
@@ -25,6 +26,15 @@ pub fn differences(before: &Node, after: &Node) -> Vec<FieldDifference> {
 }
 
 fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDifference>) {
+    // What a step of a JSON patch writes to says what its value is.
+    let steps = || [before, after].map(Node::to_json);
+    if before.get("path").is_some() && before.get("value").is_some() && steps().iter().any(patched) {
+        let [was, is] = steps();
+        if was != is {
+            found.push(whole(path, before, after));
+        }
+        return;
+    }
     match (&before.value, &after.value) {
         (Value::Mapping(old), Value::Mapping(new)) => {
             for entry in old.iter().filter(|entry| is_last(before, entry)) {

@@ -8,7 +8,8 @@ use std::rc::Rc;
 use serde_json::Value as Json;
 
 use super::declared::{Declared, Workload, mentions, searched};
-use crate::blueprint::{Blueprint, Catalog, is_manifest};
+use super::reach::{Delivered, delivered_with_more};
+use crate::blueprint::{Blueprint, Catalog, is_manifest, is_yaml};
 use crate::model::{Files, Name, ObjectRef, RepoPath};
 use crate::rendering::{is_kustomization, resolve};
 use crate::yaml::{self, Kind, Node};
@@ -73,6 +74,7 @@ const GENERATORS: [(&str, &str); 2] = [("configMapGenerator", "ConfigMap"), ("se
 
 /// A kustomization that nobody renders here.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each says something of its own")]
 pub(super) struct One {
     path: RepoPath,
     /// The files and folders that it lists.
@@ -86,9 +88,20 @@ pub(super) struct One {
     is_now: bool,
     /// It is a part of others alone.
     is_component: bool,
+    /// It copies from what it lists into what else it lists.
+    copies: bool,
+    /// Whoever delivers it adds components of their own: built from here it is not what they make of it.
+    has_more: bool,
 }
 
 impl One {
+    /// One that says nothing.
+    fn at(path: RepoPath) -> Self {
+        let (lists, works_with, generates) = (Vec::new(), Vec::new(), Vec::new());
+        let (is_component, copies, has_more) = (false, false, false);
+        Self { path, lists, works_with, generates, namespace: None, is_now: true, is_component, copies, has_more }
+    }
+
     /// One that cannot be read lists nothing; its change may be anything, which is told by itself.
     fn read(path: &RepoPath, files: &Files) -> Option<Self> {
         let root = kustomization(path, files)?.ok()?;
@@ -114,7 +127,8 @@ impl One {
         }
         let namespace = root.get("namespace").and_then(Node::as_str).map(str::to_owned);
         let is_component = root.get("kind").and_then(Node::as_str) == Some("Component");
-        Some(Self { path: path.clone(), lists, works_with, generates, namespace, is_now: true, is_component })
+        let copies = ["replacements", "vars"].iter().any(|key| root.get(key).is_some());
+        Some(Self { lists, works_with, generates, namespace, is_component, copies, ..Self::at(path.clone()) })
     }
 
     fn folder(&self) -> &str {
@@ -163,6 +177,9 @@ pub fn touched(rules: &Catalog, sides: [&Files; 2], changed: &[RepoPath]) -> BTr
         };
         let as_before = || rules.is_in_a_source(path) && declares(sides[0]) == declares(sides[1]);
         next.push((path.clone(), !as_before()));
+        let copying = all.copying(path);
+        next.extend(copying.iter().map(|at| (all.all[*at].place(), true)));
+        found.extend(copying);
     }
     next.extend(found.iter().map(|at: &usize| (all.all[*at].place(), true)));
     while let Some((path, listed)) = next.pop() {
@@ -175,7 +192,7 @@ pub fn touched(rules: &Catalog, sides: [&Files; 2], changed: &[RepoPath]) -> BTr
             }
         }
     }
-    let built = found.into_iter().map(|at| &all.all[at]).filter(|one| !one.is_component);
+    let built = found.into_iter().map(|at| &all.all[at]).filter(|one| !one.is_component && !one.has_more);
     built.map(One::place).collect()
 }
 
@@ -192,6 +209,23 @@ impl Unrendered {
                 {
                     found.all.push(One { is_now, ..one });
                 }
+            }
+        }
+        for Delivered { folder, components, .. } in delivered_with_more([before, after]) {
+            if components.is_empty() {
+                continue;
+            }
+            let mut there = false;
+            for one in found.all.iter_mut().filter(|one| one.place() == folder) {
+                one.works_with.extend(components.clone());
+                (one.has_more, there) = (true, true);
+            }
+            // Flux makes one of what lies in a folder that has none.
+            let made = RepoPath::new(format!("{folder}/kustomization.yaml").trim_start_matches("./")).ok();
+            if let Some(path) = made.filter(|_| !there) {
+                let below = |path: &&RepoPath| path.is_within(&folder) && is_yaml(path) && !is_kustomization(path);
+                let lists = after.0.keys().chain(before.0.keys()).filter(below).cloned().collect();
+                found.all.push(One { lists, works_with: components, has_more: true, ..One::at(path) });
             }
         }
         for (position, one) in found.all.iter().enumerate() {
@@ -228,9 +262,12 @@ impl Unrendered {
     }
 
     /// Those that a file is a part of the working of; `otherwise`: it is one of these itself, and more of it changed than what it lists.
+    /// So is one that becomes what they generate, or that they copy from.
     pub(super) fn worked(&self, path: &RepoPath, otherwise: bool) -> BTreeSet<usize> {
-        let mut found: BTreeSet<usize> = BTreeSet::new();
+        let mut found: BTreeSet<usize> = self.copying(path);
+        found.extend(self.generating.get(path).into_iter().flatten());
         let mut next = vec![path.clone()];
+        next.extend(found.iter().map(|position| self.all[*position].place()));
         while let Some(used) = next.pop() {
             for position in self.users(&used) {
                 if found.insert(position) {
@@ -242,6 +279,28 @@ impl Unrendered {
             found.extend(self.at.get(folder_of(path)).into_iter().flatten());
         }
         found
+    }
+
+    /// Those that copy from what they list, a file among that.
+    fn copying(&self, path: &RepoPath) -> BTreeSet<usize> {
+        if !self.all.iter().any(|one| one.copies) {
+            return BTreeSet::new();
+        }
+        let (mut seen, mut next) = (BTreeSet::new(), vec![path.clone()]);
+        while let Some(listed) = next.pop() {
+            for position in self.listing.get(&listed).into_iter().flatten().filter(|at| seen.insert(**at)) {
+                next.push(self.all[*position].place());
+            }
+        }
+        seen.into_iter().filter(|position| self.all[*position].copies).collect()
+    }
+
+    /// Those of them that cannot be built from here.
+    pub(super) fn worked_elsewhere(&self, path: &RepoPath, otherwise: bool) -> BTreeSet<usize> {
+        if !self.all.iter().any(|one| one.has_more) {
+            return BTreeSet::new();
+        }
+        self.worked(path, otherwise).into_iter().filter(|position| self.all[*position].has_more).collect()
     }
 
     /// Those that work with a file, or with a folder above it: what stands below a component's is worked with too.

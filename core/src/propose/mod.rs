@@ -22,6 +22,7 @@ pub use kustomizations::touched;
 pub use past::{Landed, past_changes, past_rendered_changes};
 pub use places::{Place, Places};
 pub use proposal::{Proposal, ProposalError, propose};
+pub use reach::may_deliver_with_more;
 pub(crate) use rendered::generated_name;
 pub use rendered::{RenderedInput, Side};
 pub use widen::widened;

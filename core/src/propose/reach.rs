@@ -69,25 +69,56 @@ pub(super) fn delivers(
     (!same).then_some("it tells a controller to deliver something else than before")
 }
 
-/// The namespaces into which objects of Flux's put a file's objects, whatever those name: each with the folder that it delivers.
-pub(super) fn moved_by_flux(sides: [&Files; 2]) -> Vec<(RepoPath, String)> {
-    let says =
-        |file: &File| matches!(file, File::Blob(blob) if blob.bytes.windows(15).any(|word| word == b"targetNamespace"));
+/// What an object says of a folder that it has a controller deliver, beside what the folder's own kustomization says.
+#[derive(Debug)]
+pub(super) struct Delivered {
+    pub(super) folder: RepoPath,
+    /// Its objects go there, whatever they name.
+    pub(super) namespace: Option<String>,
+    /// Components that have a say in them.
+    pub(super) components: Vec<RepoPath>,
+}
+
+/// Whether a file's text may be of such an object: it is looked for in all files of a repository.
+pub fn may_deliver_with_more(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let more = ["targetNamespace", "components", "argoproj.io"].iter().any(|word| text.contains(word));
+    more && text.contains("kustomize")
+}
+
+/// All of them: Flux's and Argo CD's, on both sides.
+pub(super) fn delivered_with_more(sides: [&Files; 2]) -> Vec<Delivered> {
+    let says = |file: &File| matches!(file, File::Blob(blob) if may_deliver_with_more(&blob.bytes));
     let files = sides.into_iter().flat_map(|files| files.0.iter()).filter(|(path, file)| is_yaml(path) && says(file));
     let mut all = Vec::new();
     for (path, file) in files {
         let File::Blob(blob) = file else { continue };
         let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default();
         for document in documents.into_iter().flat_map(Document::listed_in_any) {
-            let text = |keys: &[&str]| document.root.at(keys).and_then(Node::as_str);
-            let flux = text(&["apiVersion"]).is_some_and(|version| version.starts_with("kustomize.toolkit.fluxcd.io/"));
-            let Some(namespace) = text(&["spec", "targetNamespace"]).filter(|_| flux) else { continue };
-            let folder = resolve("", text(&["spec", "path"]).unwrap_or("."));
-            let folder = folder.and_then(|folder| RepoPath::new(folder).ok()).unwrap_or_else(RepoPath::root);
-            all.push((folder, namespace.to_owned()));
+            let version = document.root.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
+            let Some(spec) = document.root.get("spec") else { continue };
+            if version.starts_with("kustomize.toolkit.fluxcd.io/") {
+                all.extend(with_more(spec, spec, "targetNamespace"));
+            } else if version.starts_with("argoproj.io/") {
+                let spec = spec.at(&["template", "spec"]).unwrap_or(spec);
+                let many = spec.get("sources").map(Node::items).unwrap_or_default().iter();
+                for source in spec.get("source").into_iter().chain(many) {
+                    all.extend(source.get("kustomize").and_then(|more| with_more(source, more, "namespace")));
+                }
+            }
         }
     }
     all
+}
+
+fn with_more(source: &Node, more: &Node, namespace: &str) -> Option<Delivered> {
+    let folder = resolve("", source.get("path").and_then(Node::as_str).unwrap_or("."));
+    let folder = folder.and_then(|folder| RepoPath::new(folder).ok()).unwrap_or_else(RepoPath::root);
+    let named = more.get("components").map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str);
+    let below = if folder.is_root() { "" } else { folder.as_str() };
+    let components: Vec<RepoPath> = named.filter_map(|named| RepoPath::new(resolve(below, named)?).ok()).collect();
+    let namespace = more.get(namespace).and_then(Node::as_str).map(str::to_owned);
+    (namespace.is_some() || !components.is_empty()).then_some(Delivered { folder, namespace, components })
 }
 
 /// The objects among these that tell a controller what to deliver, and say something else than before.

@@ -198,7 +198,7 @@ fn write(
     let mut any = false;
     for file in fixes {
         let Some(root) = repository.work_tree() else { continue };
-        refused.extend(file.refused.iter().map(|(fix, why)| format!("not fixed {}: {why}", fix.span)));
+        refused.extend(file.refused.iter().map(|(_, why)| format!("not fixed {}: {why}", file.path)));
         if file.values.is_empty() {
             continue;
         }

@@ -337,6 +337,27 @@ fn x01_what_stays_as_it_is_is_not_settled() {
     }
 }
 
+/// Would miss: what a change itself makes of an object that no apply can bring anyway, told as what stood before it.
+#[test]
+fn x01_what_a_change_makes_of_what_is_refused_is_its_own() {
+    let repo = Repo::shop();
+    repo.replace("bpctl.yaml", "delivery: direct", "delivery: gitops");
+    let labels = repo.read("deploy/frontend.yaml").replace("{app: frontend}", "{app: shopfront}");
+    repo.commit(&[("deploy/frontend.yaml", &labels)], "a selector that nobody changes in place");
+    repo.git(&["switch", "-q", "-c", "topic"]);
+    let against = ["plan", "--env", "staging", "--base", "main", "-t", "frontend", "--detailed-exitcode"];
+    repo.write("README.md", "more\n");
+    repo.commit(&[("README.md", "more\n")], "nothing of it");
+    let plan = repo.run(&against).exits(0).stdout;
+    assert!(plan.contains("this change causes 0") && plan.contains("apply-refused"), "{plan}");
+    let image = repo.read("deploy/frontend.yaml");
+    let image = image.lines().find(|line| line.contains("image: ")).expect("an image").to_owned();
+    repo.replace("deploy/frontend.yaml", &image, &format!("{}-evil", image.trim_end()));
+    repo.commit(&[], "another image");
+    let plan = repo.run(&against).exits(4).stdout;
+    assert!(plan.contains("this change causes 1") && plan.contains("-evil"), "{plan}");
+}
+
 /// Would miss: a branch's own image, told as what the controller is about to bring.
 #[test]
 fn x01_what_is_not_merged_yet_is_told_as_that() {
@@ -379,4 +400,20 @@ fn an_action_that_raises_a_limit_needs_approval_whatever_base_allows() {
     let scale = items.iter().find(|item| item["action"]["action"] == "scale").expect("a scale");
     assert_eq!(scale["action"]["limit"]["to"], 3, "{scale:#}");
     assert_ne!(scale["verdict"]["tier"], "allowed", "{scale:#}");
+}
+
+/// Would miss: a value that bpctl brought, and that goes with its next apply since Git has the key without a value now.
+#[test]
+fn b05_a_key_without_a_value_is_as_left_out_for_what_bpctl_brought() {
+    let repo = Repo::shop();
+    let labels = "labels: {app: frontend}\nspec:";
+    repo.replace("deploy/frontend.yaml", labels, "labels: {app: frontend, tier: a}\nspec:");
+    repo.commit(&[], "a label");
+    repo.run(&super::APPLY);
+    assert!(repo.run(&["plan", "--env", "staging", "-t", "frontend"]).stdout.contains("nothing to do"));
+    repo.replace("deploy/frontend.yaml", "limits: {memory: 256Mi}", "limits: {memory: }");
+    repo.replace("deploy/frontend.yaml", "tier: a", "tier: b");
+    repo.commit(&[], "no limit");
+    let plan = repo.run(&["plan", "--env", "staging", "-t", "frontend"]).stdout;
+    assert!(plan.contains("limits.memory: \"256Mi\" in the cluster, no longer in Git"), "{plan}");
 }

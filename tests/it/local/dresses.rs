@@ -362,6 +362,90 @@ fn t21_what_nobody_renders_is_built_and_compared() {
     }
 }
 
+/// Would miss: what a kustomization that cannot be built makes of files that its words do not name as patches; one that is built, and is not all
+/// that a controller makes of it; and what it copies out of one blueprint's manifest into another's workload.
+#[test]
+fn t21_what_cannot_be_built_is_judged_by_all_that_it_is_made_of() {
+    let kustomization =
+        |more: &str| format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{more}\n");
+    let component =
+        |more: &str| kustomization(more).replace("v1beta1\nkind: Kustomization", "v1alpha1\nkind: Component");
+    let replaced = |kind: &str, name: &str, field: &str| {
+        format!(
+            "replacements:\n- source: {{kind: {kind}, name: {name}, fieldPath: {field}}}\n  targets:\n  - select: {{kind: Deployment, name: frontend}}\n    fieldPaths: [spec.template.spec.containers.0.image]"
+        )
+    };
+    let params = |image: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: params, namespace: shop}}\ndata: {{i: {image}}}\n")
+    };
+    let patch = |replicas: u8| {
+        component(&format!(
+            "patches:\n- target: {{kind: Deployment}}\n  patch: '[{{\"op\":\"add\",\"path\":\"/spec/replicas\",\"value\":{replicas}}}]'"
+        ))
+    };
+    let repo = Repo::shop();
+    let (frontend, backend) = ("metadata:\n  name: frontend\n", "metadata:\n  name: backend\n");
+    repo.replace("deploy/backend.yaml", backend, "metadata:\n  annotations: {img: \"a:1\"}\n  name: backend\n");
+    assert!(repo.read("deploy/frontend.yaml").contains(frontend));
+    for (path, text) in [
+        ("deploy/kustomization.yaml", kustomization("resources: [frontend.yaml, backend.yaml]")),
+        // A base of somewhere else.
+        (
+            "far/kustomization.yaml",
+            kustomization(&format!(
+                "resources: [../deploy/frontend.yaml, params.yaml, \"https://github.com/x/y?ref=v1\"]\nconfigMapGenerator: [{{name: shop-config, namespace: shop, files: [app.properties]}}]\n{}",
+                replaced("ConfigMap", "params", "data.i")
+            )),
+        ),
+        ("far/app.properties", "a=1\n".into()),
+        ("far/params.yaml", params("\"a:1\"")),
+        // Components that whoever delivers it adds.
+        ("ov/kustomization.yaml", kustomization("resources: [../deploy]")),
+        ("parts/few/kustomization.yaml", patch(3)),
+        ("parts/alone/kustomization.yaml", patch(3)),
+        (
+            "flux/ov.yaml",
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: ov, namespace: flux-system}\nspec: {path: ./ov, components: [../parts/few]}\n".into(),
+        ),
+        // A namespace that Argo CD gives.
+        ("argo/kustomization.yaml", kustomization("namespace: tmp\nresources: [../deploy]\npatches: [{path: p.yaml}]")),
+        ("argo/p.yaml", "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: frontend}\nspec: {minReadySeconds: 1}\n".into()),
+        (
+            "apps/argo.yaml",
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: argo, namespace: argocd}\nspec: {source: {path: argo, kustomize: {namespace: shop}}}\n".into(),
+        ),
+        // What one blueprint's manifest says for another's.
+        (
+            "copies/kustomization.yaml",
+            kustomization(&format!("resources: [../deploy]\n{}", replaced("Deployment", "backend", "metadata.annotations.img"))),
+        ),
+    ] {
+        repo.write(path, &text);
+    }
+    repo.commit(&[], "what is there");
+    repo.run(&super::APPLY);
+    let is = |asked: bool, files: &[(&str, &str)]| assert_eq!(asks_frontend(&repo, files), asked, "{files:?}");
+    let slow = repo.read("argo/p.yaml").replace("minReadySeconds: 1", "replicas: 0");
+    let other = repo.read("deploy/backend.yaml").replace("img: \"a:1\"", "img: \"evil:6\"");
+    for (path, text) in [
+        ("far/app.properties", "a=2\n"),
+        ("far/params.yaml", params("\"evil:6\"").as_str()),
+        ("parts/few/kustomization.yaml", patch(0).as_str()),
+        ("argo/p.yaml", &slow),
+        ("deploy/backend.yaml", &other),
+    ] {
+        is(true, &[(path, text)]);
+    }
+    for (path, text) in [
+        ("far/notes.txt", "x\n"),
+        ("parts/alone/kustomization.yaml", patch(0).as_str()),
+        ("ov/README.md", "x\n"),
+        ("deploy/backend.yaml", &repo.read("deploy/backend.yaml").replace("img: ", "other: b, img: ")),
+    ] {
+        is(false, &[(path, text)]);
+    }
+}
+
 /// Would miss: a rendered workload that a second manifest, or somebody else's rendering, takes over.
 #[test]
 fn t21_a_rendered_workload_has_no_second_manifest_either() {

@@ -117,7 +117,17 @@ impl Rule for TargetMissing {
                 if elsewhere.is_some_and(|m| served_instead(&m.object.api_version, &m.object.kind).is_some()) {
                     continue; // `manifest-invalid` says at its line what is wrong
                 }
+                let version = elsewhere.map(|m| m.object.api_version.as_str()).filter(|v| *v != object.api_version);
                 let help = match elsewhere {
+                    Some(m) if version.is_some() => {
+                        let has = version.filter(|version| !version.is_empty());
+                        let has =
+                            has.map_or_else(|| "no apiVersion".into(), |version| format!("apiVersion: {version}"));
+                        format!(
+                            "{} declares {}, with {has}: write `apiVersion: {}` there",
+                            m.path, m.object, object.api_version
+                        )
+                    }
                     Some(m) => format!("what is there: {} in {}", m.object, place(&m.object.namespace)),
                     None => instead(&object, below.iter().map(|m| &m.object)).unwrap_or_else(|| {
                         format!(
@@ -127,7 +137,7 @@ impl Rule for TargetMissing {
                     }),
                 };
                 let message = format!("no manifest declares {object} in namespace {}", object.namespace);
-                let elsewhere = elsewhere.is_some();
+                let elsewhere = elsewhere.is_some() && version.is_none();
                 let key = if elsewhere { "namespace" } else { "workload" };
                 Diagnostic::error("target-missing", message)
                     .label(blueprint.span(&["spec", "target", key]), format!("not found below {}", target.source))

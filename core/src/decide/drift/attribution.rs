@@ -11,18 +11,21 @@ pub(super) fn of(drift: &FieldDrift, entries: &[Entry<'_>]) -> Option<Attributio
         // Nobody owns what is gone; only who wrote next to it, later than the delivery, can be named.
         return removers(&drift.path, entries);
     }
-    latest(owners().filter(|entry| !entry.delivers)).or_else(|| latest(owners().filter(|entry| entry.delivers)))
+    let of = |delivers: bool| latest(&drift.path, owners().filter(move |entry| entry.delivers == delivers));
+    of(false).or_else(|| of(true))
 }
 
 /// The manager behind the live value of what client-side apply delivered: it, unless others wrote it since.
 pub(super) fn delivered(path: &FieldPath, entries: &[Entry<'_>]) -> Option<Attribution> {
     let owners = || entries.iter().filter(|entry| entry.owns(path));
-    latest(owners().filter(|entry| entry.delivers)).or_else(|| latest(owners().filter(|entry| !entry.delivers)))
+    let of = |delivers: bool| latest(path, owners().filter(move |entry| entry.delivers == delivers));
+    of(true).or_else(|| of(false))
 }
 
-fn latest<'e>(owners: impl Iterator<Item = &'e Entry<'e>> + Clone) -> Option<Attribution> {
+/// The latest of those who own most of the field.
+pub(super) fn latest<'e>(path: &FieldPath, owners: impl Iterator<Item = &'e Entry<'e>> + Clone) -> Option<Attribution> {
     let exact = owners.clone().count() == 1;
-    owners.max_by_key(|entry| entry.at).map(|entry| entry.attribution(exact))
+    owners.max_by_key(|entry| (entry.depth(path), entry.at)).map(|entry| entry.attribution(exact))
 }
 
 fn removers(path: &FieldPath, entries: &[Entry<'_>]) -> Option<Attribution> {

@@ -208,9 +208,12 @@ impl<'a> Walk<'a> {
         if self.found.len() == before && self.way.is_atomic_map() {
             let free = quirks::is_free_map(key);
             let added = map.iter().any(|(key, live)| {
-                node.get(key).is_none_or(|node| node.value == Value::Null)
-                    && !quirks::is_atomic_default(free, key, live)
-                    && self.way.default(key) != Some(live)
+                // A key without a value is an empty text where the server was given it, and none where it was left out.
+                let adds = match node.get(key) {
+                    Some(node) => node.value == Value::Null && !quirks::is_empty(live),
+                    None => true,
+                };
+                adds && !quirks::is_atomic_default(free, key, live) && self.way.default(key) != Some(live)
             });
             if added {
                 self.report(DriftKind::Changed, node, Some(live));

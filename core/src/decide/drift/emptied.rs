@@ -65,6 +65,10 @@ fn keys_that_git_does_not_have_are_told_whatever_stands_beside_them() {
         assert_eq!(service(git, has), 1, "{git} {has}");
         assert_eq!(service(git, git), 0, "{git}");
     }
+    // As a server-side apply makes it of the very same manifest, and as a client-side one leaves it.
+    for has in ["{a: b, z: ''}", "{a: b}"] {
+        assert_eq!(service("{a: b, z: }", has), 0, "{has}");
+    }
 }
 
 /// Would miss: what is empty in a custom resource, where it says something; what is left to the server, and is not what that makes of it.
@@ -90,6 +94,7 @@ fn what_is_empty_is_compared_as_the_server_takes_it() {
         ("web:latest", "Always"),
         ("host:5000/web", "Always"),
         ("web@sha256:0", "IfNotPresent"),
+        ("web:latest@sha256:0", "Always"),
     ] {
         let other = if policy == "Always" { "IfNotPresent" } else { "Always" };
         assert_eq!((pulls(image, policy), pulls(image, other)), (0, 1), "{image}");

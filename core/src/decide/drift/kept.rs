@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::rivals::pod_of;
+use super::rivals::{merges, pod_of};
 use super::{DeliveryManagers, DriftKind, FieldDrift, applied_by_alone, ownership, quirks, removal, scalar};
 use crate::govern::FIELD_MANAGER;
 use crate::model::{At, FieldPath, Segment, Untrusted};
@@ -80,25 +80,38 @@ pub fn kept_keys(document: &Document, live: &LiveObject, drift: &FieldDrift) -> 
 pub struct KeptPort {
     /// The list that holds both.
     pub list: FieldPath,
-    /// The number that Git declares.
+    /// The number that Git declares, with its protocol where the other one has the same.
     pub declared: String,
     /// The number that stays.
     pub kept: String,
+    /// Git's is in the cluster as well.
+    pub is_there: bool,
 }
 
-/// A port that no apply can bring, since another one stays: no two of a Service, nor of a container, have the same name, and several of a Service
-/// need one each. A port is told apart by its number and protocol alone, so that one whose number changed is another port to an apply.
-/// `stays`: whether a field that the apply leaves out is there after it.
-pub fn kept_port(document: &Document, live: &LiveObject, stays: impl Fn(&FieldPath) -> bool) -> Option<KeptPort> {
+/// A port that no apply can bring, since another one stays: no two of a Service, nor of a container, have the same name or take the same port of
+/// a node, and several of a Service need a name each. A port is told apart by its number and protocol alone, and where a client-side apply
+/// delivers it by its number, so that one whose number changed is another port to an apply.
+/// `stays`: whether a field that the apply leaves out is there after it; `direct`: bpctl applies it, by server-side apply.
+pub fn kept_port(
+    document: &Document,
+    live: &LiveObject,
+    direct: bool,
+    stays: impl Fn(&FieldPath) -> bool,
+) -> Option<KeptPort> {
     // Where it is not recorded who owns what, an apply may take the old one away.
     if !ownership::is_recorded(&live.body) {
         return None;
     }
+    let by_number = !direct && merges(live);
+    let (of_service, of_container) = (
+        Shape { number: "port", of_node: "nodePort", by_number },
+        Shape { number: "containerPort", of_node: "hostPort", by_number },
+    );
     let is_service = live.reference.api_version == "v1" && live.reference.kind == "Service";
     if is_service {
         let list = FieldPath::keys(["spec", "ports"]);
         let (git, has) = (document.root.at(&["spec", "ports"]), live.body.at("/spec/ports"));
-        return clash(list, "port", git?, has?, &stays);
+        return clash(list, &of_service, git?, has?, &stays);
     }
     let keys = pod_of(live)?;
     let git = document.root.at(keys)?;
@@ -112,49 +125,65 @@ pub fn kept_port(document: &Document, live: &LiveObject, stays: impl Fn(&FieldPa
         let has = has.get(list)?.as_array()?.iter().find(named)?;
         let item = Segment::Item(vec![("name".into(), name.into())]);
         let path = FieldPath::keys(keys.iter().copied()).key(list).join(item).key("ports");
-        clash(path, "containerPort", container.get("ports")?, has.get("ports")?, &stays)
+        clash(path, &of_container, container.get("ports")?, has.get("ports")?, &stays)
     })
+}
+
+/// How ports of a list are written, and told apart.
+struct Shape {
+    number: &'static str,
+    /// Which port of a node leads there: no two lead to one list's ports.
+    of_node: &'static str,
+    by_number: bool,
 }
 
 /// Such two of one list.
 fn clash(
     list: FieldPath,
-    number: &str,
+    shape: &Shape,
     git: &Node,
     has: &Json,
     stays: impl Fn(&FieldPath) -> bool,
 ) -> Option<KeptPort> {
     let text = |port: &Node, key: &str| port.get(key).and_then(scalar::node_text);
-    let declared: Vec<Port> = git.items().iter().filter_map(|port| Port::of(number, |key| text(port, key))).collect();
+    let declared: Vec<Port> = git.items().iter().filter_map(|port| Port::of(shape, |key| text(port, key))).collect();
     let text = |port: &Json, key: &str| port.get(key).and_then(scalar::json_text);
-    let has: Vec<Port> = has.as_array()?.iter().filter_map(|port| Port::of(number, |key| text(port, key))).collect();
-    let kept = |port: &&Port| !port.is_among(&declared) && stays(&list.join(port.item(number)));
+    let has: Vec<Port> = has.as_array()?.iter().filter_map(|port| Port::of(shape, |key| text(port, key))).collect();
+    let kept = |port: &&Port| !port.is_among(&declared, shape) && stays(&list.join(port.item(shape.number)));
     let kept: Vec<&Port> = has.iter().filter(kept).collect();
-    let (declared, kept) = declared.iter().find_map(|wanted| {
+    let (wanted, kept) = declared.iter().find_map(|wanted| {
         // Among several a port of a Service needs a name.
         let nameless = |kept: &Port| {
-            number == "port" && !wanted.is_among(&has) && (wanted.name.is_empty() || kept.name.is_empty())
+            shape.number == "port" && !wanted.is_among(&has, shape) && (wanted.name.is_empty() || kept.name.is_empty())
         };
-        let clashes = |kept: &&&Port| nameless(kept) || (!wanted.name.is_empty() && wanted.name == kept.name);
-        kept.iter().find(clashes).map(|kept| (wanted.number.clone(), kept.number.clone()))
+        let same = |one: &str, other: &str| !one.is_empty() && one == other;
+        let on_node = |kept: &Port| same(&wanted.of_node, &kept.of_node) && wanted.protocol == kept.protocol;
+        let clashes = |kept: &&&Port| nameless(kept) || same(&wanted.name, &kept.name) || on_node(kept);
+        kept.iter().find(clashes).map(|kept| (wanted, *kept))
     })?;
-    Some(KeptPort { list, declared, kept })
+    let told = |port: &Port| {
+        if wanted.number == kept.number { format!("{}/{}", port.number, port.protocol) } else { port.number.clone() }
+    };
+    Some(KeptPort { list, declared: told(wanted), kept: told(kept), is_there: wanted.is_among(&has, shape) })
 }
 
 struct Port {
     number: String,
     protocol: String,
     name: String,
+    of_node: String,
 }
 
 impl Port {
-    fn of(number: &str, text: impl Fn(&str) -> Option<String>) -> Option<Self> {
+    fn of(shape: &Shape, text: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let protocol = text("protocol").unwrap_or_else(|| "TCP".into());
-        Some(Self { number: text(number)?, protocol, name: text("name").unwrap_or_default() })
+        let of_node = text(shape.of_node).filter(|number| number != "0").unwrap_or_default();
+        Some(Self { number: text(shape.number)?, protocol, name: text("name").unwrap_or_default(), of_node })
     }
 
-    fn is_among(&self, ports: &[Self]) -> bool {
-        ports.iter().any(|port| port.number == self.number && port.protocol == self.protocol)
+    fn is_among(&self, ports: &[Self], shape: &Shape) -> bool {
+        let is = |port: &Self| port.number == self.number && (shape.by_number || port.protocol == self.protocol);
+        ports.iter().any(is)
     }
 
     fn item(&self, number: &str) -> Segment {

@@ -280,7 +280,8 @@ pub fn added(document: &Document, live: &LiveObject, schema: &TypeSchema) -> Vec
 /// Who wrote a field of a live object last, as far as it says.
 pub fn writer(live: &LiveObject, path: &FieldPath) -> Option<Attribution> {
     let entries = ownership::entries(&live.body, &DeliveryManagers::default());
-    entries.iter().filter(|entry| entry.owns(path)).max_by_key(|entry| entry.at).map(|entry| entry.attribution(true))
+    let by = attribution::latest(path, entries.iter().filter(|entry| entry.owns(path)))?;
+    Some(Attribution { exact: true, ..by })
 }
 
 /// Whether one of these managers owns a field of a live object.

@@ -41,6 +41,19 @@ impl Entry<'_> {
         self.at(path).is_some_and(|fields| !is_item || is_leaf(fields) || fields.get(".").is_some())
     }
 
+    /// How far down to the field it owns something, one more where it owns something in it: of several who own a mapping that is merged, one may
+    /// have brought it empty and the other what is in it.
+    pub(super) fn depth(&self, path: &FieldPath) -> usize {
+        let mut fields = self.fields;
+        for (depth, segment) in path.0.iter().enumerate() {
+            match child(fields, segment) {
+                Some(below) => fields = below,
+                None => return depth,
+            }
+        }
+        path.0.len() + usize::from(!is_leaf(fields))
+    }
+
     /// What it owns of the field, or of the whole that the field is an inseparable part of.
     fn at(&self, path: &FieldPath) -> Option<&Json> {
         let mut fields = self.fields;

@@ -153,7 +153,8 @@ pub(super) fn pull_policy(image: &str) -> &'static str {
     let named = image.split_once('@').map_or(image, |(name, _)| name);
     let last = named.rsplit('/').next().unwrap_or_default();
     let tag = last.rsplit_once(':').map(|(_, tag)| tag);
-    let is_pinned = image.contains('@') || tag.is_some_and(|tag| tag != "latest");
+    // The server goes by the tag, and by the digest only where there is none.
+    let is_pinned = tag.map_or_else(|| image.contains('@'), |tag| tag != "latest");
     if is_pinned { "IfNotPresent" } else { "Always" }
 }
 
@@ -180,7 +181,23 @@ pub(super) fn is_default_at(kind: &str, path: &FieldPath, live: &Json, above: Op
         "maxUnavailable" | "maxSurge" => below("rollingUpdate") && is_default(key, live),
         "terminationGracePeriodSeconds" => below("spec") && is_default(key, live),
         "targetPort" if kind == "Service" => beside("port") == Some(live),
+        "minReplicas" if kind == "HorizontalPodAutoscaler" => *live == 1,
+        _ if kind == "HorizontalPodAutoscaler" && below("scaleUp") => {
+            is_pace(key, live, 0, &[("Pods", 4), ("Percent", 100)])
+        }
+        _ if kind == "HorizontalPodAutoscaler" && below("scaleDown") => is_pace(key, live, 300, &[("Percent", 100)]),
         _ => is_default(key, live),
+    }
+}
+
+/// Whether this is what the server fills in of an autoscaler's behaviour, as soon as anybody says a word of it.
+fn is_pace(key: &str, live: &Json, window: u16, policies: &[(&str, u16)]) -> bool {
+    let policy = |(kind, value): &(&str, u16)| serde_json::json!({"type": kind, "value": value, "periodSeconds": 15});
+    match key {
+        "selectPolicy" => *live == "Max",
+        "stabilizationWindowSeconds" => *live == window,
+        "policies" => *live == Json::from(policies.iter().map(policy).collect::<Vec<_>>()),
+        _ => false,
     }
 }
 

@@ -110,7 +110,14 @@ pub(super) fn added(
     found.retain(|added| !restart(added) && !is_helms_mark(added));
     // `kubectl apply --server-side` takes over what a client-side apply owned, and with that the server's own defaults; whoever changes an item
     // of a list and changes it back owns those of the item.
+    // What is empty in a custom resource, or has the value of a native default, was put there: its own defaults stand in its schema.
+    let native = quirks::is_native(&live.reference.api_version);
     found.retain(|added| {
+        if !native {
+            let applied = added.by.as_ref().is_some_and(|by| by.operation.raw() == "Apply");
+            let empty = added.live.as_ref().is_some_and(quirks::is_empty);
+            return schema.default_at(&added.path) != added.live.as_ref() && (applied || !empty);
+        }
         let above = added.path.0.split_last().and_then(|(_, above)| value_at(&live.body, &FieldPath(above.to_vec())));
         let is_default = |value: &Json| quirks::is_default_at(&live.reference.kind, &added.path, value, above);
         !added.live.as_ref().is_some_and(is_default)

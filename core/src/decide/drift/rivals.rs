@@ -164,7 +164,7 @@ fn without_its_type<'a>(document: &'a Document, live: &'a LiveObject) -> Option<
 }
 
 /// Whether what delivers the object merges it here and updates it, as `kubectl apply` does.
-fn merges(live: &LiveObject) -> bool {
+pub(super) fn merges(live: &LiveObject) -> bool {
     ownership::deliveries(&live.body, &DeliveryManagers::default()).any(|by| by.operation == "Update")
 }
 
@@ -233,6 +233,7 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
         let Some(pod) = Place::root(root, &live.body).at(keys) else { return };
         for container in ["containers", "initContainers"].into_iter().flat_map(|list| pod.named(list)) {
             self.limits(&container);
+            self.rights(&container);
             for variable in container.named("env") {
                 self.arms(Some(&variable), &["value", "valueFrom"]);
                 self.arms(variable.below("valueFrom").as_ref(), &SOURCES);
@@ -284,6 +285,22 @@ impl<F: Fn(&FieldPath) -> bool> Look<'_, F> {
         if !all_go && !taken {
             let by = writer(live, &kept);
             self.found.push(Rival { declared: place.path.key("type"), kept, by, rule: None });
+        }
+    }
+
+    /// A privileged container may do what its programs ask for: the server takes no word against it beside that.
+    fn rights(&mut self, container: &Place<'_>) {
+        let Some(Place { path, git, live }) = container.below("securityContext") else { return };
+        let at_odds = [("privileged", true), ("allowPrivilegeEscalation", false)];
+        for (declared, other) in [(at_odds[0], at_odds[1]), (at_odds[1], at_odds[0])] {
+            let wanted = git.get(declared.0).is_some_and(|node| node.value == Value::Bool(declared.1));
+            let kept = path.key(other.0);
+            let has = live.get(other.0) == Some(&Json::Bool(other.1)) && git.get(other.0).is_none();
+            if wanted && has && (self.stays)(&kept) {
+                let by = writer(self.live, &kept);
+                let rule = Some("takes no privileged container that may not escalate its privileges");
+                self.found.push(Rival { declared: path.key(declared.0), kept, by, rule });
+            }
         }
     }
 
