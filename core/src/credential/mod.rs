@@ -214,7 +214,9 @@ pub fn lines_that_hold(text: &str) -> Vec<bool> {
 /// Whether a text is a JSON patch that writes one: its names stand in paths, and may stand behind the values.
 fn is_patch_that_holds(text: &str) -> bool {
     let says = |key: &str| text.contains(key);
-    if !says("path") || !says("value") || !["op:", "\"op\"", "'op'"].into_iter().any(says) {
+    // Not `stop:`, which configuration says.
+    let bare = || text.match_indices("op:").any(|(at, _)| !text[..at].ends_with(char::is_alphanumeric));
+    if !says("path") || !says("value") || !(says("\"op\"") || says("'op'") || bare()) {
         return false;
     }
     let documents = yaml::parse("patch", text.as_bytes(), Kind::Manifest).unwrap_or_default();

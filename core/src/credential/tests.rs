@@ -270,6 +270,7 @@ fn t38_what_a_patch_writes_is_named_by_its_path() {
         "- op: replace\n  path: /spec/replicas\n  value: 3",
         "- op: remove\n  path: /data/password",
         "- op: add\n  path: /metadata/labels/key\n  value: a",
+        "stop: a\npath: /data/password\nvalue: 3",
     ] {
         assert!(!text_holds(harmless), "{harmless}");
     }
