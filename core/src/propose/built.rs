@@ -2,7 +2,7 @@
 //! otherwise of a workload, or of what acts on it, is that workload's blueprint's to judge (T21).
 
 use super::declared::Workload;
-use super::kustomizations::Home;
+use super::kustomizations::{Home, Unrendered};
 use super::reach;
 use super::rendered::{compared, made_otherwise};
 use super::{Change, Side};
@@ -20,15 +20,14 @@ pub(super) struct Built<'s> {
 }
 
 impl<'s> Built<'s> {
-    /// All that were built on both sides. `moved`: folders whose objects a controller puts into another namespace.
-    pub(super) fn all(before: &'s Side, after: &'s Side, moved: &[(RepoPath, String)]) -> Vec<Self> {
+    /// All that were built on both sides. `unrendered`: what says where a controller puts them.
+    pub(super) fn all(before: &'s Side, after: &'s Side, unrendered: &Unrendered) -> Vec<Self> {
         let both = before.beside.iter().filter_map(|(root, before)| Some((root, before, after.beside.get(root)?)));
         let one = |(root, before, after): (&RepoPath, &'s Rendering, &'s Rendering)| {
             let sides = [before, after];
             let changes: Option<Vec<Change>> = compared(before, after).ok();
             let changed = changes.map(|changes| made_otherwise(&changes, sides));
-            let here = moved.iter().filter(|(folder, _)| folder.is_root() || root.is_within(folder));
-            let home = Home { own: None, moved: here.map(|(_, namespace)| namespace.clone()).collect() };
+            let home = Home { own: None, moved: unrendered.moved_to(root).collect() };
             Self { sides, changed, home }
         };
         both.map(one).collect()

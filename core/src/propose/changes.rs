@@ -157,10 +157,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
     let sides = [&before.files, &after.files];
     let asked = !before.beside.is_empty() || !named().all(|path| catalog.is_in_a_source(path));
     let unrendered = if asked { Unrendered::of(catalog, sides) } else { Unrendered::default() };
-    let delivered = if asked { reach::delivered_with_more(sides) } else { Vec::new() };
-    let elsewhere: Vec<(RepoPath, String)> =
-        delivered.into_iter().filter_map(|one| Some((one.folder, one.namespace?))).collect();
-    let built = Built::all(before, after, &elsewhere);
+    let built = Built::all(before, after, &unrendered);
     for changed in paths {
         let path = match &changed.path {
             Ok(path) => path,
@@ -209,8 +206,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let plainly = owners.iter().any(|owner| reach::is_plain_anywhere(catalog, &owner.value));
         let known = !readers.is_empty() && readers.iter().all(|pair| pair.changes.is_ok());
         let mut home = unrendered.home(path);
-        let delivered = elsewhere.iter().filter(|(folder, _)| folder.is_root() || path.is_within(folder));
-        home.moved.extend(moved.iter().cloned().chain(delivered.map(|(_, namespace)| namespace.clone())));
+        home.moved.extend(moved.iter().cloned());
         let file = Changed { path, was: &was, is: &is, known: known && !plainly, home: &home };
         // What comes of the kustomizations that nobody renders is known where they can be built; else what they say has to do.
         let makers: Vec<&Built<'_>> = built.iter().filter(|one| !own && one.reads(path)).collect();

@@ -27,13 +27,14 @@ pub fn differences(before: &Node, after: &Node) -> Vec<FieldDifference> {
 
 fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDifference>) {
     // What a step of a JSON patch writes to says what its value is.
-    let steps = || [before, after].map(Node::to_json);
-    if before.get("path").is_some() && before.get("value").is_some() && steps().iter().any(patched) {
-        let [was, is] = steps();
-        if was != is {
-            found.push(whole(path, before, after));
+    if before.get("path").is_some() && before.get("value").is_some() {
+        let [was, is] = [before, after].map(Node::to_json);
+        if patched(&was) || patched(&is) {
+            if was != is {
+                found.push(FieldDifference { field: path.clone(), from: Some(was), to: Some(is) });
+            }
+            return;
         }
-        return;
     }
     match (&before.value, &after.value) {
         (Value::Mapping(old), Value::Mapping(new)) => {

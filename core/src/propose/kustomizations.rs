@@ -158,6 +158,8 @@ pub(super) struct Unrendered {
     listing: BTreeMap<RepoPath, Vec<usize>>,
     using: BTreeMap<RepoPath, Vec<usize>>,
     generating: BTreeMap<RepoPath, Vec<usize>>,
+    /// Folders whose objects a controller puts into a namespace.
+    moved: Vec<(RepoPath, String)>,
     /// By blueprint: those that list what its workload is made of, directly or not. Each changed file asks.
     leading: RefCell<BTreeMap<Name, Rc<BTreeSet<usize>>>>,
 }
@@ -211,7 +213,8 @@ impl Unrendered {
                 }
             }
         }
-        for Delivered { folder, components, .. } in delivered_with_more([before, after]) {
+        for Delivered { folder, components, namespace } in delivered_with_more([before, after]) {
+            found.moved.extend(namespace.map(|namespace| (folder.clone(), namespace)));
             if components.is_empty() {
                 continue;
             }
@@ -258,7 +261,14 @@ impl Unrendered {
                 next.extend(RepoPath::new(one.folder()));
             }
         }
+        moved.extend(self.moved_to(path));
         Home { own, moved }
+    }
+
+    /// The namespaces that a controller puts into what lies in a place, whatever that names.
+    pub(super) fn moved_to(&self, place: &RepoPath) -> impl Iterator<Item = String> {
+        let above = self.moved.iter().filter(|(folder, _)| folder.is_root() || place.is_within(folder));
+        above.map(|(_, namespace)| namespace.clone())
     }
 
     /// Those that a file is a part of the working of; `otherwise`: it is one of these itself, and more of it changed than what it lists.

@@ -136,15 +136,20 @@ pub fn is_refused_to_bpctl_alone(document: &Document, live: &LiveObject) -> bool
 /// What a rolling update goes by, in a Deployment and in a `StatefulSet`.
 const PARAMETERS: &str = "rollingUpdate";
 
-/// The strategy of which Git wants another kind than a rolling update, whose parameters the cluster has: the server puts them there itself where
-/// nobody says a strategy, and takes them beside no other kind.
-fn of_another_rollout<'a>(document: &'a Document, live: &'a LiveObject) -> Option<Place<'a>> {
+/// The strategy that both sides say something of, and its kind that knows no such parameters.
+fn rollout_of<'a>(document: &'a Document, live: &'a LiveObject) -> Option<(Place<'a>, &'static str)> {
     let (key, other) = match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
         ("apps/v1", "Deployment") => ("strategy", "Recreate"),
         ("apps/v1", "StatefulSet") => ("updateStrategy", "OnDelete"),
         _ => return None,
     };
-    let place = Place::root(&document.root, &live.body).at(&["spec", key])?;
+    Some((Place::root(&document.root, &live.body).at(&["spec", key])?, other))
+}
+
+/// The strategy of which Git wants another kind than a rolling update, whose parameters the cluster has: the server puts them there itself where
+/// nobody says a strategy, and takes them beside no other kind.
+fn of_another_rollout<'a>(document: &'a Document, live: &'a LiveObject) -> Option<Place<'a>> {
+    let (place, other) = rollout_of(document, live)?;
     let wanted = place.git.get("type").and_then(Node::as_str) == Some(other) && place.git.get(PARAMETERS).is_none();
     let has = place.live.get(PARAMETERS).is_some_and(|has| !quirks::is_empty(has));
     (wanted && has).then_some(place)
@@ -152,12 +157,7 @@ fn of_another_rollout<'a>(document: &'a Document, live: &'a LiveObject) -> Optio
 
 /// The strategy of which Git says the parameters of a rolling update and no type, where the cluster has another one.
 fn without_its_type<'a>(document: &'a Document, live: &'a LiveObject) -> Option<Place<'a>> {
-    let key = match (live.reference.api_version.as_str(), live.reference.kind.as_str()) {
-        ("apps/v1", "Deployment") => "strategy",
-        ("apps/v1", "StatefulSet") => "updateStrategy",
-        _ => return None,
-    };
-    let place = Place::root(&document.root, &live.body).at(&["spec", key])?;
+    let (place, _) = rollout_of(document, live)?;
     let says = |key: &str| place.git.get(key).is_some_and(|node| !matches!(node.value, Value::Null));
     let another = place.live.get("type").and_then(Json::as_str).is_some_and(|has| has != "RollingUpdate");
     (says(PARAMETERS) && !says("type") && another).then_some(place)
