@@ -43,6 +43,9 @@ for name in "$@"; do
   sed -e "s/@0\{40\} #.*/@$commit/" -e "s|branches: \[main\]|branches: [$base]|" -e "s/if: github.ref == format/if: ${also}github.ref == format/" -e "/\[staging, prod\]/!s/staging/$environment/g" \
     "$here/templates/workflows/$name.yml" >"$into/$name.yml"
   echo "$into/$name.yml uses bpctl at $commit"
+  if [[ $into == *.gitea* || $into == *.forgejo* ]] && grep -q -- '-artifact@' "$into/$name.yml"; then
+    echo "  put forks of its artifact actions in their place: those of GitHub refuse other servers (docs/CI.md, Gitea)"
+  fi
   if grep -q '\[staging, prod\]' "$into/$name.yml"; then
     echo "  name your environments in it: environment: [staging, prod]"
   fi

@@ -13,7 +13,7 @@ use bpctl_core::observe::{
     CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LiveObject, Observation, ObservedFrom, PastChange,
     PastOperation, Recorder, Resource, UnknownCode,
 };
-use bpctl_core::propose::past_changes;
+use bpctl_core::propose::{Parsed, past_changes};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
 use small_world::{WORKSPACE, files, trusted, web};
@@ -358,7 +358,8 @@ fn what_a_merge_changed_is_read_off_two_versions_of_a_file() {
     };
     let changed = |a: &str, b: &str| {
         let (a, b) = (files(&[("deploy/web.yaml", a)]), files(&[("deploy/web.yaml", b)]));
-        past_changes(&web(), &BTreeSet::new(), std::slice::from_ref(&path), (&a, &b)).map(|landed| landed.changes)
+        let (reads, paths) = (BTreeSet::new(), std::slice::from_ref(&path));
+        past_changes(&web(), &reads, paths, (&a, &b), &mut Parsed::default()).map(|landed| landed.changes)
     };
     let found = changed(&text(3, 1), &text(4, 2)).unwrap();
     let wanted = PastChange { field: FieldPath::keys(["spec", "replicas"]), from: Some(3.into()), to: Some(4.into()) };

@@ -7,15 +7,10 @@ use super::ClusterError;
 use super::server_side::without_nulls;
 
 /// The manifest as it is applied: for this object alone, without what only the server writes.
-pub(super) fn desired(
-    object: &ObjectRef,
-    manifest: &Json,
-    live: Option<&Json>,
-    attempt: &str,
-) -> Result<Json, ClusterError> {
+pub(super) fn desired(object: &ObjectRef, manifest: &Json, attempt: &str) -> Result<Json, ClusterError> {
     let malformed = |why: &str| ClusterError::Malformed { attempt: attempt.into(), why: why.into() };
     // Declared as nothing: a plan compares nothing there, and the server would take the field from whoever owns it.
-    let mut body = without_nulls(manifest, live);
+    let mut body = without_nulls(manifest);
     let is = |key: &str, expected: &str| manifest.get(key).and_then(Json::as_str) == Some(expected);
     if !is("apiVersion", &object.api_version) || !is("kind", &object.kind) {
         return Err(malformed("the permit's manifest is of another kind than its object"));
@@ -46,10 +41,9 @@ pub(super) fn apply_body(
     object: &ObjectRef,
     uid: Option<&str>,
     manifest: &Json,
-    live: Option<&Json>,
     attempt: &str,
 ) -> Result<Vec<u8>, ClusterError> {
-    let mut body = desired(object, manifest, live, attempt)?;
+    let mut body = desired(object, manifest, attempt)?;
     if let Some(uid) = uid {
         // The server refuses the apply where the object has another one.
         body["metadata"]["uid"] = uid.into();

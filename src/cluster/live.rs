@@ -264,10 +264,7 @@ impl LiveCluster {
     ) -> Result<LiveObject, ClusterError> {
         let attempt = format!("try {object} in namespace {} of context {}", object.namespace, self.context);
         let path = self.object_path(object).await?;
-        // What is declared as nothing is sent as what the cluster has there asks for.
-        let before =
-            if super::server_side::has_null(manifest) { self.get(object, &path, &attempt).await? } else { None };
-        self.patch(object, &path, uid, manifest, (before.as_ref(), Patch::DryRun), &attempt).await
+        self.patch(object, &path, uid, manifest, Patch::DryRun, &attempt).await
     }
 
     /// Further objects as a snapshot records them.
@@ -474,10 +471,10 @@ impl LiveCluster {
         path: &str,
         uid: Option<&str>,
         manifest: &Json,
-        (before, patch): (Option<&LiveObject>, Patch),
+        patch: Patch,
         attempt: &str,
     ) -> Result<LiveObject, ClusterError> {
-        let body = apply_body(object, uid, manifest, before.map(|live| &*live.body), attempt)?;
+        let body = apply_body(object, uid, manifest, attempt)?;
         // Fields are taken over only from the object that was judged: where there was none, whoever made one meanwhile keeps
         // what is theirs and the server answers a conflict.
         let force = uid.is_some();
@@ -509,7 +506,7 @@ impl LiveCluster {
         let before = self.get(object, &path, &attempt).await?;
         same_object(uid, before.as_ref().map(|live| live.uid.as_str()), &attempt)?;
         let patch = if dry_run { Patch::DryRun } else { Patch::Permitted };
-        let after = self.patch(object, &path, uid, manifest, (before.as_ref(), patch), &attempt).await?;
+        let after = self.patch(object, &path, uid, manifest, patch, &attempt).await?;
         same_object(uid.or(Some(&after.uid)), Some(&after.uid), &attempt)?;
         let changed = before.is_none_or(|before| substance(&before.body) != substance(&after.body));
         Ok(applied(after, changed))

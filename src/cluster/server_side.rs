@@ -8,13 +8,12 @@ use serde_json::{Map, Value as Json, json};
 
 use super::FIELD_MANAGER;
 
-/// The object after the apply; equal to `before` where the apply changes nothing.
+/// The object after the apply of what [`super::desired::desired`] makes of a manifest; equal to `before` where the apply changes nothing.
 pub(super) fn apply(before: Option<&Json>, desired: &Json, schema: &TypeSchema, at: Timestamp) -> Json {
-    let desired = without_nulls(desired, before);
-    let mut after = before.cloned().unwrap_or_else(|| created(&desired, at));
-    merge(&mut after, &desired, "", schema);
+    let mut after = before.cloned().unwrap_or_else(|| created(desired, at));
+    merge(&mut after, desired, "", schema);
 
-    let fields = fields_of(&desired, "", schema).unwrap_or_else(|| json!({}));
+    let fields = fields_of(desired, "", schema).unwrap_or_else(|| json!({}));
     let fields = top_level(fields);
     let entries = after.pointer("/metadata/managedFields").and_then(Json::as_array).cloned().unwrap_or_default();
     let (ours, others): (Vec<Json>, Vec<Json>) = entries.into_iter().partition(|entry| {
@@ -51,51 +50,15 @@ fn created(desired: &Json, at: Timestamp) -> Json {
         "uid": format!("snapshot-{}", name.short()), "resourceVersion": "1", "generation": 1, "creationTimestamp": at}})
 }
 
-/// Whether anything in it is declared as nothing.
-pub(super) fn has_null(value: &Json) -> bool {
-    match value {
-        Json::Null => true,
-        Json::Object(map) => map.values().any(has_null),
-        Json::Array(items) => items.iter().any(has_null),
-        Json::String(_) | Json::Number(_) | Json::Bool(_) => false,
-    }
-}
-
-/// An object as it is applied: what is declared as nothing is left out, which brings nothing that no plan told. But a key of labels and the like,
-/// whose values are texts, is empty text then, as the API server makes it for whoever applies it, where the cluster has a value that would stay
-/// otherwise; a selector is one value, from which the key goes.
-pub(super) fn without_nulls(object: &Json, live: Option<&Json>) -> Json {
-    let kind = object.get("kind").and_then(Json::as_str).unwrap_or_default();
-    let group = object.get("apiVersion").and_then(Json::as_str).and_then(|text| Some(text.split_once('/')?.0));
-    let native = group.is_none_or(|group| !group.contains('.') || group.ends_with(".k8s.io"));
-    let holds_texts = |above: &str, key: &str| match (above, key) {
-        ("metadata", "labels" | "annotations") => true,
-        (_, "matchLabels" | "nodeSelector") => native,
-        ("", "data" | "binaryData") => native && kind == "ConfigMap",
-        ("spec", "selector") => native && kind == "Service",
-        _ => false,
-    };
-    kept(object, live, "", false, &holds_texts)
-}
-
-fn kept(value: &Json, live: Option<&Json>, key: &str, texts: bool, holds_texts: &dyn Fn(&str, &str) -> bool) -> Json {
-    let one_value = matches!(key, "matchLabels" | "nodeSelector" | "selector");
+/// An object as it is applied: what is declared as nothing is left out. The server would make an empty text of a label's or a selector's key, which no
+/// plan told and which may cut a Service off from its pods.
+pub(super) fn without_nulls(value: &Json) -> Json {
     match value {
         Json::Object(map) => {
-            let kept = map.iter().filter_map(|(name, value)| {
-                let live = live.and_then(|live| live.get(name));
-                match value {
-                    Json::Null => {
-                        let stays = live.and_then(Json::as_str).is_some_and(|text| text.is_empty() || !one_value);
-                        (texts && stays).then(|| (name.clone(), Json::from("")))
-                    }
-                    value => Some((name.clone(), kept(value, live, name, holds_texts(key, name), holds_texts))),
-                }
-            });
-            Json::Object(kept.collect())
+            let there = map.iter().filter(|(_, value)| !value.is_null());
+            Json::Object(there.map(|(key, value)| (key.clone(), without_nulls(value))).collect())
         }
-        // Which of the live items an item is, is not known here; a selector in one is one value.
-        Json::Array(items) => Json::Array(items.iter().map(|item| kept(item, None, "", false, holds_texts)).collect()),
+        Json::Array(items) => Json::Array(items.iter().map(without_nulls).collect()),
         other => other.clone(),
     }
 }
@@ -277,19 +240,13 @@ fn prune(value: &mut Json, old: &Json, new: Option<&Json>, others: &[&Json]) {
 mod tests {
     use super::*;
 
-    /// Would miss: an empty text that no plan told, in a selector or beside labels; and a value that stays though Git takes it away.
+    /// Would miss: an empty text that no plan told, in a selector, beside labels, or in a custom resource.
     #[test]
     fn what_is_declared_as_nothing_brings_nothing() {
-        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"labels": {"a": null, "b": null, "c": "d"}},
-            "spec": {"type": null, "selector": {"app": "web", "v": null}}});
-        let sent = |live: Option<Json>| without_nulls(&service, live.as_ref());
-        let new = sent(None);
-        assert_eq!(new["metadata"]["labels"], json!({"c": "d"}));
-        assert_eq!(new["spec"], json!({"selector": {"app": "web"}}));
-        let live = |v: &str| json!({"metadata": {"labels": {"a": "x", "c": "d"}}, "spec": {"selector": {"app": "web", "v": v}}});
-        let over = sent(Some(live("x")));
-        assert_eq!(over["metadata"]["labels"], json!({"a": "", "c": "d"}));
-        assert_eq!(over["spec"], json!({"selector": {"app": "web"}}));
-        assert_eq!(sent(Some(live("")))["spec"], json!({"selector": {"app": "web", "v": ""}}));
+        let object = json!({"metadata": {"labels": {"a": null, "c": "d"}},
+            "spec": {"type": null, "selector": {"app": "web", "v": null}, "items": [{"x": null, "y": []}]}});
+        let sent =
+            json!({"metadata": {"labels": {"c": "d"}}, "spec": {"selector": {"app": "web"}, "items": [{"y": []}]}});
+        assert_eq!(without_nulls(&object), sent);
     }
 }

@@ -254,6 +254,7 @@ impl SnapshotCluster {
             Some(kind) => Listed::Workloads(kind),
             None => Listed::Objects(Arc::new(appliable(object)?), None),
         };
+        let desired = desired(object, manifest, &attempt)?;
         let failed = |source: std::io::Error| ClusterError::File { attempt: attempt.clone(), source };
         // One delivery at a time; readers see the file before it or after it.
         let lock = File::open(self.folder.join(HEADER)).map_err(failed)?;
@@ -265,7 +266,6 @@ impl SnapshotCluster {
         let before = position.and_then(|position| items.get(position));
         let before_uid = before.and_then(|item| item.pointer("/metadata/uid")).and_then(Json::as_str);
         same_object(uid, before_uid, &attempt)?;
-        let desired = desired(object, manifest, before, &attempt)?;
 
         let schema = self.schema(&object.api_version, &object.kind)?;
         let after = server_side::apply(before, &desired, &schema, self.header.recorded_at);

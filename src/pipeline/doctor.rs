@@ -297,7 +297,7 @@ async fn rights(cluster: &LiveCluster, place: &Environment, targets: &Targets) -
             }
         }
     }
-    let mend = "kubectl apply -f templates/rbac/applier.yaml, with your own subject in it";
+    let mend = "kubectl apply -f templates/rbac/applier.yaml   (with the subject that applies in it; an account that only plans should not be able to)";
     match (place.delivery, denied.is_empty()) {
         (Delivery::Direct, true) if makes => Check::fine("it may apply what stands on base, and restart pods"),
         (Delivery::Direct, true) => Check::fine(

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::blueprint::{Catalog, Delivery, Environment, Target};
 use bpctl_core::govern::{FIELD_MANAGER, last_apply};
-use bpctl_core::model::{Name, ObjectRef, Period, RepoPath, Timestamp};
+use bpctl_core::model::{Files, Name, ObjectRef, Period, RepoPath, Timestamp};
 use bpctl_core::observe::{
     CheckConclusion, FactKey, FactValue, FailedDelivery, Known, LastChange, Observation, PastChange, PastConfig,
     PastOperation, PullState, UnknownCode,
 };
-use bpctl_core::propose::{Landed, past_changes, past_rendered_changes};
+use bpctl_core::propose::{Landed, Parsed, past_changes, past_rendered_changes};
 use bpctl_core::verify::{HORIZON, is_verified};
 
 use super::observe::{forge_unknown, unreachable_origin};
@@ -366,20 +366,43 @@ pub(super) async fn changed(
     if catalogs.iter().any(|catalog| catalog.renders(environment, &sought.source)) {
         return rendered_changes(repository, catalogs, environment, sought, commit).await;
     }
-    changes(repository, sought, commit)
-}
-
-/// What a merge commit changed below the workload's source. `None`: it cannot be read.
-fn changes(repository: &Repository, sought: &Sought, commit: &str) -> Option<Landed> {
     let before = repository.commit_info(commit).ok()?.parents.first()?.clone();
     let paths = repository.diff_paths(&before, commit).ok()?;
-    let mine: Vec<RepoPath> = paths
-        .into_iter()
-        .filter_map(|changed| changed.path.ok())
-        .filter(|path| path.is_within(&sought.source))
-        .collect();
-    let (old, new) = (repository.read_tree(&before, &mine).ok()?, repository.read_tree(commit, &mine).ok()?);
-    past_changes(&sought.object, &sought.reads, &mine, (&old, &new))
+    let mut mine = Mine::within(paths.into_iter().filter_map(|changed| changed.path.ok()), [sought]);
+    mine.landed(repository, (&before, commit), sought, &mut Parsed::default())
+}
+
+/// The files below some sources that a commit touched.
+struct Mine {
+    paths: Vec<RepoPath>,
+    /// As they were and as they are, once somebody asks and they can be read.
+    files: Option<[Files; 2]>,
+}
+
+impl Mine {
+    fn within<'s>(paths: impl Iterator<Item = RepoPath>, sought: impl IntoIterator<Item = &'s Sought>) -> Self {
+        let sought: Vec<&Sought> = sought.into_iter().collect();
+        let mine = |path: &RepoPath| sought.iter().any(|one| path.is_within(&one.source));
+        Self { paths: paths.filter(mine).collect(), files: None }
+    }
+
+    /// What the commit changed below the workload's source. `None`: it cannot be read.
+    fn landed(
+        &mut self,
+        repository: &Repository,
+        (before, commit): (&str, &str),
+        sought: &Sought,
+        parsed: &mut Parsed,
+    ) -> Option<Landed> {
+        let Self { paths, files } = self;
+        let read = |at: &str| repository.read_tree(at, paths).ok();
+        if files.is_none() {
+            *files = Some([read(before)?, read(commit)?]);
+        }
+        let [old, new] = files.as_ref()?;
+        let own: Vec<RepoPath> = paths.iter().filter(|path| path.is_within(&sought.source)).cloned().collect();
+        past_changes(&sought.object, &sought.reads, &own, (old, new), parsed)
+    }
 }
 
 /// The same of a workload that the environment renders, by today's entries: what an overlay's line made of it does not stand in the line.
@@ -500,6 +523,7 @@ fn newest_of(
     sought: &mut BTreeMap<&Name, Sought>,
     found: &mut BTreeMap<Name, Found>,
 ) -> Result<(), GitError> {
+    let mut parsed = Parsed::default();
     for commit in log {
         let Some(before) = commit.parents.first() else {
             return first_of(repository, commit, sought, found);
@@ -508,12 +532,12 @@ fn newest_of(
             break;
         }
         let paths = repository.diff_paths(before, &commit.id)?;
-        let paths: Vec<&RepoPath> = paths.iter().filter_map(|changed| changed.path.as_ref().ok()).collect();
+        let mut mine = Mine::within(paths.into_iter().filter_map(|changed| changed.path.ok()), sought.values());
         sought.retain(|name, one| {
-            if !paths.iter().any(|path| path.is_within(&one.source)) {
+            if !mine.paths.iter().any(|path| path.is_within(&one.source)) {
                 return true;
             }
-            let landed = changes(repository, one, &commit.id);
+            let landed = mine.landed(repository, (before, &commit.id), one, &mut parsed);
             let passed = |landed: &Landed| landed.is_nothing() || scaled(merged, name, &commit.id, landed);
             landed.as_ref().is_some_and(passed) || found.entry((*name).clone()).or_default().take(commit, landed)
         });

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bpctl_core::action::Action;
-use bpctl_core::blueprint::{Catalog, Justification, Tier, TierName, WORKSPACE_FILE, Workspace, is_yaml};
+use bpctl_core::blueprint::{Catalog, Justification, Tier, TierName, WORKSPACE_FILE, Workspace, is_manifest};
 use bpctl_core::execute::Effect;
 use bpctl_core::govern::{
     ApprovalTerms, PullInput, PullJudgement, ReviewJudgement, count_reviews, judge_pull, looked_at,
@@ -224,21 +224,28 @@ async fn changes_from(
 
 /// What says how other files are delivered, on either side: kustomizations that no entry renders, and objects that have a controller deliver more
 /// than those say, or to another namespace.
-/// The latter is asked for where a change is of a file that no blueprint's source names.
+/// The latter is asked for where a change is of a file that no blueprint's source names, or where there are components, which may make one object of
+/// another.
 fn deliveries(
     repository: &Repository,
     rules: &Catalog,
     changed: &[RepoPath],
     commits: [&str; 2],
 ) -> Result<Vec<RepoPath>, PipelineError> {
-    let anywhere = changed.iter().any(|path| !rules.is_in_a_source(path));
     let mut found = BTreeSet::new();
+    let mut anywhere = changed.iter().any(|path| !rules.is_in_a_source(path));
     for commit in commits {
-        let mine = |path: &RepoPath| {
-            if is_kustomization(path) { rules.roots_reading(path).is_empty() } else { anywhere && is_yaml(path) }
-        };
+        let mine = |path: &RepoPath| is_kustomization(path) && rules.roots_reading(path).is_empty();
         repository.each_in_tree(commit, &[RepoPath::root()], mine, |path, text| {
-            if is_kustomization(&path) || text.is_ok_and(may_deliver_with_more) {
+            anywhere |= text.is_ok_and(|text| String::from_utf8_lossy(text).contains("Component"));
+            found.insert(path);
+            Ok::<(), PipelineError>(())
+        })?;
+    }
+    for commit in commits.iter().filter(|_| anywhere) {
+        let mine = |path: &RepoPath| is_manifest(path) && !is_kustomization(path);
+        repository.each_in_tree(commit, &[RepoPath::root()], mine, |path, text| {
+            if text.is_ok_and(may_deliver_with_more) {
                 found.insert(path);
             }
             Ok::<(), PipelineError>(())

@@ -211,28 +211,59 @@ pub fn lines_that_hold(text: &str) -> Vec<bool> {
     lines
 }
 
-/// Whether a text is a JSON patch that writes one: its names stand in paths, and may stand behind the values.
+/// Whether a text is a patch, or of a Secret, or holds such a text, and brings one: its names stand in paths, and may stand behind the values.
 fn is_patch_that_holds(text: &str) -> bool {
     let says = |key: &str| text.contains(key);
-    // Not `stop:`, which configuration says.
-    let bare = || text.match_indices("op:").any(|(at, _)| !text[..at].ends_with(char::is_alphanumeric));
-    if !says("path") || !says("value") || !(says("\"op\"") || says("'op'") || bare()) {
+    let of_secret = says("Secret") && (says("data") || says("Data"));
+    if !(of_secret || says("path") && says("value") && says_op(text)) {
         return false;
     }
-    let documents = yaml::parse("patch", text.as_bytes(), Kind::Manifest).unwrap_or_default();
-    documents.iter().map(|document| document.root.to_json()).any(|patch| match &patch {
-        Json::Array(steps) => steps.iter().any(|step| step.is_object() && value_holds(step)),
-        Json::Object(_) => patched(&patch) && value_holds(&patch),
-        _ => false,
+    match yaml::parse("patch", text.as_bytes(), Kind::Manifest) {
+        Ok(documents) => documents.iter().any(|document| brings(&document.root.to_json())),
+        // Whoever takes it all the same may take a name in it.
+        Err(_) => {
+            of_secret || text.split(|sign: char| sign.is_whitespace() || "/\"',[]{}".contains(sign)).any(is_step_name)
+        }
+    }
+}
+
+/// Whether a text has the key of a patch's operations: not `stop:`, which configuration says.
+fn says_op(text: &str) -> bool {
+    text.match_indices("op").any(|(at, _)| {
+        let behind = text[at + 2..].trim_start_matches(['\\', '"', '\'', ' ', '\t']);
+        !text[..at].ends_with(char::is_alphanumeric) && behind.starts_with(':')
     })
 }
 
-/// Whether a step of a JSON patch writes to what is named as a credential.
-pub fn patched(step: &Json) -> bool {
-    let names = |part: &str| part != "key" && (key_holds(part) || is_name(part));
-    let path = step.get("path").and_then(Json::as_str).filter(|path| path.starts_with('/'));
-    step.get("value").is_some()
-        && path.is_some_and(|path| path.split('/').any(|part| names(&part.replace("~1", "/").replace("~0", "~"))))
+/// Whether a patch, or an object that is brought with one, brings a credential.
+fn brings(patch: &Json) -> bool {
+    match patch {
+        Json::Array(steps) => steps.iter().any(|step| step.is_object() && value_holds(step) || brings(step)),
+        Json::Object(map) => {
+            let secret = map.get("kind").and_then(Json::as_str) == Some("Secret");
+            secret && ["data", "stringData"].iter().any(|key| map.contains_key(*key))
+                || conceals(patch)
+                || map.values().any(brings)
+        }
+        Json::String(text) => is_patch_that_holds(text),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+/// Whether a mapping is a step of a JSON patch that writes to what is named as a credential, or a patch of a Secret: what it brings is one,
+/// whatever it is called itself.
+pub fn conceals(step: &Json) -> bool {
+    let text = |key: &str| step.get(key).and_then(Json::as_str);
+    let path = text("path").filter(|path| path.starts_with('/') || step.get("op").is_some());
+    let steps = step.get("value").is_some() && path.is_some_and(|path| path.split('/').any(is_step_name));
+    let target = step.get("target").and_then(|target| target.get("kind")).and_then(Json::as_str);
+    steps || (text("patch").is_some() && target.is_some_and(|kind| kind.contains("Secret")))
+}
+
+/// Whether a part of a step's path is named as a credential, or only a Secret has it.
+fn is_step_name(part: &str) -> bool {
+    let part = part.replace("~1", "/").replace("~0", "~");
+    part == "stringData" || (part != "key" && (key_holds(&part) || is_name(&part)))
 }
 
 /// Whether a value of an object may hold one (T38): a text of it does, or the name beside it says so.
@@ -249,7 +280,7 @@ pub fn value_holds(value: &Json) -> bool {
         Json::Object(map) => {
             let name = map.get("name").and_then(Json::as_str);
             let named = map.get("value").zip(name).is_some_and(|(value, name)| variable_holds(name, Some(value)));
-            named || patched(value) || map.iter().any(|(key, value)| entry_holds(key, value))
+            named || conceals(value) || map.iter().any(|(key, value)| entry_holds(key, value))
         }
     }
 }

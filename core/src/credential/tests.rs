@@ -261,16 +261,26 @@ fn t38_what_a_patch_writes_is_named_by_its_path() {
         "- op: replace\n  path: /spec/template/metadata/annotations/api-token\n  value: hunter2",
         "- op: add\n  path: /spec/template/spec/containers/0/env/1\n  value: {value: hunter2, name: DB_PASSWORD}",
         "op: add\npath: /data/x~1password\nvalue: hunter2",
+        "- op : add\n  path : /data/password\n  value : hunter2",
+        "- op: add\n  path: /data/password\n  value: hunter2\n\t",
+        "- op: add\n  path: data/password\n  value: hunter2",
+        "- {op: add, path: /stringData/foo, value: hunter2}",
+        "kind: PatchTransformer\npatch: '[{\"op\":\"add\",\"path\":\"/data/password\",\"value\":\"hunter2\"}]'",
+        "kind: PatchTransformer\npatch: \"[{\\\"op\\\":\\\"add\\\",\\\"path\\\":\\\"/data/password\\\",\\\"value\\\":\\\"hunter2\\\"}]\"",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: x}\nstringData: {foo: hunter2}",
     ] {
         assert!(text_holds(text), "{text}");
         assert!(value_holds(&json!({ "patch": text })), "{text}");
     }
-    assert!(patched(&json!({"op": "add", "path": "/data/password", "value": "hunter2"})));
+    assert!(conceals(&json!({"op": "add", "path": "/data/password", "value": "hunter2"})));
+    let of = |kind: &str| json!({"target": {"kind": kind, "name": "x"}, "patch": "- {op: add, path: /data/foo, value: hunter2}"});
+    assert!(value_holds(&of("Secret")) && !value_holds(&of("ConfigMap")));
     for harmless in [
         "- op: replace\n  path: /spec/replicas\n  value: 3",
         "- op: remove\n  path: /data/password",
         "- op: add\n  path: /metadata/labels/key\n  value: a",
         "stop: a\npath: /data/password\nvalue: 3",
+        "kind: SecretStore\ndata: {a: b}",
     ] {
         assert!(!text_holds(harmless), "{harmless}");
     }

@@ -10,7 +10,7 @@ use super::accounts::Leaves;
 use super::built::Built;
 use super::declared::{Changed, Declared, Workload};
 use super::edits::edit;
-use super::kustomizations::{Home, Remade, Unrendered, moves_to, place_of};
+use super::kustomizations::{Home, Remade, Unrendered, is_as_before, moves_to, place_of};
 use super::reach;
 use super::rendered::{Pair, input};
 use super::{RenderedInput, Side, differences};
@@ -153,10 +153,7 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
     let pairs = Pair::all(before, after, &leaves);
     let named = || paths.iter().filter_map(|changed| changed.path.as_ref().ok());
     let moved: BTreeSet<String> = named().filter_map(|path| moves_to(path, &after.files)).collect();
-    // Asked for by what no blueprint's path names, which most changes are not; and by what is made otherwise all the same.
-    let sides = [&before.files, &after.files];
-    let asked = !before.beside.is_empty() || !named().all(|path| catalog.is_in_a_source(path));
-    let unrendered = if asked { Unrendered::of(catalog, sides) } else { Unrendered::default() };
+    let unrendered = Unrendered::of(catalog, [&before.files, &after.files]);
     let built = Built::all(before, after, &unrendered);
     for changed in paths {
         let path = match &changed.path {
@@ -210,12 +207,13 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let file = Changed { path, was: &was, is: &is, known: known && !plainly, home: &home };
         // What comes of the kustomizations that nobody renders is known where they can be built; else what they say has to do.
         let makers: Vec<&Built<'_>> = built.iter().filter(|one| !own && one.reads(path)).collect();
-        let is_built = !makers.is_empty() && makers.iter().all(|one| one.is_known());
+        let is_built = !makers.is_empty()
+            && makers.iter().all(|one| one.is_known())
+            && !unrendered.is_made_elsewhere(path, is_as_before(catalog, path, [&was, &is]));
         let remade = if own || known || is_built { None } else { Remade::of(path, [&before.files, &after.files]) };
         let otherwise = remade.as_ref().is_some_and(Remade::works_otherwise);
-        let worked =
-            if is_built { unrendered.worked_elsewhere(path, otherwise) } else { unrendered.worked(path, otherwise) };
-        let sets = if remade.is_some() { unrendered.worked(path, true) } else { BTreeSet::new() };
+        let worked = if is_built { BTreeSet::new() } else { unrendered.worked(path, otherwise, nobodys) };
+        let sets = if remade.is_some() { unrendered.worked(path, true, false) } else { BTreeSet::new() };
         // Flux takes one that comes for all that lay below it, and those below once it goes.
         let comes = comes_or_goes(path, changed).then(|| place_of(path));
         let makes = |b: &Located<Blueprint>| makers.iter().any(|one| one.concerns(catalog, &b.value));
@@ -236,6 +234,11 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let more: Vec<_> = if own { Vec::new() } else { all().filter(concerned).collect() };
         let by_file = |b: &&&Located<Blueprint>| file.concerns(catalog, &b.value, &owners);
         let by_delivery: Vec<_> = more.iter().filter(|b| !by_file(b)).copied().collect();
+        // Who owns it is asked about their own in it: what is made of another's there comes besides.
+        let coupling = if own { BTreeSet::new() } else { unrendered.coupling(path) };
+        let made_of =
+            |b: &&Located<Blueprint>| unrendered.reach(&coupling, catalog, &b.value) && (!is_built || makes(b));
+        let by_others: Vec<_> = owners.iter().filter(|b| made_of(b)).copied().collect();
         owners.extend(more);
         let links = [&changed.before, &changed.after].into_iter().any(|side| mode(side.as_ref()) == "120000");
         let followed = links.then_some("it is a link: a controller that delivers what it leads to follows it");
@@ -296,7 +299,9 @@ pub fn change_set(rules: &Trusted<Catalog>, before: &Side, after: &Side, paths: 
         let all_theirs = |b: &Located<Blueprint>| {
             changes.iter().all(|change| !of_own(b, change) && owners.iter().any(|owner| of_own(owner, change)))
         };
-        let made: Vec<_> = by_delivery.into_iter().filter(|b| !changes.is_empty() && all_theirs(b)).collect();
+        let not_all_own = |b: &Located<Blueprint>| changes.iter().any(|change| !of_own(b, change));
+        let made = by_delivery.into_iter().filter(|b| !changes.is_empty() && all_theirs(b));
+        let made: Vec<_> = made.chain(by_others.into_iter().filter(|b| not_all_own(b))).collect();
         if !own && !made.is_empty() {
             let because = "what delivers it from here, and no entry renders, may make the workload otherwise of it";
             set.add(&made, None, &opaque(Untrusted::new(path.as_str()), changed, false, because));

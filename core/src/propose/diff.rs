@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::credential::patched;
+use crate::credential::conceals;
 use crate::model::{FieldPath, Segment};
 use crate::yaml::{Entry, Node, Value};
 
@@ -26,10 +26,12 @@ pub fn differences(before: &Node, after: &Node) -> Vec<FieldDifference> {
 }
 
 fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDifference>) {
-    // What a step of a JSON patch writes to says what its value is.
-    if before.get("path").is_some() && before.get("value").is_some() {
+    // What a step of a JSON patch writes to, and what a patch is of, says what it brings.
+    if ["value", "patch"].iter().any(|key| before.get(key).is_some())
+        && ["path", "target"].iter().any(|key| before.get(key).is_some())
+    {
         let [was, is] = [before, after].map(Node::to_json);
-        if patched(&was) || patched(&is) {
+        if conceals(&was) || conceals(&is) {
             if was != is {
                 found.push(FieldDifference { field: path.clone(), from: Some(was), to: Some(is) });
             }

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::declared::{Declared, Workload, mentions, searched};
 use super::reach::{Delivered, delivered_with_more};
-use crate::blueprint::{Blueprint, Catalog, is_manifest, is_yaml};
+use crate::blueprint::{Blueprint, Catalog, is_manifest};
 use crate::model::{Files, Name, ObjectRef, RepoPath};
 use crate::rendering::{is_kustomization, resolve};
 use crate::yaml::{self, Kind, Node};
@@ -69,6 +69,8 @@ const LISTS: [&str; 2] = ["resources", "bases"];
 const SETS: [&str; 2] = ["images", "replicas"];
 /// What of one says nothing of what it makes.
 const HARMLESS: [&str; 5] = ["apiVersion", "kind", "metadata", "buildMetadata", "generatorOptions"];
+/// What of a kustomization may make one object of another.
+const COUPLES: [&str; 4] = ["replacements", "vars", "transformers", "configurations"];
 /// What of a kustomization names files that only become what it generates.
 const GENERATORS: [(&str, &str); 2] = [("configMapGenerator", "ConfigMap"), ("secretGenerator", "Secret")];
 
@@ -88,8 +90,12 @@ pub(super) struct One {
     is_now: bool,
     /// It is a part of others alone.
     is_component: bool,
-    /// It copies from what it lists into what else it lists.
-    copies: bool,
+    /// It takes all that lies below its folder, as Flux does where there is none.
+    takes_all: bool,
+    /// It, or a part of it, may make one of the objects that it lists of another: it copies, or transforms.
+    couples: bool,
+    /// It gives other names to what it lists, and so to what others call it.
+    renames: bool,
     /// Whoever delivers it adds components of their own: built from here it is not what they make of it.
     has_more: bool,
 }
@@ -97,9 +103,19 @@ pub(super) struct One {
 impl One {
     /// One that says nothing.
     fn at(path: RepoPath) -> Self {
-        let (lists, works_with, generates) = (Vec::new(), Vec::new(), Vec::new());
-        let (is_component, copies, has_more) = (false, false, false);
-        Self { path, lists, works_with, generates, namespace: None, is_now: true, is_component, copies, has_more }
+        Self {
+            path,
+            lists: Vec::new(),
+            works_with: Vec::new(),
+            generates: Vec::new(),
+            namespace: None,
+            is_now: true,
+            is_component: false,
+            takes_all: false,
+            couples: false,
+            renames: false,
+            has_more: false,
+        }
     }
 
     /// One that cannot be read lists nothing; its change may be anything, which is told by itself.
@@ -127,8 +143,9 @@ impl One {
         }
         let namespace = root.get("namespace").and_then(Node::as_str).map(str::to_owned);
         let is_component = root.get("kind").and_then(Node::as_str) == Some("Component");
-        let copies = ["replacements", "vars"].iter().any(|key| root.get(key).is_some());
-        Some(Self { lists, works_with, generates, namespace, is_component, copies, ..Self::at(path.clone()) })
+        let says = |keys: &[&str]| keys.iter().any(|key| root.get(key).is_some());
+        let (couples, renames) = (says(&COUPLES), says(&["namePrefix", "nameSuffix"]));
+        Some(Self { lists, works_with, generates, namespace, is_component, couples, renames, ..Self::at(path.clone()) })
     }
 
     fn folder(&self) -> &str {
@@ -168,34 +185,20 @@ pub(super) struct Unrendered {
 /// path of a source declares is its blueprint's to judge as it stands, and what only lists it makes nothing else of it, unless it comes or goes.
 pub fn touched(rules: &Catalog, sides: [&Files; 2], changed: &[RepoPath]) -> BTreeSet<RepoPath> {
     let all = Unrendered::of(rules, sides);
-    let mut found = BTreeSet::new();
-    let mut next: Vec<(RepoPath, bool)> = Vec::new();
-    for path in changed {
-        if is_kustomization(path) {
-            found.extend(all.at.get(folder_of(path)).into_iter().flatten());
-        }
-        let declares = |files: &Files| -> BTreeSet<ObjectRef> {
-            Declared::of(path, files, false).objects.into_iter().map(|one| one.object).collect()
-        };
-        let as_before = || rules.is_in_a_source(path) && declares(sides[0]) == declares(sides[1]);
-        next.push((path.clone(), !as_before()));
-        let copying = all.copying(path);
-        next.extend(copying.iter().map(|at| (all.all[*at].place(), true)));
-        found.extend(copying);
-    }
-    next.extend(found.iter().map(|at: &usize| (all.all[*at].place(), true)));
-    while let Some((path, listed)) = next.pop() {
-        let listing = all.listing.get(&path).filter(|_| listed).into_iter().flatten();
-        let by =
-            all.users(&path).into_iter().chain(listing.chain(all.generating.get(&path).into_iter().flatten()).copied());
-        for position in by {
-            if found.insert(position) {
-                next.push((all.all[position].place(), true));
-            }
-        }
-    }
-    let built = found.into_iter().map(|at| &all.all[at]).filter(|one| !one.is_component && !one.has_more);
+    let made = changed.iter().flat_map(|path| {
+        let [was, is] = sides.map(|files| Declared::of(path, files, false));
+        all.made_of(path, is_as_before(rules, path, [&was, &is]))
+    });
+    let made: BTreeSet<usize> = made.collect();
+    let built = made.into_iter().map(|at| &all.all[at]).filter(|one| !one.is_component && !one.has_more);
     built.map(One::place).collect()
+}
+
+/// Whether a path of a source declares what it did: what it says of that is its blueprint's to judge as it stands.
+pub(super) fn is_as_before(rules: &Catalog, path: &RepoPath, [was, is]: [&Declared; 2]) -> bool {
+    let declares =
+        |side: &Declared| -> BTreeSet<ObjectRef> { side.objects.iter().map(|one| one.object.clone()).collect() };
+    rules.is_in_a_source(path) && declares(was) == declares(is)
 }
 
 impl Unrendered {
@@ -213,23 +216,8 @@ impl Unrendered {
                 }
             }
         }
-        for Delivered { folder, components, namespace } in delivered_with_more([before, after]) {
-            found.moved.extend(namespace.map(|namespace| (folder.clone(), namespace)));
-            if components.is_empty() {
-                continue;
-            }
-            let mut there = false;
-            for one in found.all.iter_mut().filter(|one| one.place() == folder) {
-                one.works_with.extend(components.clone());
-                (one.has_more, there) = (true, true);
-            }
-            // Flux makes one of what lies in a folder that has none.
-            let made = RepoPath::new(format!("{folder}/kustomization.yaml").trim_start_matches("./")).ok();
-            if let Some(path) = made.filter(|_| !there) {
-                let below = |path: &&RepoPath| path.is_within(&folder) && is_yaml(path) && !is_kustomization(path);
-                let lists = after.0.keys().chain(before.0.keys()).filter(below).cloned().collect();
-                found.all.push(One { lists, works_with: components, has_more: true, ..One::at(path) });
-            }
+        for delivered in delivered_with_more([before, after]) {
+            found.add(delivered, [before, after]);
         }
         for (position, one) in found.all.iter().enumerate() {
             found.at.entry(one.folder().to_owned()).or_default().push(position);
@@ -243,7 +231,60 @@ impl Unrendered {
                 found.generating.entry(used.clone()).or_default().push(position);
             }
         }
+        // So does what a coupling component is a part of.
+        let mut next: Vec<usize> = (0..found.all.len()).filter(|position| found.all[*position].couples).collect();
+        while let Some(position) = next.pop() {
+            for user in found.users(&found.all[position].place()) {
+                if !std::mem::replace(&mut found.all[user].couples, true) {
+                    next.push(user);
+                }
+            }
+        }
         found
+    }
+
+    /// Adds what an object says of a folder that it has a controller deliver.
+    fn add(&mut self, Delivered { folder, components, namespace }: Delivered, sides: [&Files; 2]) {
+        self.moved.extend(namespace.map(|namespace| (folder.clone().unwrap_or_else(RepoPath::root), namespace)));
+        if components.is_empty() {
+            return;
+        }
+        let Some(folder) = folder else {
+            // To whichever folder it is sent: each of them may have these, wherever they lie seen from there.
+            let tails = components.iter().map(|named| named.rsplit("../").next().unwrap_or(named).to_owned());
+            let tails: Vec<String> = tails.collect();
+            let ends = |place: &str| {
+                let ends = |tail: &String| {
+                    place.strip_suffix(&**tail).is_some_and(|above| above.is_empty() || above.ends_with('/'))
+                };
+                tails.iter().any(ends)
+            };
+            let parts: Vec<RepoPath> = self.all.iter().filter(|one| ends(one.folder())).map(One::place).collect();
+            for one in self.all.iter_mut().filter(|one| !one.is_component) {
+                let own = one.place();
+                one.works_with.extend(parts.iter().filter(|part| **part != own).cloned());
+                one.has_more = true;
+            }
+            return;
+        };
+        let below = if folder.is_root() { "" } else { folder.as_str() };
+        let components: Vec<RepoPath> =
+            components.iter().filter_map(|named| RepoPath::new(resolve(below, named)?).ok()).collect();
+        let mut there = false;
+        for one in self.all.iter_mut().filter(|one| one.place() == folder) {
+            one.works_with.extend(components.clone());
+            (one.has_more, there) = (true, true);
+        }
+        // Flux makes one of what lies in a folder that has none.
+        let made = RepoPath::new(format!("{folder}/kustomization.yaml").trim_start_matches("./")).ok();
+        if let Some(path) = made.filter(|_| !there) {
+            let files = sides.into_iter().flat_map(|side| side.0.keys());
+            let below = files.filter(|path| folder.is_root() || path.is_within(&folder));
+            let lists = below.map(|path| if is_kustomization(path) { place_of(path) } else { path.clone() });
+            let lists: BTreeSet<RepoPath> = lists.collect();
+            let lists = lists.into_iter().collect();
+            self.all.push(One { lists, works_with: components, takes_all: true, has_more: true, ..One::at(path) });
+        }
     }
 
     /// Where what a file declares goes, as these deliver it.
@@ -272,10 +313,18 @@ impl Unrendered {
     }
 
     /// Those that a file is a part of the working of; `otherwise`: it is one of these itself, and more of it changed than what it lists.
-    /// So is one that becomes what they generate, or that they copy from.
-    pub(super) fn worked(&self, path: &RepoPath, otherwise: bool) -> BTreeSet<usize> {
-        let mut found: BTreeSet<usize> = self.copying(path);
-        found.extend(self.generating.get(path).into_iter().flatten());
+    /// So is one that they make others of, that becomes what they generate, or (`named`) that is called otherwise by them: whoever comes to read it may be listed
+    /// by any above them.
+    pub(super) fn worked(&self, path: &RepoPath, otherwise: bool, named: bool) -> BTreeSet<usize> {
+        let mut found: BTreeSet<usize> = self.coupling(path);
+        let mut naming: Vec<usize> = self.generating.get(path).into_iter().flatten().copied().collect();
+        if named {
+            naming.extend(self.above(path).into_iter().filter(|position| self.all[*position].renames));
+        }
+        for position in naming {
+            found.insert(position);
+            found.extend(self.above(&self.all[position].place()));
+        }
         let mut next = vec![path.clone()];
         next.extend(found.iter().map(|position| self.all[*position].place()));
         while let Some(used) = next.pop() {
@@ -291,26 +340,52 @@ impl Unrendered {
         found
     }
 
-    /// Those that copy from what they list, a file among that.
-    fn copying(&self, path: &RepoPath) -> BTreeSet<usize> {
-        if !self.all.iter().any(|one| one.copies) {
-            return BTreeSet::new();
+    /// Those that a change of a file may make otherwise; `as_before`: what only lists it makes nothing else of it.
+    fn made_of(&self, path: &RepoPath, as_before: bool) -> BTreeSet<usize> {
+        let mut found = self.coupling(path);
+        if is_kustomization(path) {
+            found.extend(self.at.get(folder_of(path)).into_iter().flatten());
         }
-        let (mut seen, mut next) = (BTreeSet::new(), vec![path.clone()]);
-        while let Some(listed) = next.pop() {
-            for position in self.listing.get(&listed).into_iter().flatten().filter(|at| seen.insert(**at)) {
-                next.push(self.all[*position].place());
+        let mut next: Vec<(RepoPath, bool)> = vec![(path.clone(), !as_before)];
+        next.extend(found.iter().map(|at| (self.all[*at].place(), true)));
+        while let Some((path, listed)) = next.pop() {
+            let listing = self.listing.get(&path).filter(|_| listed).into_iter().flatten();
+            let by = listing.chain(self.generating.get(&path).into_iter().flatten()).copied();
+            for position in by.chain(self.users(&path)) {
+                if found.insert(position) {
+                    next.push((self.all[position].place(), true));
+                }
             }
         }
-        seen.into_iter().filter(|position| self.all[*position].copies).collect()
+        found
     }
 
-    /// Those of them that cannot be built from here.
-    pub(super) fn worked_elsewhere(&self, path: &RepoPath, otherwise: bool) -> BTreeSet<usize> {
-        if !self.all.iter().any(|one| one.has_more) {
+    /// Those that a file is a part of in any way, directly or not.
+    fn above(&self, path: &RepoPath) -> BTreeSet<usize> {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![path.clone()]);
+        while let Some(part) = next.pop() {
+            let by = [&self.listing, &self.generating].into_iter().filter_map(|by| by.get(&part)).flatten().copied();
+            for position in by.chain(self.users(&part)) {
+                if seen.insert(position) {
+                    next.push(self.all[position].place());
+                }
+            }
+        }
+        seen
+    }
+
+    /// Those of them that may make others of it.
+    pub(super) fn coupling(&self, path: &RepoPath) -> BTreeSet<usize> {
+        if !self.all.iter().any(|one| one.couples) {
             return BTreeSet::new();
         }
-        self.worked(path, otherwise).into_iter().filter(|position| self.all[*position].has_more).collect()
+        self.above(path).into_iter().filter(|position| self.all[*position].couples).collect()
+    }
+
+    /// Whether a change of a file may make one otherwise that cannot be built from here.
+    pub(super) fn is_made_elsewhere(&self, path: &RepoPath, as_before: bool) -> bool {
+        self.all.iter().any(|one| one.has_more)
+            && self.made_of(path, as_before).into_iter().any(|position| self.all[position].has_more)
     }
 
     /// Those that work with a file, or with a folder above it: what stands below a component's is worked with too.
@@ -345,7 +420,10 @@ impl Unrendered {
         if let Some(known) = self.leading.borrow().get(name) {
             return Rc::clone(known);
         }
-        let direct = |one: &One| one.lists.iter().any(|listed| self.is_source(listed, catalog, blueprint));
+        let direct = |one: &One| {
+            one.lists.iter().any(|listed| self.is_source(listed, catalog, blueprint))
+                || one.takes_all && one.place().meets(&blueprint.spec.target.source)
+        };
         let mut found: BTreeSet<usize> = (0..self.all.len()).filter(|position| direct(&self.all[*position])).collect();
         let mut next: Vec<usize> = found.iter().copied().collect();
         while let Some(position) = next.pop() {

@@ -19,7 +19,7 @@ pub use changes::{Change, ChangeSet, ChangedPath, FieldChange, Governed, ObjectC
 pub use diff::{FieldDifference, differences};
 pub(crate) use edits::{edit, is_writable};
 pub use kustomizations::touched;
-pub use past::{Landed, past_changes, past_rendered_changes};
+pub use past::{Landed, Parsed, past_changes, past_rendered_changes};
 pub use places::{Place, Places};
 pub use proposal::{Proposal, ProposalError, propose};
 pub use reach::may_deliver_with_more;

@@ -1,6 +1,7 @@
 //! What a merged change made of one workload's manifest and of the `ConfigMap`s that its pods read, read off two versions of its files (B17).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use serde_json::Value as Json;
 
@@ -8,7 +9,7 @@ use super::rendered::{Side, is_generation};
 use super::{FieldDifference, differences};
 use crate::blueprint::{Manifest, config_names, declared_object, is_manifest};
 use crate::credential::field_holds;
-use crate::model::{FieldPath, File, Files, ObjectParts, ObjectRef, RepoPath, Segment};
+use crate::model::{Blob, FieldPath, File, Files, ObjectParts, ObjectRef, RepoPath, Segment};
 use crate::observe::{PastChange, PastConfig};
 use crate::yaml::{self, Document, Kind, Node};
 
@@ -42,34 +43,89 @@ impl<'a> Declared<'a> {
     }
 }
 
+/// Files of the past that were parsed: those of one folder are asked for by every blueprint whose source it is, and what a change made of a file is
+/// what the next one found (T42).
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// By content; `None`: it is no YAML.
+    all: BTreeMap<(RepoPath, String), Option<Rc<[Document]>>>,
+    bytes: usize,
+}
+
+impl Parsed {
+    /// How much text is kept at once. Parsed it is some ten times as much.
+    const MOST: usize = 2 << 20;
+
+    fn of(&mut self, path: &RepoPath, blob: &Blob) -> Option<Rc<[Document]>> {
+        let key = (path.clone(), blob.id.clone());
+        if let Some(known) = self.all.get(&key) {
+            return known.clone();
+        }
+        let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest);
+        let documents = documents.map(|all| all.into_iter().flat_map(Document::listed).collect()).ok();
+        if self.bytes + blob.bytes.len() > Self::MOST {
+            *self = Self::default();
+        }
+        self.bytes += blob.bytes.len();
+        self.all.insert(key, documents.clone());
+        documents
+    }
+}
+
 /// What differs of a workload between two versions of these files, and of the `ConfigMap`s that are called so (`reads`) or that it names on one of
-/// the sides; nothing where they declare it in neither. `None`: one of them cannot be read, or declares the workload and the other does not (B11, B17).
+/// the sides; nothing where they declare it in neither. `None`: one of those that may declare them cannot be read, or declares the workload and the
+/// other does not (B11, B17).
 pub fn past_changes(
     target: &ObjectRef,
     reads: &BTreeSet<String>,
     paths: &[RepoPath],
     (before, after): (&Files, &Files),
+    parsed: &mut Parsed,
 ) -> Option<Landed> {
-    let read = |files: &Files| -> Option<Vec<Document>> {
-        let mut all = Vec::new();
-        for path in paths.iter().filter(|path| is_manifest(path)) {
-            let bytes = match files.get(path) {
-                Some(File::Blob(blob)) => &blob.bytes,
-                Some(File::Refused(_)) => return None,
-                // It comes or goes with the change.
-                None => continue,
-            };
-            let documents = yaml::parse(path.as_str(), bytes, Kind::Manifest).ok()?;
-            all.extend(documents.into_iter().flat_map(Document::listed));
-        }
-        Some(all)
+    let paths: Vec<&RepoPath> = paths.iter().filter(|path| is_manifest(path)).collect();
+    let mut read = |names: &[&str]| -> Option<[Vec<Rc<[Document]>>; 2]> {
+        let says = |files: &Files, path: &RepoPath| match files.get(path) {
+            Some(File::Blob(blob)) => may_name(&blob.bytes, names),
+            Some(File::Refused(_)) => true,
+            None => false,
+        };
+        let paths: Vec<&RepoPath> =
+            paths.iter().copied().filter(|path| [before, after].iter().any(|files| says(files, path))).collect();
+        let mut side = |files: &Files| -> Option<Vec<Rc<[Document]>>> {
+            let mut all = Vec::new();
+            for path in &paths {
+                match files.get(path) {
+                    Some(File::Blob(blob)) => all.push(parsed.of(path, blob)?),
+                    Some(File::Refused(_)) => return None,
+                    // It comes or goes with the change.
+                    None => {}
+                }
+            }
+            Some(all)
+        };
+        Some([side(before)?, side(after)?])
     };
-    let (before, after) = (read(before)?, read(after)?);
-    landed(target, reads, &declared(&before), &declared(&after))
+    // Which others its pods read the workload says.
+    let own = read(&[&target.name])?;
+    let mut names = reads.clone();
+    for document in own.iter().flatten().flat_map(|all| all.iter()) {
+        if target.is_declared_by(&declared_object(&document.root).into()) {
+            names.extend(config_names(&document.root));
+        }
+    }
+    names.insert(target.name.clone());
+    let [old, new] = read(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
+    landed(target, reads, &declared(&old), &declared(&new))
 }
 
-fn declared(documents: &[Document]) -> Vec<Declared<'_>> {
-    let roots = documents.iter().map(|document| &document.root);
+/// Whether a file's text may be of an object of one of these names: it holds one, or writes letters in another way.
+fn may_name(text: &[u8], names: &[&str]) -> bool {
+    let finder = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
+    names.iter().any(|name| finder(name)) || ["\\x", "\\u", "\\U", "\\\n", "\\\r"].iter().any(|escape| finder(escape))
+}
+
+fn declared(files: &[Rc<[Document]>]) -> Vec<Declared<'_>> {
+    let roots = files.iter().flat_map(|documents| documents.iter()).map(|document| &document.root);
     roots.map(|root| Declared { object: declared_object(root).into(), root, manifest: None }).collect()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::declared::Declared;
 use super::kustomizations::Unrendered;
-use crate::blueprint::{Blueprint, Catalog, Manifest, is_yaml};
+use crate::blueprint::{Blueprint, Catalog, Manifest, is_manifest};
 use crate::model::{File, Files, Name, ObjectRef, RepoPath};
 use crate::rendering::{KUSTOMIZATIONS, resolve};
 use crate::yaml::{self, Document, Kind, Node};
@@ -41,7 +41,7 @@ pub(super) fn of_all(path: &RepoPath, sides: [&Files; 2]) -> Option<&'static str
         }
         ".gitattributes" | ".gitmodules" | ".lfsconfig" => Some("it decides what a checkout writes of other files"),
         ".sourceignore" => Some("it decides which files Flux leaves out"),
-        name if name.starts_with(".argocd-source") => Some("it changes what an Application delivers"),
+        _ if is_argo_source(path) => Some("it changes what an Application delivers"),
         _ => None,
     }
 }
@@ -72,11 +72,12 @@ pub(super) fn delivers(
 /// What an object says of a folder that it has a controller deliver, beside what the folder's own kustomization says.
 #[derive(Debug)]
 pub(super) struct Delivered {
-    pub(super) folder: RepoPath,
+    /// `None`: it may be any.
+    pub(super) folder: Option<RepoPath>,
     /// Its objects go there, whatever they name.
     pub(super) namespace: Option<String>,
-    /// Components that have a say in them.
-    pub(super) components: Vec<RepoPath>,
+    /// Components that have a say in them, as they are called from there.
+    pub(super) components: Vec<String>,
 }
 
 /// Whether a file's text may be of such an object: it is looked for in all files of a repository.
@@ -89,21 +90,28 @@ pub fn may_deliver_with_more(bytes: &[u8]) -> bool {
 /// All of them: Flux's and Argo CD's, on both sides.
 pub(super) fn delivered_with_more(sides: [&Files; 2]) -> Vec<Delivered> {
     let says = |file: &File| matches!(file, File::Blob(blob) if may_deliver_with_more(&blob.bytes));
-    let files = sides.into_iter().flat_map(|files| files.0.iter()).filter(|(path, file)| is_yaml(path) && says(file));
+    let files =
+        sides.into_iter().flat_map(|files| files.0.iter()).filter(|(path, file)| is_manifest(path) && says(file));
     let mut all = Vec::new();
     for (path, file) in files {
         let File::Blob(blob) = file else { continue };
         let documents = yaml::parse(path.as_str(), &blob.bytes, Kind::Manifest).unwrap_or_default();
         for document in documents.into_iter().flat_map(Document::listed_in_any) {
+            if is_argo_source(path) {
+                let folder = path.as_str().strip_suffix(path.file_name()).unwrap_or_default();
+                let more = document.root.get("kustomize");
+                all.extend(more.and_then(|more| with_more(folder.trim_end_matches('/'), more, "namespace")));
+                continue;
+            }
             let version = document.root.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
             let Some(spec) = document.root.get("spec") else { continue };
             if version.starts_with("kustomize.toolkit.fluxcd.io/") {
-                all.extend(with_more(spec, spec, "targetNamespace"));
+                all.extend(with_more(path_of(spec), spec, "targetNamespace"));
             } else if version.starts_with("argoproj.io/") {
                 let spec = spec.at(&["template", "spec"]).unwrap_or(spec);
                 let many = spec.get("sources").map(Node::items).unwrap_or_default().iter();
                 for source in spec.get("source").into_iter().chain(many) {
-                    all.extend(source.get("kustomize").and_then(|more| with_more(source, more, "namespace")));
+                    all.extend(source.get("kustomize").and_then(|more| with_more(path_of(source), more, "namespace")));
                 }
             }
         }
@@ -111,12 +119,21 @@ pub(super) fn delivered_with_more(sides: [&Files; 2]) -> Vec<Delivered> {
     all
 }
 
-fn with_more(source: &Node, more: &Node, namespace: &str) -> Option<Delivered> {
-    let folder = resolve("", source.get("path").and_then(Node::as_str).unwrap_or("."));
-    let folder = folder.and_then(|folder| RepoPath::new(folder).ok()).unwrap_or_else(RepoPath::root);
+fn path_of(source: &Node) -> &str {
+    source.get("path").and_then(Node::as_str).unwrap_or(".")
+}
+
+/// Whether a file changes what an Application delivers from beside it.
+fn is_argo_source(path: &RepoPath) -> bool {
+    path.file_name().starts_with(".argocd-source")
+}
+
+fn with_more(folder: &str, more: &Node, namespace: &str) -> Option<Delivered> {
+    let is_open = folder.contains(['$', '{']);
+    let folder = resolve("", folder).filter(|folder| !folder.is_empty()).and_then(|folder| RepoPath::new(folder).ok());
+    let folder = (!is_open).then(|| folder.unwrap_or_else(RepoPath::root));
     let named = more.get("components").map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str);
-    let below = if folder.is_root() { "" } else { folder.as_str() };
-    let components: Vec<RepoPath> = named.filter_map(|named| RepoPath::new(resolve(below, named)?).ok()).collect();
+    let components: Vec<String> = named.map(str::to_owned).collect();
     let namespace = more.get(namespace).and_then(Node::as_str).map(str::to_owned);
     (namespace.is_some() || !components.is_empty()).then_some(Delivered { folder, namespace, components })
 }

@@ -187,19 +187,14 @@ pub struct Document {
 }
 
 impl Document {
-    /// The same without what is declared as nothing; `None`: nothing is. Of labels and the like an empty text is meant, so that stays.
+    /// The same without what is declared as nothing; `None`: nothing is.
     pub fn without_nothing(&self) -> Option<Self> {
-        const TEXTS: [&str; 4] = ["annotations", "data", "labels", "matchLabels"];
         fn has(node: &Node) -> bool {
-            let below =
-                |entry: &Entry| entry.value.value == Value::Null || !TEXTS.contains(&&*entry.key) && has(&entry.value);
+            let below = |entry: &Entry| entry.value.value == Value::Null || has(&entry.value);
             node.entries().iter().any(below) || node.items().iter().any(has)
         }
         fn kept(node: &Node) -> Node {
-            let entry = |entry: &Entry| {
-                let value = if TEXTS.contains(&&*entry.key) { entry.value.clone() } else { kept(&entry.value) };
-                Entry { value, ..entry.clone() }
-            };
+            let entry = |entry: &Entry| Entry { value: kept(&entry.value), ..entry.clone() };
             let there = |entry: &&Entry| entry.value.value != Value::Null;
             let value = match &node.value {
                 Value::Mapping(entries) => Value::Mapping(entries.iter().filter(there).map(entry).collect()),

@@ -11,7 +11,7 @@ use bpctl_core::observe::{
     FactKey, FactValue, Identity, Known, LastChange, LiveObject, Observation, PastChange, PastConfig, PullFacts,
     PullState, Recorder, TypeSchema, UnknownCode,
 };
-use bpctl_core::propose::{Change, ChangedPath, FieldChange, Governed, Side, change_set, past_changes};
+use bpctl_core::propose::{Change, ChangedPath, FieldChange, Governed, Parsed, Side, change_set, past_changes};
 use bpctl_core::verify::{Outcome, VerifyInput, verify_merged};
 use rstest::rstest;
 use serde_json::{Value as Json, json};
@@ -492,7 +492,8 @@ fn read(before: &[(&str, &str)], after: &[(&str, &str)]) -> Option<Vec<String>> 
     let (old, new) = (files(before), files(after));
     let paths: BTreeSet<RepoPath> = old.0.keys().chain(new.0.keys()).cloned().collect();
     let paths: Vec<RepoPath> = paths.into_iter().collect();
-    let landed = past_changes(&web(), &BTreeSet::from(["web".to_owned()]), &paths, (&old, &new))?;
+    let landed =
+        past_changes(&web(), &BTreeSet::from(["web".to_owned()]), &paths, (&old, &new), &mut Parsed::default())?;
     let value =
         |side: &Option<Json>| side.as_ref().map_or("-".into(), |value| value.as_str().unwrap_or("?").to_owned());
     let one = |config: &PastConfig| {

@@ -79,7 +79,7 @@ async fn lab_an_apply_does_what_the_permit_says_and_a_snapshot_does_the_same() {
     second["metadata"]["finalizers"] = json!(["x.example/y"]);
     second["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "1"}]);
     second["spec"]["minReadySeconds"] = Json::Null;
-    let desired = crate::cluster::desired::desired(&object, &second, None, "test").expect("a manifest");
+    let desired = crate::cluster::desired::desired(&object, &second, "test").expect("a manifest");
     assert!(!desired.to_string().contains("null") && desired["metadata"].get("finalizers").is_none(), "{desired}");
     let predicted =
         server_side::apply(Some(&drifted.body), &desired, &schema, "2026-01-01T00:00:00Z".parse().expect("a time"));

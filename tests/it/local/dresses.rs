@@ -446,6 +446,134 @@ fn t21_what_cannot_be_built_is_judged_by_all_that_it_is_made_of() {
     }
 }
 
+/// Would miss: what a base generates, renames or patches for a workload beside it, where somebody keeps it from being built; what a component or a
+/// transformer copies, also between two that share a source; and components that are named in another way.
+#[test]
+fn t21_who_is_asked_does_not_depend_on_what_can_be_built() {
+    let kustomization =
+        |more: &str| format!("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n{more}\n");
+    let component =
+        |more: &str| kustomization(more).replace("v1beta1\nkind: Kustomization", "v1alpha1\nkind: Component");
+    let copies = "source: {kind: Deployment, name: backend, fieldPath: metadata.annotations.img}\n  targets:\n  - select: {kind: Deployment, name: frontend}\n    fieldPaths: [spec.template.spec.containers.0.image]";
+    let patch = |replicas: u8| {
+        component(&format!(
+            "patches:\n- target: {{kind: Deployment}}\n  patch: '[{{\"op\":\"add\",\"path\":\"/spec/replicas\",\"value\":{replicas}}}]'"
+        ))
+    };
+    let flux = |path: &str, part: &str| {
+        format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: x, namespace: flux-system}}\nspec: {{path: {path}, components: [{part}]}}\n"
+        )
+    };
+    let many: Vec<(String, String)> =
+        (0..41).map(|n| (format!("x/{n}/kustomization.yaml"), "resources: []\n".into())).collect();
+    let config = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{a: b}}\n");
+    let asked = |prepare: &dyn Fn(&Repo), files: &[(&str, &str)]| {
+        let repo = Repo::shop();
+        repo.replace(
+            "deploy/backend.yaml",
+            "metadata:\n  name: backend\n",
+            "metadata:\n  annotations: {img: \"a:1\"}\n  name: backend\n",
+        );
+        repo.write("deploy/kustomization.yaml", &kustomization("resources: [frontend.yaml, backend.yaml]"));
+        repo.write("base/app.properties", "a=1\n");
+        prepare(&repo);
+        repo.commit(&[], "what is there");
+        repo.run(&super::APPLY);
+        let img = repo.read("deploy/backend.yaml").replace("img: \"a:1\"", "img: \"evil:6\"");
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (*path, if *text == "IMG" { img.as_str() } else { text })).collect();
+        asks_frontend(&repo, &files)
+    };
+    let ov = |more: &str| kustomization(&format!("namespace: shop\nresources: [../base, ../deploy]\n{more}"));
+    // A base's parts, with forty-one others that nobody builds.
+    let generates =
+        kustomization("namespace: shop\nconfigMapGenerator: [{name: shop-config, files: [app.properties]}]");
+    let renames = kustomization("namePrefix: shop-\nresources: [cm.yaml]");
+    for (base, file, text) in [
+        (&generates, "base/app.properties", "a=2\n".to_owned()),
+        (&renames, "base/cm.yaml", config("config").replace("a: b", "a: c")),
+    ] {
+        let prepare = |repo: &Repo| {
+            repo.write("base/kustomization.yaml", base);
+            repo.write("base/cm.yaml", &config("config"));
+            repo.write("ov/kustomization.yaml", &ov(""));
+        };
+        let mut files: Vec<(&str, &str)> = many.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        files.push((file, &text));
+        assert!(asked(&prepare, &files), "{file}");
+    }
+    // What a part of it copies, or somebody's own text does.
+    let transformer = format!(
+        "apiVersion: builtin\nkind: ReplacementTransformer\nmetadata: {{name: r}}\nreplacements:\n- {copies}\n"
+    );
+    for (more, part) in [
+        ("components: [../comp]", Some(format!("replacements:\n- {copies}"))),
+        ("components: [../outer]", Some(format!("replacements:\n- {copies}"))),
+        ("transformers: [rt.yaml]", None),
+        (&*format!("replacements:\n- {copies}"), None),
+    ] {
+        let prepare = |repo: &Repo| {
+            repo.write("base/kustomization.yaml", &kustomization("resources: []"));
+            repo.write("ov/kustomization.yaml", &ov(more));
+            repo.write("ov/rt.yaml", &transformer);
+            repo.write("outer/kustomization.yaml", &component("components: [../comp]"));
+            repo.write("comp/kustomization.yaml", &component(part.as_deref().unwrap_or("labels: []")));
+        };
+        assert!(asked(&prepare, &[("deploy/backend.yaml", "IMG")]), "{more}");
+        // What other texts transform nobody knows before it is built, which is not tried with them.
+        assert_eq!(asked(&prepare, &[("README.md", "x\n")]), more.starts_with("transformers"), "{more}");
+        let shared = |repo: &Repo| {
+            prepare(repo);
+            for blueprint in ["frontend", "backend"] {
+                repo.replace(
+                    &format!("blueprints/{blueprint}/blueprint.yaml"),
+                    &format!("deploy/{blueprint}.yaml"),
+                    "deploy",
+                );
+            }
+        };
+        assert!(asked(&shared, &[("deploy/backend.yaml", "IMG")]), "a shared source, {more}");
+    }
+    // Below what a controller adds components to, and components that are named in another way.
+    let below = |repo: &Repo| {
+        repo.write(
+            "base/kustomization.yaml",
+            &kustomization("namespace: tmp\nconfigMapGenerator: [{name: shop-config, files: [app.properties]}]"),
+        );
+        repo.write("ov/kustomization.yaml", &ov(""));
+        repo.write("comp/kustomization.yaml", &component("labels: []"));
+        repo.write("flux/x.yaml", &flux("./ov", "../comp"));
+    };
+    assert!(asked(&below, &[("base/app.properties", "a=2\n")]));
+    let json = r#"{"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "metadata": {"name": "x", "namespace": "f"}, "spec": {"path": "./ov", "components": ["../comp"]}}"#;
+    let set = |path: &str, part: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {{name: x, namespace: argocd}}\nspec: {{generators: [], template: {{metadata: {{name: x}}, spec: {{project: default, source: {{repoURL: x, path: '{path}', kustomize: {{components: [{part}]}}}}}}}}}}\n"
+        )
+    };
+    for (path, text) in [
+        ("flux/all.json", json.to_owned()),
+        ("argo/set.yaml", set("{{.path.path}}", "../comp")),
+        ("argo/set.yaml", set("apps/{{.path.basename}}", "../../comp")),
+        ("ov/.argocd-source.yaml", "kustomize: {components: [../comp]}\n".into()),
+        ("flux/flat.yaml", flux("./flat", "../comp")),
+    ] {
+        let prepare = |repo: &Repo| {
+            repo.write("base/kustomization.yaml", &kustomization("resources: []"));
+            repo.write("ov/kustomization.yaml", &ov(""));
+            repo.write("comp/kustomization.yaml", &patch(3));
+            repo.write(path, &text);
+            if path == "flux/flat.yaml" {
+                repo.write("flat/frontend.yaml", &repo.read("deploy/frontend.yaml"));
+                repo.replace("blueprints/frontend/blueprint.yaml", "deploy/frontend.yaml", "flat/frontend.yaml");
+            }
+        };
+        assert!(asked(&prepare, &[("comp/kustomization.yaml", &patch(0))]), "{path} {text}");
+        assert!(!asked(&prepare, &[("ov/README.md", "x\n")]), "{path}");
+    }
+}
+
 /// Would miss: a rendered workload that a second manifest, or somebody else's rendering, takes over.
 #[test]
 fn t21_a_rendered_workload_has_no_second_manifest_either() {
