@@ -27,9 +27,8 @@ pub fn differences(before: &Node, after: &Node) -> Vec<FieldDifference> {
 
 fn walk(path: &FieldPath, before: &Node, after: &Node, found: &mut Vec<FieldDifference>) {
     // What a step of a JSON patch writes to, and what a patch is of, says what it brings.
-    if ["value", "patch"].iter().any(|key| before.get(key).is_some())
-        && ["path", "target"].iter().any(|key| before.get(key).is_some())
-    {
+    let says = |keys: [&str; 2]| keys.iter().any(|key| [before, after].iter().any(|side| side.get(key).is_some()));
+    if says(["value", "patch"]) && says(["path", "target"]) {
         let [was, is] = [before, after].map(Node::to_json);
         if conceals(&was) || conceals(&is) {
             if was != is {
@@ -124,5 +123,20 @@ mod tests {
         let found = differences(&node(2), &node(3));
         let found: Vec<_> = found.iter().map(|one| (one.field.to_string(), one.from.clone(), one.to.clone())).collect();
         assert_eq!(found, [("spec.replicas".into(), Some(Json::from(2)), Some(Json::from(3)))]);
+    }
+
+    /// Would miss: a Secret's value in a patch whose target says that it is one, on one side alone.
+    #[test]
+    fn t38_a_patch_of_a_secret_differs_as_a_whole() {
+        let node = |text: &str| parse("a.yaml", text.as_bytes(), Kind::Manifest).expect("YAML").remove(0).root;
+        let was = node("patches:\n- path: p.yaml\n");
+        let is = node("patches:\n- target: {kind: Secret}\n  patch: '[{op: add, path: /data/a, value: hunter2}]'\n");
+        for (before, after) in [(&was, &is), (&is, &was)] {
+            let found = differences(before, after);
+            let held = |one: &FieldDifference| {
+                crate::credential::field_holds("Kustomization", &one.field, [one.from.as_ref(), one.to.as_ref()])
+            };
+            assert!(found.iter().all(held) && !found.is_empty(), "{found:?}");
+        }
     }
 }
