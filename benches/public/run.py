@@ -354,7 +354,9 @@ class Repository:
         for expected in mutation.expected:
             hits = [hit for hit in left if hit[0] == key and hit[1] is not None and self.covers(key, hit[1], expected)]
             if not hits and not self.is_default(key, expected):
-                name = re.compile(rf".*\b{re.escape(str(expected[-1]))}(\"\])?: ")
+                # An item of a list is named by its keys.
+                last = rf"{re.escape(str(expected[-2]))}\[[^\]]*\]" if isinstance(expected[-1], int) else rf"{re.escape(str(expected[-1]))}(\"\])?"
+                name = re.compile(rf".*\b{last}: ")
                 said = [text for other, text in self.told if other == key and name.match(text)]
                 if not said:
                     wrong.append(f"missed {mutations.pointer(expected)}")
