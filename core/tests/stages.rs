@@ -441,6 +441,14 @@ fn b06_one_moment_is_told_and_decides_only_over_a_window_as_short() {
     let facts = Recorder::new(&seen);
     let detected = decide(&catalog(&files), &Name::new("web").unwrap(), &Name::new("staging").unwrap(), &facts);
     assert_eq!(detected.unknown, [], "it is known");
+
+    let Some(FactValue::Usage(Known::Known(usage))) = seen.facts.get_mut(&key).map(|fact| &mut fact.value) else {
+        panic!("usage")
+    };
+    usage.pods.truncate(1);
+    let told =
+        "CPU is 92% of request, by metrics.k8s.io, which has measured 1 of 2 ready pods: a decision needs 80% of them";
+    assert_eq!(scale_of(&files, &seen), Err(told.to_owned()));
 }
 
 #[test]

@@ -84,11 +84,20 @@ pub(super) fn utilization_of(
     if coverage < COVERAGE && usage.point_in_time {
         let name = if resource == Resource::Cpu { "CPU" } else { "memory" };
         let now = Percent::ratio(used, requested).map_or_else(|| "unknown".into(), |percent| percent.to_string());
-        let message = format!(
-            "{name} is {now} of request{MOMENTARY}a decision over {} needs {COVERAGE} of that \
-             time, which a Prometheus shows, or a shorter window",
-            usage.window
-        );
+        let message = if usage.expected_samples > 1 {
+            format!(
+                "{name} is {now} of request{MOMENTARY}a decision over {} needs {COVERAGE} of that \
+                 time, which a Prometheus shows, or a shorter window",
+                usage.window
+            )
+        } else {
+            // One moment would do: it is pods that are missing, as for some seconds after they began.
+            format!(
+                "{name} is {now} of request, by metrics.k8s.io, which has measured {samples} of {} ready pods: \
+                 a decision needs {COVERAGE} of them",
+                ready.len()
+            )
+        };
         return Err(unknown(UnknownCode::TooFewSamples, message));
     }
     enough(samples, expected, usage.window)?;

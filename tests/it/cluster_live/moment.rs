@@ -42,8 +42,9 @@ fn the_clusters_own_metrics_tell_the_moment() {
     assert!(told.1["evidence"].as_array().unwrap().iter().any(|key| key.as_str().unwrap().starts_with("usage-cpu:")));
 
     with("window: 1s");
-    let scaled = part();
-    assert_eq!(scaled["items"][0]["action"]["to"], 3, "{scaled:#}");
+    // A pod is measured some seconds after it began, and not all begin at once.
+    let step = wait_for("all pods' metrics", 60, || part()["items"].get(0).cloned());
+    assert_eq!(step["action"]["to"], 3, "{step:#}");
     let without = namespace.kubectl(&["auth", "can-i", "list", "pods.metrics.k8s.io", "--as", &account.user()], None);
     assert_eq!(without.trim(), "yes");
 }
