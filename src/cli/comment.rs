@@ -110,7 +110,7 @@ pub async fn run(global: &Global, args: &CommentArgs, output: &Output) -> Result
     Ok(Exit::Fine)
 }
 
-/// Where there is no plan, an earlier comment is not left to say of this head what was said of another one.
+/// Where there is no plan the comment says so: nobody waits for it, and nothing that was said of another head stands for this one.
 async fn unplanned(global: &Global, args: &CommentArgs) -> Result<Option<String>, CommandError> {
     let named = args.environment.environment.as_deref().and_then(|named| Name::new(named).ok());
     let missing = runtime::read_at_most(&args.plan, 0).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
@@ -118,20 +118,26 @@ async fn unplanned(global: &Global, args: &CommentArgs) -> Result<Option<String>
         return Ok(None);
     };
     let session = session(global).await?;
-    let (method, when) = (comment::Method::Update, comment::When::Always);
+    let method = comment::Method::Update;
+    let when = if matches!(args.when, When::OnChange) { comment::When::OnChange } else { comment::When::Always };
     let options = CommentOptions { number: args.number, method, when, run: args.run_url.as_deref() };
     let url = session.forge.reading().pull_url(args.number);
     Ok(match comment::unplanned(&session, &environment, &options).await? {
-        Commented::Updated(id) if matches!(args.output, Format::Text) => {
-            Some(format!("{url} · comment {id} says now that there is no plan"))
+        Commented::Posted(id) | Commented::Updated(id) if matches!(args.output, Format::Text) => {
+            Some(format!("{url} · comment {id} says that there is no plan of this head"))
         }
         _ => None,
     })
 }
 
 fn read(file: &std::path::Path) -> Result<Plan, CommandError> {
-    let bytes = runtime::read_at_most(file, LARGEST)
-        .map_err(|source| CommandError::io(&format!("read {}", file.display()), source))?;
+    let bytes = runtime::read_at_most(file, LARGEST).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => CommandError::told(
+            format!("there is no plan: {} does not exist", file.display()),
+            "see the job that plans, which writes it with `bpctl plan --out FILE`; in CI its artifact brings it here",
+        ),
+        _ => CommandError::io(&format!("read {}", file.display()), source),
+    })?;
     let wrong = |why: String| {
         let message = format!("{} is no plan that this bpctl can read: {why}", file.display());
         CommandError::told(message, "write it with `bpctl plan --out FILE`, with the same version of bpctl")

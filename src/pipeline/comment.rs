@@ -52,8 +52,8 @@ pub enum Commented {
     Nothing(String),
 }
 
-/// Says of a head that it could not be planned, in the place of what was said of an earlier one. Of a head that was followed by another the newer
-/// run tells.
+/// Says of a head that it could not be planned, in the place of what was said of an earlier one; also where nothing was, since a missing comment looks
+/// like one that is on its way. Of a head that was followed by another the newer run tells.
 pub async fn unplanned(
     session: &Session,
     environment: &Name,
@@ -65,18 +65,12 @@ pub async fn unplanned(
     let Some(pull) = open.into_iter().find(|pull| pull.number == number && here.as_ref() == Some(&pull.head)) else {
         return Ok(Commented::Nothing(format!("what is checked out is not the head of #{number}")));
     };
-    let body = unplanned_comment(environment, &pull.head, options.run);
     let before = forge.comments(number, marker(environment).trim_end()).await?;
-    let effects = Effects::new(session.forge.writing()?, None, false);
-    match before.first() {
-        Some(kept) if says(kept, &body) => Ok(Commented::Unchanged(kept.id.clone())),
-        Some(kept) => {
-            effects.edit_comment(number, &kept.id, &body).await?;
-            Ok(Commented::Updated(kept.id.clone()))
-        }
-        // Nothing was said that could be wrong: the job that failed says it.
-        None => Ok(Commented::Nothing("nothing was said before".into())),
+    if options.when == When::OnChange && before.is_empty() {
+        return Ok(Commented::Nothing("nothing was said before: the job that failed says it".into()));
     }
+    let body = unplanned_comment(environment, &pull.head, options.run);
+    put(session, options, environment, before, &body).await
 }
 
 /// Tells a plan on a pull request.
@@ -97,23 +91,34 @@ pub async fn write(session: &Session, plan: &Plan, options: &CommentOptions<'_>)
     let line = |commit: &str, path: &RepoPath, line: usize| forge.line_url(commit, path, line);
     let whole = "an artifact of the run";
     let body = comment(plan, &Around { line: &line, run: options.run, whole });
-    let marker = marker(&plan.environment);
-    let before = forge.comments(number, marker.trim_end()).await?;
+    let before = forge.comments(number, marker(&plan.environment).trim_end()).await?;
     if options.when == When::OnChange && before.is_empty() && !is_telling(plan) {
         return Ok(Commented::Nothing("the change does nothing, and nothing was said before".into()));
     }
+    put(session, options, &plan.environment, before, &body).await
+}
+
+/// Makes this what an environment's one comment says.
+async fn put(
+    session: &Session,
+    options: &CommentOptions<'_>,
+    environment: &Name,
+    before: Vec<OwnComment>,
+    body: &str,
+) -> Result<Commented, PipelineError> {
+    let (forge, number, marker) = (session.forge.reading(), options.number, marker(environment));
     let effects = Effects::new(session.forge.writing()?, None, false);
     let kept = match options.method {
         Method::Update => before.first(),
         Method::Recreate => before.last(),
     };
     let done = match kept {
-        Some(kept) if says(kept, &body) => Commented::Unchanged(kept.id.clone()),
+        Some(kept) if says(kept, body) => Commented::Unchanged(kept.id.clone()),
         Some(kept) if options.method == Method::Update => {
-            effects.edit_comment(number, &kept.id, &body).await?;
+            effects.edit_comment(number, &kept.id, body).await?;
             Commented::Updated(kept.id.clone())
         }
-        _ => Commented::Posted(effects.post_comment(number, &body).await?.id),
+        _ => Commented::Posted(effects.post_comment(number, body).await?.id),
     };
     // Of those that stand there now, another run's among them, one stays: the oldest, or the newest where they are written anew.
     let now =
@@ -129,8 +134,8 @@ pub async fn write(session: &Session, plan: &Plan, options: &CommentOptions<'_>)
         return Ok(done);
     };
     // Another run was faster: its comment stays, and says what this one would have said.
-    if options.method == Method::Update && !says(stays, &body) {
-        effects.edit_comment(number, &stays.id, &body).await?;
+    if options.method == Method::Update && !says(stays, body) {
+        effects.edit_comment(number, &stays.id, body).await?;
         return Ok(Commented::Updated(stays.id.clone()));
     }
     Ok(Commented::Unchanged(stays.id.clone()))

@@ -34,9 +34,10 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The first of these variables that is set, as a secret that nothing shows.
+/// The first of these variables that is set, as a secret that nothing shows. The line break that a file or an echo leaves at its end is none of it.
 pub fn secret(names: &[&str]) -> Option<SecretString> {
-    let secret = names.iter().find_map(|name| variable(name)).map(SecretString::from)?;
+    let set = |name: &&str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let secret = names.iter().find_map(set).map(SecretString::from)?;
     hold(&secret);
     Some(secret)
 }

@@ -51,7 +51,7 @@ pub fn unplanned(environment: &Name, head: &str, run: Option<&str>) -> String {
     let short = head.get(..7).unwrap_or(head);
     let run = run.and_then(target).map_or_else(|| "The run".to_owned(), |run| format!("[The run]({run})"));
     format!(
-        "{}### bpctl · {environment} — not planned\n\n**`{short}` could not be planned**, and what stood here before was said of another commit. {run} says \
+        "{}### bpctl · {environment} — not planned\n\n**`{short}` could not be planned**: what was said of another commit does not hold for it. {run} says \
          why, and so does `bpctl plan --env {environment}`.\n",
         marker(environment)
     )

@@ -397,7 +397,7 @@ fn summary(out: &mut String, plan: &Plan, next: Option<&str>) {
         let _ = writeln!(out, "{}", words::causes(causes, plan));
         let _ = writeln!(out, "whether the change itself may be merged is judged on its pull request: bpctl judge");
     }
-    if told.is_empty() && of_change && plan.items().next().is_some() {
+    if told.is_empty() && of_change && (plan.items().next().is_some() || plan.findings().next().is_some()) {
         let _ = writeln!(out, "{about}nothing{}", words::id(plan, "        "));
     } else if told.is_empty() {
         let _ = writeln!(out, "{}", words::nothing(plan));

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::server::{ADMIN, AUTHOR, Shop};
 use crate::kill::{On, Story, calls, delivered};
-use crate::support::{Ran, wait_for};
+use crate::support::{Ran, lab, wait_for};
 
 const MARKER: &str = "<!-- bpctl:staging -->";
 
@@ -105,7 +105,7 @@ fn t09_one_comment_is_found_again_and_says_what_is_true_now() {
     assert!(it.marked()[1]["body"].as_str().is_some_and(|body| body.contains("nothing to do because of this change")));
     it.shop.repo.git(&["checkout", "-q", "-"]);
     nowhere(&["--when", "never"]);
-    assert!(nowhere(&["--run-url", "https://ci.test/run/9"]).stdout.contains("says now that there is no plan"));
+    assert!(nowhere(&["--run-url", "https://ci.test/run/9"]).stdout.contains("says that there is no plan of this head"));
     let body = it.marked()[1]["body"].as_str().expect("a body").to_owned();
     assert!(body.contains("could not be planned") && body.contains("](https://ci.test/run/9)"), "{body}");
     assert_eq!(nowhere(&["--run-url", "https://ci.test/run/9"]).stdout, "");
@@ -126,7 +126,18 @@ fn a_change_that_does_nothing_gets_no_comment_where_none_is_wanted() {
     super::server::head_becomes(&it.shop, it.number, it.shop.repo.git(&["rev-parse", "HEAD"]).trim());
     it.plan();
     assert_eq!(it.done(&["--when", "on-change"]).0, "nothing");
+    let number = it.number.to_string();
+    let unplanned = ["comment", &number, "--plan", "nowhere.json", "--env", "staging", "--when"];
+    let ran = it.shop.bpctl().run(&[&unplanned[..], &["on-change"]].concat()).exits(1);
+    assert!(ran.stderr.contains("there is no plan: nowhere.json does not exist"), "{ran:?}");
     assert!(it.marked().is_empty());
+    // A first head that could not be planned: without a word people would wait. The secret's line break is none of the token.
+    let token = format!("{}\n", lab("LAB_FORGE_TOKEN_BOT"));
+    it.shop.bpctl().with("BPCTL_TOKEN", token).run(&[&unplanned[..], &["always"]].concat()).exits(1);
+    let posted = it.marked().first().map(|comment| comment["body"].as_str().expect("a body").to_owned());
+    assert!(posted.as_ref().is_some_and(|body| body.contains("could not be planned")), "{posted:?}");
+    assert_eq!(it.done(&["--when", "on-change"]).0, "updated");
+    it.shop.api(ADMIN, "DELETE", &format!("/issues/comments/{}", it.marked()[0]["id"]), json!(null), 204);
     assert_eq!(it.done(&["--when", "always"]).0, "posted");
 }
 

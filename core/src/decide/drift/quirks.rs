@@ -182,6 +182,8 @@ pub(super) fn is_default_at(kind: &str, path: &FieldPath, live: &Json, above: Op
         "terminationGracePeriodSeconds" => below("spec") && is_default(key, live),
         "targetPort" if kind == "Service" => beside("port") == Some(live),
         "minReplicas" if kind == "HorizontalPodAutoscaler" => *live == 1,
+        // An empty selector takes all, none takes nothing or its own namespace; a volume without a source gets `emptyDir: {}`.
+        "labelSelector" | "namespaceSelector" | "objectSelector" | "podSelector" if live.is_object() => false,
         _ if kind == "HorizontalPodAutoscaler" && below("scaleUp") => {
             is_pace(key, live, 0, &[("Pods", 4), ("Percent", 100)])
         }
@@ -291,5 +293,17 @@ mod tests {
         {
             assert_eq!(is_native(api_version), native, "{api_version}");
         }
+    }
+
+    /// Would miss: the selector of nothing that somebody turned into one of everything.
+    #[test]
+    fn x10_an_empty_selector_that_somebody_added_is_no_default() {
+        let is = |path: &[&str]| {
+            let path = FieldPath::keys([&["spec", "template", "spec"], path].concat());
+            is_default_at("Deployment", &path, &serde_json::json!({}), None)
+        };
+        assert!(!is(&["topologySpreadConstraints", "labelSelector"]));
+        assert!(!is(&["affinity", "podAntiAffinity", "namespaceSelector"]));
+        assert!(is(&["volumes", "emptyDir"]) && is(&["securityContext"]));
     }
 }
