@@ -244,7 +244,8 @@ impl Causes {
         let before = items(|cause| *cause == Cause::Before);
         let found = plan.findings().filter(|(_, reported)| reported.severity > Severity::Info).count();
         CauseCounts {
-            change: self.items.len() - before + found - told(&self.standing),
+            // Of a plan that comes from a file the parts may not fit together.
+            change: (self.items.len() - before + found).saturating_sub(told(&self.standing)),
             partly: items(|cause| matches!(cause, Cause::Partly(_))),
             before: before + told(&self.standing),
             settled: self.settled.len() + told(&self.mended),

@@ -16,7 +16,7 @@ use crate::decide::drift::{DriftKind, FieldDrift};
 use crate::decide::{Reported, UnknownFact};
 use crate::execute::Effect;
 use crate::model::{FieldPath, Name, RepoPath, Untrusted};
-use crate::plan::{ConfigChange, Counts, Plan, PlanItem, Settled};
+use crate::plan::{CauseCounts, ConfigChange, Counts, Plan, PlanItem, Settled};
 
 /// Forges refuse comments over 65,536 characters. Each part of the page ends where its share of these bytes does, so that the last line
 /// always has room.
@@ -66,6 +66,14 @@ pub fn comment(plan: &Plan, around: &Around<'_>) -> String {
 pub fn page(plan: &Plan, around: &Around<'_>) -> String {
     let page = Page { plan, around, out: String::new() };
     page.written()
+}
+
+/// `3`, or `3 and 1 note` where some of them are no more than told.
+fn and_notes(counted: usize, all: usize) -> String {
+    match all.saturating_sub(counted) {
+        0 => counted.to_string(),
+        notes => format!("{counted} and {}", words::count(notes, "note")),
+    }
 }
 
 /// Whether the planned change itself does, settles, hides or lets go of something; of a plan without a base: whether there is anything.
@@ -131,7 +139,7 @@ struct Page<'a> {
 impl Page<'_> {
     fn written(mut self) -> String {
         let (own, before) = (Sides { plan: self.plan, before: false }, Sides { plan: self.plan, before: true });
-        self.head(&own, &before);
+        self.head(&own);
         self.danger(&own);
         self.rules();
         self.table(&own, TABLE);
@@ -154,7 +162,7 @@ impl Page<'_> {
     }
 
     /// Verdict and counts.
-    fn head(&mut self, own: &Sides<'_>, before: &Sides<'_>) {
+    fn head(&mut self, own: &Sides<'_>) {
         let counts = own.counts();
         // Of a change: whose verdict it is has to stand beside it. Whether the change may be merged is another question.
         let about = self.plan.causes.is_some() && own.items().next().is_some();
@@ -177,8 +185,8 @@ impl Page<'_> {
             }
         }
         if let Some(causes) = &self.plan.causes {
-            let stood = before.items().count() + before.findings().count();
-            let settled = causes.settled.len() + causes.mended.len();
+            // As `bpctl plan` counts them.
+            let CauseCounts { before: stood, settled, .. } = causes.counts(self.plan);
             let _ = write!(told, " · {stood} stood before this change · {settled} settled by it");
         }
         self.line(&format!("{told}\n"));
@@ -416,8 +424,9 @@ impl Page<'_> {
     fn before(&mut self, before: &Sides<'_>) {
         let items: Vec<String> = before.items().map(|(name, item)| brief(self.plan, name, item)).collect();
         let found: Vec<String> = before.findings().map(|(name, reported)| finding(name, reported)).collect();
-        let all = items.len() + found.len();
-        let title = format!("{all} stood before this change, whoever merges it");
+        let stood = self.plan.causes.as_ref().map_or(0, |causes| causes.counts(self.plan).before);
+        let title =
+            format!("{} stood before this change, whoever merges it", and_notes(stood, items.len() + found.len()));
         self.folded(&title, items.into_iter().chain(found).collect(), BEFORE);
     }
 
@@ -426,7 +435,8 @@ impl Page<'_> {
         let one = |settled: &Settled| brief(self.plan, &settled.blueprint, &settled.item);
         let mended = causes.mended.iter().map(|one| finding(&one.blueprint, &one.reported));
         let settled: Vec<String> = causes.settled.iter().map(one).chain(mended).collect();
-        self.folded(&format!("{} settled by this change", settled.len()), settled, BEFORE + 2_000);
+        let all = and_notes(causes.counts(self.plan).settled, settled.len());
+        self.folded(&format!("{all} settled by this change"), settled, BEFORE + 2_000);
         let config = |change: &ConfigChange| format!("- `{}` {}", change.blueprint, told(words::config(change, raw)));
         let config: Vec<String> = causes.config.iter().map(config).collect();
         self.folded(

@@ -105,7 +105,9 @@ fn t09_one_comment_is_found_again_and_says_what_is_true_now() {
     assert!(it.marked()[1]["body"].as_str().is_some_and(|body| body.contains("nothing to do because of this change")));
     it.shop.repo.git(&["checkout", "-q", "-"]);
     nowhere(&["--when", "never"]);
-    assert!(nowhere(&["--run-url", "https://ci.test/run/9"]).stdout.contains("says that there is no plan of this head"));
+    assert!(
+        nowhere(&["--run-url", "https://ci.test/run/9"]).stdout.contains("says that there is no plan of this head")
+    );
     let body = it.marked()[1]["body"].as_str().expect("a body").to_owned();
     assert!(body.contains("could not be planned") && body.contains("](https://ci.test/run/9)"), "{body}");
     assert_eq!(nowhere(&["--run-url", "https://ci.test/run/9"]).stdout, "");

@@ -82,7 +82,15 @@ fn x08_what_no_controller_brings_is_for_a_person() {
     // Its own exit code is of what it causes.
     says(&repo.run(&of_branch).exits(0).stdout, &["this change causes 0", "for a person", merging]);
     let page = repo.run(&[&of_branch[..], &["-o", "markdown"]].concat()).exits(0).stdout;
-    says(&page, &["2 stood before this change", "**a person syncs it**", "merging this change brings it back too"]);
+    says(
+        &page,
+        &[
+            " · 1 stood before this change",
+            ">1 and 1 note stood before this change",
+            "**a person syncs it**",
+            "merging this change brings it back too",
+        ],
+    );
     repo.git(&["switch", "-q", "main"]);
     // What nobody edited differs because its commit is not synced yet: each commit is, once.
     edit(&repo, |frontend| {
