@@ -34,7 +34,7 @@ class Check:
     def go(self):
         name = self.repository.spec["name"]
         governed, seconds = self.where()
-        every, seconds_all = (governed, 0) if self.options.governed else self.where("--all")
+        every, seconds_all = (governed, None) if self.options.governed else self.where("--all")
         self.repository.companions = {workload["workload"]["kind"] for workload in every["workloads"]}
         base, again = rendered.render(self.repository), rendered.render(self.repository)
         claims, unknown = collections.defaultdict(list), collections.Counter()
@@ -79,7 +79,7 @@ class Check:
         return {"name": name, "repository": self.repository.spec["repository"], "commit": self.repository.spec["commit"], "path": "" if "into" in self.repository.spec else self.repository.rendered(),
                 "kind": self.repository.spec["kind"], "workloads": len(governed["workloads"]), "governed": counted["governed"], "all": counted["all"],
                 "places": len(places), "checked": checked, "wrong": wrong, "weak": weak, "unchecked": unchecked, "values": self.mismatch,
-                "unknown": sorted([*key, count] for key, count in unknown.items()), "seconds": round(seconds, 1), "seconds_all": round(seconds_all, 1)}
+                "unknown": sorted([*key, count] for key, count in unknown.items()), "seconds": round(seconds, 1), "seconds_all": seconds_all if seconds_all is None else round(seconds_all, 1)}
 
 
 def table(results):
@@ -87,8 +87,8 @@ def table(results):
     columns = ["repository, folder", "what", "workloads", "governed fields located", "all fields located", "claims checked", "wrong", "seconds a workload: governed, all"]
     rows = []
     for r in results:
-        located, seconds = ["{} of {}".format(*r[key]) for key in ("governed", "all")], [f"{r[key] / max(r['workloads'], 1):.1f}" for key in ("seconds", "seconds_all")]
-        if not r["seconds_all"]:
+        located, seconds = ["{} of {}".format(*r[key]) for key in ("governed", "all")], [f"{(r[key] or 0) / max(r['workloads'], 1):.1f}" for key in ("seconds", "seconds_all")]
+        if r["seconds_all"] is None:
             located[1] = seconds[1] = "–"
         rows.append([f"{r['repository']}, {r['path'] or 'all'}", r["kind"], r["workloads"], *located, r["checked"], len(r["wrong"]), ", ".join(seconds)])
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [columns, ["---"] * len(columns), *rows])
@@ -117,7 +117,7 @@ def main():
                 continue
             results.append(result)
             print(f"{spec['name']}: governed {result['governed']}, all {result['all']}, {result['checked']} claims checked at {result['places']} places, {len(result['wrong'])} wrong, "
-                  f"{len(result['weak'])} weak, {len(result['unchecked'])} not checked, where {result['seconds']} and {result['seconds_all']} s", flush=True)
+                  f"{len(result['weak'])} weak, {len(result['unchecked'])} not checked, where {result['seconds']} and {result['seconds_all'] or 0} s", flush=True)
             for text in result["wrong"][:10]:
                 print(f"  ! {text}", flush=True)
             if options.out:

@@ -102,11 +102,21 @@ impl Api {
     }
 }
 
+/// Why nobody could log in, without what the program printed that gives out tokens: the parser's own message quotes it (T38).
+pub(super) fn unquoted(error: kube::client::AuthError) -> Box<dyn StdError + Send + Sync> {
+    match error {
+        kube::client::AuthError::AuthExecParse(_) => {
+            "what it printed is no ExecCredential (client.authentication.k8s.io), which holds the token".into()
+        }
+        error => error.into(),
+    }
+}
+
 fn failed(error: kube::Error, attempt: &str) -> Fault {
     let attempt = attempt.to_owned();
     match error {
         kube::Error::Auth(source) => {
-            Fault { error: ClusterError::Credentials { attempt, source: source.into() }, again: false, after: None }
+            Fault { error: ClusterError::Credentials { attempt, source: unquoted(source) }, again: false, after: None }
         }
         error => {
             // A certificate that is not trusted now will not be trusted in 100 ms.

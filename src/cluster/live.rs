@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::api::Api;
+use super::api::{Api, unquoted};
 use super::desired::{apply_body, substance};
 use super::list::{self, Item, Listed};
 use super::openapi::{self, SchemaFile};
@@ -153,7 +153,10 @@ impl LiveCluster {
             }
             None => format!("prepare a client for context {context}"),
         };
-        let client = kube::Client::try_from(config).map_err(|error| failed(attempt, error.into()))?;
+        let client = kube::Client::try_from(config).map_err(|error| match error {
+            kube::Error::Auth(source) => failed(attempt, unquoted(source)),
+            error => failed(attempt, error.into()),
+        })?;
         let patience = options.patience.unwrap_or(LOOK);
         Ok(Self {
             api: Api::new(client),

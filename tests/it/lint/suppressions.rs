@@ -88,6 +88,11 @@ fn what_is_wrong_with_a_suppression_is_a_finding() {
         assert_eq!(codes(&repo), wanted, "{spec}");
         assert_eq!(repo.run(&["explain", code]).exits(0).stderr, "");
     }
+    repo.write(
+        FILE,
+        &suppression("x", "code: scaling-fixd, path: blueprints, reason: x, expires: 2096-01-01T00:00:00Z"),
+    );
+    assert!(repo.run(&["lint"]).exits(6).stdout.contains("did you mean `scaling-fixed`?"));
     let spec = "code: scaling-fixed, path: blueprints, reason: x, expires: 2096-01-01T00:00:00Z";
     repo.write(FILE, &format!("{}---\n{}", suppression("x", spec), suppression("x", spec)));
     assert_eq!(codes(&repo), own(&[("duplicate-name", FILE)]));

@@ -201,6 +201,16 @@ fn t38_a_broken_kubeconfig_is_not_quoted() {
     let ran = repo.bpctl().with("BPCTL_KUBECONFIG", file.to_str().expect("UTF-8")).run(&["plan"]).exits(1);
     assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
     says(&ran.stderr, &["kubeconfig", "line"]);
+    // Nor what a program prints that gives out tokens.
+    let user = "{name: u, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: echo, args: [CANARY-TOKEN], interactiveMode: Never}}}";
+    let text = format!(
+        "apiVersion: v1\nkind: Config\nclusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:9'}}}}]\nusers: [{user}]\n\
+         contexts: [{{name: x, context: {{cluster: c, user: u}}}}]\n"
+    );
+    std::fs::write(&file, text).expect("written");
+    let ran = repo.bpctl().with("BPCTL_KUBECONFIG", file.to_str().expect("UTF-8")).run(&["plan"]).exits(1);
+    assert!(!ran.stdout.contains("CANARY") && !ran.stderr.contains("CANARY"), "{ran:?}");
+    says(&ran.stderr, &["by the program echo", "no ExecCredential"]);
 }
 
 /// A server that refuses everything, and repeats what was sent to it for it.

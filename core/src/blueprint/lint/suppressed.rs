@@ -42,10 +42,11 @@ pub(super) fn suppress(look: &Look<'_>, found: &mut Vec<Diagnostic>) -> usize {
         if !RULES.iter().any(|rule| rule.page().code == spec.code) {
             let diagnostic = Diagnostic::error(UNKNOWN, "no rule that can be suppressed has this code");
             let diagnostic = mark(diagnostic, suppression, &["spec", "code"], "hides nothing");
-            about.push(
-                diagnostic
-                    .help("write a rule's code; `bpctl explain` lists all, those of reading cannot be suppressed"),
-            );
+            let codes: Vec<&str> = RULES.iter().map(|rule| rule.page().code).collect();
+            about.push(diagnostic.help(match crate::yaml::nearest(&spec.code, &codes) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "write a rule's code; `bpctl explain` lists all, those of reading cannot be suppressed".into(),
+            }));
         } else if spec.expires <= now {
             let message = format!("suppression {} ended at {}", suppression.value.metadata.name, spec.expires);
             let diagnostic =
