@@ -106,6 +106,12 @@ fn deployment(spec: &str, pod: &str, container: &str) -> String {
     "ports: [{containerPort: 80, protocol: tcp}]",
     "protocol is none of TCP, UDP, SCTP: `tcp` | did you mean `TCP`?"
 )]
+#[case::privileged(
+    "",
+    "",
+    "securityContext: {privileged: true, allowPrivilegeEscalation: false}",
+    "securityContext has privileged: true and allowPrivilegeEscalation: false, which no version of Kubernetes takes"
+)]
 #[case::no_key("", "", "envFrom: [{secretRef: {}}]", "envFrom[0].secretRef has no name")]
 fn r6_a_workload_that_no_version_takes_is_told(
     #[case] spec: &str,

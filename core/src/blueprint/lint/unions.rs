@@ -40,6 +40,7 @@ pub(super) fn excluding(manifest: &Manifest) -> Vec<Diagnostic> {
             for hook in HOOKS.into_iter().filter_map(|key| container.get("lifecycle")?.get(key)) {
                 one_of(manifest, hook, &HOOK_HANDLERS, &mut found);
             }
+            found.extend(escalates(manifest, container));
             let env = container.get("env").map(Node::items).unwrap_or_default();
             for variable in env {
                 one_of(manifest, variable, &["value", "valueFrom"], &mut found);
@@ -123,6 +124,23 @@ fn tolerates(manifest: &Manifest, toleration: &Node) -> Option<Diagnostic> {
         let message = format!("{place} names no key, which only operator: Exists may do");
         on(manifest, toleration, &first.key, message).help("write operator: Exists, or the key")
     })
+}
+
+/// A privileged container that may not do what it is privileged for.
+fn escalates(manifest: &Manifest, container: &Node) -> Option<Diagnostic> {
+    let security = container.get("securityContext")?;
+    let says = |key: &str, flag: bool| security.get(key).is_some_and(|node| node.value == Value::Bool(flag));
+    if !says("privileged", true) || !says("allowPrivilegeEscalation", false) {
+        return None;
+    }
+    let place = way(&manifest.document.root, security).unwrap_or_default();
+    let message = format!(
+        "{place} has privileged: true and allowPrivilegeEscalation: false, which no version of Kubernetes takes"
+    );
+    Some(
+        on(manifest, security, "allowPrivilegeEscalation", message)
+            .help("remove allowPrivilegeEscalation; or privileged, and name the capabilities that it needs"),
+    )
 }
 
 /// A policy that the kind of object does not take.
