@@ -45,5 +45,7 @@ fi
 # It writes beside each Cargo.toml.
 "$tools/bin/cargo-cyclonedx" cyclonedx --quiet --format json --spec-version 1.5 --target "$target" --override-filename bpctl-release-sbom
 rm core/bpctl-release-sbom.json
-mv bpctl-release-sbom.json "${archive%.tar.gz}.cdx.json"
+# It names its own two packages by where they lay.
+sed "s|file://$PWD|file:///bpctl|g" bpctl-release-sbom.json >"${archive%.tar.gz}.cdx.json"
+rm bpctl-release-sbom.json
 ls -l "$archive" "${archive%.tar.gz}.cdx.json"
