@@ -328,7 +328,7 @@ impl<'c> Workload<'c> {
         self.manifest.map(|manifest| read(&manifest.document.root)).unwrap_or_default()
     }
 
-    /// Whether an object is it, belongs to it, or acts on it.
+    /// Whether an object is it, belongs to it, acts on it, or is the namespace that it lies in.
     pub(super) fn has(&self, other: &Manifest) -> bool {
         let Self { object, .. } = self;
         let own = Some(&other.object.namespace).filter(|place| !place.is_empty());
@@ -347,7 +347,10 @@ impl<'c> Workload<'c> {
             refs.any(|(kind, name)| is_named(name) && is_kind(kind))
         };
         let acts = || self.manifest.is_some_and(|manifest| acts_on(other, self.target, &manifest.document.root));
-        near && (is_it() || is_about() || acts())
+        // With its namespace it goes, and by that one's labels its pods are admitted.
+        let kept_in = |name: &str| name == object.namespace || may_become(name, &object.namespace);
+        let is_home = other.object.kind == "Namespace" && kept_in(&other.object.name);
+        is_home || near && (is_it() || is_about() || acts())
     }
 }
 

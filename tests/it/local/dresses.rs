@@ -603,3 +603,20 @@ fn t21_a_rendered_workload_has_no_second_manifest_either() {
         ],
     );
 }
+
+/// Would miss: the namespace of a workload that goes from the folder that is pruned, or gets labels by which its pods are refused.
+#[test]
+fn t21_the_namespace_that_a_workload_lies_in_is_judged_with_it() {
+    let repo = Repo::shop();
+    let namespace = |name: &str, labels: &str| {
+        format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}, labels: {{{labels}}}}}\n")
+    };
+    repo.write("deploy/ns.yaml", &namespace("shop", "team: shop"));
+    repo.write("deploy/other.yaml", &namespace("other", "team: shop"));
+    repo.commit(&[], "what is there");
+    repo.run(&super::APPLY);
+    assert!(asks_frontend(&repo, &[("deploy/ns.yaml", &namespace("shop2", "team: shop"))]));
+    let refuses = "team: shop, pod-security.kubernetes.io/enforce: restricted";
+    assert!(asks_frontend(&repo, &[("deploy/ns.yaml", &namespace("shop", refuses))]));
+    assert!(!asks_frontend(&repo, &[("deploy/other.yaml", &namespace("other", refuses))]));
+}
