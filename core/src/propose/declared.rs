@@ -20,6 +20,8 @@ pub(super) struct Declared {
     names: BTreeSet<String>,
     /// Something of it cannot be read, and whoever delivers it may read it otherwise (kubectl applies the documents before a broken one).
     unread: Option<Unread>,
+    /// Manifests that stand in it as texts, which an operator fills in and applies: a `ResourceSet`'s template, a workflow's step.
+    held: Option<Unread>,
 }
 
 /// What cannot be read.
@@ -73,21 +75,25 @@ impl Declared {
         });
         let all: Vec<Document> = documents.into_iter().flat_map(Document::listed).collect();
         let mut names = BTreeSet::new();
-        let mut lists = false;
+        let (mut lists, mut held) = (false, String::new());
         for document in &all {
             // What it lists is applied, whatever it calls itself.
             if document.unread_list().is_some() {
                 lists = true;
                 texts(&document.root, &mut names);
-            } else if is_patch(&document.root) {
+            } else if is_patch(&document.root) || fills_in(&document.root) {
                 texts(&document.root, &mut names);
             }
+            if may_be_applied(&document.root) {
+                held_texts(&document.root, &mut held);
+            }
         }
+        let held = (!held.is_empty()).then(|| Unread::of(held.as_bytes()));
         // Items may leave their kind to the list: of those all texts are known.
         let all = all.into_iter().flat_map(Document::listed_in_any);
         let inside = |document: Document| document.objects_inside().into_iter().chain([document]).collect::<Vec<_>>();
         let objects = all.flat_map(inside).filter_map(|document| manifest(path, document)).collect();
-        Self { objects, names, unread: if is_broken || lists { unread() } else { None } }
+        Self { objects, names, unread: if is_broken || lists { unread() } else { None }, held }
     }
 
     /// What lies in another repository.
@@ -102,25 +108,31 @@ impl Declared {
 
     /// Whether what cannot be read of it may be an object of Argo CD's or Flux's.
     pub(super) fn may_deliver(&self) -> bool {
-        match &self.unread {
-            None | Some(Unread::Elsewhere) => false,
-            Some(Unread::Anything) => true,
-            Some(Unread::Text(text)) => may_tell(text),
-        }
+        self.not_read().any(|unread| match unread {
+            Unread::Elsewhere => false,
+            Unread::Anything => true,
+            Unread::Text(text) => may_tell(text),
+        })
+    }
+
+    /// All that is known as a text alone.
+    fn not_read(&self) -> impl Iterator<Item = &Unread> {
+        self.unread.iter().chain(&self.held)
     }
 
     /// Whether the text of what cannot be read says a kind and a name, and did not before.
     fn holds_anew(&self, before: &Self, kind: &str, name: &str) -> bool {
-        let text = |side: &Self| match &side.unread {
-            Some(Unread::Text(text)) => mentions(text, kind).min(mentions(text, name)),
+        let one = |unread: &Unread| match unread {
+            Unread::Text(text) => mentions(text, kind).min(mentions(text, name)),
             _ => 0,
         };
+        let text = |side: &Self| side.not_read().map(one).sum::<usize>();
         text(self) > text(before)
     }
 
     /// Whether it names something, where it is not known as what, and did not before.
     fn names_anew(&self, before: &Self, name: &str) -> bool {
-        let mentions = |side: &Self| side.unread.as_ref().map_or(0, |unread| unread.mentions(name));
+        let mentions = |side: &Self| side.not_read().fold(0, |sum: usize, one| sum.saturating_add(one.mentions(name)));
         let (had, has) = (mentions(before), mentions(self));
         has == usize::MAX || has > had || (self.names.contains(name) && !before.names.contains(name))
     }
@@ -143,6 +155,31 @@ fn documents_of(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Whether a document is a list of a JSON patch's operations, which Kustomize takes from a file of any name.
 fn is_patch(root: &Node) -> bool {
     root.items().iter().any(|operation| operation.get("op").is_some())
+}
+
+/// Whether an object's texts are filled into the objects that Flux's operator makes: what a `ResourceSet` lists, and its inputs.
+fn fills_in(root: &Node) -> bool {
+    let group = root.get("apiVersion").and_then(Node::as_str).and_then(|version| version.split_once('/'));
+    group.is_some_and(|(group, _)| group == "fluxcd.controlplane.io")
+}
+
+/// Whether what an object holds as a text may be applied by who reads it: a definition's texts are descriptions, and configuration is somebody's own.
+fn may_be_applied(root: &Node) -> bool {
+    let kind = root.get("kind").and_then(Node::as_str);
+    kind.is_some_and(|kind| !["ConfigMap", "Secret", "CustomResourceDefinition"].contains(&kind))
+}
+
+/// The texts in a node that are manifests, one after the other.
+fn held_texts(node: &Node, into: &mut String) {
+    match &node.value {
+        Value::String(text) if ["apiVersion", "kind"].iter().all(|key| text.contains(key)) && text.contains('\n') => {
+            into.push_str(text);
+            into.push('\n');
+        }
+        Value::Sequence(items) => items.iter().for_each(|item| held_texts(item, into)),
+        Value::Mapping(entries) => entries.iter().for_each(|entry| held_texts(&entry.value, into)),
+        _ => {}
+    }
 }
 
 /// Every text in a node.
@@ -354,9 +391,15 @@ impl<'c> Workload<'c> {
     }
 }
 
-/// Whether Flux may put variables into a text so that it says this: `${NAME:=frontend}`.
+/// Whether Flux may put variables into a text so that it says this: `${NAME:=frontend}`, and `<< inputs.name >>` of its operator.
 fn may_become(text: &str, wanted: &str) -> bool {
-    let Some((before, rest)) = text.split_once("${") else { return false };
-    let after = rest.rsplit_once('}').map_or("", |(_, after)| after);
-    wanted.len() >= before.len() + after.len() && wanted.starts_with(before) && wanted.ends_with(after)
+    let between = |open: &str, close: &str| {
+        let (before, rest) = text.split_once(open)?;
+        let after = rest.rsplit_once(close).map_or("", |(_, after)| after);
+        Some((before, after))
+    };
+    let mut parts = [between("${", "}"), between("<<", ">>")].into_iter().flatten();
+    parts.any(|(before, after)| {
+        wanted.len() >= before.len() + after.len() && wanted.starts_with(before) && wanted.ends_with(after)
+    })
 }

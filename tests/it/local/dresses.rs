@@ -620,3 +620,41 @@ fn t21_the_namespace_that_a_workload_lies_in_is_judged_with_it() {
     assert!(asks_frontend(&repo, &[("deploy/ns.yaml", &namespace("shop", refuses))]));
     assert!(!asks_frontend(&repo, &[("deploy/other.yaml", &namespace("other", refuses))]));
 }
+
+/// Would miss: a workload that Flux's operator makes of a text, or of the inputs of one that is there; a step of a workflow that applies a manifest.
+#[test]
+fn t21_what_an_operator_fills_in_is_judged_by_what_it_may_become() {
+    let second = Repo::shop().read("deploy/frontend.yaml");
+    let step = |text: &str| format!("    {}", text.trim_end().replace('\n', "\n    "));
+    let set = |spec: &str| {
+        format!(
+            "apiVersion: fluxcd.controlplane.io/v1\nkind: ResourceSet\nmetadata: {{name: x, namespace: flux}}\nspec:\n{spec}\n"
+        )
+    };
+    let template = |text: &str| set(&format!("  resourcesTemplate: |\n{}", step(text)));
+    let workflow = |text: &str| {
+        format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{name: w}}\nspec:\n  manifest: |\n{}\n",
+            step(text)
+        )
+    };
+    let of = |name: &str| {
+        set(&format!(
+            "  inputs: [{{app: {name}}}]\n  resources:\n  - {{apiVersion: apps/v1, kind: Deployment, metadata: {{name: << inputs.app >>, namespace: shop}}}}"
+        ))
+    };
+    let other = second.replace("name: frontend", "name: other").replace("/frontend", "/other");
+    let repo = Repo::shop();
+    repo.commit(&[("flux/there.yaml", &*of("cart"))], "what is there");
+    repo.run(&super::APPLY);
+    let is = |asked: bool, path: &str, text: &str| assert_eq!(asks_frontend(&repo, &[(path, text)]), asked, "{text}");
+    is(true, "flux/new.yaml", &template(&second));
+    is(true, "flux/new.yaml", &workflow(&second));
+    is(true, "flux/new.yaml", &of("any"));
+    is(true, "flux/there.yaml", &of("frontend"));
+    is(false, "flux/there.yaml", &of("till"));
+    is(false, "flux/new.yaml", &template(&other.replace("frontend", "other")));
+    // Configuration of a reader's own is no manifest that anybody applies.
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x, namespace: flux}\ndata:\n  a: |\n";
+    is(false, "flux/new.yaml", &format!("{config}{}\n", step(&second)));
+}
